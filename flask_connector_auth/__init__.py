@@ -1,0 +1,1 @@
+"""Resource-server authentication for Flask: AppJWT and ConsumerJWS."""

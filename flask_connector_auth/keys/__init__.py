@@ -1,0 +1,1 @@
+"""Configured key material in; the keys that may verify a token out."""

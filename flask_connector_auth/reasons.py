@@ -1,0 +1,37 @@
+"""Why a token was refused, as a closed set of words for logs and exceptions, never for the client."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """One word for each way a token can fail."""
+
+    MISSING = "missing"  #: the header is absent or blank
+    BAD_HEADER = "bad_header"  #: the header is not one token, bare or behind ``Bearer``
+    TOO_LARGE = "too_large"  #: the token or its header segment is over the size limit
+    NOT_COMPACT = "not_compact"  #: not three base64url segments (RFC 7515 section 7.1)
+    BAD_JSON = "bad_json"  #: a segment is not a strict JSON object in UTF-8 (RFC 8725 section 3.7)
+    BAD_PARAMETER = "bad_parameter"  #: a header parameter of a wrong type or value
+    CRITICAL = "critical"  #: ``crit``, ``b64`` or ``zip`` is present: no extension is supported
+    BAD_ALGORITHM = "bad_algorithm"  #: ``alg`` is not on the allow-list (RFC 8725 section 3.1)
+    UNKNOWN_KEY = "unknown_key"  #: no configured key fits the token
+    BAD_SIGNATURE = "bad_signature"  #: no fitting key verifies the signature
+    MISSING_CLAIM = "missing_claim"  #: a mandatory claim is absent
+    BAD_CLAIM = "bad_claim"  #: a claim has a wrong type or an unusable value
+    WRONG_ISSUER = "wrong_issuer"  #: ``iss`` is not the configured issuer (RFC 8725 section 3.8)
+    EXPIRED = "expired"  #: ``exp`` has passed (RFC 7519 section 4.1.4)
+    NOT_YET_VALID = "not_yet_valid"  #: ``nbf`` or ``iat`` lies in the future
+    TOO_LONG_LIVED = "too_long_lived"  #: ``exp - iat`` is over the configured lifetime
+    WRONG_TYPE = "wrong_type"  #: a token of the other type (RFC 8725 section 3.12)
+    SAME_TOKEN = "same_token"  # noqa: S105  #: one text in both headers
+    WRONG_ACCOUNT = "wrong_account"  #: a token of another account
+    MISSING_SCOPE = "missing_scope"  #: a required scope was not granted
+    VIEW = "view"  #: the view itself refused the request
+
+
+class Rejected(Exception):
+    """The token is refused: the client's fault. Carries a :class:`Reason`, never token text."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason

@@ -1,0 +1,36 @@
+"""What a verified token says, as immutable values whose repr shows ids and no token."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+Claims = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AppJWT:
+    """A verified AppJWT: which app calls, for which account (protocol page, Authorization)."""
+
+    account_id: str  #: ``aud``, the account
+    install_id: str  #: ``azp``, the app install id
+    scopes: frozenset[str] = field(repr=False)  #: ``scope``, split at single spaces
+    issuer: str = field(repr=False)  #: ``iss``
+    issued_at: float = field(repr=False)  #: ``iat``, seconds since the epoch
+    expires_at: float = field(repr=False)  #: ``exp``, seconds since the epoch
+    claims: Claims = field(repr=False)  #: every claim, read-only
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerJWS:
+    """A verified ConsumerJWS: on behalf of which consumer (protocol page, Get ConsumerJWS)."""
+
+    account_id: str  #: the account
+    ext_consumer_id: str  #: the consumer's id in the calling app
+    lp_consumer_id: str  #: the consumer's id in the service
+    claims: Claims = field(repr=False)  #: every claim, read-only
+
+
+def read_only(claims: dict[str, Any]) -> Claims:
+    """Return a read-only view of *claims*."""
+    return MappingProxyType(claims)
