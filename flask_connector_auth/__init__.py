@@ -1,1 +1,50 @@
 """Resource-server authentication for Flask: AppJWT and ConsumerJWS."""
+
+from .context import Identity, current_app_jwt, current_consumer_jws
+from .decorators import public, require_app_jwt, require_consumer_jws, verify_request
+from .envelope import BodySchema, EnvelopeSchema, ErrorRow
+from .errors import (
+    AppJWTMissing,
+    AuthenticationUnavailable,
+    ConnectorAuthError,
+    ConsumerJWSMissing,
+    InvalidAppJWT,
+    InvalidConsumerJWS,
+    MissingParameter,
+)
+from .extension import ConnectorAuth
+from .keys.source import KeySource, VerificationKey
+from .reasons import Reason, Unavailable
+from .settings import ConfigurationError
+from .signals import token_rejected, token_verified
+from .tokens import AppJWT, ConsumerJWS
+
+__all__ = [
+    "AppJWT",
+    "AppJWTMissing",
+    "AuthenticationUnavailable",
+    "BodySchema",
+    "ConfigurationError",
+    "ConnectorAuth",
+    "ConnectorAuthError",
+    "ConsumerJWS",
+    "ConsumerJWSMissing",
+    "EnvelopeSchema",
+    "ErrorRow",
+    "Identity",
+    "InvalidAppJWT",
+    "InvalidConsumerJWS",
+    "KeySource",
+    "MissingParameter",
+    "Reason",
+    "Unavailable",
+    "VerificationKey",
+    "current_app_jwt",
+    "current_consumer_jws",
+    "public",
+    "require_app_jwt",
+    "require_consumer_jws",
+    "token_rejected",
+    "token_verified",
+    "verify_request",
+]

@@ -7,21 +7,52 @@ from marshmallow import Schema, fields
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One row of the error table; *status* is the HTTP status and the envelope's ``code``."""
+class ErrorRow:
+    """One row of the error table (protocol page, Error Responses).
 
-    status: int
-    error_code: int
-    title: str
-    details: str
+    :raises ValueError: if the first three of the five digits of *error_code* are not an HTTP error
+        status: they are the status that the row is sent with.
+    """
+
+    error_code: int  #: ``errorCode``, five digits: the HTTP status and a running number
+    title: str  #: ``title``
+    details: str  #: ``details``
+
+    def __post_init__(self) -> None:
+        if not 400 <= self.status <= 599:
+            raise ValueError(
+                f"errorCode {self.error_code} does not start with an HTTP error status"
+            )
+
+    @property
+    def status(self) -> int:
+        """The HTTP status, and the envelope's ``code``."""
+        return self.error_code // 100
 
 
-INVALID_APP_JWT = Row(401, 40102, "Invalid AppJWT", "AppJWT has expired or is invalid")
-INVALID_CONSUMER_JWS = Row(401, 40103, "Invalid ConsumerJWS", "ConsumerJWS is invalid")
-CONSUMER_JWS_MISSING = Row(
-    401, 40104, "ConsumerJWS is missing", "X_ON_BEHALF_HEADER is not present"
+INVALID_APP_JWT = ErrorRow(40102, "Invalid AppJWT", "AppJWT has expired or is invalid")
+INVALID_CONSUMER_JWS = ErrorRow(40103, "Invalid ConsumerJWS", "ConsumerJWS is invalid")
+CONSUMER_JWS_MISSING = ErrorRow(
+    40104, "ConsumerJWS is missing", "X_ON_BEHALF_HEADER is not present"
 )
-APP_JWT_MISSING = Row(401, 40105, "AppJWT is missing", "AUTHORIZATION header is not present")
+APP_JWT_MISSING = ErrorRow(40105, "AppJWT is missing", "AUTHORIZATION header is not present")
+MISSING_PARAMETER = ErrorRow(40001, "Missing parameter", "Brand Id is missing")
+UNAVAILABLE = ErrorRow(
+    50301, "Authentication unavailable", "The tokens cannot be verified at the moment"
+)
+
+#: The rows that a deployment may override, by their documented code.
+ROWS = {
+    row.error_code: row
+    for row in (
+        INVALID_APP_JWT,
+        INVALID_CONSUMER_JWS,
+        CONSUMER_JWS_MISSING,
+        APP_JWT_MISSING,
+        MISSING_PARAMETER,
+        UNAVAILABLE,
+    )
+}
 
 
 class BodySchema(Schema):
@@ -29,7 +60,7 @@ class BodySchema(Schema):
 
     title = fields.String(required=True)
     details = fields.String(required=True)
-    error_code = fields.Integer(required=True, data_key="errorCode")
+    error_code = fields.Integer(required=True, data_key="errorCode", strict=True)
 
 
 class EnvelopeSchema(Schema):
@@ -41,7 +72,7 @@ class EnvelopeSchema(Schema):
     type = fields.Constant(".ReqBody$ErrorResp")
 
 
-def render(row: Row) -> bytes:
+def render(row: ErrorRow) -> bytes:
     """Return the envelope of *row*: compact JSON without a trailing newline."""
     envelope = EnvelopeSchema().dump({"status": row.status, "body": row})
     return json.dumps(envelope, separators=(",", ":")).encode()

@@ -15,8 +15,8 @@ def read_token(value: str | None, *, bearer: bool) -> str:
     text = value.strip(" \t") if value else ""
     if not text:
         raise Rejected(Reason.MISSING)
-    if bearer and text[:7].lower() == "bearer ":
+    if bearer and text[:6].lower() == "bearer" and text[6:7] in ("", " "):
         text = text[7:].lstrip(" ")
-    if "," in text or " " in text or "\t" in text or (bearer and text.lower() == "bearer"):
+    if not text or "," in text or " " in text or "\t" in text:
         raise Rejected(Reason.BAD_HEADER)
     return text

@@ -1,10 +1,10 @@
-"""Why a token was refused, as a closed set of words for logs and exceptions, never for the client."""
+"""Why a token was refused, as a closed set of words: for logs and exceptions, not the client."""
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """One word for each way a token can fail."""
+    """One word for each way a request can fail."""
 
     MISSING = "missing"  #: the header is absent or blank
     BAD_HEADER = "bad_header"  #: the header is not one token, bare or behind ``Bearer``
@@ -27,6 +27,7 @@ class Reason(StrEnum):
     WRONG_ACCOUNT = "wrong_account"  #: a token of another account
     MISSING_SCOPE = "missing_scope"  #: a required scope was not granted
     VIEW = "view"  #: the view itself refused the request
+    KEYS_UNAVAILABLE = "keys_unavailable"  #: the verification keys cannot be had just now
 
 
 class Rejected(Exception):
@@ -35,3 +36,16 @@ class Rejected(Exception):
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason.value)
         self.reason = reason
+
+
+class Unavailable(Exception):
+    """The token cannot be judged just now: our fault, so never blamed on the client's token.
+
+    :param reason: what is out of reach.
+    :param retry_after: seconds until trying again makes sense.
+    """
+
+    def __init__(self, reason: Reason, retry_after: float = 1) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+        self.retry_after = retry_after

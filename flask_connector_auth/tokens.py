@@ -32,5 +32,13 @@ class ConsumerJWS:
 
 
 def read_only(claims: dict[str, Any]) -> Claims:
-    """Return a read-only view of *claims*."""
-    return MappingProxyType(claims)
+    """Return a read-only view of *claims*, at every depth: lists become tuples."""
+    return MappingProxyType({name: _frozen(value) for name, value in claims.items()})
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return read_only(value)
+    if isinstance(value, list):
+        return tuple(map(_frozen, value))
+    return value

@@ -7,7 +7,8 @@ from flask_connector_auth import envelope
 ROWS = {
     envelope.INVALID_APP_JWT: (
         b'{"kind":"resp","code":401,"body":{"title":"Invalid AppJWT",'
-        b'"details":"AppJWT has expired or is invalid","errorCode":40102},"type":".ReqBody$ErrorResp"}'
+        b'"details":"AppJWT has expired or is invalid","errorCode":40102},'
+        b'"type":".ReqBody$ErrorResp"}'
     ),
     envelope.INVALID_CONSUMER_JWS: (
         b'{"kind":"resp","code":401,"body":{"title":"Invalid ConsumerJWS",'

@@ -1,0 +1,61 @@
+"""An error row in; the answer it is sent as out, rendered once."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response
+from werkzeug.datastructures import WWWAuthenticate
+
+from .envelope import APP_JWT_MISSING, CONSUMER_JWS_MISSING, ROWS, ErrorRow, render
+
+_MISSING = (APP_JWT_MISSING, CONSUMER_JWS_MISSING)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is sent for one row: the same bytes whatever the reason was."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+    def response(self) -> Response:
+        """Return a new response with this answer."""
+        return Response(self.body, self.status, self.headers, content_type="application/json")
+
+    def data(self) -> dict[str, Any]:
+        """Return the envelope as the object it encodes."""
+        return json.loads(self.body)  # type: ignore[no-any-return]
+
+
+class Catalogue:
+    """The answers of one app, with its overrides of the error table.
+
+    :param overrides: rows to send instead, by documented code.
+    :param realm: of the challenge in ``WWW-Authenticate``.
+    """
+
+    def __init__(self, overrides: Mapping[int, ErrorRow], realm: str) -> None:
+        self._realm = realm
+        self._answers = {
+            row: self._render(row, overrides.get(code, row)) for code, row in ROWS.items()
+        }
+
+    def answer(self, row: ErrorRow) -> Answer:
+        """Return the answer for *row*; one of the app's own is rendered at its first use."""
+        answer = self._answers.get(row)
+        if answer is None:
+            answer = self._answers[row] = self._render(row, row)
+        return answer
+
+    def _render(self, row: ErrorRow, shown: ErrorRow) -> Answer:
+        headers = {"Cache-Control": "no-store"}
+        if shown.status == 401:
+            # RFC 6750 section 3.1: a request without a token gets no error code; any other gets
+            # the same one, so that the challenge says no more than the envelope.
+            error = {} if row in _MISSING else {"error": "invalid_token"}
+            challenge = WWWAuthenticate("bearer", {"realm": self._realm, **error})
+            headers["WWW-Authenticate"] = challenge.to_header()
+        return Answer(shown.status, render(shown), headers)

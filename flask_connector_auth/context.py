@@ -1,0 +1,89 @@
+"""The current request in; the tokens that were verified for it out."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from flask import Request, has_request_context, request
+from werkzeug.local import LocalProxy
+
+from .requirements import Requirements
+from .tokens import AppJWT, ConsumerJWS
+
+# On the request object, which lives as long as one request of one app: ``g`` belongs to the app
+# context, which outlives a request in tests, and an environ can be dispatched a second time.
+_ATTRIBUTE = "_connector_auth_identity"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who is calling: the tokens that passed all that was asked for."""
+
+    requirements: Requirements  #: what was asked for
+    app_jwt: AppJWT | None  #: ``None`` if not asked for, or optional and not sent
+    consumer_jws: ConsumerJWS | None  #: likewise
+
+
+def current_request() -> Request:
+    """Return the request object itself, unwrapped once: each attribute read through the proxy
+    looks the request up again."""
+    return request._get_current_object()  # type: ignore[attr-defined, no-any-return]
+
+
+def identity_of(request: Request) -> Identity | None:
+    """Return the identity of *request*, or ``None`` if it was not protected (yet)."""
+    return cast(Identity | None, vars(request).get(_ATTRIBUTE))
+
+
+def remember(request: Request, identity: Identity) -> None:
+    """Keep *identity* with *request*."""
+    vars(request)[_ATTRIBUTE] = identity
+
+
+class _NotSent:
+    """Stands for an optional token that was not sent: false, and without attributes."""
+
+    __slots__ = ("_decorator",)
+
+    def __init__(self, decorator: str) -> None:
+        self._decorator = decorator
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "<not sent>"
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"{name!r}: @{self._decorator}(optional=True) let this request pass without the token; "
+            "test the proxy for truth first"
+        )
+
+
+class _TokenProxy(LocalProxy[Any]):
+    """A proxy whose truth is the token's: unlike its base, it does not hide that nothing was
+    verified behind ``False``."""
+
+    def __init__(self, name: str) -> None:
+        decorator = f"require_{name}"
+        not_sent = _NotSent(decorator)
+
+        def find() -> Any:
+            identity = identity_of(current_request()) if has_request_context() else None
+            if identity is None or getattr(identity.requirements, name) is None:
+                raise RuntimeError(
+                    f"current_{name} is there only in a request that was asked for this token: "
+                    f"put @{decorator} on the view, or call verify_request() first."
+                )
+            return getattr(identity, name) or not_sent
+
+        super().__init__(find)
+
+    def __bool__(self) -> bool:
+        return bool(self._get_current_object())
+
+
+#: The verified AppJWT of the current request; false where an optional one was not sent.
+current_app_jwt: AppJWT = cast(AppJWT, _TokenProxy("app_jwt"))
+#: The verified ConsumerJWS of the current request; false where an optional one was not sent.
+current_consumer_jws: ConsumerJWS = cast(ConsumerJWS, _TokenProxy("consumer_jws"))

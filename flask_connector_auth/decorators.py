@@ -1,0 +1,150 @@
+"""A view in; the same view out, asking for tokens before it runs."""
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any, ParamSpec, TypeVar, cast, overload
+
+from . import guard
+from .context import Identity
+from .requirements import (
+    Requirements,
+    TokenRequirement,
+    mark,
+    mark_public,
+    marked,
+    token_requirement,
+)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+V = TypeVar("V", bound=Callable[..., Any])
+
+Scopes = str | Iterable[str]
+
+
+@overload
+def require_app_jwt(view: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def require_app_jwt(
+    *, scopes: Scopes = (), any_scope: Scopes = (), optional: bool = False
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def require_app_jwt(view: Any = None, /, **arguments: Any) -> Any:
+    """Let *view* run only for a request with a valid AppJWT in ``Authorization``.
+
+    Works bare and called, on functions, ``async def`` views and methods, and in the ``decorators``
+    of a ``MethodView``.
+
+    :param scopes: scopes that must all be granted: a list, or a string split at single spaces
+        (RFC 6749 section 3.3).
+    :param any_scope: scopes of which one must be granted.
+    :param optional: let a request without the token pass; one with an invalid token never does.
+    :raises TypeError: at import, if what is decorated is not a view.
+    :raises ValueError: at import, if a scope is not one that a token can carry.
+    :raises AppJWTMissing, InvalidAppJWT: at request time; answered as rows 40105 and 40102.
+    """
+    requirements = Requirements(app_jwt=token_requirement(**arguments))
+    return _decorator(view, requirements, 'require_app_jwt(scopes="…")')
+
+
+@overload
+def require_consumer_jws(view: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def require_consumer_jws(
+    *, optional: bool = False
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def require_consumer_jws(view: Any = None, /, *, optional: bool = False) -> Any:
+    """Let *view* run only for a request with a valid ConsumerJWS in ``X-LP-ON-BEHALF``.
+
+    With :func:`require_app_jwt` on the same view, in either order, the AppJWT is judged first and
+    both must name one account.
+
+    :param optional: let a request without the token pass; one with an invalid token never does.
+    :raises TypeError: at import, if what is decorated is not a view.
+    :raises ConsumerJWSMissing, InvalidConsumerJWS: at request time; answered as rows 40104 and
+        40103.
+    """
+    requirements = Requirements(consumer_jws=TokenRequirement(optional=optional))
+    return _decorator(view, requirements, "require_consumer_jws(optional=True)")
+
+
+def public(view: V) -> V:
+    """Exempt *view* from what ``protect()`` asks for its blueprint or app.
+
+    What decorators of its own ask for still holds.
+    """
+    mark_public(view)
+    return view
+
+
+def verify_request(
+    *,
+    app_jwt: bool = True,
+    consumer_jws: bool = True,
+    scopes: Scopes = (),
+    any_scope: Scopes = (),
+    optional: bool = False,
+) -> Identity:
+    """Ask the current request for tokens, as the decorators do, where no view can be decorated.
+
+    :param app_jwt: whether to ask for the AppJWT, with *scopes* and *any_scope*.
+    :param consumer_jws: whether to ask for the ConsumerJWS.
+    :param optional: let missing tokens pass; invalid ones never do.
+    :returns: the verified tokens, as ``app_jwt`` and ``consumer_jws``.
+    :raises ConnectorAuthError: the row that the request is to be answered with.
+    """
+    return guard.identify(
+        requirements_for(
+            app_jwt=app_jwt,
+            consumer_jws=consumer_jws,
+            scopes=scopes,
+            any_scope=any_scope,
+            optional=optional,
+        )
+    )
+
+
+def requirements_for(
+    *, app_jwt: bool, consumer_jws: bool, scopes: Scopes, any_scope: Scopes, optional: bool
+) -> Requirements:
+    """Return what the arguments of ``protect()`` and :func:`verify_request` ask for.
+
+    :raises ValueError: if they ask for no token, or for scopes of no AppJWT.
+    """
+    if not (app_jwt or consumer_jws) or (not app_jwt and (scopes or any_scope)):
+        raise ValueError("ask for a token; scopes are those of the AppJWT")
+    return Requirements(
+        token_requirement(scopes, any_scope, optional) if app_jwt else None,
+        TokenRequirement(optional) if consumer_jws else None,
+    )
+
+
+def _decorator(view: Any, requirements: Requirements, usage: str) -> Any:
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
+        if not callable(view) or isinstance(view, type):
+            raise TypeError(
+                f"a view function or method is decorated, not {view!r}: write @{usage} with "
+                "keywords above it, or list the decorator in the class's decorators"
+            )
+        return _wrap(view, requirements)
+
+    return decorate if view is None else decorate(view)
+
+
+def _wrap(view: Callable[P, R], requirements: Requirements) -> Callable[P, R]:
+    if iscoroutinefunction(view):
+        # A coroutine function stays one, for Flask and for decorators that await what they wrap.
+        @wraps(view)
+        async def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
+            answer = guard.enforce(requirements)
+            return await view(*args, **kwargs) if answer is None else answer
+
+    else:
+
+        @wraps(view)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
+            answer = guard.enforce(requirements)
+            return view(*args, **kwargs) if answer is None else answer
+
+    mark(wrapper, requirements | marked(view))
+    return cast(Callable[P, R], wrapper)

@@ -1,0 +1,104 @@
+"""A row and a reason in; an exception that Flask turns into the documented envelope out."""
+
+from typing import Any, ClassVar
+
+from flask import Response, current_app, has_app_context
+from werkzeug.exceptions import HTTPException
+
+from . import envelope
+from .catalogue import Catalogue
+from .reasons import Reason
+from .state import EXTENSION, State
+
+
+class EnvelopeError(HTTPException):
+    """Where the blueprint's error handler is registered, and nothing else.
+
+    Flask looks a handler up by the code of the exception's *class* first, then along its bases.
+    With one code for all, whatever status an instance has, our handler is found before any
+    generic one (``HTTPException``, ``Exception``, of a blueprint too); and with this class above
+    the public ones, an app's handler for any of those is found before ours, whichever was
+    registered first. ``Unauthorized`` is no base, so an app's ``errorhandler(401)`` is not met.
+    """
+
+    code = 401
+    response: Response
+
+
+class ConnectorAuthError(EnvelopeError):
+    """The root of this package's HTTP errors; each is sent as the envelope of its :attr:`row`.
+
+    Subclass it with a row of your own to have that sent in the same envelope.
+
+    :param reason: why, for log and signal; the client never sees it.
+    """
+
+    row: ClassVar[envelope.ErrorRow]  #: what is sent
+
+    def __init__(self, reason: Reason = Reason.VIEW) -> None:
+        answer = _catalogue().answer(self.row)
+        # Flask-RESTful sends ``response`` where it finds one set, and asks no handler.
+        super().__init__(self.row.details, answer.response())
+        self.code = answer.status
+        self.reason = reason
+        self._answer = answer
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The envelope as an object, which is what Flask-RESTX sends."""
+        return self._answer.data()
+
+    def __str__(self) -> str:
+        return f"{self.row.error_code} {self.row.title} ({self.reason})"
+
+
+class InvalidAppJWT(ConnectorAuthError):
+    """Row 40102: the AppJWT has expired or is invalid."""
+
+    row = envelope.INVALID_APP_JWT
+
+
+class InvalidConsumerJWS(ConnectorAuthError):
+    """Row 40103: the ConsumerJWS is invalid, or not good for what the view was asked."""
+
+    row = envelope.INVALID_CONSUMER_JWS
+
+
+class ConsumerJWSMissing(ConnectorAuthError):
+    """Row 40104: there is no ConsumerJWS."""
+
+    row = envelope.CONSUMER_JWS_MISSING
+
+
+class AppJWTMissing(ConnectorAuthError):
+    """Row 40105: there is no AppJWT."""
+
+    row = envelope.APP_JWT_MISSING
+
+
+class MissingParameter(ConnectorAuthError):
+    """Row 40001, by setting: the AppJWT lacks a mandatory claim, or its issuer is wrong."""
+
+    row = envelope.MISSING_PARAMETER
+
+
+class AuthenticationUnavailable(ConnectorAuthError):
+    """Row 50301: the tokens cannot be judged just now; our fault, never the client's.
+
+    :param retry_after: seconds until the client should try again, sent as ``Retry-After``
+        (RFC 9110 section 10.2.3), within 1 to 30: a known client gives up above that.
+    """
+
+    row = envelope.UNAVAILABLE
+
+    def __init__(self, reason: Reason = Reason.KEYS_UNAVAILABLE, retry_after: float = 1) -> None:
+        super().__init__(reason)
+        self.response.headers["Retry-After"] = str(min(30, max(1, round(retry_after))))
+
+
+def _catalogue() -> Catalogue:
+    state: State | None = current_app.extensions.get(EXTENSION) if has_app_context() else None
+    return state.catalogue if state else _DOCUMENTED
+
+
+_DOCUMENTED = Catalogue({}, "Connector API")

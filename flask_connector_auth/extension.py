@@ -1,0 +1,107 @@
+"""An app and its configuration in; everything wired to that app out."""
+
+import time
+from collections.abc import Callable
+
+from flask import Blueprint, Flask, request
+from flask.typing import ResponseReturnValue
+
+from . import guard
+from .blueprint import blueprint
+from .catalogue import Catalogue
+from .decorators import Scopes, requirements_for
+from .profiles import APP_JWT, CONSUMER_JWS
+from .requirements import mark
+from .settings import Settings, load_settings
+from .state import EXTENSION, State
+from .verifier import Verifier, VerifierRules
+
+
+class ConnectorAuth:
+    """The Flask extension: ``ConnectorAuth(app)``, or ``init_app(app)`` in an application factory.
+
+    One instance serves any number of apps; each is configured by its own ``app.config``.
+
+    :param app: the app to set up at once.
+    :param clock: returns the time in seconds since the epoch; tests pass their own.
+    :raises ConfigurationError: see :meth:`init_app`.
+    """
+
+    def __init__(self, app: Flask | None = None, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Read ``CONNECTOR_AUTH_…`` from ``app.config`` once, and set *app* up.
+
+        :raises ConfigurationError: listing all that is wrong with the configuration.
+        :raises RuntimeError: if *app* was set up before.
+        """
+        if EXTENSION in app.extensions:
+            raise RuntimeError("ConnectorAuth was set up for this app before")
+        app.extensions[EXTENSION] = _state(load_settings(app.config), self._clock)
+        app.register_blueprint(blueprint)
+
+    def protect(
+        self,
+        target: Flask | Blueprint,
+        *,
+        app_jwt: bool = True,
+        consumer_jws: bool = True,
+        scopes: Scopes = (),
+        any_scope: Scopes = (),
+        optional: bool = False,
+    ) -> None:
+        """Ask every request to *target* for tokens, its nested blueprints included.
+
+        Decorators on a view add to it; :func:`public` exempts a view.
+
+        :param target: a blueprint that is not registered yet, or an app.
+        :param app_jwt: whether to ask for the AppJWT, with *scopes* and *any_scope*.
+        :param consumer_jws: whether to ask for the ConsumerJWS.
+        :param optional: let missing tokens pass; invalid ones never do.
+        """
+        requirements = requirements_for(
+            app_jwt=app_jwt,
+            consumer_jws=consumer_jws,
+            scopes=scopes,
+            any_scope=any_scope,
+            optional=optional,
+        )
+
+        def before_view() -> ResponseReturnValue | None:
+            rule = request.url_rule
+            # No view will run: the URL is unknown, or Flask itself answers OPTIONS.
+            if rule is None or (
+                request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False)
+            ):
+                return None
+            return guard.enforce()
+
+        # The hook carries the mark: what is asked for an endpoint is read off what runs before it.
+        mark(before_view, requirements)
+        target.before_request(before_view)
+
+
+def _state(settings: Settings, clock: Callable[[], float]) -> State:
+    def rules(algorithms: tuple[str, ...]) -> VerifierRules:
+        return VerifierRules(
+            algorithms=algorithms,
+            issuer=settings.issuer,
+            leeway=settings.leeway,
+            max_lifetime=settings.max_lifetime,
+            max_token_bytes=settings.max_token_bytes,
+            max_header_bytes=settings.max_header_bytes,
+        )
+
+    return State(
+        settings=settings,
+        app_jwt=Verifier(APP_JWT, rules(settings.app_jwt_algorithms), settings.app_jwt_keys),
+        consumer_jws=Verifier(
+            CONSUMER_JWS, rules(settings.consumer_jws_algorithms), settings.consumer_jws_keys
+        ),
+        catalogue=Catalogue(settings.error_catalogue, settings.realm),
+        clock=clock,
+        consumer_key="HTTP_" + settings.consumer_header.upper().replace("-", "_"),
+    )

@@ -1,0 +1,91 @@
+"""Key material as people have it (PEM, DER, JWK, JWK Set, file) in; single keys out."""
+
+import os
+import re
+from binascii import Error as Base64Error
+from binascii import a2b_base64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..strict import Malformed, load_object
+
+_PEM = re.compile("-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \\1-----", re.DOTALL)
+
+
+class KeyProblem(ValueError):
+    """What is wrong with a key; the text never holds key material."""
+
+
+class Entry(NamedTuple):
+    """One key, not yet understood."""
+
+    place: str  #: where it stands, for messages
+    in_set: bool  #: whether it is one of a JWK Set
+    material: Mapping[str, Any] | str | bytes  #: a JWK, the text of a PEM block, or DER
+
+
+def entries(value: Any) -> list[Entry]:
+    """Return the single keys in *value*: anything that :func:`parse_keys` takes but a list.
+
+    :raises KeyProblem: if *value* is none of those, or its file cannot be read.
+    """
+    if isinstance(value, Mapping):
+        return _entries_of_object(value)
+    if isinstance(value, os.PathLike):
+        return _entries_of_file(Path(value))
+    if not isinstance(value, str):
+        raise KeyProblem(f"a key cannot be given as {type(value).__name__}")
+    found = _entries_of_text(value)
+    # Whatever cannot be a key is taken for a path, but never quoted: it may be a secret.
+    return _entries_of_file(Path(value)) if found is None else found
+
+
+def _entries_of_object(value: Mapping[str, Any]) -> list[Entry]:
+    if "keys" not in value:
+        return [Entry("", False, value)]
+    if not isinstance(value["keys"], list | tuple):
+        raise KeyProblem("the member keys of a JWK Set is a list (RFC 7517 section 5.1)")
+    return [
+        Entry(f"key {number} of the set: ", True, entry)
+        for number, entry in enumerate(value["keys"], 1)
+    ]
+
+
+def _entries_of_text(text: str) -> list[Entry] | None:
+    text = text.strip()
+    if text.startswith("{"):
+        try:
+            return _entries_of_object(load_object(text.encode()))
+        except Malformed as malformed:
+            raise KeyProblem(f"a JWK or JWK Set that is {malformed}") from None
+    if "-----BEGIN" in text:
+        blocks = [match.group() for match in _PEM.finditer(text)]
+        if not blocks:
+            raise KeyProblem("an incomplete PEM block")
+        return [Entry("", False, block) for block in blocks]
+    if "://" in text:
+        raise KeyProblem("key set URLs are not supported by this version")
+    try:
+        der = a2b_base64("".join(text.split()), strict_mode=True)
+    except (Base64Error, ValueError):
+        return None
+    # DER of a key is a SEQUENCE, and longer than any name of a file that happens to be base64.
+    return [Entry("", False, der)] if der[:1] == b"0" and len(der) > 40 else None
+
+
+def _entries_of_file(path: Path) -> list[Entry]:
+    try:
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not a file name"
+        raise KeyProblem(f"neither a key nor a readable file ({why})") from None
+    if content[:1] == b"0":
+        return [Entry("", False, content)]
+    try:
+        found = _entries_of_text(content.decode())
+    except UnicodeDecodeError:
+        found = None
+    if found is None:
+        raise KeyProblem("a file that holds no PEM, DER, JWK or JWK Set")
+    return found

@@ -1,0 +1,186 @@
+"""Configured key material in; the verification keys it holds, and what is wrong with it, out."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
+from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, JWKRegistry, Key, OctKey, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
+
+from ..strict import decode_base64url
+from .material import KeyProblem, entries
+from .source import VerificationKey
+
+logger = logging.getLogger(__name__)
+
+#: The algorithms that an allow-list may name (RFC 7518 section 3.1, RFC 8037, RFC 9864).
+ALGORITHMS = (
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448"),
+    *("HS256", "HS384", "HS512"),
+)
+#: The longest key id, in characters.
+MAX_KID = 256
+_MAX_RSA_BITS = 8192
+_MIN_SECRET_BYTES = 32
+# A huge public exponent makes each verification as slow as a signature.
+_MAX_EXPONENT_BITS = 64
+_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
+_VALUE_MEMBERS = {"EC": ("crv", "x", "y"), "OKP": ("crv", "x"), "RSA": ("n", "e"), "oct": ("k",)}
+_KEY_CLASSES: tuple[tuple[type, Callable[[Any, Any], Key]], ...] = (
+    (RSAPublicKey, RSAKey),
+    (EllipticCurvePublicKey, ECKey),
+    (Ed25519PublicKey, OKPKey),
+    (Ed448PublicKey, OKPKey),
+)
+
+
+class Unfit(KeyProblem):
+    """A key that is sound but meant for something else than these signatures."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRules:
+    """What a key must be good for."""
+
+    algorithms: Sequence[str]  #: the allow-list
+    min_rsa_bits: int = 2048
+
+
+def parse_keys(value: Any, rules: KeyRules) -> tuple[list[VerificationKey], list[str]]:
+    """Return the keys in *value*, and a sentence on each thing that is wrong with it.
+
+    :param value: PEM text, bare base64 of a DER SubjectPublicKeyInfo, a JWK or JWK Set (object or
+        JSON text), the path of a file that holds one of these, or a list of any of them.
+    """
+    keys: list[VerificationKey] = []
+    problems: list[str] = []
+    several = isinstance(value, list | tuple)
+    for number, item in enumerate(value if several else [value], 1):
+        place = f"item {number}: " if several else ""
+        try:
+            found = entries(item)
+        except KeyProblem as problem:
+            problems.append(f"{place}{problem}")
+            continue
+        for entry in found:
+            try:
+                keys.append(import_key(entry.material, rules))
+            except KeyProblem as problem:
+                message = f"{place}{entry.place}{problem}"
+                # RFC 7517 section 5: a set may hold keys that are meant for others.
+                if entry.in_set and isinstance(problem, Unfit):
+                    logger.warning("key left out: %s", message)
+                else:
+                    problems.append(message)
+    if not keys and not problems:
+        problems.append("no usable key")
+    return keys, problems
+
+
+def import_key(material: Any, rules: KeyRules) -> VerificationKey:
+    """Return the key in *material*, if it is sound and good for *rules*.
+
+    :param material: a JWK, the text of one PEM block, or the bytes of a DER SubjectPublicKeyInfo.
+    :raises Unfit: if the key is meant for something else.
+    :raises KeyProblem: if it is private, weak or malformed.
+    """
+    if not isinstance(material, Mapping):
+        return _verification_key(_wrap(_load(material)), None, rules.algorithms, rules)
+    kid, named = material.get("kid"), material.get("alg")
+    if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= MAX_KID):
+        raise KeyProblem(f"a kid is a string of 1 to {MAX_KID} characters")
+    if _PRIVATE_MEMBERS & material.keys():
+        raise KeyProblem("a private key where a public one belongs")
+    if material.get("use", "sig") != "sig":
+        raise Unfit("its use is not sig (RFC 7517 section 4.2)")
+    operations = material.get("key_ops", ("verify",))
+    if not isinstance(operations, list | tuple) or "verify" not in operations:
+        raise Unfit("its key_ops lack verify (RFC 7517 section 4.3)")
+    if named is not None and named not in rules.algorithms:
+        raise Unfit("its alg is not on the allow-list (RFC 7517 section 4.4)")
+    algorithms = rules.algorithms if named is None else (named,)
+    return _verification_key(_load_jwk(material), kid, algorithms, rules)
+
+
+def _load(material: str | bytes) -> Any:
+    try:
+        if isinstance(material, bytes):
+            return load_der_public_key(material)
+        if "PRIVATE KEY-----" in material:
+            raise KeyProblem("a private key where a public one belongs")
+        if "BEGIN CERTIFICATE" in material:
+            raise KeyProblem("a certificate; extract its key with openssl x509 -pubkey -noout")
+        return load_pem_public_key(material.encode())
+    except KeyProblem:
+        raise
+    except Exception:
+        raise KeyProblem("not a public key in PEM or DER") from None
+
+
+def _load_jwk(jwk: Mapping[str, Any]) -> Key:
+    kind = jwk.get("kty")
+    if not isinstance(kind, str) or kind not in _VALUE_MEMBERS:
+        raise Unfit("its kty is not known (RFC 7518 section 6.1)")
+    # Only what makes the key: x5c, jku and the like are not looked at.
+    members: dict[str, Any] = {name: jwk.get(name) for name in _VALUE_MEMBERS[kind]}
+    try:
+        if kind == "RSA":
+            # Not by way of joserfc's import, which warns about weak keys where we refuse them.
+            n, e = (int.from_bytes(decode_base64url(members[name].encode())) for name in "ne")
+            return _wrap(RSAPublicNumbers(e, n).public_key())
+        if kind == "oct":
+            # Likewise: joserfc only warns about a short secret.
+            if len(decode_base64url(members["k"].encode())) < _MIN_SECRET_BYTES:
+                raise KeyProblem("a secret shorter than any hash (RFC 7518 section 3.2)")
+            return JWKRegistry.import_key({"kty": "oct", **members})
+        return _wrap(JWKRegistry.import_key({"kty": kind, **members}).public_key)
+    except KeyProblem:
+        raise
+    except Exception:
+        raise KeyProblem(f"not a sound {kind} key (RFC 7518 section 6)") from None
+
+
+def _wrap(public_key: Any) -> Key:
+    for native, key_class in _KEY_CLASSES:
+        if isinstance(public_key, native):
+            return key_class(public_key, public_key)
+    raise Unfit("a key of a kind that signs nothing here")
+
+
+def _verification_key(
+    key: Key, kid: str | None, algorithms: Sequence[str], rules: KeyRules
+) -> VerificationKey:
+    if isinstance(key, RSAKey):
+        _judge_rsa(key.public_key, rules.min_rsa_bits)
+    fitting = {}
+    for name in algorithms:
+        # The class attribute: get_alg() warns about EdDSA, which RFC 9864 has only renamed.
+        model = JWSRegistry.algorithms[name]
+        try:
+            model.check_key(key)
+        except JoseError:
+            continue
+        fitting[name] = model.verify
+        if isinstance(key, OctKey) and len(key.raw_value) * 8 < model.algorithm_security:
+            raise KeyProblem(f"a secret shorter than the hash of {name} (RFC 7518 section 3.2)")
+    if not fitting:
+        raise Unfit("no algorithm of the allow-list can use it")
+    return VerificationKey(kid, key.thumbprint(), fitting, key)
+
+
+def _judge_rsa(key: RSAPublicKey, min_bits: int) -> None:
+    bits, exponent = key.key_size, key.public_numbers().e
+    if not min_bits <= bits <= _MAX_RSA_BITS:
+        raise KeyProblem(f"an RSA key of {bits} bits; {min_bits} to {_MAX_RSA_BITS} are accepted")
+    if exponent % 2 == 0 or exponent.bit_length() > _MAX_EXPONENT_BITS:
+        raise KeyProblem("an RSA key with an unusable public exponent")
+    if bits < 2048:
+        logger.warning("an RSA key of %d bits is accepted, by configuration", bits)

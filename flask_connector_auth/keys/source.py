@@ -1,0 +1,45 @@
+"""A token's key id and algorithm in; the keys to try out: the seam behind which keys live."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from joserfc.jwk import Key
+
+#: How many keys may be tried for one token: real key sets do hold several under one ``kid``.
+MAX_CANDIDATES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """One key, with the algorithms it may be used for."""
+
+    kid: str | None  #: RFC 7517 section 4.5; ``None`` for a key without one, such as a PEM
+    thumbprint: str  #: RFC 7638, SHA-256: the name of the key material itself
+    #: By ``alg``: whether a signature (second) over a message (first) is that of the key (third).
+    algorithms: Mapping[str, Callable[[bytes, bytes, Any], bool]] = field(repr=False)
+    key: Key = field(repr=False)
+
+    def verifies(self, algorithm: str, message: bytes, signature: bytes) -> bool:
+        """Whether *signature* is this key's over *message*; never raises.
+
+        :param algorithm: one of :attr:`algorithms`.
+        """
+        try:
+            return self.algorithms[algorithm](message, signature, self.key)
+        except Exception:
+            # The signature is the attacker's: whatever it makes a library raise, it is not good.
+            return False
+
+
+@runtime_checkable
+class KeySource(Protocol):
+    """Where verification keys come from."""
+
+    def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
+        """Return the keys to try, at most :data:`MAX_CANDIDATES`, for a token.
+
+        :param kid: the token's ``kid``, or ``None`` if it has none.
+        :param algorithm: the token's ``alg``, already found on the allow-list.
+        :raises Unavailable: if the keys cannot be had just now.
+        """

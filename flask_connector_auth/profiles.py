@@ -1,0 +1,79 @@
+"""What makes a payload an AppJWT or a ConsumerJWS, as data: the rules in which the two differ."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from .reasons import Reason, Rejected
+from .tokens import AppJWT, ConsumerJWS, read_only
+
+TokenT = TypeVar("TokenT", bound=AppJWT | ConsumerJWS)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenProfile(Generic[TokenT]):
+    """The claim rules of one token type, and the value it becomes."""
+
+    name: str
+    text_claims: tuple[str, ...]  #: mandatory, each a non-empty string
+    time_claims: tuple[str, ...]  #: mandatory; the other times are honoured where present
+    foreign_claims: frozenset[str]  #: only the other token has these (RFC 8725 section 3.12)
+    has_issuer: bool  #: whether ``iss`` is mandatory and must be the configured one
+    bearer: bool  #: whether its header may say ``Bearer`` before the token
+    build: Callable[[dict[str, Any]], TokenT]  #: checked claims in, the value out
+
+
+def _app_jwt(claims: dict[str, Any]) -> AppJWT:
+    scope = claims.get("scope", "")
+    if type(scope) is not str:
+        raise Rejected(Reason.BAD_CLAIM)
+    return AppJWT(
+        account_id=_account(claims),
+        install_id=claims["azp"],
+        # RFC 6749 section 3.3: one space (%x20) between scopes, so never str.split().
+        scopes=frozenset(scope.split(" ")) - {""},
+        issuer=claims["iss"],
+        issued_at=claims["iat"],
+        expires_at=claims["exp"],
+        claims=read_only(claims),
+    )
+
+
+def _account(claims: dict[str, Any]) -> str:
+    if "aud" not in claims:
+        raise Rejected(Reason.MISSING_CLAIM)
+    audience = claims["aud"]
+    if type(audience) is list and len(audience) == 1:
+        audience = audience[0]
+    if type(audience) is not str or not audience:
+        raise Rejected(Reason.BAD_CLAIM)
+    return audience
+
+
+def _consumer_jws(claims: dict[str, Any]) -> ConsumerJWS:
+    return ConsumerJWS(
+        account_id=claims["account_id"],
+        ext_consumer_id=claims["ext_consumer_id"],
+        lp_consumer_id=claims["lp_consumer_id"],
+        claims=read_only(claims),
+    )
+
+
+APP_JWT = TokenProfile(
+    name="AppJWT",
+    text_claims=("azp",),
+    time_claims=("exp", "iat"),
+    foreign_claims=frozenset({"lp_consumer_id", "ext_consumer_id"}),
+    has_issuer=True,
+    bearer=True,
+    build=_app_jwt,
+)
+CONSUMER_JWS = TokenProfile(
+    name="ConsumerJWS",
+    text_claims=("account_id", "ext_consumer_id", "lp_consumer_id"),
+    time_claims=(),
+    foreign_claims=frozenset({"azp", "scope"}),
+    has_issuer=False,
+    bearer=False,
+    build=_consumer_jws,
+)

@@ -1,0 +1,38 @@
+"""What the tests share: an issuer with a real key, and apps that trust it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_connector_auth import ConnectorAuth
+from flask_connector_auth.testing import Issuer
+
+ACCOUNT = "le81823118"
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Issuer:
+    """The issuer whose keys the apps are configured with."""
+    return Issuer()
+
+
+@pytest.fixture(scope="session")
+def stranger() -> Issuer:
+    """Another issuer: same kid, same claims, another key."""
+    return Issuer()
+
+
+@pytest.fixture
+def make_app(issuer: Issuer) -> Callable[..., Flask]:
+    """Return a function that makes an app with the extension; keywords are its settings."""
+
+    def make(*, clock: Callable[[], float] | None = None, **settings: Any) -> Flask:
+        app = Flask("an_app")
+        app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = issuer.key_set()
+        app.config.update({f"CONNECTOR_AUTH_{name}": value for name, value in settings.items()})
+        ConnectorAuth(app, **({"clock": clock} if clock else {}))
+        return app
+
+    return make
