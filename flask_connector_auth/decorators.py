@@ -29,7 +29,14 @@ def require_app_jwt(view: Callable[P, R], /) -> Callable[P, R]: ...
 def require_app_jwt(
     *, scopes: Scopes = (), any_scope: Scopes = (), optional: bool = False
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
-def require_app_jwt(view: Any = None, /, **arguments: Any) -> Any:
+def require_app_jwt(
+    view: Any = None,
+    /,
+    *,
+    scopes: Scopes = (),
+    any_scope: Scopes = (),
+    optional: bool = False,
+) -> Any:
     """Let *view* run only for a request with a valid AppJWT in ``Authorization``.
 
     Works bare and called, on functions, ``async def`` views and methods, and in the ``decorators``
@@ -43,7 +50,7 @@ def require_app_jwt(view: Any = None, /, **arguments: Any) -> Any:
     :raises ValueError: at import, if a scope is not one that a token can carry.
     :raises AppJWTMissing, InvalidAppJWT: at request time; answered as rows 40105 and 40102.
     """
-    requirements = Requirements(app_jwt=token_requirement(**arguments))
+    requirements = Requirements(app_jwt=token_requirement(scopes, any_scope, optional))
     return _decorator(view, requirements, 'require_app_jwt(scopes="…")')
 
 
@@ -71,7 +78,8 @@ def require_consumer_jws(view: Any = None, /, *, optional: bool = False) -> Any:
 def public(view: V) -> V:
     """Exempt *view* from what ``protect()`` asks for its blueprint or app.
 
-    What decorators of its own ask for still holds.
+    What decorators of its own ask for still holds. The function itself is marked: registered at
+    two endpoints, it is exempt at both.
     """
     mark_public(view)
     return view
@@ -132,19 +140,24 @@ def _decorator(view: Any, requirements: Requirements, usage: str) -> Any:
 
 
 def _wrap(view: Callable[P, R], requirements: Requirements) -> Callable[P, R]:
-    if iscoroutinefunction(view):
-        # A coroutine function stays one, for Flask and for decorators that await what they wrap.
-        @wraps(view)
-        async def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
-            answer = guard.enforce(requirements)
-            return await view(*args, **kwargs) if answer is None else answer
-
-    else:
-
-        @wraps(view)
-        def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
-            answer = guard.enforce(requirements)
-            return view(*args, **kwargs) if answer is None else answer
-
+    # A coroutine function stays one, for Flask and for decorators that await what they wrap.
+    guarded = _guarded_coroutine if iscoroutinefunction(view) else _guarded
+    wrapper = wraps(view)(guarded(view, requirements))
     mark(wrapper, requirements | marked(view))
     return cast(Callable[P, R], wrapper)
+
+
+def _guarded(view: Callable[..., Any], requirements: Requirements) -> Callable[..., Any]:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        answer = guard.enforce(requirements)
+        return view(*args, **kwargs) if answer is None else answer
+
+    return wrapper
+
+
+def _guarded_coroutine(view: Callable[..., Any], requirements: Requirements) -> Callable[..., Any]:
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        answer = guard.enforce(requirements)
+        return await view(*args, **kwargs) if answer is None else answer
+
+    return wrapper

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, cast
 
 from marshmallow import ValidationError
 
@@ -54,13 +54,13 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     known = [field.data_key for field in schema.fields.values()]
     given = {key: value for key, value in config.items() if key.startswith(PREFIX)}
     problems = {key: [_unknown(key, known)] for key in given if key not in known}
+    values: dict[str, Any] = dict.fromkeys(schema.fields)
     try:
-        values = schema.load(given)
+        values |= cast(dict[str, Any], schema.load(given))
     except ValidationError as error:
-        values = error.valid_data
+        values |= cast(dict[str, Any], error.valid_data)
         for key, messages in error.messages_dict.items():
             problems[key] = list(_sentences(messages))
-    values = {**dict.fromkeys(schema.fields), **values}
     values["error_catalogue"] = _catalogue(values["error_catalogue"] or {}, problems)
     _load_keys(values, problems)
     if problems:
@@ -71,41 +71,37 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
 def _load_keys(values: dict[str, Any], problems: dict[str, list[str]]) -> None:
     # What could not be read counts as the most lenient value: no problem is reported twice.
     min_rsa_bits = values["min_rsa_bits"] or 1024
-    app_material, consumer_material = values["app_jwt_keys"], values["consumer_jws_keys"]
-    app_algorithms = tuple(values["app_jwt_algorithms"] or ALGORITHMS)
-    consumer_algorithms = tuple(values["consumer_jws_algorithms"] or app_algorithms)
-    values["app_jwt_algorithms"], values["consumer_jws_algorithms"] = (
-        app_algorithms,
-        consumer_algorithms,
-    )
-    if app_material is not None:
-        values["app_jwt_keys"] = _key_source(
-            "APP_JWT_KEYS", app_material, KeyRules(app_algorithms, min_rsa_bits), problems
-        )
-    if consumer_material is None and consumer_algorithms == app_algorithms:
-        values["consumer_jws_keys"] = values["app_jwt_keys"]
-        return
-    material = app_material if consumer_material is None else consumer_material
-    if material is not None:
-        values["consumer_jws_keys"] = _key_source(
-            "CONSUMER_JWS_KEYS", material, KeyRules(consumer_algorithms, min_rsa_bits), problems
-        )
+    algorithms = tuple(values["app_jwt_algorithms"] or ALGORITHMS)
+    rules = KeyRules(algorithms, min_rsa_bits)
+    consumer_rules = KeyRules(tuple(values["consumer_jws_algorithms"] or algorithms), min_rsa_bits)
+    material, consumer_material = values["app_jwt_keys"], values["consumer_jws_keys"]
+    source = _key_source("APP_JWT_KEYS", material, rules, problems)
+    if consumer_material is not None or consumer_rules != rules:
+        material = material if consumer_material is None else consumer_material
+        consumer_source = _key_source("CONSUMER_JWS_KEYS", material, consumer_rules, problems)
+    else:
+        consumer_source = source
+    values |= {
+        "app_jwt_keys": source,
+        "app_jwt_algorithms": rules.algorithms,
+        "consumer_jws_keys": consumer_source,
+        "consumer_jws_algorithms": consumer_rules.algorithms,
+    }
 
 
 def _key_source(
     name: str, material: Any, rules: KeyRules, problems: dict[str, list[str]]
 ) -> KeySource | None:
-    if isinstance(material, KeySource):
+    if material is None or isinstance(material, KeySource):
         return material
     keys, wrong = parse_keys(material, rules)
-    try:
-        source = StaticKeys(keys)
-    except ValueError as error:
-        wrong.append(str(error))
-    if wrong:
-        problems[PREFIX + name] = [f"{text}." for text in wrong]
-        return None
-    return source
+    if not wrong:
+        try:
+            return StaticKeys(keys)
+        except ValueError as error:
+            wrong = [str(error)]
+    problems[PREFIX + name] = [f"{text}." for text in wrong]
+    return None
 
 
 def _catalogue(

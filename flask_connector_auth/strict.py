@@ -3,6 +3,7 @@ differently."""
 
 import json
 from binascii import a2b_base64
+from math import isinf
 from typing import Any
 
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -10,6 +11,7 @@ _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 # The last character of a segment holds 2 or 4 spare bits. Were they free to vary, one signature
 # would have several spellings, and a digest of the text would not name the token.
 _LAST = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
+_MAX_DEPTH = 32
 
 
 class Malformed(ValueError):
@@ -42,18 +44,45 @@ def _refuse_constant(_name: str) -> Any:
     raise Malformed("NaN and Infinity are not JSON")
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
+def _finite(number: str) -> float:
+    value = float(number)
+    if isinf(value):
+        raise Malformed("a number beyond the range of a double")
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    # Level by level: whoever walks the value later, recursively, must not run out of stack.
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) in (dict, list)
+        ]
+        if not level:
+            return
+    raise Malformed("nested too deeply")
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
+)
 
 
 def load_object(text: bytes) -> dict[str, Any]:
     """Return the JSON object in *text*.
 
     :raises Malformed: unless *text* is strict UTF-8 (RFC 8725 section 3.7) and one JSON object
-        (RFC 8259) without duplicate members, NaN, Infinity, unpaired surrogates, integers beyond
-        the interpreter's limit of digits, or nesting beyond its stack.
+        (RFC 8259) without duplicate members, NaN, Infinity (``1e400`` included), unpaired
+        surrogates, integers beyond the interpreter's limit of digits, or more than 32 levels of
+        nesting.
     """
     try:
         value = _decoder.decode(text.decode())
+        if text.count(b"{") + text.count(b"[") > _MAX_DEPTH:
+            _check_depth(value)
         if b"\\u" in text:
             # Only an escape can smuggle in half a surrogate pair, which no later encoder takes.
             json.dumps(value, ensure_ascii=False).encode()

@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any, Generic
 
-from .keys.source import KeySource
+from .keys.source import MAX_KID, KeySource
 from .profiles import TokenProfile, TokenT
 from .reasons import Reason, Rejected
 from .strict import Malformed, decode_base64url, load_object
 
 _TIMES = ("exp", "iat", "nbf")
 _UNSUPPORTED = frozenset({"crit", "b64", "zip"})
-_MAX_KID = 256
 # The integers that every JSON parser reads alike (RFC 8259 section 6).
 _MAX_TIME = 2**53
 
@@ -57,7 +55,11 @@ class Verifier(Generic[TokenT]):
         claims = _object(payload)
         self._check_claims(claims)
         self._check_times(claims, now)
-        return self.profile.build(claims)
+        try:
+            return self.profile.build(claims)
+        except RecursionError:
+            # Nesting that the JSON parser's stack still held, but not that of the copy.
+            raise Rejected(Reason.BAD_JSON) from None
 
     def _split(self, text: str) -> tuple[bytes, bytes, bytes, bytes]:
         # Sizes and dots before anything is copied, so that junk costs next to nothing.
@@ -90,7 +92,7 @@ class Verifier(Generic[TokenT]):
             raise Rejected(Reason.BAD_ALGORITHM)
         if parameters.get("typ", "JWT") != "JWT":
             raise Rejected(Reason.BAD_PARAMETER)
-        if "kid" in parameters and not (type(kid) is str and 0 < len(kid) <= _MAX_KID):
+        if "kid" in parameters and not (type(kid) is str and 0 < len(kid) <= MAX_KID):
             raise Rejected(Reason.BAD_PARAMETER)
         return algorithm, kid
 
@@ -135,4 +137,4 @@ def _object(text: bytes) -> dict[str, Any]:
 
 def _is_time(value: Any) -> bool:
     # By exact type: a JSON boolean is an int to Python.
-    return type(value) in (int, float) and abs(value) < _MAX_TIME and isfinite(value)
+    return type(value) in (int, float) and abs(value) < _MAX_TIME

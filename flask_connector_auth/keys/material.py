@@ -57,8 +57,8 @@ def _entries_of_text(text: str) -> list[Entry] | None:
     if text.startswith("{"):
         try:
             return _entries_of_object(load_object(text.encode()))
-        except Malformed as malformed:
-            raise KeyProblem(f"a JWK or JWK Set that is {malformed}") from None
+        except (Malformed, UnicodeEncodeError):
+            raise KeyProblem("a JWK or JWK Set that is not strict JSON") from None
     if "-----BEGIN" in text:
         blocks = [match.group() for match in _PEM.finditer(text)]
         if not blocks:

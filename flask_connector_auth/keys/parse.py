@@ -16,7 +16,7 @@ from joserfc.jws import JWSRegistry
 
 from ..strict import decode_base64url
 from .material import KeyProblem, entries
-from .source import VerificationKey
+from .source import MAX_KID, VerificationKey
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +26,6 @@ ALGORITHMS = (
     *("ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448"),
     *("HS256", "HS384", "HS512"),
 )
-#: The longest key id, in characters.
-MAX_KID = 256
 _MAX_RSA_BITS = 8192
 _MIN_SECRET_BYTES = 32
 # A huge public exponent makes each verification as slow as a signature.

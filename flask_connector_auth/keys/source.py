@@ -8,6 +8,8 @@ from joserfc.jwk import Key
 
 #: How many keys may be tried for one token: real key sets do hold several under one ``kid``.
 MAX_CANDIDATES = 4
+#: The longest key id, in characters.
+MAX_KID = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +45,4 @@ class KeySource(Protocol):
         :param algorithm: the token's ``alg``, already found on the allow-list.
         :raises Unavailable: if the keys cannot be had just now.
         """
+        ...

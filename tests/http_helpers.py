@@ -1,0 +1,48 @@
+"""The documented answers as literals, and the words to ask for them."""
+
+from typing import Any
+
+ROWS = {
+    40102: (
+        b'{"kind":"resp","code":401,"body":{"title":"Invalid AppJWT",'
+        b'"details":"AppJWT has expired or is invalid","errorCode":40102},'
+        b'"type":".ReqBody$ErrorResp"}'
+    ),
+    40103: (
+        b'{"kind":"resp","code":401,"body":{"title":"Invalid ConsumerJWS",'
+        b'"details":"ConsumerJWS is invalid","errorCode":40103},"type":".ReqBody$ErrorResp"}'
+    ),
+    40104: (
+        b'{"kind":"resp","code":401,"body":{"title":"ConsumerJWS is missing",'
+        b'"details":"X_ON_BEHALF_HEADER is not present","errorCode":40104},'
+        b'"type":".ReqBody$ErrorResp"}'
+    ),
+    40105: (
+        b'{"kind":"resp","code":401,"body":{"title":"AppJWT is missing",'
+        b'"details":"AUTHORIZATION header is not present","errorCode":40105},'
+        b'"type":".ReqBody$ErrorResp"}'
+    ),
+}
+
+CHALLENGES = {
+    40102: 'Bearer realm="Connector API", error=invalid_token',
+    40103: 'Bearer realm="Connector API", error=invalid_token',
+    40104: 'Bearer realm="Connector API"',
+    40105: 'Bearer realm="Connector API"',
+}
+
+
+def headers(app_jwt: str | None = None, consumer_jws: str | None = None) -> dict[str, str]:
+    """Return the two headers as clients send them, without those that are ``None``."""
+    sent = {"Authorization": app_jwt, "X-LP-ON-BEHALF": consumer_jws}
+    return {name: value for name, value in sent.items() if value is not None}
+
+
+def assert_row(response: Any, code: int) -> None:
+    """Assert that *response* is the documented answer, byte for byte, with its headers."""
+    assert response.data == ROWS[code]
+    assert response.status_code == 401
+    assert response.headers.getlist("Content-Type") == ["application/json"]
+    assert response.headers.getlist("WWW-Authenticate") == [CHALLENGES[code]]
+    assert response.headers.getlist("Cache-Control") == ["no-store"]
+    assert "Set-Cookie" not in response.headers

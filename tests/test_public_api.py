@@ -1,0 +1,81 @@
+"""The public API: names and parameters, pinned, so that a change shows up in review."""
+
+import inspect
+from types import ModuleType
+
+import pytest
+
+import flask_connector_auth
+from flask_connector_auth import testing
+
+REQUEST = "app_jwt, consumer_jws, scopes, any_scope, optional"
+API = {
+    "AppJWT": "account_id, install_id, scopes, issuer, issued_at, expires_at, claims",
+    "AppJWTMissing": "reason",
+    "AuthenticationUnavailable": "reason, retry_after",
+    "BodySchema": "only, exclude, many, load_only, dump_only, partial, unknown",
+    "ConfigurationError": "problems",
+    "ConnectorAuth": "app, clock",
+    "ConnectorAuth.init_app": "self, app",
+    "ConnectorAuth.protect": f"self, target, {REQUEST}",
+    "ConnectorAuthError": "reason",
+    "ConsumerJWS": "account_id, ext_consumer_id, lp_consumer_id, claims",
+    "ConsumerJWSMissing": "reason",
+    "EnvelopeSchema": "only, exclude, many, load_only, dump_only, partial, unknown",
+    "ErrorRow": "error_code, title, details",
+    "Identity": "requirements, app_jwt, consumer_jws",
+    "InvalidAppJWT": "reason",
+    "InvalidConsumerJWS": "reason",
+    "KeySource.candidates": "self, kid, algorithm",
+    "MissingParameter": "reason",
+    "Unavailable": "reason, retry_after",
+    "VerificationKey": "kid, thumbprint, algorithms, key",
+    "public": "view",
+    "require_app_jwt": "view, scopes, any_scope, optional",
+    "require_consumer_jws": "view, optional",
+    "verify_request": REQUEST,
+}
+VALUES = {
+    "KeySource",
+    "Reason",
+    "current_app_jwt",
+    "current_consumer_jws",
+    "token_rejected",
+    "token_verified",
+}
+
+
+@pytest.mark.parametrize("name", API)
+def test_the_parameters_of_a_public_name(name: str) -> None:
+    """A changed parameter is a change of the API."""
+    value: object = flask_connector_auth
+    for part in name.split("."):
+        value = getattr(value, part)
+    assert ", ".join(inspect.signature(value).parameters) == API[name]  # type: ignore[arg-type]
+
+
+def test_the_public_names() -> None:
+    """What __init__ exports is the public API; nothing else is."""
+    names = {name for name in API if "." not in name} | VALUES
+    assert set(flask_connector_auth.__all__) == names
+    assert list(flask_connector_auth.__all__) == sorted(names)
+    exported = {
+        name
+        for name, value in vars(flask_connector_auth).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    assert exported == names
+    assert set(testing.__all__) == {"OMIT", "AppJWTGenerator", "Issuer"}
+
+
+@pytest.mark.parametrize("module", [flask_connector_auth, testing])
+def test_every_public_name_says_what_it_is(module: ModuleType) -> None:
+    """Classes, their public methods and functions have docstrings."""
+    for name in module.__all__:
+        value = inspect.getattr_static(module, name)
+        if not inspect.isclass(value) and not inspect.isfunction(value):
+            continue
+        assert value.__doc__, name
+        for method, function in vars(value).items():
+            if inspect.isfunction(function) and not method.startswith("_"):
+                assert function.__doc__, f"{name}.{method}"
