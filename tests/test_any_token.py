@@ -120,8 +120,9 @@ def test_arbitrary_mutations(
 @given(name=CLAIMS, value=JSON)
 def test_any_value_of_any_claim(kind: str, name: str, value: Any, get: Callable[..., Any]) -> None:
     """A good signature does not make the payload good: still a row, or a pass where it is good."""
-    token = getattr(SIGNER, kind)(**{name: value})
-    assert_documented(get(**{kind: token}), kind, may_pass=True)
+    response = get(**{kind: getattr(SIGNER, kind)(**{name: value})})
+    # An AppJWT of another account is good in itself: then it is the ConsumerJWS that is invalid.
+    assert response.status_code == 200 or response.data in ROWS.values()
 
 
 @pytest.mark.parametrize("kind", KEYS)

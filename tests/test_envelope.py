@@ -1,8 +1,11 @@
-"""The error envelope, byte for byte."""
+"""The error envelope, byte for byte, and what an error row may be."""
+
+from dataclasses import FrozenInstanceError
 
 import pytest
 
 from flask_connector_auth import envelope
+from flask_connector_auth.envelope import ErrorRow, render
 
 ROWS = {
     envelope.INVALID_APP_JWT: (
@@ -24,10 +27,53 @@ ROWS = {
         b'"details":"AUTHORIZATION header is not present","errorCode":40105},'
         b'"type":".ReqBody$ErrorResp"}'
     ),
+    envelope.MISSING_PARAMETER: (
+        b'{"kind":"resp","code":400,"body":{"title":"Missing parameter",'
+        b'"details":"Brand Id is missing","errorCode":40001},"type":".ReqBody$ErrorResp"}'
+    ),
+    envelope.UNAVAILABLE: (
+        b'{"kind":"resp","code":503,"body":{"title":"Authentication unavailable",'
+        b'"details":"The tokens cannot be verified at the moment","errorCode":50301},'
+        b'"type":".ReqBody$ErrorResp"}'
+    ),
 }
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.error_code)
 def test_a_row_renders_to_its_documented_bytes(row):
-    """Rows 40102 to 40105: members, order and spelling are the protocol page's."""
-    assert envelope.render(row) == ROWS[row]
+    """Rows 40102 to 40105, 40001 and 50301: members, order and spelling are the protocol page's."""
+    assert render(row) == ROWS[row]
+
+
+def test_the_rows_that_can_be_overridden_are_all_rows():
+    """Protocol page, Error Responses: each row is found by its documented code."""
+    assert {row.error_code: row for row in ROWS} == envelope.ROWS
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [(40000, 400), (40102, 401), (40499, 404), (50301, 503), (59999, 599)]
+)
+def test_the_first_three_digits_are_the_status(code, status):
+    """Protocol page, Error Responses: row 40001 is sent with 400, row 50301 with 503."""
+    assert ErrorRow(code, "title", "details").status == status
+
+
+@pytest.mark.parametrize("code", [-40102, 0, 401, 4010, 20000, 30299, 39999, 60000, 401020])
+def test_a_row_is_always_an_error(code):
+    """Protocol page: an error code is five digits, and never travels under 2xx or 3xx."""
+    with pytest.raises(ValueError, match=f"errorCode {code} does not start with an HTTP error"):
+        ErrorRow(code, "title", "details")
+
+
+def test_a_row_of_ones_own_is_escaped_and_compact():
+    """RFC 8259 section 7: quotes, line breaks and any letter travel as ASCII, without a newline."""
+    assert render(ErrorRow(40901, 'a "b"\n', "é")) == (
+        b'{"kind":"resp","code":409,"body":{"title":"a \\"b\\"\\n","details":"\\u00e9",'
+        b'"errorCode":40901},"type":".ReqBody$ErrorResp"}'
+    )
+
+
+def test_a_row_cannot_be_changed():
+    """DESIGN section 2: the rows are constants; an override makes a new one."""
+    with pytest.raises(FrozenInstanceError):
+        envelope.INVALID_APP_JWT.title = "another"
