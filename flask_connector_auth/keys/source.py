@@ -39,7 +39,7 @@ class KeySource(Protocol):
     """Where verification keys come from."""
 
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
-        """Return the keys to try, at most :data:`MAX_CANDIDATES`, for a token.
+        """Return the keys to try for a token, at most four.
 
         :param kid: the token's ``kid``, or ``None`` if it has none.
         :param algorithm: the token's ``alg``, already found on the allow-list.

@@ -9,7 +9,7 @@ class StaticKeys:
     """Keys that were configured once and stay as they are.
 
     :raises ValueError: if more keys would have to be tried for one token than
-        :data:`MAX_CANDIDATES`.
+        ``MAX_CANDIDATES``.
     """
 
     def __init__(self, keys: Iterable[VerificationKey]) -> None:

@@ -1,0 +1,73 @@
+"""The package's own definitions in; the reference tables of the docs, as reStructuredText, out."""
+
+import re
+from collections.abc import Iterable, Sequence
+from inspect import getsource
+from typing import Any
+
+from marshmallow.validate import Range
+
+from flask_connector_auth import ConnectorAuthError, Reason, envelope, reasons, schema
+
+
+def settings_table() -> str:
+    """Return all settings: key, default, bounds, meaning."""
+    fields = schema.SettingsSchema().fields.values()
+    return _table(
+        ("Setting", "Default", "Bounds", "Meaning"),
+        ((f"``{f.data_key}``", _default(f), _bounds(f), f.metadata["doc"]) for f in fields),
+    )
+
+
+def rows_table() -> str:
+    """Return all error rows: status, error code, title, details, exception."""
+    exceptions = {error.row: error.__name__ for error in ConnectorAuthError.__subclasses__()}
+    return _table(
+        ("Status", "errorCode", "title", "details", "Exception"),
+        (
+            (row.status, code, row.title, row.details, f":exc:`{exceptions[row]}`")
+            for code, row in envelope.ROWS.items()
+        ),
+    )
+
+
+def reasons_table() -> str:
+    """Return all reasons: the word in the log, and the comment on it in the source."""
+    comments = dict(re.findall(r"^ +(\w+) = .*#: (.+)$", getsource(Reason), re.MULTILINE))
+    return _table(
+        ("Reason", "Meaning"), ((f"``{reason}``", comments[reason.name]) for reason in Reason)
+    )
+
+
+#: What the ``generated`` directive takes.
+TABLES = {"settings": settings_table, "rows": rows_table, "reasons": reasons_table}
+#: The modules that the tables are made from.
+SOURCES = (envelope, reasons, schema)
+
+
+def _default(field: Any) -> str:
+    if field.required:
+        return "required"
+    value = field.load_default() if callable(field.load_default) else field.load_default
+    return "unset" if value is None else f"``{value!r}``"
+
+
+def _bounds(field: Any) -> str:
+    ranges = (validator for validator in field.validators if isinstance(validator, Range))
+    return ", ".join(
+        f"{inside if inclusive else outside} {bound}"
+        for each in ranges
+        for bound, inclusive, inside, outside in (
+            (each.min, each.min_inclusive, "at least", "above"),
+            (each.max, each.max_inclusive, "at most", "below"),
+        )
+        if bound is not None
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for row in (head, *rows):
+        first, *rest = (str(cell) for cell in row)
+        lines += [f"   * - {first}", *(f"     - {cell}".rstrip() for cell in rest)]
+    return "\n".join(lines) + "\n"

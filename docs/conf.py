@@ -1,0 +1,25 @@
+"""How Sphinx builds these pages; no network, and nothing beyond Sphinx itself."""
+
+import sys
+from importlib import metadata
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "flask-connector-auth"
+copyright = "The flask-connector-auth maintainers"
+release = metadata.version(project)
+extensions = ["sphinx.ext.autodoc", "generated"]
+exclude_patterns = ["_build"]
+html_theme = "alabaster"
+html_theme_options = {"page_width": "1200px"}
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+# Other projects' names cannot be resolved without their inventories, which are on the network.
+nitpick_ignore_regex = [("py:.*", r"(collections\.abc|flask|joserfc)\..*")]
+# Type variables have no page.
+nitpick_ignore = [
+    ("py:class", "P"),
+    ("py:class", "flask_connector_auth.decorators.R"),
+    ("py:class", "flask_connector_auth.decorators.V"),
+]

@@ -1,0 +1,202 @@
+"""README and docs: every example runs, and what they state is what the code does."""
+
+import json
+import re
+import runpy
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+from flask import Flask
+
+import flask_connector_auth
+from flask_connector_auth import (
+    AppJWTMissing,
+    ConsumerJWSMissing,
+    InvalidAppJWT,
+    InvalidConsumerJWS,
+    Reason,
+    require_app_jwt,
+    require_consumer_jws,
+    testing,
+)
+from flask_connector_auth.envelope import ROWS, render
+from flask_connector_auth.keys.parse import ALGORITHMS
+from flask_connector_auth.schema import SettingsSchema
+from flask_connector_auth.testing import Issuer
+from tests.http_helpers import headers
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.rst").read_text()
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text()
+    for path in [ROOT / "README.rst", *sorted((ROOT / "docs").rglob("*.rst"))]
+}
+TABLES = runpy.run_path(str(ROOT / "docs" / "_ext" / "tables.py"))["TABLES"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """Return the code blocks of *language* on *page*."""
+    directive = f".. code-block:: {language}\n"
+    found = re.findall(rf"^{re.escape(directive)}\n((?: +.*\n|\n)+)", PAGES[page], re.MULTILINE)
+    assert len(found) == PAGES[page].count(directive)
+    return [dedent(block) for block in found]
+
+
+def pages_with(language: str) -> list[str]:
+    """Return the names of the pages that have code blocks of *language*."""
+    return [page for page in PAGES if blocks(page, language)]
+
+
+def generated(name: str) -> list[list[str]]:
+    """Return the cells of a generated table, row by row, without its head."""
+    _directive, *rows = re.split(r"^   \* - ", TABLES[name](), flags=re.MULTILINE)
+    return [re.split(r"\n     - ?", row.strip("\n")) for row in rows[1:]]
+
+
+@pytest.mark.parametrize("page", pages_with("python"))
+def test_the_examples_of_a_page_run(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page's Python blocks run as they stand, in order, and so do the tests they define."""
+    monkeypatch.chdir(tmp_path)
+    script = tmp_path / "page.py"
+    script.write_text("".join(blocks(page, "python")))
+    namespace = runpy.run_path(str(script))
+    for name in namespace:
+        if name.startswith("test_"):
+            namespace[name]()
+
+
+def test_the_readme_shows_two_commands() -> None:
+    """The first command runs the demo, the second the tests; all they need is Python."""
+    tox = "python3 -m venv .venv && .venv/bin/pip install -q tox && .venv/bin/tox run -q -e "
+    assert re.findall(r"^ *\$ (.*)$", README, re.MULTILINE) == [f"{tox}demo", f"{tox}py"]
+
+
+@pytest.mark.parametrize("page", pages_with("json"))
+def test_an_envelope_that_is_shown_is_the_one_that_is_sent(page: str) -> None:
+    """The envelope, byte for byte (protocol page, Error Responses)."""
+    for literal in blocks(page, "json"):
+        row = ROWS[json.loads(literal)["body"]["errorCode"]]
+        assert literal.strip().encode() == render(row)
+
+
+def test_the_readme_shows_the_four_rows() -> None:
+    """Rows 40102 to 40105: code, title, details, exception."""
+    errors = (InvalidAppJWT, InvalidConsumerJWS, ConsumerJWSMissing, AppJWTMissing)
+    shown = [re.split("  +", line) for line in README.splitlines() if re.match(r"401\d\d ", line)]
+    assert shown == [
+        [str(error.row.error_code), error.row.title, error.row.details, f"``{error.__name__}``"]
+        for error in errors
+    ]
+
+
+@pytest.mark.parametrize("page", ["README.rst", "docs/errors.rst"])
+def test_the_nine_cells_that_are_shown_are_what_is_answered(
+    page: str, make_app: Callable[..., Flask], issuer: Issuer, stranger: Issuer
+) -> None:
+    """Which error wins: AppJWT missing, invalid, valid by ConsumerJWS missing, invalid, valid."""
+    app = make_app()
+    app.add_url_rule("/", "view", require_consumer_jws(require_app_jwt(lambda: {})))
+    client = app.test_client()
+    consumer_jwses = (None, stranger.consumer_jws(), issuer.consumer_jws())
+
+    def answers(app_jwt: str | None) -> list[str]:
+        bodies = (client.get("/", headers=headers(app_jwt, jws)).json for jws in consumer_jwses)
+        return [str(body["body"]["errorCode"]) if body else "the view runs" for body in bodies]
+
+    rows = re.findall(r"^(missing|invalid|valid)  +(\S.*)$", PAGES[page], re.MULTILINE)
+    assert {state: re.split("  +", cells) for state, cells in rows} == {
+        "missing": answers(None),
+        "invalid": answers(stranger.app_jwt()),
+        "valid": answers(issuer.app_jwt()),
+    }
+
+
+def test_the_settings_table_lists_every_setting() -> None:
+    """One row for each field of the schema, in its order, with default, bounds and meaning."""
+    fields = SettingsSchema().fields.values()
+    rows = generated("settings")
+    assert [row[0] for row in rows] == [f"``{field.data_key}``" for field in fields]
+    assert [row[3] for row in rows] == [field.metadata["doc"] for field in fields]
+
+
+@pytest.mark.parametrize(
+    ("key", "default", "bounds"),
+    [
+        ("APP_JWT_KEYS", "required", ""),
+        ("ISSUER", "``'Sentinel'``", ""),
+        ("ERROR_CATALOGUE", "``{}``", ""),
+        ("LEEWAY", "``30``", "at least 0, at most 3600"),
+        ("MAX_LIFETIME", "unset", "above 0"),
+        ("MAX_TOKEN_BYTES", "``16384``", "at least 1"),
+    ],
+)
+def test_the_settings_table_says_default_and_bounds(key: str, default: str, bounds: str) -> None:
+    """Required, unset, or the value itself; bounds where the schema has a range."""
+    [row] = [row for row in generated("settings") if row[0] == f"``CONNECTOR_AUTH_{key}``"]
+    assert row[1:3] == [default, bounds]
+
+
+def test_the_table_of_rows_lists_every_row() -> None:
+    """One row for each of the error table, with the exception that is sent as it."""
+    assert [row[:4] for row in generated("rows")] == [
+        [str(row.status), str(row.error_code), row.title, row.details] for row in ROWS.values()
+    ]
+    for _status, code, *_texts, exception in generated("rows"):
+        name = re.fullmatch(r":exc:`(\w+)`", exception)
+        assert name and getattr(flask_connector_auth, name[1]).row is ROWS[int(code)]
+
+
+def test_the_table_of_reasons_lists_every_reason() -> None:
+    """One row for each member, with the comment beside it."""
+    rows = generated("reasons")
+    assert [row[0] for row in rows] == [f"``{reason}``" for reason in Reason]
+    assert dict(rows)["``same_token``"] == "one text in both headers"
+
+
+@pytest.mark.parametrize(
+    ("page", "name"), [("settings", "settings"), ("errors", "rows"), ("errors", "reasons")]
+)
+def test_a_generated_table_is_on_its_page(page: str, name: str) -> None:
+    """The reference tables are made from the code, never written by hand."""
+    assert f"\n.. generated:: {name}\n" in PAGES[f"docs/{page}.rst"]
+
+
+def test_the_security_page_has_a_check_for_every_reason() -> None:
+    """The list of checks is complete: only what no check finds is not in it."""
+    cells = re.findall(r"^     - (``\w+``(?:, ``\w+``)*)$", PAGES["docs/security.rst"], re.M)
+    named = set(re.findall(r"\w+", " ".join(cells)))
+    assert named == set(Reason) - {Reason.VIEW, Reason.KEYS_UNAVAILABLE}
+
+
+def test_the_keys_page_names_every_algorithm() -> None:
+    """What an allow-list may name (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
+    assert set(ALGORITHMS) <= set(re.findall(r"\w+", PAGES["docs/keys.rst"]))
+
+
+@pytest.mark.parametrize("module", [flask_connector_auth, testing], ids=lambda m: m.__name__)
+def test_the_api_page_has_every_public_name(module: Any) -> None:
+    """What a module exports is documented, once."""
+    entries = re.findall(r"^\.\. (?:auto)?\w+:: ([\w.]+)", PAGES["docs/api.rst"], re.MULTILINE)
+    names = [entry.removeprefix(f"{testing.__name__}.") for entry in entries]
+    assert {name: names.count(name) for name in module.__all__} == dict.fromkeys(module.__all__, 1)
+
+
+def test_the_newest_changes_are_those_of_this_version() -> None:
+    """CHANGES.rst starts with the version that pyproject.toml states."""
+    changes = (ROOT / "CHANGES.rst").read_text()
+    heading = re.search(r"^(\d\S*) \(.+\)\n-+$", changes, re.MULTILINE)
+    assert heading and heading[1] == PROJECT["version"]
+
+
+def test_the_readme_states_the_supported_versions() -> None:
+    """Python and Flask, as pyproject.toml demands them."""
+    python = PROJECT["requires-python"].removeprefix(">=")
+    [flask] = [need for need in PROJECT["dependencies"] if need.startswith("flask>=")]
+    assert f"Python {python} or newer; Flask {flask.removeprefix('flask>=')} or newer" in README
