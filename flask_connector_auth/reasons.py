@@ -23,8 +23,7 @@ class Reason(StrEnum):
     NOT_YET_VALID = "not_yet_valid"  #: ``nbf`` or ``iat`` lies in the future
     TOO_LONG_LIVED = "too_long_lived"  #: ``exp - iat`` is over the configured lifetime
     WRONG_TYPE = "wrong_type"  #: a token of the other type (RFC 8725 section 3.12)
-    #: one text in both headers
-    SAME_TOKEN = "same_token"  # noqa: S105
+    SAME_TOKEN = "same_token"  #: one text in both headers
     WRONG_ACCOUNT = "wrong_account"  #: a token of another account
     MISSING_SCOPE = "missing_scope"  #: a required scope was not granted
     VIEW = "view"  #: the view itself refused the request
