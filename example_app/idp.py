@@ -1,0 +1,27 @@
+"""An app's own name for a consumer in; that consumer's ConsumerJWS out."""
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+from flask_connector_auth import require_app_jwt
+
+from .keys import current_issuer
+from .models import Consumer, find_or_add
+from .wire import Refused, read_json
+
+blueprint = Blueprint("idp", __name__)
+
+
+@blueprint.post("/api/account/<account_id>/consumer")
+@require_app_jwt
+def consumer(account_id: str) -> ResponseReturnValue:
+    """Return a token that never expires (protocol page, Get ConsumerJWS)."""
+    body = read_json()
+    name = body.get("ext_consumer_id") if isinstance(body, dict) else None
+    if not (isinstance(name, str) and 0 < len(name) <= 256 and name.isprintable()):
+        raise Refused("ext_consumer_id must be a text of 1 to 256 characters")
+    row = find_or_add(Consumer, account_id=account_id, ext_consumer_id=name)
+    token = current_issuer().consumer_jws(
+        account_id=account_id, ext_consumer_id=name, lp_consumer_id=row.lp_consumer_id
+    )
+    return {"token": token}, 201

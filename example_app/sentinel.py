@@ -1,0 +1,97 @@
+"""An app install's id and secret in; an AppJWT out, by OAuth 2.0 client credentials (RFC 6749)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from authlib.integrations.flask_oauth2 import AuthorizationServer  # type: ignore[import-untyped]
+from authlib.oauth2 import OAuth2Error  # type: ignore[import-untyped]
+from authlib.oauth2.rfc6749 import (  # type: ignore[import-untyped]
+    InvalidClientError,
+    InvalidRequestError,
+)
+from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant  # type: ignore[import-untyped]
+from flask import Blueprint, Flask, current_app, request
+from flask.typing import ResponseReturnValue
+
+from flask_connector_auth.testing import AppJWTGenerator
+
+from .keys import current_issuer
+from .models import AppInstall, find, find_or_add
+
+SCOPE = "msg.consumer"
+
+blueprint = Blueprint("sentinel", __name__, url_prefix="/sentinel")
+
+
+@blueprint.post("/api/account/<account_id>/app/token")
+@blueprint.post("/api/v2/account/<account_id>/app/token")
+def app_token(account_id: str) -> ResponseReturnValue:
+    """Answer a token request; an error is told as RFC 6749 section 5.2 says."""
+    server = current_app.extensions["sentinel"]
+    try:
+        _check_parameters()
+        return server.create_token_response()  # type: ignore[no-any-return]
+    except OAuth2Error as error:
+        return server.handle_error_response(request, error)  # type: ignore[no-any-return]
+
+
+@blueprint.get("/well-known/jwks")
+def key_set() -> dict[str, Any]:
+    """Return the public keys of the tokens (RFC 7517 section 5)."""
+    return dict(current_issuer().key_set())
+
+
+def _check_parameters() -> None:
+    if any(len(values) > 1 for _, values in request.values.lists()):
+        raise InvalidRequestError("A parameter is there twice.")  # RFC 6749 section 3.2
+    if not request.values.get("grant_type"):
+        raise InvalidRequestError("The parameter grant_type is missing.")
+
+
+class AppJWTGrant(ClientCredentialsGrant):  # type: ignore[misc]
+    """RFC 6749 section 4.4, with the protocol's ways of saying who asks."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = ("parameters",)
+
+    def generate_token(self, **kwargs: Any) -> dict[str, Any]:
+        """Grant the one scope there is, to who names none too (RFC 6749 section 3.3)."""
+        return super().generate_token(**{**kwargs, "scope": SCOPE})  # type: ignore[no-any-return]
+
+
+def _authenticate(
+    query_client: Callable[[str], AppInstall | None], oauth_request: Any
+) -> AppInstall:
+    """Return the app whose id and secret are sent.
+
+    RFC 6749 section 2.3.1 keeps them out of the query; the protocol's oldest clients do not.
+    """
+    sent = oauth_request.payload.data
+    install = query_client(sent.get("client_id", ""))
+    if install is None or not install.check_client_secret(sent.get("client_secret", "")):
+        raise InvalidClientError("No app of this account has this client_id and client_secret.")
+    return install
+
+
+def _find_install(client_id: str) -> AppInstall | None:
+    install = find(AppInstall, client_id)
+    account_id = (request.view_args or {}).get("account_id")
+    return install if install and install.account_id == account_id else None
+
+
+def app_install() -> AppInstall:
+    """Return the app install of the configured account, made when it is first asked for."""
+    return find_or_add(AppInstall, account_id=str(current_app.config["CONNECTOR_ACCOUNT_ID"]))
+
+
+def init_app(app: Flask) -> None:
+    """Let *app* answer token requests, of one app install at least."""
+    app.config["OAUTH2_SCOPES_SUPPORTED"] = [SCOPE]
+    # A token holds all that is to be known of it, so none is saved.
+    server = AuthorizationServer(app, _find_install, save_token=lambda token, request: None)
+    server.register_client_auth_method("parameters", _authenticate)
+    server.register_grant(AppJWTGrant)
+    app.extensions["sentinel"] = server
+    with app.app_context():
+        generator = AppJWTGenerator(current_issuer(), lambda install: install.account_id)
+        server.register_token_generator(AppJWTGrant.GRANT_TYPE, generator)
+        app_install()

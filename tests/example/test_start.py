@@ -1,0 +1,94 @@
+"""Starting the app: what the first start makes, what the next one finds, what can be set."""
+
+import json
+import re
+import stat
+from contextlib import ExitStack
+
+import pytest
+
+from example_app.models import db
+
+from .api import ACCOUNT, api_of, message
+from .processes import python
+
+# Waits for a line on its input, so that several processes start at the same moment.
+FIRST_START = """
+from example_app import create_app
+from example_app.models import db
+from example_app.sentinel import app_install
+print("ready", flush=True)
+input()
+app = create_app()
+with app.app_context():
+    print(app_install().client_id, app.extensions["issuer"].kid)
+with app.app_context():
+    db.engine.dispose()
+"""
+
+
+def test_the_first_start(start, tmp_path):
+    """A folder for the owner alone, with the private key (RFC 7517) and the database."""
+    folder = tmp_path / "new" / "instance"
+    start(folder)
+    assert {path.name for path in folder.iterdir()} == {"signing-key.json", "connector.db"}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    key = folder / "signing-key.json"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert json.loads(key.read_text())["d"]
+
+
+def test_a_restart(start, tmp_path):
+    """Key, app install, tokens and conversations outlive the process."""
+    before = api_of(start(tmp_path))
+    tokens = before.someone()
+    conversation = before.opened(tokens)
+    assert before.send(tokens, message(conversation)).json["body"] == {"sequence": 0}
+    after = api_of(start(tmp_path))
+    assert after.credentials == before.credentials
+    keys = [api.get("/sentinel/well-known/jwks").data for api in (before, after)]
+    assert keys[0] == keys[1]
+    assert after.send(tokens, message(conversation)).json["body"] == {"sequence": 1}
+
+
+def test_another_folder_is_another_service(start, tmp_path):
+    """Row 40102: tokens of another key are nobody's."""
+    one, other = (api_of(start(tmp_path / name)) for name in ("one", "other"))
+    assert one.credentials != other.credentials
+    assert one.create(other.someone()).json["body"]["errorCode"] == 40102
+    assert one.create(one.someone()).status_code == 200
+
+
+def test_processes_that_start_together(project):
+    """Workers that make key and database at the same moment agree on them."""
+    with ExitStack() as stack:
+        workers = [stack.enter_context(python("-c", FIRST_START, folder=project)) for _ in range(3)]
+        assert [worker.stdout.readline() for worker in workers] == ["ready\n"] * 3
+        for worker in workers:
+            worker.stdin.write("\n")
+            worker.stdin.flush()
+        said = [worker.communicate(timeout=60) for worker in workers]
+    assert said == [said[0]] * 3
+    assert re.fullmatch(r"[0-9a-f-]{36} [\w-]{43}\n", said[0][0])
+
+
+def test_settings_of_the_environment(start, tmp_path, monkeypatch):
+    """One setting moves the database; an account id of digits is still a text."""
+    database = tmp_path / "elsewhere.db"
+    monkeypatch.setenv("FLASK_SQLALCHEMY_DATABASE_URI", f"sqlite:///{database}")
+    monkeypatch.setenv("FLASK_CONNECTOR_ACCOUNT_ID", "5313846")
+    app = start(tmp_path / "instance")
+    assert database.exists()
+    assert [path.name for path in (tmp_path / "instance").iterdir()] == ["signing-key.json"]
+    api = api_of(app, "5313846")
+    assert api.create(api.someone()).status_code == 200
+    with app.app_context():
+        assert db.engine.url.database == str(database)
+
+
+@pytest.mark.parametrize("account", [ACCOUNT, "qa1"])
+def test_settings_of_the_caller(start, tmp_path, monkeypatch, account):
+    """What create_app() is given stands over the environment."""
+    monkeypatch.setenv("FLASK_CONNECTOR_ACCOUNT_ID", "5313846")
+    api = api_of(start(tmp_path, CONNECTOR_ACCOUNT_ID=account), account)
+    assert api.get(f"/api/account/{account}/service/baseURI").status_code == 200
