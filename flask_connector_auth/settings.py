@@ -1,6 +1,6 @@
 """``app.config`` in; one frozen settings object out, or one error that lists every problem."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, cast
@@ -51,9 +51,9 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     :raises ConfigurationError: listing all that is wrong, by configuration key.
     """
     schema = SettingsSchema()
-    known = [field.data_key for field in schema.fields.values()]
+    known = {field.data_key for field in schema.fields.values()}
     given = {key: value for key, value in config.items() if key.startswith(PREFIX)}
-    problems = {key: [_unknown(key, known)] for key in given if key not in known}
+    problems = {key: [_unknown(key, schema.fields)] for key in given if key not in known}
     values: dict[str, Any] = dict.fromkeys(schema.fields)
     try:
         values |= cast(dict[str, Any], schema.load(given))
@@ -123,9 +123,10 @@ def _catalogue(
     return rows
 
 
-def _unknown(key: str, known: list[Any]) -> str:
-    nearest = get_close_matches(key, known, n=1)
-    return "Unknown setting." + (f" Did you mean {nearest[0]}?" if nearest else "")
+def _unknown(key: str, names: Iterable[str]) -> str:
+    # Without the prefix, which would make every name a near one.
+    nearest = get_close_matches(key.removeprefix(PREFIX).lower(), names, n=1)
+    return "Unknown setting." + (f" Did you mean {PREFIX}{nearest[0].upper()}?" if nearest else "")
 
 
 def _sentences(messages: Any, path: str = "") -> Iterator[str]:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_connector_auth.headers import read_token
+from flask_connector_auth.profiles import APP_JWT, CONSUMER_JWS
 from flask_connector_auth.reasons import Reason, Rejected
 from tests.floor_helpers import cases
 
@@ -19,7 +20,7 @@ def refusal(value: str | None, *, bearer: bool) -> Reason:
 @pytest.mark.parametrize("value", ["a.b.c", " a.b.c\t", "Bearer a.b.c", "bEARER   a.b.c"])
 def test_authorization_holds_a_bare_token_or_a_bearer_token(value):
     """DESIGN: the scheme is optional and case-insensitive."""
-    assert read_token(value, bearer=True) == "a.b.c"
+    assert read_token(value, bearer=APP_JWT.bearer) == "a.b.c"
 
 
 @pytest.mark.parametrize("bearer", [True, False])
@@ -59,8 +60,8 @@ def test_a_credential_is_never_a_list(value, bearer):
 @pytest.mark.parametrize("value", ["Bearer a.b.c", "bearer a.b.c", "Basic a.b.c", "a.b.c d.e.f"])
 def test_the_consumer_header_holds_the_bare_token_only(value):
     """Row 40103: no scheme is read in X-LP-ON-BEHALF."""
-    assert read_token("a.b.c", bearer=False) == "a.b.c"
-    assert refusal(value, bearer=False) is Reason.BAD_HEADER
+    assert read_token("a.b.c", bearer=CONSUMER_JWS.bearer) == "a.b.c"
+    assert refusal(value, bearer=CONSUMER_JWS.bearer) is Reason.BAD_HEADER
 
 
 @pytest.mark.parametrize("value", ["Bearera.b.c", "bearer.b.c", "Bearer-a.b.c"])

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,14 +137,25 @@ def _load_jwk(jwk: Mapping[str, Any]) -> Key:
             return _wrap(RSAPublicNumbers(e, n).public_key())
         if kind == "oct":
             # Likewise: joserfc only warns about a short secret.
-            if len(decode_base64url(members["k"].encode())) < _MIN_SECRET_BYTES:
+            secret = decode_base64url(members["k"].encode())
+            if len(secret) < _MIN_SECRET_BYTES:
                 raise KeyProblem("a secret shorter than any hash (RFC 7518 section 3.2)")
+            if _is_public_key(secret):
+                raise KeyProblem("a public key, which is no secret (RFC 8725 section 2.1)")
             return JWKRegistry.import_key({"kty": "oct", **members})
         return _wrap(JWKRegistry.import_key({"kty": kind, **members}).public_key)
     except KeyProblem:
         raise
     except Exception:
         raise KeyProblem(f"not a sound {kind} key (RFC 7518 section 6)") from None
+
+
+def _is_public_key(secret: bytes) -> bool:
+    for load in (load_pem_public_key, load_der_public_key):
+        with suppress(Exception):
+            load(secret)
+            return True
+    return False
 
 
 def _wrap(public_key: Any) -> Key:

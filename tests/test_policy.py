@@ -1,0 +1,125 @@
+"""Scopes and accounts: what a verified token must be good for."""
+
+from collections.abc import Callable
+
+import pytest
+
+from flask_connector_auth.policy import (
+    check_account,
+    check_distinct,
+    check_same_account,
+    check_scopes,
+)
+from flask_connector_auth.reasons import Reason, Rejected
+from flask_connector_auth.requirements import TokenRequirement, token_requirement
+from flask_connector_auth.tokens import AppJWT, ConsumerJWS
+
+
+def app_jwt(account_id: str = "le1", scopes: str = "") -> AppJWT:
+    """Return an AppJWT of *account_id* with *scopes*."""
+    return AppJWT(account_id, "install-1", frozenset(scopes.split()), "Sentinel", 0, 1, {})
+
+
+def consumer_jws(account_id: str) -> ConsumerJWS:
+    """Return a ConsumerJWS of *account_id*."""
+    return ConsumerJWS(account_id, "consumer-1", "abc", {})
+
+
+def refusal(check: Callable[..., None], *args: object) -> Reason | None:
+    """Return why *check* refuses, or ``None`` where it does not."""
+    try:
+        check(*args)
+    except Rejected as rejected:
+        return rejected.reason
+    return None
+
+
+@pytest.mark.parametrize(
+    ("granted", "required", "any_scope", "passes"),
+    [
+        ("", "", "", True),
+        ("a", "", "", True),
+        ("a b", "a", "", True),
+        ("a b", "b a", "", True),
+        ("a", "a b", "", False),
+        ("", "a", "", False),
+        ("ab", "a", "", False),
+        ("a", "ab", "", False),
+        ("A", "a", "", False),
+        ("a.b", "a", "", False),
+        ("a", "", "a b", True),
+        ("b", "", "a b", True),
+        ("c", "", "a b", False),
+        ("", "", "a", False),
+        ("a", "a", "b c", False),
+        ("b", "a", "b c", False),
+        ("a c", "a", "b c", True),
+    ],
+)
+def test_scopes_are_compared_whole(granted, required, any_scope, passes):
+    """Row 40102, RFC 6749 section 3.3: all of these, one of those; no prefix, no other case."""
+    requirement = token_requirement(required, any_scope)
+    expected = None if passes else Reason.MISSING_SCOPE
+    assert refusal(check_scopes, app_jwt(scopes=granted), requirement) is expected
+
+
+def test_each_list_of_alternatives_must_be_met():
+    """DESIGN section 3: two decorators with ``any_scope`` ask for one of each."""
+    both = token_requirement((), "a b") | token_requirement((), "c d")
+    assert refusal(check_scopes, app_jwt(scopes="a d"), both) is None
+    assert refusal(check_scopes, app_jwt(scopes="a b"), both) is Reason.MISSING_SCOPE
+
+
+def test_no_requirement_asks_for_no_scope():
+    """DESIGN section 1: ``scope`` is optional."""
+    assert refusal(check_scopes, app_jwt(), TokenRequirement()) is None
+
+
+ONE, SEVERAL = frozenset({"le1"}), frozenset({"le1", "le2"})
+
+
+@pytest.mark.parametrize(
+    ("account", "view_account", "audience", "passes"),
+    [
+        ("le1", None, None, True),
+        ("le1", "le1", None, True),
+        ("le1", "le2", None, False),
+        ("le1", "", None, False),
+        ("le1", None, ONE, True),
+        ("le2", None, ONE, False),
+        ("le2", None, SEVERAL, True),
+        ("le3", None, SEVERAL, False),
+        ("le1", None, frozenset(), False),
+        ("le1", "le1", ONE, True),
+        ("le1", "le2", SEVERAL, False),
+        ("le3", "le3", SEVERAL, False),
+    ],
+)
+def test_the_token_is_of_the_account_that_is_served(account, view_account, audience, passes):
+    """RFC 8725 section 3.9, ASVS 9.2.3: URL and setting decide; with both, both."""
+    expected = None if passes else Reason.WRONG_ACCOUNT
+    assert refusal(check_account, account, view_account, audience) is expected
+
+
+@pytest.mark.parametrize(
+    "near", ["LE1", "le", "le11", " le1", "le1 ", "\uff4ce1", "le1\0", "l\u0435" + "1"]
+)
+def test_accounts_are_compared_code_point_by_code_point(near):
+    """RFC 8725 section 3.9: no trimming, case-folding, normalisation or prefix."""
+    assert refusal(check_account, "le1", "le1", ONE) is None
+    assert refusal(check_account, near, "le1", None) is Reason.WRONG_ACCOUNT
+    assert refusal(check_account, near, None, ONE) is Reason.WRONG_ACCOUNT
+
+
+def test_one_text_is_not_both_tokens():
+    """Row 40103, RFC 8725 section 3.12: the two headers hold two texts, or one header none."""
+    assert refusal(check_distinct, "a.b.c", "a.b.d") is None
+    assert refusal(check_distinct, None, "a.b.c") is None
+    assert refusal(check_distinct, "a.b.c", "a.b.c") is Reason.SAME_TOKEN
+
+
+def test_both_tokens_name_one_account():
+    """Row 40103: a ConsumerJWS of another account than the AppJWT's is refused."""
+    assert refusal(check_same_account, app_jwt("le1"), consumer_jws("le1")) is None
+    assert refusal(check_same_account, None, consumer_jws("le1")) is None
+    assert refusal(check_same_account, app_jwt("le1"), consumer_jws("le2")) is Reason.WRONG_ACCOUNT
