@@ -40,6 +40,17 @@ class _Number(fields.Field[float]):
         return value  # type: ignore[no-any-return]
 
 
+class _Whole(_Number):
+    """A whole number; neither a string nor a boolean."""
+
+    default_error_messages = {"invalid": "Not a whole number."}  # noqa: RUF012
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
+        if type(value) is not int:
+            raise self.make_error("invalid")
+        return value
+
+
 class _Flag(fields.Field[bool]):
     """True or false; nothing that merely looks like one of them."""
 
@@ -78,8 +89,8 @@ def _algorithms(**kwargs: Any) -> fields.List[str]:
     )
 
 
-def _bytes(default: int, doc: str) -> _Number:
-    return _Number(load_default=default, validate=Range(min=1), metadata={"doc": doc})
+def _bytes(default: int, doc: str) -> _Whole:
+    return _Whole(load_default=default, validate=Range(min=1), metadata={"doc": doc})
 
 
 class SettingsSchema(Schema):
@@ -146,7 +157,7 @@ class SettingsSchema(Schema):
         validate=Range(min=0, min_inclusive=False),
         metadata={"doc": "Longest time from ``iat`` to ``exp`` of an AppJWT, in seconds."},
     )
-    min_rsa_bits = _Number(
+    min_rsa_bits = _Whole(
         load_default=2048,
         validate=Range(min=1024, max=8192),
         metadata={"doc": "Shortest RSA key; below 2048 each such key is logged as a warning."},

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
+import hypothesis
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
@@ -95,6 +96,8 @@ APP = TokenType(APP_JWT, Issuer.app_jwt)
 CONSUMER = TokenType(CONSUMER_JWS, Issuer.consumer_jws)
 #: A rule that holds for both tokens.
 both_tokens = pytest.mark.parametrize("token", [APP, CONSUMER], ids=["AppJWT", "ConsumerJWS"])
+#: A property holds on a busy machine too, so no example has a deadline.
+untimed = hypothesis.settings(deadline=None)
 HEADER = b'{"kid":"dev-1","typ":"JWT","alg":"RS256"}'
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from flask_connector_auth.headers import read_token
 from flask_connector_auth.profiles import APP_JWT, CONSUMER_JWS
 from flask_connector_auth.reasons import Reason, Rejected
-from tests.floor_helpers import cases
+from tests.floor_helpers import cases, untimed
 
 
 def refusal(value: str | None, *, bearer: bool) -> Reason:
@@ -82,6 +82,7 @@ header_values = st.lists(
 ).map("".join)
 
 
+@untimed
 @given(st.text() | header_values, st.booleans())
 def test_any_text_holds_one_token_or_is_refused(value, bearer):
     """RFC 9110 section 11.4: what comes out has no space, tab or comma; nothing else is raised."""

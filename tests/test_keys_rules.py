@@ -25,6 +25,7 @@ from tests.floor_helpers import (
     number,
     pem,
     refusal,
+    untimed,
     verifier,
 )
 
@@ -103,6 +104,7 @@ def test_a_secret_is_for_hmac_alone(algorithms):
 USE = "its use is not sig (RFC 7517 section 4.2)"
 OPERATIONS = "its key_ops lack verify (RFC 7517 section 4.3)"
 ALGORITHM = "its alg is not on the allow-list (RFC 7517 section 4.4)"
+CURVE = "its crv is not known (RFC 7518 section 6.2.1.1, RFC 8037 section 2)"
 TYPE = "its kty is not known (RFC 7518 section 6.1)"
 NO_ALGORITHM = "no algorithm of the allow-list can use it"
 UNFIT = {
@@ -126,6 +128,8 @@ UNFIT = {
     "key of another family": (jwk("ES256"), NO_ALGORITHM),
     "secret": (jwk("HS256"), NO_ALGORITHM),
     "key of another family by alg": (jwk("ES256", alg="RS256"), NO_ALGORITHM),
+    "unknown curve": ({**jwk("ES256"), "crv": "P-999"}, CURVE),
+    "unknown Edwards curve": ({"kty": "OKP", "crv": "do-not-tell-this", "x": "AA"}, CURVE),
     "curve of no algorithm": (
         {"kty": "OKP", "crv": "X25519", "x": encoded(bytes([9] + [0] * 31))},
         "a key of a kind that signs nothing here",
@@ -218,6 +222,7 @@ jwks = st.fixed_dictionaries(
 )
 
 
+@untimed
 @given(json_values | jwks | st.lists(jwks).map(lambda keys: {"keys": keys}))
 def test_any_json_value_is_keys_or_problems(value):
     """security.md section 10: nothing is raised, and no problem quotes what was given."""
@@ -226,6 +231,7 @@ def test_any_json_value_is_keys_or_problems(value):
     assert all(type(problem) is str and "hush-hush" not in problem for problem in problems)
 
 
+@untimed
 @given(
     hushed, st.sampled_from(["", "{", '{"keys":[', "-----BEGIN PUBLIC KEY-----\n", "MIIB", "a:/"])
 )

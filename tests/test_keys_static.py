@@ -129,11 +129,18 @@ def test_a_key_never_raises(algorithm, message, signature):
 
 
 def test_the_repr_shows_names_and_no_key():
-    """security.md section 10: what stands in a log names the key and is not the key."""
-    assert repr(key()) == f"VerificationKey(kid='a', thumbprint='{key().thumbprint}')"
+    """RFC 7638 section 7: not even the thumbprint, which gives a weak secret away."""
+    assert repr(key()) == "VerificationKey(kid='a')"
 
 
 def test_a_private_key_is_not_kept():
     """security.md section 2: what verifies holds a public key alone."""
     found, _ = parse_keys([pem(), jwk("ES256"), jwk("Ed25519")], KeyRules(ALGORITHMS))
     assert [entry.key.is_private for entry in found] == [False, False, False]
+
+
+def test_one_key_for_two_algorithms_is_two_keys():
+    """RFC 7517 section 4.4: given twice under one kid, each time for another alg, it serves both."""
+    both = [jwk(kid="a", alg="RS256"), jwk(kid="a", alg="RS512"), jwk(kid="a", alg="RS512")]
+    keys = StaticKeys(parse_keys(both, KeyRules(["RS256", "RS512"]))[0])
+    assert [len(keys.candidates("a", alg)) for alg in ("RS256", "RS512", "ES256")] == [1, 1, 0]

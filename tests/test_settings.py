@@ -57,6 +57,7 @@ EMPTY = "An empty list would accept nothing."
 NOT_A_STRING = {True: TEXT, 1.5: TEXT, (): TEXT, b"a": TEXT, "": TEXT}
 NOT_A_NUMBER = {True: NUMBER, "30": NUMBER, "": NUMBER, (): NUMBER, float("nan"): NUMBER}
 NOT_A_NUMBER |= {float("inf"): NUMBER, float("-inf"): NUMBER}
+NOT_WHOLE = dict.fromkeys([*NOT_A_NUMBER, 2048.5, 2048.0], "Not a whole number.")
 AT_LEAST_ONE = "Must be greater than or equal to 1."
 
 #: For each setting: good values with what they are loaded as; bad values with what is said.
@@ -104,7 +105,7 @@ TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
     ),
     "MIN_RSA_BITS": (
         [(1024, 1024), (2048, 2048)],
-        NOT_A_NUMBER
+        NOT_WHOLE
         | {
             None: NULL,
             1023: "Must be greater than or equal to 1024 and less than or equal to 8192.",
@@ -113,11 +114,11 @@ TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
     ),
     "MAX_TOKEN_BYTES": (
         [(1, 1), (10**6, 10**6)],
-        NOT_A_NUMBER | {None: NULL, 0: AT_LEAST_ONE, -1: AT_LEAST_ONE},
+        NOT_WHOLE | {None: NULL, 0: AT_LEAST_ONE, -1: AT_LEAST_ONE},
     ),
     "MAX_HEADER_BYTES": (
         [(1, 1), (10**6, 10**6)],
-        NOT_A_NUMBER | {None: NULL, 0: AT_LEAST_ONE, -1: AT_LEAST_ONE},
+        NOT_WHOLE | {None: NULL, 0: AT_LEAST_ONE, -1: AT_LEAST_ONE},
     ),
     "REALM": (
         [("Connector API", "Connector API"), ("a-~'", "a-~'"), (5, "5")],

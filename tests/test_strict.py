@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_connector_auth.strict import Malformed, decode_base64url, load_object
-from tests.floor_helpers import HEADER, broken_json, cases
+from tests.floor_helpers import HEADER, broken_json, cases, untimed
 
 ALPHABET = (ascii_letters + digits + "-_").encode()
 SECRET = "do-not-tell-this"
@@ -78,12 +78,14 @@ def test_spare_bits_must_be_zero(stem, spellings):
     assert len(read) == spellings
 
 
+@untimed
 @given(st.binary())
 def test_canonical_base64url_decodes_as_the_standard_library_encodes_it(content):
     """RFC 7515 appendix C: what is encoded without padding is read back."""
     assert decode_base64url(urlsafe_b64encode(content).rstrip(b"=")) == content
 
 
+@untimed
 @given(st.binary() | st.lists(st.sampled_from(ALPHABET + b"=+/ \n")).map(bytes))
 def test_a_segment_that_is_read_is_the_only_spelling_of_its_content(segment):
     """RFC 4648 section 3.5: one content, one text; else a digest of the text names no token."""
@@ -145,12 +147,14 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@untimed
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), json_values), st.booleans())
 def test_every_json_object_is_read_as_it_was_written(value, escaped):
     """RFC 8259 section 8: with escapes or without, an object survives the round trip."""
     assert load_object(json.dumps(value, ensure_ascii=escaped).encode()) == value
 
 
+@untimed
 @given(st.binary() | st.text().map(lambda text: text.encode(errors="surrogatepass")))
 def test_any_bytes_are_an_object_or_malformed(text):
     """security.md section 1: a payload ends in an object or a refusal, in no other exception."""
@@ -161,6 +165,7 @@ def test_any_bytes_are_an_object_or_malformed(text):
     assert type(value) is dict
 
 
+@untimed
 @given(st.lists(st.sampled_from(['"a"', "{", "}", "[", "]", ":", ",", "1", "NaN", "\\ud800", " "])))
 def test_any_tokens_of_json_are_an_object_or_malformed(tokens):
     """RFC 8259 section 2: what is almost JSON is JSON or refused."""

@@ -67,7 +67,7 @@ def test_a_consumer_has_one_id_for_each_account():
 
 
 def test_claims_take_the_place_of_the_documented_ones():
-    """Style section 6: a test says what differs, and nothing else."""
+    """DESIGN section 3: a test says what differs, and nothing else."""
     _, claims = parts(issuer_of().app_jwt(aud="le1", sub="x", azp=None, scope=OMIT))
     assert (claims["aud"], claims["sub"], claims["azp"]) == ("le1", "x", None)
     assert "scope" not in claims
@@ -126,6 +126,13 @@ def test_its_key_set_holds_no_private_member(algorithm):
     """RFC 7517 section 9.2: what a key set tells may be known to all."""
     (key,) = issuer_of(algorithm).key_set()["keys"]
     assert not {"d", "p", "q", "dp", "dq", "qi"} & key.keys()
+
+
+def test_a_secret_has_no_public_key_set():
+    """RFC 7517 section 5: what is published is public; a secret has nothing to publish."""
+    issuer = Issuer(OctKey.import_key("do-not-tell-this" * 4), algorithm="HS256")
+    with pytest.raises(ValueError, match="a secret has no public half"):
+        issuer.key_set()
 
 
 def test_its_repr_holds_no_key():

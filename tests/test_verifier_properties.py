@@ -17,6 +17,7 @@ from tests.floor_helpers import (
     issuer_of,
     jwk,
     refusal,
+    untimed,
     verifier,
 )
 
@@ -40,6 +41,7 @@ texts = (
 
 
 @both_tokens
+@untimed
 @given(text=texts)
 def test_any_text_that_is_no_token_is_refused(token, text):
     """security.md section 11: any text ends in a reason and in no other exception."""
@@ -48,6 +50,7 @@ def test_any_text_that_is_no_token_is_refused(token, text):
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "HS256"])
 @both_tokens
+@untimed
 @given(data=st.data())
 def test_no_single_change_of_a_good_token_passes(token, algorithm, data):
     """RFC 7515 section 5.2: a character replaced, removed or added anywhere makes it bad."""
@@ -88,6 +91,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
         for name in names
     },
 )
+@untimed
 @given(value=json_values)
 def test_any_value_of_a_claim_is_accepted_or_refused(token, name, value):
     """security.md section 11: any JSON value in each claim; the account is always a string."""
@@ -99,6 +103,7 @@ def test_any_value_of_a_claim_is_accepted_or_refused(token, name, value):
 
 @cases("name", {name: name for name in ["kid", "typ", "alg", "crit", "b64", "jwk", "jku", "x"]})
 @both_tokens
+@untimed
 @given(value=json_values)
 def test_any_value_of_a_header_parameter_is_accepted_or_refused(token, name, value):
     """security.md section 11: any JSON value in each parameter; ignored ones stay ignored."""

@@ -33,6 +33,10 @@ _MIN_SECRET_BYTES = 32
 _MAX_EXPONENT_BITS = 64
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 _VALUE_MEMBERS = {"EC": ("crv", "x", "y"), "OKP": ("crv", "x"), "RSA": ("n", "e"), "oct": ("k",)}
+_CURVES = {
+    "EC": ("P-256", "P-384", "P-521", "secp256k1"),
+    "OKP": ("Ed25519", "Ed448", "X25519", "X448"),
+}
 _KEY_CLASSES: tuple[tuple[type, Callable[[Any, Any], Key]], ...] = (
     (RSAPublicKey, RSAKey),
     (EllipticCurvePublicKey, ECKey),
@@ -128,6 +132,8 @@ def _load_jwk(jwk: Mapping[str, Any]) -> Key:
     kind = jwk.get("kty")
     if not isinstance(kind, str) or kind not in _VALUE_MEMBERS:
         raise Unfit("its kty is not known (RFC 7518 section 6.1)")
+    if isinstance(jwk.get("crv"), str) and kind in _CURVES and jwk["crv"] not in _CURVES[kind]:
+        raise Unfit("its crv is not known (RFC 7518 section 6.2.1.1, RFC 8037 section 2)")
     # Only what makes the key: x5c, jku and the like are not looked at.
     members: dict[str, Any] = {name: jwk.get(name) for name in _VALUE_MEMBERS[kind]}
     try:

@@ -17,7 +17,9 @@ class VerificationKey:
     """One key, with the algorithms it may be used for."""
 
     kid: str | None  #: RFC 7517 section 4.5; ``None`` for a key without one, such as a PEM
-    thumbprint: str  #: RFC 7638, SHA-256: the name of the key material itself
+    #: RFC 7638, SHA-256: the name of the key material itself; not shown, since that of a weak
+    #: secret gives it away.
+    thumbprint: str = field(repr=False)
     #: By ``alg``: whether a signature (second) over a message (first) is that of the key (third).
     algorithms: Mapping[str, Callable[[bytes, bytes, Any], bool]] = field(repr=False)
     key: Key = field(repr=False)

@@ -13,8 +13,10 @@ class StaticKeys:
     """
 
     def __init__(self, keys: Iterable[VerificationKey]) -> None:
-        # The same key under the same kid, given twice, is one key (RFC 7638).
-        self.keys = tuple({(key.kid, key.thumbprint): key for key in keys}.values())
+        # The same key for the same use, given twice, is one key (RFC 7638).
+        self.keys = tuple(
+            {(key.kid, key.thumbprint, *key.algorithms): key for key in keys}.values()
+        )
         self._unnamed = [key for key in self.keys if key.kid is None]
         self._by_kid = {
             key.kid: [other for other in self.keys if other.kid == key.kid] + self._unnamed

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
-from joserfc.jwk import Key, KeySetSerialization, RSAKey
+from joserfc.jwk import Key, KeySetSerialization, OctKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 #: Given as the value of a claim or header parameter: leave that one out.
@@ -81,7 +81,12 @@ class Issuer:
         return b".".join([message, urlsafe_b64encode(signature).rstrip(b"=")]).decode()
 
     def key_set(self) -> KeySetSerialization:
-        """Return the public JWK Set (RFC 7517 section 5)."""
+        """Return the public JWK Set (RFC 7517 section 5).
+
+        :raises ValueError: if the key is a secret, which has no public half.
+        """
+        if isinstance(self._key, OctKey):
+            raise ValueError("a secret has no public half")
         named = {"kid": self.kid, "use": "sig", "alg": self.algorithm}
         return {"keys": [self._key.as_dict(private=False, **named)]}
 
