@@ -140,7 +140,7 @@ def test_a_private_key_is_not_kept():
 
 
 def test_one_key_for_two_algorithms_is_two_keys():
-    """RFC 7517 section 4.4: given twice under one kid, each time for another alg, it serves both."""
+    """RFC 7517 section 4.4: given twice under one kid, for two values of alg, it serves both."""
     both = [jwk(kid="a", alg="RS256"), jwk(kid="a", alg="RS512"), jwk(kid="a", alg="RS512")]
     keys = StaticKeys(parse_keys(both, KeyRules(["RS256", "RS512"]))[0])
     assert [len(keys.candidates("a", alg)) for alg in ("RS256", "RS512", "ES256")] == [1, 1, 0]
