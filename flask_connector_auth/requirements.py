@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
-from types import FunctionType, MethodType
+from inspect import CO_VARKEYWORDS
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 _MARK = "_connector_auth_requirements"
@@ -87,10 +88,15 @@ def mark(view: Callable[..., Any], requirements: Requirements) -> None:
     setattr(view, _MARK, requirements)
 
 
+def mark_of(hook: Any) -> Requirements:
+    """Return what *hook* itself is marked with; what it may call does not count."""
+    found: Requirements = getattr(hook, _MARK, NOTHING)
+    return found
+
+
 def marked(view: Any) -> Requirements:
     """Return all that *view* and the functions it wraps ask for."""
-    marks = (getattr(layer, _MARK, NOTHING) for layer in _layers(view))
-    return reduce(Requirements.__or__, marks, NOTHING)
+    return reduce(Requirements.__or__, map(mark_of, _layers(view)), NOTHING)
 
 
 def mark_public(view: Callable[..., Any]) -> None:
@@ -113,10 +119,7 @@ def _layers(view: Any) -> list[Any]:
     layers = [view]
     for layer in layers:
         inner = [getattr(layer, "__wrapped__", None), getattr(layer, "__func__", None)]
-        for cell in getattr(layer, "__closure__", None) or ():
-            # A cell is empty while the function it is to hold is still being decorated.
-            with suppress(ValueError):
-                inner.append(cell.cell_contents)
+        inner += _enclosed(layer)
         # By exact type: asking a proxy for anything may raise outside its context.
         layers += [
             found
@@ -126,3 +129,17 @@ def _layers(view: Any) -> list[Any]:
         if len(layers) > _MAX_LAYERS:
             break
     return layers
+
+
+def _enclosed(function: Any) -> list[Any]:
+    code = getattr(function, "__code__", None)
+    # What takes any keyword hands them on: a decorator. A view's closure holds what the view may
+    # call, and asks for nothing until it is called.
+    if not isinstance(code, CodeType) or not code.co_flags & CO_VARKEYWORDS:
+        return []
+    found = []
+    for cell in function.__closure__ or ():
+        # A cell is empty while the function it is to hold is still being decorated.
+        with suppress(ValueError):
+            found.append(cell.cell_contents)
+    return found

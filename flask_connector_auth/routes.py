@@ -4,7 +4,7 @@ from functools import reduce
 
 from flask import Flask, current_app
 
-from .requirements import NOTHING, Requirements, is_public, marked
+from .requirements import NOTHING, Requirements, is_public, mark_of, marked
 from .state import State
 
 
@@ -26,7 +26,7 @@ def resolve(app: Flask, endpoint: str, method: str) -> Requirements:
     requirements = reduce(Requirements.__or__, map(marked, layers), NOTHING)
     if any(map(is_public, layers)):
         return requirements
-    return reduce(Requirements.__or__, map(marked, _hooks(app, endpoint)), requirements)
+    return reduce(Requirements.__or__, map(mark_of, _hooks(app, endpoint)), requirements)
 
 
 def _layers(app: Flask, endpoint: str, method: str) -> list[object]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, request
 from flask.views import MethodView
 
 from flask_connector_auth import (
@@ -82,6 +82,31 @@ def test_public_is_not_caught_from_a_view_that_is_called(make_app: MakeApp) -> N
     ConnectorAuth().protect(app)
     app.add_url_rule("/x", "x", view)
     assert_row(app.test_client().get("/x"), 40105)
+
+
+def test_nothing_is_asked_for_because_of_what_a_view_or_a_hook_may_call(
+    make_app: MakeApp, issuer: Issuer
+) -> None:
+    """In an application factory everything is a closure: a helper asks when it is called."""
+    app = make_app()
+    for_apps = require_app_jwt(lambda: "for apps")
+
+    @app.before_request
+    def check() -> None:
+        if request.args.get("hook"):
+            for_apps()
+
+    @app.get("/x")
+    @require_consumer_jws
+    def x() -> str:
+        return for_apps() if request.args.get("view") else "for consumers"
+
+    client, consumer = app.test_client(), headers(None, issuer.consumer_jws())
+    assert client.get("/x", headers=consumer).data == b"for consumers"
+    assert_row(client.get("/x?view=1", headers=consumer), 40105)
+    assert_row(client.get("/x?hook=1", headers=consumer), 40105)
+    both = headers(issuer.app_jwt(), issuer.consumer_jws())
+    assert client.get("/x?view=1&hook=1", headers=both).data == b"for apps"
 
 
 def test_one_method_of_a_view_class_is_public(make_app: MakeApp) -> None:

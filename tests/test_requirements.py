@@ -11,6 +11,7 @@ from flask_connector_auth.requirements import (
     TokenRequirement,
     is_public,
     mark,
+    mark_of,
     mark_public,
     marked,
     token_requirement,
@@ -130,8 +131,8 @@ def with_wraps(inner):
 def without_wraps(inner):
     """Decorate as one should not, but many do."""
 
-    def wrapper():
-        return inner()
+    def wrapper(*args, **kwargs):
+        return inner(*args, **kwargs)
 
     return wrapper
 
@@ -152,6 +153,18 @@ def test_the_mark_is_found_through_a_foreign_decorator(decorate):
     assert marked(decorate(a_view())) == APP
 
 
+def test_what_a_view_may_call_is_not_asked_for():
+    """DESIGN section 3: only what hands any keyword on is a decorator; a view calls by choice."""
+    called = a_view()
+
+    def a_plain_view(account_id=None):
+        return called() if account_id else None
+
+    assert marked(a_plain_view) == NOTHING
+    assert mark_of(without_wraps(called)) == NOTHING
+    assert mark_of(called) == APP
+
+
 def test_marks_of_all_layers_merge():
     """DESIGN section 3: whatever way they are stacked, all that was declared is asked for."""
     outer = without_wraps(a_view(APP))
@@ -169,10 +182,10 @@ def test_a_view_of_any_kind_is_looked_at_without_harm():
 def test_a_view_that_refers_to_itself_ends():
     """security.md section 1: the walk through closures takes no circle."""
 
-    def again():
+    def again(**kwargs):
         return again if view else other
 
-    def other():
+    def other(**kwargs):
         return again
 
     mark(other, APP)
@@ -185,8 +198,8 @@ def test_each_function_is_visited_once():
     def twice(inner):
         same = inner
 
-        def wrapper():
-            return inner(), same()
+        def wrapper(**kwargs):
+            return inner(**kwargs), same(**kwargs)
 
         return wrapper
 
@@ -196,7 +209,7 @@ def test_each_function_is_visited_once():
 def test_an_empty_cell_is_passed_over():
     """DESIGN section 3: a view may be asked while the name it closes over is not bound yet."""
 
-    def early():
+    def early(**kwargs):
         return late
 
     assert marked(early) == NOTHING
@@ -226,7 +239,7 @@ def test_nothing_but_functions_is_looked_into():
 
     proxy = Proxy()
 
-    def with_proxy():
+    def with_proxy(**kwargs):
         return proxy
 
     assert marked(with_proxy) == NOTHING
