@@ -13,10 +13,18 @@ from .errors import (
     MissingParameter,
 )
 from .extension import ConnectorAuth
+from .keys.fetch import Fetch, Fetched, FetchFailed
 from .keys.source import KeySource, VerificationKey
 from .reasons import Reason, Unavailable
 from .settings import ConfigurationError
-from .signals import token_rejected, token_verified
+from .signals import (
+    keys_outage,
+    keys_refresh_failed,
+    keys_refreshed,
+    keys_stale,
+    token_rejected,
+    token_verified,
+)
 from .tokens import AppJWT, ConsumerJWS
 
 __all__ = [
@@ -31,6 +39,9 @@ __all__ = [
     "ConsumerJWSMissing",
     "EnvelopeSchema",
     "ErrorRow",
+    "Fetch",
+    "FetchFailed",
+    "Fetched",
     "Identity",
     "InvalidAppJWT",
     "InvalidConsumerJWS",
@@ -41,6 +52,10 @@ __all__ = [
     "VerificationKey",
     "current_app_jwt",
     "current_consumer_jws",
+    "keys_outage",
+    "keys_refresh_failed",
+    "keys_refreshed",
+    "keys_stale",
     "public",
     "require_app_jwt",
     "require_consumer_jws",

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from flask import Blueprint, Flask, request
 from flask.typing import ResponseReturnValue
@@ -13,7 +14,7 @@ from .decorators import Scopes, requirements_for
 from .profiles import APP_JWT, CONSUMER_JWS
 from .requirements import mark
 from .settings import Settings, load_settings
-from .state import EXTENSION, State
+from .state import EXTENSION, State, current
 from .verifier import Verifier, VerifierRules
 
 
@@ -82,6 +83,24 @@ class ConnectorAuth:
         # The hook carries the mark: what is asked for an endpoint is read off what runs before it.
         mark(before_view, requirements)
         target.before_request(before_view)
+
+    def health(self, app: Flask | None = None) -> dict[str, Any]:
+        """Return how the verification of *app* is, without any I/O: plain values only.
+
+        ``keys`` has, for ``app_jwt`` and ``consumer_jws``, whether the source is ``ready``; for a
+        key set that is fetched also its state, age and life in seconds, the seconds to the next
+        attempt, the failures in a row, the last error, its ``kid``\\ s and counters.
+
+        :param app: the current app, if not given.
+        :raises RuntimeError: if the app has no extension.
+        """
+        state = current(app)
+        return {
+            "keys": {
+                "app_jwt": dict(state.app_jwt.keys.health()),
+                "consumer_jws": dict(state.consumer_jws.keys.health()),
+            }
+        }
 
 
 def _state(settings: Settings, clock: Callable[[], float]) -> State:

@@ -1,12 +1,13 @@
 """The settings as they stand in ``app.config``, one field each: type, default, bounds, meaning."""
 
-from math import isfinite
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
+from .config_fields import Audience, Flag, Number, Text, Whole
 from .envelope import ROWS
+from .jwks_schema import JwksSchema
 from .keys.parse import ALGORITHMS
 
 #: What the configuration keys of this package start with.
@@ -15,69 +16,12 @@ PREFIX = "CONNECTOR_AUTH_"
 _RESERVED_HEADERS = "(?!(?i:authorization|content-type|content-length)$)"
 
 
-class _Text(fields.Field[str]):
-    """A non-empty string; a whole number is its digits, since that is what ``from_prefixed_env``
-    makes of an account id."""
-
-    default_error_messages = {"invalid": "Not a non-empty string."}  # noqa: RUF012
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        if type(value) is int:
-            return str(value)
-        if type(value) is not str or not value:
-            raise self.make_error("invalid")
-        return value
-
-
-class _Number(fields.Field[float]):
-    """A finite number; neither a string nor a boolean."""
-
-    default_error_messages = {"invalid": "Not a finite number."}  # noqa: RUF012
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> float:
-        if type(value) not in (int, float) or not isfinite(value):
-            raise self.make_error("invalid")
-        return value  # type: ignore[no-any-return]
-
-
-class _Whole(_Number):
-    """A whole number; neither a string nor a boolean."""
-
-    default_error_messages = {"invalid": "Not a whole number."}  # noqa: RUF012
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
-        if type(value) is not int:
-            raise self.make_error("invalid")
-        return value
-
-
-class _Flag(fields.Field[bool]):
-    """True or false; nothing that merely looks like one of them."""
-
-    default_error_messages = {"invalid": "Not true or false."}  # noqa: RUF012
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
-        if type(value) is not bool:
-            raise self.make_error("invalid")
-        return value
-
-
-class _Audience(_Text):
-    """One account id or a list of them."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
-        several = value if isinstance(value, list | tuple | set | frozenset) else [value]
-        if not several:
-            raise self.make_error("invalid")
-        return frozenset(super(_Audience, self)._deserialize(one) for one in several)
-
-
 class OverrideSchema(Schema):
     """What a deployment may change in an error row."""
 
     errorCode = fields.Integer(strict=True)
-    title = _Text()
-    details = _Text()
+    title = Text()
+    details = Text()
 
 
 def _algorithms(**kwargs: Any) -> fields.List[str]:
@@ -89,15 +33,12 @@ def _algorithms(**kwargs: Any) -> fields.List[str]:
     )
 
 
-def _bytes(default: int, doc: str) -> _Whole:
-    return _Whole(load_default=default, validate=Range(min=1), metadata={"doc": doc})
+def _bytes(default: int, doc: str) -> Whole:
+    return Whole(load_default=default, validate=Range(min=1), metadata={"doc": doc})
 
 
-class SettingsSchema(Schema):
-    """The settings as they stand in ``app.config``; the docs' table is made from it."""
-
-    class Meta:
-        unknown = EXCLUDE
+class TokenSchema(Schema):
+    """What a good token is, where it is read, and how a bad one is answered."""
 
     app_jwt_keys = fields.Raw(
         required=True,
@@ -121,11 +62,11 @@ class SettingsSchema(Schema):
         allow_none=True,
         metadata={"doc": "Allow-list of ``alg``; unset: that of the AppJWT."},
     )
-    issuer = _Text(
+    issuer = Text(
         load_default="Sentinel",
         metadata={"doc": "What ``iss`` of an AppJWT must equal (RFC 8725 section 3.8)."},
     )
-    audience = _Audience(
+    audience = Audience(
         load_default=None,
         allow_none=True,
         metadata={
@@ -133,12 +74,12 @@ class SettingsSchema(Schema):
             "unset: the account of the URL decides, or any where there is none."
         },
     )
-    account_argument = _Text(
+    account_argument = Text(
         load_default="account_id",
         validate=Regexp(r"[^\W\d]\w*\Z", error="Not the name of a view argument."),
         metadata={"doc": "View argument that must equal the token's account."},
     )
-    consumer_header = _Text(
+    consumer_header = Text(
         load_default="X-LP-ON-BEHALF",
         validate=Regexp(
             _RESERVED_HEADERS + r"[A-Za-z0-9!#$%&'*+.^`|~-]+\Z",
@@ -146,25 +87,25 @@ class SettingsSchema(Schema):
         ),
         metadata={"doc": "Header of the ConsumerJWS; a sibling API says ``LP-On-Behalf``."},
     )
-    leeway = _Number(
+    leeway = Number(
         load_default=30,
         validate=Range(min=0, max=3600),
         metadata={"doc": "Clock difference that ``exp``, ``iat``, ``nbf`` may show, in seconds."},
     )
-    max_lifetime = _Number(
+    max_lifetime = Number(
         load_default=None,
         allow_none=True,
         validate=Range(min=0, min_inclusive=False),
         metadata={"doc": "Longest time from ``iat`` to ``exp`` of an AppJWT, in seconds."},
     )
-    min_rsa_bits = _Whole(
+    min_rsa_bits = Whole(
         load_default=2048,
         validate=Range(min=1024, max=8192),
         metadata={"doc": "Shortest RSA key; below 2048 each such key is logged as a warning."},
     )
     max_token_bytes = _bytes(16384, "Longest token, in bytes.")
     max_header_bytes = _bytes(2048, "Longest header segment of a token, encoded, in bytes.")
-    realm = _Text(
+    realm = Text(
         load_default="Connector API",
         validate=Regexp(r"[ !#-\[\]-~]+\Z", error="Not printable ASCII without quotes."),
         metadata={"doc": "``realm`` of ``WWW-Authenticate`` (RFC 9110 section 11.5)."},
@@ -178,13 +119,20 @@ class SettingsSchema(Schema):
             "``details``. The HTTP status of a row stays."
         },
     )
-    missing_parameter_row = _Flag(
+    missing_parameter_row = Flag(
         load_default=False,
         metadata={
             "doc": "Whether a mandatory AppJWT claim that is missing, or a wrong issuer, answers "
             "row 40001 instead of 40102."
         },
     )
+
+
+class SettingsSchema(JwksSchema, TokenSchema):
+    """All settings as they stand in ``app.config``; the docs' table is made from it."""
+
+    class Meta:
+        unknown = EXCLUDE
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         """Read each field from its configuration key."""

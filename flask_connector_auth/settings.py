@@ -1,16 +1,18 @@
 """``app.config`` in; one frozen settings object out, or one error that lists every problem."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any, cast
 
 from marshmallow import ValidationError
 
 from .envelope import ROWS, ErrorRow
-from .keys.parse import ALGORITHMS, KeyRules, parse_keys
+from .keys.build import RemoteOptions, key_source
+from .keys.fetch import Fetch, HttpFetch
+from .keys.machine import RemoteRules
+from .keys.parse import ALGORITHMS, KeyRules
 from .keys.source import KeySource
-from .keys.static import StaticKeys
 from .schema import PREFIX, SettingsSchema
 
 
@@ -62,23 +64,52 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
         for key, messages in error.messages_dict.items():
             problems[key] = list(_sentences(messages))
     values["error_catalogue"] = _catalogue(values["error_catalogue"] or {}, problems)
-    _load_keys(values, problems)
+    _load_keys(values, _remote_options(values, problems), problems)
     if problems:
         raise ConfigurationError(problems)
     return Settings(**values)
 
 
-def _load_keys(values: dict[str, Any], problems: dict[str, list[str]]) -> None:
+def _remote_options(values: dict[str, Any], problems: dict[str, list[str]]) -> RemoteOptions:
+    """Take the ``jwks_`` settings out of *values*, and return what they make together."""
+    given = {key: values.pop(key) for key in list(values) if key.startswith("jwks_")}
+    # What could not be read is reported already: its default stands in.
+    named = {each.name: given[f"jwks_{each.name}"] for each in fields(RemoteRules)}
+    rules = RemoteRules(**{name: value for name, value in named.items() if value is not None})
+    for name, wrong, text in (
+        ("MIN_AGE", rules.min_age > rules.max_age, "over JWKS_MAX_AGE"),
+        ("COOLDOWN", rules.cooldown >= rules.max_age, "not below JWKS_MAX_AGE"),
+        ("TIMEOUT", rules.timeout >= rules.max_age, "not below JWKS_MAX_AGE"),
+        ("RETRY", rules.retry > rules.retry_max, "over JWKS_RETRY_MAX"),
+        ("MAX_STALE", 0 < rules.max_stale < rules.max_age, "neither 0 nor JWKS_MAX_AGE or more"),
+    ):
+        if wrong:
+            problems.setdefault(f"{PREFIX}JWKS_{name}", []).append(f"It is {text}.")
+    fetch: Fetch | None = given["jwks_fetch"]
+    try:
+        fetch = fetch or HttpFetch(given["jwks_ca_file"], given["jwks_proxy"])
+    except OSError as error:
+        why = error.strerror or "no certificates in it"
+        problems[f"{PREFIX}JWKS_CA_FILE"] = [f"It cannot be loaded ({why})."]
+        fetch = HttpFetch()
+    return RemoteOptions(rules, fetch, given["jwks_failover"] or (), given["jwks_copy"])
+
+
+def _load_keys(
+    values: dict[str, Any], options: RemoteOptions, problems: dict[str, list[str]]
+) -> None:
     # What could not be read counts as the most lenient value: no problem is reported twice.
     min_rsa_bits = values["min_rsa_bits"] or 1024
     algorithms = tuple(values["app_jwt_algorithms"] or ALGORITHMS)
     rules = KeyRules(algorithms, min_rsa_bits)
     consumer_rules = KeyRules(tuple(values["consumer_jws_algorithms"] or algorithms), min_rsa_bits)
     material, consumer_material = values["app_jwt_keys"], values["consumer_jws_keys"]
-    source = _key_source("APP_JWT_KEYS", material, rules, problems)
+    source = _key_source("APP_JWT_KEYS", material, rules, options, problems)
     if consumer_material is not None or consumer_rules != rules:
         material = material if consumer_material is None else consumer_material
-        consumer_source = _key_source("CONSUMER_JWS_KEYS", material, consumer_rules, problems)
+        consumer_source = _key_source(
+            "CONSUMER_JWS_KEYS", material, consumer_rules, options, problems
+        )
     else:
         consumer_source = source
     values |= {
@@ -90,18 +121,18 @@ def _load_keys(values: dict[str, Any], problems: dict[str, list[str]]) -> None:
 
 
 def _key_source(
-    name: str, material: Any, rules: KeyRules, problems: dict[str, list[str]]
+    name: str,
+    material: Any,
+    rules: KeyRules,
+    options: RemoteOptions,
+    problems: dict[str, list[str]],
 ) -> KeySource | None:
-    if material is None or isinstance(material, KeySource):
-        return material
-    keys, wrong = parse_keys(material, rules)
-    if not wrong:
-        try:
-            return StaticKeys(keys)
-        except ValueError as error:
-            wrong = [str(error)]
-    problems[PREFIX + name] = [f"{text}." for text in wrong]
-    return None
+    if material is None:
+        return None
+    source, wrong = key_source(material, rules, options)
+    if wrong:
+        problems[PREFIX + name] = [f"{text}." for text in wrong]
+    return source
 
 
 def _catalogue(

@@ -11,3 +11,16 @@ token_verified: NamedSignal = _signals.signal("token-verified")
 #: Sent by the app when a request is refused; ``error`` is the :class:`ConnectorAuthError`, with
 #: its ``reason``.
 token_rejected: NamedSignal = _signals.signal("token-rejected")
+
+#: Sent by a key source when a fetched set has other keys than before; ``added`` and ``removed``
+#: are sets of their ``kid``.
+keys_refreshed: NamedSignal = _signals.signal("keys-refreshed")
+
+#: Sent by a key source when a fetch brought nothing; ``reason`` says why.
+keys_refresh_failed: NamedSignal = _signals.signal("keys-refresh-failed")
+
+#: Sent by a key source when its set can no longer be confirmed and the last one serves.
+keys_stale: NamedSignal = _signals.signal("keys-stale")
+
+#: Sent by a key source when it has no set that may be used: requests are answered with 503.
+keys_outage: NamedSignal = _signals.signal("keys-outage")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flask import current_app
+from flask import Flask, current_app
 
 from .catalogue import Catalogue
 from .requirements import Requirements
@@ -28,12 +28,12 @@ class State:
     routes: dict[tuple[str, str], Requirements] = field(default_factory=dict)
 
 
-def current() -> State:
-    """Return the state of the current app.
+def current(app: Flask | None = None) -> State:
+    """Return the state of the current app, or of *app*.
 
     :raises RuntimeError: if the app has no extension: then nothing is verified, and nothing passes.
     """
-    state: State | None = current_app.extensions.get(EXTENSION)
+    state: State | None = (app or current_app).extensions.get(EXTENSION)
     if state is None:
         raise RuntimeError(
             "A token is asked for, but the app has no ConnectorAuth: call ConnectorAuth(app), or "

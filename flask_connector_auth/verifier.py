@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
-from .keys.source import MAX_KID, KeySource
+from .keys.source import MAX_KID, KeySource, VerificationKey
 from .profiles import TokenProfile, TokenT
 from .reasons import Reason, Rejected
 from .strict import Malformed, decode_base64url, load_object
@@ -50,8 +50,10 @@ class Verifier(Generic[TokenT]):
         keys = self.keys.candidates(kid, algorithm)
         if not keys:
             raise Rejected(Reason.UNKNOWN_KEY)
-        if not any(key.verifies(algorithm, signing_input, signature) for key in keys):
-            raise Rejected(Reason.BAD_SIGNATURE)
+        if not _verified(keys, algorithm, signing_input, signature):
+            others = self.keys.reconsider(kid, algorithm, keys)
+            if not _verified(others, algorithm, signing_input, signature):
+                raise Rejected(Reason.BAD_SIGNATURE)
         claims = _object(payload)
         self._check_claims(claims)
         self._check_times(claims, now)
@@ -122,6 +124,12 @@ class Verifier(Generic[TokenT]):
         limited = longest is not None and "exp" in self.profile.time_claims
         if limited and claims["exp"] - claims["iat"] > longest:
             raise Rejected(Reason.TOO_LONG_LIVED)
+
+
+def _verified(
+    keys: Sequence[VerificationKey], algorithm: str, message: bytes, signature: bytes
+) -> bool:
+    return any(key.verifies(algorithm, message, signature) for key in keys)
 
 
 def _object(text: bytes) -> dict[str, Any]:

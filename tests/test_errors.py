@@ -18,6 +18,7 @@ from flask_connector_auth import (
     ErrorRow,
     InvalidAppJWT,
     InvalidConsumerJWS,
+    KeySource,
     Reason,
     Unavailable,
     VerificationKey,
@@ -219,7 +220,7 @@ def test_the_text_of_an_error_says_row_and_reason() -> None:
     assert InvalidAppJWT().reason is Reason.VIEW
 
 
-class Outage:
+class Outage(KeySource):
     """A key source that cannot be reached."""
 
     def __init__(self, retry_after: float) -> None:

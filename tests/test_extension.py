@@ -217,3 +217,19 @@ def test_nothing_is_logged_where_nobody_listens(
     with caplog.at_level(logging.WARNING):
         assert_row(pair_view(make_app()).test_client().get("/x"), 40105)
     assert caplog.records == []
+
+
+def test_health_is_that_of_the_keys_of_both_tokens(make_app: MakeApp, issuer: Issuer) -> None:
+    """health() is a plain dict for the current app or a given one, and does no I/O."""
+    auth = ConnectorAuth()
+    url = "http://127.0.0.1:1/jwks"
+    app = make_app(CONSUMER_JWS_KEYS=url)
+    with app.app_context():
+        health = auth.health()
+    assert health == auth.health(app) == json.loads(json.dumps(health))
+    static = {"source": "configuration", "state": "static", "ready": True}
+    assert health["keys"]["app_jwt"] == {**static, "keys": 1, "kids": ["dev-1"]}
+    consumer = health["keys"]["consumer_jws"]
+    assert (consumer["source"], consumer["state"], consumer["ready"]) == (url, "empty", False)
+    with pytest.raises(RuntimeError, match="call ConnectorAuth"):
+        auth.health(Flask("another_app"))

@@ -170,7 +170,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "URL": (
         "https://issuer.example/jwks.json",
-        "key set URLs are not supported by this version",
+        "a URL, which cannot stand here",
     ),
     "NoneType": (None, "a key cannot be given as NoneType"),
     "int": (12345678901234, "a key cannot be given as int"),

@@ -16,6 +16,7 @@ API = {
     "BodySchema": "only, exclude, many, load_only, dump_only, partial, unknown",
     "ConfigurationError": "problems",
     "ConnectorAuth": "app, clock",
+    "ConnectorAuth.health": "self, app",
     "ConnectorAuth.init_app": "self, app",
     "ConnectorAuth.protect": f"self, target, {REQUEST}",
     "ConnectorAuthError": "reason",
@@ -23,10 +24,14 @@ API = {
     "ConsumerJWSMissing": "reason",
     "EnvelopeSchema": "only, exclude, many, load_only, dump_only, partial, unknown",
     "ErrorRow": "error_code, title, details",
+    "Fetch.__call__": "self, url, headers, timeout, max_bytes",
+    "Fetched": "status, body, headers",
     "Identity": "requirements, app_jwt, consumer_jws",
     "InvalidAppJWT": "reason",
     "InvalidConsumerJWS": "reason",
     "KeySource.candidates": "self, kid, algorithm",
+    "KeySource.health": "self",
+    "KeySource.reconsider": "self, kid, algorithm, tried",
     "MissingParameter": "reason",
     "Unavailable": "reason, retry_after",
     "VerificationKey": "kid, thumbprint, algorithms, key",
@@ -36,10 +41,16 @@ API = {
     "verify_request": REQUEST,
 }
 VALUES = {
+    "Fetch",
+    "FetchFailed",
     "KeySource",
     "Reason",
     "current_app_jwt",
     "current_consumer_jws",
+    "keys_outage",
+    "keys_refresh_failed",
+    "keys_refreshed",
+    "keys_stale",
     "token_rejected",
     "token_verified",
 }
@@ -65,7 +76,7 @@ def test_the_public_names() -> None:
         if not name.startswith("_") and not inspect.ismodule(value)
     }
     assert exported == names
-    assert set(testing.__all__) == {"OMIT", "AppJWTGenerator", "Issuer"}
+    assert set(testing.__all__) == {"OMIT", "AppJWTGenerator", "Issuer", "KeySetServer"}
 
 
 @pytest.mark.parametrize("module", [flask_connector_auth, testing])

@@ -9,7 +9,7 @@ import pytest
 from flask import Config
 
 from flask_connector_auth.envelope import ROWS, ErrorRow
-from flask_connector_auth.keys.source import VerificationKey
+from flask_connector_auth.keys.source import KeySource, VerificationKey
 from flask_connector_auth.settings import load_settings
 from tests.floor_helpers import (
     SECRET,
@@ -30,7 +30,7 @@ def algorithms_by_kid(source: Any) -> dict[str | None, set[str]]:
     return {key.kid: set(key.algorithms) for key in source.keys}
 
 
-class Elsewhere:
+class Elsewhere(KeySource):
     """A key source of an app's own."""
 
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:

@@ -17,6 +17,7 @@ from tests.floor_helpers import (
     cases,
     encoded,
     issuer_of,
+    jwk,
     verifier,
     why_refused,
 )
@@ -80,7 +81,7 @@ def test_each_part_is_covered_by_the_signature(token):
     assert why_refused(token, ".".join([header, one[1], one[2]])) is Reason.BAD_SIGNATURE
 
 
-class Elsewhere:
+class Elsewhere(KeySource):
     """A key source that is out of reach."""
 
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
@@ -99,6 +100,38 @@ def test_keys_out_of_reach_are_not_the_tokens_fault(token):
         Verifier(good.profile, good.rules, Elsewhere()).verify(text, NOW)
     assert caught.value.reason is Reason.KEYS_UNAVAILABLE
     assert caught.value.retry_after == 7
+
+
+class Renewed(KeySource):
+    """A key source that has found new material under an old kid."""
+
+    def __init__(self, old: KeySource, new: KeySource) -> None:
+        self.old, self.new = old, new
+
+    def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
+        """Return the old key."""
+        return self.old.candidates(kid, algorithm)
+
+    def reconsider(
+        self, kid: str | None, algorithm: str, tried: Sequence[VerificationKey]
+    ) -> Sequence[VerificationKey]:
+        """Return the new key."""
+        assert tried == self.candidates(kid, algorithm)
+        return self.new.candidates(kid, algorithm)
+
+
+@both_tokens
+def test_where_a_signature_fails_the_source_may_have_another_key(token):
+    """jwks.md, rule 10: the same kid with new material; a stranger's token fails under both."""
+    good = verifier(token)
+    other = verifier(token, keys=jwk(owner="stranger", kid="dev-1"))
+    renewed = Verifier(good.profile, good.rules, Renewed(other.keys, good.keys))
+    for owner in ("ours", "stranger"):
+        assert renewed.verify(token.mint(issuer_of(owner=owner)), NOW)
+    only_other = Verifier(good.profile, good.rules, Renewed(other.keys, other.keys))
+    with pytest.raises(Rejected) as caught:
+        only_other.verify(token.mint(issuer_of()), NOW)
+    assert caught.value.reason is Reason.BAD_SIGNATURE
 
 
 def test_what_is_out_of_reach_may_be_tried_again_in_a_second():

@@ -7,7 +7,14 @@ from typing import Any
 
 from marshmallow.validate import Range
 
-from flask_connector_auth import ConnectorAuthError, Reason, envelope, reasons, schema
+from flask_connector_auth import (
+    ConnectorAuthError,
+    Reason,
+    envelope,
+    jwks_schema,
+    reasons,
+    schema,
+)
 
 
 def settings_table() -> str:
@@ -42,7 +49,7 @@ def reasons_table() -> str:
 #: What the ``generated`` directive takes.
 TABLES = {"settings": settings_table, "rows": rows_table, "reasons": reasons_table}
 #: The modules that the tables are made from.
-SOURCES = (envelope, reasons, schema)
+SOURCES = (envelope, reasons, schema, jwks_schema)
 
 
 def _default(field: Any) -> str:

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..strict import Malformed, load_object
+from .urls import is_url
 
 _PEM = re.compile("-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \\1-----", re.DOTALL)
 
 
 class KeyProblem(ValueError):
     """What is wrong with a key; the text never holds key material."""
+
+
+class PrivateKey(KeyProblem):
+    """A key that others must not have; where it could be read, it is no secret any more."""
 
 
 class Entry(NamedTuple):
@@ -64,8 +69,8 @@ def _entries_of_text(text: str) -> list[Entry] | None:
         if not blocks:
             raise KeyProblem("an incomplete PEM block")
         return [Entry("", False, block) for block in blocks]
-    if "://" in text:
-        raise KeyProblem("key set URLs are not supported by this version")
+    if is_url(text):
+        raise KeyProblem("a URL, which cannot stand here")
     try:
         der = a2b_base64("".join(text.split()), strict_mode=True)
     except (Base64Error, ValueError):

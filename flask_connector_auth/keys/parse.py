@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey, JWKRegistry, Key, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from ..strict import decode_base64url
-from .material import KeyProblem, entries
+from .material import KeyProblem, PrivateKey, entries
 from .source import MAX_KID, VerificationKey
 
 logger = logging.getLogger(__name__)
@@ -57,16 +57,22 @@ class KeyRules:
     min_rsa_bits: int = 2048
 
 
-def parse_keys(value: Any, rules: KeyRules) -> tuple[list[VerificationKey], list[str]]:
+def parse_keys(
+    value: Any, rules: KeyRules, elsewhere: Callable[[Any], bool] = lambda item: False
+) -> tuple[list[VerificationKey], list[str]]:
     """Return the keys in *value*, and a sentence on each thing that is wrong with it.
 
     :param value: PEM text, bare base64 of a DER SubjectPublicKeyInfo, a JWK or JWK Set (object or
         JSON text), the path of a file that holds one of these, or a list of any of them.
+    :param elsewhere: whether an item is for somebody else to read; others are still numbered.
     """
     keys: list[VerificationKey] = []
     problems: list[str] = []
     several = isinstance(value, list | tuple)
-    for number, item in enumerate(value if several else [value], 1):
+    items = value if several else [value]
+    for number, item in enumerate(items, 1):
+        if elsewhere(item):
+            continue
         place = f"item {number}: " if several else ""
         try:
             found = entries(item)
@@ -83,7 +89,7 @@ def parse_keys(value: Any, rules: KeyRules) -> tuple[list[VerificationKey], list
                     logger.warning("key left out: %s", message)
                 else:
                     problems.append(message)
-    if not keys and not problems:
+    if not keys and not problems and not any(map(elsewhere, items)):
         problems.append("no usable key")
     return keys, problems
 
@@ -101,7 +107,7 @@ def import_key(material: Any, rules: KeyRules) -> VerificationKey:
     if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= MAX_KID):
         raise KeyProblem(f"a kid is a string of 1 to {MAX_KID} characters")
     if _PRIVATE_MEMBERS & material.keys():
-        raise KeyProblem("a private key where a public one belongs")
+        raise PrivateKey("a private key where a public one belongs")
     if material.get("use", "sig") != "sig":
         raise Unfit("its use is not sig (RFC 7517 section 4.2)")
     operations = material.get("key_ops", ("verify",))

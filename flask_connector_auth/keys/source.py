@@ -36,9 +36,13 @@ class VerificationKey:
             return False
 
 
+#: What a key source says of itself: at least ``ready``; plain values only.
+Health = Mapping[str, Any]
+
+
 @runtime_checkable
 class KeySource(Protocol):
-    """Where verification keys come from."""
+    """Where verification keys come from. Subclass it: only :meth:`candidates` has no default."""
 
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
         """Return the keys to try for a token, at most four.
@@ -48,3 +52,16 @@ class KeySource(Protocol):
         :raises Unavailable: if the keys cannot be had just now.
         """
         ...
+
+    def reconsider(
+        self, kid: str | None, algorithm: str, tried: Sequence[VerificationKey]
+    ) -> Sequence[VerificationKey]:
+        """Return further keys to try, after the signature failed under those *tried*.
+
+        :raises Unavailable: if it cannot be known just now whether there are any.
+        """
+        return ()
+
+    def health(self) -> Health:
+        """Return the state of this source, without any I/O."""
+        return {"source": type(self).__name__, "ready": True}

@@ -1,0 +1,216 @@
+"""The URL of a JWK Set in; its keys out, through rotations, outages, forks and hostile tokens."""
+
+import logging
+import os
+import threading
+import time
+import weakref
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ..reasons import Reason, Unavailable
+from ..signals import keys_outage, keys_refresh_failed, keys_refreshed, keys_stale
+from .index import KeyIndex
+from .load import Loaded, Loader, LoadFailed
+from .machine import KeySetMachine, KeySetState, Question
+from .source import Health, KeySource, VerificationKey
+
+logger = logging.getLogger(__name__)
+
+
+def boottime() -> float:
+    """Return seconds that never go back, those that the machine slept through included."""
+    # Only Linux has a clock that goes on while the machine sleeps.
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+class RemoteKeys(KeySource):
+    """Keys of a JWK Set that is fetched; see :class:`KeySource`.
+
+    No request waits while the set at hand may be used; no thread outlives a fetch; nothing is
+    shared over a fork but the set itself.
+
+    :param machine: decides.
+    :param loader: fetches.
+    :param clock: returns seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        machine: KeySetMachine,
+        loader: Loader,
+        clock: Callable[[], float] = boottime,
+    ) -> None:
+        self._machine = machine
+        self._loader = loader
+        self._clock = clock
+        self._told: KeySetState | None = None
+        self._counts: Counter[str] = Counter()
+        self._renew()
+        _sources.add(self)
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
+        self._flight: threading.Event | None = None
+
+    def forked(self) -> None:
+        """Go on in a child process, where a lock that a thread held at the fork stays locked, and
+        a fetch that was under way never lands."""
+        self._renew()
+        self._machine.forked()
+
+    def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
+        """See :class:`KeySource`."""
+        snapshot, now = self._machine.snapshot, self._clock()
+        # What nearly every token takes: no lock, one look at one immutable object.
+        if snapshot and now - snapshot.confirmed_at <= snapshot.ahead and snapshot.index.knows(kid):
+            return snapshot.index.candidates(kid, algorithm)
+        return self._ask(Question(kid, algorithm, since=now))
+
+    def reconsider(
+        self, kid: str | None, algorithm: str, tried: Sequence[VerificationKey]
+    ) -> Sequence[VerificationKey]:
+        """See :class:`KeySource`: an issuer may put new key material under a known ``kid``."""
+        known = {key.thumbprint for key in tried}
+        snapshot = self._machine.snapshot
+        index = snapshot.index if snapshot else None
+        # The set may have been replaced since the first ones were handed out.
+        keys: Sequence[VerificationKey] = index.candidates(kid, algorithm) if index else []
+        if all(key.thumbprint in known for key in keys):
+            keys = self._ask(Question(kid, algorithm, since=self._clock(), distrusted=index))
+        return [key for key in keys if key.thumbprint not in known]
+
+    def health(self) -> Health:
+        """See :class:`KeySource`."""
+        machine, now = self._machine, self._clock()
+        snapshot = machine.snapshot
+        state = machine.state(now)
+        return {
+            # Without the query, which may hold a secret.
+            "source": (snapshot.source if snapshot else self._loader.urls[0]).partition("?")[0],
+            "state": state.value,
+            "ready": state in (KeySetState.FRESH, KeySetState.DUE, KeySetState.STALE),
+            "age": now - snapshot.confirmed_at if snapshot else None,
+            "life": snapshot.life if snapshot else None,
+            "next_attempt_in": max(0.0, machine.next_attempt - now),
+            "failures": machine.failures,
+            "last_error": machine.last_error,
+            **(snapshot.index.health() if snapshot else {"keys": 0, "kids": []}),
+            "counts": dict(self._counts),
+        }
+
+    def _ask(self, question: Question) -> Sequence[VerificationKey]:
+        while True:
+            now = self._clock()
+            with self._lock:
+                decision = self._machine.lookup(question, now)
+                if decision.refresh:
+                    self._machine.started(now, unknown=decision.unknown)
+                    self._flight = threading.Event()
+                flight = self._flight
+            if decision.refresh and flight:
+                self._start(flight)
+            self._report_state(now)
+            if decision.note:
+                self._counts[decision.note] += 1
+            if decision.keys is not None:
+                return decision.keys
+            if not decision.wait or flight is None:
+                raise Unavailable(Reason.KEYS_UNAVAILABLE, self._machine.retry_after(now))
+            until = question.since + decision.wait
+            self._counts["waits"] += 1
+            landed = flight.wait(max(0.0, until - now))
+            question = replace(question, patient=landed and self._clock() < until)
+
+    def _start(self, flight: threading.Event) -> None:
+        thread = threading.Thread(target=self._refresh, args=(flight,), daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # The interpreter ends, or the machine has no thread left.
+            self._land(flight, LoadFailed("no thread can be had"))
+
+    def _refresh(self, flight: threading.Event) -> None:
+        try:
+            result: Loaded | LoadFailed = self._loader.load(self._machine.snapshot)
+        except LoadFailed as failed:
+            result = failed
+        except Exception as error:
+            # Whatever it is, the flight must land, or nothing is ever fetched again. By its class:
+            # the text may quote what was received.
+            result = LoadFailed(type(error).__name__)
+        self._land(flight, result)
+        if isinstance(result, Loaded):
+            # After landing: whoever waits for the keys need not wait for a disk.
+            self._loader.keep(result)
+
+    def _land(self, flight: threading.Event, result: Loaded | LoadFailed) -> None:
+        now, changed = self._clock(), False
+        before = self._machine.snapshot.index if self._machine.snapshot else None
+        with self._lock:
+            # A fetch of before a fork lands in the parent alone.
+            if flight is self._flight:
+                self._flight = None
+                if isinstance(result, LoadFailed):
+                    if result.copy and self._machine.snapshot is None:
+                        self._machine.restored(now, *result.copy)
+                    self._machine.failed(now, str(result), result.retry_after)
+                else:
+                    changed = self._machine.confirmed(
+                        now, result.index, result.life, result.source, result.validators
+                    )
+        flight.set()
+        if isinstance(result, LoadFailed):
+            self._counts["fetch_failed"] += 1
+            keys_refresh_failed.send(self, reason=str(result))
+        else:
+            self._counts["fetched"] += 1
+            if changed:
+                self._report_change(before, result.index)
+        self._report_state(now)
+
+    def _report_change(self, before: KeyIndex | None, index: KeyIndex) -> None:
+        old, new = (({key.kid for key in each.keys} if each else set()) for each in (before, index))
+        added, removed = new - old, old - new
+        logger.info("key set changed: added %s, removed %s", _shown(added), _shown(removed))
+        keys_refreshed.send(self, added=added, removed=removed)
+
+    def _report_state(self, now: float) -> None:
+        """Tell of a change to or from a state that somebody should know of, once."""
+        state = self._machine.state(now)
+        if state is KeySetState.EMPTY and self._machine.failures:
+            state = KeySetState.OUTAGE  # that there never were keys makes no difference to clients
+        with self._lock:
+            told, news = self._told, state in _NEWS or state is KeySetState.FRESH
+            if not news or told is state:
+                return
+            self._told = state
+        if state in _NEWS:
+            level, text, signal = _NEWS[state]
+            logger.log(level, "key set of %s: %s", self._loader.name, text)
+            signal.send(self)
+        elif told is not None:
+            logger.info("key set of %s: confirmed again", self._loader.name)
+
+
+_NEWS = {
+    KeySetState.STALE: (logging.WARNING, "it cannot be confirmed; the last one serves", keys_stale),
+    KeySetState.OUTAGE: (logging.ERROR, "there is none to be used: 503", keys_outage),
+}
+
+
+def _shown(kids: set[str | None]) -> str:
+    """Return *kids* for a log line: escaped, since they come from outside, and cut."""
+    return ", ".join(sorted(repr(kid)[:64] for kid in kids)) or "none"
+
+
+_sources: "weakref.WeakSet[RemoteKeys]" = weakref.WeakSet()
+
+
+def _renew_all() -> None:
+    for source in list(_sources):
+        source.forked()
+
+
+os.register_at_fork(after_in_child=_renew_all)

@@ -1,0 +1,65 @@
+"""Sources of keys in; one that has the keys of all of them out."""
+
+from collections.abc import Callable, Sequence
+
+from ..reasons import Unavailable
+from .source import MAX_CANDIDATES, Health, KeySource, VerificationKey
+
+_Keys = Sequence[VerificationKey]
+
+
+class SeveralSources(KeySource):
+    """Keys of different sources side by side, as in a migration from one to the next.
+
+    :param sources: asked in this order, so those that answer at once come first.
+    """
+
+    def __init__(self, sources: Sequence[KeySource]) -> None:
+        self._sources = sources
+
+    def candidates(self, kid: str | None, algorithm: str) -> _Keys:
+        """See :class:`KeySource`: the keys of the first source that has any.
+
+        So the tokens of a configured key never make another source fetch. That two sources have
+        different keys under one ``kid`` shows when the signature fails.
+        """
+        enough = (lambda found: False) if kid is None else bool
+        keys = self._ask(lambda source: source.candidates(kid, algorithm), enough)
+        # Without a kid there must be no doubt, among all sources, which key is meant.
+        return keys if kid is not None or len({key.thumbprint for key in keys}) == 1 else []
+
+    def reconsider(self, kid: str | None, algorithm: str, tried: _Keys) -> _Keys:
+        """See :class:`KeySource`: now every source is asked."""
+        known = {key.thumbprint for key in tried}
+
+        def others(source: KeySource) -> _Keys:
+            keys = source.candidates(kid, algorithm)
+            new = [key for key in keys if key.thumbprint not in known]
+            return new or (source.reconsider(kid, algorithm, tried) if keys else [])
+
+        return self._ask(others, lambda found: len(found) >= MAX_CANDIDATES)[:MAX_CANDIDATES]
+
+    def health(self) -> Health:
+        """See :class:`KeySource`; ready if all sources are."""
+        each = [source.health() for source in self._sources]
+        return {"ready": all(health.get("ready") for health in each), "sources": each}
+
+    def _ask(
+        self, question: Callable[[KeySource], _Keys], enough: Callable[[_Keys], bool]
+    ) -> list[VerificationKey]:
+        """Join the answers to *question*, until it is *enough*.
+
+        :raises Unavailable: if there is none, and a source that could have had it is out of reach.
+        """
+        found: list[VerificationKey] = []
+        out_of_reach: Unavailable | None = None
+        for source in self._sources:
+            try:
+                found += question(source)
+            except Unavailable as unavailable:
+                out_of_reach = unavailable
+            if enough(found):
+                break
+        if out_of_reach is not None and not found:
+            raise out_of_reach
+        return found

@@ -1,0 +1,73 @@
+"""An issuer and a clock that tests move; the source between them is the real one."""
+
+import json
+import random
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from joserfc.jwk import ECKey
+
+from flask_connector_auth.keys.fetch import Fetched, FetchFailed
+from flask_connector_auth.keys.load import Loader
+from flask_connector_auth.keys.machine import KeySetMachine, RemoteRules
+from flask_connector_auth.keys.parse import KeyRules
+from flask_connector_auth.keys.remote import RemoteKeys
+
+URL = "https://issuer.example/jwks"
+RULES = KeyRules(["ES256"])
+
+
+class World:
+    """A key set at :data:`URL`, a clock, and a count of fetches."""
+
+    def __init__(self, *kids: str) -> None:
+        self.now = 0.0
+        self.fetches: list[float] = []
+        self.up = True
+        self._keys: dict[str, dict[str, Any]] = {}
+        self.headers: dict[str, str] = {}
+        self.meanwhile: Callable[[], None] = lambda: None
+        self.publish(*kids)
+
+    def publish(self, *kids: str) -> None:
+        """Let the set have these keys, and no others."""
+        self._keys = {kid: self._keys.get(kid) or new_key(kid) for kid in kids}
+
+    def renew(self, kid: str) -> None:
+        """Put new key material under an old kid."""
+        self._keys[kid] = new_key(kid)
+
+    def clock(self) -> float:
+        """Return the time."""
+        return self.now
+
+    def fetch(
+        self, url: str, *, headers: Mapping[str, str], timeout: float, max_bytes: int
+    ) -> Fetched:
+        """Answer as the issuer does just now."""
+        self.fetches.append(self.now)
+        self.meanwhile()
+        if not self.up:
+            raise FetchFailed("down")
+        return Fetched(200, json.dumps({"keys": list(self._keys.values())}).encode(), self.headers)
+
+    def source(
+        self, rules: RemoteRules | None = None, kind: type[RemoteKeys] | None = None
+    ) -> RemoteKeys:
+        """Return a source of this world's keys; its fetches land at once unless *kind* says."""
+        rules = rules or RemoteRules()
+        machine = KeySetMachine(rules, random.Random(1).random)
+        return (kind or AtOnce)(machine, Loader([URL], self.fetch, RULES, rules), self.clock)
+
+
+class AtOnce(RemoteKeys):
+    """Fetches in the asking thread: simulated time does not pass meanwhile."""
+
+    def _start(self, flight: threading.Event) -> None:
+        self._refresh(flight)
+
+
+def new_key(kid: str) -> dict[str, Any]:
+    """Return a new public key."""
+    return {**ECKey.generate_key("P-256").as_dict(private=False), "kid": kid}

@@ -1,0 +1,466 @@
+"""When a key set is asked for, and what its keys may be used for meanwhile: states and events."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from joserfc.jwk import ECKey
+
+from flask_connector_auth.keys.index import KeyIndex
+from flask_connector_auth.keys.machine import (
+    EMPTY_WAIT,
+    Decision,
+    KeySetMachine,
+    KeySetState,
+    Question,
+    RemoteRules,
+)
+from flask_connector_auth.keys.parse import KeyRules, import_key
+
+RULES = RemoteRules()
+KEYS = {
+    kid: import_key(
+        {**ECKey.generate_key("P-256").as_dict(private=False), "kid": kid}, KeyRules(["ES256"])
+    )
+    for kid in ("a", "b", "c")
+}
+
+
+def index(*kids: str) -> KeyIndex:
+    """Return a set of keys with these ids."""
+    return KeyIndex(KEYS[kid] for kid in kids)
+
+
+class Bench:
+    """A machine with a clock of its own, and the events in one word each."""
+
+    def __init__(self, rules: RemoteRules = RULES, jitter: float = 0.0) -> None:
+        self.now = 1000.0
+        self.machine = KeySetMachine(rules, lambda: jitter)
+
+    def after(self, seconds: float) -> "Bench":
+        """Let time pass."""
+        self.now += seconds
+        return self
+
+    def start(self, *, unknown: bool = False) -> "Bench":
+        """A fetch starts."""
+        self.machine.started(self.now, unknown=unknown)
+        return self
+
+    def confirm(self, *kids: str, life: float | None = None) -> bool:
+        """A fetch starts and brings these keys at once."""
+        self.start()
+        return self.land(*kids, life=life)
+
+    def land(self, *kids: str, life: float | None = None) -> bool:
+        """The fetch under way brings these keys."""
+        return self.machine.confirmed(self.now, index(*kids), life, "https://x", {})
+
+    def fail(self, retry_after: float | None = None) -> "Bench":
+        """A fetch starts and fails at once."""
+        self.start()
+        self.machine.failed(self.now, "no", retry_after)
+        return self
+
+    def ask(self, kid: str | None = "a", since: float | None = None, **more: Any) -> Decision:
+        """A token asks."""
+        since = self.now if since is None else since
+        return self.machine.lookup(Question(kid, "ES256", since, **more), self.now)
+
+    @property
+    def state(self) -> KeySetState:
+        """The state now."""
+        return self.machine.state(self.now)
+
+
+def fresh(bench: Bench) -> None:
+    """A set was confirmed a while ago."""
+    bench.confirm("a")
+    bench.after(100)
+
+
+def empty(bench: Bench) -> None:
+    """Nothing has happened yet."""
+
+
+def empty_failed(bench: Bench) -> None:
+    """The first fetch failed just now."""
+    bench.fail()
+
+
+def empty_retry(bench: Bench) -> None:
+    """The first fetch failed, and its backoff is over."""
+    bench.fail().after(2)
+
+
+def empty_under_way(bench: Bench) -> None:
+    """The first fetch is under way."""
+    bench.start().after(1)
+
+
+def ahead(bench: Bench) -> None:
+    """The set is fresh, and past the point of refreshing ahead."""
+    bench.confirm("a")
+    bench.after(250)
+
+
+def ahead_under_way(bench: Bench) -> None:
+    """The refresh ahead is under way."""
+    ahead(bench)
+    bench.start().after(1)
+
+
+def due(bench: Bench) -> None:
+    """The set is past its life, and nobody has asked."""
+    bench.confirm("a")
+    bench.after(301)
+
+
+def due_for_a_day(bench: Bench) -> None:
+    """The set was not asked for in a day without traffic."""
+    bench.confirm("a")
+    bench.after(86400)
+
+
+def stale(bench: Bench) -> None:
+    """The set is past its life, and the issuer fails."""
+    bench.confirm("a")
+    bench.after(301).fail().after(0.4)
+
+
+def stale_retry(bench: Bench) -> None:
+    """Stale, and the backoff is over."""
+    stale(bench)
+    bench.after(2)
+
+
+def overdue(bench: Bench) -> None:
+    """The fetch hangs, in DNS say, where nothing can stop it."""
+    due(bench)
+    bench.start().after(2 * RULES.timeout + 1)
+
+
+def outage(bench: Bench) -> None:
+    """The allowance for stale keys is over."""
+    bench.confirm("a")
+    bench.after(301).fail().after(3600)
+
+
+def known(refresh: bool = False, note: str = "") -> Decision:
+    """The known key serves."""
+    return Decision([KEYS["a"]], refresh=refresh, note=note)
+
+
+def nobody(refresh: bool = False) -> Decision:
+    """503."""
+    return Decision(refresh=refresh, note="unavailable")
+
+
+TABLE: list[tuple[Callable[[Bench], None], KeySetState, Decision, Decision]] = [
+    # what happened, the state, a known key, an unknown key
+    (empty, KeySetState.EMPTY, *[Decision(wait=EMPTY_WAIT, refresh=True)] * 2),
+    (empty_under_way, KeySetState.EMPTY, *[Decision(wait=EMPTY_WAIT)] * 2),
+    (empty_failed, KeySetState.EMPTY, *[nobody()] * 2),
+    (empty_retry, KeySetState.EMPTY, *[Decision(wait=EMPTY_WAIT, refresh=True)] * 2),
+    (fresh, KeySetState.FRESH, known(), Decision(wait=2, refresh=True, unknown=True)),
+    (ahead, KeySetState.FRESH, known(refresh=True), Decision(wait=2, refresh=True, unknown=True)),
+    (ahead_under_way, KeySetState.FRESH, known(), Decision(wait=2, unknown=True)),
+    (due, KeySetState.DUE, *[Decision(wait=2, refresh=True)] * 2),
+    (due_for_a_day, KeySetState.DUE, *[Decision(wait=2, refresh=True)] * 2),
+    (stale, KeySetState.STALE, known(note="stale_served"), nobody()),
+    (stale_retry, KeySetState.STALE, known(True, "stale_served"), nobody(refresh=True)),
+    (overdue, KeySetState.STALE, known(note="stale_served"), nobody()),
+    (outage, KeySetState.OUTAGE, *[nobody(refresh=True)] * 2),
+]
+
+
+@pytest.mark.parametrize(
+    ("happened", "state", "for_known", "for_unknown"),
+    TABLE,
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_a_token_gets_in_each_state(
+    happened: Callable[[Bench], None],
+    state: KeySetState,
+    for_known: Decision,
+    for_unknown: Decision,
+) -> None:
+    """The table of states: serve, wait, refuse, or 503, and whether a fetch is started."""
+    bench = Bench()
+    happened(bench)
+    assert bench.state is state
+    assert bench.ask("a") == for_known
+    assert bench.ask("b") == for_unknown
+
+
+def test_a_hanging_first_fetch_is_not_waited_for_for_ever() -> None:
+    """EMPTY: once a fetch is overdue, requests get 503 at once."""
+    bench = Bench().start().after(2 * RULES.timeout + 1)
+    assert bench.ask() == nobody()
+
+
+def test_who_waited_in_vain_gets_what_there_is() -> None:
+    """DUE after the wait: a known key serves as if stale, an unknown one is 503; EMPTY is 503."""
+    bench = Bench()
+    due(bench)
+    bench.start().after(2)
+    assert bench.ask("a", patient=False) == known(note="stale_served")
+    assert bench.ask("b", patient=False) == nobody()
+    assert Bench().start().after(5).ask(patient=False) == nobody()
+
+
+def test_keys_that_are_too_old_do_not_serve_because_a_fetch_is_slow() -> None:
+    """DUE for longer than the allowance: nobody can know, until the fetch has landed."""
+    bench = Bench()
+    due_for_a_day(bench)
+    bench.start().after(2)
+    assert bench.ask("a", patient=False) == nobody()
+
+
+@pytest.mark.parametrize(
+    ("said", "life"),
+    [(None, 300), (0, 30), (29, 30), (30, 30), (120, 120), (300, 300), (86400, 300)],
+)
+def test_the_issuer_may_shorten_the_life_of_a_set(said: float | None, life: float) -> None:
+    """JWKS_MIN_AGE and JWKS_MAX_AGE: Cache-Control decides between them, never beyond."""
+    bench = Bench()
+    bench.confirm("a", life=said)
+    bench.after(life)
+    assert bench.state is KeySetState.FRESH
+    bench.after(0.1)
+    assert bench.state is KeySetState.DUE
+
+
+@pytest.mark.parametrize(("jitter", "ahead"), [(0.0, 0.8), (0.5, 0.75), (1.0, 0.7)])
+def test_workers_refresh_ahead_at_different_times(jitter: float, ahead: float) -> None:
+    """The point of refreshing ahead is drawn between 0.7 and 0.8 of the life."""
+    bench = Bench(jitter=jitter)
+    bench.confirm("a")
+    assert bench.after(300 * ahead - 0.1).ask() == known()
+    assert bench.after(0.2).ask() == known(refresh=True)
+
+
+@pytest.mark.parametrize("jitter", [0.0, 1.0])
+def test_retries_back_off(jitter: float) -> None:
+    """JWKS_RETRY to JWKS_RETRY_MAX: doubled each time, at least half of it, then steady."""
+    bench = Bench(jitter=jitter)
+    share = 0.5 + 0.5 * jitter
+    for backoff in (1, 2, 4, 8, 16, 32, 60, 60):
+        bench.fail()
+        assert bench.machine.next_attempt - bench.now == pytest.approx(backoff * share)
+        bench.after(61)
+    bench.confirm("a")
+    assert bench.machine.failures == 0
+
+
+def test_a_month_of_failures_is_no_trouble() -> None:
+    """The pause stays what it is, however often it was doubled."""
+    bench = Bench(RemoteRules(retry=0.5))
+    for _ in range(3000):
+        bench.fail()
+    assert bench.machine.next_attempt - bench.now == 30
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(0, 0.5), (20, 20), (3600, 60)])
+def test_the_issuer_may_ask_to_be_left_alone(asked: float, waited: float) -> None:
+    """RFC 9110 section 10.2.3: Retry-After is honoured, up to JWKS_RETRY_MAX."""
+    bench = Bench().fail(retry_after=asked)
+    assert bench.machine.next_attempt - bench.now == waited
+    assert bench.machine.retry_after(bench.now) == max(1, waited)
+
+
+# An unknown key, while the set is fresh
+
+
+def test_an_unknown_key_that_is_published_passes_at_once() -> None:
+    """Rotation: the first token under a new kid costs a fetch, and passes."""
+    bench = Bench()
+    fresh(bench)
+    since = bench.now
+    assert bench.ask("b").unknown
+    bench.start(unknown=True).after(0.3)
+    assert bench.land("a", "b")
+    assert bench.ask("b", since=since) == Decision([KEYS["b"]])
+
+
+def test_an_unknown_key_is_refused_once_the_issuer_was_asked() -> None:
+    """The set that was asked for after the token came does not have it: 401."""
+    bench = Bench()
+    fresh(bench)
+    since = bench.now
+    bench.start(unknown=True).after(0.3)
+    assert not bench.land("a")
+    assert bench.ask("b", since=since) == Decision([], note="unknown_refreshed")
+
+
+def test_an_unknown_key_is_503_if_its_own_fetch_failed() -> None:
+    """Nobody can know, and nothing is remembered against the kid."""
+    bench = Bench()
+    fresh(bench)
+    since = bench.now
+    bench.start(unknown=True).after(0.3)
+    bench.machine.failed(bench.now, "no")
+    assert bench.ask("b", since=since) == nobody()
+    assert not bench.machine._remembered
+
+
+def test_a_fetch_from_before_the_token_does_not_answer_for_it() -> None:
+    """A key published while a routine fetch was under way passes on its first token, too."""
+    bench = Bench()
+    ahead_under_way(bench)
+    since = bench.now
+    bench.after(0.1).land("a")
+    assert bench.ask("b", since=since) == Decision(wait=2, refresh=True, unknown=True)
+
+
+def test_unknown_keys_share_one_fetch_a_cooldown() -> None:
+    """JWKS_COOLDOWN: counted from the start of the attempt, whatever became of it."""
+    bench = Bench()
+    fresh(bench)
+    bench.start(unknown=True)
+    bench.land("a")
+    assert bench.after(9.9).ask("b") == Decision([], note="unknown_cooldown")
+    assert bench.after(0.2).ask("b").unknown
+    bench.start(unknown=True)
+    bench.machine.failed(bench.now, "no")
+    assert bench.after(9).ask("c") == nobody()  # asked, but not answered: nobody can know
+    assert bench.ask("a") == known()
+
+
+def test_a_routine_fetch_does_not_use_up_the_cooldown() -> None:
+    """A key that appears just after a routine refresh passes on its first token."""
+    bench = Bench()
+    bench.confirm("a")
+    assert bench.after(1).ask("b").unknown
+
+
+def test_an_unknown_key_is_503_while_the_backoff_forbids_to_ask() -> None:
+    """FRESH, but the refresh ahead has failed: the new key may be there, for all we know."""
+    bench = Bench()
+    ahead(bench)
+    bench.fail().after(0.1)
+    assert bench.ask("b") == nobody()
+    assert bench.ask("a") == known()
+
+
+def test_who_cannot_wait_any_longer_gets_503() -> None:
+    """JWKS_WAIT: a slow fetch is our fault, not the token's."""
+    bench = Bench()
+    ahead_under_way(bench)
+    assert bench.ask("b", patient=False) == nobody()
+
+
+def test_a_client_that_insists_costs_ever_fewer_fetches() -> None:
+    """Negative memory: 10 seconds at first, doubled at each fetch in vain, 300 at most."""
+    bench = Bench()
+    bench.confirm("a")
+    for delay in (10, 20, 40, 80, 160, 300, 300):
+        bench.after(0.1)
+        bench.start(unknown=True)
+        bench.land("a")
+        assert bench.ask("b").note == "unknown_refreshed"
+        bench.after(delay - 0.2)
+        bench.confirm("a")
+        assert bench.ask("b").note == "unknown_remembered"
+        assert bench.after(0.3).ask("b").unknown
+
+
+def test_another_set_is_a_new_chance() -> None:
+    """Negative memory is emptied when the keys change, not when they are confirmed."""
+    bench = Bench()
+    bench.confirm("a")
+    bench.start(unknown=True)
+    bench.land("a")
+    bench.ask("b")
+    bench.after(1).confirm("a")
+    assert bench.after(1).ask("b").note == "unknown_remembered"
+    bench.confirm("a", "c")
+    assert bench.after(9).ask("b").unknown
+
+
+def test_the_negative_memory_is_bounded() -> None:
+    """256 kids are remembered, the latest; random ones only push each other out."""
+    bench = Bench()
+    bench.confirm("a")
+    for number in range(1000):
+        bench.start(unknown=True)
+        bench.land("a")
+        assert bench.ask(f"kid-{number}").note == "unknown_refreshed"
+    assert len(bench.machine._remembered) == 256
+    assert "kid-999" in bench.machine._remembered
+
+
+# The same kid with new key material
+
+
+def test_a_failed_signature_is_reason_to_ask_once_the_set_is_older_than_the_cooldown() -> None:
+    """Issuers do put new material under an old kid: asked for as an unknown key would be."""
+    bench = Bench()
+    bench.confirm("a")
+    distrusted = bench.machine.snapshot.index  # type: ignore[union-attr]
+    assert bench.after(10).ask("a", distrusted=distrusted) == Decision([])
+    bench.after(1)
+    since = bench.now
+    assert bench.ask("a", distrusted=distrusted).unknown
+    bench.start(unknown=True)
+    bench.land("a")
+    # The same keys are the same index, however often they are confirmed.
+    assert bench.ask("a", since, distrusted=distrusted) == Decision([])
+    assert not bench.machine._remembered
+    assert bench.after(11).ask("a", distrusted=distrusted).unknown
+    bench.start(unknown=True)
+    bench.land("a", "b")
+    assert bench.ask("a", since, distrusted=distrusted) == known()
+
+
+def test_a_failed_signature_is_the_tokens_fault_while_keys_are_stale() -> None:
+    """STALE: a signature that fails under a known key is 401, not 503."""
+    bench = Bench()
+    stale(bench)
+    distrusted = bench.machine.snapshot.index  # type: ignore[union-attr]
+    assert bench.ask("a", distrusted=distrusted) == Decision([])
+
+
+# Other events
+
+
+def test_a_good_fetch_ends_every_trouble() -> None:
+    """Recovery: the first good fetch after an outage makes the set fresh."""
+    for trouble in (empty_failed, stale, overdue, outage):
+        bench = Bench()
+        trouble(bench)
+        bench.confirm("a")
+        assert bench.state is KeySetState.FRESH
+        assert bench.ask() == known()
+        assert bench.machine.last_error is None
+
+
+def test_a_copy_serves_as_stale_for_what_is_left_of_its_allowance() -> None:
+    """JWKS_COPY: it enters as STALE, with the age it has."""
+    bench = Bench().start()
+    bench.machine.restored(bench.now, index("a"), 3000, "https://x")
+    bench.machine.failed(bench.now, "no")
+    assert bench.state is KeySetState.STALE
+    assert bench.ask() == known(note="stale_served")
+    bench.after(601)
+    assert bench.state is KeySetState.OUTAGE
+
+
+def test_a_child_process_starts_without_the_parents_fetch() -> None:
+    """Fork: the set is inherited, a fetch under way is not, and refreshing spreads anew."""
+    bench = Bench()
+    ahead_under_way(bench)
+    bench.machine.forked()
+    assert bench.ask() == known(refresh=True)
+    empty = Bench().start()
+    empty.machine.forked()
+    assert empty.ask() == Decision(wait=EMPTY_WAIT, refresh=True)
+
+
+def test_stale_keys_can_be_forbidden() -> None:
+    """JWKS_MAX_STALE of 0: past its life, and the issuer failing, a set serves no more."""
+    bench = Bench(RemoteRules(max_stale=0))
+    due(bench)
+    bench.fail()
+    assert bench.state is KeySetState.OUTAGE

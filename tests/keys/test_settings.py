@@ -1,0 +1,254 @@
+"""The settings of remote key sets, and which keys a configuration makes of URLs and the rest."""
+
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_connector_auth import ConfigurationError
+from flask_connector_auth.jwks_schema import JwksSchema
+from flask_connector_auth.keys.copy import RedisStore
+from flask_connector_auth.keys.fetch import HttpFetch
+from flask_connector_auth.keys.machine import RemoteRules
+from flask_connector_auth.keys.remote import RemoteKeys
+from flask_connector_auth.keys.several import SeveralSources
+from flask_connector_auth.keys.source import KeySource, VerificationKey
+from flask_connector_auth.keys.static import StaticKeys
+from flask_connector_auth.settings import load_settings
+from flask_connector_auth.testing import Issuer
+
+PREFIX = "CONNECTOR_AUTH_"
+URL = "https://issuer.example/jwks.json"
+STATIC = Issuer().key_set()
+
+
+def load(**values: Any) -> KeySource:
+    """Return the source of AppJWT keys that *values* configure."""
+    config = {"APP_JWT_KEYS": URL, **values}
+    return load_settings({PREFIX + name: value for name, value in config.items()}).app_jwt_keys
+
+
+def problems(**values: Any) -> dict[str, list[str]]:
+    """Return what is wrong with *values*, by name without the prefix."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(**values)
+    return {key.removeprefix(PREFIX): texts for key, texts in caught.value.problems.items()}
+
+
+def rules_of(source: KeySource) -> RemoteRules:
+    """Return the rules of a remote source."""
+    assert isinstance(source, RemoteKeys)
+    return source._machine.rules
+
+
+def test_every_rule_has_its_setting_and_default() -> None:
+    """jwks.md section 2: the defaults of the settings are those of the rules."""
+    schema = JwksSchema()
+    assert rules_of(load()) == RemoteRules()
+    for rule in fields(RemoteRules):
+        assert schema.fields[f"jwks_{rule.name}"].load_default == rule.default
+    documented = {
+        **{"max_age": 300, "min_age": 30, "cooldown": 10, "timeout": 5, "wait": 2},
+        **{"retry": 1, "retry_max": 60, "max_stale": 3600},
+        **{"max_bytes": 262144, "max_keys": 100},
+    }
+    assert {rule.name: rule.default for rule in fields(RemoteRules)} == documented
+
+
+@pytest.mark.parametrize("name", [rule.name for rule in fields(RemoteRules)])
+def test_every_rule_can_be_set(name: str) -> None:
+    """jwks.md section 2: each setting reaches the machine."""
+    value = {"max_age": 400, "max_stale": 500, "cooldown": 20, "retry_max": 70}.get(name, 7)
+    assert getattr(rules_of(load(**{f"JWKS_{name.upper()}": value})), name) == value
+
+
+POSITIVE = ["MAX_AGE", "MIN_AGE", "COOLDOWN", "TIMEOUT", "WAIT", "RETRY", "RETRY_MAX"]
+BAD = [
+    *((name, value) for name in POSITIVE for value in (0, -1, "30", True, None, float("inf"))),
+    *(("MAX_STALE", value) for value in (-1, "0", None)),
+    *((name, value) for name in ("MAX_BYTES", "MAX_KEYS") for value in (0, 1.5, "7", None)),
+    *(("FAILOVER", value) for value in (URL, ["http://issuer.example/"], [""], [5], {})),
+    *(("COPY", value) for value in ("", True)),
+    *(("CA_FILE", value) for value in ("", "/nowhere/ca.pem")),
+    *(("PROXY", value) for value in ("", "proxy:3128", "https://proxy:3128", "http://proxy")),
+    *(("PROXY", value) for value in ("http://user@proxy:1", "http://proxy:x", "http://p:1/x")),
+    *(("FETCH", value) for value in ("fetch", 5)),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), BAD)
+def test_a_bad_value_is_told_under_its_key(name: str, value: Any) -> None:
+    """Fail early: type, bounds and form of each setting are checked at the start."""
+    assert list(problems(**{f"JWKS_{name}": value})) == [f"JWKS_{name}"]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"JWKS_MIN_AGE": 301}, {"JWKS_MIN_AGE": ["It is over JWKS_MAX_AGE."]}),
+        ({"JWKS_COOLDOWN": 300}, {"JWKS_COOLDOWN": ["It is not below JWKS_MAX_AGE."]}),
+        ({"JWKS_TIMEOUT": 300}, {"JWKS_TIMEOUT": ["It is not below JWKS_MAX_AGE."]}),
+        ({"JWKS_RETRY": 61}, {"JWKS_RETRY": ["It is over JWKS_RETRY_MAX."]}),
+        (
+            {"JWKS_MAX_STALE": 299},
+            {"JWKS_MAX_STALE": ["It is neither 0 nor JWKS_MAX_AGE or more."]},
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_told(
+    values: dict[str, Any], told: dict[str, list[str]]
+) -> None:
+    """jwks.md section 2, refusals at start."""
+    assert problems(**values) == told
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"JWKS_MIN_AGE": 300},
+        {"JWKS_COOLDOWN": 299},
+        {"JWKS_RETRY": 60},
+        {"JWKS_MAX_STALE": 0},
+        {"JWKS_MAX_STALE": 300},
+    ],
+)
+def test_the_edges_of_these_are_good(values: dict[str, Any]) -> None:
+    """jwks.md section 2: the controls beside the refusals."""
+    assert isinstance(load(**values), RemoteKeys)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://issuer.example/jwks", "https is needed, except for loopback"),
+        ("ftp://issuer.example/jwks", "https is needed, except for loopback"),
+        ("file:///etc/passwd", "not an absolute URL"),
+        ("https:///jwks", "not an absolute URL"),
+        ("https://user:do-not-tell-this@issuer.example/", "user info and fragments are not sent"),
+        ("https://issuer.example/#keys", "user info and fragments are not sent"),
+        ("https://issuer.example:99999/", "Port out of range 0-65535"),
+        ("https://issuer.example/a b", "not an absolute URL"),
+    ],
+)
+def test_a_url_that_is_not_safe_is_refused(url: str, told: str) -> None:
+    """jwks.md, the fetch: https, no user info, no fragment; the URL itself is not quoted."""
+    assert problems(APP_JWT_KEYS=url) == {"APP_JWT_KEYS": [f"a key set URL: {told}."]}
+    assert "do-not-tell-this" not in str(problems(APP_JWT_KEYS=[STATIC, url]))
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"])
+def test_plain_http_is_for_loopback(host: str) -> None:
+    """jwks.md, the fetch: http only where nobody can be on the way."""
+    assert isinstance(load(APP_JWT_KEYS=f"http://{host}:8080/jwks"), RemoteKeys)
+
+
+def test_urls_and_configured_keys_stand_side_by_side() -> None:
+    """A static key and a URL together are common during a migration; configured keys come first."""
+    source = load(APP_JWT_KEYS=[URL, STATIC, "https://other.example/jwks"])
+    assert isinstance(source, SeveralSources)
+    assert [type(each) for each in source._sources] == [StaticKeys, RemoteKeys, RemoteKeys]
+
+
+class Own(KeySource):
+    """A key source of the app's own."""
+
+    def candidates(self, kid: str | None, algorithm: str) -> list[VerificationKey]:
+        """Have none."""
+        return []
+
+
+def test_own_sources_can_stand_beside_others() -> None:
+    """A KeySource is taken as it is, alone or in a list."""
+    own = Own()
+    assert load(APP_JWT_KEYS=own) is own
+    assert load(APP_JWT_KEYS=[own]) is own
+    source = load(APP_JWT_KEYS=[own, STATIC])
+    assert isinstance(source, SeveralSources)
+
+
+def test_problems_are_numbered_as_the_items_stand() -> None:
+    """A list mixes all forms; a bad item is named by its place among all."""
+    told = problems(APP_JWT_KEYS=[URL, "nothing", Own(), 5])
+    assert told == {
+        "APP_JWT_KEYS": [
+            "item 2: neither a key nor a readable file (No such file or directory).",
+            "item 4: a key cannot be given as int.",
+        ]
+    }
+
+
+def test_too_many_static_keys_beside_a_url_are_told() -> None:
+    """At most four keys are tried for a token, wherever they stand."""
+    keys = [Issuer().key_set() for _ in range(5)]
+    told = problems(APP_JWT_KEYS=[URL, *keys])
+    assert told == {"APP_JWT_KEYS": ["5 keys for the kid 'dev-1': at most 4 are tried."]}
+
+
+def test_failover_belongs_to_one_url() -> None:
+    """JWKS_FAILOVER names the same issuer's set: with two URLs nobody knows which."""
+    assert isinstance(load(JWKS_FAILOVER=["https://mirror.example/jwks"]), RemoteKeys)
+    told = problems(APP_JWT_KEYS=[URL, URL + "?v=2"], JWKS_FAILOVER=["https://mirror.example/"])
+    assert list(told) == ["APP_JWT_KEYS"]
+    assert load(APP_JWT_KEYS=STATIC, JWKS_FAILOVER=["https://mirror.example/"])
+
+
+def test_both_tokens_share_one_source_unless_configured_apart() -> None:
+    """CONSUMER_JWS_KEYS defaults to the AppJWT's: one set, one fetch for both."""
+    settings = load_settings({f"{PREFIX}APP_JWT_KEYS": URL})
+    assert settings.consumer_jws_keys is settings.app_jwt_keys
+    apart = load_settings(
+        {f"{PREFIX}APP_JWT_KEYS": URL, f"{PREFIX}CONSUMER_JWS_KEYS": URL + "?v=2"}
+    )
+    assert apart.consumer_jws_keys is not apart.app_jwt_keys
+
+
+def test_an_own_fetch_replaces_the_built_in_one() -> None:
+    """JWKS_FETCH takes a callable; without it, the built-in fetch gets CA file and proxy."""
+
+    def fetch(*_args: Any, **_kwargs: Any) -> Any:
+        return None
+
+    def fetch_of(source: KeySource) -> Any:
+        assert isinstance(source, RemoteKeys)
+        return source._loader._fetch
+
+    assert fetch_of(load(JWKS_FETCH=fetch)) is fetch
+    assert isinstance(fetch_of(load(JWKS_PROXY="http://127.0.0.1:3128")), HttpFetch)
+
+
+def test_each_url_has_a_copy_of_its_own(tmp_path: Path) -> None:
+    """JWKS_COPY: the path, with a name for the URL, so that two sources never share a file."""
+
+    def path_of(source: KeySource) -> Path:
+        assert isinstance(source, RemoteKeys)
+        copy: Any = source._loader._copy
+        return Path(copy._store.path)
+
+    first = path_of(load(JWKS_COPY=str(tmp_path / "keys")))
+    second = path_of(load(APP_JWT_KEYS=URL + "?v=2", JWKS_COPY=str(tmp_path / "keys")))
+    assert first != second
+    assert first.parent == second.parent == tmp_path
+    assert first.name.startswith("keys.")
+
+
+def test_a_copy_can_be_kept_in_redis() -> None:
+    """JWKS_COPY: a Redis URL in place of a path; nothing is asked of the server at the start."""
+    source = load(JWKS_COPY="redis://127.0.0.1:1/0")
+    assert isinstance(source, RemoteKeys)
+    copy: Any = source._loader._copy
+    assert isinstance(copy._store, RedisStore)
+
+
+def test_a_redis_url_that_is_none_is_told_without_quoting_it() -> None:
+    """JWKS_COPY: fail early, and keep the password out of the message."""
+    told = problems(JWKS_COPY="redis://:do-not-tell-this@host:port/0")
+    assert told == {"APP_JWT_KEYS": ["JWKS_COPY is no Redis URL."]}
+
+
+def test_redis_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """JWKS_COPY: where redis-py is not installed, the message says what to install."""
+    monkeypatch.setitem(sys.modules, "redis", None)
+    (message,) = problems(JWKS_COPY="redis://127.0.0.1:1/0")["APP_JWT_KEYS"]
+    assert "pip install flask-connector-auth[redis]" in message

@@ -1,0 +1,125 @@
+"""Keys of several sources side by side: which are tried, which are asked, who is out of reach."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from flask_connector_auth.keys.parse import KeyRules, parse_keys
+from flask_connector_auth.keys.several import SeveralSources
+from flask_connector_auth.keys.source import Health, KeySource, VerificationKey
+from flask_connector_auth.keys.static import StaticKeys
+from flask_connector_auth.reasons import Reason, Unavailable
+from tests.keys.simulation import World, new_key
+
+RULES = KeyRules(["ES256"])
+
+
+def static(*entries: dict[str, str]) -> StaticKeys:
+    """Return configured keys."""
+    return StaticKeys(parse_keys(list(entries), RULES)[0])
+
+
+class Down(KeySource):
+    """A source that is out of reach."""
+
+    def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
+        """Fail."""
+        raise Unavailable(Reason.KEYS_UNAVAILABLE, 7)
+
+    def health(self) -> Health:
+        """Not be ready."""
+        return {"ready": False}
+
+
+def kids(keys: Sequence[VerificationKey]) -> list[str | None]:
+    """Return the ids of *keys*."""
+    return [key.kid for key in keys]
+
+
+def test_tokens_of_a_configured_key_never_cost_a_fetch() -> None:
+    """V1 static, V2 remote: the first source that has the key answers alone."""
+    world = World("v2")
+    source = SeveralSources([static(new_key("v1")), world.source()])
+    assert kids(source.candidates("v1", "ES256")) == ["v1"]
+    assert world.fetches == []
+    assert kids(source.candidates("v2", "ES256")) == ["v2"]
+    assert len(world.fetches) == 1
+
+
+def test_two_sources_may_have_different_keys_under_one_kid() -> None:
+    """Protocol page, Client Credentials: one kid, two keys; the second is tried when the first
+    fails."""
+    world = World("same")
+    source = SeveralSources([static(new_key("same")), world.source()])
+    first = source.candidates("same", "ES256")
+    second = source.reconsider("same", "ES256", first)
+    assert kids(first) == kids(second) == ["same"]
+    assert first[0].thumbprint != second[0].thumbprint
+    assert source.reconsider("same", "ES256", [*first, *second]) == []
+
+
+def test_new_material_is_found_behind_another_source() -> None:
+    """Every source is asked to reconsider what was tried of it."""
+    world = World("a")
+    source = SeveralSources([static(new_key("b")), world.source()])
+    old = source.candidates("a", "ES256")
+    world.renew("a")
+    world.now += 11
+    (new,) = source.reconsider("a", "ES256", old)
+    assert new.thumbprint != old[0].thumbprint
+
+
+def test_no_more_than_four_keys_are_tried_again() -> None:
+    """At most four, among all sources."""
+    sources = [static(*(new_key("a") for _ in range(3))) for _ in range(3)]
+    source = SeveralSources(sources)
+    first = source.candidates("a", "ES256")
+    assert len(first) == 3
+    assert len(source.reconsider("a", "ES256", first)) == 4
+
+
+def test_a_token_without_kid_must_leave_no_doubt() -> None:
+    """A token without kid is tried only where one key fits, among all sources."""
+    one = new_key("a")
+    assert kids(SeveralSources([static(one), static(one)]).candidates(None, "ES256"))
+    both = SeveralSources([static(one), static(new_key("b"))])
+    assert both.candidates(None, "ES256") == []
+    assert SeveralSources([static(one)]).candidates(None, "RS256") == []
+
+
+def test_503_only_if_a_source_that_could_have_the_key_is_out_of_reach() -> None:
+    """jwks.md, failover: another source's key serves; an unknown one cannot be judged."""
+    for sources in ([Down(), static(new_key("a"))], [static(new_key("a")), Down()]):
+        source = SeveralSources(sources)
+        found = source.candidates("a", "ES256")
+        assert kids(found) == ["a"]
+        with pytest.raises(Unavailable) as caught:
+            source.candidates("b", "ES256")
+        assert caught.value.retry_after == 7
+        # The signature failed under the one key that is known; the other source may have another.
+        with pytest.raises(Unavailable):
+            source.reconsider("a", "ES256", found)
+
+
+def test_health_is_that_of_each_source() -> None:
+    """Ready only if all are."""
+    good, down = static(new_key("a")), Down()
+    assert SeveralSources([good]).health()["ready"] is True
+    health = SeveralSources([good, down]).health()
+    assert health["ready"] is False
+    assert [each["ready"] for each in health["sources"]] == [True, False]
+
+
+def test_a_source_of_ones_own_needs_one_method() -> None:
+    """KeySource: reconsider and health have defaults."""
+
+    class Own(KeySource):
+        def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
+            return []
+
+    assert Own().reconsider("a", "ES256", []) == ()
+    assert Own().health() == {"source": "Own", "ready": True}
+    assert static(new_key("a")).health() == {
+        **{"source": "configuration", "state": "static", "ready": True},
+        **{"keys": 1, "kids": ["a"]},
+    }

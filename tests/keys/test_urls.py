@@ -1,0 +1,168 @@
+"""Which URLs keys may be fetched by."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_connector_auth.keys.urls import check_proxy, check_url, is_loopback, is_url
+from tests.floor_helpers import pem, untimed
+
+ABSOLUTE = "not an absolute URL"
+HTTPS = "https is needed, except for loopback"
+MORE = "user info and fragments are not sent"
+PORT = "Port out of range 0-65535"
+PROXY = "not http://host:port"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["https://issuer.example/", "HTTP://x", "ftp://x", " https://x", "https://", "a+b-c.d://x y"],
+)
+def test_what_is_meant_to_be_a_url(value: str) -> None:
+    """RFC 3986 section 3.1: what begins with a scheme and two slashes, good or not."""
+    assert is_url(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("", "issuer.example/jwks", "/etc/keys://x", "//issuer.example", "1x://x", "://x"),
+        '{"kty":"RSA","x5u":"https://issuer.example/"}',
+        f"https://issuer.example/ has this key:\n{pem()}",
+        *(None, 5, b"https://issuer.example/", ["https://issuer.example/"]),
+    ],
+)
+def test_what_is_not(value: object) -> None:
+    """Paths, and keys with a URL somewhere in or before them."""
+    assert not is_url(value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://issuer.example",
+        "https://issuer.example/jwks.json?tenant=1&x=@",
+        "HTTPS://ISSUER.example:8443/",
+        "https://192.0.2.1/",
+        "https://[2001:db8::1]:8443/",
+        "https://xn--bcher-kva.example/",
+        "http://localhost/jwks",
+        "http://LOCALHOST:5000/jwks",
+        "http://127.0.0.1:5000/jwks",
+        "http://127.255.255.254/",
+        "http://[::1]:5000/",
+    ],
+)
+def test_a_url_that_is_safe(url: str) -> None:
+    """jwks.md, the fetch: https, or http to this machine."""
+    check_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("", ABSOLUTE),
+        ("issuer.example/jwks", ABSOLUTE),
+        ("/jwks", ABSOLUTE),
+        ("https:issuer.example", ABSOLUTE),
+        ("https:///jwks", ABSOLUTE),
+        ("https://:443/jwks", ABSOLUTE),
+        ("https://[::1/", ABSOLUTE),
+        ("https://issuer.example:0/", PORT),
+        ("https://issuer.example:65536/", PORT),
+        ("https://issuer.example:x/", PORT),
+        ("https://issuer.example/ä", ABSOLUTE),
+        ("https://bücher.example/", ABSOLUTE),
+        ("https://issuer.example\u2044x/", ABSOLUTE),
+        (" https://issuer.example/", ABSOLUTE),
+        ("https://issuer.example/a b", ABSOLUTE),
+        ("https://issuer.example/\n", ABSOLUTE),
+        ("https://issuer.example/\r\nX: y", ABSOLUTE),
+        ("https://issuer\t.example/", ABSOLUTE),
+        ("https://issuer.example/\x7f", ABSOLUTE),
+        ("https://issuer.example/\x00", ABSOLUTE),
+        ("http://issuer.example/", HTTPS),
+        ("ftp://localhost/", HTTPS),
+        ("file://localhost/etc/passwd", HTTPS),
+        ("http://127.0.0.1.issuer.example/", HTTPS),
+        ("http://localhost.issuer.example/", HTTPS),
+        ("http://10.0.0.1/", HTTPS),
+        ("http://0.0.0.0/", HTTPS),
+        ("http://2130706433/", HTTPS),
+        ("http://127.1/", HTTPS),
+        ("http://0x7f.0.0.1/", HTTPS),
+        ("http://127.0.0.1@issuer.example/", MORE),
+        ("https://user:secret@issuer.example/", MORE),
+        ("https://@issuer.example/", MORE),
+        ("https://issuer.example\\@other.example/", MORE),
+        ("https://issuer.example/#keys", MORE),
+        ("https://issuer.example/#", MORE),
+        ("https://user:sec/ret@issuer.example/", PORT),
+    ],
+)
+def test_a_url_that_is_not(url: str, told: str) -> None:
+    """jwks.md, the fetch: what is refused when the app starts."""
+    with pytest.raises(ValueError) as caught:
+        check_url(url)
+    assert str(caught.value) == told
+
+
+@pytest.mark.parametrize("url", ["http://proxy.example:3128", "http://127.0.0.1:8080/"])
+def test_a_proxy_that_can_be_used(url: str) -> None:
+    """JWKS_PROXY: a host and a port."""
+    check_proxy(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("proxy.example:3128", ABSOLUTE),
+        ("http://:3128", ABSOLUTE),
+        ("http://proxy.example:3128\n", ABSOLUTE),
+        ("http://proxy.example:port", PORT),
+        ("http://proxy.example", PROXY),
+        ("https://proxy.example:3128", PROXY),
+        ("socks5://proxy.example:3128", PROXY),
+        ("http://user:secret@proxy.example:3128", PROXY),
+        ("http://proxy.example:3128/path", PROXY),
+        ("http://proxy.example:3128/?", PROXY),
+        ("http://proxy.example:3128/#", PROXY),
+    ],
+)
+def test_a_proxy_that_cannot(url: str, told: str) -> None:
+    """JWKS_PROXY: nothing that would be left out without a word."""
+    with pytest.raises(ValueError) as caught:
+        check_proxy(url)
+    assert str(caught.value) == told
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("", False),
+        ("Localhost.", False),
+        ("localhost.example", False),
+        ("128.0.0.1", False),
+        ("::2", False),
+        ("127.0.0.1:80", False),
+    ],
+)
+def test_what_is_this_machine(host: str, expected: bool) -> None:
+    """RFC 6890: the loopback addresses, as literals, and the one name."""
+    assert is_loopback(host) is expected
+
+
+@untimed
+@given(st.text() | st.text("htps:/[]@#?%.1x0 \\").map("https://secret:".__add__))
+def test_no_message_quotes_the_url(url: str) -> None:
+    """Whatever is configured, what is said of it is one of these sentences."""
+    for check in (check_url, check_proxy):
+        try:
+            check(url)
+        except ValueError as error:
+            assert str(error) in {ABSOLUTE, HTTPS, MORE, PORT, PROXY}
+            assert error.__suppress_context__ or error.__context__ is None
