@@ -10,21 +10,24 @@ from authlib.oauth2.rfc6749 import (  # type: ignore[import-untyped]
     InvalidRequestError,
 )
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant  # type: ignore[import-untyped]
-from flask import Blueprint, Flask, current_app, request
+from flask import Blueprint, Flask, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from flask_connector_auth.testing import AppJWTGenerator
 
-from .keys import current_issuer
+from .keys import current_issuer, current_keys
 from .models import AppInstall, find, find_or_add
 
 SCOPE = "msg.consumer"
+KEY_SET_PATH = "/sentinel/well-known/jwks"
+#: Seconds that whoever loads the keys may keep them: the longest life of a withdrawn one.
+KEY_SET_AGE = 60
 
-blueprint = Blueprint("sentinel", __name__, url_prefix="/sentinel")
+blueprint = Blueprint("sentinel", __name__)
 
 
-@blueprint.post("/api/account/<account_id>/app/token")
-@blueprint.post("/api/v2/account/<account_id>/app/token")
+@blueprint.post("/sentinel/api/account/<account_id>/app/token")
+@blueprint.post("/sentinel/api/v2/account/<account_id>/app/token")
 def app_token(account_id: str) -> ResponseReturnValue:
     """Answer a token request; an error is told as RFC 6749 section 5.2 says."""
     server = current_app.extensions["sentinel"]
@@ -35,10 +38,13 @@ def app_token(account_id: str) -> ResponseReturnValue:
         return server.handle_error_response(request, error)  # type: ignore[no-any-return]
 
 
-@blueprint.get("/well-known/jwks")
-def key_set() -> dict[str, Any]:
+@blueprint.get(KEY_SET_PATH)
+def key_set() -> ResponseReturnValue:
     """Return the public keys of the tokens (RFC 7517 section 5)."""
-    return dict(current_issuer().key_set())
+    response = jsonify(current_keys().read().key_set())
+    response.cache_control.max_age = KEY_SET_AGE
+    response.add_etag()
+    return response.make_conditional(request)
 
 
 def _check_parameters() -> None:
@@ -78,6 +84,12 @@ def _find_install(client_id: str) -> AppInstall | None:
     return install if install and install.account_id == account_id else None
 
 
+def _generate(**asked: Any) -> dict[str, Any]:
+    # An issuer for each token: another key may be signing by now.
+    generate = AppJWTGenerator(current_issuer(), lambda install: install.account_id)
+    return generate(**asked)
+
+
 def app_install() -> AppInstall:
     """Return the app install of the configured account, made when it is first asked for."""
     return find_or_add(AppInstall, account_id=str(current_app.config["CONNECTOR_ACCOUNT_ID"]))
@@ -91,7 +103,6 @@ def init_app(app: Flask) -> None:
     server.register_client_auth_method("parameters", _authenticate)
     server.register_grant(AppJWTGrant)
     app.extensions["sentinel"] = server
+    server.register_token_generator(AppJWTGrant.GRANT_TYPE, _generate)
     with app.app_context():
-        generator = AppJWTGenerator(current_issuer(), lambda install: install.account_id)
-        server.register_token_generator(AppJWTGrant.GRANT_TYPE, generator)
         app_install()

@@ -1,7 +1,7 @@
 """What the example app's tests share: apps with folders of their own, and the calls to one."""
 
-import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -9,27 +9,28 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-import example_app
 from example_app import create_app
+from example_app.demo.serving import listen, serving
 from example_app.models import Base, db
 
 from .api import Api, api_of
+from .processes import copy_of_the_app, keys_at
 
 
 @pytest.fixture(scope="session")
 def start() -> Iterator[Callable[..., Flask]]:
-    """Return a function that starts the app with a folder and settings."""
-    started = []
+    """Return a function that starts the app with a folder and settings; it is served, since it
+    loads its keys from itself."""
+    with ExitStack() as stack:
 
-    def start(folder: Path, **config: Any) -> Flask:
-        app = create_app(config, instance_path=str(folder))
-        started.append(app)
-        return app
+        def start(folder: Path, **config: Any) -> Flask:
+            listener = stack.enter_context(listen(0))
+            settings = {**keys_at(listener.getsockname()[1]), **config}
+            app = create_app(settings, instance_path=str(folder))
+            stack.enter_context(serving(app, listener))
+            return app
 
-    yield start
-    for app in started:
-        with app.app_context():
-            db.engine.dispose()
+        yield start
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +60,4 @@ def rows(example: Flask) -> Callable[[], list[Any]]:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A folder with nothing but the example app: its instance folder is made there too."""
-    source = Path(example_app.__file__).parent
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(source, tmp_path / source.name, ignore=ignored)
-    return tmp_path
+    return copy_of_the_app(tmp_path)

@@ -1,29 +1,71 @@
-"""A Python command line in; the process that runs it, and is ended whatever happens, out."""
+"""A command line in; the process that runs it, and is ended whatever happens, out."""
 
 import os
+import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from threading import Timer
 from typing import Any
+
+import example_app
+from example_app.sentinel import KEY_SET_PATH
+
+
+def copy_of_the_app(folder: Path) -> Path:
+    """Return *folder*, with the example app in it."""
+    source = Path(example_app.__file__).parent
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(source, folder / source.name, ignore=ignored)
+    return folder
+
+
+def keys_at(port: int) -> dict[str, str]:
+    """Return the setting that lets the app load its keys from *port* of this machine."""
+    return {"CONNECTOR_AUTH_APP_JWT_KEYS": f"http://127.0.0.1:{port}{KEY_SET_PATH}"}
+
+
+def free_port() -> int:
+    """Return a port for a command that must be given one, and does not take a bound socket."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
 
 
 @contextmanager
-def python(*arguments: str, folder: Path, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """Run the interpreter with *arguments* in *folder*, which is its home too."""
-    with subprocess.Popen(  # noqa: S603  # the interpreter that runs the tests
-        [sys.executable, "-W", "error", *arguments],
-        cwd=folder,
-        env={**os.environ, "HOME": str(folder), "PYTHONUTF8": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
+def program(
+    *command: str, folder: Path, settings: Mapping[str, Any] | None = None, **options: Any
+) -> Iterator[subprocess.Popen[str]]:
+    """Run *command* in *folder*, which is its home too; *settings* are those of the app.
+
+    It finds the programs that were installed with the interpreter first.
+    """
+    environment = {
+        **os.environ,
+        **{f"FLASK_{name}": str(value) for name, value in (settings or {}).items()},
+        "HOME": str(folder),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONUTF8": "1",
+        "PYTHONWARNINGS": "error",
+    }
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(  # noqa: S603  # of the tests' own making
+        command, cwd=folder, env=environment, text=True, **{**pipes, **options}
     ) as process:
+        # So that nobody waits for ever for what it does not print.
+        timer = Timer(120, process.terminate)
+        timer.start()
         try:
             yield process
         finally:
+            timer.cancel()
             process.terminate()
             process.communicate(timeout=30)
+
+
+def python(*arguments: str, **options: Any) -> AbstractContextManager[subprocess.Popen[str]]:
+    """Run the interpreter with *arguments*; see :func:`program`."""
+    return program(sys.executable, *arguments, **options)

@@ -69,5 +69,5 @@ def test_first_starts_in_one_process(start, tmp_path):
     assert len({str(api.credentials) for api in made}) == 1
     assert len({api.get("/sentinel/well-known/jwks").data for api in made}) == 1
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".json"] == [
-        "signing-key.json"
+        "signing-keys.json"
     ]

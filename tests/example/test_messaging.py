@@ -5,6 +5,7 @@ import json
 import pytest
 from sqlalchemy import delete, select
 
+from example_app.keys import current_issuer
 from example_app.models import Consumer, Message, db
 from tests.http_helpers import assert_row, headers
 
@@ -160,8 +161,10 @@ def test_an_app_jwt_without_the_scope(api, example):
     """Row 40102: the Send API asks for the scope msg.consumer."""
     tokens = api.someone()
     conversation = api.opened(tokens)
+    with example.app_context():
+        issuer = current_issuer()
     for scope, status in (("other", 401), ("other msg.consumer", 200)):
-        app_jwt = example.extensions["issuer"].app_jwt(aud=ACCOUNT, scope=scope)
+        app_jwt = issuer.app_jwt(aud=ACCOUNT, scope=scope)
         answer = api.send({**tokens, "Authorization": app_jwt}, message(conversation))
         assert answer.status_code == status
         if status == 401:

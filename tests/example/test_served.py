@@ -1,15 +1,15 @@
 """The app behind real servers: the round trip and the four errors over HTTP."""
 
-import re
 import socket
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tests.http_helpers import assert_row, headers
 
 from .api import ACCOUNT, Api, closing_of, message, over_http
-from .processes import python
+from .processes import free_port, keys_at, python
 from .test_concurrent import at_once
 
 
@@ -44,19 +44,38 @@ def check_round_trip(api: Api) -> None:
     assert api.send(tokens, said).status_code == 400
 
 
-def test_two_gunicorn_workers(project):
-    """Started by ``gunicorn "example_app:create_app()"``: two processes are one service."""
+@contextmanager
+def gunicorn(project: Path, *command: str, keys: int | None = None) -> Iterator[int]:
+    """Serve by gunicorn with *command*, and yield the port; *keys* is the port to load them from,
+    the same one if not given."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         fd, port = listener.fileno(), listener.getsockname()[1]
-        command = ["-m", "gunicorn", "--workers", "2", "--bind", f"fd://{fd}"]
-        with python(*command, "example_app:create_app()", folder=project, pass_fds=[fd]):
-            check_round_trip(api_at(port, project))
+        settings = keys_at(keys or port)
+        command = ("-m", "gunicorn", "--bind", f"fd://{fd}", *command)
+        with python(*command, folder=project, settings=settings, pass_fds=[fd]):
+            yield port
+
+
+def test_threads(project):
+    """``create_app()`` by two workers with threads enough: the keys come from the same port."""
+    command = ["--workers", "2", "--threads", "32", "example_app:create_app()"]
+    with gunicorn(project, *command) as port:
+        check_round_trip(api_at(port, project))
+
+
+def test_keys_from_a_process_of_their_own(project):
+    """``create_issuer()`` serves the keys: no worker asks itself, so none needs threads."""
+    with (
+        gunicorn(project, "example_app:create_issuer()") as issuer,
+        gunicorn(project, "--workers", "2", "example_app:create_app()", keys=issuer) as port,
+    ):
+        check_round_trip(api_at(port, project))
 
 
 def test_the_development_server(project):
-    """Started by ``flask --app example_app run``."""
-    command = ["-m", "flask", "--app", "example_app", "run", "--port", "0"]
-    with python(*command, folder=project) as process:
-        lines = iter(process.stderr.readline, "")
-        port = next(found[1] for line in lines if (found := re.search(r"127.0.0.1:(\d+)", line)))
-        check_round_trip(api_at(int(port), project))
+    """Started by ``flask --app example_app run``, which has a thread for each request."""
+    port = free_port()
+    command = ["-m", "flask", "--app", "example_app", "run", "--port", str(port)]
+    with python(*command, folder=project, settings=keys_at(port)) as process:
+        assert any("Press CTRL+C" in line for line in iter(process.stderr.readline, ""))
+        check_round_trip(api_at(port, project))

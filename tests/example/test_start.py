@@ -15,13 +15,14 @@ from .processes import python
 # Waits for a line on its input, so that several processes start at the same moment.
 FIRST_START = """
 from example_app import create_app
+from example_app.keys import current_issuer
 from example_app.models import db
 from example_app.sentinel import app_install
 print("ready", flush=True)
 input()
 app = create_app()
 with app.app_context():
-    print(app_install().client_id, app.extensions["issuer"].kid)
+    print(app_install().client_id, current_issuer().kid)
 with app.app_context():
     db.engine.dispose()
 """
@@ -31,11 +32,12 @@ def test_the_first_start(start, tmp_path):
     """A folder for the owner alone, with the private key (RFC 7517) and the database."""
     folder = tmp_path / "new" / "instance"
     start(folder)
-    assert {path.name for path in folder.iterdir()} == {"signing-key.json", "connector.db"}
+    assert {path.name for path in folder.iterdir()} == {"signing-keys.json", "connector.db"}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    key = folder / "signing-key.json"
+    key = folder / "signing-keys.json"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
-    assert json.loads(key.read_text())["d"]
+    kept = json.loads(key.read_text())
+    assert [(jwk["kid"], "d" in jwk) for jwk in kept["keys"]] == [(kept["signing"], True)]
 
 
 def test_a_restart(start, tmp_path):
@@ -69,7 +71,7 @@ def test_processes_that_start_together(project):
             worker.stdin.flush()
         said = [worker.communicate(timeout=60) for worker in workers]
     assert said == [said[0]] * 3
-    assert re.fullmatch(r"[0-9a-f-]{36} [\w-]{43}\n", said[0][0])
+    assert re.fullmatch(r"[0-9a-f-]{36} [\d-]{22}\n", said[0][0])
 
 
 def test_settings_of_the_environment(start, tmp_path, monkeypatch):
@@ -79,7 +81,7 @@ def test_settings_of_the_environment(start, tmp_path, monkeypatch):
     monkeypatch.setenv("FLASK_CONNECTOR_ACCOUNT_ID", "5313846")
     app = start(tmp_path / "instance")
     assert database.exists()
-    assert [path.name for path in (tmp_path / "instance").iterdir()] == ["signing-key.json"]
+    assert [path.name for path in (tmp_path / "instance").iterdir()] == ["signing-keys.json"]
     api = api_of(app, "5313846")
     assert api.create(api.someone()).status_code == 200
     with app.app_context():
