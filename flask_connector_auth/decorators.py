@@ -11,6 +11,7 @@ from .requirements import (
     Requirements,
     TokenRequirement,
     mark,
+    mark_of,
     mark_public,
     marked,
     token_requirement,
@@ -21,6 +22,8 @@ R = TypeVar("R")
 V = TypeVar("V", bound=Callable[..., Any])
 
 Scopes = str | Iterable[str]
+
+_WRAPPER = "_connector_auth_wrapper"
 
 
 @overload
@@ -140,10 +143,18 @@ def _decorator(view: Any, requirements: Requirements, usage: str) -> Any:
 
 
 def _wrap(view: Callable[P, R], requirements: Requirements) -> Callable[P, R]:
+    inner: Callable[..., Any] = view
+    ours: Any = getattr(view, _WRAPPER, (None, None))
+    if ours[0] is view:
+        # One of ours directly on another: one wrapper does for both, and calls what is inside.
+        inner = ours[1]
+        requirements |= mark_of(view)
     # A coroutine function stays one, for Flask and for decorators that await what they wrap.
-    guarded = _guarded_coroutine if iscoroutinefunction(view) else _guarded
-    wrapper = wraps(view)(guarded(view, requirements))
+    guarded = _guarded_coroutine if iscoroutinefunction(inner) else _guarded
+    wrapper = wraps(view)(guarded(inner, requirements))
     mark(wrapper, requirements | marked(view))
+    # With its own name on it, since functools.wraps hands every attribute on to what wraps it.
+    setattr(wrapper, _WRAPPER, (wrapper, inner))
     return cast(Callable[P, R], wrapper)
 
 

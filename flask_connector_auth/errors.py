@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from flask import Response, current_app, has_app_context
+from flask import Response, current_app
 from werkzeug.exceptions import HTTPException
 
 from . import envelope
@@ -97,7 +97,11 @@ class AuthenticationUnavailable(ConnectorAuthError):
 
 
 def _catalogue() -> Catalogue:
-    state: State | None = current_app.extensions.get(EXTENSION) if has_app_context() else None
+    try:
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+    except RuntimeError:
+        return _DOCUMENTED  # outside of any app
+    state: State | None = app.extensions.get(EXTENSION)
     return state.catalogue if state else _DOCUMENTED
 
 

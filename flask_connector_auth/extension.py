@@ -87,19 +87,22 @@ class ConnectorAuth:
     def health(self, app: Flask | None = None) -> dict[str, Any]:
         """Return how the verification of *app* is, without any I/O: plain values only.
 
-        ``keys`` has, for ``app_jwt`` and ``consumer_jws``, whether the source is ``ready``; for a
-        key set that is fetched also its state, age and life in seconds, the seconds to the next
-        attempt, the failures in a row, the last error, its ``kid``\\ s and counters.
+        Both ``keys`` and ``cache`` have an entry for ``app_jwt`` and ``consumer_jws``. That of the
+        keys has whether they are ``ready``; where they are fetched, also their state, age and life
+        in seconds, the seconds to the next attempt, the failures in a row, the last error, their
+        ``kid`` and counters. That of the cache has its size, entries, hits and misses.
 
         :param app: the current app, if not given.
         :raises RuntimeError: if the app has no extension.
         """
         state = current(app)
+        verifiers: dict[str, Verifier[Any]] = {
+            "app_jwt": state.app_jwt,
+            "consumer_jws": state.consumer_jws,
+        }
         return {
-            "keys": {
-                "app_jwt": dict(state.app_jwt.keys.health()),
-                "consumer_jws": dict(state.consumer_jws.keys.health()),
-            }
+            "keys": {name: dict(each.keys.health()) for name, each in verifiers.items()},
+            "cache": {name: each.cache.health() for name, each in verifiers.items()},
         }
 
 
@@ -112,6 +115,8 @@ def _state(settings: Settings, clock: Callable[[], float]) -> State:
             max_lifetime=settings.max_lifetime,
             max_token_bytes=settings.max_token_bytes,
             max_header_bytes=settings.max_header_bytes,
+            cache_size=settings.cache_size,
+            cache_max_age=settings.cache_max_age,
         )
 
     return State(

@@ -1,11 +1,11 @@
 """A request and what is asked of it in; its identity remembered, or one HTTP error out."""
 
 import logging
+from typing import cast
 
 from flask import Flask, Request, Response, current_app
 
-from . import policy
-from .context import Identity, current_request, identity_of, remember
+from .context import IDENTITY, Identity, current_request, identity_of
 from .errors import (
     AppJWTMissing,
     AuthenticationUnavailable,
@@ -16,10 +16,11 @@ from .errors import (
     MissingParameter,
 )
 from .headers import read_token
+from .policy import check_account, check_distinct, check_same_account, check_scopes
 from .profiles import APP_JWT, CONSUMER_JWS, TokenProfile
 from .reasons import Reason, Rejected, Unavailable
 from .requirements import NOTHING, Requirements, TokenRequirement
-from .routes import requirements_of
+from .routes import route_of
 from .signals import token_rejected, token_verified
 from .state import State, current
 from .tokens import AppJWT, ConsumerJWS
@@ -36,11 +37,12 @@ def enforce(own: Requirements = NOTHING) -> Response | None:
     :raises RuntimeError: if the app has no extension.
     """
     state, req = current(), current_request()
-    asked = _asked(state, req, own)
-    if asked and _is_preflight(req):
+    asked = _outstanding(state, req, own, keep=True)
+    if asked is None:
+        return None
+    if req.method == "OPTIONS" and _is_preflight(req):
         return current_app.make_default_options_response()
-    if asked:
-        _identity(state, req, asked)
+    _identify(state, req, asked)
     return None
 
 
@@ -50,85 +52,94 @@ def identify(own: Requirements) -> Identity:
     As :func:`enforce`, but for a caller that is no view: a preflight is asked for them too.
     """
     state, req = current(), current_request()
-    return _identity(state, req, _asked(state, req, own))
+    asked = _outstanding(state, req, own, keep=False)
+    return cast(Identity, identity_of(req)) if asked is None else _identify(state, req, asked)
 
 
-def _asked(state: State, req: Request, own: Requirements) -> Requirements:
-    known = identity_of(req)
-    if known is not None:
-        own |= known.requirements
-    if req.endpoint is not None:
-        own |= requirements_of(state, req.endpoint, req.method)
-    return own
+def _outstanding(
+    state: State, req: Request, own: Requirements, *, keep: bool
+) -> Requirements | None:
+    """Return all that is asked of *req*, unless it was enforced before, or is nothing: ``None``.
+
+    :param keep: whether *own* is a wrapper's, and so the same object for every request.
+    """
+    asked, rule, known = own, req.url_rule, identity_of(req)
+    if rule is not None:
+        # What the endpoint asks for was merged at first contact: two look-ups remain of it.
+        route = state.routes.get((rule.endpoint, req.method))
+        if route is None:
+            route = route_of(state, rule.endpoint, req.method)
+        asked = route.requirements if route.included.get(id(own)) is own else route.join(own, keep)
+    if known is None:
+        return asked or None
+    if known.requirements is not asked:
+        asked = known.requirements | asked
+        if asked != known.requirements:
+            return asked
+    return None
 
 
-def _identity(state: State, req: Request, asked: Requirements) -> Identity:
-    known = identity_of(req)
-    if known is not None and known.requirements == asked:
-        return known
-    try:
-        identity = _verify(state, req, asked, known)
-    except ConnectorAuthError as error:
-        _report(req, error)
-        raise
-    remember(req, identity)
-    if token_verified.receivers:
-        token_verified.send(_app(), app_jwt=identity.app_jwt, consumer_jws=identity.consumer_jws)
-    return identity
-
-
-def _verify(state: State, req: Request, asked: Requirements, known: Identity | None) -> Identity:
-    """Read, verify, judge: the AppJWT first, whatever the order of declaration."""
+def _identify(state: State, req: Request, asked: Requirements) -> Identity:
+    """Read, verify, judge, remember: the AppJWT first, whatever the order of declaration."""
     settings, environ = state.settings, req.environ
-    account = _view_account(req, settings.account_argument)
+    audience = settings.audience
+    account = req.view_args.get(settings.account_argument) if req.view_args else None
+    bound = account is not None or audience is not None
     now = state.clock()
-    app_text: str | None = None
-    app_jwt: AppJWT | None = None
-    consumer_jws: ConsumerJWS | None = None
+    app_text = app_jwt = consumer_jws = None
     profile: TokenProfile[AppJWT] | TokenProfile[ConsumerJWS] = APP_JWT
     try:
-        if asked.app_jwt is not None:
-            app_text = _read(environ.get("HTTP_AUTHORIZATION"), profile, asked.app_jwt)
-            if app_text is not None:
-                app_jwt = known.app_jwt if known else None
-                app_jwt = app_jwt or state.app_jwt.verify(app_text, now)
-                policy.check_account(app_jwt.account_id, account, settings.audience)
-                policy.check_scopes(app_jwt, asked.app_jwt)
-        profile = CONSUMER_JWS
-        if asked.consumer_jws is not None:
-            text = _read(environ.get(state.consumer_key), profile, asked.consumer_jws)
-            if text is not None:
-                policy.check_distinct(app_text, text)
-                consumer_jws = known.consumer_jws if known else None
-                consumer_jws = consumer_jws or state.consumer_jws.verify(text, now)
-                policy.check_account(consumer_jws.account_id, account, settings.audience)
-                policy.check_same_account(app_jwt, consumer_jws)
+        if (app_asked := asked.app_jwt) is not None:
+            header = environ.get("HTTP_AUTHORIZATION")
+            if header is not None:
+                # The two spellings that nearly all clients use; others are read below.
+                app_text = header[7:] if header[:7] == "Bearer " else header
+                app_jwt = state.app_jwt.recall(app_text, now)
+            if app_jwt is None:
+                app_text = _read(header, app_asked, bearer=True)
+                if app_text is not None:
+                    app_jwt = state.app_jwt.verify(app_text, now)
+            if app_jwt is not None:
+                if bound:
+                    check_account(app_jwt.account_id, account, audience)
+                if app_asked.scopes or app_asked.any_scopes:
+                    check_scopes(app_jwt, app_asked)
+        if (consumer_asked := asked.consumer_jws) is not None:
+            profile = CONSUMER_JWS
+            header = environ.get(state.consumer_key)
+            if header is not None:
+                consumer_jws = state.consumer_jws.recall(header, now)
+            if consumer_jws is None:
+                text = _read(header, consumer_asked, bearer=False)
+                if text is not None:
+                    check_distinct(app_text, text)
+                    consumer_jws = state.consumer_jws.verify(text, now)
+            if consumer_jws is not None:
+                if bound:
+                    check_account(consumer_jws.account_id, account, audience)
+                check_same_account(app_jwt, consumer_jws)
     except Rejected as rejected:
-        # Without its cause: whoever logs the error must not get what the client sent.
-        raise _refusal(profile, rejected.reason, settings.missing_parameter_row) from None
+        error = _refusal(profile, rejected.reason, settings.missing_parameter_row)
     except Unavailable as unavailable:
-        raise AuthenticationUnavailable(
-            unavailable.reason, unavailable.retry_after
-        ) from unavailable
-    return Identity(asked, app_jwt, consumer_jws)
+        error = AuthenticationUnavailable(unavailable.reason, unavailable.retry_after)
+    else:
+        identity = Identity(asked, app_jwt, consumer_jws)
+        req.__dict__[IDENTITY] = identity
+        if token_verified.receivers:
+            token_verified.send(_app(), app_jwt=app_jwt, consumer_jws=consumer_jws)
+        return identity
+    _report(req, error)
+    # Outside of the handlers, so without a cause: a log of the error must not get what was sent.
+    raise error
 
 
-def _read(
-    header: str | None,
-    profile: TokenProfile[AppJWT] | TokenProfile[ConsumerJWS],
-    requirement: TokenRequirement,
-) -> str | None:
+def _read(header: str | None, requirement: TokenRequirement, *, bearer: bool) -> str | None:
     try:
-        return read_token(header, bearer=profile.bearer)
+        return read_token(header, bearer=bearer)
     except Rejected as rejected:
         if requirement.optional and rejected.reason is Reason.MISSING:
             return None
         raise
-
-
-def _view_account(req: Request, argument: str) -> str | None:
-    account = (req.view_args or {}).get(argument)
-    return None if account is None else str(account)
 
 
 def _refusal(
@@ -145,12 +156,9 @@ def _refusal(
 
 
 def _is_preflight(req: Request) -> bool:
-    """Whether this is a true CORS preflight, and not merely an OPTIONS request (Fetch standard)."""
-    return (
-        req.method == "OPTIONS"
-        and "HTTP_ORIGIN" in req.environ
-        and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in req.environ
-    )
+    """Whether an OPTIONS request is a true CORS preflight (Fetch standard)."""
+    environ = req.environ
+    return "HTTP_ORIGIN" in environ and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
 
 
 def _app() -> Flask:

@@ -11,22 +11,26 @@ def check_scopes(token: AppJWT, requirement: TokenRequirement) -> None:
     :raises Rejected: ``MISSING_SCOPE``.
     """
     granted = token.scopes
-    if not requirement.scopes <= granted or any(map(granted.isdisjoint, requirement.any_scopes)):
+    if not requirement.scopes <= granted:
         raise Rejected(Reason.MISSING_SCOPE)
+    for any_scope in requirement.any_scopes:
+        if granted.isdisjoint(any_scope):
+            raise Rejected(Reason.MISSING_SCOPE)
 
 
 def check_account(
-    account_id: str, view_account: str | None, audience: frozenset[str] | None
+    account_id: str, view_account: object | None, audience: frozenset[str] | None
 ) -> None:
     """Check that a token's account is the one that is served here (RFC 8725 section 3.9).
 
     Whole strings are compared, code point by code point.
 
-    :param view_account: the account in the URL, or ``None`` if the view takes none.
+    :param view_account: the account in the URL, as its converter made it (``<int:…>`` too), or
+        ``None`` if the view takes none.
     :param audience: the configured accounts, or ``None`` for any.
     :raises Rejected: ``WRONG_ACCOUNT``.
     """
-    if view_account is not None and account_id != view_account:
+    if view_account is not None and account_id != str(view_account):
         raise Rejected(Reason.WRONG_ACCOUNT)
     if audience is not None and account_id not in audience:
         raise Rejected(Reason.WRONG_ACCOUNT)

@@ -34,7 +34,7 @@ class Rejected(Exception):
     """The token is refused: the client's fault. Carries a :class:`Reason`, never token text."""
 
     def __init__(self, reason: Reason) -> None:
-        super().__init__(reason.value)
+        super().__init__(reason)
         self.reason = reason
 
 

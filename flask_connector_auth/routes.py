@@ -7,17 +7,42 @@ from flask import Flask, current_app
 from .requirements import NOTHING, Requirements, is_public, mark_of, marked
 from .state import State
 
+# More than a view has wrappers; what is decorated anew in each request must not add up.
+_MAX_INCLUDED = 32
 
-def requirements_of(state: State, endpoint: str, method: str) -> Requirements:
-    """Return what *endpoint* asks of a request with *method*, worked out once.
+
+class Route:
+    """What one endpoint asks of a request with one method."""
+
+    __slots__ = ("included", "requirements")
+
+    def __init__(self, requirements: Requirements) -> None:
+        self.requirements = requirements
+        #: Requirements of wrappers that are known to be part of these, by their ``id()``: comparing
+        #: values takes longer than all the rest. Being kept here, none gives its id to another.
+        self.included: dict[int, Requirements] = {}
+
+    def join(self, own: Requirements, keep: bool) -> Requirements:
+        """Return what the endpoint and a caller with *own* requirements ask for together.
+
+        :param keep: whether *own* will come again.
+        """
+        together = self.requirements | own
+        if together != self.requirements:
+            return together
+        if keep and len(self.included) < _MAX_INCLUDED:
+            self.included[id(own)] = own
+        return self.requirements
+
+
+def route_of(state: State, endpoint: str, method: str) -> Route:
+    """Work out what *endpoint* asks of a request with *method*, and keep it with the app.
 
     The requirement belongs to the endpoint, not to the wrapper that happens to run first: so the
     order of errors is the same however it was declared.
     """
-    found = state.routes.get((endpoint, method))
-    if found is None:
-        found = state.routes[endpoint, method] = resolve(current_app, endpoint, method)
-    return found
+    route = state.routes[endpoint, method] = Route(resolve(current_app, endpoint, method))
+    return route
 
 
 def resolve(app: Flask, endpoint: str, method: str) -> Requirements:

@@ -105,6 +105,16 @@ class TokenSchema(Schema):
     )
     max_token_bytes = _bytes(16384, "Longest token, in bytes.")
     max_header_bytes = _bytes(2048, "Longest header segment of a token, encoded, in bytes.")
+    cache_size = Whole(
+        load_default=4096,
+        validate=Range(min=0),
+        metadata={"doc": "Verified tokens kept for each token type, at most; 0: none."},
+    )
+    cache_max_age = Number(
+        load_default=300,
+        validate=Range(min=0),
+        metadata={"doc": "How long one is kept before it is verified anew, in seconds; 0: not."},
+    )
     realm = Text(
         load_default="Connector API",
         validate=Regexp(r"[ !#-\[\]-~]+\Z", error="Not printable ASCII without quotes."),

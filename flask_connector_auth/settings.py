@@ -42,6 +42,8 @@ class Settings:
     min_rsa_bits: int
     max_token_bytes: int
     max_header_bytes: int
+    cache_size: int
+    cache_max_age: float
     realm: str
     error_catalogue: Mapping[int, ErrorRow]
     missing_parameter_row: bool

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from flask import Flask, current_app
 
 from .catalogue import Catalogue
-from .requirements import Requirements
 from .settings import Settings
 from .tokens import AppJWT, ConsumerJWS
 from .verifier import Verifier
@@ -25,7 +25,7 @@ class State:
     clock: Callable[[], float]  #: seconds since the epoch
     consumer_key: str  #: where WSGI keeps the header of the ConsumerJWS
     #: What each (endpoint, method) asks for, once it was asked for the first time.
-    routes: dict[tuple[str, str], Requirements] = field(default_factory=dict)
+    routes: dict[tuple[str, str], Any] = field(default_factory=dict)
 
 
 def current(app: Flask | None = None) -> State:
@@ -33,7 +33,8 @@ def current(app: Flask | None = None) -> State:
 
     :raises RuntimeError: if the app has no extension: then nothing is verified, and nothing passes.
     """
-    state: State | None = (app or current_app).extensions.get(EXTENSION)
+    app = app or current_app._get_current_object()  # type: ignore[attr-defined]
+    state: State | None = app.extensions.get(EXTENSION)
     if state is None:
         raise RuntimeError(
             "A token is asked for, but the app has no ConnectorAuth: call ConnectorAuth(app), or "

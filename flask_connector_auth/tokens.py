@@ -33,7 +33,11 @@ class ConsumerJWS:
 
 def read_only(claims: dict[str, Any]) -> Claims:
     """Return a read-only view of *claims*, at every depth: lists become tuples."""
-    return MappingProxyType({name: _frozen(value) for name, value in claims.items()})
+    frozen = claims.copy()
+    for name, value in claims.items():
+        if type(value) in (dict, list):
+            frozen[name] = _frozen(value)
+    return MappingProxyType(frozen)
 
 
 def _frozen(value: Any) -> Any:

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from math import inf
 from typing import Any, Generic
 
+from .cache import Entry, TokenCache
 from .keys.source import MAX_KID, KeySource, VerificationKey
 from .profiles import TokenProfile, TokenT
 from .reasons import Reason, Rejected
@@ -13,6 +16,8 @@ _TIMES = ("exp", "iat", "nbf")
 _UNSUPPORTED = frozenset({"crit", "b64", "zip"})
 # The integers that every JSON parser reads alike (RFC 8259 section 6).
 _MAX_TIME = 2**53
+# More than a key set has headers in use at a time.
+_MAX_HEADERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,8 @@ class VerifierRules:
     max_lifetime: float | None  #: seconds from ``iat`` to ``exp``
     max_token_bytes: int
     max_header_bytes: int  #: of the encoded header segment
+    cache_size: int = 0  #: verified tokens that are kept, at most; 0: none
+    cache_max_age: float = 0  #: seconds that one is kept; 0: none is
 
 
 class Verifier(Generic[TokenT]):
@@ -36,7 +43,36 @@ class Verifier(Generic[TokenT]):
         self.profile = profile
         self.rules = rules
         self.keys = keys
+        self.cache: TokenCache[TokenT] = TokenCache(rules.cache_size if rules.cache_max_age else 0)
         self._algorithms = frozenset(rules.algorithms)
+        # Bound once: each attribute on the way costs a cached request a part of its time.
+        self._max_bytes = rules.max_token_bytes
+        self._candidates = keys.candidates
+        self._cached = self.cache.get
+        # Of good tokens alone: what a stranger sends never stays.
+        self._headers: dict[bytes, tuple[str, str | None]] = {}
+
+    def recall(self, text: str, now: float) -> TokenT | None:
+        """Return what *text* says if it was verified before and everything still holds.
+
+        :param text: as it was sent; what is no token at all was never verified.
+        :param now: seconds since the epoch.
+        :raises Unavailable: if the keys cannot be had just now.
+        """
+        if len(text) > self._max_bytes:
+            return None
+        entry = self._cached(sha256(text.encode(errors="surrogatepass")).digest())
+        # A key that is no longer in force takes its tokens with it. The source is asked as for a
+        # new token, so that it is kept as fresh by a hit as by a miss.
+        if (
+            entry is None
+            or not entry.not_before <= now < entry.expires
+            or entry.key not in self._candidates(entry.kid, entry.algorithm)
+        ):
+            return None
+        entry.used = True
+        self.cache.hits += 1
+        return entry.token
 
     def verify(self, text: str, now: float) -> TokenT:
         """Return what the compact JWS *text* says, once every check has passed.
@@ -45,39 +81,62 @@ class Verifier(Generic[TokenT]):
         :raises Rejected: if the token is not good (RFC 7515 section 5.2, RFC 8725 section 3).
         :raises Unavailable: if the keys cannot be had just now.
         """
-        signing_input, header, payload, signature = self._split(text)
-        algorithm, kid = self._parameters(header)
-        keys = self.keys.candidates(kid, algorithm)
-        if not keys:
-            raise Rejected(Reason.UNKNOWN_KEY)
-        if not _verified(keys, algorithm, signing_input, signature):
-            others = self.keys.reconsider(kid, algorithm, keys)
-            if not _verified(others, algorithm, signing_input, signature):
-                raise Rejected(Reason.BAD_SIGNATURE)
-        claims = _object(payload)
-        self._check_claims(claims)
-        self._check_times(claims, now)
-        return self.profile.build(claims)
-
-    def _split(self, text: str) -> tuple[bytes, bytes, bytes, bytes]:
         # Sizes and dots before anything is copied, so that junk costs next to nothing.
-        if len(text) > self.rules.max_token_bytes:
+        if len(text) > self._max_bytes:
             raise Rejected(Reason.TOO_LARGE)
         if text.count(".") != 2 or not text.isascii():
             raise Rejected(Reason.NOT_COMPACT)
         if text.index(".") > self.rules.max_header_bytes:
             raise Rejected(Reason.TOO_LARGE)
-        signing_input, _, signature = text.encode("ascii").rpartition(b".")
+        encoded = text.encode("ascii")
+        signing_input, _, signature = encoded.rpartition(b".")
         header, _, payload = signing_input.partition(b".")
+        # The headers of one key are all alike: what was read of one holds for the next.
+        parameters = self._headers.get(header)
         try:
-            return (
-                signing_input,
-                decode_base64url(header),
-                decode_base64url(payload),
-                decode_base64url(signature),
-            )
+            json_header = b"" if parameters else decode_base64url(header)
+            json_payload, signature = decode_base64url(payload), decode_base64url(signature)
         except Malformed:
             raise Rejected(Reason.NOT_COMPACT) from None
+        algorithm, kid = parameters or self._parameters(json_header)
+        key = self._key(kid, algorithm, signing_input, signature)
+        claims = _object(json_payload)
+        self._check_claims(claims)
+        self._check_times(claims, now)
+        token = self.profile.build(claims)
+        if parameters is None and len(self._headers) < _MAX_HEADERS:
+            self._headers[header] = algorithm, kid
+        if self.cache.size:
+            self._remember(encoded, token, claims, (kid, algorithm, key), now)
+        return token
+
+    def _remember(
+        self,
+        encoded: bytes,
+        token: TokenT,
+        claims: dict[str, Any],
+        verified_by: tuple[str | None, str, VerificationKey],
+        now: float,
+    ) -> None:
+        leeway = self.rules.leeway
+        not_before = max(claims.get("iat", now), claims.get("nbf", now)) - leeway
+        expires = min(claims.get("exp", inf) + leeway, now + self.rules.cache_max_age)
+        entry = Entry(token, *verified_by, not_before, expires)
+        self.cache.put(sha256(encoded).digest(), entry)
+
+    def _key(
+        self, kid: str | None, algorithm: str, message: bytes, signature: bytes
+    ) -> VerificationKey:
+        """Return the key that verifies *signature*."""
+        keys = self._candidates(kid, algorithm)
+        if not keys:
+            raise Rejected(Reason.UNKNOWN_KEY)
+        key = _verifying(keys, algorithm, message, signature) or _verifying(
+            self.keys.reconsider(kid, algorithm, keys), algorithm, message, signature
+        )
+        if key is None:
+            raise Rejected(Reason.BAD_SIGNATURE)
+        return key
 
     def _parameters(self, header: bytes) -> tuple[str, str | None]:
         parameters = _object(header)
@@ -126,10 +185,13 @@ class Verifier(Generic[TokenT]):
             raise Rejected(Reason.TOO_LONG_LIVED)
 
 
-def _verified(
+def _verifying(
     keys: Sequence[VerificationKey], algorithm: str, message: bytes, signature: bytes
-) -> bool:
-    return any(key.verifies(algorithm, message, signature) for key in keys)
+) -> VerificationKey | None:
+    for key in keys:
+        if key.verifies(algorithm, message, signature):
+            return key
+    return None
 
 
 def _object(text: bytes) -> dict[str, Any]:

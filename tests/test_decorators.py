@@ -289,3 +289,40 @@ def test_a_header_that_is_sent_twice_is_invalid(
     assert client.get("/x", headers=sent).status_code == 200
     twice = [*sent, *(pair for pair in sent if pair[0] == name)]
     assert_row(client.get("/x", headers=twice), 40102 if name == "Authorization" else 40103)
+
+
+def test_a_view_that_is_decorated_anew_in_each_request_adds_up_to_nothing(
+    make_app: MakeApp, issuer: Issuer
+) -> None:
+    """What is known of an endpoint's wrappers is bounded, and right beyond the bound."""
+    app = make_app()
+
+    @app.get("/x")
+    @require_app_jwt
+    def x() -> Any:
+        for _ in range(100):
+            answer = require_app_jwt(lambda: {})()
+        return answer
+
+    client = app.test_client()
+    for _ in range(2):
+        assert client.get("/x", headers=headers(issuer.app_jwt())).status_code == 200
+        assert_row(client.get("/x"), 40105)
+    ((key, route),) = app.extensions["connector_auth"].routes.items()
+    assert key == ("x", "GET")
+    assert len(route.included) <= 32
+
+
+def test_a_decorated_helper_works_where_no_view_is_found(make_app: MakeApp, issuer: Issuer) -> None:
+    """A wrapper called for an unknown URL enforces what it was given, once."""
+    app = make_app()
+    helper = require_app_jwt(lambda: None)
+
+    @app.before_request
+    def check() -> None:
+        helper()
+        helper()
+
+    client = app.test_client()
+    assert_row(client.get("/nowhere"), 40105)
+    assert client.get("/nowhere", headers=headers(issuer.app_jwt())).status_code == 404

@@ -65,8 +65,10 @@ def test_public_does_not_lift_a_views_own_decorators(make_app: MakeApp, issuer: 
     ConnectorAuth().protect(app)
     app.add_url_rule("/x", "x", public(require_app_jwt(lambda: "x")))
     app.add_url_rule("/y", "y", require_app_jwt(public(lambda: "y")))
+    between = require_app_jwt(public(require_app_jwt(require_app_jwt(lambda: "z"))))
+    app.add_url_rule("/z", "z", between)
     client = app.test_client()
-    for url in ("/x", "/y"):
+    for url in ("/x", "/y", "/z"):
         assert_row(client.get(url), 40105)
         assert client.get(url, headers=headers(issuer.app_jwt())).status_code == 200
 

@@ -30,6 +30,8 @@ def test_the_defaults_are_the_documented_ones():
         min_rsa_bits=2048,
         max_token_bytes=16384,
         max_header_bytes=2048,
+        cache_size=4096,
+        cache_max_age=300,
         realm="Connector API",
         error_catalogue={},
         missing_parameter_row=False,
@@ -120,6 +122,14 @@ TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
     "MAX_HEADER_BYTES": (
         [(1, 1), (10**6, 10**6)],
         NOT_WHOLE | {None: NULL, 0: AT_LEAST_ONE, -1: AT_LEAST_ONE},
+    ),
+    "CACHE_SIZE": (
+        [(0, 0), (1, 1), (10**6, 10**6)],
+        NOT_WHOLE | {None: NULL, -1: "Must be greater than or equal to 0."},
+    ),
+    "CACHE_MAX_AGE": (
+        [(0, 0), (0.5, 0.5), (86400, 86400)],
+        NOT_A_NUMBER | {None: NULL, -1: "Must be greater than or equal to 0."},
     ),
     "REALM": (
         [("Connector API", "Connector API"), ("a-~'", "a-~'"), (5, "5")],

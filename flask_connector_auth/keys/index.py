@@ -5,33 +5,41 @@ from typing import Any
 
 from .source import MAX_CANDIDATES, VerificationKey
 
+Keys = list[VerificationKey]
+
 
 class KeyIndex:
     """Keys by ``kid``, never changed once made."""
 
     def __init__(self, keys: Iterable[VerificationKey]) -> None:
         # The same key for the same use, given twice, is one key (RFC 7638).
-        self.keys = tuple(
-            {(key.kid, key.thumbprint, *key.algorithms): key for key in keys}.values()
-        )
+        self.keys = list({(key.kid, key.thumbprint, *key.algorithms): key for key in keys}.values())
         self.names = frozenset((key.kid, key.thumbprint, *key.algorithms) for key in self.keys)
         self._unnamed = [key for key in self.keys if key.kid is None]
-        self._by_kid: dict[str | None, list[VerificationKey]] = {
+        self._by_kid = {
             key.kid: [other for other in self.keys if other.kid == key.kid] + self._unnamed
             for key in self.keys
             if key.kid is not None
         }
+        algorithms = {name for key in self.keys for name in key.algorithms}
+        # Answered once and for all: a request pays for one look into a dict.
+        self._answers: dict[tuple[str | None, str], Keys] = {
+            **{(None, name): _only(_fitting(self.keys, name)) for name in algorithms},
+            **{
+                (kid, name): _fitting(keys, name)[:MAX_CANDIDATES]
+                for kid, keys in self._by_kid.items()
+                for name in algorithms
+            },
+        }
+        self._others = {name: _fitting(self._unnamed, name) for name in algorithms}
 
-    def candidates(self, kid: str | None, algorithm: str) -> list[VerificationKey]:
+    def candidates(self, kid: str | None, algorithm: str) -> Keys:
         """Return the keys of that *kid* and the keys without one, at most :data:`MAX_CANDIDATES`.
 
         A token without ``kid`` is tried only where exactly one key fits its algorithm.
         """
-        if kid is not None:
-            keys = self._by_kid.get(kid, self._unnamed)
-            return [key for key in keys if algorithm in key.algorithms][:MAX_CANDIDATES]
-        fitting = {key.thumbprint: key for key in self.keys if algorithm in key.algorithms}
-        return list(fitting.values()) if len(fitting) == 1 else []
+        keys = self._answers.get((kid, algorithm))
+        return self._others.get(algorithm, []) if keys is None else keys
 
     def knows(self, kid: str | None) -> bool:
         """Whether a token with that *kid* can be judged by these keys as they are."""
@@ -43,6 +51,14 @@ class KeyIndex:
         numbers |= {kid: len(keys) for kid, keys in self._by_kid.items()}
         return {kid: number for kid, number in numbers.items() if number > MAX_CANDIDATES}
 
-    def health(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """Return how many keys there are, and under which ``kid``."""
         return {"keys": len(self.keys), "kids": sorted({key.kid or "" for key in self.keys})}
+
+
+def _fitting(keys: Keys, algorithm: str) -> Keys:
+    return [key for key in keys if algorithm in key.algorithms]
+
+
+def _only(keys: Keys) -> Keys:
+    return keys[:1] if len({key.thumbprint for key in keys}) == 1 else []

@@ -2,7 +2,7 @@
 
 import random
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -67,7 +67,7 @@ class Question:
 class Decision:
     """What to do for one token."""
 
-    keys: list[VerificationKey] | None = None  #: to try; ``None``: nobody can know just now
+    keys: Sequence[VerificationKey] | None = None  #: to try; ``None``: nobody can know just now
     wait: float = 0  #: seconds to wait for a fetch before asking again; then *keys* is no answer
     refresh: bool = False  #: start a fetch
     unknown: bool = False  #: that one is for an unknown key

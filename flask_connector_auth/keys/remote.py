@@ -96,7 +96,7 @@ class RemoteKeys(KeySource):
             "next_attempt_in": max(0.0, machine.next_attempt - now),
             "failures": machine.failures,
             "last_error": machine.last_error,
-            **(snapshot.index.health() if snapshot else {"keys": 0, "kids": []}),
+            **(snapshot.index.summary() if snapshot else {"keys": 0, "kids": []}),
             "counts": dict(self._counts),
         }
 
