@@ -1,0 +1,1 @@
+"""What authentication costs a request, here and with other libraries, beside the same bare view."""

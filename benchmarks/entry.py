@@ -1,0 +1,49 @@
+"""Nothing in; how many bytes one entry of the cache of verified tokens takes, for each type, out.
+
+Run it as ``python -m benchmarks.entry``.
+"""
+
+import gc
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+from flask_connector_auth.keys.parse import KeyRules, parse_keys
+from flask_connector_auth.keys.static import StaticKeys
+from flask_connector_auth.profiles import APP_JWT, CONSUMER_JWS
+from flask_connector_auth.testing import Issuer
+from flask_connector_auth.verifier import Verifier, VerifierRules
+
+ENTRIES = 2000
+
+
+def bytes_an_entry(profile: Any, issuer: Issuer, mint: Callable[[int], str]) -> float:
+    """Return what an entry of *profile* takes, on average, with the tokens of *mint*."""
+    keys, _ = parse_keys(issuer.key_set(), KeyRules(["RS256"]))
+    rules = VerifierRules(("RS256",), issuer.name, 30, None, 16384, 2048, ENTRIES, 300)
+    verifier: Verifier[Any] = Verifier(profile, rules, StaticKeys(keys))
+    now = time.time()
+    gc.collect()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for number in range(ENTRIES):
+        verifier.verify(mint(number), now)
+    gc.collect()
+    after = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return (after - before) / ENTRIES
+
+
+def main() -> None:
+    """Print both."""
+    issuer = Issuer()
+    app = bytes_an_entry(APP_JWT, issuer, lambda n: issuer.app_jwt(azp=f"75588e18-{n:027d}"))
+    consumer = bytes_an_entry(
+        CONSUMER_JWS, issuer, lambda n: issuer.consumer_jws(ext_consumer_id=f"random_id0.{n:017d}")
+    )
+    print(f"an AppJWT: {app:.0f} bytes, a ConsumerJWS: {consumer:.0f} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""Modules in; the shortest processor time that a fresh interpreter takes to import each out."""
+
+import subprocess
+import sys
+
+_SCRIPT = "import time; start = time.perf_counter(); import {0}; print(time.perf_counter() - start)"
+
+
+def import_times(modules: list[str], rounds: int) -> dict[str, float]:
+    """Return seconds by module: the minimum of *rounds*, in which each is imported once.
+
+    One round more goes before them, for whatever is compiled or read from disk the first time.
+    """
+    times: dict[str, list[float]] = {module: [] for module in modules}
+    for _ in range(rounds + 1):
+        for module in modules:
+            times[module].append(_import(module))
+    return {module: min(values[1:]) for module, values in times.items()}
+
+
+def _import(module: str) -> float:
+    command = [sys.executable, "-c", _SCRIPT.format(module)]
+    return float(subprocess.run(command, check=True, capture_output=True).stdout)  # noqa: S603

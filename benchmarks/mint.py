@@ -1,0 +1,66 @@
+"""A number in; the two tokens of that number out, as a server reads them off the wire: bytes."""
+
+import json
+import time
+from base64 import urlsafe_b64encode
+from typing import Any
+
+from joserfc.jwk import KeySetSerialization
+
+from flask_connector_auth.testing import Issuer
+
+ISSUER = "Sentinel"
+ACCOUNT = "le81823118"
+_HOUR = 3600
+
+
+def install_id(number: int) -> str:
+    """Return the app that the AppJWT of *number* names, always of the same length."""
+    return f"75588e18-0000-4000-8000-{number:012x}"
+
+
+def consumer_id(number: int) -> str:
+    """Return the consumer that the ConsumerJWS of *number* names, always of the same length."""
+    return f"consumer-{number:08}"
+
+
+class Mint:
+    """Signs with one RSA key of 2,048 bits; a token is about as long as one of the real service."""
+
+    def __init__(self) -> None:
+        self._issuer = Issuer(name=ISSUER, kid="key-of-the-tokens")
+
+    def app_jwt(self, number: int, **claims: Any) -> bytes:
+        """Return the AppJWT of *number*, with *claims* in place of the usual ones."""
+        return self._issuer.app_jwt(aud=ACCOUNT, azp=install_id(number), **claims).encode()
+
+    def expired(self, number: int) -> bytes:
+        """Return an AppJWT that expired an hour ago."""
+        issued = int(time.time()) - 2 * _HOUR
+        return self.app_jwt(number, iat=issued, exp=issued + _HOUR)
+
+    def consumer_jws(self, number: int) -> bytes:
+        """Return the ConsumerJWS of *number*."""
+        return self._issuer.consumer_jws(
+            account_id=ACCOUNT, ext_consumer_id=consumer_id(number)
+        ).encode()
+
+    def key_set(self, size: int = 1) -> KeySetSerialization:
+        """Return a JWK Set of *size* keys; the one that signs stands in the middle."""
+        others = [Issuer(kid=f"another-key-{n}").key_set()["keys"][0] for n in range(size - 1)]
+        middle = len(others) // 2
+        return {"keys": [*others[:middle], *self._issuer.key_set()["keys"], *others[middle:]]}
+
+
+def with_bad_signature(token: bytes, number: int) -> bytes:
+    """Return *token* with a signature that is well-formed and wrong, another for each *number*."""
+    message, _, signature = token.rpartition(b".")
+    # In the middle: a change at the front can make the number larger than the modulus, which is
+    # refused before the costly part.
+    return b"%s.%s%08d%s" % (message, signature[:100], number, signature[108:])
+
+
+def of_unknown_key(token: bytes, number: int) -> bytes:
+    """Return *token* under a key id that is in no key set, another for each *number*."""
+    header = json.dumps({"kid": f"unknown-{number}", "typ": "JWT", "alg": "RS256"}).encode()
+    return urlsafe_b64encode(header).rstrip(b"=") + token[token.index(b".") :]
