@@ -92,12 +92,14 @@ def _identify(state: State, req: Request, asked: Requirements) -> Identity:
         if (app_asked := asked.app_jwt) is not None:
             header = environ.get("HTTP_AUTHORIZATION")
             if header is not None:
-                # The two spellings that nearly all clients use; others are read below.
+                # The two spellings that nearly all clients use; any other is read first.
                 app_text = header[7:] if header[:7] == "Bearer " else header
                 app_jwt = state.app_jwt.recall(app_text, now)
             if app_jwt is None:
-                app_text = _read(header, app_asked, bearer=True)
-                if app_text is not None:
+                tried, app_text = app_text, _read(header, app_asked, bearer=True)
+                if app_text is not None and app_text != tried:
+                    app_jwt = state.app_jwt.recall(app_text, now)
+                if app_text is not None and app_jwt is None:
                     app_jwt = state.app_jwt.verify(app_text, now)
             if app_jwt is not None:
                 if bound:

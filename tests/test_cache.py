@@ -277,6 +277,18 @@ def test_each_token_is_verified_once_whatever_the_number_of_wrappers(make_app: M
     assert count.asked == 6  # the source is asked each time: a hit keeps it as fresh as a miss
 
 
+@pytest.mark.parametrize("scheme", ["", "Bearer ", "bearer ", "BEARER   ", " \t"])
+def test_a_token_is_known_behind_any_spelling_of_its_scheme(scheme: str, make_app: MakeApp) -> None:
+    """RFC 9110 section 11.1: what is remembered is the token, however the header was written."""
+    count = Counted()
+    client = protected(make_app(APP_JWT_KEYS=count, APP_JWT_ALGORITHMS=["ES256"])).test_client()
+    app_jwt, consumer_jws = count.signer.app_jwt(), count.signer.consumer_jws()
+    for _ in range(3):
+        sent = headers(scheme + app_jwt, consumer_jws)
+        assert client.get("/x", headers=sent).status_code == 200
+    assert count.verifications == 2
+
+
 def test_the_clock_is_read_once_a_request(make_app: MakeApp, issuer: Issuer) -> None:
     """Both tokens are judged at one time."""
     reads = []
