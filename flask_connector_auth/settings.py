@@ -10,8 +10,8 @@ from marshmallow import ValidationError
 from .envelope import ROWS, ErrorRow
 from .keys.build import RemoteOptions, key_source
 from .keys.fetch import Fetch, HttpFetch
-from .keys.machine import RemoteRules
 from .keys.parse import ALGORITHMS, KeyRules
+from .keys.snapshot import RemoteRules
 from .keys.source import KeySource
 from .schema import PREFIX, SettingsSchema
 

@@ -9,10 +9,11 @@ from typing import Any
 from .copy import FileStore, KeySetCopy, RedisStore, Store
 from .fetch import Fetch
 from .load import Loader
-from .machine import KeySetMachine, RemoteRules
+from .machine import KeySetMachine
 from .parse import KeyRules, parse_keys
 from .remote import RemoteKeys
 from .several import SeveralSources
+from .snapshot import RemoteRules
 from .source import KeySource
 from .static import StaticKeys
 from .urls import check_url, is_url

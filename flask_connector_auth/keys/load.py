@@ -12,8 +12,8 @@ from .copy import Copied, KeySetCopy
 from .fetch import Fetch, Fetched, FetchFailed
 from .index import KeyIndex
 from .key_set import BadKeySet, parse_key_set
-from .machine import RemoteRules, Snapshot
 from .parse import KeyRules
+from .snapshot import RemoteRules, Snapshot
 
 logger = logging.getLogger(__name__)
 

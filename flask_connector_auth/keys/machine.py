@@ -3,10 +3,11 @@
 import random
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from .index import KeyIndex
+from .snapshot import RemoteRules, Snapshot
 from .source import VerificationKey
 
 #: Seconds that a request waits while there is no key at all.
@@ -22,34 +23,6 @@ class KeySetState(StrEnum):
     DUE = "due"  #: not confirmed lately, for want of asking
     STALE = "stale"  #: not confirmed, since asking failed; still within the allowance
     OUTAGE = "outage"  #: the allowance is over
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteRules:
-    """When a key set is fetched, in seconds; sizes in bytes."""
-
-    max_age: float = 300
-    min_age: float = 30
-    cooldown: float = 10
-    timeout: float = 5
-    wait: float = 2
-    retry: float = 1
-    retry_max: float = 60
-    max_stale: float = 3600
-    max_bytes: int = 262144
-    max_keys: int = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A key set as it was confirmed at one time."""
-
-    index: KeyIndex
-    confirmed_at: float
-    life: float  #: seconds that it is used without asking again
-    ahead: float  #: seconds after which it is asked for again, without anyone waiting
-    source: str  #: the URL it came from
-    validators: Mapping[str, str] = field(default_factory=dict)  #: for a conditional request
 
 
 @dataclass(frozen=True, slots=True)
