@@ -73,6 +73,7 @@ def create_issuer(
     keys.init_app(app)
     models.init_app(app)
     sentinel.init_app(app)
+    models.let_go(app)
     app.register_blueprint(sentinel.blueprint)
     app.cli.add_command(rotation.commands)
     # Not for the four errors: their own handler goes before any generic one.

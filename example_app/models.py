@@ -98,6 +98,12 @@ def init_app(app: Flask) -> None:
             db.session.execute(CreateTable(table, if_not_exists=True))
 
 
+def let_go(app: Flask) -> None:
+    """Close what the start of *app* has opened: a worker that is forked from here needs its own."""
+    with app.app_context():
+        db.engine.dispose()
+
+
 @contextmanager
 def first_come() -> Iterator[None]:
     """Commit what is done inside, unless another request has done the same just before."""
