@@ -67,8 +67,8 @@ class _TokenProxy(LocalProxy[Any]):
                 identity = identity_of(current_request())
             except RuntimeError:
                 identity = None  # outside of any request
-            token = identity and getattr(identity, name)
-            if token is not None and identity is not None:
+            token = getattr(identity, name, None)
+            if token is not None:
                 return token
             if identity is None or getattr(identity.requirements, name) is None:
                 raise RuntimeError(

@@ -47,6 +47,8 @@ class Verifier(Generic[TokenT]):
         self._algorithms = frozenset(rules.algorithms)
         # Bound once: each attribute on the way costs a cached request a part of its time.
         self._max_bytes = rules.max_token_bytes
+        # Where nothing is remembered, there is no digest to look for.
+        self._max_known = rules.max_token_bytes if self.cache.size else -1
         self._candidates = keys.candidates
         self._cached = self.cache.get
         # Of good tokens alone: what a stranger sends never stays.
@@ -59,7 +61,7 @@ class Verifier(Generic[TokenT]):
         :param now: seconds since the epoch.
         :raises Unavailable: if the keys cannot be had just now.
         """
-        if len(text) > self._max_bytes:
+        if len(text) > self._max_known:
             return None
         entry = self._cached(sha256(text.encode(errors="surrogatepass")).digest())
         # A key that is no longer in force takes its tokens with it. The source is asked as for a

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
@@ -67,9 +68,18 @@ class HttpFetch:
     """
 
     def __init__(self, ca_file: str | None = None, proxy: str | None = None) -> None:
-        self._context = ssl.create_default_context(cafile=ca_file)
-        self._context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._ca_file = ca_file
         self._proxy = urlsplit(proxy) if proxy else None
+        if ca_file:
+            _ = self._context  # what is wrong with the file shows at the start
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        # The system's certificates take longer to read than all the rest of a start, and most apps
+        # under test, and all with configured keys, never need them.
+        context = ssl.create_default_context(cafile=self._ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context
 
     def __call__(
         self, url: str, *, headers: Mapping[str, str], timeout: float, max_bytes: int
