@@ -28,7 +28,7 @@ def bytes_an_entry(profile: Any, issuer: Issuer, mint: Callable[[int], str]) -> 
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     for number in range(ENTRIES):
-        verifier.verify(mint(number), now)
+        verifier.judge(mint(number), now)
     gc.collect()
     after = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()

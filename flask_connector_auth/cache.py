@@ -57,7 +57,6 @@ class TokenCache(Generic[T]):
         with self._lock:
             self.misses += 1
             self._entries[digest] = entry
-            self._entries.move_to_end(digest)
             chances = _MAX_CHANCES
             while len(self._entries) > self.size:
                 oldest, passed = self._entries.popitem(last=False)

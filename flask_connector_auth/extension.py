@@ -127,5 +127,7 @@ def _state(settings: Settings, clock: Callable[[], float]) -> State:
         ),
         catalogue=Catalogue(settings.error_catalogue, settings.realm),
         clock=clock,
+        account_argument=settings.account_argument,
+        audience=settings.audience,
         consumer_key="HTTP_" + settings.consumer_header.upper().replace("-", "_"),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from .reasons import Reason, Rejected
@@ -30,13 +31,19 @@ def _app_jwt(claims: dict[str, Any]) -> AppJWT:
     return AppJWT(
         account_id=_account(claims),
         install_id=claims["azp"],
-        # RFC 6749 section 3.3: one space (%x20) between scopes, so never str.split().
-        scopes=frozenset(scope.split(" ")) - {""},
+        scopes=_scopes(scope),
         issuer=claims["iss"],
         issued_at=claims["iat"],
         expires_at=claims["exp"],
         claims=read_only(claims),
     )
+
+
+@lru_cache(maxsize=256)
+def _scopes(scope: str) -> frozenset[str]:
+    """Split *scope*; all tokens of an app have the same one, and so share the set."""
+    # RFC 6749 section 3.3: one space (%x20) between scopes, so never str.split().
+    return frozenset(scope.split(" ")) - {""}
 
 
 def _account(claims: dict[str, Any]) -> str:

@@ -33,9 +33,11 @@ class Reason(StrEnum):
 class Rejected(Exception):
     """The token is refused: the client's fault. Carries a :class:`Reason`, never token text."""
 
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    @property
+    def reason(self) -> Reason:
+        """The word for it."""
+        reason: Reason = self.args[0]
+        return reason
 
 
 class Unavailable(Exception):

@@ -18,31 +18,33 @@ class Route:
 
     def __init__(self, requirements: Requirements) -> None:
         self.requirements = requirements
-        #: Requirements of wrappers that are known to be part of these, by their ``id()``: comparing
-        #: values takes longer than all the rest. Being kept here, none gives its id to another.
-        self.included: dict[int, Requirements] = {}
-
-    def join(self, own: Requirements, keep: bool) -> Requirements:
-        """Return what the endpoint and a caller with *own* requirements ask for together.
-
-        :param keep: whether *own* will come again.
-        """
-        together = self.requirements | own
-        if together != self.requirements:
-            return together
-        if keep and len(self.included) < _MAX_INCLUDED:
-            self.included[id(own)] = own
-        return self.requirements
+        #: Of the wrappers whose part is known. Being kept here, none gives its id to another.
+        self.included: list[Requirements] = []
 
 
-def route_of(state: State, endpoint: str, method: str) -> Route:
-    """Work out what *endpoint* asks of a request with *method*, and keep it with the app.
+def asked_at(
+    state: State, endpoint: str, method: str, own: Requirements, *, keep: bool
+) -> Requirements:
+    """Return what *endpoint* and a caller with *own* requirements ask for together.
 
     The requirement belongs to the endpoint, not to the wrapper that happens to run first: so the
-    order of errors is the same however it was declared.
+    order of errors is the same however it was declared. It is worked out at first contact.
+
+    :param keep: whether *own* will come again, and is worth remembering with the app.
+    :returns: :data:`NOTHING` itself where nothing is asked.
     """
-    route = state.routes[endpoint, method] = Route(resolve(current_app, endpoint, method))
-    return route
+    route = state.routes.get((endpoint, method))
+    if route is None:
+        route = state.routes[endpoint, method] = Route(resolve(current_app, endpoint, method))
+    together = route.requirements | own
+    if together == route.requirements:
+        together = route.requirements
+    asked = together or NOTHING
+    if keep and len(route.included) < _MAX_INCLUDED:
+        # By its id: comparing values takes longer than all the rest.
+        route.included.append(own)
+        state.asked[id(own), endpoint, method] = asked
+    return asked
 
 
 def resolve(app: Flask, endpoint: str, method: str) -> Requirements:

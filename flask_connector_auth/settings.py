@@ -8,8 +8,9 @@ from typing import Any, cast
 from marshmallow import ValidationError
 
 from .envelope import ROWS, ErrorRow
-from .keys.build import RemoteOptions, key_source
+from .keys.build import key_source
 from .keys.fetch import Fetch, HttpFetch
+from .keys.options import RemoteOptions
 from .keys.parse import ALGORITHMS, KeyRules
 from .keys.snapshot import RemoteRules
 from .keys.source import KeySource

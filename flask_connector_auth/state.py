@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask, current_app
 
 from .catalogue import Catalogue
+from .requirements import Requirements
 from .settings import Settings
 from .tokens import AppJWT, ConsumerJWS
 from .verifier import Verifier
@@ -24,8 +25,15 @@ class State:
     catalogue: Catalogue
     clock: Callable[[], float]  #: seconds since the epoch
     consumer_key: str  #: where WSGI keeps the header of the ConsumerJWS
+    account_argument: str  #: the view argument that names the account
+    audience: frozenset[str] | None  #: the accounts that are served
     #: What each (endpoint, method) asks for, once it was asked for the first time.
     routes: dict[tuple[str, str], Any] = field(default_factory=dict)
+    #: What it asks for together with a wrapper, by the id of the wrapper's own requirements.
+    asked: dict[tuple[int, str, str], Requirements] = field(default_factory=dict)
+
+
+_current_app: Callable[[], Flask] = current_app._get_current_object  # type: ignore[attr-defined]
 
 
 def current(app: Flask | None = None) -> State:
@@ -33,8 +41,7 @@ def current(app: Flask | None = None) -> State:
 
     :raises RuntimeError: if the app has no extension: then nothing is verified, and nothing passes.
     """
-    app = app or current_app._get_current_object()  # type: ignore[attr-defined]
-    state: State | None = app.extensions.get(EXTENSION)
+    state: State | None = (app or _current_app()).extensions.get(EXTENSION)
     if state is None:
         raise RuntimeError(
             "A token is asked for, but the app has no ConnectorAuth: call ConnectorAuth(app), or "

@@ -12,6 +12,7 @@ _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 # would have several spellings, and a digest of the text would not name the token.
 _LAST = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
 _MAX_DEPTH = 32
+_WHITESPACE = " \t\n\r"  # RFC 8259 section 2
 
 
 class Malformed(ValueError):
@@ -83,7 +84,10 @@ def load_object(text: bytes) -> dict[str, Any]:
         nesting.
     """
     try:
-        value = _decoder.decode(text.decode())
+        document = text.decode().strip(_WHITESPACE)
+        value, end = _decoder.raw_decode(document)
+        if end != len(document):
+            raise Malformed("more than one value")
         if text.count(b"{") + text.count(b"[") > _MAX_DEPTH:
             _check_depth(value)
         if b"\\u" in text:

@@ -7,12 +7,14 @@ from math import inf
 from typing import Any, Generic
 
 from .cache import Entry, TokenCache
+from .headers import read_token
 from .keys.source import MAX_KID, KeySource, VerificationKey
 from .profiles import TokenProfile, TokenT
 from .reasons import Reason, Rejected
 from .strict import Malformed, decode_base64url, load_object
 
 _TIMES = ("exp", "iat", "nbf")
+_NUMBERS = (int, float)
 _UNSUPPORTED = frozenset({"crit", "b64", "zip"})
 # The integers that every JSON parser reads alike (RFC 8259 section 6).
 _MAX_TIME = 2**53
@@ -50,36 +52,48 @@ class Verifier(Generic[TokenT]):
         # Where nothing is remembered, there is no digest to look for.
         self._max_known = rules.max_token_bytes if self.cache.size else -1
         self._candidates = keys.candidates
-        self._cached = self.cache.get
+        self._known = self.cache.get
         # Of good tokens alone: what a stranger sends never stays.
         self._headers: dict[bytes, tuple[str, str | None]] = {}
 
-    def recall(self, text: str, now: float) -> TokenT | None:
-        """Return what *text* says if it was verified before and everything still holds.
+    def judge(self, text: str, now: float, header: str | None = None) -> TokenT | None:
+        """Return what *text* says, remembered or verified.
 
-        :param text: as it was sent; what is no token at all was never verified.
+        :param text: a token; or what may be one, if *header* is given.
         :param now: seconds since the epoch.
+        :param header: the whole header value; only what is not remembered is read off it.
+        :returns: the token, or ``None`` if *header* is blank.
+        :raises Rejected: if the token is not good.
         :raises Unavailable: if the keys cannot be had just now.
         """
-        if len(text) > self._max_known:
-            return None
-        entry = self._cached(sha256(text.encode(errors="surrogatepass")).digest())
-        # A key that is no longer in force takes its tokens with it. The source is asked as for a
-        # new token, so that it is kept as fresh by a hit as by a miss.
-        if (
-            entry is None
-            or not entry.not_before <= now < entry.expires
-            or entry.key not in self._candidates(entry.kid, entry.algorithm)
-        ):
-            return None
-        entry.used = True
-        self.cache.hits += 1
-        return entry.token
+        digest = b""
+        if len(text) <= self._max_known and text.isascii():
+            digest = sha256(text.encode()).digest()
+            entry = self._known(digest)
+            # A key that is no longer in force takes its tokens with it. The source is asked as for
+            # a new token, so that it is kept as fresh by a hit as by a miss.
+            if (
+                entry is not None
+                and entry.not_before <= now < entry.expires
+                and entry.key in self._candidates(entry.kid, entry.algorithm)
+            ):
+                entry.used = True
+                self.cache.hits += 1
+                return entry.token
+        # What starts as the JSON of a JOSE header does is neither blank nor a scheme.
+        if header is not None and (text[:3] != "eyJ" or " " in text or "," in text or "\t" in text):
+            if not header.strip(" \t"):
+                return None
+            plain = read_token(header, bearer=self.profile.bearer)
+            if plain != text:
+                return self.judge(plain, now)
+        return self.verify(text, now, digest)
 
-    def verify(self, text: str, now: float) -> TokenT:
+    def verify(self, text: str, now: float, digest: bytes = b"") -> TokenT:
         """Return what the compact JWS *text* says, once every check has passed.
 
         :param now: seconds since the epoch.
+        :param digest: what to remember it by; if empty, it is not remembered.
         :raises Rejected: if the token is not good (RFC 7515 section 5.2, RFC 8725 section 3).
         :raises Unavailable: if the keys cannot be had just now.
         """
@@ -108,23 +122,13 @@ class Verifier(Generic[TokenT]):
         token = self.profile.build(claims)
         if parameters is None and len(self._headers) < _MAX_HEADERS:
             self._headers[header] = algorithm, kid
-        if self.cache.size:
-            self._remember(encoded, token, claims, (kid, algorithm, key), now)
+        if digest:
+            not_before = max(claims.get("iat", now), claims.get("nbf", now)) - self.rules.leeway
+            expires = min(
+                claims.get("exp", inf) + self.rules.leeway, now + self.rules.cache_max_age
+            )
+            self.cache.put(digest, Entry(token, kid, algorithm, key, not_before, expires))
         return token
-
-    def _remember(
-        self,
-        encoded: bytes,
-        token: TokenT,
-        claims: dict[str, Any],
-        verified_by: tuple[str | None, str, VerificationKey],
-        now: float,
-    ) -> None:
-        leeway = self.rules.leeway
-        not_before = max(claims.get("iat", now), claims.get("nbf", now)) - leeway
-        expires = min(claims.get("exp", inf) + leeway, now + self.rules.cache_max_age)
-        entry = Entry(token, *verified_by, not_before, expires)
-        self.cache.put(sha256(encoded).digest(), entry)
 
     def _key(
         self, kid: str | None, algorithm: str, message: bytes, signature: bytes
@@ -175,7 +179,10 @@ class Verifier(Generic[TokenT]):
             if name not in claims:
                 raise Rejected(Reason.MISSING_CLAIM)
         for name in _TIMES:
-            if name in claims and not _is_time(claims[name]):
+            # By exact type: a JSON boolean is an int to Python.
+            if name in claims and not (
+                type(claims[name]) in _NUMBERS and -_MAX_TIME < claims[name] < _MAX_TIME
+            ):
                 raise Rejected(Reason.BAD_CLAIM)
         leeway, longest = self.rules.leeway, self.rules.max_lifetime
         if "exp" in claims and claims["exp"] + leeway <= now:
@@ -201,8 +208,3 @@ def _object(text: bytes) -> dict[str, Any]:
         return load_object(text)
     except Malformed:
         raise Rejected(Reason.BAD_JSON) from None
-
-
-def _is_time(value: Any) -> bool:
-    # By exact type: a JSON boolean is an int to Python.
-    return type(value) in (int, float) and abs(value) < _MAX_TIME

@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from joserfc.jwk import ECKey
+from werkzeug.exceptions import Gone
 
 from flask_connector_auth import (
     KeySource,
@@ -79,13 +80,12 @@ def verifier(
 
 def ask(verifying: Verifier[Any], text: str, now: float) -> tuple[bool, Any]:
     """Ask as a request does; return whether the cache knew, and the token or the reason."""
-    known = verifying.recall(text, now)
-    if known is not None:
-        return True, known
+    hits = verifying.cache.hits
     try:
-        return False, verifying.verify(text, now)
+        token = verifying.judge(text, now)
     except Rejected as rejected:
         return False, rejected.reason
+    return verifying.cache.hits > hits, token
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_an_outage_of_the_keys_is_no_hit(clock: Clock) -> None:
     ask(verifying, text, clock.now)
     source.down = True
     with pytest.raises(Unavailable):
-        verifying.recall(text, clock.now)
+        verifying.judge(text, clock.now)
 
 
 def test_bad_tokens_never_enter(clock: Clock) -> None:
@@ -308,6 +308,42 @@ def test_a_rejection_renders_nothing(make_app: MakeApp, monkeypatch: pytest.Monk
     monkeypatch.setattr(EnvelopeSchema, "dump", dump)
     assert_row(client.get("/x"), 40105)
     assert_row(client.get("/x", headers=headers("junk")), 40102)
+
+
+@pytest.mark.parametrize(
+    "sent", [{}, headers("junk"), headers("a.b.c", "a.b.c")], ids=["missing", "junk", "two"]
+)
+def test_a_refusal_leaves_nothing_to_the_garbage_collector(
+    sent: dict[str, str], make_app: MakeApp
+) -> None:
+    """An exception that its own traceback refers to would keep all of a request alive: a flood of
+    bad tokens would be a flood of memory. Flask's own refusals are the measure."""
+    app = protected(make_app())
+    app.register_error_handler(Gone, lambda _error: ("gone", 410))
+
+    @app.get("/gone")
+    def gone() -> None:
+        raise Gone
+
+    client = app.test_client()
+    ours, flasks = (garbage(lambda path=path: client.get(path, headers=sent)) for path in PATHS)
+    assert ours <= flasks
+
+
+PATHS = ("/x", "/gone")
+
+
+def garbage(request: Callable[[], object]) -> int:
+    """Return how many objects ten *request* leave behind that only the collector can free."""
+    request()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            request()
+        return gc.collect()
+    finally:
+        gc.enable()
 
 
 def test_a_hit_takes_no_lock(clock: Clock) -> None:

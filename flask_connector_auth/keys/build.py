@@ -1,32 +1,13 @@
 """Everything configured about the keys of one token type in; their source out."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
-from .copy import FileStore, KeySetCopy, RedisStore, Store
-from .fetch import Fetch
-from .load import Loader
-from .machine import KeySetMachine
+from .options import RemoteOptions
 from .parse import KeyRules, parse_keys
-from .remote import RemoteKeys
 from .several import SeveralSources
-from .snapshot import RemoteRules
 from .source import KeySource
 from .static import StaticKeys
 from .urls import check_url, is_url
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteOptions:
-    """How key sets are fetched."""
-
-    rules: RemoteRules
-    fetch: Fetch
-    failover: Sequence[str] = ()  #: URLs of the same issuer
-    copy: str | None = None  #: a path or a Redis URL
 
 
 def key_source(
@@ -69,19 +50,8 @@ def _is_source(item: Any) -> bool:
     return is_url(item) or isinstance(item, KeySource)
 
 
-def _remote(url: str, rules: KeyRules, options: RemoteOptions) -> RemoteKeys:
-    copy = None
-    if options.copy:
-        store = _store(options.copy, url, options.rules)
-        copy = KeySetCopy(store, rules, options.rules.max_stale, options.rules.max_keys)
-    urls = [url, *options.failover]
-    loader = Loader(urls, options.fetch, rules, options.rules, copy)
-    return RemoteKeys(KeySetMachine(options.rules), loader)
+def _remote(url: str, rules: KeyRules, options: RemoteOptions) -> KeySource:
+    # Only where it is used: what it takes to fetch a set is a good part of this package.
+    from .wiring import remote_keys
 
-
-def _store(place: str, url: str, rules: RemoteRules) -> Store:
-    # A copy for each URL: two sources must not write over each other's.
-    name = sha256(url.encode()).hexdigest()[:8]
-    if place.startswith(("redis://", "rediss://", "unix://")):
-        return RedisStore(place, f"flask-connector-auth:jwks:{name}", rules.max_stale)
-    return FileStore(Path(f"{place}.{name}"))
+    return remote_keys(url, rules, options)
