@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import driver, loads, plots, report
+from benchmarks import driver, interpreters, loads, plots, report
 from benchmarks.mint import Mint
 from benchmarks.views import serve
 from flask_connector_auth import (
@@ -148,6 +148,15 @@ def test_a_run_of_some_subjects_has_a_table_too() -> None:
     """Without this package there is no table of it alone."""
     some = {key: value for key, value in results().items() if key != "memory"}
     assert len(report.tables(some)) == len(report.tables(results())) - 1
+
+
+def test_interpreters_stand_side_by_side() -> None:
+    """A column for each, a row for each load, and the threads' share of requests a second."""
+    table = interpreters.table([results(), {**results(), "python": "CPython 3.13"}])
+    assert table.head == ["", "CPython 3.11", "CPython 3.13"]
+    first, *_others, last = table.rows
+    assert first == [plots.LOADS[0], "3.00", "3.00"]
+    assert last[1:] == ["0.33", "0.33"]
 
 
 def test_text_and_rst_say_the_same() -> None:

@@ -200,3 +200,18 @@ def test_the_readme_states_the_supported_versions() -> None:
     python = PROJECT["requires-python"].removeprefix(">=")
     [flask] = [need for need in PROJECT["dependencies"] if need.startswith("flask>=")]
     assert f"Python {python} or newer; Flask {flask.removeprefix('flask>=')} or newer" in README
+
+
+def test_the_readme_has_the_figures_that_were_measured() -> None:
+    """What it costs: the README's table is a part of the file that the benchmarks wrote."""
+    measured = json.loads((ROOT / "docs" / "_static" / "benchmarks.json").read_text())
+    loads = [
+        *("one token, repeated", "two tokens, repeated"),
+        *("two tokens, every one new", "missing"),
+    ]
+    for name, title in measured["titles"].items():
+        cells = [measured["loads"][load].get(name, [0, 0])[1] for load in loads]
+        shown = re.findall(rf"^{re.escape(title)} +(.*)$", README, re.MULTILINE)
+        expected = [" ".join(f"{cell:.2f}" for cell in cells)]
+        assert [" ".join(line.split()) for line in shown] in ([], expected)
+    assert "flask-connector-auth  " in README
