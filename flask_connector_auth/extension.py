@@ -11,6 +11,8 @@ from . import guard
 from .blueprint import blueprint
 from .catalogue import Catalogue
 from .decorators import Scopes, requirements_for
+from .health import health_blueprint
+from .log_limit import LogLimit
 from .profiles import APP_JWT, CONSUMER_JWS
 from .requirements import mark
 from .settings import Settings, load_settings
@@ -105,6 +107,18 @@ class ConnectorAuth:
             "cache": {name: each.cache.health() for name, each in verifiers.items()},
         }
 
+    def health_blueprint(self) -> Blueprint:
+        """Return a blueprint that answers ``GET /health`` with :meth:`health`, as JSON::
+
+            app.register_blueprint(connector_auth.health_blueprint(), url_prefix="/internal")
+
+        Status 200 if all that the worker needs is ``ready``, else 503. It asks for no token, not
+        even in an app that is protected as a whole, since it must answer when the keys are out of
+        reach. But it shows where the keys come from, their ids, and the last error: keep it where
+        only operators get.
+        """
+        return health_blueprint(self.health)
+
 
 def _state(settings: Settings, clock: Callable[[], float]) -> State:
     def rules(algorithms: tuple[str, ...]) -> VerifierRules:
@@ -130,4 +144,5 @@ def _state(settings: Settings, clock: Callable[[], float]) -> State:
         account_argument=settings.account_argument,
         audience=settings.audience,
         consumer_key="HTTP_" + settings.consumer_header.upper().replace("-", "_"),
+        log_limit=LogLimit(settings.log_limit, settings.log_burst),
     )

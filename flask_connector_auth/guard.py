@@ -1,6 +1,5 @@
 """A request and what is asked of it in; its identity remembered, or one HTTP error out."""
 
-import logging
 from typing import cast
 from wsgiref.types import WSGIEnvironment
 
@@ -20,13 +19,12 @@ from .headers import read_token
 from .policy import check_account, check_distinct, check_same_account, check_scopes
 from .profiles import APP_JWT, CONSUMER_JWS, TokenProfile
 from .reasons import Reason, Rejected, Unavailable
+from .refusals import tell
 from .requirements import NOTHING, Requirements
 from .routes import asked_at
-from .signals import token_rejected, token_verified
-from .state import current
+from .signals import token_verified
+from .state import State, current
 from .tokens import AppJWT, ConsumerJWS
-
-logger = logging.getLogger("flask_connector_auth")
 
 _TOLD_APART = (Reason.MISSING_CLAIM, Reason.WRONG_ISSUER)
 _Profile = TokenProfile[AppJWT] | TokenProfile[ConsumerJWS]
@@ -91,7 +89,7 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
                 if requirement.scopes or requirement.any_scopes:
                     check_scopes(app_jwt, requirement)
             elif not requirement.optional:
-                raise _refusal(request, profile, Reason.MISSING)
+                raise tell(state, request, AppJWTMissing(Reason.MISSING))
         if (requirement := asked.consumer_jws) is not None:
             profile = CONSUMER_JWS
             header = environ.get(state.consumer_key)
@@ -103,11 +101,11 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
                     check_account(consumer_jws.account_id, account, audience)
                     check_same_account(app_jwt, consumer_jws)
             elif not requirement.optional:
-                raise _refusal(request, profile, Reason.MISSING)
+                raise tell(state, request, ConsumerJWSMissing(Reason.MISSING), {}, app_jwt)
     except Rejected as rejected:
-        reason, retry_after = rejected.reason, None
+        reason, retry_after, verified = rejected.reason, None, rejected.verified
     except Unavailable as unavailable:
-        reason, retry_after = unavailable.reason, unavailable.retry_after
+        reason, retry_after, verified = unavailable.reason, unavailable.retry_after, {}
     else:
         # Past the constructor, which takes five times as long.
         identity = tuple.__new__(Identity, (asked, app_jwt, consumer_jws))
@@ -118,41 +116,35 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
     # Outside of the handlers, so without a cause: a log of the error must not get what was sent.
     # And not by a local name, which would close a circle with the traceback: all that the request
     # has would wait for the garbage collector.
-    raise _refusal(request, profile, reason, retry_after)
+    raise tell(
+        state,
+        request,
+        _refusal(state, environ, profile, reason, retry_after),
+        verified,
+        app_jwt,
+        consumer_jws,
+    )
 
 
 def _refusal(
-    request: Request, profile: _Profile, reason: Reason, retry_after: float | None = None
+    state: State,
+    environ: WSGIEnvironment,
+    profile: _Profile,
+    reason: Reason,
+    retry_after: float | None,
 ) -> ConnectorAuthError:
-    """Make the error for *reason*, and tell of it: the one place where one becomes the other.
+    """Make the error for *reason*: the one place where one becomes the other.
 
     :param retry_after: seconds, if it is not the client's fault.
     """
-    state = current()
-    error: ConnectorAuthError
     if retry_after is not None:
-        error = AuthenticationUnavailable(reason, retry_after)
-    elif profile is CONSUMER_JWS:
-        if reason is Reason.MISSING:
-            error = ConsumerJWSMissing(reason)
-        else:
-            twice = _sent_twice(request.environ, state.consumer_key)
-            error = InvalidConsumerJWS(Reason.SAME_TOKEN if twice else reason)
-    elif reason is Reason.MISSING:
-        error = AppJWTMissing(reason)
-    elif state.settings.missing_parameter_row and reason in _TOLD_APART:
-        error = MissingParameter(reason)
-    else:
-        error = InvalidAppJWT(reason)
-    level = logging.INFO if retry_after is None else logging.ERROR
-    if logger.isEnabledFor(level):
-        # The endpoint is the app's own name for the view; nothing of the request is logged.
-        row = error.row.error_code
-        endpoint = request.endpoint
-        logger.log(level, "refused: %s (row %d, endpoint %s)", error.reason, row, endpoint)
-    if token_rejected.receivers:
-        token_rejected.send(_app(), error=error)
-    return error
+        return AuthenticationUnavailable(reason, retry_after)
+    if profile is CONSUMER_JWS:
+        twice = _sent_twice(environ, state.consumer_key)
+        return InvalidConsumerJWS(Reason.SAME_TOKEN if twice else reason)
+    if state.settings.missing_parameter_row and reason in _TOLD_APART:
+        return MissingParameter(reason)
+    return InvalidAppJWT(reason)
 
 
 def _sent_twice(environ: WSGIEnvironment, consumer_key: str) -> bool:

@@ -1,6 +1,6 @@
 """What makes a payload an AppJWT or a ConsumerJWS, as data: the rules in which the two differ."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -22,6 +22,20 @@ class TokenProfile(Generic[TokenT]):
     has_issuer: bool  #: whether ``iss`` is mandatory and must be the configured one
     bearer: bool  #: whether its header may say ``Bearer`` before the token
     build: Callable[[dict[str, Any]], TokenT]  #: checked claims in, the value out
+    label: str  #: what the log calls it
+    ids: Mapping[str, str]  #: what the log tells of it: the claim, by the name of the attribute
+
+    def vouched(self, kid: str | None, claims: Mapping[str, Any]) -> dict[str, str]:
+        """Return what the log tells of a token with a good signature, whatever its *claims*."""
+        told: dict[str, Any] = {
+            "kid": kid,
+            **{name: claims.get(claim) for name, claim in self.ids.items()},
+        }
+        for name, value in told.items():
+            # The audience may be a list of one (RFC 7519 section 4.1.3).
+            if isinstance(value, list | tuple) and len(value) == 1:
+                told[name] = value[0]
+        return {f"{self.label}.{name}": one for name, one in told.items() if type(one) is str}
 
 
 def _app_jwt(claims: dict[str, Any]) -> AppJWT:
@@ -74,6 +88,8 @@ APP_JWT = TokenProfile(
     has_issuer=True,
     bearer=True,
     build=_app_jwt,
+    label="app_jwt",
+    ids={"account_id": "aud", "install_id": "azp"},
 )
 CONSUMER_JWS = TokenProfile(
     name="ConsumerJWS",
@@ -83,4 +99,6 @@ CONSUMER_JWS = TokenProfile(
     has_issuer=False,
     bearer=False,
     build=_consumer_jws,
+    label="consumer_jws",
+    ids={"account_id": "account_id"},
 )

@@ -1,5 +1,6 @@
 """Why a token was refused, as a closed set of words: for logs and exceptions, not the client."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -32,6 +33,9 @@ class Reason(StrEnum):
 
 class Rejected(Exception):
     """The token is refused: the client's fault. Carries a :class:`Reason`, never token text."""
+
+    #: What the log may tell of the token all the same, since its signature is good.
+    verified: Mapping[str, str] = {}
 
     @property
     def reason(self) -> Reason:

@@ -136,6 +136,20 @@ class TokenSchema(Schema):
             "row 40001 instead of 40102."
         },
     )
+    log_limit = Number(
+        load_default=1,
+        allow_none=True,
+        validate=Range(min=0),
+        metadata={
+            "doc": "Lines a second that each reason for refusing requests may log, in a process, "
+            "over time; 0: any number."
+        },
+    )
+    log_burst = Whole(
+        load_default=10,
+        validate=Range(min=1),
+        metadata={"doc": "Lines that it may log at once, before that limit holds."},
+    )
 
 
 class SettingsSchema(JwksSchema, TokenSchema):

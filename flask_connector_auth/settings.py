@@ -48,6 +48,8 @@ class Settings:
     realm: str
     error_catalogue: Mapping[int, ErrorRow]
     missing_parameter_row: bool
+    log_limit: float | None
+    log_burst: int
 
 
 def load_settings(config: Mapping[str, Any]) -> Settings:

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask, current_app
 
 from .catalogue import Catalogue
+from .log_limit import LogLimit
 from .requirements import Requirements
 from .settings import Settings
 from .tokens import AppJWT, ConsumerJWS
@@ -27,6 +28,7 @@ class State:
     consumer_key: str  #: where WSGI keeps the header of the ConsumerJWS
     account_argument: str  #: the view argument that names the account
     audience: frozenset[str] | None  #: the accounts that are served
+    log_limit: LogLimit
     #: What each (endpoint, method) asks for, once it was asked for the first time.
     routes: dict[tuple[str, str], Any] = field(default_factory=dict)
     #: What it asks for together with a wrapper, by the id of the wrapper's own requirements.

@@ -116,10 +116,15 @@ class Verifier(Generic[TokenT]):
             raise Rejected(Reason.NOT_COMPACT) from None
         algorithm, kid = parameters or self._parameters(json_header)
         key = self._key(kid, algorithm, signing_input, signature)
-        claims = _object(json_payload)
-        self._check_claims(claims)
-        self._check_times(claims, now)
-        token = self.profile.build(claims)
+        claims: dict[str, Any] = {}
+        try:
+            claims = _object(json_payload)
+            self._check_claims(claims)
+            self._check_times(claims, now)
+            token = self.profile.build(claims)
+        except Rejected as rejected:
+            rejected.verified = self.profile.vouched(kid, claims)
+            raise
         if parameters is None and len(self._headers) < _MAX_HEADERS:
             self._headers[header] = algorithm, kid
         if digest:
@@ -129,6 +134,12 @@ class Verifier(Generic[TokenT]):
             )
             self.cache.put(digest, Entry(token, kid, algorithm, key, not_before, expires))
         return token
+
+    def vouched(self, text: str, token: TokenT) -> dict[str, str]:
+        """Return what the log tells of *token*, whose *text* was verified before."""
+        header = text.encode("ascii").partition(b".")[0]
+        _, kid = self._headers.get(header) or self._parameters(decode_base64url(header))
+        return self.profile.vouched(kid, token.claims)
 
     def _key(
         self, kid: str | None, algorithm: str, message: bytes, signature: bytes

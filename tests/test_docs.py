@@ -1,15 +1,17 @@
 """README and docs: every example runs, and what they state is what the code does."""
 
 import json
+import logging
 import re
 import runpy
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
+from blinker import NamedSignal
 from flask import Flask
 
 import flask_connector_auth
@@ -58,6 +60,17 @@ def generated(name: str) -> list[list[str]]:
     return [re.split(r"\n     - ?", row.strip("\n")) for row in rows[1:]]
 
 
+@pytest.fixture
+def log_as_it_was() -> Iterator[None]:
+    """Let no page that sets the log up do so for the tests that follow."""
+    logger = logging.getLogger("flask_connector_auth")
+    level, handlers = logger.level, logger.handlers.copy()
+    yield
+    logger.setLevel(level)
+    logger.handlers[:] = handlers
+
+
+@pytest.mark.usefixtures("log_as_it_was")
 @pytest.mark.parametrize("page", pages_with("python"))
 def test_the_examples_of_a_page_run(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -178,6 +191,43 @@ def test_the_security_page_has_a_check_for_every_reason() -> None:
 def test_the_keys_page_names_every_algorithm() -> None:
     """What an allow-list may name (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
     assert set(ALGORITHMS) <= set(re.findall(r"\w+", PAGES["docs/keys.rst"]))
+
+
+def test_the_log_lines_that_are_shown_are_the_ones_that_are_logged(
+    make_app: Callable[..., Flask],
+    issuer: Issuer,
+    stranger: Issuer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The lines of the operations page, each made by the request that it is about."""
+    app = make_app()
+    app.add_url_rule("/", "send", require_app_jwt(require_consumer_jws(lambda: {})))
+    app_jwt, another = issuer.app_jwt(azp="install-1"), issuer.consumer_jws(account_id="le5")
+    with caplog.at_level(logging.INFO, "flask_connector_auth"):
+        for sent in (
+            headers(),
+            headers(stranger.app_jwt()),
+            headers(issuer.app_jwt(azp="install-1", exp=1)),
+            headers(app_jwt, another),
+        ):
+            app.test_client().get("/", headers=sent)
+    lines = [f"{each.levelname} {each.name} {each.getMessage()}" for each in caplog.records]
+    assert blocks("docs/operations.rst", "text") == ["\n".join([*lines, "", ""])]
+
+
+def test_the_operations_page_names_every_signal() -> None:
+    """Each signal that is exported, and each word of an alert is one that is counted."""
+    page = PAGES["docs/operations.rst"]
+    exported = vars(flask_connector_auth).items()
+    signals = {name for name, value in exported if isinstance(value, NamedSignal)}
+    assert set(re.findall(r"^:data:`(\w+)` ", page, re.MULTILINE)) == signals
+    alerts = page.partition("Alerts worth having")[2]
+    reasons = re.findall(r'reason=~?"([\w|]+)"', alerts)
+    assert {each for words in reasons for each in words.split("|")} <= set(Reason)
+    events = re.findall(r'event="(\w+)"', alerts)
+    assert {f"keys_{event}" for event in events} <= signals
+    counted = {f"{name}_total" for name in re.findall(r'^ +"(connector_auth_\w+)"', page, re.M)}
+    assert set(re.findall(r"connector_auth_\w+", alerts)) <= counted
 
 
 @pytest.mark.parametrize("module", [flask_connector_auth, testing], ids=lambda m: m.__name__)

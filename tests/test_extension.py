@@ -1,7 +1,6 @@
 """Setting an app up: early failure, no extension, account binding, what is told to whom."""
 
 import json
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -188,35 +187,6 @@ def test_signals_tell_what_happened_and_carry_no_token(make_app: MakeApp, issuer
         client.get("/x", headers=headers(app_jwt, issuer.consumer_jws()))
         client.get("/x", headers=headers(app_jwt[:-9] + "AAAAAAAAA"))
     assert told == [(app, "app", ACCOUNT), (app, InvalidAppJWT, Reason.BAD_SIGNATURE)]
-
-
-def test_a_refusal_is_logged_with_its_reason_and_no_token(
-    make_app: MakeApp, issuer: Issuer, stranger: Issuer, caplog: pytest.LogCaptureFixture
-) -> None:
-    """DESIGN: one INFO line with reason, row and endpoint; no segment of a token in any line."""
-    client = pair_view(make_app()).test_client()
-    forged = stranger.app_jwt()
-    with caplog.at_level(logging.DEBUG):
-        client.get("/x", headers=headers(forged))
-        client.get("/x", headers=headers(f"Basic {forged}"))
-        client.get("/x", headers=headers(issuer.app_jwt(), forged))
-    ours = [record for record in caplog.records if record.name.startswith("flask_connector_auth")]
-    assert [record.getMessage() for record in ours] == [
-        "refused: bad_signature (row 40102, endpoint x)",
-        "refused: bad_header (row 40102, endpoint x)",
-        "refused: bad_signature (row 40103, endpoint x)",
-    ]
-    assert {record.levelno for record in ours} == {logging.INFO}
-    assert not any(segment in caplog.text for segment in forged.split("."))
-
-
-def test_nothing_is_logged_where_nobody_listens(
-    make_app: MakeApp, caplog: pytest.LogCaptureFixture
-) -> None:
-    """At the default level a refusal costs no log record."""
-    with caplog.at_level(logging.WARNING):
-        assert_row(pair_view(make_app()).test_client().get("/x"), 40105)
-    assert caplog.records == []
 
 
 def test_health_is_that_of_the_keys_of_both_tokens(make_app: MakeApp, issuer: Issuer) -> None:

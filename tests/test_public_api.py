@@ -17,6 +17,7 @@ API = {
     "ConfigurationError": "problems",
     "ConnectorAuth": "app, clock",
     "ConnectorAuth.health": "self, app",
+    "ConnectorAuth.health_blueprint": "self",
     "ConnectorAuth.init_app": "self, app",
     "ConnectorAuth.protect": f"self, target, {REQUEST}",
     "ConnectorAuthError": "reason",

@@ -35,6 +35,8 @@ def test_the_defaults_are_the_documented_ones():
         realm="Connector API",
         error_catalogue={},
         missing_parameter_row=False,
+        log_limit=1,
+        log_burst=10,
     )
 
 
@@ -138,6 +140,14 @@ TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
     "MISSING_PARAMETER_ROW": (
         [(True, True), (False, False)],
         {None: NULL, 1: FLAG, 0: FLAG, "true": FLAG, "": FLAG, "no": FLAG, (): FLAG},
+    ),
+    "LOG_LIMIT": (
+        [(None, None), (0, 0), (0.5, 0.5), (100, 100)],
+        NOT_A_NUMBER | {-1: "Must be greater than or equal to 0."},
+    ),
+    "LOG_BURST": (
+        [(1, 1), (1000, 1000)],
+        NOT_WHOLE | {None: NULL, 0: AT_LEAST_ONE, -1: AT_LEAST_ONE},
     ),
     "APP_JWT_ALGORITHMS": (
         [

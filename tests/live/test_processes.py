@@ -1,4 +1,5 @@
-"""Real gunicorn workers with a real key set server: rotation, outage, fork, and a clean end."""
+"""Real workers, of gunicorn and uWSGI, with a real key set server: rotation, outage, fork, and a
+clean end."""
 
 import json
 import os
@@ -29,10 +30,15 @@ WORKERS = {
     "gthread": ["--worker-class", "gthread", "--threads", "4"],
     "gevent": ["--worker-class", "gevent"],
 }
+# As uWSGI is run where it is used: it ends when it is told to, and an app that fails is no app.
+UWSGI = [
+    *("uwsgi", "--http-socket=127.0.0.1:{port}", "--module=tests.live.served:app", "--need-app"),
+    *("--master", "--processes=2", "--die-on-term"),
+]
 
 
 class Served:
-    """An app behind gunicorn, and a client for it."""
+    """An app behind a server, and a client for it."""
 
     def __init__(self, port: int, process: "subprocess.Popen[bytes]") -> None:
         self.port = port
@@ -71,16 +77,25 @@ class Served:
 
 @contextmanager
 def served(url: str, tmp_path: Path, arguments: list[str]) -> Iterator[Served]:
-    """Serve the app with two workers; at the end they must have stopped by themselves."""
+    """Serve the app by gunicorn with two workers; see :func:`running`."""
+    command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--bind", "127.0.0.1:{port}"]
+    with running(url, tmp_path, [*command, *arguments, "tests.live.served:app"]) as app:
+        yield app
+
+
+@contextmanager
+def running(url: str, tmp_path: Path, command: list[str]) -> Iterator[Served]:
+    """Serve the app by *command*; at the end its workers must have stopped by themselves."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     settings = {"APP_JWT_KEYS": url, **{f"JWKS_{name}": age for name, age in AGES.items()}}
     environ = {f"FLASK_CONNECTOR_AUTH_{name}": str(value) for name, value in settings.items()}
-    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
-    log = tmp_path / "gunicorn.log"
+    # What is installed with the interpreter is found first.
+    environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    log = tmp_path / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603
-            [*command, *arguments, "tests.live.served:app"],
+            [part.format(port=port) for part in command],
             env={**os.environ, **environ},
             stdout=output,
             stderr=output,
@@ -116,33 +131,54 @@ def test_a_rotation_and_an_outage_with_two_workers(
 ) -> None:
     """Every worker takes a new key on its first token, drops a withdrawn one within its life, says
     503 and not 401 in an outage, and works again when the issuer does."""
-    old, new, never = issuers
     arguments = [*WORKERS[worker], *(["--preload"] if preload else [])]
     with (
-        KeySetServer(old, headers={"Cache-Control": "max-age=60"}) as server,
+        KeySetServer(issuers[0], headers={"Cache-Control": "max-age=60"}) as server,
         served(server.url, tmp_path, arguments) as app,
     ):
-        assert server.requests == []  # the app starts without its issuer
-        assert app.statuses(old.app_jwt()) == {200}
-        app.meet(2, old.app_jwt())
-        server.publish(old, new)
-        assert app.statuses(new.app_jwt(), 40) == {200}
-        assert app.statuses(old.app_jwt()) == {200}
-        server.publish(new)
-        app.until(old.app_jwt(), {401})
-        assert app.statuses(new.app_jwt()) == {200}
-        assert app.statuses(never.app_jwt()) == {401}
-        server.fail("refuse")
-        # Stale keys serve for a while, then nobody can know: never is a good token told 401.
-        seen: set[int] = set()
-        give_up = monotonic() + 15
-        while 503 not in seen:
-            seen |= app.statuses(new.app_jwt(), 5)
-            assert monotonic() < give_up
-        app.until(new.app_jwt(), {503})
-        assert seen == {200, 503}
-        server.recover()
-        app.until(new.app_jwt(), {200})
+        check_a_rotation_and_an_outage(server, app, issuers)
+
+
+@pytest.mark.parametrize("options", ["", "enable-threads", "lazy-apps", "lazy-apps threads=4"])
+def test_a_rotation_and_an_outage_with_uwsgi(
+    options: str, issuers: list[Issuer], tmp_path: Path
+) -> None:
+    """The same with uWSGI, whose workers are forked behind Python's back, and whose threads stand
+    still between requests where it was not told that there are any."""
+    command = [*UWSGI, *(f"--{option}" for option in options.split())]
+    with (
+        KeySetServer(issuers[0], headers={"Cache-Control": "max-age=60"}) as server,
+        running(server.url, tmp_path, command) as app,
+    ):
+        check_a_rotation_and_an_outage(server, app, issuers)
+
+
+def check_a_rotation_and_an_outage(
+    server: KeySetServer, app: Served, issuers: list[Issuer]
+) -> None:
+    """Assert what each of two workers does through the life of a key set."""
+    old, new, never = issuers
+    assert server.requests == []  # the app starts without its issuer
+    assert app.statuses(old.app_jwt()) == {200}
+    app.meet(2, old.app_jwt())
+    server.publish(old, new)
+    assert app.statuses(new.app_jwt(), 40) == {200}
+    assert app.statuses(old.app_jwt()) == {200}
+    server.publish(new)
+    app.until(old.app_jwt(), {401})
+    assert app.statuses(new.app_jwt()) == {200}
+    assert app.statuses(never.app_jwt()) == {401}
+    server.fail("refuse")
+    # Stale keys serve for a while, then nobody can know: never is a good token told 401.
+    seen: set[int] = set()
+    give_up = monotonic() + 15
+    while 503 not in seen:
+        seen |= app.statuses(new.app_jwt(), 5)
+        assert monotonic() < give_up
+    app.until(new.app_jwt(), {503})
+    assert seen == {200, 503}
+    server.recover()
+    app.until(new.app_jwt(), {200})
 
 
 def test_the_first_tokens_of_many_clients_at_once(issuers: list[Issuer], tmp_path: Path) -> None:
