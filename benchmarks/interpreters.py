@@ -52,8 +52,7 @@ def main(arguments: Sequence[str]) -> None:
     found = table(every)
     print(aligned(found))
     if options.rst:
-        facts = [f"- {fact}" for fact in report.facts(every[0])[:1]]
-        options.rst.write_text("\n\n".join(["\n".join(facts), list_table(found)]) + "\n")
+        options.rst.write_text(f"{report.setting(every[0])}\n\n{list_table(found)}\n")
 
 
 if __name__ == "__main__":

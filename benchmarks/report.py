@@ -36,10 +36,15 @@ def facts(results: Results) -> list[str]:
     """Return what the numbers depend on, a sentence each."""
     versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
     return [
-        f"{results['date']}, {results['machine']}, {results['python']}.",
+        setting(results),
         f"{versions}.",
         f"Medians of {results['rounds']} rounds, {results['batch']} requests each.",
     ]
+
+
+def setting(results: Results) -> str:
+    """Return when and on what was measured, as a sentence."""
+    return f"{results['date']}, {results['machine']}, {results['python']}."
 
 
 def text(results: Results) -> str:

@@ -44,22 +44,18 @@ def measure(names: list[str], seconds: int, rounds: int) -> dict[str, list[float
         keys.flush()
         for _ in range(rounds):
             for name in names:
-                with _gunicorn(name, keys.name) as port:
+                with gunicorn(f"benchmarks.served:application({name!r},{keys.name!r})") as port:
                     _check(port, case)
                     found[name].append(_wrk(port, case, seconds))
     return found
 
 
 @contextmanager
-def _gunicorn(name: str, keys: str) -> Iterator[int]:
+def gunicorn(call: str) -> Iterator[int]:
+    """Let workers serve the app that *call* returns, and hand out their port."""
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
         command = [
-            *(
-                sys.executable,
-                "-m",
-                "gunicorn",
-                f"benchmarks.served:application({name!r},{keys!r})",
-            ),
+            *(sys.executable, "-m", "gunicorn", call),
             # The socket is made here, and holds requests back until a worker is there.
             *("--bind", f"fd://{listener.fileno()}", "--worker-class", "gthread"),
             *("--workers", str(WORKERS), "--threads", str(THREADS), "--log-level", "error"),
@@ -74,7 +70,7 @@ def _gunicorn(name: str, keys: str) -> Iterator[int]:
 
 def _check(port: int, case: Case) -> None:
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("GET", case.path, headers=_headers(case))
+    connection.request("GET", case.path, headers=headers_of(case))
     status = connection.getresponse().status
     connection.close()
     if status != case.status:
@@ -82,7 +78,7 @@ def _check(port: int, case: Case) -> None:
 
 
 def _wrk(port: int, case: Case, seconds: int) -> float:
-    headers = [f"-H{name}: {value}" for name, value in _headers(case).items()]
+    headers = [f"-H{name}: {value}" for name, value in headers_of(case).items()]
     command = [
         *("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", *headers),
         f"http://127.0.0.1:{port}{case.path}",
@@ -96,7 +92,8 @@ def _wrk(port: int, case: Case, seconds: int) -> float:
     return float(rate[1])
 
 
-def _headers(case: Case) -> dict[str, str]:
+def headers_of(case: Case) -> dict[str, str]:
+    """Return the headers of *case* by the names that they are sent under."""
     return {
         name.removeprefix("HTTP_").replace("_", "-"): value.decode()
         for name, value in case.headers.items()

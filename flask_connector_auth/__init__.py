@@ -16,12 +16,17 @@ from .extension import ConnectorAuth
 from .keys.fetch import Fetch, Fetched, FetchFailed
 from .keys.source import KeySource, VerificationKey
 from .reasons import Reason, Unavailable
+from .revocation.entries import Change, token_digest
+from .revocation.revocations import Revocations
+from .revocation.store import RevocationStore, RevocationStoreError, Update
 from .settings import ConfigurationError
 from .signals import (
     keys_outage,
     keys_refresh_failed,
     keys_refreshed,
     keys_stale,
+    revocation_changed,
+    revocation_stale,
     token_rejected,
     token_verified,
 )
@@ -32,6 +37,7 @@ __all__ = [
     "AppJWTMissing",
     "AuthenticationUnavailable",
     "BodySchema",
+    "Change",
     "ConfigurationError",
     "ConnectorAuth",
     "ConnectorAuthError",
@@ -48,7 +54,11 @@ __all__ = [
     "KeySource",
     "MissingParameter",
     "Reason",
+    "RevocationStore",
+    "RevocationStoreError",
+    "Revocations",
     "Unavailable",
+    "Update",
     "VerificationKey",
     "current_app_jwt",
     "current_consumer_jws",
@@ -59,6 +69,9 @@ __all__ = [
     "public",
     "require_app_jwt",
     "require_consumer_jws",
+    "revocation_changed",
+    "revocation_stale",
+    "token_digest",
     "token_rejected",
     "token_verified",
     "verify_request",

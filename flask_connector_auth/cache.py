@@ -5,6 +5,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from .forks import renew_after_fork
+from .revocation.entries import Subject
+
 T = TypeVar("T")
 
 # How many entries one eviction may pass over, so that it takes no longer the more of them are used.
@@ -14,7 +17,7 @@ _MAX_CHANCES = 16
 class Entry(Generic[T]):
     """A verified token, with what must still hold when it comes again."""
 
-    __slots__ = ("algorithm", "expires", "key", "kid", "not_before", "token", "used")
+    __slots__ = ("algorithm", "expires", "key", "kid", "not_before", "subject", "token", "used")
 
     def __init__(
         self,
@@ -29,6 +32,7 @@ class Entry(Generic[T]):
         self.kid = kid
         self.algorithm = algorithm
         self.key = key  #: that verified it
+        self.subject: Subject | None = None  #: what of it can be revoked, once that is needed
         self.not_before = not_before  #: seconds since the epoch, leeway included
         self.expires = expires  #: likewise; not later than the entry's own age allows
         self.used = False  #: since an eviction last passed by
@@ -48,9 +52,14 @@ class TokenCache(Generic[T]):
         self.hits = 0  #: tokens that were known; counted without a lock, so not to the last one
         self.misses = 0  #: good tokens that had to be verified
         self._entries: OrderedDict[bytes, Entry[T]] = OrderedDict()
-        self._lock = threading.Lock()
+        self.forked()
+        renew_after_fork(self)
         #: Return the entry of a digest, or ``None``; whether it still holds is for the caller.
         self.get: Callable[[bytes], Entry[T] | None] = self._entries.get
+
+    def forked(self) -> None:
+        """Go on in a child process, where a lock that a thread held at the fork stays locked."""
+        self._lock = threading.Lock()
 
     def put(self, digest: bytes, entry: Entry[T]) -> None:
         """Keep *entry*, in place of the one that came first and was not used since."""

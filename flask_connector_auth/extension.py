@@ -15,6 +15,7 @@ from .health import health_blueprint
 from .log_limit import LogLimit
 from .profiles import APP_JWT, CONSUMER_JWS
 from .requirements import mark
+from .revocation.revocations import RevocationRules, Revocations
 from .settings import Settings, load_settings
 from .state import EXTENSION, State, current
 from .verifier import Verifier, VerifierRules
@@ -86,6 +87,14 @@ class ConnectorAuth:
         mark(before_view, requirements)
         target.before_request(before_view)
 
+    @property
+    def revocations(self) -> Revocations:
+        """What is revoked in the current app: ``connector_auth.revocations.revoke(…)``.
+
+        :raises RuntimeError: outside of an app's context; there is ``with app.app_context():``.
+        """
+        return current().revocations
+
     def health(self, app: Flask | None = None) -> dict[str, Any]:
         """Return how the verification of *app* is, without any I/O: plain values only.
 
@@ -93,6 +102,8 @@ class ConnectorAuth:
         keys has whether they are ``ready``; where they are fetched, also their state, age and life
         in seconds, the seconds to the next attempt, the failures in a row, the last error, their
         ``kid`` and counters. That of the cache has its size, entries, hits and misses.
+        ``revocation`` has the ``store``, whether its copy is ``ready``, the ``lag`` of that in
+        seconds, its ``entries``, and the last error.
 
         :param app: the current app, if not given.
         :raises RuntimeError: if the app has no extension.
@@ -105,6 +116,7 @@ class ConnectorAuth:
         return {
             "keys": {name: dict(each.keys.health()) for name, each in verifiers.items()},
             "cache": {name: each.cache.health() for name, each in verifiers.items()},
+            "revocation": state.revocations.health(),
         }
 
     def health_blueprint(self) -> Blueprint:
@@ -133,12 +145,26 @@ def _state(settings: Settings, clock: Callable[[], float]) -> State:
             cache_max_age=settings.cache_max_age,
         )
 
+    revocations = Revocations(
+        settings.revocation_store,
+        RevocationRules(
+            leeway=settings.leeway,
+            max_lifetime=settings.max_lifetime,
+            keep=settings.revocation_keep,
+            max_lag=settings.revocation_max_lag,
+            closed=settings.revocation_on_outage == "closed",
+        ),
+        clock,
+    )
+    mirror = revocations.mirror
+    app_rules, consumer_rules = map(
+        rules, (settings.app_jwt_algorithms, settings.consumer_jws_algorithms)
+    )
     return State(
         settings=settings,
-        app_jwt=Verifier(APP_JWT, rules(settings.app_jwt_algorithms), settings.app_jwt_keys),
-        consumer_jws=Verifier(
-            CONSUMER_JWS, rules(settings.consumer_jws_algorithms), settings.consumer_jws_keys
-        ),
+        app_jwt=Verifier(APP_JWT, app_rules, settings.app_jwt_keys, mirror),
+        consumer_jws=Verifier(CONSUMER_JWS, consumer_rules, settings.consumer_jws_keys, mirror),
+        revocations=revocations,
         catalogue=Catalogue(settings.error_catalogue, settings.realm),
         clock=clock,
         account_argument=settings.account_argument,

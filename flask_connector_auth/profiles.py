@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from .reasons import Reason, Rejected
+from .revocation.entries import Kind
 from .tokens import AppJWT, ConsumerJWS, read_only
 
 TokenT = TypeVar("TokenT", bound=AppJWT | ConsumerJWS)
@@ -20,6 +21,7 @@ class TokenProfile(Generic[TokenT]):
     time_claims: tuple[str, ...]  #: mandatory; the other times are honoured where present
     foreign_claims: frozenset[str]  #: only the other token has these (RFC 8725 section 3.12)
     has_issuer: bool  #: whether ``iss`` is mandatory and must be the configured one
+    revocable: tuple[tuple[Kind, str], ...]  #: what revokes it, and the attribute with its id
     bearer: bool  #: whether its header may say ``Bearer`` before the token
     build: Callable[[dict[str, Any]], TokenT]  #: checked claims in, the value out
     label: str  #: what the log calls it
@@ -86,6 +88,7 @@ APP_JWT = TokenProfile(
     time_claims=("exp", "iat"),
     foreign_claims=frozenset({"lp_consumer_id", "ext_consumer_id"}),
     has_issuer=True,
+    revocable=((Kind.INSTALL, "install_id"), (Kind.ACCOUNT, "account_id")),
     bearer=True,
     build=_app_jwt,
     label="app_jwt",
@@ -97,6 +100,7 @@ CONSUMER_JWS = TokenProfile(
     time_claims=(),
     foreign_claims=frozenset({"azp", "scope"}),
     has_issuer=False,
+    revocable=((Kind.CONSUMER, "lp_consumer_id"), (Kind.ACCOUNT, "account_id")),
     bearer=False,
     build=_consumer_jws,
     label="consumer_jws",

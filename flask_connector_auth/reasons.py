@@ -27,8 +27,10 @@ class Reason(StrEnum):
     SAME_TOKEN = "same_token"  #: one text in both headers
     WRONG_ACCOUNT = "wrong_account"  #: a token of another account
     MISSING_SCOPE = "missing_scope"  #: a required scope was not granted
+    REVOKED = "revoked"  #: the token, or all that its account, app or consumer was issued
     VIEW = "view"  #: the view itself refused the request
     KEYS_UNAVAILABLE = "keys_unavailable"  #: the verification keys cannot be had just now
+    REVOCATION_UNAVAILABLE = "revocation_unavailable"  #: what is revoked cannot be known just now
 
 
 class Rejected(Exception):

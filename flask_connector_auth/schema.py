@@ -9,6 +9,7 @@ from .config_fields import Audience, Flag, Number, Text, Whole
 from .envelope import ROWS
 from .jwks_schema import JwksSchema
 from .keys.parse import ALGORITHMS
+from .revocation_schema import RevocationSchema
 
 #: What the configuration keys of this package start with.
 PREFIX = "CONNECTOR_AUTH_"
@@ -152,7 +153,7 @@ class TokenSchema(Schema):
     )
 
 
-class SettingsSchema(JwksSchema, TokenSchema):
+class SettingsSchema(JwksSchema, RevocationSchema, TokenSchema):
     """All settings as they stand in ``app.config``; the docs' table is made from it."""
 
     class Meta:

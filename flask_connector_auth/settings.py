@@ -14,6 +14,8 @@ from .keys.options import RemoteOptions
 from .keys.parse import ALGORITHMS, KeyRules
 from .keys.snapshot import RemoteRules
 from .keys.source import KeySource
+from .revocation.redis import RedisStore
+from .revocation.store import RevocationStore
 from .schema import PREFIX, SettingsSchema
 
 
@@ -50,6 +52,10 @@ class Settings:
     missing_parameter_row: bool
     log_limit: float | None
     log_burst: int
+    revocation_store: RevocationStore | None
+    revocation_max_lag: float
+    revocation_on_outage: str
+    revocation_keep: float | None
 
 
 def load_settings(config: Mapping[str, Any]) -> Settings:
@@ -70,6 +76,7 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
             problems[key] = list(_sentences(messages))
     values["error_catalogue"] = _catalogue(values["error_catalogue"] or {}, problems)
     _load_keys(values, _remote_options(values, problems), problems)
+    _load_revocation(values, problems)
     if problems:
         raise ConfigurationError(problems)
     return Settings(**values)
@@ -138,6 +145,30 @@ def _key_source(
     if wrong:
         problems[PREFIX + name] = [f"{text}." for text in wrong]
     return source
+
+
+def _load_revocation(values: dict[str, Any], problems: dict[str, list[str]]) -> None:
+    """Put the store into *values* that their URL means; nothing is connected to."""
+    url, keep, longest = (
+        values.pop("revocation_url"),
+        values["revocation_keep"],
+        values["max_lifetime"],
+    )
+    wrong = {"URL": "", "KEEP": ""}
+    if url is not None and values["revocation_store"] is not None:
+        wrong["URL"] = "It is one too many beside REVOCATION_STORE."
+    elif url is not None:
+        try:
+            values["revocation_store"] = RedisStore(url)
+        except ImportError:
+            wrong["URL"] = "It needs pip install flask-connector-auth[redis]."
+        except ValueError as error:
+            wrong["URL"] = f"It is {error}."
+    if keep is not None and longest is not None and keep < longest + (values["leeway"] or 0):
+        wrong["KEEP"] = "It is below MAX_LIFETIME + LEEWAY."
+    for name, told in wrong.items():
+        if told:
+            problems.setdefault(f"{PREFIX}REVOCATION_{name}", []).append(told)
 
 
 def _catalogue(

@@ -24,3 +24,11 @@ keys_stale: NamedSignal = _signals.signal("keys-stale")
 
 #: Sent by a key source when it has no set that may be used: requests are answered with 503.
 keys_outage: NamedSignal = _signals.signal("keys-outage")
+
+#: Sent by an app's ``Revocations`` when something is revoked or restored, in each process that
+#: hears of it; ``kind`` is ``token``, ``install``, ``account`` or ``consumer``, ``name`` the id, or
+#: ``None`` for a token, ``revoked`` whether it is revoked now.
+revocation_changed: NamedSignal = _signals.signal("revocation-changed")
+
+#: Sent by an app's ``Revocations`` when its copy of the store is older than it may be.
+revocation_stale: NamedSignal = _signals.signal("revocation-stale")

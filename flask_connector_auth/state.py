@@ -9,6 +9,7 @@ from flask import Flask, current_app
 from .catalogue import Catalogue
 from .log_limit import LogLimit
 from .requirements import Requirements
+from .revocation.revocations import Revocations
 from .settings import Settings
 from .tokens import AppJWT, ConsumerJWS
 from .verifier import Verifier
@@ -23,6 +24,7 @@ class State:
     settings: Settings
     app_jwt: Verifier[AppJWT]
     consumer_jws: Verifier[ConsumerJWS]
+    revocations: Revocations
     catalogue: Catalogue
     clock: Callable[[], float]  #: seconds since the epoch
     consumer_key: str  #: where WSGI keeps the header of the ConsumerJWS

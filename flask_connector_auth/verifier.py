@@ -11,6 +11,9 @@ from .headers import read_token
 from .keys.source import MAX_KID, KeySource, VerificationKey
 from .profiles import TokenProfile, TokenT
 from .reasons import Reason, Rejected
+from .revocation.entries import Subject, digest_of, mark
+from .revocation.mirror import Mirror
+from .revocation.table import Table
 from .strict import Malformed, decode_base64url, load_object
 
 _TIMES = ("exp", "iat", "nbf")
@@ -37,10 +40,17 @@ class VerifierRules:
 
 
 class Verifier(Generic[TokenT]):
-    """Verifies tokens of one profile."""
+    """Verifies tokens of one profile.
+
+    :param mirror: what is revoked; nothing, if not given.
+    """
 
     def __init__(
-        self, profile: TokenProfile[TokenT], rules: VerifierRules, keys: KeySource
+        self,
+        profile: TokenProfile[TokenT],
+        rules: VerifierRules,
+        keys: KeySource,
+        mirror: Mirror | None = None,
     ) -> None:
         self.profile = profile
         self.rules = rules
@@ -53,6 +63,7 @@ class Verifier(Generic[TokenT]):
         self._max_known = rules.max_token_bytes if self.cache.size else -1
         self._candidates = keys.candidates
         self._known = self.cache.get
+        self._mirror = mirror or Mirror(Table({}))
         # Of good tokens alone: what a stranger sends never stays.
         self._headers: dict[bytes, tuple[str, str | None]] = {}
 
@@ -63,40 +74,55 @@ class Verifier(Generic[TokenT]):
         :param now: seconds since the epoch.
         :param header: the whole header value; only what is not remembered is read off it.
         :returns: the token, or ``None`` if *header* is blank.
-        :raises Rejected: if the token is not good.
-        :raises Unavailable: if the keys cannot be had just now.
+        :raises Rejected: if the token is not good, or was revoked.
+        :raises Unavailable: if the keys, or what is revoked, cannot be had just now.
         """
-        digest = b""
+        digest, entry = b"", None
         if len(text) <= self._max_known and text.isascii():
             digest = sha256(text.encode()).digest()
             entry = self._known(digest)
-            # A key that is no longer in force takes its tokens with it. The source is asked as for
-            # a new token, so that it is kept as fresh by a hit as by a miss.
-            if (
-                entry is not None
-                and entry.not_before <= now < entry.expires
-                and entry.key in self._candidates(entry.kid, entry.algorithm)
+        # A key that is no longer in force takes its tokens with it. The source is asked as for a
+        # new token, so that it is kept as fresh by a hit as by a miss.
+        if (
+            entry is not None
+            and entry.not_before <= now < entry.expires
+            and entry.key in self._candidates(entry.kid, entry.algorithm)
+        ):
+            entry.used = True
+            self.cache.hits += 1
+        else:
+            # What starts as the JSON of a JOSE header does is neither blank nor a scheme.
+            if header is not None and (
+                text[:3] != "eyJ" or " " in text or "," in text or "\t" in text
             ):
-                entry.used = True
-                self.cache.hits += 1
-                return entry.token
-        # What starts as the JSON of a JOSE header does is neither blank nor a scheme.
-        if header is not None and (text[:3] != "eyJ" or " " in text or "," in text or "\t" in text):
-            if not header.strip(" \t"):
-                return None
-            plain = read_token(header, bearer=self.profile.bearer)
-            if plain != text:
-                return self.judge(plain, now)
-        return self.verify(text, now, digest)
+                if not header.strip(" \t"):
+                    return None
+                plain = read_token(header, bearer=self.profile.bearer)
+                if plain != text:
+                    return self.judge(plain, now)
+            entry = self._verified(text, now)
+            if digest:
+                self.cache.put(digest, entry)
+        # Last, so that a bad token is the client's fault even where this cannot be known.
+        mirror = self._mirror
+        if mirror.copied or mirror.table.tokens or mirror.table.marks:
+            try:
+                mirror.check(entry.subject or self._subject(entry, text))
+            except Rejected as rejected:
+                rejected.verified = self.profile.vouched(entry.kid, entry.token.claims)
+                raise
+        return entry.token
 
-    def verify(self, text: str, now: float, digest: bytes = b"") -> TokenT:
-        """Return what the compact JWS *text* says, once every check has passed.
+    def verify(self, text: str, now: float) -> TokenT:
+        """Return what the compact JWS *text* says, once every check but revocation has passed.
 
         :param now: seconds since the epoch.
-        :param digest: what to remember it by; if empty, it is not remembered.
         :raises Rejected: if the token is not good (RFC 7515 section 5.2, RFC 8725 section 3).
         :raises Unavailable: if the keys cannot be had just now.
         """
+        return self._verified(text, now).token
+
+    def _verified(self, text: str, now: float) -> Entry[TokenT]:
         # Sizes and dots before anything is copied, so that junk costs next to nothing.
         if len(text) > self._max_bytes:
             raise Rejected(Reason.TOO_LARGE)
@@ -127,13 +153,16 @@ class Verifier(Generic[TokenT]):
             raise
         if parameters is None and len(self._headers) < _MAX_HEADERS:
             self._headers[header] = algorithm, kid
-        if digest:
-            not_before = max(claims.get("iat", now), claims.get("nbf", now)) - self.rules.leeway
-            expires = min(
-                claims.get("exp", inf) + self.rules.leeway, now + self.rules.cache_max_age
-            )
-            self.cache.put(digest, Entry(token, kid, algorithm, key, not_before, expires))
-        return token
+        not_before = max(claims.get("iat", now), claims.get("nbf", now)) - self.rules.leeway
+        expires = min(claims.get("exp", inf) + self.rules.leeway, now + self.rules.cache_max_age)
+        return Entry(token, kid, algorithm, key, not_before, expires)
+
+    def _subject(self, entry: Entry[TokenT], text: str) -> Subject:
+        """Work out what of *entry* can be revoked; only where that is needed, and once."""
+        marks = [mark(kind, getattr(entry.token, name)) for kind, name in self.profile.revocable]
+        issued_at = entry.token.claims.get("iat")
+        entry.subject = Subject(digest_of(text), issued_at, tuple(marks))
+        return entry.subject
 
     def vouched(self, text: str, token: TokenT) -> dict[str, str]:
         """Return what the log tells of *token*, whose *text* was verified before."""

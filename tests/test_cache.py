@@ -17,6 +17,7 @@ from werkzeug.exceptions import Gone
 from flask_connector_auth import (
     KeySource,
     VerificationKey,
+    forks,
     require_app_jwt,
     require_consumer_jws,
 )
@@ -334,16 +335,21 @@ PATHS = ("/x", "/gone")
 
 
 def garbage(request: Callable[[], object]) -> int:
-    """Return how many objects ten *request* leave behind that only the collector can free."""
-    request()
-    gc.collect()
-    gc.disable()
-    try:
-        for _ in range(10):
-            request()
-        return gc.collect()
-    finally:
-        gc.enable()
+    """Return how many objects ten *request* leave behind that only the collector can free.
+
+    The fewest of several times: other threads leave something behind too.
+    """
+    found = []
+    for _ in range(6):
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(10):
+                request()
+            found.append(gc.collect())
+        finally:
+            gc.enable()
+    return min(found)
 
 
 def test_a_hit_takes_no_lock(clock: Clock) -> None:
@@ -354,6 +360,16 @@ def test_a_hit_takes_no_lock(clock: Clock) -> None:
     ask(verifying, text, clock.now)
     with verifying.cache._lock:
         assert ask(verifying, text, clock.now)[0]
+
+
+def test_a_child_process_never_waits_for_a_lock_of_its_parent(clock: Clock) -> None:
+    """A thread may hold the cache's lock when the process forks, and there is no such thread in
+    the child to let it go."""
+    signer = issuer(0, clock)
+    verifying = verifier(Rotating(signer))
+    with verifying.cache._lock:
+        forks._renew()
+        assert not ask(verifying, signer.app_jwt(), clock.now)[0]
 
 
 def test_threads_share_the_cache(clock: Clock) -> None:

@@ -37,13 +37,19 @@ def test_the_defaults_are_the_documented_ones():
         missing_parameter_row=False,
         log_limit=1,
         log_burst=10,
+        revocation_store=None,
+        revocation_max_lag=5,
+        revocation_on_outage="closed",
+        revocation_keep=None,
     )
 
 
 def test_every_field_of_the_schema_is_a_setting():
     """DESIGN section 5: one schema, one object; each field has its key and a meaning."""
     schema = SettingsSchema()
-    names = [name for name in schema.fields if not name.startswith("jwks_")]
+    # What these make together is tested with the keys, and with the store.
+    made = ("jwks_", "revocation_url")
+    names = [name for name in schema.fields if not name.startswith(made)]
     assert names == [field.name for field in fields(Settings)]
     for name, field in schema.fields.items():
         assert field.data_key == PREFIX + name.upper()
@@ -63,6 +69,7 @@ NOT_A_STRING = {True: TEXT, 1.5: TEXT, (): TEXT, b"a": TEXT, "": TEXT}
 NOT_A_NUMBER = {True: NUMBER, "30": NUMBER, "": NUMBER, (): NUMBER, float("nan"): NUMBER}
 NOT_A_NUMBER |= {float("inf"): NUMBER, float("-inf"): NUMBER}
 NOT_WHOLE = dict.fromkeys([*NOT_A_NUMBER, 2048.5, 2048.0], "Not a whole number.")
+OUTAGE = "Neither closed nor open."
 AT_LEAST_ONE = "Must be greater than or equal to 1."
 
 #: For each setting: good values with what they are loaded as; bad values with what is said.
@@ -137,6 +144,18 @@ TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
         [("Connector API", "Connector API"), ("a-~'", "a-~'"), (5, "5")],
         NOT_A_STRING | {None: NULL, 'a"b': REALM, "a\\b": REALM, "é": REALM, "a\n": REALM},
     ),
+    "REVOCATION_MAX_LAG": (
+        [(1, 1), (2.5, 2.5), (86400, 86400)],
+        NOT_A_NUMBER | {None: NULL, 0.9: AT_LEAST_ONE, -1: AT_LEAST_ONE},
+    ),
+    "REVOCATION_ON_OUTAGE": (
+        [("closed", "closed"), ("open", "open")],
+        {None: NULL, "": OUTAGE, "OPEN": OUTAGE, "fail": OUTAGE, True: "Not a valid string."},
+    ),
+    "REVOCATION_KEEP": (
+        [(None, None), (0.5, 0.5), (2592000, 2592000)],
+        NOT_A_NUMBER | {0: "Must be greater than 0.", -1: "Must be greater than 0."},
+    ),
     "MISSING_PARAMETER_ROW": (
         [(True, True), (False, False)],
         {None: NULL, 1: FLAG, 0: FLAG, "true": FLAG, "": FLAG, "no": FLAG, (): FLAG},
@@ -183,6 +202,7 @@ def test_a_bad_value_is_told(name, value, told):
 def test_every_setting_is_in_the_tables():
     """DESIGN section 5: no setting without its good and bad values."""
     elsewhere = {"APP_JWT_KEYS", "CONSUMER_JWS_KEYS", "ERROR_CATALOGUE"}
+    elsewhere |= {"REVOCATION_URL", "REVOCATION_STORE"}
     names = {name.upper() for name in SettingsSchema().fields if not name.startswith("jwks_")}
     assert TABLE.keys() | elsewhere == names
 

@@ -1,14 +1,13 @@
 """The URL of a JWK Set in; its keys out, through rotations, outages, forks and hostile tokens."""
 
 import logging
-import os
 import threading
-import time
-import weakref
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from ..clock import boottime
+from ..forks import renew_after_fork
 from ..reasons import Reason, Unavailable
 from ..signals import keys_outage, keys_refresh_failed, keys_refreshed, keys_stale
 from .index import KeyIndex
@@ -17,12 +16,6 @@ from .machine import KeySetMachine, KeySetState, Question
 from .source import Health, KeySource, VerificationKey
 
 logger = logging.getLogger(__name__)
-
-
-def boottime() -> float:
-    """Return seconds that never go back, those that the machine slept through included."""
-    # Only Linux has a clock that goes on while the machine sleeps.
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class RemoteKeys(KeySource):
@@ -48,7 +41,7 @@ class RemoteKeys(KeySource):
         self._told: KeySetState | None = None
         self._counts: Counter[str] = Counter()
         self._renew()
-        _sources.add(self)
+        renew_after_fork(self)
 
     def _renew(self) -> None:
         self._lock = threading.Lock()
@@ -203,14 +196,3 @@ _NEWS = {
 def _shown(kids: set[str | None]) -> str:
     """Return *kids* for a log line: escaped, since they come from outside, and cut."""
     return ", ".join(sorted(repr(kid)[:64] for kid in kids)) or "none"
-
-
-_sources: "weakref.WeakSet[RemoteKeys]" = weakref.WeakSet()
-
-
-def _renew_all() -> None:
-    for source in list(_sources):
-        source.forked()
-
-
-os.register_at_fork(after_in_child=_renew_all)

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from flask_connector_auth.clock import boottime
+from flask_connector_auth.forks import _renew
 from flask_connector_auth.keys.copy import KeySetCopy
 from flask_connector_auth.keys.load import Loader, LoadFailed
 from flask_connector_auth.keys.machine import KeySetMachine, RemoteRules
-from flask_connector_auth.keys.remote import RemoteKeys, _renew_all, boottime
+from flask_connector_auth.keys.remote import RemoteKeys
 from flask_connector_auth.reasons import Reason, Unavailable
 from flask_connector_auth.signals import (
     keys_outage,
@@ -190,7 +192,7 @@ def test_a_child_process_has_the_set_and_a_lock_of_its_own() -> None:
     assert kids(source, "a") == ["a"]
     flight = source._flight = threading.Event()
     source._machine.started(world.now, unknown=False)
-    _renew_all()
+    _renew()
     source._land(flight, LoadFailed("of the parent"))
     assert source.health()["failures"] == 0
     assert kids(source, "a") == ["a"]

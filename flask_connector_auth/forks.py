@@ -1,0 +1,27 @@
+"""What has locks and threads in; the same without them out, in each child process."""
+
+import os
+import weakref
+from typing import Protocol
+
+
+class Forkable(Protocol):
+    """Whatever a lock may stay locked in, since the thread that held it is not in the child."""
+
+    def forked(self) -> None:
+        """Go on in a child process."""
+        ...
+
+
+def renew_after_fork(one: Forkable) -> None:
+    """Have *one* told in each child process, for as long as it lives."""
+    _all.add(one)
+
+
+def _renew() -> None:
+    for one in list(_all):
+        one.forked()
+
+
+_all: "weakref.WeakSet[Forkable]" = weakref.WeakSet()
+os.register_at_fork(after_in_child=_renew)

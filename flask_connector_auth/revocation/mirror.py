@@ -1,0 +1,151 @@
+"""A verified token in; nothing, or the reason why it is refused, out, from local memory alone."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from math import inf
+
+from ..clock import boottime
+from ..reasons import Reason, Rejected, Unavailable
+from .entries import Change, Key, Subject
+from .table import Table
+
+logger = logging.getLogger(__name__)
+
+
+class Mirror:
+    """The copy of what is revoked that requests are judged by. They take no lock.
+
+    :param table: what there is in the beginning.
+    :param max_lag: how old the copy may be, in seconds; infinity: it is the original.
+    :param closed: whether a copy that is older refuses to judge.
+    :param stale: called when the copy is too old, once until it is confirmed again.
+    :param clock: see :func:`boottime`.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        max_lag: float = inf,
+        *,
+        closed: bool = True,
+        stale: Callable[[], object] = lambda: None,
+        clock: Callable[[], float] = boottime,
+    ) -> None:
+        self.table = table
+        self.max_lag = max_lag
+        #: Whether there is a store behind it. If not, and with nothing in the table, there is
+        #: nothing to check.
+        self.copied = max_lag != inf
+        #: Called where the copy is too old: what keeps it fresh may have to begin, or may be dead.
+        self.wake: Callable[[], None] = lambda: None
+        self.confirmed_at: float | None = None
+        self._closed = closed
+        self._stale = stale
+        self._clock = clock
+        self._good_until = inf if max_lag == inf else -inf
+        self._told = False
+        self._own: dict[Key, Change] = {}
+        self._lock = threading.Lock()
+
+    def forked(self) -> None:
+        """Go on in a child process, where nothing keeps the copy fresh yet."""
+        self._lock = threading.Lock()
+        self._good_until = inf if self.max_lag == inf else -inf
+
+    def check(self, subject: Subject) -> None:
+        """Return if the token may pass.
+
+        :raises Rejected: if it is revoked.
+        :raises Unavailable: if that cannot be known just now.
+        """
+        if self.copied and self._clock() > self._good_until:
+            self._late()
+        table = self.table
+        digest, issued_at, names = subject
+        if digest in table.tokens:
+            raise Rejected(Reason.REVOKED)
+        if marks := table.marks:
+            for name in names:
+                at = marks.get(name)
+                if at is not None and (issued_at is None or issued_at <= at):
+                    raise Rejected(Reason.REVOKED)
+
+    def _late(self) -> None:
+        self.wake()
+        if self._clock() > self._good_until:
+            self.tell()
+            if self._closed:
+                raise Unavailable(Reason.REVOCATION_UNAVAILABLE)
+
+    def ready(self) -> bool:
+        """Whether the copy is as fresh as it must be."""
+        return self._clock() <= self._good_until
+
+    def lag(self) -> float | None:
+        """Return for how many seconds the copy was not confirmed, or ``None`` if it never was."""
+        if self.max_lag == inf:
+            return 0.0
+        return None if self.confirmed_at is None else self._clock() - self.confirmed_at
+
+    def tell(self) -> None:
+        """Tell that the copy is too old, if it is and that is news."""
+        if self._told or self.ready():
+            return
+        self._told = True
+        what = "503" if self._closed else "the last copy serves"
+        logger.error("what is revoked cannot be confirmed: %s", what)
+        self._stale()
+
+    def hold(self, change: Change) -> bool:
+        """Make a revocation of this process, whatever the store does; return whether it is news."""
+        with self._lock:
+            self._own[change.key] = change
+            return self.table.put(self.table.merged(change))
+
+    def settled(self, key: Key) -> None:
+        """Go by the store again for *key*: it has what was held."""
+        with self._lock:
+            self._own.pop(key, None)
+
+    def take(self, changes: Iterable[Change], began: float) -> list[Change]:
+        """Make *changes* that came from the store, and return those that are news.
+
+        :param began: when they were asked for, by the clock of this copy: it is as fresh as that.
+        """
+        with self._lock:
+            news = []
+            for change in changes:
+                self._own.pop(change.key, None)
+                if self.table.put(change):
+                    news.append(change)
+        self._confirm(began)
+        return news
+
+    def replace(self, table: Table, began: float) -> Table:
+        """Judge by *table* from now on, and by what is held; return the table from before.
+
+        :param began: see :meth:`take`.
+        """
+        with self._lock:
+            for change in self._own.values():
+                table.put(table.merged(change))
+            before, self.table = self.table, table
+        self._confirm(began)
+        return before
+
+    def entries(self, now: float) -> list[Change]:
+        """Return all that is needed at *now*; see :meth:`Table.entries`."""
+        with self._lock:
+            return [*self.table.entries(now)]
+
+    def sweep(self, now: float) -> None:
+        """See :meth:`Table.sweep`."""
+        with self._lock:
+            self.table.sweep(now)
+
+    def _confirm(self, began: float) -> None:
+        self.confirmed_at, self._good_until = began, began + self.max_lag
+        if self._told and self.ready():
+            self._told = False
+            logger.info("what is revoked is confirmed again")

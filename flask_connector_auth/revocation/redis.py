@@ -1,0 +1,190 @@
+"""Changes in; the same changes out in every worker that has the same Redis."""
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import chain
+from math import isnan
+from typing import Any, TypeVar
+
+from . import scripts
+from .client import connector
+from .entries import Change, Key, Kind, kind_of
+from .history import Logged, Position, State, follows, has_lost
+from .store import RevocationStoreError, Update
+
+T = TypeVar("T")
+
+_SETTING = "CONNECTOR_AUTH_REVOCATION_URL"
+# For XRANGE from behind an id, and ZADD GT.
+_OLDEST = (6, 2)
+_LOG_LENGTH = 100_000
+_AT_ONCE = 1000
+_KEYS = (scripts.ENTRIES, scripts.EXPIRY, scripts.LOG, scripts.META)
+
+
+class RedisStore:
+    """Keeps revocations in Redis 6.2 or later, or Valkey; see :class:`RevocationStore`.
+
+    :param url: see :func:`connector`.
+    :param log_length: changes that are remembered one by one, at least.
+    :raises ImportError: if redis-py is not installed.
+    :raises ValueError: if *url* is not that of a Redis.
+    """
+
+    def __init__(self, url: str, log_length: int = _LOG_LENGTH) -> None:
+        self._connect = connector(url)
+        self._log_length = log_length
+        self._client: Any = None
+        self._process = 0
+
+    def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
+        """See :class:`RevocationStore`."""
+        arguments: list[Any] = ["1" if absent else "0", secrets.token_hex(16), self._log_length]
+        for key, value, until in changes:
+            arguments += (_field(key), "" if value is None else repr(value), repr(until))
+        self._do(lambda redis: _make(redis, arguments))
+
+    def now(self) -> float:
+        """See :class:`RevocationStore`."""
+        return self._do(_time)
+
+    def read(self, position: Any, wait: float) -> Update:
+        """See :class:`RevocationStore`; *position* is a :class:`Position`."""
+        known: Position | None = position
+        if known and wait:
+            # Only to be woken: what is there is then read in one step.
+            after = {scripts.LOG: known.last}
+            self._do(lambda redis: redis.xread(after, 1, round(wait * 1000)))
+        changes: list[Change] = []
+        while True:
+            state = self._state(known.last, _AT_ONCE) if known else self._state("0-0", 0)
+            if has_lost(state, known):
+                # Ids are times: what has a later one was done after all that is known, whatever
+                # became of the history in between. Where clocks disagree, it may count as earlier;
+                # then a restoration may be undone, and no revocation.
+                since = self._since(known.last) if known else []
+                return Update(None, chain(self._all(), since), complete=True, lost=True)
+            if known is None or not follows(state, known):
+                return Update(state.position, self._all(), complete=True)
+            changes += (one.change for one in state.log)
+            known = state.log[-1].position if state.log else known
+            if known == state.position:
+                return Update(known, changes)
+
+    def _state(self, after: str, count: int) -> State:
+        return self._do(lambda redis: _state(_eval(redis, scripts.READ, after, count)))
+
+    def _all(self) -> Iterator[Change]:
+        cursor = 0
+        while True:
+            cursor, changes = self._do(partial(_scan, cursor=cursor))
+            yield from changes
+            if not cursor:
+                return
+
+    def _since(self, after: str) -> Iterator[Change]:
+        while log := self._state(after, _AT_ONCE).log:
+            yield from (one.change for one in log)
+            after = log[-1].position.last
+
+    def _do(self, action: Callable[[Any], T]) -> T:
+        try:
+            return action(self._redis())
+        except Exception as error:
+            # Another client, and with it another connection, is the remedy for most of this.
+            client, self._client = self._client, None
+            if client is not None and self._process == os.getpid():
+                with suppress(Exception):
+                    client.close()
+            # Without the cause, whose text may quote what was sent or received.
+            raise RevocationStoreError(f"{_why(error)} {_SETTING}") from None
+
+    def _redis(self) -> Any:
+        # Never the connection of another process.
+        if self._client is None or self._process != os.getpid():
+            client = self._connect()
+            _check_version(_eval(client, scripts.INFO))
+            self._client, self._process = client, os.getpid()
+        return self._client
+
+
+class _Unfit(Exception):
+    """The server cannot be used; the text says why."""
+
+
+def _eval(redis: Any, script: str, *arguments: Any) -> Any:
+    return redis.eval(script, len(_KEYS), *_KEYS, *arguments)
+
+
+def _check_version(info: bytes) -> None:
+    found = re.search(rb"redis_version:(\d+)\.(\d+)", info)
+    if found is None:
+        raise _Unfit("there is no Redis at")
+    version = tuple(map(int, found.groups()))
+    if version < _OLDEST:
+        shown = [".".join(map(str, each)) for each in (version, _OLDEST)]
+        raise _Unfit("Redis {} is too old, and {} is needed, at".format(*shown))
+
+
+def _state(answer: Sequence[Any]) -> State:
+    run, version, last, size, entries, log = answer
+    name = run.decode()
+    return State(
+        Position(name, int(version), last.decode()),
+        int(size) == entries,
+        [_logged(name, last, parts) for last, parts in log or ()],
+    )
+
+
+def _logged(run: str, last: bytes, parts: Sequence[bytes]) -> Logged:
+    _, version, field, value = parts
+    return Logged(Position(run, int(version), last.decode()), _change(field, value))
+
+
+def _make(redis: Any, arguments: Sequence[Any]) -> None:
+    if type(_eval(redis, scripts.CHANGE, *arguments)) is not int:
+        raise ValueError("not a number of entries")
+
+
+def _time(redis: Any) -> float:
+    seconds, micros = _eval(redis, scripts.TIME)
+    return int(seconds) + int(micros) / 1e6
+
+
+def _scan(redis: Any, cursor: int) -> tuple[int, list[Change]]:
+    cursor, found = redis.hscan(scripts.ENTRIES, cursor, count=_AT_ONCE)
+    return cursor, [_change(*item) for item in found.items()]
+
+
+def _field(key: Key) -> bytes:
+    return Kind.TOKEN.encode() + b":" + key if isinstance(key, bytes) else key.encode()
+
+
+def _change(field: bytes, value: bytes) -> Change:
+    kind, _, name = field.partition(b":")
+    key = name if kind == Kind.TOKEN.encode() else field.decode()
+    kind_of(key)  # an unknown one is an error: it may be that of a later version
+    at = float(value) if value else None
+    if at is not None and isnan(at):
+        raise ValueError("not a time")
+    return Change(key, at)
+
+
+def _why(error: Exception) -> str:
+    from redis import exceptions as known
+
+    name = type(error).__name__
+    if isinstance(error, _Unfit):
+        return str(error)
+    if isinstance(error, known.AuthenticationError):
+        return "wrong user or password in"
+    if isinstance(error, known.NoPermissionError):
+        return "the user may not do what is needed, in"
+    unreachable = known.ConnectionError | known.TimeoutError | OSError
+    if isinstance(error, unreachable | known.ClusterError | known.RedisClusterException):
+        return f"out of reach ({name}):"
+    return f"not what is expected ({name}) at"

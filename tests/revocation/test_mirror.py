@@ -1,0 +1,215 @@
+"""The copy that requests are judged by: what it refuses, when it does not judge, what it tells."""
+
+import logging
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
+import pytest
+
+from flask_connector_auth import Reason, Unavailable
+from flask_connector_auth.reasons import Rejected
+from flask_connector_auth.revocation.entries import SLACK, Change, Kind, Subject
+from flask_connector_auth.revocation.mirror import Mirror, boottime
+from flask_connector_auth.revocation.table import Table
+from tests.floor_helpers import NOW
+
+LIVES = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.CONSUMER: 1000.0}
+SUBJECT = Subject(b"digest", NOW, ("install:a", "account:b"))
+
+
+class Bench:
+    """A copy of a store, with a clock that tests move."""
+
+    def __init__(self, **options: Any) -> None:
+        self.elapsed = 1000.0
+        self.stale = 0
+        self.mirror = Mirror(
+            Table(LIVES), 5, stale=self.count, clock=lambda: self.elapsed, **options
+        )
+
+    def count(self) -> None:
+        """Count what is told."""
+        self.stale += 1
+
+    def judge(self, subject: Subject = SUBJECT) -> Reason | None:
+        """Return why *subject* is refused, or ``None``."""
+        try:
+            self.mirror.check(subject)
+        except (Rejected, Unavailable) as refusal:
+            return refusal.reason
+        return None
+
+
+def test_a_copy_that_was_never_loaded_does_not_judge() -> None:
+    """At start without the store: 503 until it answered once."""
+    bench = Bench()
+    assert (bench.mirror.ready(), bench.mirror.lag()) == (False, None)
+    assert bench.judge() is Reason.REVOCATION_UNAVAILABLE
+    bench.mirror.take([], bench.elapsed)
+    assert (bench.mirror.ready(), bench.mirror.lag()) == (True, 0)
+    assert bench.judge() is None
+
+
+@pytest.mark.parametrize(
+    ("age", "judged"), [(0, True), (4.75, True), (5, True), (5.25, False), (10**6, False)]
+)
+def test_a_copy_judges_until_it_is_too_old(age: float, judged: bool) -> None:
+    """``REVOCATION_MAX_LAG``; by a clock alone, so that it holds if every thread is dead."""
+    bench = Bench()
+    bench.mirror.take([Change(b"digest", inf)], bench.elapsed)
+    bench.elapsed += age
+    assert bench.judge() is (Reason.REVOKED if judged else Reason.REVOCATION_UNAVAILABLE)
+    assert bench.mirror.ready() is judged
+    assert bench.mirror.lag() == age
+
+
+def test_it_is_as_old_as_the_question(caplog: pytest.LogCaptureFixture) -> None:
+    """An answer that took its time is that of when it was asked for."""
+    bench = Bench()
+    bench.mirror.take([], bench.elapsed - 6)
+    assert bench.judge() is Reason.REVOCATION_UNAVAILABLE
+    bench.mirror.take([], bench.elapsed - 4)
+    assert bench.judge() is None
+
+
+def test_an_open_one_goes_on_with_what_it_knows() -> None:
+    """``REVOCATION_ON_OUTAGE`` open: what is known to be revoked stays so; loudly."""
+    bench = Bench(closed=False)
+    assert bench.judge() is None
+    bench.mirror.take([Change("install:a", NOW)], bench.elapsed)
+    bench.elapsed += 6
+    assert bench.judge() is Reason.REVOKED
+    assert bench.judge(Subject(b"", NOW, ())) is None
+    assert not bench.mirror.ready()
+    assert bench.stale == 2
+
+
+@pytest.mark.parametrize(("closed", "what"), [(True, "503"), (False, "the last copy serves")])
+def test_each_change_is_told_once(
+    closed: bool, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Never a line for each request: one when it becomes too old, one when it is not any more."""
+    caplog.set_level(logging.INFO)
+    bench = Bench(closed=closed)
+    for times in (1, 2):
+        for _ in range(3):
+            bench.judge()
+            bench.mirror.tell()
+        assert bench.stale == times
+        for _ in range(3):
+            bench.mirror.take([], bench.elapsed)
+            bench.mirror.tell()
+            bench.judge()
+        bench.elapsed += 6
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("ERROR", f"what is revoked cannot be confirmed: {what}"),
+        ("INFO", "what is revoked is confirmed again"),
+    ] * 2
+
+
+def test_who_keeps_it_fresh_is_woken_only_where_it_is_not() -> None:
+    """Nothing but the clock is looked at on the way of a request."""
+    bench, woken = Bench(), []
+    bench.mirror.wake = lambda: woken.append(bench.mirror.take([], bench.elapsed))
+    for _ in range(3):
+        assert bench.judge() is None
+    assert len(woken) == 1
+
+
+def test_an_original_is_never_too_old() -> None:
+    """Without a store there is nothing to wait for."""
+    mirror = Mirror(Table(LIVES))
+    assert (mirror.ready(), mirror.lag()) == (True, 0)
+    mirror.forked()
+    mirror.check(SUBJECT)
+    assert mirror.ready()
+
+
+def test_after_a_fork_it_has_to_be_confirmed_anew() -> None:
+    """A child has no thread that follows the store; what is known stays."""
+    bench = Bench()
+    bench.mirror.take([Change(b"digest", inf)], bench.elapsed)
+    bench.mirror.forked()
+    assert bench.judge() is Reason.REVOCATION_UNAVAILABLE
+    bench.mirror.take([], bench.elapsed)
+    assert bench.judge() is Reason.REVOKED
+
+
+def test_what_is_held_outlasts_a_copy_that_does_not_have_it() -> None:
+    """Revoked here first: a copy of the store from before then takes nothing back."""
+    bench = Bench()
+    assert bench.mirror.hold(Change(b"digest", inf)) is True
+    assert bench.mirror.hold(Change(b"digest", 5.0)) is False
+    bench.mirror.replace(Table(LIVES), bench.elapsed)
+    assert bench.judge() is Reason.REVOKED
+    bench.mirror.settled(b"digest")
+    bench.mirror.replace(Table(LIVES), bench.elapsed)
+    assert bench.judge() is None
+
+
+def test_what_is_held_goes_by_the_store_once_that_speaks_of_it() -> None:
+    """Restored by another worker, it is restored here."""
+    bench = Bench()
+    bench.mirror.hold(Change(b"digest", inf))
+    assert bench.mirror.take([Change(b"digest", None)], bench.elapsed) == [Change(b"digest", None)]
+    bench.mirror.replace(Table(LIVES), bench.elapsed)
+    assert bench.judge() is None
+
+
+def test_what_is_held_does_not_weaken_what_the_store_has() -> None:
+    """Of two times the later one stays."""
+    bench, table = Bench(), Table(LIVES)
+    bench.mirror.hold(Change("account:b", NOW - 10))
+    table.put(Change("account:b", NOW))
+    bench.mirror.replace(table, bench.elapsed)
+    assert bench.judge() is Reason.REVOKED
+
+
+def test_only_news_are_returned() -> None:
+    """What is known already is nothing to tell of."""
+    bench = Bench()
+    changes = [Change("account:b", 1), Change("account:b", 1), Change("install:x", None)]
+    assert bench.mirror.take(changes, 0) == changes[:1]
+    assert bench.mirror.take([Change("account:b", 2)], 0) == [Change("account:b", 2)]
+    assert bench.mirror.take([Change("account:b", None)], 0) == [Change("account:b", None)]
+
+
+def test_what_differs_between_two_copies() -> None:
+    """A whole copy that came in place of another: added, changed, gone."""
+    old, new = Table(LIVES), Table(LIVES)
+    for change in (Change(b"1", 1), Change(b"2", 1), Change("account:a", 1)):
+        old.put(change)
+    for change in (Change(b"1", 1), Change(b"2", 2), Change("account:b", 1)):
+        new.put(change)
+    differences = [Change(b"2", 2), Change("account:b", 1), Change("account:a", None)]
+    assert [*new.since(old)] == differences
+    assert [*new.since(new)] == []
+
+
+ENTRIES: list[tuple[Change, float]] = [
+    (Change(b"token", NOW), NOW),
+    (Change(b"for good", inf), inf),
+    (Change("install:a", NOW), NOW + 100),
+    (Change("account:a", 0), inf),
+    (Change("consumer:a", NOW), NOW + 1000),
+]
+
+
+@pytest.mark.parametrize(("change", "until"), ENTRIES, ids=lambda value: str(value))
+def test_an_entry_is_kept_while_it_may_be_needed(change: Change, until: float) -> None:
+    """An hour longer than the last token lives: the clock that says so may be put right."""
+    over = min(until + SLACK, 1e300)
+    for now, kept in ((over - 1, True), (over, until == inf)):
+        bench = Bench()
+        bench.mirror.take([change], 0)
+        assert bench.mirror.entries(now) == [change._replace(until=until)] * kept
+        bench.mirror.sweep(now)
+        assert len(bench.mirror.table) == kept
+
+
+def test_the_clock_goes_on() -> None:
+    """Seconds that never go back."""
+    first: float = boottime()
+    later: Callable[[], float] = boottime
+    assert later() >= first > 0

@@ -1,0 +1,377 @@
+"""What only a store in Redis can meet: other data, other versions, other servers, no permission."""
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import inf
+
+import pytest
+
+from flask_connector_auth import Change, RevocationStoreError
+from flask_connector_auth.revocation import scripts
+from flask_connector_auth.revocation.history import Logged, Position, State, follows
+from flask_connector_auth.revocation.redis import RedisStore
+from flask_connector_auth.testing import Issuer
+from flask_connector_auth.testing.stores import Copy, known
+from tests.floor_helpers import cases
+from tests.revocation.servers import BINARIES, Server, until
+from tests.revocation.worlds import ACCOUNT, World
+
+SETTING = "CONNECTOR_AUTH_REVOCATION_URL"
+A, B, C, D = (Change(f"account:{name}", 1.0, inf) for name in "abcd")
+
+
+def entries(*changes: Change) -> dict[object, float | None]:
+    """Return what is known after *changes*."""
+    return {change.key: change.value for change in changes}
+
+
+def test_what_stands_in_redis(server: Server) -> None:
+    """Four keys under one hash tag; no token, no time to live that could end an entry too early."""
+    store = RedisStore(server.url)
+    store.change([A, Change(b"\xff:" * 16, 2e9, 2e9)])
+    with server.client() as client:
+        names = client.keys()
+        assert {name.partition(b"}")[0] for name in names} == {b"{connector-auth"}
+        assert len(names) == 4
+        assert {client.ttl(name) for name in names} == {-1}
+        assert client.hgetall(scripts.ENTRIES) == {
+            b"account:a": b"1.0",
+            b"token:" + b"\xff:" * 16: b"2000000000.0",
+        }
+
+
+def test_what_has_long_expired_is_forgotten(server: Server) -> None:
+    """A day late, and with the next change: a hundred at most, so that no change takes long."""
+    store = RedisStore(server.url)
+    now = store.now()
+    margin = 86400
+    store.change([A, B._replace(until=now - margin + 60)])
+    store.change(
+        [Change(f"consumer:{number}", 0.0, now - margin - 2 - number) for number in range(250)]
+    )
+    with server.client() as client:
+        assert client.hlen(scripts.ENTRIES) == client.zcard(scripts.EXPIRY) == 152
+        for left in (52, 2, 2):
+            store.change([])
+            assert client.hlen(scripts.ENTRIES) == client.zcard(scripts.EXPIRY) == left
+    assert known(RedisStore(server.url)) == entries(A, B)
+
+
+def test_the_log_is_cut_off(server: Server) -> None:
+    """Who is too far behind reads everything, and misses nothing."""
+    store = RedisStore(server.url, log_length=10)
+    copy = Copy(RedisStore(server.url))
+    changes = [Change(f"consumer:{number}", 1.0) for number in range(1000)]
+    for change in changes:
+        store.change([change])
+    store.change([Change("consumer:7", None)])
+    assert copy.follow() == []
+    assert copy.entries == entries(*changes[:7], *changes[8:])
+    with server.client() as client:
+        assert client.xlen(scripts.LOG) < 500
+
+
+RESTORED = Change("account:a", None)
+
+
+def next_millisecond(store: RedisStore) -> None:
+    """Wait until what is done then has a later time."""
+    now = store.now()
+    until(lambda: store.now() > now + 0.002)
+
+
+Saved = dict[bytes, bytes]
+
+
+def saved(server: Server) -> Saved:
+    """Return all data of the store, as a replica may have them that is behind."""
+    with server.client() as client:
+        return {name: client.dump(name) for name in client.scan_iter()}
+
+
+def put_back(server: Server, data: Saved) -> None:
+    """Let the store have *data* and nothing else."""
+    with server.client() as client:
+        client.flushdb()
+        for name, content in data.items():
+            client.restore(name, 0, content)
+
+
+def emptied(server: Server, _before: Saved) -> None:
+    """Somebody has flushed the data."""
+    server.do("FLUSHDB")
+
+
+def emptied_and_used(server: Server, _before: Saved) -> None:
+    """Flushed, and another worker began anew; as many changes as before."""
+    server.do("FLUSHDB")
+    for change in (C, D):
+        RedisStore(server.url).change([change])
+
+
+def behind(server: Server, before: Saved) -> None:
+    """A replica took over that had not received the last change."""
+    put_back(server, before)
+
+
+def behind_and_used(server: Server, before: Saved) -> None:
+    """The same, and then there were as many changes as before."""
+    put_back(server, before)
+    RedisStore(server.url).change([C])
+
+
+def behind_and_used_more(server: Server, before: Saved) -> None:
+    """The same, and then there were more changes than before."""
+    put_back(server, before)
+    for change in (C, D):
+        RedisStore(server.url).change([change])
+
+
+def evicted(name: str) -> Callable[[Server, Saved], None]:
+    """A server that is full has thrown a key away."""
+    return lambda server, _before: server.do("DEL", name)
+
+
+@cases(
+    ("lose", "left"),
+    {
+        "emptied": (emptied, ()),
+        "emptied and used": (emptied_and_used, (C, D)),
+        "behind": (behind, (A,)),
+        "behind and used": (behind_and_used, (A, C)),
+        "behind and used more": (behind_and_used_more, (A, C, D)),
+        "entries evicted": (evicted(scripts.ENTRIES), ()),
+        "state evicted": (evicted(scripts.META), (A, B)),
+    },
+)
+def test_lost_data_are_noticed(
+    lose: Callable[[Server, Saved], None], left: tuple[Change, ...], server: Server
+) -> None:
+    """However the store came to know less than it has acknowledged, a worker that knew more is
+    told, once."""
+    store = RedisStore(server.url)
+    store.change([A])
+    before = saved(server)
+    store.change([B])
+    copy = Copy(RedisStore(server.url))
+    assert copy.entries == entries(A, B)
+    lose(server, before)
+    update = copy.store.read(copy._position, 0)
+    assert update.lost
+    assert {change.key for change in update.changes} == {change.key for change in left}
+    copy.follow()
+    assert copy.entries == known(RedisStore(server.url)) == entries(*left)
+    assert copy.follow() == []
+
+
+@cases("name", {"log": scripts.LOG, "expiry": scripts.EXPIRY})
+def test_what_else_may_be_evicted_is_not_missed(name: str, server: Server) -> None:
+    """Without its log, or the times to forget by, the store has all that matters."""
+    store = RedisStore(server.url)
+    copy = Copy(RedisStore(server.url))
+    store.change([A, B])
+    server.do("DEL", name)
+    copy.follow()
+    assert copy.entries == entries(A, B)
+    store.change([C])
+    copy.follow()
+    assert copy.entries == known(RedisStore(server.url)) == entries(A, B, C)
+
+
+def test_what_was_restored_since_is_told_with_what_is_there(server: Server) -> None:
+    """Then nobody writes it back."""
+    store = RedisStore(server.url)
+    store.change([A, B])
+    copy = Copy(RedisStore(server.url))
+    server.do("FLUSHDB")
+    next_millisecond(store)
+    store.change([A])
+    store.change([RESTORED])
+    update = copy.store.read(copy._position, 0)
+    assert [change[:2] for change in update.changes] == [A[:2], RESTORED[:2]]
+
+
+def test_what_was_restored_before_is_not(server: Server) -> None:
+    """An older state of the store, with an older history: what was revoked since is written back,
+    though that history ends with its restoration."""
+    store = RedisStore(server.url)
+    store.change([A])
+    store.change([RESTORED])
+    older = saved(server)
+    server.do("FLUSHDB")
+    next_millisecond(store)
+    store.change([A])
+    copy = Copy(RedisStore(server.url))
+    put_back(server, older)
+    update = copy.store.read(copy._position, 0)
+    assert (update.lost, [*update.changes]) == (True, [])
+
+
+def test_a_gap_in_the_versions_is_no_history() -> None:
+    """Whatever is missing from a log, what comes after it is not enough."""
+
+    def state(*versions: int, last: int = 9) -> State:
+        log = [Logged(Position("r", version, f"{version}-0"), A) for version in versions]
+        return State(Position("r", last, f"{last}-0"), True, log)
+
+    at = Position("r", 5, "5-0")
+    assert follows(state(6, 7, 8, 9), at)
+    assert follows(state(6, 7), at)
+    assert not follows(state(7, 8, 9), at)
+    assert not follows(state(6, 8, 9), at)
+    assert not follows(state(), at)
+    assert follows(state(last=5), at)
+
+
+# Servers that cannot be used
+
+
+@contextmanager
+def answering(answer: Callable[[bytes], bytes]) -> Iterator[str]:
+    """Serve *answer* to whatever comes, and yield the URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            while True:
+                try:
+                    client, _ = listening.accept()
+                except OSError:
+                    return
+                with client:
+                    while asked := client.recv(65536):
+                        try:
+                            client.sendall(answer(asked))
+                        except OSError:
+                            break
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"redis://127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def redis_like(info: bytes, other: bytes = b"+OK\r\n") -> Callable[[bytes], bytes]:
+    """Return what a server says: *info* to the first script, *other* to the next ones."""
+
+    def answer(asked: bytes) -> bytes:
+        if b"'INFO'" in asked:
+            return b"$%d\r\n%b\r\n" % (len(info), info)
+        if b"EVAL" in asked:
+            return other
+        return b"+OK\r\n" * asked.count(b"*")
+
+    return answer
+
+
+NEW = b"# Server\r\nredis_version:7.2.4\r\n"
+NO_HTTP = f"not what is expected (InvalidResponse) at {SETTING}"
+NO_REDIS = f"there is no Redis at {SETTING}"
+WRONG = "not what is expected ({}) at " + SETTING
+
+
+@cases(
+    ("answer", "told"),
+    {
+        "too old": (
+            redis_like(b"# Server\r\nredis_version:5.0.14\r\n"),
+            f"Redis 5.0 is too old, and 6.2 is needed, at {SETTING}",
+        ),
+        "a little too old": (
+            redis_like(b"redis_version:6.0.20\r\n"),
+            f"Redis 6.0 is too old, and 6.2 is needed, at {SETTING}",
+        ),
+        "without a version": (redis_like(b"# Server\r\n"), NO_REDIS),
+        "HTTP": (lambda _: b"HTTP/1.1 400 do-not-tell-this\r\n\r\n", NO_HTTP),
+        "an answer of another type": (redis_like(NEW), WRONG.format("ValueError")),
+        "too short an answer": (redis_like(NEW, b"*1\r\n$1\r\na\r\n"), WRONG.format("ValueError")),
+        "an error": (
+            redis_like(NEW, b"-ERR do-not-tell-this\r\n"),
+            WRONG.format("ResponseError"),
+        ),
+        "a number that is none": (
+            redis_like(NEW, b"*6\r\n$1\r\nr\r\n$1\r\nx\r\n$3\r\n0-0\r\n$1\r\n0\r\n:0\r\n*0\r\n"),
+            WRONG.format("ValueError"),
+        ),
+    },
+)  # fmt: skip
+def test_a_server_that_cannot_be_used(
+    answer: Callable[[bytes], bytes],
+    told: str,
+    world: Callable[..., World],
+    issuer: Issuer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nonsense, or a version too old: 503, one line that names the setting, never a pass."""
+    with answering(answer) as url:
+        one = world(REVOCATION_URL=url)
+        assert one.answer(issuer.app_jwt()) == 50301
+        assert one.answer("nonsense") == 40102
+        assert one.health["last_error"] == told
+        with pytest.raises(RevocationStoreError) as caught:
+            one.revoke(account_id=ACCOUNT)
+    assert SETTING in str(caught.value)
+    assert caplog.text.count(told) == 1
+    assert "do-not-tell-this" not in caplog.text + str(caught.value)
+
+
+@cases(
+    ("field", "value"),
+    {
+        "another kind": ("device:1", "1.0"),
+        "no kind": ("1", "1.0"),
+        "no time": ("account:a", "soon"),
+        "not a number": ("account:a", "nan"),
+        "not UTF-8": (b"account:\xff", "1.0"),
+    },
+)
+def test_an_entry_that_is_not_understood_is_an_outage(
+    field: str, value: str, server: Server, world: Callable[..., World], issuer: Issuer
+) -> None:
+    """What somebody else, or a later version, has put there may be a revocation."""
+    RedisStore(server.url).change([A])
+    server.do("HSET", scripts.ENTRIES, field, value)
+    server.do("HSET", scripts.META, "size", 1 + (field != "account:a"))
+    assert world(REVOCATION_URL=server.url).answer(issuer.app_jwt()) == 50301
+
+
+@pytest.fixture
+def guarded() -> Iterator[Server]:
+    """A server that asks for a password."""
+    with Server(BINARIES["valkey"], password="open-sesame") as server:
+        server.do("ACL", "SETUSER", "reader", "on", ">guessed", "~*", "+ping", "+hello", "+client")
+        yield server
+
+
+@cases(
+    ("login", "told"),
+    {
+        "no password": ("", "wrong user or password in"),
+        "a wrong password": (":guessed@", "wrong user or password in"),
+        "a wrong user": ("nobody:open-sesame@", "wrong user or password in"),
+        "no permission": ("reader:guessed@", "the user may not do what is needed, in"),
+    },
+)
+def test_a_wrong_password(
+    login: str,
+    told: str,
+    guarded: Server,
+    world: Callable[..., World],
+    issuer: Issuer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The app starts; 503, one line that names the setting and has no password."""
+    caplog.set_level(logging.INFO)
+    host = f"127.0.0.1:{guarded.port}"
+    one = world(REVOCATION_URL=f"redis://{login}{host}")
+    assert one.answer(issuer.app_jwt()) == 50301
+    assert one.health["last_error"] == f"{told} {SETTING}"
+    failures = one.revocations._follower
+    until(lambda: failures._failures > 3)
+    lines = [text for text in caplog.messages if "cannot be used" in text]
+    assert lines == [f"the revocation store cannot be used: {told} {SETTING}"]
+    assert "guessed" not in caplog.text and "sesame" not in caplog.text
+    right = world(REVOCATION_URL=f"redis://:open-sesame@{host}")
+    assert right.answer(issuer.app_jwt()) == 200
