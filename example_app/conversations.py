@@ -1,8 +1,17 @@
-"""A consumer's wish in; conversations opened, added to and closed in the database."""
+"""What consumer or agent wants in; conversations opened, added to, closed and read back, out.
 
-from sqlalchemy import update
+Each change is told to :mod:`~example_app.notifications`, once it is in the database.
+"""
 
-from .models import Consumer, Conversation, Message, db, first_come
+import json
+from typing import Any
+
+from sqlalchemy import select, update
+
+from . import notifications
+from .database import db, first_come
+from .models import Agent, Consumer, Conversation, Message
+from .notifications import Originator
 
 
 def set_profile(consumer: Consumer, profile: str) -> None:
@@ -11,18 +20,24 @@ def set_profile(consumer: Consumer, profile: str) -> None:
     db.session.commit()
 
 
-def open_conversation(consumer: Consumer) -> Conversation | None:
-    """Return a new conversation, or ``None`` if *consumer* has an open one."""
-    conversation = Conversation(consumer_id=consumer.lp_consumer_id)
+def open_conversation(consumer: Consumer, details: str) -> Conversation | None:
+    """Return a new conversation, or ``None`` if *consumer* has an open one.
+
+    :param details: a JSON text, what was asked for.
+    """
+    conversation = Conversation(consumer_id=consumer.lp_consumer_id, details=details)
     with first_come():
         db.session.add(conversation)
-    return conversation if conversation in db.session else None
+    if conversation not in db.session:
+        return None
+    notifications.conversation_changed(conversation)
+    return conversation
 
 
-def add_message(conversation: Conversation, body: str) -> int | None:
+def add_message(conversation: Conversation, body: str, by: Originator) -> int | None:
     """Return the sequence that the message got, or ``None`` if *conversation* is closed.
 
-    :param body: a JSON text.
+    :param body: a JSON text, the body of PublishEvent.
     """
     # The update comes first, since it locks the row: whoever sends at the same time waits here,
     # and then counts on from this number. What is rolled back was never counted.
@@ -33,14 +48,55 @@ def add_message(conversation: Conversation, body: str) -> int | None:
         db.session.rollback()
         return None
     sequence = conversation.next_sequence - 1
-    db.session.add(Message(conversation_id=conversation.id, sequence=sequence, body=body))
+    message = Message(
+        conversation_id=conversation.id,
+        sequence=sequence,
+        body=body,
+        originator=by.id,
+        role=by.role,
+    )
+    db.session.add(message)
     db.session.commit()
+    notifications.event_published(conversation, json.loads(body)["event"], by, sequence)
     return sequence
 
 
 def close(conversation: Conversation) -> bool:
     """Close *conversation*; return whether it was open."""
-    was_open = conversation.is_open is not None
-    conversation.is_open = None
+    closed = update(Conversation).values(is_open=None)
+    closed = closed.where(Conversation.id == conversation.id, Conversation.is_open.is_not(None))
+    was_open = bool(db.session.execute(closed).rowcount)  # type: ignore[attr-defined]
     db.session.commit()
+    if was_open:
+        notifications.conversation_changed(conversation)
     return was_open
+
+
+def answer(
+    conversation: Conversation, agent: Agent, message: Any, role: str = "ASSIGNED_AGENT"
+) -> int | None:
+    """Let *agent* say *message*; return its sequence, or ``None`` if *conversation* is closed.
+
+    :param role: the agent's; clients differ in which ones they show.
+    """
+    if conversation.is_open and conversation.agent_id is None:
+        conversation.agent_id = agent.user_id
+        db.session.commit()
+        notifications.conversation_changed(conversation)
+    event = {"type": "ContentEvent", "contentType": "text/plain", "message": message}
+    body = json.dumps({"dialogId": conversation.id, "event": event})
+    return add_message(conversation, body, Originator(agent.user_id, role))
+
+
+def transcript(conversation: Conversation) -> list[dict[str, Any]]:
+    """Return what was said in *conversation*, in its order."""
+    query = select(Message).filter_by(conversation_id=conversation.id).order_by(Message.sequence)
+    return [
+        {
+            "sequence": message.sequence,
+            "role": message.role,
+            "sentAt": message.sent_at,
+            "event": json.loads(message.body)["event"],
+        }
+        for message in db.session.scalars(query)
+    ]

@@ -5,15 +5,18 @@ from flask.typing import ResponseReturnValue
 
 from flask_connector_auth import require_app_jwt
 
+from . import knobs
+from .database import find_or_add
 from .keys import current_issuer
-from .models import Consumer, find_or_add
+from .models import Consumer
 from .wire import Refused, read_json
 
 blueprint = Blueprint("idp", __name__)
+knobs.may_fail(blueprint, "idp")
 
 
 @blueprint.post("/api/account/<account_id>/consumer")
-@require_app_jwt
+@require_app_jwt(scopes="msg.consumer")
 def consumer(account_id: str) -> ResponseReturnValue:
     """Return a token that never expires (protocol page, Get ConsumerJWS)."""
     body = read_json()

@@ -1,10 +1,7 @@
 """The instance folder in; the keys that are kept there, one of which signs, out."""
 
-import fcntl
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +11,8 @@ from flask import Flask, current_app
 from joserfc.jwk import RSAKey
 
 from flask_connector_auth.testing import Issuer
+
+from . import folder, knobs
 
 FILE_NAME = "signing-keys.json"
 
@@ -37,10 +36,10 @@ class KeyFile:
     It is read for every token, so what one process changes, every other one notices.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / FILE_NAME
+    def __init__(self, instance: Path) -> None:
+        self.path = instance / FILE_NAME
         self._known = "", KeyRing("", {})
-        with self._lock():
+        with folder.locked(self.path.parent):
             if not self.path.exists():
                 kid = _new_kid()
                 self._write(KeyRing(kid, {kid: RSAKey.generate_key(2048)}))
@@ -58,7 +57,7 @@ class KeyFile:
     def add(self) -> str:
         """Make a key that is published and signs nothing yet; return its ``kid``."""
         kid, key = _new_kid(), RSAKey.generate_key(2048)
-        with self._lock():
+        with folder.locked(self.path.parent):
             ring = self.read()
             self._write(replace(ring, keys={**ring.keys, kid: key}))
         return kid
@@ -68,7 +67,7 @@ class KeyFile:
 
         :raises ValueError: if there is no such key.
         """
-        with self._lock():
+        with folder.locked(self.path.parent):
             ring = self._with(kid)
             self._write(replace(ring, signing=kid))
         return ring.signing
@@ -78,7 +77,7 @@ class KeyFile:
 
         :raises ValueError: if there is no such key, or if it is the one that signs.
         """
-        with self._lock():
+        with folder.locked(self.path.parent):
             ring = self._with(kid)
             if kid == ring.signing:
                 raise ValueError(f"{kid} signs: put another key to use first.")
@@ -91,26 +90,9 @@ class KeyFile:
             raise ValueError(f"There is no key {kid}.")
         return ring
 
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        """Let no other process or thread change the keys meanwhile; reading needs no lock."""
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(folder)
-
     def _write(self, ring: KeyRing) -> None:
-        # Under another name first: a reader finds the old keys or the new ones, never a part.
-        draft = self.path.with_suffix(".draft")
-        draft.touch(mode=0o600)
         keys = [key.as_dict(private=True, kid=kid) for kid, key in ring.keys.items()]
-        with draft.open("w") as file:
-            json.dump({"signing": ring.signing, "keys": keys}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self.path)
+        folder.write(self.path, json.dumps({"signing": ring.signing, "keys": keys}))
 
 
 def _parse(text: str) -> KeyRing:
@@ -137,5 +119,4 @@ def current_keys() -> KeyFile:
 def current_issuer() -> Issuer:
     """Return who signs for the current app, just now: do not keep it."""
     ring = current_keys().read()
-    life = current_app.config["CONNECTOR_TOKEN_LIFE"]
-    return Issuer(ring.keys[ring.signing], kid=ring.signing, lifetime=life)
+    return Issuer(ring.keys[ring.signing], kid=ring.signing, lifetime=knobs.token_life())

@@ -14,22 +14,19 @@ from flask_connector_auth import (
     require_consumer_jws,
 )
 
+from . import events, knobs, swift
 from .conversations import add_message, close, open_conversation, set_profile
-from .models import Consumer, Conversation, find
+from .database import find
+from .models import Consumer, Conversation, File
+from .notifications import Originator, event_published
 from .wire import Answer, Refused, Request, read_json, read_request, refusal
 
-CREATE = ("userprofile.SetUserProfile", "cm.ConsumerRequestConversation")
-# What an event of each type must have, and the types that it may be of.
-EVENTS: dict[str, dict[str, tuple[type, ...]]] = {
-    "ContentEvent": {"contentType": (str,), "message": (str, dict)},
-    "RichContentEvent": {"content": (dict,)},
-    "AcceptStatusEvent": {"status": (str,), "sequenceList": (list,)},
-    "ChatStateEvent": {"chatState": (str,)},
-}
+CREATE = (events.SET_PROFILE, events.OPEN)
 
 blueprint = Blueprint(
     "messaging", __name__, url_prefix="/api/account/<account_id>/messaging/consumer/conversation"
 )
+knobs.may_fail(blueprint, "asyncMessagingEnt")
 
 
 @blueprint.post("")
@@ -42,57 +39,69 @@ def create(account_id: str) -> ResponseReturnValue:
     if not isinstance(requests, list) or len(requests) != len(CREATE):
         raise Refused(f"the body must be an array of {' and '.join(CREATE)}")
     profile, opening = map(read_request, requests, CREATE)
-    if opening.need(opening.body, "brandId", str) != account_id:
-        raise opening.refused("brandId is not the account")
+    details = events.read_opening(opening, account_id)
     set_profile(consumer, profile.text)
     done = profile.ok(msg="OK User Profile set successfully")
-    conversation = open_conversation(consumer)
+    conversation = open_conversation(consumer, details)
     if conversation is None:
         return [done, refusal(opening.refused("the consumer has an open conversation"))], 400
-    return [done, opening.ok(conversationId=conversation.id)]
+    # One client asks for the id of the dialog elsewhere if it is not told here.
+    return [done, opening.ok(conversationId=conversation.id, dialogId=conversation.id)]
 
 
 @blueprint.post("/send")
 @require_app_jwt(scopes="msg.consumer")
 @require_consumer_jws
 def send(account_id: str) -> ResponseReturnValue:
-    """Take one request: publish an event in a conversation, or close it."""
+    """Take one request: publish an event in a conversation, close it, or ask where files go."""
     consumer = _caller()
     asked = read_request(read_json(), *ACTIONS)
     return ACTIONS[asked.action](asked, consumer)
 
 
 def _publish(asked: Request, consumer: Consumer) -> Answer:
-    event = asked.need(asked.body, "event", dict)
-    event_type = asked.need(event, "type", str)
-    if event_type not in EVENTS:
-        raise asked.refused(f"type of the event must be {' or '.join(EVENTS)}")
-    for member, kinds in EVENTS[event_type].items():
-        asked.need(event, member, *kinds)
+    event = events.read_event(asked)
     # The first dialog of a conversation has its id, and here there is no other.
     conversation = _conversation(asked, "dialogId", consumer)
     if asked.body.get("conversationId", conversation.id) != conversation.id:
         raise asked.refused("conversationId is not that of the dialog")
-    if event_type == "ChatStateEvent":
+    by = Originator(consumer.lp_consumer_id, "CONSUMER")
+    if event["type"] == "ChatStateEvent":
+        event_published(conversation, event, by)
         return asked.ok()  # typing and the like is told, not kept, and has no sequence
-    sequence = add_message(conversation, asked.text)
+    sequence = add_message(conversation, asked.text, by)
     if sequence is None:
         raise asked.refused("the conversation is closed")
     return asked.ok(sequence=sequence)
 
 
 def _update(asked: Request, consumer: Consumer) -> Answer:
-    field = asked.need(asked.body, "conversationField", dict)
-    dialog = field.get("dialog")
-    state = dialog.get("state") if isinstance(dialog, dict) else field.get("conversationState")
-    if state != "CLOSE":
+    if not events.is_closing(asked):
         raise asked.refused("conversationField can do no more than CLOSE")
     if not close(_conversation(asked, "conversationId", consumer)):
         raise asked.refused("the conversation is closed")
     return asked.ok(msg="OK Conversation resolved successfully")
 
 
-ACTIONS = {"ms.PublishEvent": _publish, "cm.UpdateConversationField": _update}
+def _upload(asked: Request, consumer: Consumer) -> Answer:
+    return asked.ok(**swift.temp_url(swift.new_file(asked, consumer), "PUT"))
+
+
+def _download(asked: Request, consumer: Consumer) -> Answer:
+    file = find(File, asked.need(asked.body, "relativePath", str))
+    if file is None:
+        raise asked.refused("there is no such file")
+    if file.consumer_id != consumer.lp_consumer_id:
+        raise InvalidConsumerJWS()
+    return asked.ok(**swift.temp_url(file, "GET"))
+
+
+ACTIONS = {
+    events.PUBLISH: _publish,
+    events.UPDATE: _update,
+    events.UPLOAD: _upload,
+    events.DOWNLOAD: _download,
+}
 
 
 def _caller() -> Consumer:

@@ -1,30 +1,26 @@
-"""The tables of the database: which apps may call, who their consumers are, what was said."""
+"""The tables of the database: who may call, who their consumers are, what was said and sent."""
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from hmac import compare_digest
-from typing import Any, TypeVar
 from uuid import uuid4
 
-from flask import Flask
-from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.schema import CreateTable
+from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String, Text, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from .database import Base, db
 
-class Base(DeclarativeBase):
-    """What the tables are declared on."""
-
-
-db = SQLAlchemy(metadata=Base.metadata)
-RowT = TypeVar("RowT", bound=Base)
+#: Bytes in the largest file (protocol page, Send API Examples).
+MAX_FILE = 3 * 1024 * 1024
 
 
 def _new_id() -> str:
     return str(uuid4())
+
+
+def now_ms() -> int:
+    """Return the time as the protocol tells it: milliseconds since the epoch."""
+    return int(time.time() * 1000)
 
 
 class AppInstall(Base):
@@ -32,7 +28,7 @@ class AppInstall(Base):
 
     __tablename__ = "app_install"
     client_id: Mapped[str] = mapped_column(String(36), primary_key=True, default=_new_id)
-    # Readable, because the demo must print it; a real service keeps a hash of it, and no more.
+    # Readable, because webhooks are signed with it; a service that sends none keeps a hash of it.
     client_secret: Mapped[str] = mapped_column(String(64), default=secrets.token_hex)
     account_id: Mapped[str] = mapped_column(String(64), unique=True)
 
@@ -53,6 +49,17 @@ class AppInstall(Base):
     def check_grant_type(self, grant_type: str) -> bool:
         """Whether the app may use *grant_type*: it asks for itself, never for a user."""
         return grant_type == "client_credentials"
+
+
+class Agent(Base):
+    """Who answers for an account; one is enough here."""
+
+    __tablename__ = "agent"
+    account_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(36), default=_new_id)
+    login_name: Mapped[str] = mapped_column(String(64), default="agent")
+    # Readable, because it must be printed; a real service keeps a slow hash of it.
+    password: Mapped[str] = mapped_column(String(64), default=lambda: secrets.token_hex(8))
 
 
 class Consumer(Base):
@@ -78,6 +85,10 @@ class Conversation(Base):
     consumer_id: Mapped[str] = mapped_column(ForeignKey(Consumer.lp_consumer_id))
     is_open: Mapped[bool | None] = mapped_column(default=True)  #: NULL once it is closed
     next_sequence: Mapped[int] = mapped_column(default=0)
+    details: Mapped[str] = mapped_column(Text, default="{}")  #: JSON, what was asked for with it
+    started_at: Mapped[int] = mapped_column(BigInteger, default=now_ms)  #: see :func:`now_ms`
+    agent_id: Mapped[str | None] = mapped_column(String(36))  #: who answered first, if anyone did
+    consumer: Mapped[Consumer] = relationship()
 
 
 class Message(Base):
@@ -87,43 +98,33 @@ class Message(Base):
     conversation_id: Mapped[str] = mapped_column(ForeignKey(Conversation.id), primary_key=True)
     sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  #: from 0
     body: Mapped[str] = mapped_column(Text)  #: JSON, the body of PublishEvent
+    originator: Mapped[str] = mapped_column(String(64))  #: the id of consumer or agent
+    role: Mapped[str] = mapped_column(String(20))  #: as notifications tell it
+    sent_at: Mapped[int] = mapped_column(BigInteger, default=now_ms)  #: see :func:`now_ms`
 
 
-def init_app(app: Flask) -> None:
-    """Give *app* its database, with the tables that are missing."""
-    db.init_app(app)
-    with app.app_context(), first_come():
-        # create_all() looks first and creates afterwards; two workers may start at once.
-        for table in Base.metadata.sorted_tables:
-            db.session.execute(CreateTable(table, if_not_exists=True))
+class File(Base):
+    """A file of a consumer: a place that was given out, and what was put there."""
+
+    __tablename__ = "file"
+    path: Mapped[str] = mapped_column(String(160), primary_key=True)  #: ``relativePath``
+    consumer_id: Mapped[str] = mapped_column(ForeignKey(Consumer.lp_consumer_id))
+    key: Mapped[str] = mapped_column(String(64), default=secrets.token_hex)  #: signs its URLs
+    content: Mapped[bytes | None] = mapped_column(LargeBinary(MAX_FILE), deferred=True)
 
 
-def let_go(app: Flask) -> None:
-    """Close what the start of *app* has opened: a worker that is forked from here needs its own."""
-    with app.app_context():
-        db.engine.dispose()
+class Fault(Base):
+    """What a service answers instead of doing what it is asked."""
+
+    __tablename__ = "fault"
+    service: Mapped[str] = mapped_column(String(40), primary_key=True)
+    status: Mapped[int]
+    retry_after: Mapped[int]  #: seconds
+    remaining: Mapped[int | None]  #: requests that are still to fail; NULL for all
 
 
-@contextmanager
-def first_come() -> Iterator[None]:
-    """Commit what is done inside, unless another request has done the same just before."""
-    try:
-        yield
-        db.session.commit()
-    except IntegrityError:
-        db.session.rollback()
-
-
-def find(model: type[RowT], key: str) -> RowT | None:
-    """Return the row with the primary key *key*, a text that a client sent, or ``None``."""
-    # A NUL, or half of a surrogate pair, is too much for one database driver or another.
-    return db.session.get(model, key) if key.isprintable() else None
-
-
-def find_or_add(model: type[RowT], **values: Any) -> RowT:
-    """Return the one row with *values*, which are unique, and which is added if there is none."""
-    query = select(model).filter_by(**values)
-    if db.session.scalar(query) is None:
-        with first_come():
-            db.session.add(model(**values))
-    return db.session.scalars(query).one()
+def install_of(account_id: str) -> AppInstall | None:
+    """Return the app install of an account, or ``None`` if there is no such account."""
+    if not account_id.isprintable():
+        return None
+    return db.session.scalar(select(AppInstall).filter_by(account_id=account_id))

@@ -15,8 +15,10 @@ from flask.typing import ResponseReturnValue
 
 from flask_connector_auth.testing import AppJWTGenerator
 
+from . import knobs
+from .database import find, find_or_add
 from .keys import current_issuer, current_keys
-from .models import AppInstall, find, find_or_add
+from .models import AppInstall
 
 SCOPE = "msg.consumer"
 KEY_SET_PATH = "/sentinel/well-known/jwks"
@@ -24,6 +26,7 @@ KEY_SET_PATH = "/sentinel/well-known/jwks"
 KEY_SET_AGE = 60
 
 blueprint = Blueprint("sentinel", __name__)
+knobs.may_fail(blueprint, "sentinel")
 
 
 @blueprint.post("/sentinel/api/account/<account_id>/app/token")
@@ -33,9 +36,13 @@ def app_token(account_id: str) -> ResponseReturnValue:
     server = current_app.extensions["sentinel"]
     try:
         _check_parameters()
-        return server.create_token_response()  # type: ignore[no-any-return]
+        response = server.create_token_response()
     except OAuth2Error as error:
         return server.handle_error_response(request, error)  # type: ignore[no-any-return]
+    # As the protocol page Authorization has it; of all answers it is the only one with a charset.
+    if response.status_code == 200:
+        response.content_type = "application/json;charset=utf-8"
+    return response  # type: ignore[no-any-return]
 
 
 @blueprint.get(KEY_SET_PATH)

@@ -4,15 +4,18 @@ Protocol pages: Conversation, Send, Send API Examples.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, jsonify, request
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
 
-#: The longest request object, in characters.
+#: The longest request object, in characters, and the preview of a file, which is not counted in.
 MAX_CHARACTERS = 5000
+MAX_PREVIEW = 30000
+#: Objects and arrays within each other: what is read here can be written again anywhere.
+MAX_DEPTH = 100
 
 Answer = dict[str, Any]
 
@@ -37,6 +40,7 @@ class Request:
     action: str  #: ``type``
     body: Mapping[str, Any]
     text: str  #: the body as JSON in ASCII, which every database takes
+    beside: Mapping[str, Any]  #: the whole object, for what some clients put beside the body
 
     def need(self, holder: Mapping[str, Any], name: str, *kinds: type) -> Any:
         """Return the member *name* of *holder*, which is the body or an object in it.
@@ -47,6 +51,17 @@ class Request:
         value = holder.get(name)
         if type(value) not in kinds or not value:
             raise self.refused(f"{name} is missing, empty or of a wrong type")
+        return value
+
+    def choose(self, holder: Mapping[str, Any], name: str, words: Collection[Any]) -> Any:
+        """Return the member *name* of *holder*, which must be one of *words*.
+
+        :raises Refused: if it is anything else.
+        """
+        value = holder.get(name)
+        # A list or an object is in no collection of words, and could not be looked up in some.
+        if isinstance(value, list | dict) or value not in words:
+            raise self.refused(f"{name} must be {' or '.join(map(str, words))}")
         return value
 
     def ok(self, **body: Any) -> Answer:
@@ -61,15 +76,33 @@ class Request:
 def read_json() -> Any:
     """Return the JSON value in the body of the current HTTP request.
 
-    :raises Refused: if there is none (RFC 8259), or one nested too deeply to read.
+    :raises Refused: if there is none (RFC 8259), or one nested too deeply.
+    :raises UnsupportedMediaType: if the body is said to be something else.
     """
+    if request.mimetype not in ("application/json", ""):
+        raise UnsupportedMediaType("Content-Type must be application/json")
     try:
         value = json.loads(request.get_data())
         # Python reads NaN, and 1e999 as Infinity; it can be told not to write them.
         json.dumps(value, allow_nan=False)
     except (ValueError, RecursionError):
         raise Refused("the body is not JSON") from None
+    if _is_deep(value):
+        raise Refused(f"the body has more than {MAX_DEPTH} levels")
     return value
+
+
+def _is_deep(value: Any) -> bool:
+    # Level by level, since a function that calls itself would come to its own end first.
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        holders = [each for each in level if isinstance(each, dict | list)]
+        level = [
+            inner
+            for each in holders
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return any(isinstance(each, dict | list) for each in level)
 
 
 def read_request(value: Any, *types: str) -> Request:
@@ -85,9 +118,22 @@ def read_request(value: Any, *types: str) -> Request:
     req_id, body = str(value["id"]), value.get("body")
     if value.get("kind") != "req" or value.get("type") not in types or not isinstance(body, dict):
         raise Refused(f"kind must be req, type {' or '.join(types)}, body an object", req_id)
-    if len(json.dumps(value, ensure_ascii=False, separators=(",", ":"))) > MAX_CHARACTERS:
+    if _characters(value) - _preview(body) > MAX_CHARACTERS:
         raise Refused(f"a request has at most {MAX_CHARACTERS} characters", req_id)
-    return Request(req_id, value["type"], body, json.dumps(body))
+    return Request(req_id, value["type"], body, json.dumps(body), value)
+
+
+def _characters(value: Any) -> int:
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _preview(body: Mapping[str, Any]) -> int:
+    """Return the characters in the preview of a file, if *body* has one that is not too long."""
+    holder: Any = body
+    for name in ("event", "message", "preview"):
+        holder = holder.get(name) if isinstance(holder, dict) else None
+    size = _characters(holder) if isinstance(holder, str) else 0
+    return size if size <= MAX_PREVIEW else 0
 
 
 def refusal(error: HTTPException) -> Answer:
@@ -100,6 +146,8 @@ def refusal(error: HTTPException) -> Answer:
 
 def send_refusal(error: HTTPException) -> Response:
     """Answer any HTTP error in the protocol's shape, with the headers that the error has."""
+    if isinstance(error.response, Response):
+        return error.response  # that of a forced failure, which is complete
     response = jsonify(refusal(error))
     response.status_code = error.code or 500
     response.headers.extend(

@@ -12,15 +12,20 @@ from typing import Any
 
 from flask import Flask
 
-from .. import create_app
+from .. import knobs
+from ..__main__ import where
 from ..keys import current_keys
-from ..sentinel import KEY_SET_PATH, app_install
-from .asking import Asker, Stopped, say
+from ..sentinel import app_install
+from ..serving import HOST, PORT, TLS_PORT, Served, ctrl_c, served
+from .answering import answer
+from .asking import Asker, Stopped
+from .caller import Caller
+from .failing import turn_knobs
 from .rotation import rotate
-from .round_trip import Caller, round_trip
-from .serving import HOST, ctrl_c, listen, serving
+from .round_trip import get_in_all_forms, look_up, meet_the_errors
+from .saying import say
+from .talking import be_refused, close, exchange_a_file, publish
 
-PORT = 8080
 # Seconds. A withdrawn key is good for as long as the first and the last of them together: in
 # operation for minutes, here no longer than anyone likes to watch.
 SETTINGS = {
@@ -69,12 +74,28 @@ curl -s "$SEND_API/send?v=3" \\
 
 
 def tour(app: Flask, asker: Asker) -> None:
-    """Show what *app* answers: a round trip, then again while its signing key is replaced."""
+    """Show all that *app* answers, and compare it with what is documented."""
     longest = app.config["CONNECTOR_AUTH_JWKS_MAX_AGE"] + app.config["CONNECTOR_AUTH_JWKS_TIMEOUT"]
     with app.app_context(), suppress(Stopped):
+        knobs.recover()
+        knobs.set_token_life(None)
         caller = Caller(asker, app_install())
-        rotate(caller, current_keys(), round_trip(caller), longest)
-    say(f"\n{'All answers are as documented.' if asker.all_ok else 'Some answer DIFFERS.'}")
+        caller.life = knobs.token_life()
+        look_up(caller, current_keys())
+        get_in_all_forms(caller)
+        tokens = caller.get_tokens()
+        caller.open(tokens)
+        publish(caller, tokens)
+        exchange_a_file(caller, tokens)
+        be_refused(caller, tokens)
+        meet_the_errors(caller, tokens)
+        answer(app, caller)
+        turn_knobs(caller, tokens)
+        close(caller, rotate(caller, current_keys(), tokens, longest))
+    if asker.all_ok:
+        say("\nAll answers are as documented.", "ok")
+    else:
+        say("\nSome answer DIFFERS.", "DIFFERS")
 
 
 def main(
@@ -90,28 +111,30 @@ def main(
     parser = argparse.ArgumentParser(prog="python -m example_app.demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="end after the tour")
     parser.add_argument("--port", type=int, help=f"default: {PORT}, or any free one with --once")
+    parser.add_argument("--tls-port", type=int, help=f"likewise, {TLS_PORT}")
     options = parser.parse_args(argv)
-    port = options.port if options.port is not None else 0 if options.once else PORT
-    with listen(port) as listener:
-        port = listener.getsockname()[1]
-        base = f"http://{HOST}:{port}"
-        own_keys = {"CONNECTOR_AUTH_APP_JWT_KEYS": base + KEY_SET_PATH}
-        app = create_app({**SETTINGS, **own_keys, **(config or {})}, instance_path=instance_path)
-        with app.app_context():
-            install = app_install()
-        with serving(app, listener):
-            say(f"A Connector API in the small, at {base}, for the account {install.account_id}.")
-            say(f"Its signing keys and its database are kept in {app.instance_path}")
-            asker = Asker(HOST, port)
-            tour(app, asker)
-            if options.once:
-                return 0 if asker.all_ok else 1
-            stopped = ctrl_c()
-            say(f"\n{COMMANDS.format(base=base, install=install)}")
-            say(f"Serving at {base} until you press Ctrl-C.")
-            stopped.wait()
+    usual = (0, 0) if options.once else (PORT, TLS_PORT)
+    given = (options.port, options.tls_port)
+    port, tls_port = (u if g is None else g for g, u in zip(given, usual, strict=True))
+    with served(port, tls_port, {**SETTINGS, **(config or {})}, instance_path) as running:
+        say(where(running))
+        asker = Asker(HOST, running.port, running.tls_port, str(running.certificate.ca))
+        tour(running.app, asker)
+        if options.once:
+            return 0 if asker.all_ok else 1
+        stopped = ctrl_c()
+        say(f"\n{commands(running)}")
+        say(where(running))
+        say("Serving until you press Ctrl-C.")
+        stopped.wait()
     say("\nStopped.")
     return 0
+
+
+def commands(running: Served) -> str:
+    """Return what to paste."""
+    with running.app.app_context():
+        return COMMANDS.format(base=f"http://{HOST}:{running.port}", install=app_install())
 
 
 if __name__ == "__main__":

@@ -2,15 +2,19 @@
 
 import json
 import re
+import ssl
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
-from functools import partial
-from http.client import HTTPConnection
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPSConnection
 from typing import Any
 
-say = partial(print, flush=True)
+from .saying import say
+from .shapes import described, matches
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +22,23 @@ class Answer:
     """What came back."""
 
     status: int
-    content_type: str | None
+    headers: Mapping[str, str]  #: names in lower case
     body: bytes
+
+    def text(self) -> str:
+        """Return what to show of the body."""
+        text = self.body.decode(errors="replace").strip()
+        return text if text.isprintable() else f"{len(self.body)} bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Documented:
+    """What should come back."""
+
+    status: int = 200
+    body: Any = None  #: bytes, or the shape of a JSON value; ``None`` if it may be anything
+    kind: str = JSON  #: ``Content-Type``
+    headers: Mapping[str, str] = field(default_factory=dict)  #: names in lower case
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,47 +46,66 @@ class Question:
     """What is sent."""
 
     path: str
-    body: Any  #: a form if it is a text, or else a JSON value to POST; ``None`` for GET
-    tokens: Mapping[str, str]  #: the headers with tokens
-
-    @property
-    def method(self) -> str:
-        """The HTTP method."""
-        return "GET" if self.body is None else "POST"
-
-    @property
-    def text(self) -> str | None:
-        """The body as it is sent."""
-        written = self.body is None or isinstance(self.body, str)
-        return self.body if written else json.dumps(self.body, separators=(",", ":"))
+    body: Any = None  #: a form if it is a text, a file if bytes, or else a JSON value; or nothing
+    headers: Mapping[str, str] = field(default_factory=dict)
+    method: str = ""  #: POST if there is a body, or else GET, unless it is given
+    secure: bool = True  #: whether by TLS
 
     def lines(self) -> list[str]:
         """Return what to show of it."""
-        headers = (f"{name}: {token}" for name, token in self.tokens.items())
-        lines = (f"{self.method} {self.path}", *headers, self.text)
-        return [shortened(line) for line in lines if line is not None]
+        headers = (f"{name}: {value}" for name, value in self.headers.items())
+        shown = f"{len(self.body)} bytes" if isinstance(self.body, bytes) else self._sent()[0]
+        lines = (f"{self._method()} {self.path}", *headers, shown)
+        return [shortened(line) for line in lines if line]
 
-    def send(self, address: tuple[str, int]) -> Answer:
+    def send(self, address: tuple[str, int], context: ssl.SSLContext) -> Answer:
         """Send it to *address*, host and port, and return the answer."""
-        form = isinstance(self.body, str)
-        kind = "application/x-www-form-urlencoded" if form else "application/json"
-        with closing(HTTPConnection(*address, timeout=30)) as connection:
-            headers = {"Content-Type": kind, **self.tokens}
-            connection.request(self.method, self.path, self.text, headers)
+        made: HTTPConnection = (
+            HTTPSConnection(*address, timeout=30, context=context)
+            if self.secure
+            else HTTPConnection(*address, timeout=30)
+        )
+        body, kind = self._sent()
+        with closing(made) as connection:
+            headers = {"Content-Type": kind, **self.headers}
+            connection.request(self._method(), self.path, body, headers)
             answer = connection.getresponse()
-            return Answer(answer.status, answer.headers["Content-Type"], answer.read())
+            received = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, received, answer.read())
+
+    def _method(self) -> str:
+        return self.method or ("GET" if self.body is None else "POST")
+
+    def _sent(self) -> tuple[Any, str]:
+        if self.body is None or isinstance(self.body, str):
+            return self.body, FORM
+        if isinstance(self.body, bytes):
+            return self.body, "application/octet-stream"
+        return json.dumps(self.body, separators=(",", ":")), JSON
 
 
-def differences(answer: Answer, status: int, body: bytes | None) -> list[str]:
-    """Return in what *answer* differs from the documented one; with *body* ``None``, any may be."""
+def differences(answer: Answer, documented: Documented) -> list[str]:
+    """Return in what *answer* differs from the documented one."""
     found = []
-    if answer.status != status:
-        found.append(f"the status is documented as {status}")
-    if answer.content_type != "application/json":
-        found.append(f"Content-Type is {answer.content_type}, documented as application/json")
-    if body is not None and answer.body != body:
-        found.append(f"the body is documented as {body.decode()}")
+    if answer.status != documented.status:
+        found.append(f"the status is documented as {documented.status}")
+    for name, value in {"content-type": documented.kind, **documented.headers}.items():
+        if answer.headers.get(name) != value:
+            found.append(f"{name} is {answer.headers.get(name)}, documented as {value}")
+    if isinstance(documented.body, bytes):
+        if answer.body != documented.body:
+            found.append(f"the body is documented as {documented.body.decode(errors='replace')}")
+    elif documented.body is not None and not matches(value_of(answer), documented.body):
+        found.append(f"the body is documented as {described(documented.body)}")
     return found
+
+
+def value_of(answer: Answer) -> Any:
+    """Return the JSON value in *answer*, or ``None``."""
+    try:
+        return json.loads(answer.body)
+    except ValueError:
+        return None
 
 
 class Stopped(Exception):
@@ -75,61 +113,65 @@ class Stopped(Exception):
 
 
 class Asker:
-    """Asks the app that serves at *host* and *port*, and prints all that is said."""
+    """Asks the app that serves at *host*, and prints all that is said.
 
-    def __init__(self, host: str, port: int) -> None:
-        self.address = host, port
+    :param port: where it does so in the clear.
+    :param tls_port: where by TLS.
+    :param ca_file: whom to trust.
+    """
+
+    def __init__(self, host: str, port: int, tls_port: int, ca_file: str) -> None:
+        self._addresses = {False: (host, port), True: (host, tls_port)}
+        self._context = ssl.create_default_context(cafile=ca_file)
         self.steps = 0
         self.all_ok = True
 
     def ask(
-        self,
-        title: str,
-        path: str,
-        body: Any = None,
-        tokens: Mapping[str, str] | None = None,
-        status: int = 200,
-        exactly: bytes | None = None,
-        patience: float = 0,
+        self, title: str, question: Question, documented: Documented, patience: float = 0
     ) -> Any:
-        """Send a request, print it and its answer, and return the JSON value in the answer.
+        """Send *question*, print it and its answer, and return the JSON value in the answer.
 
-        :param body: what to POST: a form if it is a text, or else a JSON value; ``None`` for GET.
-        :param tokens: the headers with tokens.
-        :param status: the documented status.
-        :param exactly: the documented bytes, where they are always the same; returned as ``None``.
         :param patience: seconds for which to ask again while the answer is another one.
-        :raises Stopped: if the answer is wrong and *exactly* was not given.
+        :raises Stopped: if a good answer is documented, and another one came.
         """
-        self.steps += 1
-        say(f"\n{self.steps}. {title}")
-        question = Question(path, body, tokens or {})
-        for line in question.lines():
-            say(f"        > {line}")
-        answer, found = self._compared(question, status, exactly, patience)
-        self.all_ok = self.all_ok and not found
-        shown = shortened(answer.body.decode(errors="replace"))
-        say(f"{'DIFFERS' if found else 'ok':8}< {answer.status} {shown}")
-        for difference in found:
-            say(f"        ! {difference}")
-        if found and exactly is None:
+        self.announce(title, question.lines())
+        answer, found = self._compared(question, documented, patience)
+        self.judge(f"{answer.status} {answer.text()}", found)
+        if found and documented.status < 400:
             raise Stopped
-        return json.loads(answer.body) if exactly is None else None
+        return value_of(answer)
+
+    def announce(self, title: str, lines: list[str]) -> None:
+        """Print the next step."""
+        self.steps += 1
+        say(f"\n{self.steps}. {title}", "title")
+        for line in lines:
+            say(f"        > {line}", "sent")
+
+    def judge(self, shown: str, found: list[str]) -> None:
+        """Print what came, and what was *found* to differ in it."""
+        self.all_ok = self.all_ok and not found
+        mark = "DIFFERS" if found else "ok"
+        say(f"{mark:8}< {shortened(shown)}", mark)
+        for difference in found:
+            say(f"        ! {difference}", mark)
 
     def _compared(
-        self, question: Question, status: int, exactly: bytes | None, patience: float
+        self, question: Question, documented: Documented, patience: float
     ) -> tuple[Answer, list[str]]:
-        start, waited = time.monotonic(), 0.0
-        answer = question.send(self.address)
-        while (found := differences(answer, status, exactly)) and waited < patience:
+        def asked() -> Answer:
+            return question.send(self._addresses[question.secure], self._context)
+
+        start, waited, answer = time.monotonic(), 0.0, asked()
+        while (found := differences(answer, documented)) and waited < patience:
             time.sleep(0.05)
-            answer, waited = question.send(self.address), time.monotonic() - start
+            answer, waited = asked(), time.monotonic() - start
         if waited:
             say(f"        asked again and again, for {waited:.1f} seconds")
         return answer, found
 
 
 def shortened(text: str) -> str:
-    """Return *text* in one line, with only the first 12 characters of each token and key in it."""
+    """Return *text* in one line, with only the first 12 characters of tokens, keys and the like."""
     long = r"(eyJ[\w-]{9})[\w-]*\.[\w-]+\.[\w-]+|([\w-]{12})[\w-]{200,}"
     return re.sub(long, r"\1\2…", text.strip())

@@ -1,4 +1,7 @@
-"""The bytes of the protocol's four errors, as its page documents them."""
+"""What the protocol's pages document: its four errors as bytes, other answers as shapes."""
+
+import re
+from typing import Any
 
 INVALID_APP_JWT = (
     b'{"kind":"resp","code":401,"body":{"title":"Invalid AppJWT",'
@@ -19,3 +22,26 @@ APP_JWT_MISSING = (
     b'"details":"AUTHORIZATION header is not present","errorCode":40105},'
     b'"type":".ReqBody$ErrorResp"}'
 )
+
+#: Of the answer that has an AppJWT.
+TOKEN_TYPE = "application/json;charset=utf-8"  # noqa: S105
+TOKEN = re.compile(r"eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+KEY = {"n": str, "e": "AQAB", "kty": "RSA", "kid": str, "use": "sig", "alg": "RS256"}
+
+
+def ok(req_id: str, body: Any) -> dict[str, Any]:
+    """Return the shape of the answer to a request that is done."""
+    return {"code": "OK", "body": body, "reqId": req_id}
+
+
+def refused(code: str, req_id: str | None = None) -> dict[str, Any]:
+    """Return the shape of the answer to what is not done; its ``msg`` may be any."""
+    numbered = {} if req_id is None else {"reqId": req_id}
+    return {"code": code, "body": {"msg": str}, **numbered}
+
+
+def envelope(error_code: int) -> dict[str, Any]:
+    """Return the shape of the envelope of an error whose texts are not documented."""
+    body = {"title": str, "details": str, "errorCode": error_code}
+    return {"kind": "resp", "code": error_code // 100, "body": body, "type": ".ReqBody$ErrorResp"}

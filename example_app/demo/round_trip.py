@@ -1,86 +1,77 @@
-"""An app install in; the four calls of the protocol and its four errors, compared, out."""
+"""A caller in; the look-ups, the token requests and the four errors of the protocol, shown."""
 
-import secrets
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..models import AppInstall
-from .asking import Asker, say
+from ..domain import SERVICES
+from ..keys import KeyFile
+from ..sentinel import KEY_SET_PATH
+from .asking import Documented, Question
+from .caller import APP, CONSUMER, Caller
 from .documented import (
     APP_JWT_MISSING,
     CONSUMER_JWS_MISSING,
     INVALID_APP_JWT,
     INVALID_CONSUMER_JWS,
+    KEY,
+    refused,
 )
-
-APP = "Authorization"
-CONSUMER = "X-LP-ON-BEHALF"
+from .saying import say
 
 
-class Caller:
-    """Calls for one app install, on behalf of a consumer who was never here before."""
+def look_up(caller: Caller, keys: KeyFile) -> None:
+    """Ask where the services and the keys are."""
+    ask = caller.asker.ask
+    service = f"{caller.account}/service"
 
-    def __init__(self, asker: Asker, install: AppInstall) -> None:
-        self.asker = asker
-        self.install = install
-        self.account = f"/api/account/{install.account_id}"
-        self.conversations = f"{self.account}/messaging/consumer/conversation"
-        self.name = f"demo-{secrets.token_hex(4)}"
-        self.message: dict[str, Any] = {}
+    def entry(name: str) -> dict[str, Any]:
+        host = re.compile(r"[\w.-]+:\d+")
+        return {"service": name, "account": caller.install.account_id, "baseURI": host}
 
-    def get_tokens(self) -> dict[str, str]:
-        """Return the headers of the Send API, with an AppJWT and a ConsumerJWS."""
-        app_jwt = self.asker.ask(
-            "Which app calls? Its id and secret get an AppJWT, good for an hour.",
-            f"/sentinel{self.account}/app/token?v=1.0",
-            f"grant_type=client_credentials"
-            f"&client_id={self.install.client_id}&client_secret={self.install.client_secret}",
-        )["access_token"]
-        consumer_jws = self.asker.ask(
-            "On behalf of whom? The app's own name for someone gets a ConsumerJWS, good for ever.",
-            f"{self.account}/consumer?v=1.0",
-            {"ext_consumer_id": self.name},
-            {APP: app_jwt},
-            201,
-        )["token"]
-        return {APP: app_jwt, CONSUMER: consumer_jws}
-
-    def open(self, tokens: Mapping[str, str]) -> None:
-        """Create a conversation, which the messages will be sent in."""
-        created = self.asker.ask(
-            "Create a conversation: two requests in one array.",
-            f"{self.conversations}?v=3",
-            [
-                request(1, "userprofile.SetUserProfile", {}),
-                request(2, "cm.ConsumerRequestConversation", {"brandId": self.install.account_id}),
-            ],
-            tokens,
-        )
-        event = {"type": "ContentEvent", "contentType": "text/plain", "message": "Hello"}
-        dialog = created[1]["body"]["conversationId"]
-        self.message = request(3, "ms.PublishEvent", {"dialogId": dialog, "event": event})
-
-    def send(self, title: str, tokens: Mapping[str, str], **expected: Any) -> None:
-        """Send the message; *expected* goes to :meth:`Asker.ask`, and is a success if not given."""
-        self.asker.ask(title, f"{self.conversations}/send?v=3", self.message, tokens, **expected)
-
-
-def round_trip(caller: Caller) -> dict[str, str]:
-    """Get the two tokens, open a conversation, send a message; then meet the four errors.
-
-    Return the headers with the tokens.
-    """
-    caller.asker.ask(
-        "Where is the Send API? The domain look-up tells.",
-        f"{caller.account}/service/asyncMessagingEnt/baseURI.json?version=1.0",
+    ask(
+        "Where is the Send API? The domain look-up tells, in the clear or not.",
+        Question(f"{service}/asyncMessagingEnt/baseURI.json?version=1.0", secure=False),
+        Documented(200, entry("asyncMessagingEnt")),
     )
-    tokens = caller.get_tokens()
-    caller.open(tokens)
-    caller.send("Send a message in it.", tokens)
+    ask(
+        "Where are all services? Some clients leave the .json out.",
+        Question(f"{service}/baseURI?version=1.0"),
+        Documented(200, {"baseURIs": [entry(name) for name in SERVICES]}),
+    )
+    ask(
+        "There is no service of this name.",
+        Question(f"{service}/unknown/baseURI.json?version=1.0"),
+        Documented(404, refused("NOT_FOUND")),
+    )
+    ask(
+        "The keys that tokens are signed with are published.",
+        Question(KEY_SET_PATH),
+        Documented(200, {"keys": [KEY] * len(keys.read().keys)}),
+    )
+
+
+def get_in_all_forms(caller: Caller) -> None:
+    """Ask for an AppJWT in each documented form, and in vain."""
+    credentials = "client_id client_secret"
+    caller.get_app_jwt("The old form: all in the query.", f"v grant_type {credentials}")
+    caller.get_app_jwt("The mixed form.", "v grant_type", credentials)
+    caller.get_app_jwt("The form of V2.", "", f"grant_type {credentials}", "v2/")
+    caller.asker.ask(
+        "A wrong secret gets an error of OAuth 2.0.",
+        Question(
+            f"/sentinel{caller.account}/app/token?v=1.0",
+            f"grant_type=client_credentials&client_id={caller.install.client_id}&client_secret=no",
+        ),
+        Documented(400, {"error": "invalid_client", "error_description": str}),
+    )
+
+
+def meet_the_errors(caller: Caller, tokens: Mapping[str, str]) -> None:
+    """Send a message with *tokens*, which are good, but for the one thing that gets each error."""
     say("\nThe same message, refused in each of the four documented ways, byte for byte:")
     for title, answer, headers in refusals(tokens):
-        caller.send(title, headers, status=401, exactly=answer)
-    return tokens
+        caller.send(title, headers, documented=Documented(401, answer))
 
 
 def refusals(tokens: Mapping[str, str]) -> Iterator[tuple[str, bytes, dict[str, str]]]:
@@ -94,11 +85,6 @@ def refusals(tokens: Mapping[str, str]) -> Iterator[tuple[str, bytes, dict[str, 
         INVALID_CONSUMER_JWS,
         {**tokens, CONSUMER: altered(consumer_jws)},
     )
-
-
-def request(number: int, action: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Return a request object of the protocol."""
-    return {"kind": "req", "id": str(number), "type": action, "body": body}
 
 
 def altered(token: str) -> str:

@@ -12,7 +12,8 @@ from uuid import uuid4
 
 from flask import Flask, Response
 
-from example_app.models import AppInstall, find_or_add
+from example_app.database import find_or_add
+from example_app.models import AppInstall
 from tests.http_helpers import headers
 
 ACCOUNT = "le81823118"

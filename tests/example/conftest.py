@@ -10,8 +10,8 @@ from flask import Flask
 from sqlalchemy import select
 
 from example_app import create_app
-from example_app.demo.serving import listen, serving
-from example_app.models import Base, db
+from example_app.database import Base, db
+from example_app.serving import Served, listen, served, serving
 
 from .api import Api, api_of
 from .processes import copy_of_the_app, keys_at
@@ -61,3 +61,10 @@ def rows(example: Flask) -> Callable[[], list[Any]]:
 def project(tmp_path: Path) -> Path:
     """A folder with nothing but the example app: its instance folder is made there too."""
     return copy_of_the_app(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The app with its two listeners, as ``python -m example_app`` serves it."""
+    with served(0, 0, {}, str(tmp_path_factory.mktemp("both"))) as running:
+        yield running

@@ -37,14 +37,20 @@ def free_port() -> int:
 
 @contextmanager
 def program(
-    *command: str, folder: Path, settings: Mapping[str, Any] | None = None, **options: Any
+    *command: str,
+    folder: Path,
+    settings: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    **options: Any,
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run *command* in *folder*, which is its home too; *settings* are those of the app.
+    """Run *command* in *folder*, which is its home too; *settings* are those of the app, and
+    *environment* is what else its environment has.
 
     It finds the programs that were installed with the interpreter first.
     """
     environment = {
         **os.environ,
+        **(environment or {}),
         **{f"FLASK_{name}": str(value) for name, value in (settings or {}).items()},
         "HOME": str(folder),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

@@ -84,6 +84,16 @@ OF_A_MESSAGE = [
     ("body.event.message", {}),
     ("body.event.message", 7),
     ("body.event.message", ["text"]),
+    ("body.event.contentType", "hosted/file"),
+    ("body.event", {"type": "ContentEvent", "contentType": "hosted/file", "message": {}}),
+    ("body.event", {"type": "ChatStateEvent", "chatState": "composing"}),
+    ("body.event", {"type": "ChatStateEvent", "chatState": ["GONE"]}),
+    ("body.event", {"type": "AcceptStatusEvent", "status": "SEEN", "sequenceList": [0]}),
+    ("body.event", {"type": "AcceptStatusEvent", "status": "READ", "sequenceList": []}),
+    ("body.event", {"type": "AcceptStatusEvent", "status": "READ", "sequenceList": ["0"]}),
+    ("body.event", {"type": "AcceptStatusEvent", "status": "READ", "sequenceList": [True]}),
+    ("body.event", {"type": "AcceptStatusEvent", "status": "READ", "sequenceList": [-1]}),
+    ("body.event", {"type": "RichContentEvent", "content": "text"}),
 ]
 OF_A_CLOSING = [
     ("body.conversationId", MISSING),
@@ -96,6 +106,21 @@ OF_A_CLOSING = [
     ("body.conversationField.conversationState", "OPEN"),
     ("body.conversationField.conversationState", ["CLOSE"]),
     ("body.conversationField.dialog", {"state": "OPEN"}),
+]
+OF_AN_OPENING = [
+    ("body.skillId", "12345678901"),
+    ("body.skillId", -2),
+    ("body.skillId", 1.5),
+    ("body.skillId", True),
+    ("body.skillId", "any"),
+    ("body.skillId", ["1"]),
+    ("skillId", "any"),
+    ("body.ttrDefName", "normal"),
+    ("body.ttrDefName", ["NORMAL"]),
+    ("body.channelType", "CHAT"),
+    ("body.channelType", None),
+    ("body.campaignInfo", "campaign"),
+    ("body.conversationContext", ["SharkContext"]),
 ]
 BAD_OPENINGS = [
     [PROFILE],
@@ -110,6 +135,7 @@ BAD_OPENINGS = [
     [PROFILE, put(CONVERSATION, "body.brandId", OTHER_ACCOUNT)],
     [PROFILE, put(CONVERSATION, "body.brandId", 81823118)],
     [PROFILE, put(CONVERSATION, "body.brandId", [ACCOUNT])],
+    *([PROFILE, put(CONVERSATION, *change)] for change in OF_AN_OPENING),
 ]
 
 
@@ -188,16 +214,48 @@ def test_a_number_that_is_none(api, check, number):
     assert api.send(tokens, text.replace('"?"', "1e99").encode()).status_code == 200
 
 
-def test_deep_nesting(api):
-    """However deep a request is nested, it is taken or refused: never an error of the app."""
+def test_deep_nesting(api, check):
+    """RFC 8259 section 9: a hundred levels are taken, and no more, however many there are."""
+    tokens = api.someone()
+    text = json.dumps(message(api.opened(tokens), message={"a": "?"}))
+    # Request, body, event and message are the first four.
+    for depth in (97, 98, *range(700, 1000, 50), 2200):
+        check(api.send, tokens, text.replace('"?"', "[" * depth + "]" * depth).encode())
+        check(api.send, tokens, text.replace('"?"', '{"a":' * depth + "1" + "}" * depth).encode())
+    for depth in (1, 96):
+        nested = text.replace('"?"', "[" * depth + "]" * depth)
+        assert api.send(tokens, nested.encode()).status_code == 200
+
+
+def test_the_preview_of_a_file(api, check):
+    """Send API Examples: it may have nearly 30 KB, and does not count as the request does."""
+    tokens = api.someone()
+    file = {"caption": "", "relativePath": "/v1/x.png", "fileType": "PNG", "preview": "x" * 29000}
+    request = message(api.opened(tokens), contentType="hosted/file", message=file)
+    check(api.send, tokens, put(request, "body.event.message.preview", "x" * 30000))
+    check(api.send, tokens, put(request, "body.event.message.caption", "x" * 5000))
+    assert api.send(tokens, request).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "text/json"])
+def test_a_wrong_content_type(api, rows, kind):
+    """RFC 9110 section 15.5.16: 415 in the protocol's shape; JSON is taken with any parameter."""
     tokens = api.someone()
     conversation = api.opened(tokens)
-    text = json.dumps(message(conversation, message={"a": "?"}))
-    for depth in (1, *range(700, 1000, 5), 2200):
-        nested = text.replace('"?"', "[" * depth + "]" * depth)
-        assert api.send(tokens, nested.encode()).status_code in (
-            (200,) if depth == 1 else (200, 400)
-        )
+    before = rows()
+    for call, body in (
+        (api.send, message(conversation)),
+        (api.create, opening(ACCOUNT)),
+        (lambda tokens, body: api.post(f"/api/account/{ACCOUNT}/consumer", body, tokens), {}),
+    ):
+        answer = call({**tokens, "Content-Type": kind}, body)
+        assert answer.status_code == 415
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.json["code"] == "UNSUPPORTED_MEDIA_TYPE"
+    assert rows() == before
+    for kind in ("application/json;charset=utf-8", "Application/JSON", ""):
+        sent = {**tokens, "Content-Type": kind}
+        assert api.send(sent, message(conversation)).status_code == 200
 
 
 def test_a_huge_body(api, rows):

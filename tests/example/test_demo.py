@@ -1,22 +1,29 @@
 """The demo: a round trip and a rotation over HTTP, compared with what is documented; a server."""
 
+import os
+import pty
 import re
 import signal
 import socket
+from contextlib import suppress
 
 import pytest
 
-from example_app.demo import documented
+from example_app import create_issuer, knobs, webhooks
+from example_app.database import db, let_go
+from example_app.demo import documented, receiver
 from example_app.demo.__main__ import main
-from example_app.demo.asking import Answer, differences
+from example_app.demo.asking import Answer, Documented, differences
 from example_app.demo.round_trip import altered
+from example_app.demo.shapes import matches
 from example_app.keys import KeyFile
+from example_app.models import AppInstall, Fault
 from tests.http_helpers import ROWS
 
 from .processes import python
 
 JSON = "application/json"
-STEPS = 17
+STEPS = 55
 AFTER_WITHDRAWAL = [40102, 40103]
 # Shorter than the demo's own times.
 SETTINGS = {
@@ -39,8 +46,8 @@ def test_once(project):
     assert marks(output) == ["ok"] * STEPS
     assert "All answers are as documented." in output
     refused = [int(code) for code in re.findall('^ok .*"errorCode":(.*?)}', output, re.MULTILINE)]
-    assert refused == [40105, 40102, 40104, 40103, *AFTER_WITHDRAWAL]
-    for code in refused:
+    assert refused == [40103, 40105, 40102, 40104, 40103, 42901, 50302, *AFTER_WITHDRAWAL]
+    for code in {*refused} & {*ROWS}:
         assert f"ok      < 401 {ROWS[code].decode()}\n" in output
 
 
@@ -57,11 +64,12 @@ def test_what_is_printed(tmp_path, capsys):
     before = KeyFile(tmp_path).read()
     status, _, output = run(tmp_path, capsys)
     assert status == 0
-    assert len(re.findall(r"Authorization: eyJ[\w-]{9}…\n", output)) == 12
+    assert len(re.findall(r"Authorization: (?:Bearer )?eyJ[\w-]{9}…\n", output)) > 30
     assert not re.search(r"eyJ[\w-]{10}", output)
-    assert len(re.findall(r'"n":"[\w-]{12}…"', output)) == 2
+    assert len(re.findall(r'"n":"[\w-]{12}…"', output)) == 3
     after = KeyFile(tmp_path).read()
     assert list(after.keys) == [after.signing] != [before.signing]
+    assert "\033" not in output
     commands = r"\n\$ flask --app example_app keys (.+)\n(.*)\n"
     assert re.findall(commands, output) == [
         ("add", after.signing),
@@ -71,7 +79,7 @@ def test_what_is_printed(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("codes", "steps"), [((40102, 40104), (7, 8, 15)), ((40103, 40105), (6, 9, 16))]
+    ("codes", "steps"), [((40102, 40104), (30, 31, 51)), ((40103, 40105), (28, 29, 32, 52))]
 )
 def test_a_difference(tmp_path, capsys, codes, steps):
     """Errors with another text: their answers are marked and explained, and exit status 1."""
@@ -86,9 +94,9 @@ def test_a_difference(tmp_path, capsys, codes, steps):
 
 
 def test_an_answer_that_others_are_made_from(tmp_path, capsys):
-    """Without a ConsumerJWS the round trip cannot go on: it ends there, and exit status 1."""
+    """Without a ConsumerJWS the tour cannot go on: it ends there, and exit status 1."""
     status, found, output = run(tmp_path, capsys, CONNECTOR_AUTH_AUDIENCE="another")
-    assert (status, found) == (1, ["ok", "ok", "DIFFERS"])
+    assert (status, found) == (1, [*["ok"] * 9, "DIFFERS"])
     assert "! the status is documented as 201\n" in output
 
 
@@ -96,28 +104,116 @@ def test_keys_that_are_not_loaded_again(tmp_path, capsys):
     """Configured keys know nothing of the new one: the rotation ends there, and exit status 1."""
     keys = KeyFile(tmp_path).read().key_set()
     status, found, output = run(tmp_path, capsys, CONNECTOR_AUTH_APP_JWT_KEYS=keys)
-    assert (status, found) == (1, [*["ok"] * 11, "DIFFERS"])
+    assert (status, found) == (1, [*["ok"] * 47, "DIFFERS"])
     assert "! the status is documented as 201\n" in output
+
+
+def test_a_notification_that_is_wrong(tmp_path, capsys, monkeypatch):
+    """Signed by another secret, its header is told as different; the tour goes on."""
+
+    def signed(install, notification):
+        stranger = AppInstall(client_secret="x", account_id="y", client_id=install.client_id)
+        return webhooks_signed(stranger, notification)
+
+    webhooks_signed = webhooks.signed
+    monkeypatch.setattr(webhooks, "signed", signed)
+    status, found, output = run(tmp_path, capsys)
+    assert (status, len(found)) == (1, STEPS)
+    assert [step for step, mark in enumerate(found, 1) if mark == "DIFFERS"] == [38, 39]
+    for name in ("account-id", "signature"):
+        assert output.count(f"! x-liveperson-{name} is documented as ") == 2
+    assert "x-liveperson-client-id is documented" not in output
+
+
+def test_a_notification_that_does_not_come(tmp_path, capsys, monkeypatch):
+    """It is waited for, but not for ever."""
+    monkeypatch.setattr(receiver, "PATIENCE", 0.01)
+    monkeypatch.setattr(webhooks, "are_wanted", lambda: False)
+    status, found, output = run(tmp_path, capsys)
+    assert (status, found.count("DIFFERS"), len(found)) == (1, 2, STEPS)
+    assert output.count("! a notification is documented\n") == 2
+
+
+def test_knobs_that_were_turned(tmp_path, capsys):
+    """The tour turns them back first, and leaves none turned."""
+    app = create_issuer({}, instance_path=str(tmp_path))
+    with app.app_context():
+        knobs.fail("sentinel", 503)
+        knobs.set_token_life(5)
+    assert run(tmp_path, capsys)[0] == 0
+    with app.app_context():
+        assert knobs.token_life() == 3600
+        assert db.session.query(Fault).count() == 0
+    let_go(app)
+
+
+def answer(status=401, kind=JSON, body=b"body", **headers):
+    """Return an answer."""
+    return Answer(status, {"content-type": kind, **headers}, body)
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (Answer(200, JSON, b"body"), ["status"]),
-        (Answer(401, f"{JSON};charset=utf-8", b"body"), ["Content-Type"]),
-        (Answer(401, None, b"body"), ["Content-Type"]),
-        (Answer(401, JSON, b"body\n"), ["body"]),
-        (Answer(401, JSON, b""), ["body"]),
-        (Answer(503, "text/html", b"Body"), ["status", "Content-Type", "body"]),
-        (Answer(401, JSON, b"body"), []),
+        (answer(status=200), ["status"]),
+        (answer(kind=f"{JSON};charset=utf-8"), ["content-type"]),
+        (Answer(401, {}, b"body"), ["content-type"]),
+        (answer(body=b"body\n"), ["body"]),
+        (answer(body=b""), ["body"]),
+        (answer(503, "text/html", b"Body"), ["status", "content-type", "body"]),
+        (answer(), []),
     ],
     ids=str,
 )
 def test_what_differs(answer, words):
     """Status, type and bytes are compared, each for itself."""
-    found = differences(answer, 401, b"body")
+    found = differences(answer, Documented(401, b"body"))
     assert len(found) == len(words)
     assert all(word in difference for word, difference in zip(words, found, strict=True))
+
+
+def test_a_header_that_differs():
+    """Those that are documented are compared."""
+    documented = Documented(401, headers={"retry-after": "7"})
+    assert differences(answer(**{"retry-after": "7"}), documented) == []
+    assert differences(answer(), documented) == ["retry-after is None, documented as 7"]
+
+
+@pytest.mark.parametrize(
+    ("value", "shape", "same"),
+    [
+        (1, int, True),
+        (True, int, False),
+        (1, 1.0, False),
+        ("1", int, False),
+        ("ab", re.compile("a."), True),
+        ("abc", re.compile("a."), False),
+        (7, re.compile("7"), False),
+        ({"a": [1, "x"]}, {"a": [int, str]}, True),
+        ({"a": [1]}, {"a": [int, str]}, False),
+        ({"a": ["x", 1]}, {"a": [int, str]}, False),
+        ({"a": 1, "b": 1}, {"a": int}, False),
+        ({}, {"a": int}, False),
+        ([], {}, False),
+        (None, None, True),
+        (None, str, False),
+        ("x", "y", False),
+    ],
+    ids=str,
+)
+def test_shapes(value, shape, same):
+    """A type stands for any value of it, a pattern for its texts, and all else for itself."""
+    assert matches(value, shape) is same
+
+
+def test_a_body_that_is_not_of_the_shape():
+    """The shape is shown, with what may be any in angle brackets; and so is what is no JSON."""
+    documented = Documented(401, {"a": [int, re.compile("x+")], "b": None})
+    assert differences(answer(body=b'{"a":[1,"x"],"b":null}'), documented) == []
+    for body in (b'{"a":[1,"y"],"b":null}', b"{"):
+        assert differences(answer(body=body), documented) == [
+            'the body is documented as {"a":["<int>","<x+>"],"b":null}'
+        ]
 
 
 def test_the_literals():
@@ -142,7 +238,8 @@ def test_serving_until_ctrl_c(project):
     """A taken port is no obstacle; what to paste is printed; Ctrl-C, even twice, is a clean end."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        with python("-m", "example_app.demo", "--port", port, folder=project) as process:
+        command = ("-m", "example_app.demo", "--port", port, "--tls-port", "0")
+        with python(*command, folder=project) as process:
             printed = []
             for line in process.stdout:
                 printed.append(line)
@@ -156,7 +253,34 @@ def test_serving_until_ctrl_c(project):
     assert output.startswith(f"Port {port} cannot be had, so a free one is used.\n")
     base = re.search(r"^BASE=(http://127\.0\.0\.1:\d+)$", output, re.MULTILINE)[1]
     assert base != f"http://127.0.0.1:{port}"
-    assert f"Serving at {base} until you press Ctrl-C." in output
+    assert output.endswith("Serving until you press Ctrl-C.\n")
+    assert f"  http           {base}\n" in output
     assert re.search(r"^CLIENT_ID=[0-9a-f-]{36}$", output, re.MULTILINE)
     assert re.search(r"^CLIENT_SECRET=[0-9a-f]{64}$", output, re.MULTILINE)
     assert output.count("curl -s") == 4
+
+
+def on_a_terminal(*command, folder, **environment):
+    """Run *command* with a terminal for its output; return its exit status and what it printed."""
+    ours, its = pty.openpty()
+    with python(*command, folder=folder, stdout=its, environment=environment) as process:
+        os.close(its)
+        printed = b""
+        # The end of a terminal is an error to whoever reads it.
+        with suppress(OSError):
+            while part := os.read(ours, 65536):
+                printed += part
+        os.close(ours)
+        process.communicate(timeout=60)
+    return process.returncode, printed.decode()
+
+
+def test_colours(project):
+    """On a terminal there are some, unless NO_COLOR is set; the words are the same."""
+    command = ("-m", "example_app.demo", "--once")
+    status, coloured = on_a_terminal(*command, folder=project)
+    assert (status, coloured.count("\033[32mok ")) == (0, STEPS)
+    plain = re.sub(r"\033\[[\d;]*m", "", coloured).replace("\r\n", "\n")
+    assert marks(plain) == ["ok"] * STEPS
+    status, output = on_a_terminal(*command, folder=project, NO_COLOR="1")
+    assert (status, "\033" in output) == (0, False)

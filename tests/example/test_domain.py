@@ -2,9 +2,9 @@
 
 import pytest
 
-from .api import ACCOUNT
+from .api import ACCOUNT, OTHER_ACCOUNT, api_of
 
-SERVICES = ["sentinel", "idp", "asyncMessagingEnt"]
+SERVICES = ["sentinel", "idp", "asyncMessagingEnt", "swift", "agentVep", "accountConfigReadWrite"]
 
 
 @pytest.mark.parametrize("suffix", [".json?version=1.0", "?version=1.0", ""])
@@ -36,6 +36,22 @@ def test_a_service_that_is_not_there(api, service):
     assert answer.status_code == 404
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.json == {"code": "NOT_FOUND", "body": {"msg": "There is no such service."}}
+
+
+@pytest.mark.parametrize("account", [OTHER_ACCOUNT[:-1], ACCOUNT.upper(), "%00"])
+def test_an_account_that_is_not_there(api, account):
+    """404 in the protocol's shape, for one service and for all."""
+    for path in ("service/idp/baseURI.json", "service/baseURI"):
+        answer = api.get(f"/api/account/{account}/{path}")
+        assert answer.status_code == 404
+        assert answer.json == {"code": "NOT_FOUND", "body": {"msg": "There is no such account."}}
+
+
+def test_where_the_configuration_says(start, tmp_path):
+    """Host and port of another listener, such as that for TLS: only the look-up is redirected."""
+    api = api_of(start(tmp_path, CONNECTOR_BASE_URI="api.example:8443"))
+    answer = api.get(f"/api/account/{ACCOUNT}/service/baseURI")
+    assert {entry["baseURI"] for entry in answer.json["baseURIs"]} == {"api.example:8443"}
 
 
 def test_a_wrong_method(api):

@@ -5,11 +5,14 @@ import json
 import pytest
 from sqlalchemy import delete, select
 
+from example_app.database import db
 from example_app.keys import current_issuer
-from example_app.models import Consumer, Message, db
+from example_app.models import Consumer, Conversation, Message
 from tests.http_helpers import assert_row, headers
 
 from .api import ACCOUNT, OTHER_ACCOUNT, api_of, claims, closing_of, message, opening
+
+FILE = {"caption": "A dot", "relativePath": "/v1/x.png", "fileType": "PNG", "preview": "data:"}
 
 
 def ok(req_id="1,", **body):
@@ -32,7 +35,8 @@ def test_create(api):
     assert answer.status_code == 200
     assert answer.headers.getlist("Content-Type") == ["application/json"]
     conversation = answer.json[1]["body"]["conversationId"]
-    assert answer.json == [PROFILE_SET, ok("2", conversationId=conversation)]
+    opened = ok("2", conversationId=conversation, dialogId=conversation)
+    assert answer.json == [PROFILE_SET, opened]
 
 
 def test_the_profile_is_kept(api, example):
@@ -70,16 +74,66 @@ def test_req_id_is_a_text(api, req_id, text):
     ("event", "body"),
     [
         ({"message": {"any": "object"}}, {"sequence": 0}),
+        ({"contentType": "hosted/file", "message": FILE}, {"sequence": 0}),
         ({"type": "RichContentEvent", "content": {"type": "vertical"}}, {"sequence": 0}),
-        ({"type": "AcceptStatusEvent", "status": "READ", "sequenceList": [0]}, {"sequence": 0}),
-        ({"type": "ChatStateEvent", "chatState": "COMPOSING"}, {}),
+        *(
+            ({"type": "AcceptStatusEvent", "status": status, "sequenceList": [0]}, {"sequence": 0})
+            for status in ("ACCEPT", "READ", "ACCESS", "NACK", "ACTION")
+        ),
+        *(
+            ({"type": "ChatStateEvent", "chatState": state}, {})
+            for state in ("ACTIVE", "INACTIVE", "GONE", "COMPOSING", "PAUSE")
+        ),
     ],
-    ids=["object", "rich", "status", "state"],
+    ids=lambda value: "-".join(map(str, value.values()))[:30],
 )
 def test_other_events(api, event, body):
     """Send: every event is numbered but a chat state."""
     tokens = api.someone()
     assert api.send(tokens, message(api.opened(tokens), **event)).json == ok(**body)
+
+
+def test_a_chat_state_in_a_closed_conversation(api):
+    """It is taken: one client sends it with each message, and ends if it is refused."""
+    tokens = api.someone()
+    conversation = api.opened(tokens)
+    typing = message(conversation, type="ChatStateEvent", chatState="ACTIVE")
+    assert api.send(tokens, closing_of(conversation)).json == RESOLVED
+    assert api.send(tokens, typing).json == ok()
+
+
+@pytest.mark.parametrize(
+    ("body", "beside", "kept"),
+    [
+        ({}, {}, ""),
+        ({"skillId": "1234567890"}, {}, "1234567890"),
+        ({"skillId": -1}, {}, "-1"),
+        ({"skillId": 277}, {}, "277"),
+        ({"skillId": None, "ttrDefName": None}, {}, ""),
+        ({}, {"skillId": "12"}, "12"),
+        ({"ttrDefName": "CUSTOM", "channelType": "MESSAGING"}, {}, ""),
+        ({"campaignInfo": {"campaignId": 1}, "conversationContext": {"lang": "en"}}, {}, ""),
+    ],
+    ids=str,
+)
+def test_what_a_conversation_is_asked_for_with(api, example, body, beside, kept):
+    """Conversation: skill, time to respond, campaign and context; one client has the skill beside
+    the body."""
+    tokens = api.someone()
+    profile, conversation = opening(ACCOUNT)
+    conversation["body"] |= body
+    answer = api.create(tokens, [profile, {**conversation, **beside}])
+    assert answer.status_code == 200
+    with example.app_context():
+        row = db.session.get(Conversation, answer.json[1]["body"]["conversationId"])
+        assert json.loads(row.details) == {**conversation["body"], "skillId": kept}
+
+
+@pytest.mark.parametrize("properties", ['{"type":".ClientProperties"}', "[object Object]", "{"])
+def test_client_properties(api, properties):
+    """Send API Examples: who the client is; what does not parse is ignored."""
+    tokens = {**api.someone(), "Client-Properties": properties}
+    assert api.send(tokens, message(api.opened(tokens))).json == ok(sequence=0)
 
 
 def test_the_conversation_may_be_named_beside_the_dialog(api):

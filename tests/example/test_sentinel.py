@@ -27,7 +27,7 @@ def test_each_form_of_the_request(api, in_query, in_form, version):
     query, form = ({name: sent[name] for name in names.split()} for names in (in_query, in_form))
     answer = api.token(query, form, version)
     assert answer.status_code == 200
-    assert answer.headers.getlist("Content-Type") == ["application/json"]
+    assert answer.headers.getlist("Content-Type") == ["application/json;charset=utf-8"]
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.json["token_type"] == "Bearer"
     assert api.consumer({"ext_consumer_id": "x"}, answer.json["access_token"]).status_code == 201

@@ -2,15 +2,18 @@
 
 import socket
 import sqlite3
+import ssl
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from http.client import HTTPSConnection
+from itertools import count
 from pathlib import Path
 
 from tests.http_helpers import assert_row, headers
 
 from .api import ACCOUNT, Api, closing_of, message, over_http
 from .processes import free_port, keys_at, python
-from .test_concurrent import at_once
+from .test_concurrent import WORKERS, at_once
 
 
 def api_at(port: int, project: Path) -> Api:
@@ -61,6 +64,74 @@ def test_threads(project):
     command = ["--workers", "2", "--threads", "32", "example_app:create_app()"]
     with gunicorn(project, *command) as port:
         check_round_trip(api_at(port, project))
+
+
+def test_two_workers_lose_no_message(project):
+    """What was answered with a sequence is in the database under it, whichever worker took it."""
+    command = ["--workers", "2", "--threads", "32", "example_app:create_app()"]
+    with gunicorn(project, *command) as port:
+        api = api_at(port, project)
+        tokens, others = api.someone(), api.someone()
+        conversations = {api.opened(tokens): tokens, api.opened(others): others}
+        numbers = count()
+
+        def say() -> list[tuple[str, int, str]]:
+            said = []
+            for conversation, owner in conversations.items():
+                text = f"message {next(numbers)}"
+                answer = api.send(owner, message(conversation, message=text))
+                assert answer.status_code == 200
+                said.append((conversation, answer.json["body"]["sequence"], text))
+            return said
+
+        said = sorted(each for pair in at_once(say, 12) for each in pair)
+        assert len({text for _, _, text in said}) == len(said) == 2 * 12 * WORKERS
+        with closing(sqlite3.connect(project / "instance" / "connector.db")) as database:
+            rows = database.execute(
+                "SELECT conversation_id, sequence, json_extract(body, '$.event.message')"
+                " FROM message ORDER BY 1, 2"
+            ).fetchall()
+        assert rows == said
+        for conversation in conversations:
+            sequences = [sequence for other, sequence, _ in rows if other == conversation]
+            assert sequences == list(range(12 * WORKERS))
+
+
+def test_two_workers_and_bad_input(project):
+    """400, 413 and 415, in the protocol's shape; then what is good is done."""
+    command = ["--workers", "2", "--threads", "32", "example_app:create_app()"]
+    with gunicorn(project, *command) as port:
+        api = api_at(port, project)
+        tokens = api.someone()
+        for status, kind, body in (
+            (400, "application/json", b"{"),
+            (413, "application/json", b" " * 65537),
+            (415, "text/plain", b"{}"),
+        ):
+            for answer in at_once(
+                lambda kind=kind, body=body: api.send({**tokens, "Content-Type": kind}, body)
+            ):
+                assert answer.status_code == status
+                assert answer.headers["Content-Type"] == "application/json"
+                assert set(answer.json) == {"code", "body"}
+        assert api.create(tokens).status_code == 200
+
+
+def test_tls_by_gunicorn(project):
+    """With the certificate that the command makes, as the docs say."""
+    with python("-m", "flask", "--app", "example_app", "certificate", folder=project) as made:
+        output, errors = made.communicate(timeout=60)
+    assert errors == ""
+    ca, chain = output.splitlines()
+    plain = gunicorn(project, "example_app:create_issuer()")
+    with (
+        plain as issuer,
+        gunicorn(project, "--certfile", chain, "example_app:create_app()", keys=issuer) as port,
+    ):
+        context = ssl.create_default_context(cafile=ca)
+        with closing(HTTPSConnection("127.0.0.1", port, timeout=30, context=context)) as connection:
+            connection.request("GET", f"/api/account/{ACCOUNT}/service/baseURI")
+            assert connection.getresponse().status == 200
 
 
 def test_keys_from_a_process_of_their_own(project):

@@ -2,21 +2,24 @@
 
 import json
 import re
+import sqlite3
 import stat
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from urllib.parse import urlencode
 
 import pytest
 
-from example_app.models import db
+from example_app.database import Base, db
 
-from .api import ACCOUNT, api_of, message
+from .api import ACCOUNT, api_of, asking, message
 from .processes import python
+from .test_agents import Desk
 
 # Waits for a line on its input, so that several processes start at the same moment.
 FIRST_START = """
 from example_app import create_app
+from example_app.database import db
 from example_app.keys import current_issuer
-from example_app.models import db
 from example_app.sentinel import app_install
 print("ready", flush=True)
 input()
@@ -51,6 +54,35 @@ def test_a_restart(start, tmp_path):
     keys = [api.get("/sentinel/well-known/jwks").data for api in (before, after)]
     assert keys[0] == keys[1]
     assert after.send(tokens, message(conversation)).json["body"] == {"sequence": 1}
+
+
+def test_a_restart_loses_nothing(start, tmp_path):
+    """All tables and keys are as they were; a file and an agent's password too."""
+
+    def kept():
+        with closing(sqlite3.connect(tmp_path / "connector.db")) as database:
+            names = [name for (name,) in database.execute("SELECT name FROM sqlite_schema")]
+            tables = [name for name in names if not name.startswith("sqlite_")]
+            rows = {name: database.execute(f"SELECT * FROM {name}").fetchall() for name in tables}  # noqa: S608
+        return rows, (tmp_path / "signing-keys.json").read_text()
+
+    app = start(tmp_path)
+    api, desk = api_of(app), Desk(app)
+    tokens = api.someone()
+    conversation = api.opened(tokens)
+    assert api.send(tokens, message(conversation)).status_code == 200
+    assert desk.say(conversation, {"message": "Hello"}).json == {"sequence": 1}
+    place = asking("ms.GenerateURLForUploadFile", {"fileSize": "1", "fileType": "PNG"})
+    parts = api.send(tokens, place).json["body"]
+    url = f"{parts['relativePath']}?{urlencode(parts['queryParams'])}"
+    assert api.transport("PUT", url, {}, b"x").status_code == 201
+    app.test_cli_runner().invoke(args=["knobs", "fail", "idp", "503"])
+    before, keys = kept()
+    assert all(before.values())
+    assert set(before) == set(Base.metadata.tables)
+    after = start(tmp_path)
+    assert kept() == (before, keys)
+    assert Desk(after).say(conversation, {"message": "Hello again"}).json == {"sequence": 2}
 
 
 def test_another_folder_is_another_service(start, tmp_path):

@@ -1,0 +1,50 @@
+"""A command line in; the Connector API served at two ports of this machine until Ctrl-C, out."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from .agents import agent_of
+from .database import VersionError
+from .sentinel import app_install
+from .serving import HOST, PORT, TLS_PORT, Served, ctrl_c, served
+
+WHERE = """\
+A Connector API for the account {install.account_id}
+
+  http           http://{host}:{served.port}
+  https          https://{host}:{served.tls_port}
+  CA file        {served.certificate.ca}
+  client id      {install.client_id}
+  client secret  {install.client_secret}
+  agent          {agent.login_name}, password {agent.password}
+  kept in        {served.app.instance_path}
+"""
+
+
+def where(served: Served) -> str:
+    """Return what to tell clients, and who may call."""
+    with served.app.app_context():
+        install = app_install()
+        agent = agent_of(install.account_id)
+        return WHERE.format(install=install, agent=agent, served=served, host=HOST)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Serve by the command line *argv* until Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="python -m example_app", description=__doc__)
+    parser.add_argument("--port", type=int, default=PORT, help=f"http; {PORT} if not given")
+    parser.add_argument("--tls-port", type=int, default=TLS_PORT, help=f"https; {TLS_PORT}")
+    options = parser.parse_args(argv)
+    stopped = ctrl_c()
+    try:
+        with served(options.port, options.tls_port, {}) as running:
+            print(where(running), flush=True)
+            print("Press Ctrl-C to stop it.", flush=True)
+            stopped.wait()
+    except VersionError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""What a developer of clients turns in; shorter tokens and forced failures, in all workers, out.
+
+The knobs are kept in the database. ``flask --app example_app knobs --help`` turns them.
+"""
+
+from collections.abc import Iterable
+
+from flask import Blueprint, current_app, request
+from sqlalchemy import delete, update
+
+from flask_connector_auth import ConnectorAuthError, ErrorRow
+
+from .database import Setting, db, find
+from .models import Fault
+
+#: The services that can be told to fail, by the names of the domain look-up.
+SERVICES = ("sentinel", "idp", "asyncMessagingEnt")
+TOKEN_LIFE = "token_life"  # noqa: S105  # the name of a setting
+
+
+class TooManyRequests(ConnectorAuthError):
+    """429, which the protocol page Conversation names; code and texts are ours."""
+
+    row = ErrorRow(42901, "Too many requests", "The rate limit is exceeded")
+
+
+class ServiceUnavailable(ConnectorAuthError):
+    """503; code and texts are ours."""
+
+    row = ErrorRow(50302, "Service unavailable", "The service cannot answer at the moment")
+
+
+#: What can be forced, by status; sent in the envelope that the protocol has for all services.
+FAILURES: dict[int, type[ConnectorAuthError]] = {429: TooManyRequests, 503: ServiceUnavailable}
+
+
+def fail(service: str, status: int, retry_after: int = 1, times: int | None = None) -> None:
+    """Let *service* answer with *status*, one of :data:`FAILURES`.
+
+    :param retry_after: seconds, sent as ``Retry-After`` (RFC 9110 section 10.2.3).
+    :param times: how many requests, or ``None`` for all until :func:`recover`.
+    """
+    fault = Fault(service=service, status=status, retry_after=retry_after, remaining=times)
+    db.session.merge(fault)
+    db.session.commit()
+
+
+def recover(services: Iterable[str] = SERVICES) -> None:
+    """Let *services* do again what they are asked."""
+    for service in services:
+        db.session.execute(delete(Fault).where(Fault.service == service))
+    db.session.commit()
+
+
+def token_life() -> int:
+    """Return the seconds that an AppJWT lives: those that were turned in, or the setting's."""
+    turned = find(Setting, TOKEN_LIFE)
+    return turned.value if turned else int(current_app.config["CONNECTOR_TOKEN_LIFE"])
+
+
+def set_token_life(seconds: int | None) -> None:
+    """Let new AppJWTs live for *seconds*, or as the setting says if that is ``None``."""
+    if seconds is not None:
+        db.session.merge(Setting(name=TOKEN_LIFE, value=seconds))
+    elif turned := find(Setting, TOKEN_LIFE):
+        db.session.delete(turned)
+    db.session.commit()
+
+
+def may_fail(blueprint: Blueprint, service: str) -> None:
+    """Let the calls of *blueprint*, which are those of *service*, fail when they are told to."""
+
+    def fail_if_told() -> None:
+        # What is read, such as the keys, is not: the services themselves need it.
+        fault = find(Fault, service) if request.method == "POST" else None
+        if fault and (fault.remaining is None or _counted(service)):
+            error = FAILURES[fault.status]()
+            error.response.headers["Retry-After"] = str(fault.retry_after)
+            raise error
+
+    blueprint.before_request(fail_if_told)
+
+
+def _counted(service: str) -> bool:
+    """Count a failure of *service*; return whether there was one left."""
+    # In one statement, so that two workers never count the same one.
+    left = update(Fault).where(Fault.service == service, Fault.remaining > 0)
+    counted = db.session.execute(left.values(remaining=Fault.remaining - 1))
+    db.session.commit()
+    return bool(counted.rowcount)  # type: ignore[attr-defined]

@@ -1,0 +1,86 @@
+"""A file's type and size in; URLs to put it to and get it from, good for a minute, out.
+
+Protocol page: Send API Examples. Whoever has such a URL needs no token: it is signed with a key
+that the file has for itself.
+"""
+
+import hmac
+import time
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from flask import Blueprint, Response, abort, request
+from flask.typing import ResponseReturnValue
+from werkzeug.wsgi import get_input_stream
+
+from .database import db, find
+from .models import MAX_FILE, Consumer, File
+from .wire import Request
+
+CONTAINER = "/v1/AUTH_async-images"
+#: Seconds that a URL is good.
+LIFE = 60
+TYPES = {"JPG": "image/jpeg", "JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif"}
+
+blueprint = Blueprint("swift", __name__)
+
+
+def new_file(asked: Request, consumer: Consumer) -> File:
+    """Return the place of a new file of *consumer*, which has no content yet.
+
+    :raises Refused: if it is too large, or of no type that is taken.
+    """
+    kind = asked.choose(asked.body, "fileType", TYPES)
+    size = str(asked.need(asked.body, "fileSize", str, int))
+    if not (size.isascii() and size.isdigit() and len(size) < 9 and 0 < int(size) <= MAX_FILE):
+        raise asked.refused(f"fileSize must be a number from 1 to {MAX_FILE}")
+    path = f"{CONTAINER}/{consumer.account_id}/{uuid4()}.{kind.lower()}"
+    file = File(path=path, consumer_id=consumer.lp_consumer_id)
+    db.session.add(file)
+    db.session.commit()
+    return file
+
+
+def temp_url(file: File, method: str, life: int = LIFE) -> dict[str, Any]:
+    """Return the parts of the URL by which *file* can be PUT or got (GET) for *life* seconds."""
+    expires = str(int(time.time()) + life)
+    query = {"temp_url_sig": _signature(file, method, expires), "temp_url_expires": expires}
+    return {"relativePath": file.path, "queryParams": query}
+
+
+@blueprint.put(f"{CONTAINER}/<path:name>")
+def upload(name: str) -> ResponseReturnValue:
+    """Keep the body as the content of the file."""
+    file = _file(name, "PUT", request.args)
+    # Past the limit for the bodies of requests, up to the one for files.
+    body = get_input_stream(request.environ, max_content_length=MAX_FILE)
+    file.content = body.read()
+    db.session.commit()
+    return "", 201
+
+
+@blueprint.get(f"{CONTAINER}/<path:name>")
+def download(name: str) -> ResponseReturnValue:
+    """Return the content of the file."""
+    file = _file(name, "GET", request.args)
+    if file.content is None:
+        abort(404, "Nothing was uploaded yet.")
+    kind = TYPES[file.path.rpartition(".")[2].upper()]
+    # A consumer chose the bytes: nobody is to take them for a page.
+    return Response(file.content, headers={"X-Content-Type-Options": "nosniff"}, mimetype=kind)
+
+
+def _file(name: str, method: str, query: Mapping[str, str]) -> File:
+    file = find(File, f"{CONTAINER}/{name}")
+    expires = query.get("temp_url_expires", "")
+    known = file and _signature(file, method, expires).encode()
+    sent = query.get("temp_url_sig", "").encode(errors="replace")
+    if not file or not known or not hmac.compare_digest(known, sent) or int(expires) < time.time():
+        abort(401, "Temp URL invalid")
+    return file
+
+
+def _signature(file: File, method: str, expires: str) -> str:
+    signed = f"{method}\n{expires}\n{file.path}".encode(errors="replace")
+    return hmac.digest(file.key.encode(), signed, "sha1").hex()

@@ -1,0 +1,123 @@
+"""A notification in; it POSTed, signed, to the URL that is configured for webhooks, out.
+
+Protocol pages: Webhooks. A process posts one after the other, so they come in their order unless
+there are several workers; one that was not taken is posted again, so it may come twice.
+"""
+
+import base64
+import hmac
+import json
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from functools import partial
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from queue import Full, Queue
+from threading import Lock, Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app
+
+from .models import AppInstall, install_of
+
+logger = logging.getLogger(__name__)
+
+#: Seconds in which a notification must be answered.
+TIMEOUT = 10
+#: Notifications that wait; more are dropped.
+WAITING = 1000
+
+Post = tuple[bytes, Mapping[str, str]]
+
+
+class Webhooks:
+    """Posts to *url*, in a thread that is started when there is something to post.
+
+    :param retries: how often what was not taken is posted again.
+    :param pause: seconds before it is.
+    """
+
+    def __init__(self, url: str, retries: int, pause: float) -> None:
+        parts = urlsplit(url)
+        connection = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        self._connect = partial(connection, parts.hostname or "", parts.port, timeout=TIMEOUT)
+        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._retries = retries
+        self._pause = pause
+        self._waiting: Queue[Post] = Queue(WAITING)
+        self._lock = Lock()
+        self._thread: Thread | None = None
+
+    def put(self, post: Post) -> None:
+        """Post *post*, a body and its headers, soon."""
+        # Not earlier than here: a thread does not outlive the fork of a worker.
+        with self._lock:
+            if self._thread is None:
+                self._thread = Thread(target=self._run, daemon=True)
+                self._thread.start()
+        try:
+            self._waiting.put_nowait(post)
+        except Full:
+            logger.error("A notification is dropped: %d are waiting.", WAITING)
+
+    def _run(self) -> None:
+        while True:
+            post = self._waiting.get()
+            for attempt in range(1 + self._retries):
+                if attempt:
+                    time.sleep(self._pause)
+                if self._taken(*post):
+                    break
+
+    def _taken(self, body: bytes, headers: Mapping[str, str]) -> bool:
+        """Post once; return whether the answer was one of the two that are taken for success."""
+        try:
+            with closing(self._connect()) as connection:
+                connection.request("POST", self._target, body, dict(headers))
+                status = connection.getresponse().status
+        except (OSError, HTTPException) as error:
+            logger.warning("A notification could not be posted (%s).", type(error).__name__)
+            return False
+        if status not in (200, 201):
+            logger.warning("A notification was answered with %d.", status)
+        return status in (200, 201)
+
+
+def signed(install: AppInstall, notification: Mapping[str, Any]) -> Post:
+    """Return the body and the headers of *notification*."""
+    # In ASCII: a known client signs the text again as ASCII, whatever it was.
+    body = json.dumps(notification, separators=(",", ":")).encode("ascii")
+    digest = hmac.digest(install.client_secret.encode(), body, "sha1")
+    return body, {
+        "Content-Type": "application/json",
+        "x-liveperson-account-id": install.account_id,
+        "x-liveperson-client-id": install.client_id,
+        "x-liveperson-signature": f"sha1={base64.b64encode(digest).decode()}",
+    }
+
+
+def send(account_id: str, notification: Mapping[str, Any]) -> None:
+    """Post *notification* on behalf of the app install of *account_id*."""
+    install = install_of(account_id)
+    if install:
+        current_app.extensions["webhooks"].put(signed(install, notification))
+
+
+def are_wanted() -> bool:
+    """Whether there is a URL to post to."""
+    return current_app.extensions["webhooks"] is not None
+
+
+def init_app(app: Flask) -> None:
+    """Let *app* post to the URL that its configuration names, if it names one.
+
+    :raises ValueError: if it is no URL of HTTP.
+    """
+    url, retries, pause = (
+        app.config[f"CONNECTOR_WEBHOOK_{name}"] for name in ("URL", "RETRIES", "PAUSE")
+    )
+    if url and not (urlsplit(url).scheme in ("http", "https") and urlsplit(url).hostname):
+        raise ValueError("CONNECTOR_WEBHOOK_URL must start with http:// or https:// and a host")
+    app.extensions["webhooks"] = Webhooks(url, retries, pause) if url else None
