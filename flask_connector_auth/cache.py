@@ -17,7 +17,17 @@ _MAX_CHANCES = 16
 class Entry(Generic[T]):
     """A verified token, with what must still hold when it comes again."""
 
-    __slots__ = ("algorithm", "expires", "key", "kid", "not_before", "subject", "token", "used")
+    __slots__ = (
+        "algorithm",
+        "expires",
+        "key",
+        "kid",
+        "not_before",
+        "passed",
+        "subject",
+        "token",
+        "used",
+    )
 
     def __init__(
         self,
@@ -33,6 +43,7 @@ class Entry(Generic[T]):
         self.algorithm = algorithm
         self.key = key  #: that verified it
         self.subject: Subject | None = None  #: what of it can be revoked, once that is needed
+        self.passed: object = None  #: the version of the revocations that it was not among
         self.not_before = not_before  #: seconds since the epoch, leeway included
         self.expires = expires  #: likewise; not later than the entry's own age allows
         self.used = False  #: since an eviction last passed by

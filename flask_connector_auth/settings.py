@@ -14,7 +14,6 @@ from .keys.options import RemoteOptions
 from .keys.parse import ALGORITHMS, KeyRules
 from .keys.snapshot import RemoteRules
 from .keys.source import KeySource
-from .revocation.redis import RedisStore
 from .revocation.store import RevocationStore
 from .schema import PREFIX, SettingsSchema
 
@@ -159,6 +158,9 @@ def _load_revocation(values: dict[str, Any], problems: dict[str, list[str]]) -> 
         wrong["URL"] = "It is one too many beside REVOCATION_STORE."
     elif url is not None:
         try:
+            # Only where it is used.
+            from .revocation.redis import RedisStore
+
             values["revocation_store"] = RedisStore(url)
         except ImportError:
             wrong["URL"] = "It needs pip install flask-connector-auth[redis]."

@@ -34,8 +34,7 @@ class Mirror:
     ) -> None:
         self.table = table
         self.max_lag = max_lag
-        #: Whether there is a store behind it. If not, and with nothing in the table, there is
-        #: nothing to check.
+        #: Whether there is a store behind it, so that it can be too old.
         self.copied = max_lag != inf
         #: Called where the copy is too old: what keeps it fresh may have to begin, or may be dead.
         self.wake: Callable[[], None] = lambda: None
@@ -59,8 +58,22 @@ class Mirror:
         :raises Rejected: if it is revoked.
         :raises Unavailable: if that cannot be known just now.
         """
-        if self.copied and self._clock() > self._good_until:
+        self.check_age()
+        self.check_entries(subject)
+
+    def check_age(self) -> None:
+        """Return if the copy is as fresh as it must be.
+
+        :raises Unavailable: if it is not, and refuses to judge.
+        """
+        if self._clock() > self._good_until:
             self._late()
+
+    def check_entries(self, subject: Subject) -> None:
+        """Return if there is no entry for *subject*; that holds for this version of the table.
+
+        :raises Rejected: if there is one.
+        """
         table = self.table
         digest, issued_at, names = subject
         if digest in table.tokens:

@@ -12,12 +12,14 @@ class Table:
     :param lives: for how long after its time each kind of mark can match, in seconds.
     """
 
-    __slots__ = ("lives", "marks", "tokens")
+    __slots__ = ("lives", "marks", "tokens", "version")
 
     def __init__(self, lives: Mapping[Kind, float]) -> None:
         self.lives = lives
         self.tokens: dict[bytes, float] = {}  #: until when each is needed, by digest
         self.marks: dict[str, float] = {}  #: *not before* times, by name
+        #: Another object after each change: what passed under this very one passes again.
+        self.version: object = None
 
     def value(self, key: Key) -> float | None:
         """Return the time that the entry of *key* has, or ``None`` if there is none."""
@@ -31,6 +33,8 @@ class Table:
             entries.pop(change.key, None)
         else:
             entries[change.key] = change.value
+        # Last: whoever sees the new version sees the change.
+        self.version = object()
         return before != change.value
 
     def merged(self, change: Change) -> Change:

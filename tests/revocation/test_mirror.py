@@ -213,3 +213,23 @@ def test_the_clock_goes_on() -> None:
     first: float = boottime()
     later: Callable[[], float] = boottime
     assert later() >= first > 0
+
+
+def test_who_sees_a_new_version_sees_the_change() -> None:
+    """What passed under a version of the table is not looked for again: so a change is there
+    before its version is."""
+    table = Table(LIVES)
+    seen = []
+
+    class Watched(dict[str, float]):
+        def __setitem__(self, key: str, value: float) -> None:
+            seen.append(table.version)
+            super().__setitem__(key, value)
+
+    table.marks = Watched()
+    versions = [table.version]
+    for at in (1.0, 2.0):
+        table.put(Change("account:a", at))
+        versions.append(table.version)
+    assert seen == versions[:2]
+    assert len(set(map(id, versions))) == 3
