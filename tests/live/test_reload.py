@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from threading import Event, Thread
@@ -91,6 +92,8 @@ def development_server(folder: Path, url: str) -> Iterator[Server]:
     command += ["-m", "flask", "--app", "app", "run", "--debug", "--port", str(port)]
     settings = {"CONNECTOR_AUTH_APP_JWT_KEYS": url}
     output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "start_new_session": True}
+    # What a job in the background was started by may ignore Ctrl-C, and hand that on.
+    output["preexec_fn"] = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with python(*command, folder=folder, settings=settings, **output) as process:
         try:
             yield Server(folder, port, process)
