@@ -19,6 +19,7 @@ from flask_connector_auth.keys.index import KeyIndex
 from flask_connector_auth.keys.key_set import usable_keys
 from flask_connector_auth.keys.parse import KeyRules
 from tests.floor_helpers import cases, jwk
+from tests.revocation.servers import free_port
 
 RULES = KeyRules(("RS256", "PS256", "ES256"))
 URL = "https://issuer.example/jwks?tenant=do-not-tell-this"
@@ -403,7 +404,8 @@ def test_by_default_the_clocks_are_real(file: Path) -> None:
 @pytest.fixture(scope="module")
 def valkey() -> Iterator[ValkeyServer]:
     """A real server, which speaks Redis."""
-    with ValkeyServer() as server:
+    # Not at the port that it would choose: so does a run beside this one.
+    with ValkeyServer(port=free_port()) as server:
         yield server
 
 

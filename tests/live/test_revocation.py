@@ -66,14 +66,14 @@ def check_the_life_of_a_revocation(app: Served, store: Server, issuer: Issuer) -
     operator = Revocations(RedisStore(store.url), RevocationRules(), lambda: 0.0)
     app.meet(2, bad)
     operator.revoke(token=bad)
-    within(1, app, bad, {401})
+    is_refused_within(1, app, bad)
     operator.restore(token=bad)
-    within(1, app, bad, {200})
+    app.until(bad, {200})
     operator.revoke(install_id="stolen")
-    within(1, app, bad, {401})
+    is_refused_within(1, app, bad)
     # All data is lost. The workers know better, and tell the store.
     store.do("FLUSHALL")
-    assert app.statuses(bad) == {401}
+    is_refused_within(0, app, bad)
     app.until(good, {200})
     # The store hangs: what cannot be known is no fault of a token.
     store.pause()
@@ -82,22 +82,25 @@ def check_the_life_of_a_revocation(app: Served, store: Server, issuer: Issuer) -
     with pytest.raises(RevocationStoreError):
         operator.revoke(install_id="another")
     store.resume()
+    is_refused_within(0, app, bad)
     app.until(good, {200})
-    assert app.statuses(bad) == {401}
     # It is killed, and comes back without its data.
     store.kill()
-    seen: set[int] = set()
-    while 503 not in seen:
-        seen |= app.statuses(bad, 4)
+    while 503 not in app.statuses(good, 4):
+        is_refused_within(0, app, bad)
     store.start()
+    is_refused_within(0, app, bad)
     app.until(good, {200})
-    assert app.statuses(bad) == {401}
-    assert seen == {401, 503}
 
 
-def within(seconds: float, app: Served, token: str, wanted: set[int]) -> None:
-    """Assert that both workers answer as *wanted* after so many seconds, and go on to."""
+def is_refused_within(seconds: float, app: Served, token: str) -> None:
+    """Assert that after so many seconds no worker accepts *token*, and soon all say why.
+
+    On a busy machine a copy may be too old for a moment: 503.
+    """
     end = monotonic() + seconds
-    while monotonic() < end and app.statuses(token, 8) != wanted:
-        threading.Event().wait(0.05)
-    assert app.statuses(token) == wanted
+    while monotonic() < end and 200 in app.statuses(token, 8):
+        threading.Event().wait(0.02)
+    assert app.statuses(token) <= {401, 503}
+    if seconds:
+        app.until(token, {401})
