@@ -1,6 +1,11 @@
-"""Nothing in; seconds that never go back out."""
+"""Nothing in; seconds since the epoch, or seconds that never go back, out."""
 
 import time
+from collections.abc import Callable
+
+#: The time in seconds since the epoch, for an app that is given no clock of its own. The test kit
+#: puts another in its place.
+wall: Callable[[], float] = time.time
 
 
 def boottime() -> float:

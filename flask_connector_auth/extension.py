@@ -1,12 +1,12 @@
 """An app and its configuration in; everything wired to that app out."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Flask, request
 from flask.typing import ResponseReturnValue
 
+from . import clock as clocks
 from . import guard
 from .blueprint import blueprint
 from .catalogue import Catalogue
@@ -27,11 +27,13 @@ class ConnectorAuth:
     One instance serves any number of apps; each is configured by its own ``app.config``.
 
     :param app: the app to set up at once.
-    :param clock: returns the time in seconds since the epoch; tests pass their own.
+    :param clock: returns the time in seconds since the epoch; that of the machine if not given.
     :raises ConfigurationError: see :meth:`init_app`.
     """
 
-    def __init__(self, app: Flask | None = None, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, app: Flask | None = None, *, clock: Callable[[], float] | None = None
+    ) -> None:
         self._clock = clock
         if app is not None:
             self.init_app(app)
@@ -44,7 +46,8 @@ class ConnectorAuth:
         """
         if EXTENSION in app.extensions:
             raise RuntimeError("ConnectorAuth was set up for this app before")
-        app.extensions[EXTENSION] = _state(load_settings(app.config), self._clock)
+        clock = self._clock or clocks.wall
+        app.extensions[EXTENSION] = _state(load_settings(app.config), clock)
         app.register_blueprint(blueprint)
 
     def protect(

@@ -1,4 +1,4 @@
-"""What the tests share: an issuer with a real key, and apps that trust it."""
+"""What the tests share beside the test kit: apps that trust its issuer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,13 +9,9 @@ from flask import Flask
 from flask_connector_auth import ConnectorAuth
 from flask_connector_auth.testing import Issuer
 
+pytest_plugins = ["flask_connector_auth.testing.plugin"]
+
 ACCOUNT = "le81823118"
-
-
-@pytest.fixture(scope="session")
-def issuer() -> Issuer:
-    """The issuer whose keys the apps are configured with."""
-    return Issuer()
 
 
 @pytest.fixture(scope="session")

@@ -290,10 +290,12 @@ def test_a_token_is_known_behind_any_spelling_of_its_scheme(scheme: str, make_ap
     assert count.verifications == 2
 
 
-def test_the_clock_is_read_once_a_request(make_app: MakeApp, issuer: Issuer) -> None:
+def test_the_clock_is_read_once_a_request(
+    make_app: MakeApp, issuer: Issuer, connector_clock: Callable[[], float]
+) -> None:
     """Both tokens are judged at one time."""
     reads = []
-    app = protected(make_app(clock=lambda: reads.append(1) or issuer._clock()))
+    app = protected(make_app(clock=lambda: reads.append(1) or connector_clock()))
     sent = headers(issuer.app_jwt(), issuer.consumer_jws())
     assert app.test_client().get("/x", headers=sent).status_code == 200
     assert len(reads) == 1

@@ -28,8 +28,10 @@ from flask_connector_auth import (
 from flask_connector_auth.envelope import ROWS, render
 from flask_connector_auth.keys.parse import ALGORITHMS
 from flask_connector_auth.schema import SettingsSchema
-from flask_connector_auth.testing import Issuer
+from flask_connector_auth.testing import Issuer, plugin
+from flask_connector_auth.testing.broken import WAYS
 from tests.http_helpers import headers
+from tests.pytest_runs import run_pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.rst").read_text()
@@ -37,6 +39,7 @@ PAGES = {
     str(path.relative_to(ROOT)): path.read_text()
     for path in [ROOT / "README.rst", *sorted((ROOT / "docs").rglob("*.rst"))]
 }
+Fixture = type(plugin.issuer)
 TABLES = runpy.run_path(str(ROOT / "docs" / "_ext" / "tables.py"))["TABLES"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -70,19 +73,33 @@ def log_as_it_was() -> Iterator[None]:
     logger.handlers[:] = handlers
 
 
+def files_of(page: str) -> dict[str, str]:
+    """Return the Python blocks of *page* by the file that their first line names, if it does."""
+    files: dict[str, str] = {}
+    for block in blocks(page, "python"):
+        named = re.match(r"# (\w+\.py)\n", block)
+        name = named[1] if named else "page.py"
+        files[name] = files.get(name, "") + block
+    return files
+
+
 @pytest.mark.usefixtures("log_as_it_was")
 @pytest.mark.parametrize("page", pages_with("python"))
 def test_the_examples_of_a_page_run(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A page's Python blocks run as they stand, in order, and so do the tests they define."""
+    """A page's Python blocks run as they stand, in order; those with a file name, as that file."""
     monkeypatch.chdir(tmp_path)
-    script = tmp_path / "page.py"
-    script.write_text("".join(blocks(page, "python")))
-    namespace = runpy.run_path(str(script))
-    for name in namespace:
-        if name.startswith("test_"):
-            namespace[name]()
+    files = files_of(page)
+    if "conftest.py" in files:
+        # The app that the page's tests are of.
+        files.setdefault("service.py", blocks("docs/quickstart.rst", "python")[0])
+    for name, text in files.items():
+        Path(name).write_text(text)
+    if "page.py" in files:
+        runpy.run_path("page.py")
+    if "conftest.py" in files:
+        assert run_pytest(tmp_path).keys() == {"passed"}
 
 
 def test_the_readme_shows_two_commands() -> None:
@@ -173,8 +190,26 @@ def test_the_table_of_reasons_lists_every_reason() -> None:
     assert dict(rows)["``same_token``"] == "one text in both headers"
 
 
+def test_the_table_of_ways_lists_every_way_to_break_a_token() -> None:
+    """One row for each, with its reason, the tokens that it is for, and its docstring."""
+    rows = generated("ways")
+    assert [row[0] for row in rows] == [f"``{name}``" for name in WAYS]
+    assert rows[0][1:] == ["``expired``", "both", "It expired two hours ago: no leeway is so long."]
+    assert {row[0] for row in rows if row[2] == "AppJWT"} == {
+        f"``{name}``" for name, way in WAYS.items() if way.app_jwt_only
+    }
+
+
+def test_the_testing_page_names_every_fixture() -> None:
+    """What the plugin has for a user's tests."""
+    named = re.findall(r"^``(\w+)``$", PAGES["docs/testing.rst"], re.MULTILINE)
+    defined = (name for name, value in vars(plugin).items() if isinstance(value, Fixture))
+    assert named == [*defined]
+
+
 @pytest.mark.parametrize(
-    ("page", "name"), [("settings", "settings"), ("errors", "rows"), ("errors", "reasons")]
+    ("page", "name"),
+    [("settings", "settings"), ("errors", "rows"), ("errors", "reasons"), ("testing", "ways")],
 )
 def test_a_generated_table_is_on_its_page(page: str, name: str) -> None:
     """The reference tables are made from the code, never written by hand."""

@@ -204,10 +204,10 @@ def test_an_optional_token_that_was_not_sent(make_app: MakeApp) -> None:
     assert answer["repr"] == "<not sent>"
 
 
-def test_what_a_view_sees_of_the_tokens(make_app: MakeApp, issuer: Issuer) -> None:
+def test_what_a_view_sees_of_the_tokens(make_app: MakeApp) -> None:
     """DESIGN: the documented attributes, read-only claims, and a repr that shows ids only."""
-    app = make_app(clock=lambda: 1_000_000)
-    minted = Issuer(issuer._key, clock=lambda: 1_000_000)
+    minted = Issuer(clock=lambda: 1_000_000)
+    app = make_app(clock=lambda: 1_000_000, APP_JWT_KEYS=minted.key_set())
 
     @app.get("/x")
     @require_app_jwt

@@ -51,6 +51,25 @@ API = {
     "require_consumer_jws": "view, optional",
     "verify_request": REQUEST,
 }
+TESTING_API = {
+    "AppJWTGenerator": "issuer, account_of",
+    "ConnectorClient": "app, issuer",
+    "ConnectorClient.open": "self, args, app_jwt, consumer_jws, kwargs",
+    "Issuer": "key, kid, algorithm, name, account_id, lifetime, clock",
+    "Issuer.app_jwt": "self, claims",
+    "Issuer.broken": "self, name, kind, claims",
+    "Issuer.consumer_jws": "self, claims",
+    "Issuer.key_set": "self",
+    "Issuer.pem": "self",
+    "Issuer.sign": "self, payload, header",
+    "KeySetServer": "keys, headers, ssl_context",
+    "KeySetServer.fail": "self, name, options",
+    "KeySetServer.publish": "self, keys",
+    "KeySetServer.recover": "self",
+    "KeySetServer.start": "self",
+    "KeySetServer.stop": "self",
+    "assert_connector_error": "response, error, exact",
+}
 VALUES = {
     "Fetch",
     "FetchFailed",
@@ -71,13 +90,19 @@ VALUES = {
 }
 
 
-@pytest.mark.parametrize("name", API)
-def test_the_parameters_of_a_public_name(name: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "name", "parameters"),
+    [
+        *((flask_connector_auth, *pinned) for pinned in API.items()),
+        *((testing, *pinned) for pinned in TESTING_API.items()),
+    ],
+)
+def test_the_parameters_of_a_public_name(module: object, name: str, parameters: str) -> None:
     """A changed parameter is a change of the API."""
-    value: object = flask_connector_auth
+    value = module
     for part in name.split("."):
         value = getattr(value, part)
-    assert ", ".join(inspect.signature(value).parameters) == API[name]  # type: ignore[arg-type]
+    assert ", ".join(inspect.signature(value).parameters) == parameters  # type: ignore[arg-type]
 
 
 def test_the_public_names() -> None:
@@ -91,7 +116,7 @@ def test_the_public_names() -> None:
         if not name.startswith("_") and not inspect.ismodule(value)
     }
     assert exported == names
-    assert set(testing.__all__) == {"OMIT", "AppJWTGenerator", "Issuer", "KeySetServer"}
+    assert set(testing.__all__) == {name for name in TESTING_API if "." not in name} | {"OMIT"}
 
 
 @pytest.mark.parametrize("module", [flask_connector_auth, testing])

@@ -24,7 +24,7 @@ from flask_connector_auth import (
 from flask_connector_auth.log_limit import LogLimit
 from flask_connector_auth.testing import OMIT, Issuer
 from tests.conftest import ACCOUNT
-from tests.floor_helpers import cases, untimed
+from tests.floor_helpers import cases, signing_key, untimed
 from tests.http_helpers import assert_row, headers
 
 MakeApp = Callable[..., Flask]
@@ -33,6 +33,13 @@ CONSUMER = f"consumer_jws.kid='dev-1' consumer_jws.account_id='{ACCOUNT}'"
 NO_ACCOUNT = APP.replace(f" app_jwt.account_id='{ACCOUNT}'", "")
 NO_INSTALL = APP.replace(" app_jwt.install_id='install-1'", "")
 CANARY = "do-not-tell-this"
+KEY = signing_key()
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Issuer:
+    """An issuer whose private key the tests know."""
+    return Issuer(KEY)
 
 
 def pair_view(app: Flask) -> Flask:
@@ -232,7 +239,7 @@ def client(issuer: Issuer) -> Any:
     The key has no ``kid``, so that a token may have any.
     """
     app = Flask("an_app")
-    app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = issuer._key.as_pem(private=False).decode()
+    app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = issuer.pem().decode()
     app.config["CONNECTOR_AUTH_LOG_LIMIT"] = None
     ConnectorAuth(app)
     return pair_view(app).test_client()
@@ -297,7 +304,7 @@ def test_no_line_has_a_token_a_key_or_what_is_not_verified(
         client.get("/x", environ_overrides={**sent, "HTTP_AUTHORIZATION": issuer.app_jwt()})
     # All that a formatter could show, whatever its format; what it quotes is escaped.
     told = [str(vars(each)) + each.getMessage() for each in recorder.records]
-    private = issuer._key.as_dict(private=True)
+    private = KEY.as_dict(private=True)
     segments = {part for text in sent.values() for part in text.split(".") if len(part) > 8}
     for secret in [CANARY, *segments, *(private[name] for name in ("n", "d", "p", "q"))]:
         assert not any(secret in line or ascii(secret)[1:-1] in line for line in told)

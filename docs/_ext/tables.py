@@ -15,6 +15,7 @@ from flask_connector_auth import (
     reasons,
     schema,
 )
+from flask_connector_auth.testing import broken
 
 
 def settings_table() -> str:
@@ -46,10 +47,31 @@ def reasons_table() -> str:
     )
 
 
+def ways_table() -> str:
+    """Return all ways to break a token: name, reason, for which token, what is wrong with it."""
+    return _table(
+        ("Name", "Reason", "Token", "Fault"),
+        (
+            (
+                f"``{name}``",
+                f"``{way.reason}``",
+                "AppJWT" if way.app_jwt_only else "both",
+                way.make.__doc__ or "",
+            )
+            for name, way in broken.WAYS.items()
+        ),
+    )
+
+
 #: What the ``generated`` directive takes.
-TABLES = {"settings": settings_table, "rows": rows_table, "reasons": reasons_table}
+TABLES = {
+    "settings": settings_table,
+    "rows": rows_table,
+    "reasons": reasons_table,
+    "ways": ways_table,
+}
 #: The modules that the tables are made from.
-SOURCES = (envelope, reasons, schema, jwks_schema)
+SOURCES = (broken, envelope, reasons, schema, jwks_schema)
 
 
 def _default(field: Any) -> str:

@@ -17,6 +17,7 @@ from flask_connector_auth import (
     require_consumer_jws,
     verify_request,
 )
+from flask_connector_auth.testing import ConnectorClient, Issuer, assert_connector_error
 
 
 @require_app_jwt
@@ -83,3 +84,15 @@ def use(app: Flask) -> None:
     auth.protect(app, scopes="a")
     app.add_url_rule("/<account_id>", view_func=Resource.as_view("resource"))
     raise Closed() if awaited else Closed
+
+
+def test_kit(app: Flask) -> None:
+    """Use the test kit as tests do."""
+    issuer = Issuer(account_id="le1")
+    assert_type(issuer.broken("expired", azp="install-1"), str)
+    issuer.broken("expired", "app")  # type: ignore[arg-type]
+    client = ConnectorClient(app, issuer)
+    answer = client.get("/le1", app_jwt=None, consumer_jws=issuer.consumer_jws())
+    assert_connector_error(answer, 40105)
+    assert_connector_error(answer, Closed)
+    assert_connector_error(answer, "40105")  # type: ignore[arg-type]

@@ -1,0 +1,71 @@
+"""A fixture ``app`` of the user's in; fixtures to ask it with real tokens, out.
+
+One line in ``conftest.py`` switches them on::
+
+    pytest_plugins = ["flask_connector_auth.testing.plugin"]
+"""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+
+from .. import clock as clocks
+from ..errors import ConnectorAuthError
+from ..reasons import Reason
+from ..signals import token_rejected
+from .client import ConnectorClient
+from .clock import Clock
+from .issuer import Issuer
+from .key_server import KeySetServer
+
+
+@pytest.fixture(scope="session")
+def connector_clock() -> Iterator[Clock]:
+    """The clock of the issuer, and of each app that is made from now on without one of its own."""
+    clock = Clock()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clocks, "wall", clock)
+        yield clock
+
+
+@pytest.fixture(scope="session")
+def issuer(connector_clock: Clock) -> Issuer:
+    """An issuer with a new key. Define this fixture anew for one of another name or account."""
+    return Issuer(clock=connector_clock)
+
+
+@pytest.fixture
+def key_set_server(issuer: Issuer) -> Iterator[KeySetServer]:
+    """A server on loopback that publishes the issuer's key set."""
+    with KeySetServer(issuer) as server:
+        yield server
+
+
+@pytest.fixture
+def connector_client(app: Flask, issuer: Issuer) -> ConnectorClient:
+    """A client of *app*, a fixture of yours; it sends the issuer's tokens."""
+    return ConnectorClient(app, issuer)
+
+
+@pytest.fixture
+def time_travel(connector_clock: Clock) -> Iterator[Callable[[float], None]]:
+    """A function that moves apps and issuer by so many seconds; after the test all is as before."""
+
+    def travel(seconds: float) -> None:
+        connector_clock.ahead += seconds
+
+    yield travel
+    connector_clock.ahead = 0.0
+
+
+@pytest.fixture
+def refusals() -> Iterator[list[Reason]]:
+    """Why requests were refused during the test, oldest first."""
+    reasons: list[Reason] = []
+
+    def note(_app: Flask, error: ConnectorAuthError) -> None:
+        reasons.append(error.reason)
+
+    with token_rejected.connected_to(note):
+        yield reasons
