@@ -11,7 +11,7 @@ from . import guard
 from .blueprint import blueprint
 from .catalogue import Catalogue
 from .decorators import Scopes, requirements_for
-from .health import health_blueprint
+from .health import health_blueprint, health_of
 from .log_limit import LogLimit
 from .profiles import APP_JWT, CONSUMER_JWS
 from .requirements import mark
@@ -111,16 +111,7 @@ class ConnectorAuth:
         :param app: the current app, if not given.
         :raises RuntimeError: if the app has no extension.
         """
-        state = current(app)
-        verifiers: dict[str, Verifier[Any]] = {
-            "app_jwt": state.app_jwt,
-            "consumer_jws": state.consumer_jws,
-        }
-        return {
-            "keys": {name: dict(each.keys.health()) for name, each in verifiers.items()},
-            "cache": {name: each.cache.health() for name, each in verifiers.items()},
-            "revocation": state.revocations.health(),
-        }
+        return health_of(current(app))
 
     def health_blueprint(self) -> Blueprint:
         """Return a blueprint that answers ``GET /health`` with :meth:`health`, as JSON::

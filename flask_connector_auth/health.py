@@ -1,4 +1,4 @@
-"""What tells how verification is in; a blueprint that serves it out."""
+"""What an app verifies with in; how that is, and a blueprint that serves it, out."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -6,6 +6,22 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from .decorators import public
+from .state import State
+
+
+def health_of(state: State) -> dict[str, Any]:
+    """Return how the verification of an app is, without any I/O; see ``ConnectorAuth.health``."""
+    verifiers = state.verifiers
+    return {
+        "keys": {name: dict(each.keys.health()) for name, each in verifiers.items()},
+        "cache": {name: each.cache.health() for name, each in verifiers.items()},
+        "revocation": state.revocations.health(),
+    }
+
+
+def is_ready(told: Mapping[str, Any]) -> bool:
+    """Whether all that is *told* of is ready."""
+    return all(_readiness(told))
 
 
 def health_blueprint(health: Callable[[], Mapping[str, Any]]) -> Blueprint:
@@ -20,7 +36,7 @@ def health_blueprint(health: Callable[[], Mapping[str, Any]]) -> Blueprint:
     def show() -> Response:
         """Answer without asking for tokens: the keys may be out of reach."""
         told = health()
-        ready = all(_readiness(told))
+        ready = is_ready(told)
         response = jsonify({"ready": ready, **told})
         response.status_code = 200 if ready else 503
         response.headers["Cache-Control"] = "no-store"

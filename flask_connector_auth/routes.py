@@ -51,9 +51,14 @@ def resolve(app: Flask, endpoint: str, method: str) -> Requirements:
     """Merge the marks of app, blueprints, view function, view class and method."""
     layers = _layers(app, endpoint, method)
     requirements = reduce(Requirements.__or__, map(marked, layers), NOTHING)
-    if any(map(is_public, layers)):
+    if exempt(app, endpoint, method):
         return requirements
     return reduce(Requirements.__or__, map(mark_of, _hooks(app, endpoint)), requirements)
+
+
+def exempt(app: Flask, endpoint: str, method: str) -> bool:
+    """Whether what is asked for app and blueprints is not asked there."""
+    return any(map(is_public, _layers(app, endpoint, method)))
 
 
 def _layers(app: Flask, endpoint: str, method: str) -> list[object]:

@@ -36,6 +36,11 @@ class State:
     #: What it asks for together with a wrapper, by the id of the wrapper's own requirements.
     asked: dict[tuple[int, str, str], Requirements] = field(default_factory=dict)
 
+    @property
+    def verifiers(self) -> dict[str, Verifier[Any]]:
+        """Both verifiers, by the name of their token."""
+        return {"app_jwt": self.app_jwt, "consumer_jws": self.consumer_jws}
+
 
 _current_app: Callable[[], Flask] = current_app._get_current_object  # type: ignore[attr-defined]
 

@@ -2,9 +2,13 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
+from importlib import import_module
 from inspect import getsource
+from textwrap import indent
 from typing import Any
 
+import click
 from marshmallow.validate import Range
 
 from flask_connector_auth import (
@@ -13,8 +17,10 @@ from flask_connector_auth import (
     envelope,
     jwks_schema,
     reasons,
+    revocation_schema,
     schema,
 )
+from flask_connector_auth.cli import COMMANDS, connector_auth
 from flask_connector_auth.testing import broken
 
 
@@ -63,15 +69,27 @@ def ways_table() -> str:
     )
 
 
+def command_help(name: str) -> str:
+    """Return the help of a command, as a terminal of 80 columns shows it."""
+    group = click.Context(connector_auth, info_name="flask connector-auth", terminal_width=80)
+    command = group.command.get_command(group, name)
+    context = click.Context(command, parent=group, info_name=name)
+    return ".. code-block:: text\n\n" + indent(command.get_help(context), "   ") + "\n"
+
+
 #: What the ``generated`` directive takes.
 TABLES = {
     "settings": settings_table,
     "rows": rows_table,
     "reasons": reasons_table,
     "ways": ways_table,
+    **{f"{name}-help": partial(command_help, name) for name in COMMANDS},
 }
 #: The modules that the tables are made from.
-SOURCES = (broken, envelope, reasons, schema, jwks_schema)
+SOURCES = (
+    *(broken, envelope, reasons, schema, jwks_schema, revocation_schema),
+    *(import_module(f"flask_connector_auth.cli.{module}") for module in COMMANDS.values()),
+)
 
 
 def _default(field: Any) -> str:

@@ -13,6 +13,7 @@ from ..signals import keys_outage, keys_refresh_failed, keys_refreshed, keys_sta
 from .index import KeyIndex
 from .load import Loaded, Loader, LoadFailed
 from .machine import KeySetMachine, KeySetState, Question
+from .snapshot import Snapshot
 from .source import Health, KeySource, VerificationKey
 
 logger = logging.getLogger(__name__)
@@ -73,6 +74,11 @@ class RemoteKeys(KeySource):
         if all(key.thumbprint in known for key in keys):
             keys = self._ask(Question(kid, algorithm, since=self._clock(), distrusted=index))
         return [key for key in keys if key.thumbprint not in known]
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The set that serves, or the last one that did."""
+        return self._machine.snapshot
 
     def health(self) -> Health:
         """See :class:`KeySource`."""

@@ -15,7 +15,7 @@ class SeveralSources(KeySource):
     """
 
     def __init__(self, sources: Sequence[KeySource]) -> None:
-        self._sources = sources
+        self.sources = sources
 
     def candidates(self, kid: str | None, algorithm: str) -> _Keys:
         """See :class:`KeySource`: the keys of the first source that has any.
@@ -41,7 +41,7 @@ class SeveralSources(KeySource):
 
     def health(self) -> Health:
         """See :class:`KeySource`; ready if all sources are."""
-        each = [source.health() for source in self._sources]
+        each = [source.health() for source in self.sources]
         return {"ready": all(health.get("ready") for health in each), "sources": each}
 
     def _ask(
@@ -53,7 +53,7 @@ class SeveralSources(KeySource):
         """
         found: list[VerificationKey] = []
         out_of_reach: Unavailable | None = None
-        for source in self._sources:
+        for source in self.sources:
             try:
                 found += question(source)
             except Unavailable as unavailable:

@@ -148,7 +148,7 @@ def test_urls_and_configured_keys_stand_side_by_side() -> None:
     """A static key and a URL together are common during a migration; configured keys come first."""
     source = load(APP_JWT_KEYS=[URL, STATIC, "https://other.example/jwks"])
     assert isinstance(source, SeveralSources)
-    assert [type(each) for each in source._sources] == [StaticKeys, RemoteKeys, RemoteKeys]
+    assert [type(each) for each in source.sources] == [StaticKeys, RemoteKeys, RemoteKeys]
 
 
 class Own(KeySource):

@@ -35,6 +35,14 @@ class Ended(RevocationStore):
         """Do nothing."""
 
 
+def end(app: Flask) -> None:
+    """Let the worker that *app* is be quiet."""
+    follower: Any = current(app).revocations._follower
+    if follower:
+        follower._store = ended = Ended()
+        assert not follower._thread or ended.asked.wait(10)
+
+
 class World:
     """One worker: an app with its own copy of what is revoked."""
 
@@ -69,10 +77,7 @@ class World:
 
     def end(self) -> None:
         """Let the worker be quiet."""
-        follower = self.revocations._follower
-        if follower:
-            follower._store = ended = Ended()
-            assert not follower._thread or ended.asked.wait(10)
+        end(self.app)
 
     @property
     def health(self) -> dict[str, Any]:

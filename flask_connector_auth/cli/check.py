@@ -1,0 +1,137 @@
+"""``check`` in; settings, keys, what is out of reach, and what is weak, out."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+from flask import Flask
+from joserfc.jwk import ECKey, Key, OctKey, OKPKey
+
+from ..health import health_of
+from ..keys.listing import listed
+from ..settings import ConfigurationError
+from ..state import State
+from .configured import configured
+from .loading import load_app, state_of
+from .output import json_option, literal, show, table
+from .reaching import reach, timeout_option
+from .weaknesses import weaknesses
+
+
+@click.command()
+@click.option("--strict", is_flag=True, help="Fail on warnings too.")
+@timeout_option
+@json_option
+@click.pass_context
+def check(ctx: click.Context, strict: bool, timeout: float, as_json: bool) -> None:
+    """Check settings, keys, key sets and the revocation store.
+
+    Shows every setting with its value and source, without secrets, and every key. Asks remote key
+    sets and the revocation store whether they answer. Warns about weak choices.
+
+    Status 1: the app cannot start, or cannot verify; with --strict also if there are warnings.
+
+    \b
+    Example:
+      flask --app shop connector-auth check --strict
+    """
+    found: dict[str, Any] = {"settings": [], "keys": [], "errors": [], "warnings": []}
+    try:
+        app = load_app(ctx)
+    except ConfigurationError as error:
+        found["errors"] = [
+            {"code": "configuration", "text": f"{key}: {text}"}
+            for key, texts in sorted(error.problems.items())
+            for text in texts
+        ]
+    else:
+        found |= _found(app, state_of(app), timeout)
+    show(found, as_json, _lines)
+    if found["errors"] or (strict and found["warnings"]):
+        ctx.exit(1)
+
+
+def _found(app: Flask, state: State, timeout: float) -> dict[str, Any]:
+    problems = reach(state, timeout)
+    told = health_of(state)
+    errors, warnings = [], []
+    for name, part in {**told["keys"], "revocation": told["revocation"]}.items():
+        last = ", ".join(_last_errors(part))
+        if name in problems or not part.get("ready"):
+            errors.append({"code": name, "text": problems.get(name) or last or "not ready"})
+        elif last:
+            warnings.append({"code": "not_confirmed", "text": f"{name}: {last}"})
+    return {
+        "settings": list(configured(app.config)),
+        "keys": list(_keys(state)),
+        "errors": errors,
+        "warnings": [*warnings, *weaknesses(app, state)],
+    }
+
+
+def _last_errors(health: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the last error of a key source or store, or of each source in it."""
+    if health.get("last_error"):
+        yield str(health["last_error"])
+    for source in health.get("sources", ()):
+        yield from _last_errors(source)
+
+
+def _keys(state: State) -> Iterator[dict[str, Any]]:
+    for name, verifier in state.verifiers.items():
+        for key, origin, age in listed(verifier.keys):
+            kind, size = _kind(key.key)
+            yield {
+                "token": name,
+                "kid": key.kid,
+                "algorithms": list(key.algorithms),
+                "type": kind,
+                "size": size,
+                # Keys for anything else are refused or left out (RFC 7517 section 4.2).
+                "use": "sig",
+                "age": None if age is None else round(age, 3),
+                "from": origin,
+            }
+
+
+def _kind(key: Key) -> tuple[str, int]:
+    """Return the kind of *key*, and its size in bits."""
+    if isinstance(key, OctKey):
+        return "secret", len(key.raw_value) * 8
+    if isinstance(key, OKPKey):
+        return key.curve_name, {"Ed25519": 256, "Ed448": 456}[key.curve_name]
+    if isinstance(key, ECKey):
+        return key.curve_name, key.curve_key_size
+    return "RSA", key.public_key.key_size
+
+
+def _lines(found: Mapping[str, Any]) -> Iterable[str]:
+    if found["settings"]:
+        yield from _section(
+            "Settings", ("NAME", "VALUE", "SOURCE"), map(_setting, found["settings"])
+        )
+    if found["keys"]:
+        head = ("TOKEN", "KID", "ALGORITHMS", "TYPE", "SIZE", "USE", "AGE", "FROM")
+        yield from _section("Keys", head, map(_key, found["keys"]))
+    for level in ("errors", "warnings"):
+        yield from (f"{level[:-1]}: {each['code']}: {each['text']}" for each in found[level])
+    if not found["errors"] and not found["warnings"]:
+        yield "all is well"
+
+
+def _section(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    yield title
+    yield from (f"  {line}" for line in table(head, rows))
+    yield ""
+
+
+def _setting(setting: Mapping[str, Any]) -> tuple[str, ...]:
+    return setting["name"], literal(setting["value"]), setting["source"]
+
+
+def _key(key: Mapping[str, Any]) -> tuple[object, ...]:
+    age = "-" if key["age"] is None else f"{key['age']:.0f} s"
+    return (
+        *(key["token"], literal(key["kid"]), ",".join(key["algorithms"])),
+        *(key["type"], key["size"], key["use"], age, key["from"]),
+    )

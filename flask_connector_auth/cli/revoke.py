@@ -1,0 +1,122 @@
+"""``revoke`` or ``restore`` in; every worker of the app told out."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from ..headers import read_token
+from ..reasons import Rejected
+from ..revocation.entries import token_digest
+from ..revocation.store import RevocationStoreError
+from ..state import State
+from .loading import CannotRun, load_state
+from .moments import moment
+from .output import json_option, literal, show
+from .token_input import read_input
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _subject_options(command: F) -> F:
+    for option in (
+        click.option("--digest", metavar="HEX", help="One token, by its digest."),
+        click.option("--consumer-id", metavar="ID", help="The ConsumerJWS of one lp_consumer_id."),
+        click.option("--account-id", metavar="ID", help="All tokens of one account."),
+        click.option("--install-id", metavar="ID", help="The AppJWTs of one app install."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_subject_options
+@click.option(
+    "--at", type=moment, metavar="TIME", help="What was issued until then; else until now."
+)
+@json_option
+@click.pass_context
+def revoke(ctx: click.Context, /, at: float | None, as_json: bool, **given: str | None) -> None:
+    """Revoke a token, or all that an id was issued until now.
+
+    Without an option, one token is read from standard input, or asked for. Once the command ends
+    with status 0, the revocation lasts, and every worker has it as soon as it hears of it.
+
+    Status 2: it cannot be known that it lasts. An app without CONNECTOR_AUTH_REVOCATION_URL is
+    one: each of its processes has revocations of its own.
+
+    \b
+    Example:
+      flask --app shop connector-auth revoke < token.txt
+      flask --app shop connector-auth revoke --account-id le81823118
+    """
+    state = load_state(ctx)
+    _change(state, state.revocations.revoke, given, as_json, at=at)
+
+
+@click.command()
+@_subject_options
+@json_option
+@click.pass_context
+def restore(ctx: click.Context, /, as_json: bool, **given: str | None) -> None:
+    """Take a revocation back.
+
+    Only the same subject restores: a token whose account is revoked stays refused. The digest of a
+    token is what revoke has printed.
+
+    \b
+    Example:
+      flask --app shop connector-auth restore --account-id le81823118
+    """
+    state = load_state(ctx)
+    _change(state, state.revocations.restore, given, as_json)
+
+
+def _change(
+    state: State,
+    change: Callable[..., None],
+    given: Mapping[str, str | None],
+    as_json: bool,
+    **more: Any,
+) -> None:
+    if state.settings.revocation_store is None:
+        raise CannotRun(
+            "The app has no CONNECTOR_AUTH_REVOCATION_URL: no other process would hear of it."
+        )
+    try:
+        subject = _subject(state, {name: one for name, one in given.items() if one is not None})
+        change(**subject, **more)
+    except RevocationStoreError as error:
+        raise CannotRun(str(error)) from None
+    except (TypeError, ValueError) as error:
+        raise click.UsageError(str(error)) from None
+    if "token" in subject:
+        subject = {"digest": token_digest(subject["token"])}
+    shown = {name: one.hex() if name == "digest" else one for name, one in subject.items()}
+    show({"change": change.__name__, **shown}, as_json, _lines)
+
+
+def _subject(state: State, given: Mapping[str, str]) -> dict[str, Any]:
+    """Return the one subject that is *given*, or else the token that is read.
+
+    :raises ValueError: if there is none, or more than one.
+    """
+    if len(given) > 1:
+        raise ValueError("Give one of --install-id, --account-id, --consumer-id, --digest.")
+    if "digest" in given:
+        return {"digest": bytes.fromhex(given["digest"])}
+    if given:
+        return dict(given)
+    limit = state.settings.max_token_bytes
+    text = read_input(limit)
+    # What was not read to its end has another digest.
+    if len(text) > limit:
+        raise ValueError(f"A token has at most {limit} bytes.")
+    try:
+        return {"token": read_token(text, bearer=True)}
+    except Rejected:
+        raise ValueError("Not one token, bare or behind Bearer.") from None
+
+
+def _lines(found: Mapping[str, Any]) -> Iterable[str]:
+    return [f"{name}: {literal(one)}" for name, one in found.items()]

@@ -1,0 +1,95 @@
+"""``routes`` in; every route with what it asks for, and those that are open, out."""
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+import click
+from flask import current_app
+
+from ..audit import Access, Route, audit
+from ..requirements import TokenRequirement
+from .loading import load_state
+from .output import json_option, show, table
+
+
+@click.command()
+@click.option("--require-auth", is_flag=True, help="Fail if a view can be had without a token.")
+@click.option(
+    "--allow",
+    metavar="PATTERN",
+    multiple=True,
+    help="With --require-auth: an endpoint, or a rule if it starts with /, that may be open; "
+    "* stands for anything. May be given again.",
+)
+@json_option
+@click.pass_context
+def routes(ctx: click.Context, require_auth: bool, allow: tuple[str, ...], as_json: bool) -> None:
+    """List every route, with the tokens it asks for.
+
+    ACCESS is what becomes of a request without a token: it is refused at a protected route, and
+    gets to the view at an optional, public or unprotected one. ACCOUNT is what decides of which
+    account a token may be.
+
+    Status 1: with --require-auth, a route that is not allowed is not protected.
+
+    \b
+    Example, for a build:
+      flask --app shop connector-auth routes --require-auth --allow static --allow '/docs/*'
+    """
+    load_state(ctx)
+    found = audit(current_app)
+    open_ones = [
+        route for route in found if route.access is not Access.PROTECTED and not _is(route, allow)
+    ]
+    show({"routes": list(map(_plain, found))}, as_json, _lines)
+    if require_auth and open_ones:
+        for route in open_ones:
+            click.echo(f"{route.access}: {','.join(route.methods)} {route.rule}", err=True)
+        ctx.exit(1)
+
+
+def _is(route: Route, patterns: Iterable[str]) -> bool:
+    return any(
+        fnmatchcase(route.rule if pattern.startswith("/") else route.endpoint, pattern)
+        for pattern in patterns
+    )
+
+
+def _plain(route: Route) -> dict[str, Any]:
+    return {
+        "rule": route.rule,
+        "methods": list(route.methods),
+        "endpoint": route.endpoint,
+        "access": route.access.value,
+        "app_jwt": _asked(route.requirements.app_jwt),
+        "consumer_jws": _asked(route.requirements.consumer_jws),
+        "account": None if route.binding is None else route.binding.value,
+    }
+
+
+def _asked(token: TokenRequirement | None) -> dict[str, Any] | None:
+    if token is None:
+        return None
+    any_scopes = sorted(sorted(scopes) for scopes in token.any_scopes)
+    return {"optional": token.optional, "scopes": sorted(token.scopes), "any_scopes": any_scopes}
+
+
+def _lines(found: Mapping[str, Any]) -> Iterable[str]:
+    head = ("METHODS", "RULE", "ACCESS", "APPJWT", "CONSUMERJWS", "SCOPES", "ACCOUNT")
+    return table(head, map(_row, found["routes"]))
+
+
+def _row(route: Mapping[str, Any]) -> tuple[str, ...]:
+    app_jwt, consumer_jws = route["app_jwt"], route["consumer_jws"]
+    any_scopes = ["|".join(scopes) for scopes in (app_jwt or {}).get("any_scopes", ())]
+    return (
+        *(",".join(route["methods"]), route["rule"], route["access"]),
+        *(_word(app_jwt), _word(consumer_jws)),
+        " ".join([*(app_jwt or {}).get("scopes", ()), *any_scopes]) or "-",
+        route["account"] or "-",
+    )
+
+
+def _word(token: Mapping[str, Any] | None) -> str:
+    return "-" if token is None else "optional" if token["optional"] else "required"

@@ -1,0 +1,55 @@
+"""What the tests of the command line share: commands run in a process, and stores to run on."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from click.testing import Result
+from flask import Flask
+
+from flask_connector_auth.cli import connector_auth
+from tests.revocation.servers import BINARIES, Server
+from tests.revocation.worlds import end
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def make_app(make_app: Callable[..., Flask]) -> Iterator[Callable[..., Flask]]:
+    """As everywhere; but no app follows its store any more when its test is over."""
+    apps = []
+
+    def make(**settings: Any) -> Flask:
+        apps.append(make_app(**settings))
+        return apps[-1]
+
+    yield make
+    for app in apps:
+        end(app)
+
+
+@pytest.fixture
+def run(make_app: Callable[..., Flask]) -> Run:
+    """Return a function that runs ``flask connector-auth …``.
+
+    Its keyword ``app`` is the app, or else one with the default settings.
+    """
+
+    def invoke(*args: object, app: Flask | None = None, **kwargs: Any) -> Result:
+        runner = (app or make_app()).test_cli_runner(catch_exceptions=False)
+        return runner.invoke(connector_auth, [str(each) for each in args], **kwargs)
+
+    return invoke
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Server]:
+    """A server for the tests of this folder."""
+    with Server(BINARIES["valkey"]) as server:
+        yield server
+
+
+@pytest.fixture
+def store_url(valkey: Server) -> str:
+    """Where revocations may be kept; nothing is there."""
+    return valkey.renew().url
