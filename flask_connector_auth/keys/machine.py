@@ -1,10 +1,10 @@
 """What happened to a key set, and when, in; what to do for the next token out. No I/O, no clock."""
 
-import random
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from random import SystemRandom
 
 from .index import KeyIndex
 from .snapshot import RemoteRules, Snapshot
@@ -47,6 +47,8 @@ class Decision:
     note: str = ""  #: what kind of decision this is, to be counted
 
 
+# Without a state, which workers would inherit, and a user's tests would find changed.
+_random = SystemRandom()
 _NOBODY_KNOWS = Decision(note="unavailable")
 
 
@@ -59,7 +61,7 @@ class KeySetMachine:
     :param jitter: returns a number from 0 to 1; workers spread by it.
     """
 
-    def __init__(self, rules: RemoteRules, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(self, rules: RemoteRules, jitter: Callable[[], float] = _random.random) -> None:
         self.rules = rules
         self.snapshot: Snapshot | None = None
         self.failures = 0  #: in a row

@@ -2,11 +2,11 @@
 
 import logging
 import os
-import random
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable
+from random import SystemRandom
 from typing import Any
 
 from ..clock import boottime
@@ -17,6 +17,9 @@ from .store import RevocationStore, RevocationStoreError, Update
 from .table import Table
 
 logger = logging.getLogger(__name__)
+
+# Without a state, which workers would inherit, and a user's tests would find changed.
+_random = SystemRandom()
 
 # Seconds from one failed attempt to the next, at most; the last one goes on. A store that is
 # reachable again is to be found within a second.
@@ -108,7 +111,7 @@ class Follower:
             self._wait, self._loading = 0.0, None
             self._failed(str(error) if isinstance(error, RevocationStoreError) else _name(error))
             self._tried.set()
-            pause = _PAUSES[min(self._failures, len(_PAUSES)) - 1] * random.uniform(0.5, 1)  # noqa: S311
+            pause = _PAUSES[min(self._failures, len(_PAUSES)) - 1] * _random.uniform(0.5, 1)
         else:
             pause = _GATHER if self._wait else 0.0
         return max(0.0, pause - (self._elapsed() - began))
