@@ -2,9 +2,9 @@
 
 One module a service, as in the protocol: ``domain`` says where the others are, ``sentinel`` issues
 the AppJWT, ``idp`` the ConsumerJWS, ``messaging`` takes what consumers say, ``swift`` keeps their
-files, and ``agents`` lets agents in. ``desk`` is where those answer, and ``webhooks`` tells apps
-what happened. All protection is two decorators, on the views. As in a deployment, they load their
-keys over HTTP, from where ``sentinel`` publishes them.
+files, and ``agents`` lets agents in. ``desk`` is where those answer, ``webhooks`` tells apps what
+happened, and ``console`` is a page on which to watch it. All protection is two decorators, on the
+views. As in a deployment, they load their keys over HTTP, from where ``sentinel`` publishes them.
 
 So a request may wait until another one, for the keys, is answered. Serve with more threads than
 there are requests at a time::
@@ -29,6 +29,7 @@ from flask_connector_auth import ConnectorAuth
 from . import (
     agents,
     commands,
+    console,
     database,
     desk,
     domain,
@@ -56,6 +57,8 @@ DEFAULTS = {
     "CONNECTOR_WEBHOOK_RETRIES": 3,
     #: Seconds before it is.
     "CONNECTOR_WEBHOOK_PAUSE": 30,
+    #: Whether the console is served to more than this machine; it gives tokens to whoever asks.
+    "CONNECTOR_CONSOLE_ANYWHERE": False,
     #: A file in the instance folder; ``timeout`` is how many seconds one writer waits for another.
     "SQLALCHEMY_DATABASE_URI": "sqlite:///connector.db?timeout=30",
     #: Bytes in the body of a request; a file may have more.
@@ -76,10 +79,11 @@ def create_app(
     :raises ValueError: if the URL for the webhooks is none.
     """
     app = create_issuer(config, instance_path=instance_path)
-    ConnectorAuth(app)
+    connector_auth = ConnectorAuth(app)
     webhooks.init_app(app)
     for service in (domain, idp, messaging, swift, agents, desk):
         app.register_blueprint(service.blueprint)
+    console.init_app(app, connector_auth)
     return app
 
 

@@ -12,6 +12,7 @@ from .serving import HOST, PORT, TLS_PORT, Served, ctrl_c, served
 WHERE = """\
 A Connector API for the account {install.account_id}
 
+  console        http://{host}:{served.port}/
   http           http://{host}:{served.port}
   https          https://{host}:{served.tls_port}
   CA file        {served.certificate.ca}

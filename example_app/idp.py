@@ -1,5 +1,7 @@
 """An app's own name for a consumer in; that consumer's ConsumerJWS out."""
 
+from typing import Any
+
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
@@ -19,12 +21,21 @@ knobs.may_fail(blueprint, "idp")
 @require_app_jwt(scopes="msg.consumer")
 def consumer(account_id: str) -> ResponseReturnValue:
     """Return a token that never expires (protocol page, Get ConsumerJWS)."""
-    body = read_json()
+    row = consumer_in(read_json(), account_id)
+    token = current_issuer().consumer_jws(
+        account_id=account_id,
+        ext_consumer_id=row.ext_consumer_id,
+        lp_consumer_id=row.lp_consumer_id,
+    )
+    return {"token": token}, 201
+
+
+def consumer_in(body: Any, account_id: str) -> Consumer:
+    """Return the consumer that *body* names, who is a new one if the account has none of the name.
+
+    :raises Refused: if it names none.
+    """
     name = body.get("ext_consumer_id") if isinstance(body, dict) else None
     if not (isinstance(name, str) and 0 < len(name) <= 256 and name.isprintable()):
         raise Refused("ext_consumer_id must be a text of 1 to 256 characters")
-    row = find_or_add(Consumer, account_id=account_id, ext_consumer_id=name)
-    token = current_issuer().consumer_jws(
-        account_id=account_id, ext_consumer_id=name, lp_consumer_id=row.lp_consumer_id
-    )
-    return {"token": token}, 201
+    return find_or_add(Consumer, account_id=account_id, ext_consumer_id=name)

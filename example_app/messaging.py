@@ -15,6 +15,7 @@ from flask_connector_auth import (
 )
 
 from . import events, knobs, swift
+from .console import costs
 from .conversations import add_message, close, open_conversation, set_profile
 from .database import find
 from .models import Consumer, Conversation, File
@@ -27,6 +28,7 @@ blueprint = Blueprint(
     "messaging", __name__, url_prefix="/api/account/<account_id>/messaging/consumer/conversation"
 )
 knobs.may_fail(blueprint, "asyncMessagingEnt")
+costs.watch(blueprint)
 
 
 @blueprint.post("")

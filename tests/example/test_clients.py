@@ -300,6 +300,5 @@ def test_pgn_gets_no_redirect(session):
         good.replace("/api", "/api/"),
         f"{good}/",
         good.replace("service", "/service"),
-        "/",
     ):
         assert client.ask("GET", client.hosts["idp"], path, {})[0] == 404

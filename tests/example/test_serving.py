@@ -173,6 +173,7 @@ def test_what_is_printed(project):
             told = {name.strip(): value for name, value in LINE.findall(output)}
             context = ssl.create_default_context(cafile=told["CA file"])
             secure, plain = told.pop("https"), told.pop("http")
+            assert told.pop("console") == f"{plain}/"
             host, port = re.fullmatch(r"https://(.+):(\d+)", secure).groups()
             assert look_up(HTTPSConnection(host, int(port), timeout=30, context=context)) == 200
             host, port = re.fullmatch(r"http://(.+):(\d+)", plain).groups()

@@ -1,0 +1,96 @@
+// The two tokens in; their parts decoded and explained, with the time that is left, out.
+
+import { byId, el, onClick, say } from "./dom.js";
+import { decoded } from "./jwt.js";
+import { getTokens, known } from "./protocol.js";
+
+const MEANINGS = {
+  kid: "which published key verifies it",
+  typ: "a JSON Web Token",
+  alg: "how it is signed: RSA with SHA-256",
+  aud: "the account that it is good for",
+  azp: "the app install that it was issued to",
+  scope: "what the app may do",
+  iss: "who issued it",
+  iat: "when it was issued",
+  exp: "when it expires",
+  account_id: "the account that it is good for",
+  ext_consumer_id: "the app's own name for the consumer",
+  lp_consumer_id: "the service's name for the consumer",
+};
+const TIMES = new Set(["iat", "exp"]);
+const KINDS = ["app_jwt", "consumer_jws"];
+
+/** Wire the panel. */
+export function begin() {
+  onClick(byId("new-tokens"), async () => {
+    await getTokens();
+    say("Both tokens are new.");
+  });
+  document.addEventListener("tokens", draw);
+  setInterval(count, 1000);
+  draw();
+}
+
+function draw() {
+  for (const kind of KINDS) {
+    byId(kind).replaceChildren(byId(kind).querySelector("h2"), ...shown(kind, known[kind]));
+  }
+  count();
+}
+
+function shown(kind, token) {
+  if (!token) return [el("p", {}, "None yet.")];
+  const [header, payload, signature] = token
+    .split(".")
+    .map((part, at) => el("span", { class: `part${at}` }, part));
+  const claims = decoded(token, 1);
+  return [
+    el("p", { role: "timer", class: "figure", "data-exp": String(claims.exp ?? "") }),
+    table("Header", decoded(token, 0)),
+    table("Claims", claims),
+    el(
+      "details",
+      {},
+      el("summary", {}, `${byId(kind).querySelector("h2").textContent} as it is sent`),
+      el("pre", {}, header, ".", payload, ".", signature),
+    ),
+  ];
+}
+
+function table(caption, values) {
+  const head = ["Name", "Value", "Meaning"].map((text) => el("th", { scope: "col" }, text));
+  const rows = Object.entries(values).map(([name, value]) =>
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, name),
+      el("td", {}, told(name, value)),
+      el("td", {}, MEANINGS[name] ?? ""),
+    ),
+  );
+  return el(
+    "table",
+    {},
+    el("caption", {}, caption),
+    el("thead", {}, el("tr", {}, ...head)),
+    el("tbody", {}, ...rows),
+  );
+}
+
+function told(name, value) {
+  if (!TIMES.has(name)) return String(value);
+  return `${value} (${new Date(value * 1000).toLocaleTimeString()})`;
+}
+
+function count() {
+  for (const timer of document.querySelectorAll("[role=timer]")) {
+    const { exp } = timer.dataset;
+    timer.textContent = exp ? left(Math.ceil(Number(exp) - Date.now() / 1000)) : "never expires";
+  }
+}
+
+function left(seconds) {
+  if (seconds <= 0) return "expired";
+  return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, "0")} s left`;
+}

@@ -1,0 +1,142 @@
+"""A browser in; the console used in it as a person does, and what went wrong there, out."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-lcd-text",  # so that pictures of text are small
+    # No name is asked for elsewhere, and one is made to lead to this machine.
+    "--host-resolver-rules=MAP rebound.example 127.0.0.1, MAP * ~NOTFOUND"
+    ", EXCLUDE localhost, EXCLUDE 127.0.0.1",
+]
+#: How the browser tells in its log that a request was answered with an error.
+REFUSED = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Yield the browser, which is ended afterwards."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Console:
+    """The console at *origin*, in *page*."""
+
+    def __init__(self, page: Page, origin: str) -> None:
+        self.page, self.origin = page, origin
+        self.status = page.get_by_role("status")
+        self.urls: list[str] = []  #: of all requests
+        self.refused: list[int] = []  #: the statuses of answers that were errors
+        self.errors: list[str] = []  #: anything else that the browser complains of
+        page.on("request", lambda request: self.urls.append(request.url))
+        page.on("console", self._noted)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def open(self, fragment: str = "") -> "Console":
+        """Open the page, and wait until it knows what it needs."""
+        self.page.goto(f"{self.origin}/{fragment}")
+        expect(self.page.locator("body[data-ready]")).to_be_attached()
+        return self
+
+    def panel(self, name: str) -> Locator:
+        """Show a panel."""
+        self.page.get_by_role("tab", name=name).click()
+        panel = self.page.get_by_role("tabpanel", name=name)
+        expect(panel).to_be_visible()
+        return panel
+
+    def click(self, name: str, told: str) -> None:
+        """Click a button; when all is done, the status line tells *told*, a pattern."""
+        self.page.get_by_role("button", name=name, exact=True).click()
+        self.done(told)
+
+    def flip(self, kind: str, fault: str, told: str) -> None:
+        """Flip the switch of a fault; when all is done, the status line tells *told*."""
+        self.page.locator(f"#faults-{kind} [data-name={fault}]").click()
+        self.done(told)
+
+    def done(self, told: str) -> None:
+        """Wait until nothing is under way, and find *told* in the status line."""
+        expect(self.page.locator("body:not(.busy)")).to_be_attached()
+        expect(self.status).to_have_text(re.compile(told))
+
+    def was_refused(self, *statuses: int) -> None:
+        """Take the answers that were errors: those, and no other."""
+        while len(self.refused) < len(statuses):
+            self.page.wait_for_event("console")
+        assert self.refused == [*statuses]
+        self.refused.clear()
+
+    def requests(self) -> list[str]:
+        """Return what is listed of the requests, the newest first."""
+        lines = self.page.locator("#requests summary").all_inner_texts()
+        return [" ".join(line.split()) for line in lines]
+
+    def shown(self, at: int = 0) -> dict[str, str]:
+        """Return request, answer and command of the entry *at* of that list."""
+        entry = self.page.locator("#requests > li").nth(at)
+        entry.locator("details").evaluate("details => { details.open = true; }")
+        titles, texts = (entry.locator(name).all_inner_texts() for name in ("h3", "pre"))
+        return dict(zip(titles, texts, strict=True))
+
+    def _noted(self, message: ConsoleMessage) -> None:
+        if found := REFUSED.match(message.text):
+            self.refused.append(int(found[1]))
+        elif message.type in ("error", "warning"):
+            self.errors.append(message.text)
+
+
+def talk(console: Console) -> None:
+    """Use the first panel: a consumer asks, and an agent answers."""
+    console.panel("Conversation")
+    console.click("Look up the services", "6 services")
+    console.click("Get both tokens", "An AppJWT for the app")
+    console.click("Open a conversation", "A conversation is open")
+    console.click("Send", "Message 0 is sent")
+    console.click("Log in", "Open conversations: ")
+    console.click("Answer", "Message 1 is the agent's")
+
+
+def look_at_tokens(console: Console) -> None:
+    """Use the second panel."""
+    console.panel("Tokens")
+    console.click("Get new tokens", "Both tokens are new")
+
+
+def break_one(console: Console) -> None:
+    """Use the third panel: one switch, of which the answer is 401."""
+    console.panel("Break it")
+    console.flip("app_jwt", "expired", "Answered with 401, 40102 .* log: expired")
+
+
+def operate(console: Console) -> None:
+    """Use the fourth panel."""
+    console.panel("Operations")
+    console.click("Send 10 with new tokens", "Ten messages are sent")
+    console.click("Add a key", "is published")
+    console.click("Send 10 with the same tokens", "Ten messages are sent")
+
+
+#: By the name of each panel, what is done in it.
+STEPS: dict[str, Any] = {
+    "Conversation": talk,
+    "Tokens": look_at_tokens,
+    "Break it": break_one,
+    "Operations": operate,
+}
