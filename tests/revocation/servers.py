@@ -1,11 +1,13 @@
 """Real servers that speak Redis, in processes of their own, which tests may kill and stop."""
 
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import threading
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any, Self
@@ -20,11 +22,15 @@ if found := shutil.which("redis-server"):
 
 
 def free_port() -> int:
-    """Return a port on loopback that nobody uses, nor its neighbour 10000 above."""
+    """Return a port on loopback that nobody uses, nor its neighbour 10000 above.
+
+    Below those that the system hands out, or one of them may be handed out in the meantime.
+    """
     while True:
-        with socket.create_server(("127.0.0.1", 0)) as one:
-            port: int = one.getsockname()[1]
-        if port < 50000:
+        port = random.SystemRandom().randrange(11000, 22000)
+        with suppress(OSError), ExitStack() as stack:
+            for each in (port, port + 10000):
+                stack.enter_context(socket.create_server(("127.0.0.1", each)))
             return port
 
 
