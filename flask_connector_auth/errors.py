@@ -2,13 +2,13 @@
 
 from typing import Any, ClassVar
 
-from flask import Response, current_app
+from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from . import envelope
 from .catalogue import Catalogue
 from .reasons import Reason
-from .state import EXTENSION, State
+from .state import EXTENSION, State, current_app
 
 
 class EnvelopeError(HTTPException):
@@ -98,7 +98,7 @@ class AuthenticationUnavailable(ConnectorAuthError):
 
 def _catalogue() -> Catalogue:
     try:
-        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        app = current_app()
     except RuntimeError:
         return _DOCUMENTED  # outside of any app
     state: State | None = app.extensions.get(EXTENSION)

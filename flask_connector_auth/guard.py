@@ -3,7 +3,7 @@
 from typing import cast
 from wsgiref.types import WSGIEnvironment
 
-from flask import Flask, Request, Response, current_app
+from flask import Request, Response
 
 from .context import IDENTITY, Identity, current_request, identity_of
 from .errors import (
@@ -23,7 +23,7 @@ from .refusals import tell
 from .requirements import NOTHING, Requirements
 from .routes import asked_at
 from .signals import token_verified
-from .state import State, current
+from .state import State, current, current_app
 from .tokens import AppJWT, ConsumerJWS
 
 _TOLD_APART = (Reason.MISSING_CLAIM, Reason.WRONG_ISSUER)
@@ -69,7 +69,7 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
         if asked == known.requirements:
             return None
     if view and request.method == "OPTIONS" and _is_preflight(request):
-        return current_app.make_default_options_response()
+        return current_app().make_default_options_response()
     environ, view_args = request.environ, request.view_args
     account = view_args.get(state.account_argument) if view_args else None
     audience, now = state.audience, state.clock()
@@ -111,7 +111,7 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
         identity = tuple.__new__(Identity, (asked, app_jwt, consumer_jws))
         setattr(request, IDENTITY, identity)
         if token_verified.receivers:
-            token_verified.send(_app(), app_jwt=app_jwt, consumer_jws=consumer_jws)
+            token_verified.send(current_app(), app_jwt=app_jwt, consumer_jws=consumer_jws)
         return None
     # Outside of the handlers, so without a cause: a log of the error must not get what was sent.
     # And not by a local name, which would close a circle with the traceback: all that the request
@@ -161,7 +161,3 @@ def _is_preflight(req: Request) -> bool:
     """Whether an OPTIONS request is a true CORS preflight (Fetch standard)."""
     environ = req.environ
     return "HTTP_ORIGIN" in environ and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
-
-
-def _app() -> Flask:
-    return current_app._get_current_object()  # type: ignore[attr-defined, no-any-return]

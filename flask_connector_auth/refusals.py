@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Mapping
 
-from flask import Request, current_app
+from flask import Request
 
 from .errors import AuthenticationUnavailable, ConnectorAuthError
 from .headers import read_token
 from .signals import token_rejected
-from .state import State
+from .state import State, current_app
 from .tokens import AppJWT, ConsumerJWS
 
 logger = logging.getLogger(__name__)
@@ -49,8 +49,7 @@ def tell(
             extra = {"connector_auth": {"reason": error.reason.value, **told}}
             logger.log(level, "refused: %s %s", error.reason, line, extra=extra)
     if token_rejected.receivers:
-        app = current_app._get_current_object()  # type: ignore[attr-defined]
-        token_rejected.send(app, error=error)
+        token_rejected.send(current_app(), error=error)
     return error
 
 

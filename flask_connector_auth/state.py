@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Flask, current_app
+from flask import Flask
+from flask import current_app as current_app_proxy
 
 from .catalogue import Catalogue
 from .log_limit import LogLimit
@@ -42,7 +43,8 @@ class State:
         return {"app_jwt": self.app_jwt, "consumer_jws": self.consumer_jws}
 
 
-_current_app: Callable[[], Flask] = current_app._get_current_object  # type: ignore[attr-defined]
+#: Returns the app object itself: what a signal is sent from, and one look-up instead of two.
+current_app: Callable[[], Flask] = current_app_proxy._get_current_object  # type: ignore[attr-defined]
 
 
 def current(app: Flask | None = None) -> State:
@@ -50,7 +52,7 @@ def current(app: Flask | None = None) -> State:
 
     :raises RuntimeError: if the app has no extension: then nothing is verified, and nothing passes.
     """
-    state: State | None = (app or _current_app()).extensions.get(EXTENSION)
+    state: State | None = (app or current_app()).extensions.get(EXTENSION)
     if state is None:
         raise RuntimeError(
             "A token is asked for, but the app has no ConnectorAuth: call ConnectorAuth(app), or "

@@ -18,7 +18,7 @@ from flask_connector_auth.schema import SettingsSchema
 from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.cli.conftest import Run
 from tests.floor_helpers import cases, der, jwk, pem, signing_key
-from tests.revocation.servers import free_port
+from tests.ports import free_port
 
 MakeApp = Callable[..., Flask]
 PASSWORD = "hunter22"

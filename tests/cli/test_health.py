@@ -9,7 +9,7 @@ from flask import Flask
 from flask_connector_auth import ConnectorAuth, KeySource
 from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.cli.conftest import Run
-from tests.revocation.servers import free_port
+from tests.ports import free_port
 
 MakeApp = Callable[..., Flask]
 

@@ -18,7 +18,7 @@ from tests.cli.conftest import Run
 from tests.conftest import ACCOUNT
 from tests.floor_helpers import NOW, cases, issuer_of, jwk
 from tests.http_helpers import headers
-from tests.revocation.servers import free_port
+from tests.ports import free_port
 
 MakeApp = Callable[..., Flask]
 ours, theirs = issuer_of(), issuer_of(owner="theirs")

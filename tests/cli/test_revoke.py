@@ -12,7 +12,8 @@ from flask_connector_auth.testing import Issuer
 from tests.cli.conftest import Run
 from tests.floor_helpers import cases
 from tests.http_helpers import headers
-from tests.revocation.servers import free_port, until
+from tests.ports import free_port
+from tests.revocation.servers import until
 
 MakeApp = Callable[..., Flask]
 SUBJECTS = {

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -26,13 +25,6 @@ def copy_of_the_app(folder: Path) -> Path:
 def keys_at(port: int) -> dict[str, str]:
     """Return the setting that lets the app load its keys from *port* of this machine."""
     return {"CONNECTOR_AUTH_APP_JWT_KEYS": f"http://127.0.0.1:{port}{KEY_SET_PATH}"}
-
-
-def free_port() -> int:
-    """Return a port for a command that must be given one, and does not take a bound socket."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 @contextmanager

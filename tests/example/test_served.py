@@ -10,9 +10,10 @@ from itertools import count
 from pathlib import Path
 
 from tests.http_helpers import assert_row, headers
+from tests.ports import free_port
 
 from .api import ACCOUNT, Api, closing_of, message, over_http
-from .processes import free_port, keys_at, python
+from .processes import keys_at, python
 from .test_concurrent import WORKERS, at_once
 
 

