@@ -16,7 +16,7 @@ html_theme_options = {"page_width": "1200px"}
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 # Other projects' names cannot be resolved without their inventories, which are on the network.
-nitpick_ignore_regex = [("py:.*", r"(collections\.abc|flask|joserfc|ssl|werkzeug)\..*")]
+nitpick_ignore_regex = [("py:.*", r"(authlib|collections\.abc|flask|joserfc|ssl|werkzeug)\..*")]
 # Type variables have no page.
 nitpick_ignore = [
     ("py:class", "P"),

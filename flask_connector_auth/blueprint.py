@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 
 from .errors import EnvelopeError
 
-blueprint = Blueprint("connector_auth", __name__)
+blueprint: Blueprint = Blueprint("connector_auth", __name__)
 
 
 @blueprint.app_errorhandler(EnvelopeError)

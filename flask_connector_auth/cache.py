@@ -38,15 +38,15 @@ class Entry(Generic[T]):
         not_before: float,
         expires: float,
     ) -> None:
-        self.token = token
-        self.kid = kid
-        self.algorithm = algorithm
-        self.key = key  #: that verified it
+        self.token: T = token
+        self.kid: str | None = kid
+        self.algorithm: str = algorithm
+        self.key: object = key  #: that verified it
         self.subject: Subject | None = None  #: what of it can be revoked, once that is needed
         self.passed: object = None  #: the version of the revocations that it was not among
-        self.not_before = not_before  #: seconds since the epoch, leeway included
-        self.expires = expires  #: likewise; not later than the entry's own age allows
-        self.used = False  #: since an eviction last passed by
+        self.not_before: float = not_before  #: seconds since the epoch, leeway included
+        self.expires: float = expires  #: likewise; not later than the entry's own age allows
+        self.used: bool = False  #: since an eviction last passed by
 
 
 class TokenCache(Generic[T]):
@@ -61,7 +61,7 @@ class TokenCache(Generic[T]):
     def __init__(self, size: int) -> None:
         self.size = size
         self.hits = 0  #: tokens that were known; counted without a lock, so not to the last one
-        self.misses = 0  #: good tokens that had to be verified
+        self.misses: int = 0  #: good tokens that had to be verified
         self._entries: OrderedDict[bytes, Entry[T]] = OrderedDict()
         self.forked()
         renew_after_fork(self)

@@ -10,7 +10,7 @@ class Text(fields.Field[str]):
     """A non-empty string; a whole number is its digits, since that is what ``from_prefixed_env``
     makes of an account id."""
 
-    default_error_messages = {"invalid": "Not a non-empty string."}  # noqa: RUF012
+    default_error_messages: dict[str, Any] = {"invalid": "Not a non-empty string."}  # noqa: RUF012
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         if type(value) is int:
@@ -23,7 +23,7 @@ class Text(fields.Field[str]):
 class Number(fields.Field[float]):
     """A finite number; neither a string nor a boolean."""
 
-    default_error_messages = {"invalid": "Not a finite number."}  # noqa: RUF012
+    default_error_messages: dict[str, Any] = {"invalid": "Not a finite number."}  # noqa: RUF012
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> float:
         if type(value) not in (int, float) or not isfinite(value):
@@ -34,7 +34,7 @@ class Number(fields.Field[float]):
 class Whole(Number):
     """A whole number; neither a string nor a boolean."""
 
-    default_error_messages = {"invalid": "Not a whole number."}  # noqa: RUF012
+    default_error_messages: dict[str, Any] = {"invalid": "Not a whole number."}  # noqa: RUF012
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
         if type(value) is not int:
@@ -45,7 +45,7 @@ class Whole(Number):
 class Flag(fields.Field[bool]):
     """True or false; nothing that merely looks like one of them."""
 
-    default_error_messages = {"invalid": "Not true or false."}  # noqa: RUF012
+    default_error_messages: dict[str, Any] = {"invalid": "Not true or false."}  # noqa: RUF012
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
         if type(value) is not bool:

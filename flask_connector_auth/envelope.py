@@ -58,18 +58,18 @@ ROWS = {
 class BodySchema(Schema):
     """The ``body`` member (protocol page, Error Responses)."""
 
-    title = fields.String(required=True)
-    details = fields.String(required=True)
-    error_code = fields.Integer(required=True, data_key="errorCode", strict=True)
+    title: fields.String = fields.String(required=True)
+    details: fields.String = fields.String(required=True)
+    error_code: fields.Integer = fields.Integer(required=True, data_key="errorCode", strict=True)
 
 
 class EnvelopeSchema(Schema):
     """The envelope; members are dumped in the order of declaration."""
 
-    kind = fields.Constant("resp")
-    code = fields.Integer(required=True, attribute="status")
-    body = fields.Nested(BodySchema, required=True)
-    type = fields.Constant(".ReqBody$ErrorResp")
+    kind: fields.Constant[str] = fields.Constant("resp")
+    code: fields.Integer = fields.Integer(required=True, attribute="status")
+    body: fields.Nested = fields.Nested(BodySchema, required=True)
+    type: fields.Constant[str] = fields.Constant(".ReqBody$ErrorResp")
 
 
 def render(row: ErrorRow) -> bytes:

@@ -21,7 +21,7 @@ class EnvelopeError(HTTPException):
     registered first. ``Unauthorized`` is no base, so an app's ``errorhandler(401)`` is not met.
     """
 
-    code = 401
+    code: int | None = 401
     response: Response
 
 
@@ -39,7 +39,7 @@ class ConnectorAuthError(EnvelopeError):
         answer = _catalogue().answer(self.row)
         # Flask-RESTful sends ``response`` where it finds one set, and asks no handler.
         super().__init__(self.row.details, answer.response())
-        self.code = answer.status
+        self.code: int | None = answer.status
         self.reason = reason
         self._answer = answer
 
@@ -55,31 +55,31 @@ class ConnectorAuthError(EnvelopeError):
 class InvalidAppJWT(ConnectorAuthError):
     """Row 40102: the AppJWT has expired or is invalid."""
 
-    row = envelope.INVALID_APP_JWT
+    row: ClassVar[envelope.ErrorRow] = envelope.INVALID_APP_JWT
 
 
 class InvalidConsumerJWS(ConnectorAuthError):
     """Row 40103: the ConsumerJWS is invalid, or not good for what the view was asked."""
 
-    row = envelope.INVALID_CONSUMER_JWS
+    row: ClassVar[envelope.ErrorRow] = envelope.INVALID_CONSUMER_JWS
 
 
 class ConsumerJWSMissing(ConnectorAuthError):
     """Row 40104: there is no ConsumerJWS."""
 
-    row = envelope.CONSUMER_JWS_MISSING
+    row: ClassVar[envelope.ErrorRow] = envelope.CONSUMER_JWS_MISSING
 
 
 class AppJWTMissing(ConnectorAuthError):
     """Row 40105: there is no AppJWT."""
 
-    row = envelope.APP_JWT_MISSING
+    row: ClassVar[envelope.ErrorRow] = envelope.APP_JWT_MISSING
 
 
 class MissingParameter(ConnectorAuthError):
     """Row 40001, by setting: the AppJWT lacks a mandatory claim, or its issuer is wrong."""
 
-    row = envelope.MISSING_PARAMETER
+    row: ClassVar[envelope.ErrorRow] = envelope.MISSING_PARAMETER
 
 
 class AuthenticationUnavailable(ConnectorAuthError):
@@ -89,7 +89,7 @@ class AuthenticationUnavailable(ConnectorAuthError):
         (RFC 9110 section 10.2.3), within 1 to 30: a known client gives up above that.
     """
 
-    row = envelope.UNAVAILABLE
+    row: ClassVar[envelope.ErrorRow] = envelope.UNAVAILABLE
 
     def __init__(self, reason: Reason = Reason.KEYS_UNAVAILABLE, retry_after: float = 1) -> None:
         super().__init__(reason)

@@ -34,7 +34,7 @@ def _optional(doc: str, **more: Any) -> Text:
 
 
 class _Callable(fields.Field[Any]):
-    default_error_messages = {"invalid": "Not callable."}  # noqa: RUF012
+    default_error_messages: dict[str, Any] = {"invalid": "Not callable."}  # noqa: RUF012
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         if not callable(value):
@@ -45,37 +45,41 @@ class _Callable(fields.Field[Any]):
 class JwksSchema(Schema):
     """When a key set is fetched, and how; times in seconds."""
 
-    jwks_max_age = _seconds(
+    jwks_max_age: Number = _seconds(
         300, "How long a set is used unchecked while its issuer answers; it may ask for less."
     )
-    jwks_min_age = _seconds(30, "The shortest such time, whatever the issuer asks for.")
-    jwks_cooldown = _seconds(10, "Least time between two fetches for unknown keys, in a process.")
-    jwks_timeout = _seconds(5, "Wall clock for one fetch.")
-    jwks_wait = _seconds(2, "How long a request waits for a fetch; 5 while there is no set at all.")
-    jwks_retry = _seconds(1, "First pause after a failed fetch; doubled each time.")
-    jwks_retry_max = _seconds(60, "The longest such pause.")
-    jwks_max_stale = _seconds(
+    jwks_min_age: Number = _seconds(30, "The shortest such time, whatever the issuer asks for.")
+    jwks_cooldown: Number = _seconds(
+        10, "Least time between two fetches for unknown keys, in a process."
+    )
+    jwks_timeout: Number = _seconds(5, "Wall clock for one fetch.")
+    jwks_wait: Number = _seconds(
+        2, "How long a request waits for a fetch; 5 while there is no set at all."
+    )
+    jwks_retry: Number = _seconds(1, "First pause after a failed fetch; doubled each time.")
+    jwks_retry_max: Number = _seconds(60, "The longest such pause.")
+    jwks_max_stale: Number = _seconds(
         3600,
         "How long after its last confirmation a set may serve while fetches fail; 0: not at all.",
         zero=True,
     )
-    jwks_max_bytes = _whole(262144, "Largest key set, in bytes.")
-    jwks_max_keys = _whole(100, "Most keys in a set.")
-    jwks_failover = fields.List(
+    jwks_max_bytes: Whole = _whole(262144, "Largest key set, in bytes.")
+    jwks_max_keys: Whole = _whole(100, "Most keys in a set.")
+    jwks_failover: fields.List[str] = fields.List(
         Text(validate=_checked(check_url)),
         load_default=list,
         metadata={"doc": "Further URLs of the same issuer's set, asked where the first one fails."},
     )
-    jwks_copy = _optional(
+    jwks_copy: Text = _optional(
         "Where the last good set is kept for a start without its issuer: a file, or a Redis URL. "
         "Whoever can write there can sign tokens."
     )
-    jwks_ca_file = _optional("Certificates to trust for key sets, in place of the system's.")
-    jwks_proxy = _optional(
+    jwks_ca_file: Text = _optional("Certificates to trust for key sets, in place of the system's.")
+    jwks_proxy: Text = _optional(
         "``http://host:port`` of a proxy for key sets; those of the environment are not used.",
         validate=_checked(check_proxy),
     )
-    jwks_fetch = _Callable(
+    jwks_fetch: _Callable = _Callable(
         load_default=None,
         allow_none=True,
         metadata={"doc": "A callable in place of the built-in fetch; see :class:`Fetch`."},

@@ -11,7 +11,7 @@ from .signals import token_rejected
 from .state import State, current_app
 from .tokens import AppJWT, ConsumerJWS
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 # Characters of one value: more than any id that is seen in earnest.
 _MAX_SHOWN = 64

@@ -10,7 +10,7 @@ from .revocation.store import RevocationStore
 
 
 class _Store(fields.Field[RevocationStore]):
-    default_error_messages = {"invalid": "Not a RevocationStore."}  # noqa: RUF012
+    default_error_messages: dict[str, Any] = {"invalid": "Not a RevocationStore."}  # noqa: RUF012
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> RevocationStore:
         if not isinstance(value, RevocationStore) or isinstance(value, type):
@@ -21,7 +21,7 @@ class _Store(fields.Field[RevocationStore]):
 class RevocationSchema(Schema):
     """Where revocations are kept, and what holds while that is out of reach; times in seconds."""
 
-    revocation_url = Text(
+    revocation_url: Text = Text(
         load_default=None,
         allow_none=True,
         metadata={
@@ -30,17 +30,17 @@ class RevocationSchema(Schema):
             "unset: each process has its own."
         },
     )
-    revocation_store = _Store(
+    revocation_store: _Store = _Store(
         load_default=None,
         allow_none=True,
         metadata={"doc": "A :class:`RevocationStore` of your own, in place of the URL."},
     )
-    revocation_max_lag = Number(
+    revocation_max_lag: Number = Number(
         load_default=5,
         validate=Range(min=1),
         metadata={"doc": "How old a worker's copy of the store may be."},
     )
-    revocation_on_outage = fields.String(
+    revocation_on_outage: fields.String = fields.String(
         load_default="closed",
         validate=OneOf(("closed", "open"), error="Neither closed nor open."),
         metadata={
@@ -48,7 +48,7 @@ class RevocationSchema(Schema):
             "with 503; ``open``, that the last known copy serves, and revoked tokens may pass."
         },
     )
-    revocation_keep = Number(
+    revocation_keep: Number = Number(
         load_default=None,
         allow_none=True,
         validate=Range(min=0, min_inclusive=False),

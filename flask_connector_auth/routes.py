@@ -17,7 +17,7 @@ class Route:
     __slots__ = ("included", "requirements")
 
     def __init__(self, requirements: Requirements) -> None:
-        self.requirements = requirements
+        self.requirements: Requirements = requirements
         #: Of the wrappers whose part is known. Being kept here, none gives its id to another.
         self.included: list[Requirements] = []
 

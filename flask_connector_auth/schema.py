@@ -20,9 +20,9 @@ _RESERVED_HEADERS = "(?!(?i:authorization|content-type|content-length)$)"
 class OverrideSchema(Schema):
     """What a deployment may change in an error row."""
 
-    errorCode = fields.Integer(strict=True)
-    title = Text()
-    details = Text()
+    errorCode: fields.Integer = fields.Integer(strict=True)
+    title: Text = Text()
+    details: Text = Text()
 
 
 def _algorithms(**kwargs: Any) -> fields.List[str]:
@@ -41,7 +41,7 @@ def _bytes(default: int, doc: str) -> Whole:
 class TokenSchema(Schema):
     """What a good token is, where it is read, and how a bad one is answered."""
 
-    app_jwt_keys = fields.Raw(
+    app_jwt_keys: fields.Raw = fields.Raw(
         required=True,
         error_messages={"required": "Missing: without keys no token can be verified."},
         metadata={
@@ -49,25 +49,25 @@ class TokenSchema(Schema):
             "path of a file that holds one of these, a :class:`KeySource`, or a list of keys."
         },
     )
-    consumer_jws_keys = fields.Raw(
+    consumer_jws_keys: fields.Raw = fields.Raw(
         load_default=None,
         allow_none=True,
         metadata={"doc": "Keys that verify ConsumerJWS; unset: those of the AppJWT."},
     )
-    app_jwt_algorithms = _algorithms(
+    app_jwt_algorithms: fields.List[str] = _algorithms(
         load_default=["RS256"],
         metadata={"doc": "Allow-list of ``alg`` (RFC 8725 section 3.1)."},
     )
-    consumer_jws_algorithms = _algorithms(
+    consumer_jws_algorithms: fields.List[str] = _algorithms(
         load_default=None,
         allow_none=True,
         metadata={"doc": "Allow-list of ``alg``; unset: that of the AppJWT."},
     )
-    issuer = Text(
+    issuer: Text = Text(
         load_default="Sentinel",
         metadata={"doc": "What ``iss`` of an AppJWT must equal (RFC 8725 section 3.8)."},
     )
-    audience = Audience(
+    audience: Audience = Audience(
         load_default=None,
         allow_none=True,
         metadata={
@@ -75,12 +75,12 @@ class TokenSchema(Schema):
             "unset: the account of the URL decides, or any where there is none."
         },
     )
-    account_argument = Text(
+    account_argument: Text = Text(
         load_default="account_id",
         validate=Regexp(r"[^\W\d]\w*\Z", error="Not the name of a view argument."),
         metadata={"doc": "View argument that must equal the token's account."},
     )
-    consumer_header = Text(
+    consumer_header: Text = Text(
         load_default="X-LP-ON-BEHALF",
         validate=Regexp(
             _RESERVED_HEADERS + r"[A-Za-z0-9!#$%&'*+.^`|~-]+\Z",
@@ -88,40 +88,40 @@ class TokenSchema(Schema):
         ),
         metadata={"doc": "Header of the ConsumerJWS; a sibling API says ``LP-On-Behalf``."},
     )
-    leeway = Number(
+    leeway: Number = Number(
         load_default=30,
         validate=Range(min=0, max=3600),
         metadata={"doc": "Clock difference that ``exp``, ``iat``, ``nbf`` may show, in seconds."},
     )
-    max_lifetime = Number(
+    max_lifetime: Number = Number(
         load_default=None,
         allow_none=True,
         validate=Range(min=0, min_inclusive=False),
         metadata={"doc": "Longest time from ``iat`` to ``exp`` of an AppJWT, in seconds."},
     )
-    min_rsa_bits = Whole(
+    min_rsa_bits: Whole = Whole(
         load_default=2048,
         validate=Range(min=1024, max=8192),
         metadata={"doc": "Shortest RSA key; below 2048 each such key is logged as a warning."},
     )
-    max_token_bytes = _bytes(16384, "Longest token, in bytes.")
-    max_header_bytes = _bytes(2048, "Longest header segment of a token, encoded, in bytes.")
-    cache_size = Whole(
+    max_token_bytes: Whole = _bytes(16384, "Longest token, in bytes.")
+    max_header_bytes: Whole = _bytes(2048, "Longest header segment of a token, encoded, in bytes.")
+    cache_size: Whole = Whole(
         load_default=4096,
         validate=Range(min=0),
         metadata={"doc": "Verified tokens kept for each token type, at most; 0: none."},
     )
-    cache_max_age = Number(
+    cache_max_age: Number = Number(
         load_default=300,
         validate=Range(min=0),
         metadata={"doc": "How long one is kept before it is verified anew, in seconds; 0: not."},
     )
-    realm = Text(
+    realm: Text = Text(
         load_default="Connector API",
         validate=Regexp(r"[ !#-\[\]-~]+\Z", error="Not printable ASCII without quotes."),
         metadata={"doc": "``realm`` of ``WWW-Authenticate`` (RFC 9110 section 11.5)."},
     )
-    error_catalogue = fields.Dict(
+    error_catalogue: fields.Dict = fields.Dict(
         keys=fields.Integer(validate=OneOf(ROWS, error="Not a row of the error table.")),
         values=fields.Nested(OverrideSchema),
         load_default=dict,
@@ -130,14 +130,14 @@ class TokenSchema(Schema):
             "``details``. The HTTP status of a row stays."
         },
     )
-    missing_parameter_row = Flag(
+    missing_parameter_row: Flag = Flag(
         load_default=False,
         metadata={
             "doc": "Whether a mandatory AppJWT claim that is missing, or a wrong issuer, answers "
             "row 40001 instead of 40102."
         },
     )
-    log_limit = Number(
+    log_limit: Number = Number(
         load_default=1,
         allow_none=True,
         validate=Range(min=0),
@@ -146,7 +146,7 @@ class TokenSchema(Schema):
             "over time; 0: any number."
         },
     )
-    log_burst = Whole(
+    log_burst: Whole = Whole(
         load_default=10,
         validate=Range(min=1),
         metadata={"doc": "Lines that it may log at once, before that limit holds."},

@@ -22,7 +22,7 @@ class ConfigurationError(ValueError):
     """The configuration cannot be used. Its text lists every problem, and no configured value."""
 
     def __init__(self, problems: Mapping[str, list[str]]) -> None:
-        self.problems = dict(problems)  #: sentences, by configuration key
+        self.problems: dict[str, list[str]] = dict(problems)  #: sentences, by configuration key
         lines = [f"{key}: {text}" for key, texts in sorted(problems.items()) for text in texts]
         super().__init__("\n  ".join(["flask-connector-auth cannot start:", *lines]))
 

@@ -23,6 +23,7 @@ from flask_connector_auth import (
     Reason,
     require_app_jwt,
     require_consumer_jws,
+    resource_protector,
     testing,
 )
 from flask_connector_auth.envelope import ROWS, render
@@ -270,11 +271,13 @@ def test_the_operations_page_names_every_signal() -> None:
     assert set(re.findall(r"connector_auth_\w+", alerts)) <= counted | gauges
 
 
-@pytest.mark.parametrize("module", [flask_connector_auth, testing], ids=lambda m: m.__name__)
+@pytest.mark.parametrize(
+    "module", [flask_connector_auth, testing, resource_protector], ids=lambda m: m.__name__
+)
 def test_the_api_page_has_every_public_name(module: Any) -> None:
     """What a module exports is documented, once."""
     entries = re.findall(r"^\.\. (?:auto)?\w+:: ([\w.]+)", PAGES["docs/api.rst"], re.MULTILINE)
-    names = [entry.removeprefix(f"{testing.__name__}.") for entry in entries]
+    names = [entry.removeprefix(f"{module.__name__}.") for entry in entries]
     assert {name: names.count(name) for name in module.__all__} == dict.fromkeys(module.__all__, 1)
 
 

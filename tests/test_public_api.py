@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 import flask_connector_auth
-from flask_connector_auth import testing
+from flask_connector_auth import resource_protector, testing
 
 REQUEST = "app_jwt, consumer_jws, scopes, any_scope, optional"
 API = {
@@ -70,6 +70,15 @@ TESTING_API = {
     "KeySetServer.stop": "self",
     "assert_connector_error": "response, error, exact",
 }
+RESOURCE_PROTECTOR_API = {
+    "AppJWTToken": "app_jwt",
+    "AppJWTToken.get_scope": "self",
+    "AppJWTToken.is_expired": "self",
+    "AppJWTToken.is_revoked": "self",
+    "AppJWTValidator": "realm, extra_attributes",
+    "AppJWTValidator.authenticate_token": "self, token_string",
+    "AppJWTValidator.validate_token": "self, token, scopes, request",
+}
 VALUES = {
     "Fetch",
     "FetchFailed",
@@ -95,6 +104,7 @@ VALUES = {
     [
         *((flask_connector_auth, *pinned) for pinned in API.items()),
         *((testing, *pinned) for pinned in TESTING_API.items()),
+        *((resource_protector, *pinned) for pinned in RESOURCE_PROTECTOR_API.items()),
     ],
 )
 def test_the_parameters_of_a_public_name(module: object, name: str, parameters: str) -> None:
@@ -117,9 +127,11 @@ def test_the_public_names() -> None:
     }
     assert exported == names
     assert set(testing.__all__) == {name for name in TESTING_API if "." not in name} | {"OMIT"}
+    named = {name for name in RESOURCE_PROTECTOR_API if "." not in name}
+    assert set(resource_protector.__all__) == named
 
 
-@pytest.mark.parametrize("module", [flask_connector_auth, testing])
+@pytest.mark.parametrize("module", [flask_connector_auth, testing, resource_protector])
 def test_every_public_name_says_what_it_is(module: ModuleType) -> None:
     """Classes, their public methods and functions have docstrings."""
     for name in module.__all__:

@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 #: For every command: ``as_json``.
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+json_option: Callable[[Any], Any] = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON, for programs."
+)
 
 
 def show(

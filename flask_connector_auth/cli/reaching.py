@@ -1,7 +1,9 @@
 """What an app verifies with in; what of it cannot be had out, within a time."""
 
 import threading
+from collections.abc import Callable
 from time import monotonic
+from typing import Any
 
 import click
 
@@ -14,7 +16,7 @@ _PAUSE = 0.02
 _TOO_LATE = "no answer in time"
 
 #: For commands that look further than this machine: ``timeout``.
-timeout_option = click.option(
+timeout_option: Callable[[Any], Any] = click.option(
     "--timeout",
     default=10.0,
     show_default=True,

@@ -88,7 +88,7 @@ class Connection(http.client.HTTPConnection):
         # The standard library's own hook for tests; by way of connect(), a proxy's answer to
         # CONNECT would be read before the watchdog had the socket.
         self._create_connection = self._open
-        self.response_class = partial(_Response, limit)  # type: ignore[assignment]
+        self.response_class: Any = partial(_Response, limit)
         if proxy:
             self.set_tunnel(self._target, port)
 
@@ -114,7 +114,9 @@ class Connection(http.client.HTTPConnection):
         """Connect to the host, through the proxy if there is one, with TLS for ``https``."""
         super().connect()
         if self._tls:
-            self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._target)
+            self.sock: socket.socket | Any = self._tls.wrap_socket(
+                self.sock, server_hostname=self._target
+            )
 
 
 class _Response(http.client.HTTPResponse):

@@ -18,7 +18,7 @@ from .key_set import BadKeySet, usable_keys
 from .parse import KeyRules
 from .source import VerificationKey
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 _FORMAT = 1
 # A clock may be a little behind the one that wrote the copy, and no more.

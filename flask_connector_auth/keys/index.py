@@ -13,8 +13,12 @@ class KeyIndex:
 
     def __init__(self, keys: Iterable[VerificationKey]) -> None:
         # The same key for the same use, given twice, is one key (RFC 7638).
-        self.keys = list({(key.kid, key.thumbprint, *key.algorithms): key for key in keys}.values())
-        self.names = frozenset((key.kid, key.thumbprint, *key.algorithms) for key in self.keys)
+        self.keys: Keys = list(
+            {(key.kid, key.thumbprint, *key.algorithms): key for key in keys}.values()
+        )
+        self.names: frozenset[tuple[str | None, ...]] = frozenset(
+            (key.kid, key.thumbprint, *key.algorithms) for key in self.keys
+        )
         self._unnamed = [key for key in self.keys if key.kid is None]
         self._by_kid = {
             key.kid: [other for other in self.keys if other.kid == key.kid] + self._unnamed

@@ -10,7 +10,7 @@ from .material import KeyProblem, PrivateKey
 from .parse import KeyRules, import_key
 from .source import MAX_CANDIDATES, VerificationKey
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 class BadKeySet(ValueError):

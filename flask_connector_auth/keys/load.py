@@ -15,7 +15,7 @@ from .key_set import BadKeySet, parse_key_set
 from .parse import KeyRules
 from .snapshot import RemoteRules, Snapshot
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 class LoadFailed(Exception):
@@ -59,7 +59,7 @@ class Loader:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.urls = urls
-        self.name = host_of(urls[0])  #: for messages
+        self.name: str = host_of(urls[0])  #: for messages
         self._fetch = fetch
         self._key_rules = key_rules
         self._rules = rules

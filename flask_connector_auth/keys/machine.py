@@ -64,9 +64,9 @@ class KeySetMachine:
     def __init__(self, rules: RemoteRules, jitter: Callable[[], float] = _random.random) -> None:
         self.rules = rules
         self.snapshot: Snapshot | None = None
-        self.failures = 0  #: in a row
+        self.failures: int = 0  #: in a row
         self.last_error: str | None = None
-        self.next_attempt = 0.0
+        self.next_attempt: float = 0.0
         self._jitter = jitter
         self._under_way: float | None = None
         self._asked_since = float("-inf")  # when the last completed fetch was started

@@ -19,7 +19,7 @@ from ..strict import decode_base64url
 from .material import KeyProblem, PrivateKey, entries
 from .source import MAX_KID, VerificationKey
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 #: The algorithms that an allow-list may name (RFC 7518 section 3.1, RFC 8037, RFC 9864).
 ALGORITHMS = (

@@ -16,7 +16,7 @@ from .machine import KeySetMachine, KeySetState, Question
 from .snapshot import Snapshot
 from .source import Health, KeySource, VerificationKey
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 class RemoteKeys(KeySource):

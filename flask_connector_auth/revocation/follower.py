@@ -16,7 +16,7 @@ from .mirror import Mirror
 from .store import RevocationStore, RevocationStoreError, Update
 from .table import Table
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 # Without a state, which workers would inherit, and a user's tests would find changed.
 _random = SystemRandom()

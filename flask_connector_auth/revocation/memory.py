@@ -24,7 +24,7 @@ class MemoryStore:
     """
 
     def __init__(self, lives: Mapping[Kind, float], clock: Callable[[], float] = time.time) -> None:
-        self.table = Table(lives)
+        self.table: Table = Table(lives)
         self.now = clock
         self._version = 0
         self._sweep_at = _LOG_LENGTH

@@ -10,7 +10,7 @@ from ..reasons import Reason, Rejected, Unavailable
 from .entries import Change, Key, Subject
 from .table import Table
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 class Mirror:
@@ -32,10 +32,10 @@ class Mirror:
         stale: Callable[[], object] = lambda: None,
         clock: Callable[[], float] = boottime,
     ) -> None:
-        self.table = table
+        self.table: Table = table
         self.max_lag = max_lag
         #: Whether there is a store behind it, so that it can be too old.
-        self.copied = max_lag != inf
+        self.copied: bool = max_lag != inf
         #: Called where the copy is too old: what keeps it fresh may have to begin, or may be dead.
         self.wake: Callable[[], None] = lambda: None
         self.confirmed_at: float | None = None

@@ -9,14 +9,14 @@ from typing import Any
 from blinker import NamedSignal
 
 from ..signals import revocation_changed, revocation_stale
-from .entries import Change, Key, Kind, kind_of, last_use, lives, mark, token_digest
+from .entries import Change, Key, Kind, Subject, kind_of, last_use, lives, mark, token_digest
 from .follower import Follower
 from .memory import MemoryStore
 from .mirror import Mirror
 from .store import RevocationStore, RevocationStoreError
 from .table import Table
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 _DIGEST_BYTES = 32
 
@@ -55,7 +55,7 @@ class Revocations:
             memory = MemoryStore(kept, clock)
             self._store: RevocationStore = memory
             # Not a copy: what is stored is what requests see.
-            self.mirror = Mirror(memory.table)
+            self.mirror: Mirror = Mirror(memory.table)
         else:
             self._store = store
             self.mirror = Mirror(
@@ -63,7 +63,7 @@ class Revocations:
             )
             self._follower = Follower(store, self.mirror, self._tell, clock)
         #: Return if a token may pass; see :meth:`Mirror.check`.
-        self.check = self.mirror.check
+        self.check: Callable[[Subject], None] = self.mirror.check
 
     def revoke(
         self,

@@ -15,7 +15,7 @@ class Table:
     __slots__ = ("lives", "marks", "tokens", "version")
 
     def __init__(self, lives: Mapping[Kind, float]) -> None:
-        self.lives = lives
+        self.lives: Mapping[Kind, float] = lives
         self.tokens: dict[bytes, float] = {}  #: until when each is needed, by digest
         self.marks: dict[str, float] = {}  #: *not before* times, by name
         #: Another object after each change: what passed under this very one passes again.

@@ -8,7 +8,7 @@ class Clock:
 
     def __init__(self) -> None:
         #: Seconds by which it is ahead of the machine's.
-        self.ahead = 0.0
+        self.ahead: float = 0.0
 
     def __call__(self) -> float:
         return time.time() + self.ahead

@@ -51,14 +51,14 @@ class KeySetServer:
         headers: Mapping[str, str | None] | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self.headers = dict(headers or {})
+        self.headers: dict[str, str | None] = dict(headers or {})
         #: Seconds before each answer.
-        self.delay = 0.0
+        self.delay: float = 0.0
         #: What was asked for, oldest first.
         self.requests: list[Request] = []
         #: The set as it is sent.
-        self.body = b""
-        self.port = 0
+        self.body: bytes = b""
+        self.port: int = 0
         self._tls = ssl_context
         self._fault: Callable[[Answer], Wire] | None = None
         self._listener: _Listener | None = None
