@@ -239,7 +239,7 @@ def client(issuer: Issuer) -> Any:
     The key has no ``kid``, so that a token may have any.
     """
     app = Flask("an_app")
-    app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = issuer.pem().decode()
+    app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = issuer.pem()
     app.config["CONNECTOR_AUTH_LOG_LIMIT"] = None
     ConnectorAuth(app)
     return pair_view(app).test_client()

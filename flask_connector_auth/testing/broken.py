@@ -131,7 +131,7 @@ def unsigned(good: Good) -> str:
 def confused_key(good: Good) -> str:
     """``alg`` is ``HS256``, and the secret is the public key, which everybody knows."""
     message = good.under(alg="HS256").rpartition(".")[0]
-    signature = segment(hmac.digest(good.signer.pem(), message.encode(), "sha256"))
+    signature = segment(hmac.digest(good.signer.pem().encode(), message.encode(), "sha256"))
     return f"{message}.{signature.decode()}"
 
 

@@ -51,13 +51,13 @@ class Signer:
         named = {"kid": self.kid, "use": "sig", "alg": self.algorithm}
         return {"keys": [self._asymmetric.as_dict(private=False, **named)]}
 
-    def pem(self) -> bytes:
-        """Return the public key as PEM.
+    def pem(self) -> str:
+        """Return the public key as PEM, as settings take it.
 
         :raises ValueError: if the key is a secret, which has no public half.
         """
         text: bytes = self._asymmetric.as_pem(private=False)
-        return text
+        return text.decode()
 
     @cached_property
     def stranger(self) -> "Signer":
