@@ -13,6 +13,8 @@ extensions = ["sphinx.ext.autodoc", "generated"]
 exclude_patterns = ["_build"]
 html_theme = "alabaster"
 html_theme_options = {"page_width": "1200px"}
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 # Other projects' names cannot be resolved without their inventories, which are on the network.

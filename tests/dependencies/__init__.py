@@ -1,0 +1,1 @@
+"""What the package runs on: known advisories, and behaviour that it leans on."""
