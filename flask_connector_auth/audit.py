@@ -87,7 +87,9 @@ def _access(requirements: Requirements, public: bool) -> Access:
 
 
 def _binding(state: State, rule: Rule) -> Binding:
-    named = state.account_argument in rule.arguments
+    name = state.account_argument
+    # A default of None says that this rule is for all accounts.
+    named = name in rule.arguments and (rule.defaults or {}).get(name, "") is not None
     if state.audience is not None:
         return Binding.BOTH if named else Binding.AUDIENCE
     return Binding.URL if named else Binding.ANY

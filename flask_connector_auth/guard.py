@@ -21,7 +21,7 @@ from .profiles import APP_JWT, CONSUMER_JWS, TokenProfile
 from .reasons import Reason, Rejected, Unavailable
 from .refusals import tell
 from .requirements import NOTHING, Requirements
-from .routes import asked_at
+from .routes import argument_in_url, asked_at
 from .signals import token_verified
 from .state import State, current, current_app
 from .tokens import AppJWT, ConsumerJWS
@@ -57,7 +57,7 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
         # What the endpoint asks for was merged at first contact: one look-up remains of it.
         merged = state.asked.get((id(own), rule.endpoint, request.method))
         if merged is None:
-            merged = asked_at(state, rule.endpoint, request.method, own, keep=view)
+            merged = asked_at(state, rule, request.method, own, keep=view)
         asked = merged
     if asked is NOTHING:
         return None
@@ -72,6 +72,8 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
         return current_app().make_default_options_response()
     environ, view_args = request.environ, request.view_args
     account = view_args.get(state.account_argument) if view_args else None
+    if account is None and rule is not None and state.account_argument in rule.arguments:
+        account = argument_in_url(request, state.account_argument)
     audience, now = state.audience, state.clock()
     app_jwt = consumer_jws = None
     profile: _Profile = APP_JWT

@@ -1,11 +1,13 @@
 """An endpoint and a method in; all that its blueprints, its view and its method ask for out."""
 
 from functools import reduce
+from typing import Any, cast
 
-from flask import Flask, current_app
+from flask import Flask, Request
+from werkzeug.routing import MapAdapter, Rule
 
 from .requirements import NOTHING, Requirements, is_public, mark_of, marked
-from .state import State
+from .state import State, current_app
 
 # More than a view has wrappers; what is decorated anew in each request must not add up.
 _MAX_INCLUDED = 32
@@ -23,9 +25,9 @@ class Route:
 
 
 def asked_at(
-    state: State, endpoint: str, method: str, own: Requirements, *, keep: bool
+    state: State, rule: Rule, method: str, own: Requirements, *, keep: bool
 ) -> Requirements:
-    """Return what *endpoint* and a caller with *own* requirements ask for together.
+    """Return what the endpoint of *rule* and a caller with *own* requirements ask for together.
 
     The requirement belongs to the endpoint, not to the wrapper that happens to run first: so the
     order of errors is the same however it was declared. It is worked out at first contact.
@@ -33,18 +35,33 @@ def asked_at(
     :param keep: whether *own* will come again, and is worth remembering with the app.
     :returns: :data:`NOTHING` itself where nothing is asked.
     """
+    endpoint = rule.endpoint
+    # Where a rule takes any method, a stranger invents as many as they like.
+    bounded = rule.methods is not None
     route = state.routes.get((endpoint, method))
     if route is None:
-        route = state.routes[endpoint, method] = Route(resolve(current_app, endpoint, method))
+        route = Route(resolve(current_app(), endpoint, method))
+        if bounded:
+            state.routes[endpoint, method] = route
     together = route.requirements | own
     if together == route.requirements:
         together = route.requirements
     asked = together or NOTHING
-    if keep and len(route.included) < _MAX_INCLUDED:
+    if keep and bounded and len(route.included) < _MAX_INCLUDED:
         # By its id: comparing values takes longer than all the rest.
         route.included.append(own)
         state.asked[id(own), endpoint, method] = asked
     return asked
+
+
+def argument_in_url(request: Request, name: str) -> Any:
+    """Return what the URL of *request* says for *name*, or ``None``.
+
+    For where the app takes it out of the view's arguments before the view runs, as Flask's manual
+    does with a language code: it names the account all the same.
+    """
+    adapter = cast(MapAdapter, current_app().create_url_adapter(request))
+    return adapter.match()[1].get(name)
 
 
 def resolve(app: Flask, endpoint: str, method: str) -> Requirements:

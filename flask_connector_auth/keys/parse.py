@@ -16,8 +16,9 @@ from joserfc.jwk import ECKey, JWKRegistry, Key, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from ..strict import decode_base64url
+from .edwards import is_of_small_order
 from .material import KeyProblem, PrivateKey, entries
-from .source import MAX_KID, VerificationKey
+from .source import MAX_KID, VerificationKey, Verify
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ ALGORITHMS = (
     *("HS256", "HS384", "HS512"),
 )
 _MAX_RSA_BITS = 8192
+_PSS = ("PS256", "PS384", "PS512")
 _MIN_SECRET_BYTES = 32
 # A huge public exponent makes each verification as slow as a signature.
 _MAX_EXPONENT_BITS = 64
@@ -182,7 +184,9 @@ def _verification_key(
 ) -> VerificationKey:
     if isinstance(key, RSAKey):
         _judge_rsa(key.public_key, rules.min_rsa_bits)
-    fitting = {}
+    if isinstance(key, OKPKey) and is_of_small_order(key.public_key.public_bytes_raw()):
+        raise KeyProblem("a point of small order, for which anybody can sign")
+    fitting: dict[str, Verify] = {}
     for name in algorithms:
         # The class attribute: get_alg() warns about EdDSA, which RFC 9864 has only renamed.
         model = JWSRegistry.algorithms[name]
@@ -191,11 +195,23 @@ def _verification_key(
         except JoseError:
             continue
         fitting[name] = model.verify
+        if isinstance(key, RSAKey) and name in _PSS:
+            fitting[name] = _of_length((key.public_key.key_size + 7) // 8, model.verify)
         if isinstance(key, OctKey) and len(key.raw_value) * 8 < model.algorithm_security:
             raise KeyProblem(f"a secret shorter than the hash of {name} (RFC 7518 section 3.2)")
     if not fitting:
         raise Unfit("no algorithm of the allow-list can use it")
     return VerificationKey(kid, key.thumbprint(), fitting, key)
+
+
+def _of_length(octets: int, verify: Verify) -> Verify:
+    """Return what takes signatures of one length alone (RFC 8017 section 8.1.2 step 1).
+
+    OpenSSL takes one of RSASSA-PSS without its leading zeros, too: a second spelling of the token.
+    """
+    return lambda message, signature, key: (
+        len(signature) == octets and verify(message, signature, key)
+    )
 
 
 def _judge_rsa(key: RSAPublicKey, min_bits: int) -> None:

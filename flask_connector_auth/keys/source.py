@@ -12,6 +12,10 @@ MAX_CANDIDATES = 4
 MAX_KID = 256
 
 
+#: Whether a signature (second) over a message (first) is that of a key (third).
+Verify = Callable[[bytes, bytes, Any], bool]
+
+
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
     """One key, with the algorithms it may be used for."""
@@ -20,8 +24,8 @@ class VerificationKey:
     #: RFC 7638, SHA-256: the name of the key material itself; not shown, since that of a weak
     #: secret gives it away.
     thumbprint: str = field(repr=False)
-    #: By ``alg``: whether a signature (second) over a message (first) is that of the key (third).
-    algorithms: Mapping[str, Callable[[bytes, bytes, Any], bool]] = field(repr=False)
+    #: By ``alg``, what verifies its signatures.
+    algorithms: Mapping[str, Verify] = field(repr=False)
     key: Key = field(repr=False)
 
     def verifies(self, algorithm: str, message: bytes, signature: bytes) -> bool:

@@ -1,0 +1,121 @@
+"""What the playbook found in this package: each case as it was found."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Blueprint, Flask, g, request
+from werkzeug.routing import Rule
+
+from flask_connector_auth import ConfigurationError, require_app_jwt
+from flask_connector_auth.audit import Binding, audit
+from flask_connector_auth.testing import Issuer
+from flask_connector_auth.testing.broken import Good, Kind
+from tests.attacks.harness import withstand
+from tests.attacks.stage import KINDS
+from tests.attacks.test_signatures import SMALL_POINTS
+from tests.conftest import ACCOUNT
+from tests.floor_helpers import decoded, encoded, jwk
+from tests.http_helpers import assert_row, headers
+
+MakeApp = Callable[..., Flask]
+
+
+def take_out(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """Take the account out of the view's arguments, as Flask's manual does with a language."""
+    if values and "account_id" in values:
+        g.account = values.pop("account_id")
+
+
+def by_the_app(app: Flask, blueprint: Blueprint) -> None:
+    """A URL preprocessor of the app."""
+    app.url_value_preprocessor(take_out)
+
+
+def by_the_blueprint(app: Flask, blueprint: Blueprint) -> None:
+    """A URL preprocessor of the blueprint."""
+    blueprint.url_value_preprocessor(take_out)
+
+
+def by_a_hook(app: Flask, blueprint: Blueprint) -> None:
+    """A function that runs before the view."""
+    blueprint.before_request(lambda: take_out(request.endpoint, request.view_args))
+
+
+@pytest.mark.parametrize("way", [by_the_app, by_the_blueprint, by_a_hook])
+def test_an_account_that_is_taken_out_of_the_arguments_still_binds(
+    way: Callable[[Flask, Blueprint], None], make_app: MakeApp, issuer: Issuer
+) -> None:
+    """Row 40102, DESIGN, account binding: the URL names the account, whoever read it first."""
+    app, blueprint, ran = make_app(), Blueprint("b", __name__), []
+    way(app, blueprint)
+
+    @blueprint.get("/<account_id>/messages")
+    @require_app_jwt
+    def messages() -> dict[str, Any]:
+        ran.append(g.account)
+        return {}
+
+    app.register_blueprint(blueprint)
+    assert {each.binding for each in audit(app) if each.endpoint == "b.messages"} == {Binding.URL}
+    client, sent = app.test_client(), headers(issuer.app_jwt())
+    assert client.get(f"/{ACCOUNT}/messages", headers=sent).status_code == 200
+    assert_row(client.get("/another/messages", headers=sent), 40102)
+    assert ran == [ACCOUNT]
+
+
+def test_the_audit_says_what_binds_a_rule_whose_account_is_none(
+    make_app: MakeApp, issuer: Issuer
+) -> None:
+    """DESIGN, account binding: a default of ``None`` binds nothing, and the audit has to say so."""
+    app = make_app()
+    view = require_app_jwt(lambda account_id: {})
+    app.add_url_rule("/all", "all", view, defaults={"account_id": None})
+    [route] = [each for each in audit(app) if each.endpoint == "all"]
+    sent = headers(issuer.app_jwt(aud="another"))
+    passes = app.test_client().get("/all", headers=sent).status_code == 200
+    assert passes is (route.binding is Binding.ANY)
+
+
+def test_a_stranger_does_not_fill_the_memory_with_methods(make_app: MakeApp) -> None:
+    """security.md section 1: what is kept for each method is bounded, on a rule that takes any."""
+    app = make_app()
+    app.url_map.add(Rule("/any", endpoint="any"))
+    app.view_functions["any"] = require_app_jwt(lambda: {})
+    client, state = app.test_client(), app.extensions["connector_auth"]
+    for number in range(300):
+        assert_row(client.open("/any", method=f"M{number}"), 40105)
+    assert len(state.routes) + len(state.asked) < 200
+
+
+def without_its_leading_zero(good: Good) -> str:
+    """Return a genuine token without the first byte of its signature, which is zero."""
+    signed = (good.having().rpartition(".") for _ in iter(int, 1))
+    message, signature = next(
+        (message, signature) for message, _, text in signed if (signature := decoded(text))[0] == 0
+    )
+    return f"{message}.{encoded(signature[1:])}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pss_signature_is_as_long_as_the_modulus(kind: Kind) -> None:
+    """RFC 8017 section 8.1.2, step 1: a shorter one is none, though its number is the same."""
+    withstand(without_its_leading_zero, kind, "PS256")
+
+
+#: Of order 1, 2 and 4, in the 57 bytes of RFC 8032 section 5.2.2.
+SMALL_POINTS_448 = ("01" + "00" * 56, "fe" + "ff" * 27 + "fe" + "ff" * 27 + "00", "00" * 57)
+
+
+@pytest.mark.parametrize(
+    ("curve", "point"),
+    [("Ed25519", each) for each in SMALL_POINTS] + [("Ed448", each) for each in SMALL_POINTS_448],
+)
+def test_a_point_of_small_order_is_no_key(curve: str, point: str, make_app: MakeApp) -> None:
+    """RFC 8725 section 3.4, RFC 7748 section 6: by such a key anybody signs anything."""
+    good = jwk(curve)
+    assert make_app(APP_JWT_KEYS=good, APP_JWT_ALGORITHMS=[curve])
+    with pytest.raises(ConfigurationError):
+        make_app(
+            APP_JWT_KEYS={**good, "x": encoded(bytes.fromhex(point))}, APP_JWT_ALGORITHMS=[curve]
+        )
