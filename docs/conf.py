@@ -1,4 +1,4 @@
-"""How Sphinx builds these pages; no network, and nothing beyond Sphinx itself."""
+"""How Sphinx builds these pages; no network, no extension beyond Sphinx itself."""
 
 import sys
 from importlib import metadata
@@ -18,7 +18,9 @@ html_css_files = ["tables.css"]
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 # Other projects' names cannot be resolved without their inventories, which are on the network.
-nitpick_ignore_regex = [("py:.*", r"(authlib|collections\.abc|flask|joserfc|ssl|werkzeug)\..*")]
+nitpick_ignore_regex = [
+    ("py:.*", r"(apispec|authlib|collections\.abc|flask|joserfc|ssl|werkzeug)\..*")
+]
 # Type variables have no page.
 nitpick_ignore = [
     ("py:class", "P"),

@@ -36,6 +36,7 @@ from . import (
     idp,
     keys,
     messaging,
+    openapi,
     sentinel,
     swift,
     webhooks,
@@ -81,7 +82,7 @@ def create_app(
     app = create_issuer(config, instance_path=instance_path)
     connector_auth = ConnectorAuth(app)
     webhooks.init_app(app)
-    for service in (domain, idp, messaging, swift, agents, desk):
+    for service in (domain, idp, messaging, swift, agents, desk, openapi):
         app.register_blueprint(service.blueprint)
     console.init_app(app, connector_auth)
     return app

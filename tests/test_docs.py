@@ -21,6 +21,7 @@ from flask_connector_auth import (
     InvalidAppJWT,
     InvalidConsumerJWS,
     Reason,
+    openapi,
     require_app_jwt,
     require_consumer_jws,
     resource_protector,
@@ -272,7 +273,9 @@ def test_the_operations_page_names_every_signal() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [flask_connector_auth, testing, resource_protector], ids=lambda m: m.__name__
+    "module",
+    [flask_connector_auth, testing, openapi, resource_protector],
+    ids=lambda m: m.__name__,
 )
 def test_the_api_page_has_every_public_name(module: Any) -> None:
     """What a module exports is documented, once."""

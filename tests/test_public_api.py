@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 import flask_connector_auth
-from flask_connector_auth import resource_protector, testing
+from flask_connector_auth import openapi, resource_protector, testing
 
 REQUEST = "app_jwt, consumer_jws, scopes, any_scope, optional"
 API = {
@@ -79,6 +79,11 @@ RESOURCE_PROTECTOR_API = {
     "AppJWTValidator.authenticate_token": "self, token_string",
     "AppJWTValidator.validate_token": "self, token, scopes, request",
 }
+OPENAPI_API = {
+    "ConnectorAuthPlugin": "app",
+    "ConnectorAuthPlugin.init_spec": "self, spec",
+    "add_authentication": "document, app",
+}
 VALUES = {
     "Fetch",
     "FetchFailed",
@@ -105,6 +110,7 @@ VALUES = {
         *((flask_connector_auth, *pinned) for pinned in API.items()),
         *((testing, *pinned) for pinned in TESTING_API.items()),
         *((resource_protector, *pinned) for pinned in RESOURCE_PROTECTOR_API.items()),
+        *((openapi, *pinned) for pinned in OPENAPI_API.items()),
     ],
 )
 def test_the_parameters_of_a_public_name(module: object, name: str, parameters: str) -> None:
@@ -129,9 +135,10 @@ def test_the_public_names() -> None:
     assert set(testing.__all__) == {name for name in TESTING_API if "." not in name} | {"OMIT"}
     named = {name for name in RESOURCE_PROTECTOR_API if "." not in name}
     assert set(resource_protector.__all__) == named
+    assert set(openapi.__all__) == {name for name in OPENAPI_API if "." not in name}
 
 
-@pytest.mark.parametrize("module", [flask_connector_auth, testing, resource_protector])
+@pytest.mark.parametrize("module", [flask_connector_auth, testing, openapi, resource_protector])
 def test_every_public_name_says_what_it_is(module: ModuleType) -> None:
     """Classes, their public methods and functions have docstrings."""
     for name in module.__all__:

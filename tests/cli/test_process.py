@@ -83,6 +83,7 @@ def test_the_page_names_every_warning() -> None:
     ("imported", "not_imported"),
     [
         ("flask_connector_auth", "flask_connector_auth.cli"),
+        ("flask_connector_auth", "apispec"),
         ("flask_connector_auth.cli", "flask_connector_auth.testing"),
         ("flask_connector_auth.cli", "flask_connector_auth.cli.check"),
     ],

@@ -15,7 +15,8 @@ from tests.dependencies.advisories import KNOWN, READ, open_in, runs_on
 from tests.dependencies.audit import verdict
 from tests.test_docs import PROJECT, ROOT
 
-RUNTIME = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["redis"]]
+EXTRAS = PROJECT["optional-dependencies"]
+RUNTIME = [*PROJECT["dependencies"], *EXTRAS["openapi"], *EXTRAS["redis"]]
 VERSIONS = {"flask": "3.1.3", "redis": "5.0.1"}
 BY_LIST = f"the list of {READ}"
 
@@ -49,7 +50,7 @@ FINDING = {"vulns": [{"id": "PYSEC-1", "fix_versions": ["3.1.4"], "aliases": []}
 def test_no_lower_bound_has_a_known_advisory() -> None:
     """What we allow to be installed has no advisory that we know of."""
     assert [*open_in(lowest(RUNTIME))] == []
-    assert [*open_in(lowest(PROJECT["optional-dependencies"]["example"]))] == []
+    assert [*open_in(lowest(EXTRAS["example"]))] == []
 
 
 def test_the_lowest_environment_has_the_lower_bounds() -> None:

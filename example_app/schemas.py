@@ -1,0 +1,126 @@
+"""What the calls take and answer, as schemas for the OpenAPI document.
+
+Protocol pages: Domain API, Authorization, Get ConsumerJWS, Conversation, Send. A request is
+described as far as ``events`` checks it.
+"""
+
+from typing import Any
+
+from . import events
+from .desk import ROLES
+from .swift import TYPES
+from .wire import MAX_CHARACTERS
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+SOME_TEXT: Schema = {"type": "string", "minLength": 1}
+NUMBER: Schema = {"type": "integer"}
+ANYTHING: Schema = {"type": "object"}
+
+
+def ref(name: str) -> Schema:
+    """Return a reference to the schema *name*."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def an_object(optional: tuple[str, ...] = (), **members: Schema) -> Schema:
+    """Return the schema of an object with *members*, which must be there unless *optional*."""
+    needed = [name for name in members if name not in optional]
+    return {"type": "object", "properties": members, "required": needed}
+
+
+def listed(*items: Schema) -> Schema:
+    """Return the schema of an array of any of *items*."""
+    return {"type": "array", "items": {"anyOf": [*items]}}
+
+
+def one_of(words: Any) -> Schema:
+    """Return the schema of what is one of *words*."""
+    return {"enum": [*words]}
+
+
+def asking(action: str, body: Schema) -> Schema:
+    """Return the schema of a request object."""
+    number_or_text = {"type": ["string", "number"]}
+    return an_object(kind=one_of(["req"]), id=number_or_text, type=one_of([action]), body=body)
+
+
+def _event(name: str, **members: Schema) -> Schema:
+    return an_object((), type=one_of([name]), **members)
+
+
+SCHEMAS = {
+    "Account": TEXT,
+    "Client": TEXT,
+    "Conversation": TEXT,
+    "Refusal": an_object(("reqId",), code=TEXT, body=an_object(msg=TEXT), reqId=TEXT),
+    "Done": an_object(code=one_of(["OK"]), body=ANYTHING, reqId=TEXT),
+    "BaseURI": an_object(service=TEXT, account=ref("Account"), baseURI=TEXT),
+    "BaseURIs": an_object(baseURIs=listed(ref("BaseURI"))),
+    "TokenRequest": an_object(
+        grant_type=one_of(["client_credentials"]), client_id=TEXT, client_secret=TEXT
+    ),
+    "Token": an_object(access_token=TEXT, token_type=one_of(["Bearer"]), expires_in=NUMBER),
+    "TokenRefused": an_object(("error_description",), error=TEXT, error_description=TEXT),
+    "ConsumerRequest": an_object(
+        ext_consumer_id={"type": "string", "minLength": 1, "maxLength": 256}
+    ),
+    "SetUserProfile": asking(events.SET_PROFILE, ANYTHING),
+    "OpenConversation": asking(
+        events.OPEN,
+        an_object(
+            ("ttrDefName", "campaignInfo", "conversationContext", "channelType", "skillId"),
+            brandId=ref("Account"),
+            ttrDefName=one_of(events.TIMES_TO_RESPOND),
+            campaignInfo={"type": ["object", "null"]},
+            conversationContext={"type": ["object", "null"]},
+            channelType=one_of(["MESSAGING"]),
+            skillId={"type": "string", "pattern": "^(-1|[0-9]{0,10})$"},
+        ),
+    ),
+    "PublishEvent": asking(
+        events.PUBLISH, an_object(dialogId=ref("Conversation"), event=ref("Event"))
+    ),
+    "Event": {
+        "oneOf": [
+            _event("ContentEvent", contentType=one_of(["text/plain"]), message=SOME_TEXT),
+            _event("RichContentEvent", content={"type": "object", "minProperties": 1}),
+            _event("ChatStateEvent", chatState=one_of(events.CHAT_STATES)),
+            _event(
+                "AcceptStatusEvent",
+                status=one_of(events.STATUSES),
+                sequenceList={
+                    "type": "array",
+                    "items": {"type": "integer", "minimum": 0},
+                    "minItems": 1,
+                },
+            ),
+        ]
+    },
+    "CloseConversation": asking(
+        events.UPDATE,
+        an_object(
+            conversationId=ref("Conversation"),
+            conversationField=an_object(
+                field=one_of(["ConversationStateField"]), conversationState=one_of(["CLOSE"])
+            ),
+        ),
+    ),
+    "UploadFile": asking(
+        events.UPLOAD,
+        an_object(fileType=one_of(TYPES), fileSize={"type": "integer", "minimum": 1}),
+    ),
+    "DownloadFile": asking(events.DOWNLOAD, an_object(relativePath=SOME_TEXT)),
+    "Login": an_object(username=TEXT, password=TEXT),
+    "Session": an_object(
+        bearer=TEXT, sessionTTl=TEXT, config=ANYTHING, csdsCollectionResponse=ref("BaseURIs")
+    ),
+    "Installation": an_object(client_id=ref("Client"), client_secret=TEXT, scope=TEXT),
+    "Reply": an_object(
+        ("role",),
+        message={"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS},
+        role=one_of(ROLES),
+    ),
+    "Transcript": an_object(conversationId=TEXT, consumer=TEXT, messages=listed(ANYTHING)),
+}
