@@ -18,21 +18,23 @@ from flask_connector_auth.verifier import Verifier, VerifierRules
 ENTRIES = 2000
 
 
-def bytes_an_entry(profile: Any, issuer: Issuer, mint: Callable[[int], str]) -> float:
-    """Return what an entry of *profile* takes, on average, with the tokens of *mint*."""
+def bytes_an_entry(
+    profile: Any, issuer: Issuer, mint: Callable[[int], str], entries: int = ENTRIES
+) -> float:
+    """Return what one of *entries* of *profile* takes, on average, with the tokens of *mint*."""
     keys, _ = parse_keys(issuer.key_set(), KeyRules(["RS256"]))
-    rules = VerifierRules(("RS256",), issuer.name, 30, None, 16384, 2048, ENTRIES, 300)
+    rules = VerifierRules(("RS256",), issuer.name, 30, None, 16384, 2048, entries, 300)
     verifier: Verifier[Any] = Verifier(profile, rules, StaticKeys(keys))
     now = time.time()
     gc.collect()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
-    for number in range(ENTRIES):
+    for number in range(entries):
         verifier.judge(mint(number), now)
     gc.collect()
     after = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    return (after - before) / ENTRIES
+    return (after - before) / entries
 
 
 def main() -> None:

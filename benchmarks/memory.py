@@ -37,15 +37,16 @@ def _serve(kind: str, requests: int) -> dict[str, float]:
         loads.new(mint, count()) if kind == "new" else loads.garbage(mint.app_jwt(0))
     )
     driver.serve(app, islice(cases, 300))
-    marks = [_resident()]
+    marks = [resident()]
     for _half in range(2):
         driver.serve(app, islice(cases, requests // 2))
-        marks.append(_resident())
+        marks.append(resident())
     start, middle, end = marks
     return {"whole": end - start, "second_half": end - middle}
 
 
-def _resident() -> float:
+def resident() -> float:
+    """Return the memory that this process has now, in megabytes."""
     gc.collect()
     # Freed memory goes back to the system first: what the allocator keeps is not what is in use.
     ctypes.CDLL(None).malloc_trim(0)

@@ -142,7 +142,8 @@ def _refusal(
     if retry_after is not None:
         return AuthenticationUnavailable(reason, retry_after)
     if profile is CONSUMER_JWS:
-        twice = _sent_twice(environ, state.consumer_key)
+        # What is too large is not searched once more.
+        twice = reason is not Reason.TOO_LARGE and _sent_twice(environ, state.consumer_key)
         return InvalidConsumerJWS(Reason.SAME_TOKEN if twice else reason)
     if state.settings.missing_parameter_row and reason in _TOLD_APART:
         return MissingParameter(reason)

@@ -21,6 +21,8 @@ _NUMBERS = (int, float)
 _UNSUPPORTED = frozenset({"crit", "b64", "zip"})
 # The integers that every JSON parser reads alike (RFC 8259 section 6).
 _MAX_TIME = 2**53
+# Objects and arrays in a header: more than are seen in earnest.
+_MAX_NESTED = 64
 # More than a key set has headers in use at a time.
 _MAX_HEADERS = 64
 
@@ -91,9 +93,13 @@ class Verifier(Generic[TokenT]):
             entry.used = True
             self.cache.hits += 1
         else:
+            # What no scheme or blanks make so long is too large: it is not searched, nor copied.
+            huge = len(text) > 2 * self._max_bytes and not text.isspace()
             # What starts as the JSON of a JOSE header does is neither blank nor a scheme.
-            if header is not None and (
-                text[:3] != "eyJ" or " " in text or "," in text or "\t" in text
+            if (
+                header is not None
+                and not huge
+                and (text[:3] != "eyJ" or " " in text or "," in text or "\t" in text)
             ):
                 if not header.strip(" \t"):
                     return None
@@ -190,6 +196,9 @@ class Verifier(Generic[TokenT]):
         return key
 
     def _parameters(self, header: bytes) -> tuple[str, str | None]:
+        # Nobody has signed it yet: to read it must cost less than to verify a signature.
+        if header.count(b"{") + header.count(b"[") > _MAX_NESTED:
+            raise Rejected(Reason.BAD_JSON)
         parameters = _object(header)
         # No extension is understood, so whatever names one is refused (RFC 7515 section 4.1.11);
         # other unknown parameters are ignored (section 4), and so is every key in the token.

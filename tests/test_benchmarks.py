@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import driver, interpreters, loads, plots, report
+from benchmarks import driver, exhaustion_report, interpreters, loads, plots, report
 from benchmarks.mint import Mint
 from benchmarks.views import serve
 from flask_connector_auth import (
@@ -165,6 +165,38 @@ def test_text_and_rst_say_the_same() -> None:
     for word in ("2026-01-31", "flask 3.1", "1.60 (100 ms for flask)", "1,000,000"):
         assert word in text and word in rst
     assert "PyJWT & friends" in rst and "pyjwt" in text
+
+
+def exhaustion() -> Any:
+    """Return results of the form that the benchmark of exhaustion has, read from a file."""
+    each = {"good, new": (1.0, "the issuer"), "1 MB": (0.5, "anybody")}
+    tokens = {
+        name: {"cost": driver.Spread(cost, cost, cost), "peak": 2.5, "maker": maker}
+        for name, (cost, maker) in each.items()
+    }
+    flood = {"whole": 2.5, "second_half": 0.0, "after_over_before": 1.0}
+    key_set = {"bytes": 2048, "seconds": 0.01, "megabytes": 0.5, "request": 1.0}
+    found = {
+        **{name: results()[name] for name in ("date", "machine", "python", "versions")},
+        **{"rounds": 51, "batch": 20, "requests": 100_000, "kids": 10_000},
+        "tokens": {"app_jwt": tokens, "consumer_jws": tokens},
+        "entries": {"AppJWT, good, 16 KB of text": 12.0},
+        "floods": {"garbage": flood, "new": flood},
+        "unknown_keys": {"fetches": 2, "seconds": 3.0, "median": 0.5},
+        "key_sets": {"100": key_set, "10000": key_set},
+        "refused_key_set": 0.02,
+        "keys": {"RSA": {"cost": 1.0, "accepted": True}, "long": {"cost": 9, "accepted": False}},
+    }
+    return json.loads(json.dumps(found))
+
+
+def test_what_hostile_tokens_cost_is_in_tables_too() -> None:
+    """A cell for each head; the same numbers on the screen and in the docs."""
+    for table in exhaustion_report.tables(exhaustion()):
+        assert {len(row) for row in table.rows} == {len(table.head)}
+    text, rst = exhaustion_report.text(exhaustion()), exhaustion_report.rst(exhaustion())
+    for word in ("2026-01-31", "Medians of 51 rounds", "10,000, fetched", "2, in 3 s", "12 KB"):
+        assert word in text and word in rst
 
 
 @pytest.mark.parametrize("plot", [plots.peers, plots.tokens])

@@ -1,5 +1,6 @@
 """A collection of keys in; those to try for a key id and an algorithm out."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,12 +20,11 @@ class KeyIndex:
         self.names: frozenset[tuple[str | None, ...]] = frozenset(
             (key.kid, key.thumbprint, *key.algorithms) for key in self.keys
         )
-        self._unnamed = [key for key in self.keys if key.kid is None]
-        self._by_kid = {
-            key.kid: [other for other in self.keys if other.kid == key.kid] + self._unnamed
-            for key in self.keys
-            if key.kid is not None
-        }
+        named: defaultdict[str | None, Keys] = defaultdict(list)
+        for key in self.keys:
+            named[key.kid].append(key)
+        self._unnamed = named.pop(None, [])
+        self._by_kid = {kid: keys + self._unnamed for kid, keys in named.items()}
         algorithms = {name for key in self.keys for name in key.algorithms}
         # Answered once and for all: a request pays for one look into a dict.
         self._answers: dict[tuple[str | None, str], Keys] = {

@@ -101,8 +101,10 @@ class RemoteKeys(KeySource):
 
     def _ask(self, question: Question) -> Sequence[VerificationKey]:
         while True:
-            now = self._clock()
             with self._lock:
+                # Its turn decides, not its arrival: else a fetch that landed since is one of the
+                # future, before which nothing may be asked.
+                now = self._clock()
                 decision = self._machine.lookup(question, now)
                 if decision.refresh:
                     self._machine.started(now, unknown=decision.unknown)
@@ -145,9 +147,10 @@ class RemoteKeys(KeySource):
             self._loader.keep(result)
 
     def _land(self, flight: threading.Event, result: Loaded | LoadFailed) -> None:
-        now, changed = self._clock(), False
+        changed = False
         before = self._machine.snapshot.index if self._machine.snapshot else None
         with self._lock:
+            now = self._clock()
             # A fetch of before a fork lands in the parent alone.
             if flight is self._flight:
                 self._flight = None

@@ -6,9 +6,9 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -129,6 +129,48 @@ def test_a_hanging_issuer_parks_no_request_longer_than_the_wait() -> None:
     assert kids(source, "a") == ["a"]
     assert len(world.fetches) == 2
     world.answer.set()
+
+
+def test_a_fetch_that_lands_while_a_token_waits_for_its_turn_is_no_outage() -> None:
+    """An issuer that answers makes no 503: an unknown key is asked for once more, and is 401."""
+    world = World("a")
+    source = world.source()
+    assert kids(source, "a") == ["a"]
+    with held(source) as flights:
+        world.now = 250  # due to be confirmed, ahead of the end of its life
+        assert kids(source, "a") == ["a"]
+    world.now = 251
+    source._lock = Turn(source, world, flights[0])
+    assert kids(source, "b") == []
+    assert world.fetches == [0, 252, 252]
+
+
+class Turn:
+    """The lock of *source*, for which a token waits until the fetch of *flight* has landed."""
+
+    def __init__(self, source: RemoteKeys, world: World, flight: threading.Event) -> None:
+        self.lock: Any = source._lock
+        self.lands: Callable[[], None] = lambda: source._refresh(flight)
+        self.source = source
+        self.world = world
+
+    def __enter__(self) -> None:
+        self.source._lock = self.lock
+        self.world.now += 1
+        self.lands()
+        self.lock.acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        self.lock.release()
+
+
+@contextmanager
+def held(source: RemoteKeys) -> Iterator[list[threading.Event]]:
+    """Let what is fetched in the block be under way after it: return the flights."""
+    flights: list[threading.Event] = []
+    source._start = flights.append  # type: ignore[method-assign]
+    yield flights
+    del source._start  # type: ignore[method-assign]
 
 
 def test_no_thread_outlives_a_fetch() -> None:

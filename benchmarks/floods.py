@@ -1,0 +1,110 @@
+"""So many requests that nobody sent before in; what the last of them costs, and what stays, out."""
+
+import json
+import random
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count, islice
+from statistics import median
+from typing import Any
+from wsgiref.types import WSGIEnvironment
+
+from flask import Flask
+
+from flask_connector_auth.keys.key_set import BadKeySet, parse_key_set
+from flask_connector_auth.keys.parse import KeyRules
+from flask_connector_auth.keys.snapshot import RemoteRules
+from flask_connector_auth.testing import KeySetServer
+
+from . import driver, loads
+from .key_costs import rsa_key
+from .memory import growth, resident
+from .mint import Mint, of_unknown_key
+from .subjects import ours
+
+_BATCH = 20
+
+
+def flood(kind: str, requests: int) -> dict[str, float]:
+    """Return the growth of a process in megabytes, and a request's cost at the end over before.
+
+    :param kind: see :func:`growth`.
+    """
+    mint = Mint()
+    app = ours(mint.key_set())
+    cases = loads.new(mint, count()) if kind == "new" else loads.garbage(mint.app_jwt(0))
+    before = _typical(app, cases)
+    driver.serve(app, islice(cases, requests))
+    return {**growth(kind, requests), "after_over_before": _typical(app, cases) / before}
+
+
+def unknown_keys(requests: int) -> dict[str, float]:
+    """Return what tokens of unknown keys cost, where the keys are fetched from loopback.
+
+    :returns: ``fetches``, ``seconds`` for all of them by the wall clock, and ``median``: the
+        processor time of one over that of a good token that is new.
+    """
+    mint = Mint()
+    with KeySetServer(mint.key_set()) as server:
+        app = ours(server.url)  # type: ignore[arg-type]
+        good = _typical(app, loads.new(mint, count()))
+        start = time.perf_counter()
+        token = mint.app_jwt(0)
+        bad = (loads.bad(of_unknown_key(token, number)) for number in count())
+        typical = _typical(app, bad, requests // _BATCH)
+        return {
+            "fetches": len(server.requests),
+            "seconds": time.perf_counter() - start,
+            "median": typical / good,
+        }
+
+
+def key_set(size: int, rounds: int) -> dict[str, float]:
+    """Return what a key set of *size* costs.
+
+    :returns: ``bytes`` of its text, ``seconds`` to load it, ``megabytes`` that it takes, and
+        ``request``: what a good token that is new costs over what it costs with one key.
+    """
+    rng = random.Random(5)  # noqa: S311  # it makes up moduli, and orders
+    mint = Mint()
+    keys: Any = {"keys": [*_public_keys(rng, size - 1), *mint.key_set()["keys"]]}
+    before = resident()
+    start = time.thread_time()
+    app = ours(keys)
+    seconds = time.thread_time() - start
+    megabytes = resident() - before
+    apps = {"one": ours(mint.key_set()), "many": app}
+    load = loads.Load(loads.new(mint, count()))
+    times = driver.measure(apps, load, rng, rounds=rounds, size=20)
+    return {
+        "bytes": len(json.dumps(keys)),
+        "seconds": seconds,
+        "megabytes": megabytes,
+        "request": driver.ratios(times, "one")["many"][1],
+    }
+
+
+def refused_key_set(size: int) -> float:
+    """Return the seconds that it takes to refuse a fetched set of so many keys."""
+    rng = random.Random(5)  # noqa: S311  # it makes up moduli
+    body = json.dumps({"keys": _public_keys(rng, size)}).encode()
+    start = time.thread_time()
+    with suppress(BadKeySet):
+        parse_key_set(body, KeyRules(["RS256"]), RemoteRules().max_keys)
+        raise AssertionError("so many keys were accepted")
+    return time.thread_time() - start
+
+
+def _public_keys(rng: random.Random, size: int) -> list[dict[str, Any]]:
+    return [{**rsa_key(rng).as_dict(private=False), "kid": f"key-{n}"} for n in range(size)]
+
+
+def environs(cases: Iterator[loads.Case], size: int) -> list[WSGIEnvironment]:
+    """Return the environs of the next *size* cases, made before anybody looks at a clock."""
+    return list(map(driver.environ, islice(cases, size)))
+
+
+def _typical(app: Flask, cases: Iterator[loads.Case], batches: int = 51) -> float:
+    """Return what a batch of the next *cases* costs: the median."""
+    return median(driver.in_this_thread(app, environs(cases, _BATCH)) for _ in range(batches))
