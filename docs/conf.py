@@ -1,4 +1,4 @@
-"""How Sphinx builds these pages; no network, no extension beyond Sphinx itself."""
+"""How Sphinx builds these pages; no network."""
 
 import sys
 from importlib import metadata
@@ -11,10 +11,10 @@ copyright = "The flask-connector-auth maintainers"
 release = metadata.version(project)
 extensions = ["sphinx.ext.autodoc", "generated"]
 exclude_patterns = ["_build"]
-html_theme = "alabaster"
-html_theme_options = {"page_width": "1200px"}
+html_theme = "furo"
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["docs.css"]
+html_title = f"{project} {release}"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 # Other projects' names cannot be resolved without their inventories, which are on the network.

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from blinker import NamedSignal
 from flask import Flask
+from tables import TABLES
 
 import flask_connector_auth
 from flask_connector_auth import (
@@ -42,7 +43,6 @@ PAGES = {
     for path in [ROOT / "README.rst", *sorted((ROOT / "docs").rglob("*.rst"))]
 }
 Fixture = type(plugin.issuer)
-TABLES = runpy.run_path(str(ROOT / "docs" / "_ext" / "tables.py"))["TABLES"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -90,7 +90,8 @@ def files_of(page: str) -> dict[str, str]:
 def test_the_examples_of_a_page_run(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A page's Python blocks run as they stand, in order; those with a file name, as that file."""
+    """A page's Python blocks run as they stand, in order, and the tests in them; those with a file
+    name, as that file."""
     monkeypatch.chdir(tmp_path)
     files = files_of(page)
     if "conftest.py" in files:
@@ -99,7 +100,9 @@ def test_the_examples_of_a_page_run(
     for name, text in files.items():
         Path(name).write_text(text)
     if "page.py" in files:
-        runpy.run_path("page.py")
+        defined = runpy.run_path("page.py")
+        for name in [name for name in defined if name.startswith("test_")]:
+            defined[name]()
     if "conftest.py" in files:
         assert run_pytest(tmp_path).keys() == {"passed"}
 
@@ -128,7 +131,7 @@ def test_the_readme_shows_the_four_rows() -> None:
     ]
 
 
-@pytest.mark.parametrize("page", ["README.rst", "docs/errors.rst"])
+@pytest.mark.parametrize("page", ["README.rst", "docs/request.rst"])
 def test_the_nine_cells_that_are_shown_are_what_is_answered(
     page: str, make_app: Callable[..., Flask], issuer: Issuer, stranger: Issuer
 ) -> None:
@@ -150,29 +153,37 @@ def test_the_nine_cells_that_are_shown_are_what_is_answered(
     }
 
 
-def test_the_settings_table_lists_every_setting() -> None:
-    """One row for each field of the schema, in its order, with default, bounds and meaning."""
-    fields = SettingsSchema().fields.values()
-    rows = generated("settings")
-    assert [row[0] for row in rows] == [f"``{field.data_key}``" for field in fields]
-    assert [row[3] for row in rows] == [field.metadata["doc"] for field in fields]
+def described(directive: str, *names: str) -> dict[str, str]:
+    """Return what generated lists say of each thing that is described by *directive*."""
+    text = "\n".join(TABLES[name]() for name in names)
+    found = re.findall(rf"^\.\. {directive}:: (\w+)\n\n((?:   .+\n)+)", text, re.MULTILINE)
+    return {name: " ".join(dedent(body).split()) for name, body in found}
+
+
+def test_the_settings_page_lists_every_setting() -> None:
+    """One entry for each field of the schema, with its meaning."""
+    told = described("confval", "token-settings", "key-set-settings", "revocation-settings")
+    fields = {field.data_key: field for field in SettingsSchema().fields.values()}
+    assert told.keys() == fields.keys()
+    for key, field in fields.items():
+        assert told[key].startswith(f"{field.metadata['doc']} Default: ")
 
 
 @pytest.mark.parametrize(
-    ("key", "default", "bounds"),
+    ("key", "default"),
     [
-        ("APP_JWT_KEYS", "required", ""),
-        ("ISSUER", "``'Sentinel'``", ""),
-        ("ERROR_CATALOGUE", "``{}``", ""),
-        ("LEEWAY", "``30``", "at least 0, at most 3600"),
-        ("MAX_LIFETIME", "unset", "above 0"),
-        ("MAX_TOKEN_BYTES", "``16384``", "at least 1"),
+        ("APP_JWT_KEYS", "none, it is required"),
+        ("ISSUER", "``'Sentinel'``"),
+        ("ERROR_CATALOGUE", "``{}``"),
+        ("LEEWAY", "``30``; at least 0, at most 3600"),
+        ("MAX_LIFETIME", "unset; above 0"),
+        ("MAX_TOKEN_BYTES", "``16384``; at least 1"),
     ],
 )
-def test_the_settings_table_says_default_and_bounds(key: str, default: str, bounds: str) -> None:
+def test_the_settings_page_says_default_and_bounds(key: str, default: str) -> None:
     """Required, unset, or the value itself; bounds where the schema has a range."""
-    [row] = [row for row in generated("settings") if row[0] == f"``CONNECTOR_AUTH_{key}``"]
-    assert row[1:3] == [default, bounds]
+    told = described("confval", "token-settings")[f"CONNECTOR_AUTH_{key}"]
+    assert told.endswith(f" Default: {default}.")
 
 
 def test_the_table_of_rows_lists_every_row() -> None:
@@ -188,8 +199,8 @@ def test_the_table_of_rows_lists_every_row() -> None:
 def test_the_table_of_reasons_lists_every_reason() -> None:
     """One row for each member, with the comment beside it."""
     rows = generated("reasons")
-    assert [row[0] for row in rows] == [f"``{reason}``" for reason in Reason]
-    assert dict(rows)["``same_token``"] == "one text in both headers"
+    assert [row[0] for row in rows] == [f":ref:`{each} <reason-{each}>`" for each in Reason]
+    assert rows[list(Reason).index(Reason.SAME_TOKEN)][1] == "one text in both headers"
 
 
 def test_the_table_of_ways_lists_every_way_to_break_a_token() -> None:
@@ -211,10 +222,20 @@ def test_the_testing_page_names_every_fixture() -> None:
 
 @pytest.mark.parametrize(
     ("page", "name"),
-    [("settings", "settings"), ("errors", "rows"), ("errors", "reasons"), ("testing", "ways")],
+    [
+        ("settings", "token-settings"),
+        ("settings", "key-set-settings"),
+        ("settings", "revocation-settings"),
+        ("errors", "rows"),
+        ("errors", "reasons"),
+        ("signals", "signals"),
+        ("testing", "ways"),
+        ("troubleshooting", "row-reasons"),
+        ("troubleshooting", "troubles"),
+    ],
 )
-def test_a_generated_table_is_on_its_page(page: str, name: str) -> None:
-    """The reference tables are made from the code, never written by hand."""
+def test_what_is_generated_is_on_its_page(page: str, name: str) -> None:
+    """The references are made from the code, never written by hand."""
     assert f"\n.. generated:: {name}\n" in PAGES[f"docs/{page}.rst"]
 
 
@@ -256,17 +277,29 @@ def test_the_log_lines_that_are_shown_are_the_ones_that_are_logged(
     assert blocks("docs/operations.rst", "text") == ["\n".join([*lines, "", ""])]
 
 
-def test_the_operations_page_names_every_signal() -> None:
-    """Each signal that is exported, and each word of an alert is one that is counted."""
-    page = PAGES["docs/operations.rst"]
+def exported_signals() -> set[str]:
+    """Return the names of the signals that a user may connect to."""
     exported = vars(flask_connector_auth).items()
-    signals = {name for name, value in exported if isinstance(value, NamedSignal)}
-    assert set(re.findall(r"^:data:`(\w+)` ", page, re.MULTILINE)) == signals
+    return {name for name, value in exported if isinstance(value, NamedSignal)}
+
+
+def test_the_signals_page_has_every_signal() -> None:
+    """Each that is exported, with the comment on it in the source."""
+    told = described("data", "signals")
+    assert told.keys() == exported_signals()
+    assert told["keys_refresh_failed"] == (
+        "Sent by a key source when a fetch brought nothing; ``reason`` says why."
+    )
+
+
+def test_the_alerts_are_about_what_is_counted() -> None:
+    """The metrics page: each word of an alert is one that the recipe above it counts."""
+    page = PAGES["docs/metrics.rst"]
     alerts = page.partition("Alerts worth having")[2]
     reasons = re.findall(r'reason=~?"([\w|]+)"', alerts)
     assert {each for words in reasons for each in words.split("|")} <= set(Reason)
     events = re.findall(r'event="(\w+)"', alerts)
-    assert {f"keys_{event}" for event in events} <= signals
+    assert {f"keys_{event}" for event in events} <= exported_signals()
     counted = {f"{name}_total" for name in re.findall(r'^ +"(connector_auth_\w+)"', page, re.M)}
     gauges = set(re.findall(r'GaugeMetricFamily\(\s+"(connector_auth_\w+)"', page))
     assert set(re.findall(r"connector_auth_\w+", alerts)) <= counted | gauges
@@ -280,6 +313,8 @@ def test_the_operations_page_names_every_signal() -> None:
 def test_the_api_page_has_every_public_name(module: Any) -> None:
     """What a module exports is documented, once."""
     entries = re.findall(r"^\.\. (?:auto)?\w+:: ([\w.]+)", PAGES["docs/api.rst"], re.MULTILINE)
+    if module is flask_connector_auth:
+        entries += exported_signals()  # which have a page to themselves
     names = [entry.removeprefix(f"{module.__name__}.") for entry in entries]
     assert {name: names.count(name) for name in module.__all__} == dict.fromkeys(module.__all__, 1)
 

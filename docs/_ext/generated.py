@@ -1,4 +1,4 @@
-"""``.. generated:: NAME`` in; the table of that name out."""
+"""``.. generated:: NAME`` in; what the package's own definitions say of it out."""
 
 from docutils.nodes import Node
 from sphinx.application import Sphinx
@@ -8,15 +8,15 @@ from tables import SOURCES, TABLES
 
 
 class Generated(SphinxDirective):
-    """Puts one of the generated tables on the page."""
+    """Puts one of the generated parts on the page."""
 
     required_arguments = 1
 
     def run(self) -> list[Node]:
-        """Return the nodes of the table, made anew whenever its sources change."""
+        """Return its nodes, made anew whenever its sources change."""
         for module in SOURCES:
             self.env.note_dependency(module.__file__)
-        return self.parse_text_to_nodes(TABLES[self.arguments[0]]())
+        return self.parse_text_to_nodes(TABLES[self.arguments[0]](), allow_section_headings=True)
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

@@ -1,6 +1,7 @@
 """The package's own definitions in; the reference tables of the docs, as reStructuredText, out."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
 from importlib import import_module
@@ -9,9 +10,13 @@ from textwrap import indent
 from typing import Any
 
 import click
+import troubles
+from flask import Flask
+from marshmallow import Schema
 from marshmallow.validate import Range
 
 from flask_connector_auth import (
+    ConnectorAuth,
     ConnectorAuthError,
     Reason,
     envelope,
@@ -19,17 +24,27 @@ from flask_connector_auth import (
     reasons,
     revocation_schema,
     schema,
+    signals,
 )
 from flask_connector_auth.cli import COMMANDS, connector_auth
-from flask_connector_auth.testing import broken
+from flask_connector_auth.cli.steps import steps_of
+from flask_connector_auth.requirements import token_requirement
+from flask_connector_auth.state import current
+from flask_connector_auth.testing import Issuer, broken
 
 
-def settings_table() -> str:
-    """Return all settings: key, default, bounds, meaning."""
-    fields = schema.SettingsSchema().fields.values()
-    return _table(
-        ("Setting", "Default", "Bounds", "Meaning"),
-        ((f"``{f.data_key}``", _default(f), _bounds(f), f.metadata["doc"]) for f in fields),
+def settings_list(part: type[Schema]) -> str:
+    """Return a description of each setting of a part of the schema: default, meaning, bounds."""
+    fields = schema.SettingsSchema().fields
+    return "\n".join(
+        _SETTING.format(
+            key=field.data_key,
+            default=_default(field),
+            doc=field.metadata["doc"],
+            bounds=_bounds(field),
+        )
+        for name, field in fields.items()
+        if name in part().fields
     )
 
 
@@ -47,9 +62,44 @@ def rows_table() -> str:
 
 def reasons_table() -> str:
     """Return all reasons: the word in the log, and the comment on it in the source."""
-    comments = dict(re.findall(r"^ +(\w+) = .*#: (.+)$", getsource(Reason), re.MULTILINE))
+    meanings = _meanings()
+    return _table(("Reason", "Meaning"), ((_link(reason), meanings[reason]) for reason in Reason))
+
+
+def row_reasons_table() -> str:
+    """Return all error rows, each with the reasons that it is sent for."""
     return _table(
-        ("Reason", "Meaning"), ((f"``{reason}``", comments[reason.name]) for reason in Reason)
+        ("errorCode", "title", "Reasons"),
+        (
+            (code, row.title, ", ".join(_link(each) for each in Reason if code in _rows(each)))
+            for code, row in envelope.ROWS.items()
+        ),
+    )
+
+
+def troubles_list() -> str:
+    """Return a section for each reason: meaning, answer, causes, check of ``inspect``, remedy."""
+    meanings, checks = _meanings(), _checks()
+    return "\n".join(
+        _TROUBLE.format(
+            reason=reason,
+            underline="~" * (len(reason) + 4),
+            meaning=meanings[reason],
+            answer=", ".join(map(str, trouble.rows)) or "whatever row the view raises",
+            cause=trouble.cause,
+            inspect=trouble.inspect or " or ".join(checks[reason]),
+            remedy=trouble.remedy,
+        )
+        for reason, trouble in troubles.TROUBLES.items()
+    )
+
+
+def signals_list() -> str:
+    """Return a description of each signal: the comment on it in the source."""
+    found = re.findall(r"((?:^#: .*\n)+)^(\w+): NamedSignal", getsource(signals), re.MULTILINE)
+    return "\n".join(
+        f".. data:: {name}\n\n" + indent(comment.replace("#: ", ""), "   ")
+        for comment, name in found
     )
 
 
@@ -79,29 +129,81 @@ def command_help(name: str) -> str:
 
 #: What the ``generated`` directive takes.
 TABLES = {
-    "settings": settings_table,
+    "token-settings": partial(settings_list, schema.TokenSchema),
+    "key-set-settings": partial(settings_list, jwks_schema.JwksSchema),
+    "revocation-settings": partial(settings_list, revocation_schema.RevocationSchema),
     "rows": rows_table,
     "reasons": reasons_table,
     "ways": ways_table,
+    "row-reasons": row_reasons_table,
+    "troubles": troubles_list,
+    "signals": signals_list,
     **{f"{name}-help": partial(command_help, name) for name in COMMANDS},
 }
 #: The modules that the tables are made from.
 SOURCES = (
     *(broken, envelope, reasons, schema, jwks_schema, revocation_schema),
+    *(signals, troubles),
     *(import_module(f"flask_connector_auth.cli.{module}") for module in COMMANDS.values()),
 )
 
 
+_SETTING = """
+.. confval:: {key}
+
+   {doc} Default: {default}{bounds}.
+"""
+_TROUBLE = """
+.. _reason-{reason}:
+
+``{reason}``
+{underline}
+
+- **Meaning**: {meaning}.
+- **Answer**: {answer}.
+- **Often**: {cause}
+- **In inspect**: {inspect}
+- **To do**: {remedy}
+"""
+
+
+def _meanings() -> dict[Reason, str]:
+    comments = dict(re.findall(r"^ +(\w+) = .*#: (.+)$", getsource(Reason), re.MULTILINE))
+    return {reason: comments[reason.name] for reason in Reason}
+
+
+def _link(reason: Reason) -> str:
+    return f":ref:`{reason} <reason-{reason}>`"
+
+
+def _rows(reason: Reason) -> tuple[int, ...]:
+    return troubles.TROUBLES[reason].rows
+
+
+def _checks() -> dict[Reason, list[str]]:
+    """Return what ``inspect`` says of an AppJWT where a reason arises, by default settings."""
+    app = Flask("app")
+    app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = Issuer().key_set()
+    ConnectorAuth(app)
+    state = current(app)
+    found: dict[Reason, list[str]] = defaultdict(list)
+    asked = token_requirement("msg.consumer")
+    for step in steps_of(state, state.app_jwt, "le81823118", asked):
+        for reason in step.reasons:
+            found[reason].append(f"“{step.text}”")
+    return found
+
+
 def _default(field: Any) -> str:
     if field.required:
-        return "required"
+        return "none, it is required"
     value = field.load_default() if callable(field.load_default) else field.load_default
     return "unset" if value is None else f"``{value!r}``"
 
 
 def _bounds(field: Any) -> str:
     ranges = (validator for validator in field.validators if isinstance(validator, Range))
-    return ", ".join(
+    bounds = ", ".join(
         f"{inside if inclusive else outside} {bound}"
         for each in ranges
         for bound, inclusive, inside, outside in (
@@ -110,6 +212,7 @@ def _bounds(field: Any) -> str:
         )
         if bound is not None
     )
+    return f"; {bounds}" if bounds else ""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

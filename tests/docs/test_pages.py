@@ -1,0 +1,70 @@
+"""The pages as a whole: each can be reached, none is too long, and no link leads nowhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.test_docs import PAGES, README, ROOT, TABLES
+
+LONGEST = 400
+DOCS = {name.removeprefix("docs/").removesuffix(".rst"): name for name in PAGES if "/" in name}
+
+
+def listed(page: str) -> list[str]:
+    """Return the names of the pages that are in the tables of contents of *page*."""
+    found = []
+    for block in re.findall(r"^\.\. toctree::\n(?:   :.*\n)*\n((?:   .+\n)+)", PAGES[page], re.M):
+        for entry in block.split():
+            folder = Path(page).parent
+            matches = sorted((ROOT / folder).glob(f"{entry}.rst"))
+            found += [str(each.relative_to(ROOT)) for each in matches]
+    return found
+
+
+def test_every_page_can_be_reached_from_the_first_one() -> None:
+    """Once in a table of contents, which has a caption."""
+    found = listed("docs/index.rst")
+    for page in found:
+        found += listed(page)
+    assert sorted([*found, "docs/index.rst"]) == sorted(DOCS.values())
+    captions = re.findall(r"^   :caption: (.+)$", PAGES["docs/index.rst"], re.MULTILINE)
+    assert captions == ["Start", "Concepts", "How to", "Reference", "Project"]
+    assert len(captions) == PAGES["docs/index.rst"].count(".. toctree::")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_is_too_long_to_be_read(page: str) -> None:
+    """Longer ones are to be split."""
+    assert len(PAGES[page].splitlines()) <= LONGEST
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_link_to_another_page_leads_nowhere(page: str) -> None:
+    """``:doc:`` names a page that there is, from wherever it is said."""
+    folder = Path("/", *Path(page).parts[1:-1])
+    for target in re.findall(r":doc:`(?:[^`<]*<)?([\w/-]+)>?`", PAGES[page]):
+        assert str((folder / target).relative_to("/")) in DOCS, target
+
+
+def test_no_link_of_the_readme_leads_nowhere() -> None:
+    """Files, and headings of the README itself; it is read outside of the repository too."""
+    targets = re.findall(r"`[^`<]+<([^>`]+)>`_", README)
+    files = [target for target in targets if "://" not in target]
+    assert "docs/settings.rst" in files
+    assert [target for target in files if not (ROOT / target).is_file()] == []
+    pictures = re.findall(r"^\.\. image:: (.+)$", README, re.MULTILINE)
+    assert pictures
+    assert [target for target in pictures if not (ROOT / target).is_file()] == []
+
+
+def test_no_link_within_the_pages_leads_nowhere() -> None:
+    """Pictures, files that are included, and labels."""
+    everything = "\n".join([*PAGES.values(), *(make() for make in TABLES.values())])
+    labels = re.findall(r"^\.\. _([\w-]+):$", everything, re.MULTILINE)
+    assert len(labels) == len(set(labels))
+    named = re.findall(r":ref:`(?:[^`<]*<)?([\w-]+)>?`", everything)
+    assert set(named) <= set(labels)
+    for name, page in DOCS.items():
+        for target in re.findall(r"^ *\.\. (?:image|include):: (.+)$", PAGES[page], re.MULTILINE):
+            assert ((ROOT / page).parent / target).is_file(), (name, target)
