@@ -1,6 +1,7 @@
 """A URL in; what one GET of it brings within a wall-clock deadline, or why nothing, out."""
 
 import http.client
+import socket
 import ssl
 from collections.abc import Mapping
 from contextlib import closing
@@ -123,6 +124,8 @@ def _reason(error: Exception) -> str:
     name = type(error).__name__
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"{name}: {error.verify_message}"
+    if isinstance(error, socket.gaierror):
+        return f"{name}: the name of the host cannot be resolved"
     return name
 
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.test_docs import PROJECT, ROOT, blocks, files_of
 
 PAGE = "docs/quickstart.rst"
@@ -18,7 +18,7 @@ PATIENCE = 60
 
 def session(port: int) -> list[tuple[str, str]]:
     """Return each command of the page with what it prints, at another port than the page's."""
-    text = "".join(blocks(PAGE, "console")).replace("5000", str(port)).replace("\\\n> ", "")
+    text = "".join(blocks(PAGE, "console")).replace("5000", str(port))
     return re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE)
 
 
@@ -59,10 +59,8 @@ def test_the_quickstart_leads_to_where_it_says(tmp_path: Path) -> None:
     }
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    commands = session(port)
-    assert len(commands) == 10
+    commands = session(free_port())
+    assert len(commands) == 11
     with ExitStack() as stack:
         for command, expected in commands:
             if assigned := re.fullmatch(r"(?:export )?(\w+)=(\S+)", command):
@@ -89,7 +87,7 @@ def test_the_quickstart_installs_this_package() -> None:
     """By its name in the metadata, in an environment of its own, on a Python that it supports."""
     install, _real_keys = blocks(PAGE, "shell")
     lines = install.split("\n")
-    assert lines[0] == "python3 -m venv .venv"
+    assert lines[1] == "python3 -m venv .venv"
     assert f"pip install {PROJECT['name']} pytest" in lines
     python = PROJECT["requires-python"].removeprefix(">=")
     assert f"Python {python} or newer" in (ROOT / PAGE).read_text()
