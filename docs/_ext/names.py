@@ -1,0 +1,32 @@
+"""Long names in tables in; the same names with places where a line may break out."""
+
+import re
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.typing import ExtensionMetadata
+
+_BETWEEN = re.compile(r"(?<=[_/:.=|({])(?=\w)")
+
+
+class BreakableNames(SphinxPostTransform):
+    """Lets the names of tests and settings break between their words, in narrow columns."""
+
+    default_priority = 900
+    formats = ("html",)
+
+    def run(self, **kwargs: object) -> None:
+        """Put ``<wbr>`` between the words; what is copied from the page stays the same."""
+        for entry in self.document.findall(nodes.entry):
+            for literal in entry.findall(nodes.literal):
+                words = _BETWEEN.split(literal.astext())
+                literal[:] = [nodes.Text(words[0])]
+                for word in words[1:]:
+                    literal += [nodes.raw("", "<wbr>", format="html"), nodes.Text(word)]
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the transform with Sphinx."""
+    app.add_post_transform(BreakableNames)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
