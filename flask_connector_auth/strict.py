@@ -7,6 +7,8 @@ from binascii import a2b_base64
 from math import isinf
 from typing import Any
 
+#: The integers that every JSON parser reads alike are nearer to zero (RFC 8259 section 6).
+MAX_INTEGER: int = 2**53
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 # The last character of a segment holds 2 or 4 spare bits. Were they free to vary, one signature
 # would have several spellings, and a digest of the text would not name the token.

@@ -14,13 +14,11 @@ from .reasons import Reason, Rejected
 from .revocation.entries import Subject, digest_of, mark
 from .revocation.mirror import Mirror
 from .revocation.table import Table
-from .strict import Malformed, decode_base64url, load_object
+from .strict import MAX_INTEGER, Malformed, decode_base64url, load_object
 
 _TIMES = ("exp", "iat", "nbf")
 _NUMBERS = (int, float)
 _UNSUPPORTED = frozenset({"crit", "b64", "zip"})
-# The integers that every JSON parser reads alike (RFC 8259 section 6).
-_MAX_TIME = 2**53
 # Objects and arrays in a header: more than are seen in earnest.
 _MAX_NESTED = 64
 # More than a key set has headers in use at a time.
@@ -235,7 +233,7 @@ class Verifier(Generic[TokenT]):
         for name in _TIMES:
             # By exact type: a JSON boolean is an int to Python.
             if name in claims and not (
-                type(claims[name]) in _NUMBERS and -_MAX_TIME < claims[name] < _MAX_TIME
+                type(claims[name]) in _NUMBERS and -MAX_INTEGER < claims[name] < MAX_INTEGER
             ):
                 raise Rejected(Reason.BAD_CLAIM)
         leeway, longest = self.rules.leeway, self.rules.max_lifetime

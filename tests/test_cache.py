@@ -210,6 +210,17 @@ def test_an_eviction_is_short_even_if_all_entries_are_in_use() -> None:
     assert cache.health()["entries"] == 100
 
 
+def test_what_came_first_and_was_not_used_goes() -> None:
+    """Whatever the size: the oldest one that is not in use makes room; each one is counted."""
+    for size in (1, 2, 3, 5):
+        cache: TokenCache[int] = TokenCache(size)
+        for number in range(size + 3):
+            cache.put(b"%d" % number, Entry(number, None, "", None, 0, 1))
+        kept = [number for number in range(size + 3) if cache.get(b"%d" % number)]
+        assert kept == [*range(3, size + 3)]
+        assert cache.health() == {"size": size, "entries": size, "hits": 0, "misses": size + 3}
+
+
 @pytest.mark.parametrize("off", [{"CACHE_SIZE": 0}, {"CACHE_MAX_AGE": 0}])
 def test_the_cache_can_be_switched_off(off: dict[str, int], make_app: MakeApp) -> None:
     """CACHE_SIZE or CACHE_MAX_AGE of 0: each token is verified each time."""

@@ -23,6 +23,13 @@ def test_authorization_holds_a_bare_token_or_a_bearer_token(value):
     assert read_token(value, bearer=APP_JWT.bearer) == "a.b.c"
 
 
+@pytest.mark.parametrize("before", ["", " \t", "Bearer ", "bearer   "])
+@pytest.mark.parametrize("token", ["X", "XaX", "\xa0a\xa0", "==", "bearer-", "-"])
+def test_nothing_but_white_space_and_the_scheme_is_taken_away(token, before):
+    """security.md section 7: only space and tab are white space in a header."""
+    assert read_token(f"{before}{token}\t ", bearer=True) == token
+
+
 @pytest.mark.parametrize("bearer", [True, False])
 @pytest.mark.parametrize("value", [None, "", " ", "\t \t"])
 def test_an_absent_or_blank_header_is_missing(value, bearer):

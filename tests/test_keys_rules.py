@@ -25,6 +25,7 @@ from tests.floor_helpers import (
     number,
     pem,
     refusal,
+    signing_key,
     untimed,
     verifier,
 )
@@ -203,6 +204,16 @@ def test_everything_that_is_wrong_is_told_with_its_place():
         "item 4: not a sound RSA key (RFC 7518 section 6)",
         "item 5: a key cannot be given as int",
     ]
+
+
+def test_what_somebody_else_reads_is_passed_over_but_counted():
+    """DESIGN section 2: a static key and a URL together, and a place that is the user's own."""
+    value = ["elsewhere", pem(), "elsewhere", 5, "elsewhere"]
+    keys, problems = parse_keys(value, RS256, lambda item: item == "elsewhere")
+    assert [key.thumbprint for key in keys] == [signing_key().thumbprint()]
+    assert problems == ["item 4: a key cannot be given as int"]
+    assert parse_keys("elsewhere", RS256, lambda item: item == "elsewhere") == ([], [])
+    assert parse_keys([], RS256, lambda item: True) == ([], ["no usable key"])
 
 
 hushed = st.text().map(lambda text: f"hush-hush{text}")

@@ -144,3 +144,28 @@ def test_one_key_for_two_algorithms_is_two_keys():
     both = [jwk(kid="a", alg="RS256"), jwk(kid="a", alg="RS512"), jwk(kid="a", alg="RS512")]
     keys = StaticKeys(parse_keys(both, KeyRules(["RS256", "RS512"]))[0])
     assert [len(keys.candidates("a", alg)) for alg in ("RS256", "RS512", "ES256")] == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("keys", "known"),
+    [
+        ([jwk(kid="a")], {None: True, "a": True, "b": False}),
+        ([pem()], {None: True, "a": True, "b": True}),
+        ([jwk(kid="a"), pem("ES256")], {None: True, "a": True, "b": True}),
+    ],
+)
+def test_which_tokens_the_keys_can_judge(keys, known):
+    """jwks.md section 2: only a kid that no key has, where each key has one, is worth a fetch."""
+    assert {kid: source(*keys).knows(kid) for kid in known} == known
+
+
+def test_the_health_of_configured_keys_names_them():
+    """docs/operations.rst: how many, and under which kid; an empty one for a key without."""
+    told = source(jwk(kid="b"), jwk("ES256", kid="a"), pem()).health()
+    assert told == {
+        "source": "configuration",
+        "state": "static",
+        "ready": True,
+        "keys": 3,
+        "kids": ["", "a", "b"],
+    }

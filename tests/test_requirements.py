@@ -40,6 +40,13 @@ def test_no_scopes_ask_for_none(nothing):
     assert token_requirement(nothing, nothing) == TokenRequirement()
 
 
+def test_a_scope_is_any_other_printable_ascii():
+    """RFC 6749 section 3.3: %x21, %x23 to %x5B and %x5D to %x7E."""
+    signs = {chr(code) for code in (0x21, *range(0x23, 0x5C), *range(0x5D, 0x7F))}
+    assert token_requirement(scopes=signs).scopes == signs
+    assert token_requirement(scopes=" ".join(sorted(signs))).scopes == signs
+
+
 @pytest.mark.parametrize(
     "bad",
     [" ", "a  b", " a", "a ", "a\tb", 'a"b', "a\\b", "é", "a\x7f", [""], ["a b"], ["a", "\n"]],

@@ -1,10 +1,10 @@
 """A collection of keys in; those to try for a key id and an algorithm out."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .source import MAX_CANDIDATES, VerificationKey
+from .source import AMBIGUOUS, MAX_CANDIDATES, VerificationKey
 
 Keys = list[VerificationKey]
 
@@ -27,7 +27,7 @@ class KeyIndex:
         self._by_kid = {kid: keys + self._unnamed for kid, keys in named.items()}
         algorithms = {name for key in self.keys for name in key.algorithms}
         # Answered once and for all: a request pays for one look into a dict.
-        self._answers: dict[tuple[str | None, str], Keys] = {
+        self._answers: dict[tuple[str | None, str], Sequence[VerificationKey]] = {
             **{(None, name): _only(_fitting(self.keys, name)) for name in algorithms},
             **{
                 (kid, name): _fitting(keys, name)[:MAX_CANDIDATES]
@@ -37,7 +37,7 @@ class KeyIndex:
         }
         self._others = {name: _fitting(self._unnamed, name) for name in algorithms}
 
-    def candidates(self, kid: str | None, algorithm: str) -> Keys:
+    def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
         """Return the keys of that *kid* and the keys without one, at most :data:`MAX_CANDIDATES`.
 
         A token without ``kid`` is tried only where exactly one key fits its algorithm.
@@ -64,5 +64,5 @@ def _fitting(keys: Keys, algorithm: str) -> Keys:
     return [key for key in keys if algorithm in key.algorithms]
 
 
-def _only(keys: Keys) -> Keys:
-    return keys[:1] if len({key.thumbprint for key in keys}) == 1 else []
+def _only(keys: Keys) -> Sequence[VerificationKey]:
+    return keys[:1] if len({key.thumbprint for key in keys}) == 1 else AMBIGUOUS

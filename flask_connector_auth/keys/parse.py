@@ -196,7 +196,7 @@ def _verification_key(
             continue
         fitting[name] = model.verify
         if isinstance(key, RSAKey) and name in _PSS:
-            fitting[name] = _of_length((key.public_key.key_size + 7) // 8, model.verify)
+            fitting[name] = _OfLength((key.public_key.key_size + 7) // 8, model.verify)
         if isinstance(key, OctKey) and len(key.raw_value) * 8 < model.algorithm_security:
             raise KeyProblem(f"a secret shorter than the hash of {name} (RFC 7518 section 3.2)")
     if not fitting:
@@ -204,14 +204,18 @@ def _verification_key(
     return VerificationKey(kid, key.thumbprint(), fitting, key)
 
 
-def _of_length(octets: int, verify: Verify) -> Verify:
-    """Return what takes signatures of one length alone (RFC 8017 section 8.1.2 step 1).
+@dataclass(frozen=True, slots=True)
+class _OfLength:
+    """Takes signatures of one length alone (RFC 8017 section 8.1.2 step 1).
 
     OpenSSL takes one of RSASSA-PSS without its leading zeros, too: a second spelling of the token.
     """
-    return lambda message, signature, key: (
-        len(signature) == octets and verify(message, signature, key)
-    )
+
+    octets: int
+    verify: Verify
+
+    def __call__(self, message: bytes, signature: bytes, key: Any) -> bool:
+        return len(signature) == self.octets and self.verify(message, signature, key)
 
 
 def _judge_rsa(key: RSAPublicKey, min_bits: int) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from ..reasons import Unavailable
-from .source import MAX_CANDIDATES, Health, KeySource, VerificationKey
+from .source import AMBIGUOUS, MAX_CANDIDATES, Health, KeySource, VerificationKey
 
 _Keys = Sequence[VerificationKey]
 
@@ -23,10 +23,19 @@ class SeveralSources(KeySource):
         So the tokens of a configured key never make another source fetch. That two sources have
         different keys under one ``kid`` shows when the signature fails.
         """
-        enough = (lambda found: False) if kid is None else bool
-        keys = self._ask(lambda source: source.candidates(kid, algorithm), enough)
-        # Without a kid there must be no doubt, among all sources, which key is meant.
-        return keys if kid is not None or len({key.thumbprint for key in keys}) == 1 else []
+        if kid is not None:
+            return self._ask(lambda source: source.candidates(kid, algorithm), bool)
+        # Without a kid there must be no doubt, in and among all sources, which key is meant.
+        clear = True
+
+        def without_kid(source: KeySource) -> _Keys:
+            nonlocal clear
+            keys = source.candidates(None, algorithm)
+            clear = clear and keys is not AMBIGUOUS
+            return keys
+
+        keys = self._ask(without_kid, lambda found: not clear)
+        return keys if clear and len({key.thumbprint for key in keys}) <= 1 else AMBIGUOUS
 
     def reconsider(self, kid: str | None, algorithm: str, tried: _Keys) -> _Keys:
         """See :class:`KeySource`: now every source is asked."""

@@ -12,6 +12,8 @@ MAX_CANDIDATES = 4
 MAX_KID = 256
 
 
+#: No key: several fit a token that names none. Told from "none fits" by identity.
+AMBIGUOUS: "Sequence[VerificationKey]" = []
 #: Whether a signature (second) over a message (first) is that of a key (third).
 Verify = Callable[[bytes, bytes, Any], bool]
 

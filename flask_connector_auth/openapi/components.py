@@ -8,12 +8,12 @@ from typing import Any
 
 from ..profiles import TokenProfile
 
-_TEXT = {"type": "string"}
-_NUMBER = {"type": "integer"}
+_TEXT: dict[str, Any] = {"type": "string"}
+_NUMBER: dict[str, Any] = {"type": "integer"}
 
 #: The name of the envelope's schema.
-ENVELOPE = "ConnectorAuthError"
-SCHEMA = {
+ENVELOPE: str = "ConnectorAuthError"
+SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["kind", "code", "body", "type"],
     "properties": {

@@ -16,7 +16,7 @@ from ..state import State, current
 from .components import ENVELOPE, HEADERS, SCHEMA, scheme
 from .stated import conditions, errors_of, scopes_of, security_of
 
-NEEDED = "what views ask for can be stated in a document of OpenAPI 3 only"
+NEEDED: str = "what views ask for can be stated in a document of OpenAPI 3 only"
 _ARGUMENT = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 from math import inf
 from typing import Any, NamedTuple
 
-from ..strict import Malformed, decode_base64url, load_object
+from ..strict import MAX_INTEGER, Malformed, decode_base64url, load_object
 
 #: How far a clock may be off, in seconds: an entry is kept for so much longer than it is needed.
 SLACK = 3600
@@ -90,7 +90,8 @@ def last_use(text: str, leeway: float, keep: float) -> float:
         raise ValueError("not a token: its payload is no JSON object") from None
     expires: Any = claims.get("exp")
     # A verifier refuses a token whose ``exp`` is anything else.
-    return float(expires + leeway + _MARGIN) if type(expires) in (int, float) else keep
+    sound = type(expires) in (int, float) and -MAX_INTEGER < expires < MAX_INTEGER
+    return float(expires + leeway + _MARGIN) if sound else keep
 
 
 def lives(max_lifetime: float | None, leeway: float, keep: float | None) -> Mapping[Kind, float]:

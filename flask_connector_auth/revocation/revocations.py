@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import inf
 from typing import Any
 
 from blinker import NamedSignal
 
 from ..signals import revocation_changed, revocation_stale
+from ..strict import MAX_INTEGER
 from .entries import Change, Key, Kind, Subject, kind_of, last_use, lives, mark, token_digest
 from .follower import Follower
 from .memory import MemoryStore
@@ -224,6 +225,6 @@ def _key(
 def _time(at: Any) -> float:
     if type(at) not in (int, float):
         raise TypeError("at is a number of seconds since the epoch")
-    if not isfinite(at):
-        raise ValueError("at is not finite")
+    if not -MAX_INTEGER < at < MAX_INTEGER:
+        raise ValueError("at is no time")
     return at  # type: ignore[no-any-return]

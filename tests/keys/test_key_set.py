@@ -177,6 +177,7 @@ def test_the_same_key_twice_is_one(caplog: pytest.LogCaptureFixture) -> None:
     """jwks.md, entries: same kid and same thumbprint (RFC 7638), however it is written."""
     again = {**GOOD, "use": "sig", "x5t": "x"}
     assert kids(parse(GOOD, again, GOOD)) == ["good"]
+    assert kids(parse(GOOD, again, jwk(kid="next"))) == ["good", "next"]
     assert told(caplog) == []
 
 

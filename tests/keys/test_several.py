@@ -78,12 +78,51 @@ def test_no_more_than_four_keys_are_tried_again() -> None:
     assert len(source.reconsider("a", "ES256", first)) == 4
 
 
+class Noted(KeySource):
+    """Notes what it is asked."""
+
+    def __init__(self, *entries: dict[str, str]) -> None:
+        self.keys = static(*entries)
+        self.asked: list[tuple[str, str | None]] = []
+
+    def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
+        """Return what there is at first."""
+        self.asked.append(("candidates", kid))
+        return self.keys.candidates(kid, algorithm)
+
+    def reconsider(
+        self, kid: str | None, algorithm: str, tried: Sequence[VerificationKey]
+    ) -> Sequence[VerificationKey]:
+        """Return nothing more."""
+        self.asked.append(("reconsider", kid))
+        return []
+
+
+def test_no_source_is_asked_in_vain() -> None:
+    """One that has no key of that kid has none to reconsider; after four keys none is asked."""
+    first, second, third = Noted(new_key("a")), Noted(new_key("b")), Noted(new_key("a"))
+    source = SeveralSources([first, second, third])
+    tried = source.candidates("a", "ES256")
+    assert kids(source.reconsider("a", "ES256", tried)) == ["a"]
+    assert first.asked == [("candidates", "a"), ("candidates", "a"), ("reconsider", "a")]
+    assert second.asked == third.asked == [("candidates", "a")]
+    last = Noted(new_key("a"))
+    enough = [static(*(new_key("a") for _ in range(size))) for size in (1, 4)]
+    source = SeveralSources([*enough, last])
+    assert len(source.reconsider("a", "ES256", source.candidates("a", "ES256"))) == 4
+    assert last.asked == []
+
+
 def test_a_token_without_kid_must_leave_no_doubt() -> None:
     """A token without kid is tried only where one key fits, among all sources."""
     one = new_key("a")
     assert kids(SeveralSources([static(one), static(one)]).candidates(None, "ES256"))
     both = SeveralSources([static(one), static(new_key("b"))])
     assert both.candidates(None, "ES256") == []
+    # Two in one source and the third in another: each alone would answer with one or none.
+    doubtful = static(new_key("a"), new_key("b"))
+    for sources in ([doubtful, static(one)], [static(one), doubtful], [doubtful, Down()]):
+        assert SeveralSources(sources).candidates(None, "ES256") == []
     assert SeveralSources([static(one)]).candidates(None, "RS256") == []
 
 

@@ -63,6 +63,8 @@ def test_what_is_no_token_is_an_error_without_its_text(text: str) -> None:
         "a string": (b'{"exp":"1800000000"}', 7.0),
         "true": (b'{"exp":true}', 7.0),
         "null": (b'{"exp":null}', 7.0),
+        "more than a float holds": (b'{"exp":1' + b"0" * 309 + b"}", 7.0),
+        "no integer of JSON": (b'{"exp":9007199254740992}', 7.0),
     },
 )
 def test_a_token_is_kept_until_nobody_accepts_it(claims: bytes, until: float) -> None:

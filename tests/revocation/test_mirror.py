@@ -115,6 +115,65 @@ def test_who_keeps_it_fresh_is_woken_only_where_it_is_not() -> None:
     for _ in range(3):
         assert bench.judge() is None
     assert len(woken) == 1
+    bench.elapsed += 5
+    assert bench.judge() is None
+    assert len(woken) == 1
+
+
+def test_it_is_asked_again_how_old_it_is_after_waking() -> None:
+    """What was woken may have confirmed it at once, and as old as it may be is not too old."""
+    bench = Bench()
+    bench.mirror.wake = lambda: bench.mirror.take([], bench.elapsed - 5)
+    assert bench.judge() is None
+    bench.elapsed += 1
+    bench.mirror.wake = lambda: bench.mirror.take([], bench.elapsed - 5.25)
+    assert bench.judge() is Reason.REVOCATION_UNAVAILABLE
+
+
+def test_only_a_copy_can_be_too_old() -> None:
+    """Whether a request has to look at the age at all."""
+    assert Bench().mirror.copied is True
+    assert Mirror(Table(LIVES)).copied is False
+
+
+@pytest.mark.parametrize(
+    ("issued_at", "reason"),
+    [
+        (NOW - 1, Reason.REVOKED),
+        (NOW, Reason.REVOKED),
+        (NOW + 1, None),
+        (None, Reason.REVOKED),
+    ],
+)
+@pytest.mark.parametrize("name", ["install:a", "account:b"])
+def test_an_id_refuses_what_it_was_issued_until_then(
+    name: str, issued_at: float | None, reason: Reason | None
+) -> None:
+    """docs/revocation.rst: the second itself too; without ``iat`` whatever the time is."""
+    bench = Bench()
+    bench.mirror.take([Change(name, NOW)], bench.elapsed)
+    assert bench.judge(SUBJECT._replace(issued_at=issued_at)) is reason
+
+
+@pytest.mark.parametrize("key", [b"digest", "install:a", "account:b"])
+def test_what_is_restored_passes(key: bytes | str) -> None:
+    """Only the same subject restores."""
+    bench = Bench()
+    bench.mirror.take([Change(key, inf)], bench.elapsed)
+    bench.mirror.take([Change("install:x", None), Change(b"", None)], bench.elapsed)
+    assert bench.judge() is Reason.REVOKED
+    bench.mirror.take([Change(key, None)], bench.elapsed)
+    assert bench.judge() is None
+    assert len(bench.mirror.table) == 0
+
+
+def test_what_the_store_spoke_of_meanwhile_is_settled_all_the_same() -> None:
+    """The answer to a change may come after the news of it, which let go of what was held."""
+    bench = Bench()
+    bench.mirror.hold(Change(b"digest", inf))
+    bench.mirror.take([Change(b"digest", inf)], bench.elapsed)
+    bench.mirror.settled(b"digest")
+    assert bench.judge() is Reason.REVOKED
 
 
 def test_an_original_is_never_too_old() -> None:

@@ -148,6 +148,7 @@ def test_what_is_no_subject(
             {"install_id": "a", "at": NOW - 150},
             ValueError,
         ),
+        "more than a float holds": ({}, {"account_id": "a", "at": 10**400}, ValueError),
         "not a payload": ({}, {"token": "a.AAAA.a"}, ValueError),
     },
 )
