@@ -8,7 +8,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from .requirements import Requirements
-from .routes import exempt, resolve
+from .routes import exempt, names, resolve
 from .state import State, current
 
 # What a rule that names no methods is asked for.
@@ -87,9 +87,7 @@ def _access(requirements: Requirements, public: bool) -> Access:
 
 
 def _binding(state: State, rule: Rule) -> Binding:
-    name = state.account_argument
-    # A default of None says that this rule is for all accounts.
-    named = name in rule.arguments and (rule.defaults or {}).get(name, "") is not None
+    named = names(rule, state.account_argument)
     if state.audience is not None:
         return Binding.BOTH if named else Binding.AUDIENCE
     return Binding.URL if named else Binding.ANY

@@ -21,7 +21,7 @@ from .profiles import APP_JWT, CONSUMER_JWS, TokenProfile
 from .reasons import Reason, Rejected, Unavailable
 from .refusals import tell
 from .requirements import NOTHING, Requirements
-from .routes import argument_in_url, asked_at
+from .routes import argument_in_url, asked_at, names
 from .signals import token_verified
 from .state import State, current, current_app
 from .tokens import AppJWT, ConsumerJWS
@@ -72,7 +72,7 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
         return current_app().make_default_options_response()
     environ, view_args = request.environ, request.view_args
     account = view_args.get(state.account_argument) if view_args else None
-    if account is None and rule is not None and state.account_argument in rule.arguments:
+    if account is None and rule is not None and names(rule, state.account_argument):
         account = argument_in_url(request, state.account_argument)
     audience, now = state.audience, state.clock()
     app_jwt = consumer_jws = None
@@ -103,7 +103,7 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
                     check_account(consumer_jws.account_id, account, audience)
                     check_same_account(app_jwt, consumer_jws)
             elif not requirement.optional:
-                raise tell(state, request, ConsumerJWSMissing(Reason.MISSING), {}, app_jwt)
+                raise tell(state, request, ConsumerJWSMissing(Reason.MISSING), app_jwt=app_jwt)
     except Rejected as rejected:
         reason, retry_after, verified = rejected.reason, None, rejected.verified
     except Unavailable as unavailable:

@@ -42,7 +42,9 @@ def asked_at(
     if route is None:
         route = Route(resolve(current_app(), endpoint, method))
         if bounded:
-            state.routes[endpoint, method] = route
+            # Of two threads here at once, both go on with one: what the other one had included
+            # would be freed, and its id given to somebody else.
+            route = state.routes.setdefault((endpoint, method), route)
     together = route.requirements | own
     if together == route.requirements:
         together = route.requirements
@@ -54,14 +56,23 @@ def asked_at(
     return asked
 
 
+def names(rule: Rule, argument: str) -> bool:
+    """Whether a URL of *rule* has *argument*; a default of ``None`` says that it has none."""
+    return argument in rule.arguments and (rule.defaults or {}).get(argument, "") is not None
+
+
 def argument_in_url(request: Request, name: str) -> Any:
-    """Return what the URL of *request* says for *name*, or ``None``.
+    """Return what the URL of *request* says for *name*, which its rule has; never ``None``.
 
     For where the app takes it out of the view's arguments before the view runs, as Flask's manual
     does with a language code: it names the account all the same.
+
+    :raises werkzeug.exceptions.HTTPException: if the URL was changed meanwhile, and fits no rule.
     """
     adapter = cast(MapAdapter, current_app().create_url_adapter(request))
-    return adapter.match()[1].get(name)
+    value = adapter.match()[1].get(name)
+    # A converter that finds nobody by that name has not said that everybody is meant.
+    return "" if value is None else value
 
 
 def resolve(app: Flask, endpoint: str, method: str) -> Requirements:

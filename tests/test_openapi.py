@@ -11,6 +11,7 @@ from flask import Blueprint, Flask
 from flask.views import MethodView
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
+from werkzeug.routing import BaseConverter, Map
 
 from flask_connector_auth import (
     ConnectorAuth,
@@ -397,6 +398,23 @@ def test_rules_that_are_one_path_are_stated_together(make_app: MakeApp) -> None:
     app.add_url_rule("/<path:account_id>", "path", view)
     described = stated(app, "/{account_id}", operation=ACCOUNT)
     assert described["security"] == [APP | CONSUMER]
+
+
+class Letters(BaseConverter):
+    """Takes what its argument, a pattern, says."""
+
+    def __init__(self, url_map: Map, pattern: str) -> None:
+        super().__init__(url_map)
+        self.regex = pattern
+
+
+def test_a_converter_may_have_arguments(make_app: MakeApp) -> None:
+    """Of a rule's variable the name alone is in the path, whatever stands before it."""
+    app = make_app()
+    app.url_map.converters["letters"] = Letters
+    app.add_url_rule('/<letters("[a-z:]+"):x>', "x", require_app_jwt(view))
+    parameter = {"name": "x", "in": "path", "schema": {"type": "string"}, "required": True}
+    assert stated(app, "/{x}", operation={"parameters": [parameter], **FINE})["security"] == [APP]
 
 
 def test_the_schema_is_that_of_the_envelope(make_app: MakeApp) -> None:

@@ -34,7 +34,12 @@ class SeveralSources(KeySource):
             clear = clear and keys is not AMBIGUOUS
             return keys
 
-        keys = self._ask(without_kid, lambda found: not clear)
+        try:
+            keys = self._ask(without_kid, lambda found: not clear)
+        except Unavailable:
+            if clear:
+                raise
+            return AMBIGUOUS
         return keys if clear and len({key.thumbprint for key in keys}) <= 1 else AMBIGUOUS
 
     def reconsider(self, kid: str | None, algorithm: str, tried: _Keys) -> _Keys:

@@ -17,7 +17,7 @@ from .components import ENVELOPE, HEADERS, SCHEMA, scheme
 from .stated import conditions, errors_of, scopes_of, security_of
 
 NEEDED: str = "what views ask for can be stated in a document of OpenAPI 3 only"
-_ARGUMENT = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
+_ARGUMENT = re.compile(r"<(?:[^<>]+:)?([^:<>]+)>")
 
 
 def add_authentication(document: Mapping[str, Any], app: Flask) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """What the playbook found in this package: each case as it was found."""
 
+import gc
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
 from flask import Blueprint, Flask, g, request
-from werkzeug.routing import Rule
+from werkzeug.routing import BaseConverter, Rule
 
-from flask_connector_auth import ConfigurationError, require_app_jwt
+from flask_connector_auth import ConfigurationError, require_app_jwt, routes
 from flask_connector_auth.audit import Binding, audit
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.broken import Good, Kind
@@ -75,6 +78,55 @@ def test_the_audit_says_what_binds_a_rule_whose_account_is_none(
     sent = headers(issuer.app_jwt(aud="another"))
     passes = app.test_client().get("/all", headers=sent).status_code == 200
     assert passes is (route.binding is Binding.ANY)
+
+
+class Known(BaseConverter):
+    """Finds one account, and nothing for any other name."""
+
+    def to_python(self, value: str) -> Any:
+        """Return the account of that name, or ``None``."""
+        return value if value == ACCOUNT else None
+
+
+def test_an_account_that_is_not_found_is_nobodys(make_app: MakeApp, issuer: Issuer) -> None:
+    """Row 40102, DESIGN, account binding: a name for which a converter has nothing binds too."""
+    app = make_app()
+    app.url_map.converters["known"] = Known
+    app.add_url_rule("/<known:account_id>", "x", require_app_jwt(lambda account_id: {}))
+    client, sent = app.test_client(), headers(issuer.app_jwt())
+    assert client.get(f"/{ACCOUNT}", headers=sent).status_code == 200
+    assert_row(client.get("/another", headers=sent), 40102)
+
+
+def test_two_threads_at_first_contact(
+    make_app: MakeApp, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A verdict is kept by the id of what asks, which nothing else may get while it is kept."""
+    app, scope, together = make_app(), ["a"], Barrier(2)
+
+    @app.get("/x")
+    def view() -> Any:
+        return require_app_jwt(scopes=scope[0])(lambda: {})()
+
+    def resolve(*asked: Any) -> Any:
+        found = plain(*asked)
+        together.wait(10)
+        return found
+
+    def status() -> int:
+        return app.test_client().get("/x", headers=sent).status_code
+
+    plain, sent = routes.resolve, headers(issuer.app_jwt(scope="a"))
+    monkeypatch.setattr(routes, "resolve", resolve)
+    with ThreadPoolExecutor(2) as pool:
+        assert [*pool.map(lambda _: status(), range(2))] == [200, 200]
+    monkeypatch.setattr(routes, "resolve", plain)
+    state = app.extensions["connector_auth"]
+    kept = {id(own) for route in state.routes.values() for own in route.included}
+    assert {own for own, *_ in state.asked} == kept
+    gc.collect()
+    scope[0] = "admin"
+    assert {status() for _ in range(200)} == {401}
 
 
 def test_a_stranger_does_not_fill_the_memory_with_methods(make_app: MakeApp) -> None:

@@ -121,9 +121,13 @@ def test_a_token_without_kid_must_leave_no_doubt() -> None:
     assert both.candidates(None, "ES256") == []
     # Two in one source and the third in another: each alone would answer with one or none.
     doubtful = static(new_key("a"), new_key("b"))
-    for sources in ([doubtful, static(one)], [static(one), doubtful], [doubtful, Down()]):
-        assert SeveralSources(sources).candidates(None, "ES256") == []
+    for other in (static(one), Down()):
+        for sources in ([doubtful, other], [other, doubtful]):
+            assert SeveralSources(sources).candidates(None, "ES256") == []
     assert SeveralSources([static(one)]).candidates(None, "RS256") == []
+    # Nobody knows whether there is one.
+    with pytest.raises(Unavailable):
+        SeveralSources([Down(), static(one)]).candidates(None, "RS256")
 
 
 def test_503_only_if_a_source_that_could_have_the_key_is_out_of_reach() -> None:
