@@ -1,6 +1,6 @@
 """A token's text and the time in; an AppJWT or a ConsumerJWS out, or the reason why not."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from math import inf
@@ -62,6 +62,7 @@ class Verifier(Generic[TokenT]):
         # Where nothing is remembered, there is no digest to look for.
         self._max_known = rules.max_token_bytes if self.cache.size else -1
         self._candidates = keys.candidates
+        self._holds: Callable[[Any, str | None, str], bool] = keys.holds
         self._known = self.cache.get
         self._mirror = mirror or Mirror(Table({}))
         # Of good tokens alone: what a stranger sends never stays.
@@ -86,7 +87,7 @@ class Verifier(Generic[TokenT]):
         if (
             entry is not None
             and entry.not_before <= now < entry.expires
-            and entry.key in self._candidates(entry.kid, entry.algorithm)
+            and self._holds(entry.key, entry.kid, entry.algorithm)
         ):
             entry.used = True
             self.cache.hits += 1

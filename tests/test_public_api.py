@@ -33,6 +33,7 @@ API = {
     "InvalidConsumerJWS": "reason",
     "KeySource.candidates": "self, kid, algorithm",
     "KeySource.health": "self",
+    "KeySource.holds": "self, key, kid, algorithm",
     "KeySource.reconsider": "self, kid, algorithm, tried",
     "MissingParameter": "reason",
     "RevocationStore.change": "self, changes, absent",

@@ -1,6 +1,7 @@
 """Sources of keys in; one that has the keys of all of them out."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from ..reasons import Unavailable
 from .source import AMBIGUOUS, MAX_CANDIDATES, Health, KeySource, VerificationKey
@@ -52,6 +53,17 @@ class SeveralSources(KeySource):
             return new or (source.reconsider(kid, algorithm, tried) if keys else [])
 
         return self._ask(others, lambda found: len(found) >= MAX_CANDIDATES)[:MAX_CANDIDATES]
+
+    def holds(self, key: VerificationKey, kid: str | None, algorithm: str) -> bool:
+        """See :class:`KeySource`: whichever source it is of, though others come before it."""
+        if kid is None:
+            return super().holds(key, kid, algorithm)
+        for source in self.sources:
+            # Whether one that is out of reach had it, is found out as for a new token.
+            with suppress(Unavailable):
+                if source.holds(key, kid, algorithm):
+                    return True
+        return False
 
     def health(self) -> Health:
         """See :class:`KeySource`; ready if all sources are."""

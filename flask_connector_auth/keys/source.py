@@ -68,6 +68,13 @@ class KeySource(Protocol):
         """
         return ()
 
+    def holds(self, key: VerificationKey, kid: str | None, algorithm: str) -> bool:
+        """Whether *key*, which has verified a token with *kid* and *algorithm*, is still in force.
+
+        :raises Unavailable: if it cannot be known just now.
+        """
+        return key in self.candidates(kid, algorithm)
+
     def health(self) -> Health:
         """Return the state of this source, without any I/O."""
         return {"source": type(self).__name__, "ready": True}

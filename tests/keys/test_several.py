@@ -69,6 +69,21 @@ def test_new_material_is_found_behind_another_source() -> None:
     assert new.thumbprint != old[0].thumbprint
 
 
+def test_a_key_is_in_force_whatever_stands_before_its_source() -> None:
+    """A key without kid answers for every kid, and one that is out of reach for none."""
+    pem, jwk = new_key("a"), new_key("b")
+    del pem["kid"]
+    world = World("a")
+    for first in (static(pem), static(new_key("b")), Down()):
+        source = SeveralSources([first, static(jwk), world.source()])
+        (key,) = static(jwk).candidates("b", "ES256")
+        assert source.holds(key, "b", "ES256")
+        assert not source.holds(key, "a", "ES256")
+        # Without a kid there must be no doubt, as for a new token.
+        assert not source.holds(key, None, "ES256")
+    assert SeveralSources([static(jwk)]).holds(key, None, "ES256")
+
+
 def test_no_more_than_four_keys_are_tried_again() -> None:
     """At most four, among all sources."""
     sources = [static(*(new_key("a") for _ in range(3))) for _ in range(3)]
