@@ -17,7 +17,7 @@ import pytest
 
 from flask_connector_auth.schema import SettingsSchema
 from flask_connector_auth.testing import Issuer
-from tests.http_helpers import headers
+from tests.http_helpers import ROWS, headers
 from tests.live.workers import Served, running
 from tests.test_docs import PROJECT, blocks
 
@@ -25,7 +25,7 @@ DEPLOYING, CONTAINERS = "docs/deploying.rst", "docs/containers.rst"
 COMMANDS = [" ".join(block.replace("\\\n", "").split()) for block in blocks(DEPLOYING, "shell")]
 SERVERS = [command for command in COMMANDS if command.startswith(("gunicorn", "uwsgi"))]
 #: The answers of gunicorn and of uWSGI, as it is set up on the page.
-UNDERSCORES, LARGE = (401, 200), (431, 200)
+UNDERSCORES, LARGE = (ROWS[40104], 200), (431, 200)
 SEND = "/api/account/le81823118/messaging/consumer/conversation/send"
 
 
@@ -64,12 +64,13 @@ def until_said(log: Path, words: str, times: int) -> None:
         threading.Event().wait(0.05)
 
 
-def post(app: Served, **sent: str) -> int:
-    """Return the status of a message with these headers."""
+def post(app: Served, **sent: str) -> int | bytes:
+    """Return the body of the refusal of a message with these headers, or another status."""
     connection = HTTPConnection("127.0.0.1", app.port, timeout=20)
     try:
         connection.request("POST", SEND, headers=sent)
-        return connection.getresponse().status
+        response = connection.getresponse()
+        return response.read() if response.status == 401 else response.status
     finally:
         connection.close()
 
@@ -78,25 +79,27 @@ def post(app: Served, **sent: str) -> int:
 def test_a_server_serves_and_ends(
     command: str, keys: str, tmp_path: Path, issuer: Issuer, stranger: Issuer
 ) -> None:
-    """The app of the quickstart: good tokens pass, bad ones and none do not, SIGTERM ends it. What
-    the page on proxies says of names with underscores and of large tokens is so."""
+    """The app of the quickstart: good tokens pass, others get the four rows, byte for byte, SIGTERM
+    ends it. What the page on proxies says of names with underscores and of large tokens is so."""
     uwsgi, workers = command.startswith("uwsgi"), 1 if "--preload" in command else 4
     service = blocks("docs/quickstart.rst", "python")[0]
     with served(command, workers, service, keys, tmp_path) as app:
         app_jwt, large = issuer.app_jwt(), issuer.consumer_jws(x="x" * 7000)
         good = headers(app_jwt, issuer.consumer_jws())
         assert 8190 < len(large) < 16384
-        for sent, status in (
+        for sent, answer in (
             (good, 200),
-            ({}, 401),
-            (headers(stranger.app_jwt(), good["X-LP-ON-BEHALF"]), 401),
+            (headers(stranger.app_jwt(), good["X-LP-ON-BEHALF"]), ROWS[40102]),
+            (headers(app_jwt, stranger.consumer_jws()), ROWS[40103]),
+            (headers(app_jwt), ROWS[40104]),
+            ({}, ROWS[40105]),
             (
                 {"Authorization": app_jwt, "X_LP_ON_BEHALF": good["X-LP-ON-BEHALF"]},
                 UNDERSCORES[uwsgi],
             ),
             (headers(app_jwt, large), LARGE[uwsgi]),
         ):
-            assert post(app, **sent) == status
+            assert post(app, **sent) == answer
 
 
 def test_the_page_has_a_command_for_each_kind_of_worker() -> None:
