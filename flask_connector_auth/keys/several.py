@@ -26,7 +26,7 @@ class SeveralSources(KeySource):
         """
         if kid is not None:
             return self._ask(lambda source: source.candidates(kid, algorithm), bool)
-        # Without a kid there must be no doubt, in and among all sources, which key is meant.
+        # Without a kid there must be no doubt, in and among all that answer, which key is meant.
         clear = True
 
         def without_kid(source: KeySource) -> _Keys:
