@@ -1,9 +1,11 @@
 """Which of the configured keys are tried for a token, and how a key judges a signature."""
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from joserfc.jwk import RSAKey
 from joserfc.jws import JWSRegistry
 
-from flask_connector_auth.keys.parse import ALGORITHMS, KeyRules, parse_keys
+from flask_connector_auth.keys.parse import ALGORITHMS, KeyRules, import_key, parse_keys
 from flask_connector_auth.keys.source import MAX_CANDIDATES, KeySource, VerificationKey
 from flask_connector_auth.keys.static import StaticKeys
 from tests.floor_helpers import jwk, pem, signing_key
@@ -126,6 +128,19 @@ def test_a_key_never_raises(algorithm, message, signature):
     assert key().verifies("ES256", b"message", good) is True
     given = good if signature is None else signature
     assert key().verifies(algorithm, message, given) is False
+
+
+@pytest.mark.parametrize("bits", [1024, 1031])
+def test_a_pss_signature_is_as_long_as_the_modulus(bits):
+    """RFC 8017 section 8.1.2, step 1: a shorter one is none, though its number is the same."""
+    native = rsa.generate_private_key(65537, bits)
+    private, model = RSAKey(native, native), JWSRegistry.algorithms["PS256"]
+    public = import_key(private.as_dict(private=False), KeyRules(("PS256",), min_rsa_bits=1024))
+    signed = (model.sign(b"message", private) for _ in iter(int, 1))
+    good = next(signature for signature in signed if signature[0] == 0)
+    assert public.verifies("PS256", b"message", good) is True
+    assert public.verifies("PS256", b"message", good[1:]) is False
+    assert public.verifies("PS256", b"another message", good) is False
 
 
 def test_the_repr_shows_names_and_no_key():

@@ -173,6 +173,13 @@ def test_a_row_may_be_overridden(code, override, row):
                 "40103: errorCode 1 does not start with an HTTP error status.",
             ],
         ),
+        "several of no status": (
+            {40102: {"errorCode": 1}, 40103: {"errorCode": 2}},
+            [
+                "40102: errorCode 1 does not start with an HTTP error status.",
+                "40103: errorCode 2 does not start with an HTTP error status.",
+            ],
+        ),
         "a readable and an unreadable one": (
             {40102: {"errorCode": 40302, "title": 1.5}},
             ["40102: title: Not a non-empty string.", CODE_STAYS.format(40102)],

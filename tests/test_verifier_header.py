@@ -40,6 +40,15 @@ def test_the_header_is_strict_json(token, header):
     assert why_refused(token, text, **roomy) is Reason.BAD_JSON
 
 
+@pytest.mark.parametrize(("arrays", "reason"), [(31, None), (32, Reason.BAD_JSON)])
+@both_tokens
+def test_a_header_has_64_objects_and_arrays_at_most(token, arrays, reason):
+    """security.md section 2: what nobody has signed yet is read for less than a signature costs."""
+    # The header itself is an object, and its parameter an array.
+    text = with_header(token, x=[{}] * 31 + [[]] * arrays)
+    assert why_refused(token, text) is reason
+
+
 @pytest.mark.parametrize(
     "algorithm",
     [

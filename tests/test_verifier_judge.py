@@ -69,6 +69,20 @@ def test_a_header_that_holds_anything_is_not_blank(token, header):
     assert answer(judge, header, header) is Reason.NOT_COMPACT
 
 
+@both_tokens
+@cases(
+    ("header", "said"),
+    {
+        "twice the limit": ("," * 200, Reason.BAD_HEADER),
+        "more than that": ("," * 201, Reason.TOO_LARGE),
+        "blank, however long": (" " * 1000, None),
+    },
+)
+def test_a_huge_header_is_too_large(token, header, said):
+    """security.md section 1: over twice MAX_TOKEN_BYTES it is not searched, unless it is blank."""
+    assert answer(verifier(token, max_token_bytes=100), header, header) is said
+
+
 @pytest.mark.parametrize("header", ["Bearer {}", "bearer   {}", " {}\t", "{}"])
 def test_a_token_is_read_off_its_header(header):
     """RFC 6750 section 2.1: behind ``Bearer`` or bare."""

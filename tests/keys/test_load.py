@@ -218,11 +218,11 @@ def test_a_fetch_of_the_apps_own_is_used() -> None:
         asked.append((url, more))
         return SimpleNamespace(status=200, body=bytearray(BODY), headers={"etag": '"1"'})
 
-    loading = loader(URL, fetch=fetch, rules=RemoteRules(timeout=3, max_bytes=5000))
+    loading = loader(URL, fetch=fetch, rules=RemoteRules(timeout=3, max_bytes=len(BODY)))
     loaded = loading.load(None)
     assert kids(loaded) == ["a"]
     loading.load(known(loaded))
-    limits = {"timeout": 3, "max_bytes": 5000}
+    limits = {"timeout": 3, "max_bytes": len(BODY)}
     assert asked == [
         (URL, {"headers": {}, **limits}),
         (URL, {"headers": {"If-None-Match": '"1"'}, **limits}),
@@ -326,6 +326,7 @@ def test_each_failure_is_told_and_the_last_is_the_reason(
         "four that hang": ([2.5] * 4, [2.5] * 4),
         "one that refuses at once": ([0, 5, 5], [10 / 3, 5, 5]),
         "one that takes a little": ([1, 4.5, 4.5], [10 / 3, 4.5, 4.5]),
+        "one that takes all of it": ([10, 0, 0], [10 / 3]),
         "one that does not keep to it": ([11, 0, 0], [10 / 3]),
     },
 )
@@ -421,3 +422,4 @@ def test_a_copy_of_a_mirror_is_that_of_the_mirror(
 def test_of_a_url_only_the_host_is_told(url: str, host: str) -> None:
     """jwks.md, observability: other parts may hold secrets; escaped, and cut to 64 characters."""
     assert host_of(url) == host
+    assert loader(url, "https://mirror.example/").name == host

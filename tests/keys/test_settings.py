@@ -222,7 +222,17 @@ def test_an_own_fetch_replaces_the_built_in_one() -> None:
         return source._loader._fetch
 
     assert fetch_of(load(JWKS_FETCH=fetch)) is fetch
-    assert isinstance(fetch_of(load(JWKS_PROXY="http://127.0.0.1:3128")), HttpFetch)
+    built_in = fetch_of(load(JWKS_PROXY="http://127.0.0.1:3128"))
+    assert isinstance(built_in, HttpFetch)
+    assert built_in._proxy is not None
+    assert built_in._proxy.netloc == "127.0.0.1:3128"
+
+
+def test_a_ca_file_that_cannot_be_loaded_is_told_with_the_reason() -> None:
+    """JWKS_CA_FILE: fail early, in the words of the system; the path is not quoted."""
+    assert problems(JWKS_CA_FILE="/nowhere/do-not-tell-this") == {
+        "JWKS_CA_FILE": ["It cannot be loaded (No such file or directory)."]
+    }
 
 
 def test_each_url_has_a_copy_of_its_own(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def test_what_is_no_token_is_an_error_without_its_text(text: str) -> None:
         "null": (b'{"exp":null}', 7.0),
         "more than a float holds": (b'{"exp":1' + b"0" * 309 + b"}", 7.0),
         "no integer of JSON": (b'{"exp":9007199254740992}', 7.0),
+        "none below zero": (b'{"exp":-9007199254740992}', 7.0),
     },
 )
 def test_a_token_is_kept_until_nobody_accepts_it(claims: bytes, until: float) -> None:

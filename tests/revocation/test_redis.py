@@ -11,7 +11,6 @@ import pytest
 
 from flask_connector_auth import Change, RevocationStoreError
 from flask_connector_auth.revocation import scripts
-from flask_connector_auth.revocation.history import Logged, Position, State, follows
 from flask_connector_auth.revocation.redis import RedisStore
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.stores import Copy, known
@@ -208,22 +207,6 @@ def test_what_was_restored_before_is_not(server: Server) -> None:
     put_back(server, older)
     update = copy.store.read(copy._position, 0)
     assert (update.lost, [*update.changes]) == (True, [])
-
-
-def test_a_gap_in_the_versions_is_no_history() -> None:
-    """Whatever is missing from a log, what comes after it is not enough."""
-
-    def state(*versions: int, last: int = 9) -> State:
-        log = [Logged(Position("r", version, f"{version}-0"), A) for version in versions]
-        return State(Position("r", last, f"{last}-0"), True, log)
-
-    at = Position("r", 5, "5-0")
-    assert follows(state(6, 7, 8, 9), at)
-    assert follows(state(6, 7), at)
-    assert not follows(state(7, 8, 9), at)
-    assert not follows(state(6, 8, 9), at)
-    assert not follows(state(), at)
-    assert follows(state(last=5), at)
 
 
 # Servers that cannot be used

@@ -11,11 +11,14 @@ from flask_connector_auth import (
     Change,
     RevocationStore,
     RevocationStoreError,
+    Unavailable,
     Update,
     revocation_changed,
     revocation_stale,
     token_digest,
 )
+from flask_connector_auth.reasons import Rejected
+from flask_connector_auth.revocation.entries import Subject
 from flask_connector_auth.revocation.memory import MemoryStore
 from flask_connector_auth.revocation.revocations import RevocationRules, Revocations
 from flask_connector_auth.testing import OMIT
@@ -34,9 +37,11 @@ class Broken(MemoryStore):
     def __init__(self) -> None:
         super().__init__(LIVES, lambda: NOW + 3600)
         self.error: Exception | None = None
+        self.asked: list[Change] = []
 
     def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
         """Take them, or not."""
+        self.asked += changes
         if self.error:
             raise self.error
         super().change(changes, absent=absent)
@@ -149,6 +154,8 @@ def test_what_is_no_subject(
             ValueError,
         ),
         "more than a float holds": ({}, {"account_id": "a", "at": 10**400}, ValueError),
+        "no integer of JSON": ({}, {"account_id": "a", "at": 2**53}, ValueError),
+        "none below zero": ({}, {"account_id": "a", "at": -(2**53)}, ValueError),
         "not a payload": ({}, {"token": "a.AAAA.a"}, ValueError),
     },
 )
@@ -165,10 +172,15 @@ def test_what_is_no_time(
 def test_a_revocation_never_weakens_another(told: list[Any]) -> None:
     """An earlier time changes nothing, and is not told of; a later one does."""
     revocations = made()
-    for at, kept in ((NOW, NOW), (NOW - 1, NOW), (NOW, NOW), (NOW + 1, NOW + 1)):
+    for at, kept, news in (
+        (NOW, NOW, 1),
+        (NOW - 1, NOW, 1),
+        (NOW, NOW, 1),
+        (NOW + 1, NOW + 1, 2),
+    ):
         revocations.revoke(account_id="a", at=at)
         assert entries(revocations) == {"account:a": kept}
-    assert told == [("account", "a", True)] * 2
+        assert told == [("account", "a", True)] * news
 
 
 def test_each_change_is_told(told: list[Any]) -> None:
@@ -186,6 +198,20 @@ def test_each_change_is_told(told: list[Any]) -> None:
         ("token", None, False),
         ("install", "a:b", False),
     ]
+
+
+def test_who_listens_to_one_app_hears_of_no_other() -> None:
+    """``revocation_changed``: the sender is what the app revokes by."""
+    one, other = made(), made()
+    heard: list[object] = []
+
+    def receive(sender: object, **_payload: object) -> None:
+        heard.append(sender)
+
+    with revocation_changed.connected_to(receive, sender=one):
+        one.revoke(account_id="a")
+        other.revoke(account_id="a")
+    assert heard == [one]
 
 
 def test_each_worker_tells(world: Callable[..., World], server: Server, told: list[Any]) -> None:
@@ -221,6 +247,47 @@ def test_a_listener_that_fails_changes_nothing(
         "a receiver of revocation-stale failed",
         "a receiver of revocation-changed failed",
     ]
+
+
+@cases(
+    ("subject", "change"),
+    {
+        "an install": (
+            {"install_id": "a", "at": NOW},
+            Change("install:a", NOW, NOW + 60 + 30 + 60),
+        ),
+        "an account": ({"account_id": "a", "at": NOW}, Change("account:a", NOW, NOW + 100)),
+        "a token": ({"token": TOKEN}, Change(DIGEST, NOW + 3690, NOW + 3690)),
+        "a digest": ({"digest": DIGEST}, Change(DIGEST, NOW + 100, NOW + 100)),
+    },
+)
+def test_a_store_is_told_until_when_an_entry_is_needed(
+    subject: dict[str, Any], change: Change
+) -> None:
+    """``Change.until``: when the last token that it can refuse has expired, or ``keep`` is over."""
+    store = Broken()
+    made(store, max_lifetime=60, keep=100).revoke(**subject)
+    assert store.asked == [change]
+
+
+class OutOfReach(Broken):
+    """A store that cannot be read."""
+
+    def read(self, position: Any, wait: float) -> Update:
+        """Fail."""
+        raise RevocationStoreError("out of reach")
+
+
+def test_an_outage_is_judged_as_configured() -> None:
+    """REVOCATION_ON_OUTAGE: 503 for any token, or the last copy serves, and still refuses."""
+    closed, open_ = (made(OutOfReach(), closed=closed) for closed in (True, False))
+    subject = Subject(DIGEST, NOW, ())
+    with pytest.raises(Unavailable):
+        closed.check(subject)
+    open_.check(subject)
+    open_.revoke(token=TOKEN)
+    with pytest.raises(Rejected):
+        open_.check(subject)
 
 
 def test_now_is_by_the_clock_of_the_store() -> None:
