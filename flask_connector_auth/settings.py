@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
+from ssl import SSLError
 from typing import Any, cast
 
 from marshmallow import ValidationError
@@ -99,11 +100,16 @@ def _remote_options(values: dict[str, Any], problems: dict[str, list[str]]) -> R
     fetch: Fetch | None = given["jwks_fetch"]
     try:
         fetch = fetch or HttpFetch(given["jwks_ca_file"], given["jwks_proxy"])
-    except OSError as error:
-        why = error.strerror or "no certificates in it"
-        problems[f"{PREFIX}JWKS_CA_FILE"] = [f"It cannot be loaded ({why})."]
+    except (OSError, ValueError) as error:
+        problems[f"{PREFIX}JWKS_CA_FILE"] = [f"It cannot be loaded ({_why(error)})."]
         fetch = HttpFetch()
     return RemoteOptions(rules, fetch, given["jwks_failover"] or (), given["jwks_copy"])
+
+
+def _why(error: OSError | ValueError) -> str:
+    if isinstance(error, SSLError):
+        return "no certificates in it"
+    return error.strerror if isinstance(error, OSError) else "not a file name"
 
 
 def _load_keys(

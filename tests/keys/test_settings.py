@@ -228,11 +228,18 @@ def test_an_own_fetch_replaces_the_built_in_one() -> None:
     assert built_in._proxy.netloc == "127.0.0.1:3128"
 
 
-def test_a_ca_file_that_cannot_be_loaded_is_told_with_the_reason() -> None:
-    """JWKS_CA_FILE: fail early, in the words of the system; the path is not quoted."""
-    assert problems(JWKS_CA_FILE="/nowhere/do-not-tell-this") == {
-        "JWKS_CA_FILE": ["It cannot be loaded (No such file or directory)."]
-    }
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("/nowhere/do-not-tell-this", "No such file or directory"),
+        (__file__, "no certificates in it"),
+        ("a\0b", "not a file name"),
+        ("\ud800", "not a file name"),
+    ],
+)
+def test_a_ca_file_that_cannot_be_loaded_is_told_with_the_reason(path: str, why: str) -> None:
+    """JWKS_CA_FILE: fail early, by its key; the path is not quoted."""
+    assert problems(JWKS_CA_FILE=path) == {"JWKS_CA_FILE": [f"It cannot be loaded ({why})."]}
 
 
 def test_each_url_has_a_copy_of_its_own(tmp_path: Path) -> None:
