@@ -109,7 +109,7 @@ def _remote_options(values: dict[str, Any], problems: dict[str, list[str]]) -> R
 def _why(error: OSError | ValueError) -> str:
     if isinstance(error, SSLError):
         return "no certificates in it"
-    return error.strerror if isinstance(error, OSError) else "not a file name"
+    return str(error.strerror) if isinstance(error, OSError) else "not a file name"
 
 
 def _load_keys(
