@@ -11,6 +11,7 @@ from marshmallow import ValidationError
 from .envelope import ROWS, ErrorRow
 from .keys.build import key_source
 from .keys.fetch import Fetch, HttpFetch
+from .keys.material import why_unread
 from .keys.options import RemoteOptions
 from .keys.parse import ALGORITHMS, KeyRules
 from .keys.snapshot import RemoteRules
@@ -101,15 +102,10 @@ def _remote_options(values: dict[str, Any], problems: dict[str, list[str]]) -> R
     try:
         fetch = fetch or HttpFetch(given["jwks_ca_file"], given["jwks_proxy"])
     except (OSError, ValueError) as error:
-        problems[f"{PREFIX}JWKS_CA_FILE"] = [f"It cannot be loaded ({_why(error)})."]
+        why = "no certificates in it" if isinstance(error, SSLError) else why_unread(error)
+        problems[f"{PREFIX}JWKS_CA_FILE"] = [f"It cannot be loaded ({why})."]
         fetch = HttpFetch()
     return RemoteOptions(rules, fetch, given["jwks_failover"] or (), given["jwks_copy"])
-
-
-def _why(error: OSError | ValueError) -> str:
-    if isinstance(error, SSLError):
-        return "no certificates in it"
-    return str(error.strerror) if isinstance(error, OSError) else "not a file name"
 
 
 def _load_keys(

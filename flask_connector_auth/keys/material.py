@@ -79,12 +79,16 @@ def _entries_of_text(text: str) -> list[Entry] | None:
     return [Entry("", False, der)] if der[:1] == b"0" and len(der) > 40 else None
 
 
+def why_unread(error: OSError | ValueError) -> str:
+    """Return why a file could not be read, in the words of the system; its name is not quoted."""
+    return str(error.strerror) if isinstance(error, OSError) else "not a file name"
+
+
 def _entries_of_file(path: Path) -> list[Entry]:
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not a file name"
-        raise KeyProblem(f"neither a key nor a readable file ({why})") from None
+        raise KeyProblem(f"neither a key nor a readable file ({why_unread(error)})") from None
     if content[:1] == b"0":
         return [Entry("", False, content)]
     try:

@@ -2,11 +2,23 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from ..reasons import Unavailable
 from .source import AMBIGUOUS, MAX_CANDIDATES, Health, KeySource, VerificationKey
 
 _Keys = Sequence[VerificationKey]
+
+
+class _InDoubt(Exception):
+    """Of the keys of one source alone, several fit."""
+
+
+def _without_kid(algorithm: str, source: KeySource) -> _Keys:
+    keys = source.candidates(None, algorithm)
+    if keys is AMBIGUOUS:
+        raise _InDoubt
+    return keys
 
 
 class SeveralSources(KeySource):
@@ -27,21 +39,11 @@ class SeveralSources(KeySource):
         if kid is not None:
             return self._ask(lambda source: source.candidates(kid, algorithm), bool)
         # Without a kid there must be no doubt, in and among all that answer, which key is meant.
-        clear = True
-
-        def without_kid(source: KeySource) -> _Keys:
-            nonlocal clear
-            keys = source.candidates(None, algorithm)
-            clear = clear and keys is not AMBIGUOUS
-            return keys
-
         try:
-            keys = self._ask(without_kid, lambda found: not clear)
-        except Unavailable:
-            if clear:
-                raise
+            keys = self._ask(partial(_without_kid, algorithm), lambda found: False)
+        except _InDoubt:
             return AMBIGUOUS
-        return keys if clear and len({key.thumbprint for key in keys}) <= 1 else AMBIGUOUS
+        return keys if len({key.thumbprint for key in keys}) <= 1 else AMBIGUOUS
 
     def reconsider(self, kid: str | None, algorithm: str, tried: _Keys) -> _Keys:
         """See :class:`KeySource`: now every source is asked."""
