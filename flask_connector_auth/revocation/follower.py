@@ -24,7 +24,10 @@ _random = SystemRandom()
 # Seconds from one failed attempt to the next, at most; the last one goes on. A store that is
 # reachable again is to be found within a second.
 _PAUSES = (0.1, 0.2, 0.5)
-_WAIT = 0.5
+# Seconds that the store may wait for a change. A client that gives up an answer after 0.8 s leaves
+# half a second for the way there and back; and a copy ages for two turns, being confirmed as of the
+# beginning of a turn at the end of it: with the least lag that can be set it stays good.
+_WAIT = 0.25
 _FIRST_WAIT = 1.0
 # Many changes at once are taken together rather than one by one.
 _GATHER = 0.01
@@ -54,8 +57,6 @@ class Follower:
         self._tell = tell
         self._clock = clock
         self._elapsed = elapsed
-        # The copy is confirmed as of the beginning of a turn, at the end of it: it ages for two.
-        self._longest_wait = min(_WAIT, mirror.max_lag / 4)
         self._position: Any = None
         # A copy that is taken but not up to date yet, and where to go on from.
         self._loading: tuple[Table, Any] | None = None
@@ -128,7 +129,7 @@ class Follower:
             self._loading = loading, update.position
         else:
             self._caught_up(update, began)
-            self._wait = self._longest_wait
+            self._wait = _WAIT
 
     def _caught_up(self, update: Update, began: float) -> None:
         loading, self._loading = self._loading, None
