@@ -11,9 +11,10 @@ from werkzeug.local import LocalProxy
 from .requirements import Requirements
 from .tokens import AppJWT, ConsumerJWS
 
-# On the request object, which lives as long as one request of one app: ``g`` belongs to the app
-# context, which outlives a request in tests, and an environ can be dispatched a second time.
-IDENTITY = "_connector_auth_identity"
+# Where a request keeps its identity, with the state of the app and the account in the URL that it
+# was judged by. On the request object, which lives as long as one request of one app: ``g`` belongs
+# to the app context, which outlives a request in tests, and an environ can be dispatched twice.
+JUDGED = "_connector_auth_judged"
 
 
 class Identity(NamedTuple):
@@ -31,8 +32,8 @@ current_request: Callable[[], Request] = request._get_current_object  # type: ig
 
 def identity_of(request: Request) -> Identity | None:
     """Return the identity of *request*, or ``None`` if it was not protected (yet)."""
-    identity: Identity | None = getattr(request, IDENTITY, None)
-    return identity
+    judged = getattr(request, JUDGED, None)
+    return judged[0] if judged else None
 
 
 class _NotSent:
@@ -99,7 +100,7 @@ def _proxy(name: str, token_class: type) -> Any:
         def read(self: _TokenProxy) -> Any:
             try:
                 # What nearly every view reads, without the functions in between.
-                return value_of(getattr(current_request(), IDENTITY)[index])
+                return value_of(getattr(current_request(), JUDGED)[0][index])
             except (AttributeError, RuntimeError):
                 return getattr(self._get_current_object(), field)
 

@@ -5,7 +5,7 @@ from wsgiref.types import WSGIEnvironment
 
 from flask import Request, Response
 
-from .context import IDENTITY, Identity, current_request, identity_of
+from .context import JUDGED, Identity, current_request, identity_of
 from .errors import (
     AppJWTMissing,
     AuthenticationUnavailable,
@@ -21,7 +21,7 @@ from .profiles import APP_JWT, CONSUMER_JWS, TokenProfile
 from .reasons import Reason, Rejected, Unavailable
 from .refusals import tell
 from .requirements import NOTHING, Requirements
-from .routes import argument_in_url, asked_at, names
+from .routes import OTHER_APP, argument_in_url, asked_at, names
 from .signals import token_verified
 from .state import State, current, current_app
 from .tokens import AppJWT, ConsumerJWS
@@ -46,12 +46,12 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
     :param view: whether the caller stands before a view, with the same *own* each time.
     :returns: the answer to a CORS preflight, to be sent instead of running the view, or ``None``.
     :raises ConnectorAuthError: the one row that the request is answered with.
-    :raises RuntimeError: if the app has no extension.
+    :raises RuntimeError: if the app has no extension, or is not the one that the request came to.
     """
     # All in one function, each proxy unwrapped once: in a request, whose code leaves nothing in
     # the processor's caches, each call and each object touched costs twice what it costs alone.
     state, request = current(), current_request()
-    rule, known = request.url_rule, getattr(request, IDENTITY, None)
+    rule, judged = request.url_rule, getattr(request, JUDGED, None)
     asked = own
     if rule is not None:
         # What the endpoint asks for was merged at first contact: one look-up remains of it.
@@ -61,20 +61,23 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
         asked = merged
     if asked is NOTHING:
         return None
-    if known is not None:
-        # An outer wrapper was here before.
-        if known.requirements is asked:
-            return None
-        asked = known.requirements | asked
-        if asked == known.requirements:
-            return None
-    if view and request.method == "OPTIONS" and _is_preflight(request):
-        return current_app().make_default_options_response()
-    environ, view_args = request.environ, request.view_args
+    view_args = request.view_args
     account = view_args.get(state.account_argument) if view_args else None
     if account is None and rule is not None and names(rule, state.account_argument):
         account = argument_in_url(request, state.account_argument)
-    audience, now = state.audience, state.clock()
+    if judged is not None:
+        # An outer wrapper was here before; an app may have routed the request anew since.
+        known, judge, for_account = judged
+        if judge is not state:
+            raise RuntimeError(OTHER_APP)
+        if known.requirements is not asked:
+            together = known.requirements | asked
+            asked = known.requirements if together == known.requirements else together
+        if asked is known.requirements and for_account == account:
+            return None
+    if view and request.method == "OPTIONS" and _is_preflight(request):
+        return current_app().make_default_options_response()
+    environ, audience, now = request.environ, state.audience, state.clock()
     app_jwt = consumer_jws = None
     profile: _Profile = APP_JWT
     try:
@@ -111,7 +114,7 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
     else:
         # Past the constructor, which takes five times as long.
         identity = tuple.__new__(Identity, (asked, app_jwt, consumer_jws))
-        setattr(request, IDENTITY, identity)
+        setattr(request, JUDGED, (identity, state, account))
         if token_verified.receivers:
             token_verified.send(current_app(), app_jwt=app_jwt, consumer_jws=consumer_jws)
         return None

@@ -15,7 +15,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client, EnvironBuilder, run_wsgi_app
 
-from flask_connector_auth import current_app_jwt, require_app_jwt
+from flask_connector_auth import current_app_jwt, require_app_jwt, verify_request
 from flask_connector_auth.testing import Issuer
 from tests.compat.combinations import ask_over_asgi
 from tests.floor_helpers import cases
@@ -171,6 +171,30 @@ def test_a_view_that_asks_other_apps_keeps_its_identity(make_app: MakeApp, issue
 
     found = in_threads(app, issuer)
     assert found == {f"app-{number}": f"app-{number}" for number in range(AT_ONCE)}
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("path", ["/both", "/one"])
+def test_another_app_judges_no_request_of_this_one(
+    path: str, first: bool, make_app: MakeApp, issuer: Issuer
+) -> None:
+    """In another app's context a request is nobody's, whichever was asked first; with an endpoint
+    that both apps have, and with one that the other has not."""
+    app, other = make_app(), make_app()
+    for each in (app, other):
+        each.add_url_rule("/both", "both", require_app_jwt(lambda: {}))
+    app.add_url_rule("/one", "one", require_app_jwt(lambda: {}))
+
+    def ask() -> None:
+        with other.app_context():
+            verify_request(consumer_jws=False)
+
+    if not first:
+        app.before_request(lambda: verify_request(consumer_jws=False) and None)
+    app.before_request(ask)
+    app.testing = True
+    with pytest.raises(RuntimeError, match="another app"):
+        app.test_client().get(path, headers=sent(issuer, "app"))
 
 
 def test_a_thread_that_outlives_its_request_keeps_its_identity(

@@ -10,7 +10,7 @@ import pytest
 from flask import Blueprint, Flask, g, request
 from werkzeug.routing import BaseConverter, Rule
 
-from flask_connector_auth import ConfigurationError, require_app_jwt, routes
+from flask_connector_auth import ConfigurationError, ConnectorAuth, require_app_jwt, routes
 from flask_connector_auth.audit import Binding, audit
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.broken import Good, Kind
@@ -64,6 +64,34 @@ def test_an_account_that_is_taken_out_of_the_arguments_still_binds(
     client, sent = app.test_client(), headers(issuer.app_jwt())
     assert client.get(f"/{ACCOUNT}/messages", headers=sent).status_code == 200
     assert_row(client.get("/another/messages", headers=sent), 40102)
+    assert ran == [ACCOUNT]
+
+
+def test_a_request_that_is_routed_anew_is_judged_anew(make_app: MakeApp, issuer: Issuer) -> None:
+    """Row 40102, DESIGN, account binding: what ``protect()`` found good for one account says
+    nothing of another, to which a hook of the app sends the request on."""
+    app, blueprint, ran = make_app(), Blueprint("b", __name__), []
+    ConnectorAuth().protect(blueprint, consumer_jws=False)
+
+    @blueprint.before_request
+    def route_anew() -> None:
+        if account := request.args.get("as"):
+            adapter = app.create_url_adapter(None)
+            assert adapter
+            request.url_rule, request.view_args = adapter.match(f"/{account}/x", return_rule=True)
+
+    @blueprint.get("/<account_id>/x")
+    @require_app_jwt
+    def x(account_id: str) -> dict[str, Any]:
+        ran.append(account_id)
+        return {}
+
+    app.config["SERVER_NAME"] = "localhost"
+    app.register_blueprint(blueprint)
+    client, sent = app.test_client(), headers(issuer.app_jwt())
+    assert client.get(f"/{ACCOUNT}/x?as={ACCOUNT}", headers=sent).status_code == 200
+    assert_row(client.get(f"/{ACCOUNT}/x?as=another", headers=sent), 40102)
+    assert_row(client.get(f"/another/x?as={ACCOUNT}", headers=sent), 40102)
     assert ran == [ACCOUNT]
 
 
