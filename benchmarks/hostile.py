@@ -51,6 +51,8 @@ def unsigned(mint: Mint) -> dict[str, bytes]:
         "1 MB, starting as a token": b"eyJ" + b"a" * _MEGABYTE,
         "1 MB of dots": b"." * _MEGABYTE,
         "1 MB of commas": b"," * _MEGABYTE,
+        "1 MB of spaces": b" " * _MEGABYTE,
+        "32 KB of spaces": b" " * (2 * TOKEN_LIMIT - 1) + b"a",
         "64 KB of letters": b"a" * 2**16,
         "16 KB of dots": b"." * (TOKEN_LIMIT - 1),
         "header: an integer of 100,000 digits": mint.under(_member(b"9" * 100_000)),

@@ -86,7 +86,7 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
             header = environ.get("HTTP_AUTHORIZATION")
             if header is not None:
                 # The two spellings that nearly all clients use; any other is read at more length.
-                text = header[7:] if header[:7] == "Bearer " else header
+                text = header[state.after_scheme] if header[:7] == "Bearer " else header
                 app_jwt = state.app_jwt.judge(text, now, header)
             if app_jwt is not None:
                 if app_jwt.account_id != account or audience is not None:
@@ -146,18 +146,21 @@ def _refusal(
         return AuthenticationUnavailable(reason, retry_after)
     if profile is CONSUMER_JWS:
         # What is too large is not searched once more.
-        twice = reason is not Reason.TOO_LARGE and _sent_twice(environ, state.consumer_key)
+        twice = reason is not Reason.TOO_LARGE and _sent_twice(state, environ)
         return InvalidConsumerJWS(Reason.SAME_TOKEN if twice else reason)
     if state.settings.missing_parameter_row and reason in _TOLD_APART:
         return MissingParameter(reason)
     return InvalidAppJWT(reason)
 
 
-def _sent_twice(environ: WSGIEnvironment, consumer_key: str) -> bool:
+def _sent_twice(state: State, environ: WSGIEnvironment) -> bool:
     """Whether both headers hold one text: it has failed as a ConsumerJWS; this is why."""
+    header = environ.get("HTTP_AUTHORIZATION", "")
+    if len(header) >= state.after_scheme.stop:
+        return False
     try:
-        app_text = read_token(environ.get("HTTP_AUTHORIZATION"), bearer=True)
-        check_distinct(app_text, read_token(environ.get(consumer_key), bearer=False))
+        app_text = read_token(header, bearer=True)
+        check_distinct(app_text, read_token(environ.get(state.consumer_key), bearer=False))
     except Rejected as rejected:
         return rejected.reason is Reason.SAME_TOKEN
     return False

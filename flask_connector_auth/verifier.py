@@ -19,8 +19,8 @@ from .strict import MAX_INTEGER, Malformed, decode_base64url, load_object
 _TIMES = ("exp", "iat", "nbf")
 _NUMBERS = (int, float)
 _UNSUPPORTED = frozenset({"crit", "b64", "zip"})
-# Objects and arrays in a header: more than are seen in earnest.
-_MAX_NESTED = 64
+# Values in a header, at every depth: more than are seen in earnest.
+_MAX_VALUES = 64
 # More than a key set has headers in use at a time.
 _MAX_HEADERS = 64
 
@@ -92,17 +92,19 @@ class Verifier(Generic[TokenT]):
             entry.used = True
             self.cache.hits += 1
         else:
-            # What no scheme or blanks make so long is too large: it is not searched, nor copied.
-            huge = len(text) > 2 * self._max_bytes and not text.isspace()
-            # What starts as the JSON of a JOSE header does is neither blank nor a scheme.
+            # What starts as the JSON of a JOSE header does is neither blank nor a scheme. What no
+            # scheme or blanks make so long is too large: it is not searched, nor copied.
             if (
                 header is not None
-                and not huge
+                and len(text) <= 2 * self._max_bytes
                 and (text[:3] != "eyJ" or " " in text or "," in text or "\t" in text)
             ):
-                if not header.strip(" \t"):
-                    return None
-                plain = read_token(header, bearer=self.profile.bearer)
+                try:
+                    plain = read_token(header, bearer=self.profile.bearer)
+                except Rejected as rejected:
+                    if rejected.reason is Reason.MISSING:
+                        return None
+                    raise
                 if plain != text:
                     return self.judge(plain, now)
             entry = self._verified(text, now)
@@ -196,7 +198,7 @@ class Verifier(Generic[TokenT]):
 
     def _parameters(self, header: bytes) -> tuple[str, str | None]:
         # Nobody has signed it yet: to read it must cost less than to verify a signature.
-        if header.count(b"{") + header.count(b"[") > _MAX_NESTED:
+        if sum(map(header.count, (b"{", b"[", b","))) > _MAX_VALUES:
             raise Rejected(Reason.BAD_JSON)
         parameters = _object(header)
         # No extension is understood, so whatever names one is refused (RFC 7515 section 4.1.11);

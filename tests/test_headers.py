@@ -84,6 +84,23 @@ def test_only_space_and_tab_are_white_space(sign):
     assert read_token(sign, bearer=True) == sign
 
 
+@pytest.mark.parametrize("blanks", [" ", "\t", " \t"])
+@pytest.mark.parametrize("value", ["{}a.b.c", "a.b.c{}", "Bearer{}a.b.c"])
+def test_blanks_are_bounded(value, blanks):
+    """security.md section 1: to take many away must not cost more than to verify; 64 are enough."""
+    around = " " + (blanks * 64)[:63]
+    if "Bearer" in value:
+        around = " " * 64
+    assert read_token(value.format(around), bearer=True) == "a.b.c"
+    assert refusal(value.format(around + blanks[0]), bearer=True) is Reason.BAD_HEADER
+
+
+@pytest.mark.parametrize("length", [64, 65, 10_000])
+def test_nothing_but_blanks_is_missing_however_many(length):
+    """Rows 40104 and 40105: what may be looked at is still read as what it is."""
+    assert refusal(" \t" * length, bearer=True) is Reason.MISSING
+
+
 header_values = st.lists(
     st.sampled_from(["Bearer", "bearer", "a.b.c", " ", "\t", ",", "\xa0"])
 ).map("".join)
