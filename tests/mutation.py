@@ -31,6 +31,7 @@ TESTS = {
     "profiles": f"{_VERIFIER} refusals",
     "cache": "cache verifier_judge",
     "policy": "policy",
+    "claims": "verifier_claims verifier_times verifier",
     "verifier": f"{_VERIFIER} verifier_judge cache",
     "settings": "settings settings_keys keys/settings revocation/settings",
     "config_fields": "settings",

@@ -1,6 +1,6 @@
 """A token's text in; what the app's own verifier makes of it, and how far it got, out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -67,6 +67,8 @@ class _Traced(Verifier[Any]):
         super().__init__(verifier.profile, rules, verifier.keys, mirror)
         self.stage = Stage.HEADER
         self._candidates = self._look_up
+        self._check_names = self._within(Stage.CLAIMS, self._check_names, Stage.TIMES)
+        self._check_times = self._within(Stage.TIMES, self._check_times, Stage.VALUE)
 
     def _verified(self, text: str, now: float) -> Entry[Any]:
         self.stage = Stage.FORM
@@ -92,14 +94,15 @@ class _Traced(Verifier[Any]):
             self.stage = Stage.SIGNATURE
         return keys
 
-    def _check_claims(self, claims: dict[str, Any]) -> None:
-        self.stage = Stage.CLAIMS
-        super()._check_claims(claims)
+    def _within(
+        self, stage: Stage, check: Callable[..., None], after: Stage
+    ) -> Callable[..., None]:
+        def traced(*arguments: Any) -> None:
+            self.stage = stage
+            check(*arguments)
+            self.stage = after
 
-    def _check_times(self, claims: dict[str, Any], now: float) -> None:
-        self.stage = Stage.TIMES
-        super()._check_times(claims, now)
-        self.stage = Stage.VALUE
+        return traced
 
 
 def judge(
