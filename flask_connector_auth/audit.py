@@ -38,6 +38,7 @@ class Route:
     """A rule, with those of its methods that ask for the same."""
 
     rule: str
+    host: str | None  #: of its URLs, where the app tells hosts apart; of a subdomain, its name
     endpoint: str
     methods: tuple[str, ...]
     requirements: Requirements
@@ -57,7 +58,7 @@ def audit(app: Flask) -> list[Route]:
     """
     state = current(app)
     found = [route for rule in app.url_map.iter_rules() for route in _routes(app, state, rule)]
-    return sorted(found, key=lambda route: (route.rule, route.methods))
+    return sorted(found, key=lambda route: (route.rule, route.host or "", route.methods))
 
 
 def _routes(app: Flask, state: State, rule: Rule) -> Iterator[Route]:
@@ -74,7 +75,8 @@ def _routes(app: Flask, state: State, rule: Rule) -> Iterator[Route]:
         alike.setdefault((requirements, access), []).append(method)
     for (requirements, access), group in alike.items():
         binding = _binding(state, rule) if requirements else None
-        yield Route(rule.rule, rule.endpoint, tuple(group), requirements, access, binding)
+        host = rule.host or rule.subdomain or None
+        yield Route(rule.rule, host, rule.endpoint, tuple(group), requirements, access, binding)
 
 
 def _access(requirements: Requirements, public: bool) -> Access:

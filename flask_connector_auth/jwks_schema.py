@@ -1,5 +1,6 @@
 """The settings of remote key sets as they stand in ``app.config``, one field each."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,15 @@ def _checked(check: Callable[[str], None]) -> Callable[[str], None]:
             raise ValidationError(f"{str(error).capitalize()}.") from None
 
     return validate
+
+
+def _check_copy(place: str) -> None:
+    try:
+        possible = b"\0" not in os.fsencode(place)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise ValidationError("Neither the name of a file nor a Redis URL.")
 
 
 def _optional(doc: str, **more: Any) -> Text:
@@ -72,7 +82,8 @@ class JwksSchema(Schema):
     )
     jwks_copy: Text = _optional(
         "Where the last good set is kept for a start without its issuer: a file, or a Redis URL. "
-        "Whoever can write there can sign tokens."
+        "Whoever can write there can sign tokens.",
+        validate=_check_copy,
     )
     jwks_ca_file: Text = _optional("Certificates to trust for key sets, in place of the system's.")
     jwks_proxy: Text = _optional(

@@ -17,7 +17,7 @@ OTHER_APP = (
 _MAX_INCLUDED = 32
 
 
-class Route:
+class Asked:
     """What one endpoint asks of a request with one method."""
 
     __slots__ = ("included", "requirements")
@@ -42,20 +42,20 @@ def asked_at(
     endpoint = rule.endpoint
     # Where a rule takes any method, a stranger invents as many as they like.
     bounded = rule.methods is not None
-    route = state.routes.get((endpoint, method))
-    if route is None:
-        route = Route(resolve(current_app(), endpoint, method))
+    whole = state.routes.get((endpoint, method))
+    if whole is None:
+        whole = Asked(resolve(current_app(), endpoint, method))
         if bounded:
             # Of two threads here at once, both go on with one: what the other one had included
             # would be freed, and its id given to somebody else.
-            route = state.routes.setdefault((endpoint, method), route)
-    together = route.requirements | own
-    if together == route.requirements:
-        together = route.requirements
+            whole = state.routes.setdefault((endpoint, method), whole)
+    together = whole.requirements | own
+    if together == whole.requirements:
+        together = whole.requirements
     asked = together or NOTHING
-    if keep and bounded and len(route.included) < _MAX_INCLUDED:
+    if keep and bounded and len(whole.included) < _MAX_INCLUDED:
         # By its id: comparing values takes longer than all the rest.
-        route.included.append(own)
+        whole.included.append(own)
         state.asked[id(own), endpoint, method] = asked
     return asked
 

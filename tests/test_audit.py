@@ -129,6 +129,19 @@ def test_options_counts_only_where_a_view_answers_it(app: Flask) -> None:
     assert found(app)["OPTIONS", "options"].access is Access.PROTECTED
 
 
+@pytest.mark.parametrize("option", ["host", "subdomain"])
+def test_rules_of_several_hosts_are_told_apart(option: str, make_app: MakeApp) -> None:
+    """By the host or the subdomain that a rule is for; ``None`` where it has none."""
+    app = make_app()
+    app.url_map.host_matching = option == "host"
+    for name in ("b", "a"):
+        app.add_url_rule("/x", f"on-{name}", view, **{option: name})
+    app.add_url_rule("/y", "anywhere", view)
+    told = {each.endpoint: each.host for each in audit(app) if each.endpoint != "static"}
+    assert told == {"on-a": "a", "on-b": "b", "anywhere": None}
+    assert [*told] == ["on-a", "on-b", "anywhere"]
+
+
 def test_only_rules_with_a_view_are_routes(make_app: MakeApp) -> None:
     """A rule that only builds URLs, or that has no view, is none; one for any method is one."""
     app = make_app(AUDIENCE="le1")

@@ -111,6 +111,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
         .decode(),
         "an RSA key with an unusable public exponent",
     ),
+    "RSA modulus even": (
+        {"kty": "RSA", "n": number(2**2047 + 2), "e": "AQAB"},
+        "an RSA key with an even modulus, which is no product of two odd primes",
+    ),
     "RSA without n": ({"kty": "RSA", "e": "AQAB"}, SOUND.format("RSA")),
     "RSA without e": ({"kty": "RSA", "n": MODULUS}, SOUND.format("RSA")),
     "RSA with a number as n": (jwk(n=5), SOUND.format("RSA")),

@@ -45,7 +45,8 @@ def routes(ctx: click.Context, require_auth: bool, allow: tuple[str, ...], as_js
     show({"routes": list(map(_plain, found))}, as_json, _lines)
     if require_auth and open_ones:
         for route in open_ones:
-            click.echo(f"{route.access}: {','.join(route.methods)} {route.rule}", err=True)
+            place = f"{route.host or ''}{route.rule}"
+            click.echo(f"{route.access}: {','.join(route.methods)} {place}", err=True)
         ctx.exit(1)
 
 
@@ -59,6 +60,7 @@ def _is(route: Route, patterns: Iterable[str]) -> bool:
 def _plain(route: Route) -> dict[str, Any]:
     return {
         "rule": route.rule,
+        "host": route.host,
         "methods": list(route.methods),
         "endpoint": route.endpoint,
         "access": route.access.value,
@@ -84,7 +86,7 @@ def _row(route: Mapping[str, Any]) -> tuple[str, ...]:
     app_jwt, consumer_jws = route["app_jwt"], route["consumer_jws"]
     any_scopes = ["|".join(scopes) for scopes in (app_jwt or {}).get("any_scopes", ())]
     return (
-        *(",".join(route["methods"]), route["rule"], route["access"]),
+        *(",".join(route["methods"]), f"{route['host'] or ''}{route['rule']}", route["access"]),
         *(_word(app_jwt), _word(consumer_jws)),
         " ".join([*(app_jwt or {}).get("scopes", ()), *any_scopes]) or "-",
         route["account"] or "-",

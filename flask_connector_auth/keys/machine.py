@@ -162,7 +162,8 @@ class KeySetMachine:
             self.snapshot = replace(self.snapshot, ahead=ahead)
 
     def _completed(self) -> None:
-        self._asked_since, self._under_way = self._under_way or self._asked_since, None
+        if self._under_way is not None:
+            self._asked_since, self._under_way = self._under_way, None
 
     # Questions
 

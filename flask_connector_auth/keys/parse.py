@@ -33,6 +33,7 @@ _PSS = ("PS256", "PS384", "PS512")
 _MIN_SECRET_BYTES = 32
 # A huge public exponent makes each verification as slow as a signature.
 _MAX_EXPONENT_BITS = 64
+_PRIVATE = "a private key where a public one belongs"
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 _VALUE_MEMBERS = {"EC": ("crv", "x", "y"), "OKP": ("crv", "x"), "RSA": ("n", "e"), "oct": ("k",)}
 _CURVES = {
@@ -101,7 +102,8 @@ def import_key(material: Any, rules: KeyRules) -> VerificationKey:
 
     :param material: a JWK, the text of one PEM block, or the bytes of a DER SubjectPublicKeyInfo.
     :raises Unfit: if the key is meant for something else.
-    :raises KeyProblem: if it is private, weak or malformed.
+    :raises PrivateKey: if it is private.
+    :raises KeyProblem: if it is weak or malformed.
     """
     if not isinstance(material, Mapping):
         return _verification_key(_wrap(_load(material)), None, rules.algorithms, rules)
@@ -109,7 +111,7 @@ def import_key(material: Any, rules: KeyRules) -> VerificationKey:
     if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= MAX_KID):
         raise KeyProblem(f"a kid is a string of 1 to {MAX_KID} characters")
     if _PRIVATE_MEMBERS & material.keys():
-        raise PrivateKey("a private key where a public one belongs")
+        raise PrivateKey(_PRIVATE)
     if material.get("use", "sig") != "sig":
         raise Unfit("its use is not sig (RFC 7517 section 4.2)")
     operations = material.get("key_ops", ("verify",))
@@ -126,7 +128,7 @@ def _load(material: str | bytes) -> Any:
         if isinstance(material, bytes):
             return load_der_public_key(material)
         if "PRIVATE KEY-----" in material:
-            raise KeyProblem("a private key where a public one belongs")
+            raise PrivateKey(_PRIVATE)
         if "BEGIN CERTIFICATE" in material:
             raise KeyProblem("a certificate; extract its key with openssl x509 -pubkey -noout")
         return load_pem_public_key(material.encode())
@@ -219,10 +221,12 @@ class _OfLength:
 
 
 def _judge_rsa(key: RSAPublicKey, min_bits: int) -> None:
-    bits, exponent = key.key_size, key.public_numbers().e
+    bits, numbers = key.key_size, key.public_numbers()
     if not min_bits <= bits <= _MAX_RSA_BITS:
         raise KeyProblem(f"an RSA key of {bits} bits; {min_bits} to {_MAX_RSA_BITS} are accepted")
-    if exponent % 2 == 0 or exponent.bit_length() > _MAX_EXPONENT_BITS:
+    if numbers.e % 2 == 0 or numbers.e.bit_length() > _MAX_EXPONENT_BITS:
         raise KeyProblem("an RSA key with an unusable public exponent")
+    if numbers.n % 2 == 0:
+        raise KeyProblem("an RSA key with an even modulus, which is no product of two odd primes")
     if bits < 2048:
         logger.warning("an RSA key of %d bits is accepted, by configuration", bits)

@@ -35,6 +35,7 @@ def test_the_json_of_a_route(run: Run, app: Flask) -> None:
     assert set(told) == {"send", "maybe", "docs", "api.forgotten", "static"}
     assert told["send"] == {
         "rule": "/account/<account_id>/send",
+        "host": None,
         "methods": ["POST"],
         "endpoint": "send",
         "access": "protected",
@@ -44,6 +45,7 @@ def test_the_json_of_a_route(run: Run, app: Flask) -> None:
     }
     assert told["docs"] == {
         "rule": "/docs",
+        "host": None,
         "methods": ["GET", "HEAD"],
         "endpoint": "docs",
         "access": "public",
@@ -51,6 +53,15 @@ def test_the_json_of_a_route(run: Run, app: Flask) -> None:
         "consumer_jws": None,
         "account": None,
     }
+
+
+def test_the_host_stands_before_the_rule(run: Run, make_app: MakeApp) -> None:
+    """Where the app tells hosts apart, in the table and in what fails a build."""
+    app = make_app()
+    app.add_url_rule("/x", "x", lambda: {}, subdomain="api")
+    result = run("routes", "--require-auth", "--allow", "static", app=app)
+    assert "GET,HEAD  api/x " in result.stdout
+    assert result.stderr.splitlines()[0] == "unprotected: GET,HEAD api/x"
 
 
 def test_the_text_is_a_table(run: Run, app: Flask) -> None:

@@ -236,8 +236,11 @@ def test_a_clock_may_begin_at_zero() -> None:
     bench = Bench()
     bench.now = 0.0
     assert bench.ask() == Decision(wait=EMPTY_WAIT, refresh=True)
+    bench.start(unknown=True)
+    bench.land("a")
+    assert bench.ask("b", since=0).note == "unknown_refreshed"
     bench.after(0.25).confirm("a")
-    assert bench.after(0.25).ask("b").unknown
+    assert bench.after(10).ask("c").unknown
 
 
 def test_keys_that_are_too_old_do_not_serve_because_a_fetch_is_slow() -> None:

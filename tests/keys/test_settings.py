@@ -257,6 +257,14 @@ def test_each_url_has_a_copy_of_its_own(tmp_path: Path) -> None:
     assert first.name.startswith("keys.")
 
 
+@pytest.mark.parametrize("place", ["a\0b", "a\ud800b"])
+def test_a_copy_has_a_place_that_can_be(place: str) -> None:
+    """JWKS_COPY: fail early where no file can be called so; bytes that are no text are a name."""
+    told = ["Neither the name of a file nor a Redis URL."]
+    assert problems(JWKS_COPY=place) == {"JWKS_COPY": told}
+    assert load(JWKS_COPY="a\udc80b")
+
+
 def test_a_copy_can_be_kept_in_redis() -> None:
     """JWKS_COPY: a Redis URL in place of a path; nothing is asked of the server at the start."""
     source = load(JWKS_COPY="redis://127.0.0.1:1/0")

@@ -1,6 +1,8 @@
 """Our own stores keep the contract that any other store has to keep."""
 
+import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -103,6 +105,32 @@ class Hasty(Careless):
         return super().read(position, 0)
 
 
+class Slow(Careless):
+    """Waits until the time is over, whatever there is."""
+
+    def read(self, position: Any, wait: float) -> Update:
+        """Wait, and read."""
+        threading.Event().wait(wait)
+        return super().read(position, 0)
+
+
+class Repeating(Careless):
+    """Says everything again, as if it were new."""
+
+    def read(self, position: Any, wait: float) -> Update:
+        """Read everything, but where all was asked for."""
+        update = super().read(None, wait)
+        return update if position is None else replace(update, complete=False)
+
+
+class Vague(Careless):
+    """Never says that it says everything."""
+
+    def read(self, position: Any, wait: float) -> Update:
+        """Read."""
+        return replace(super().read(position, wait), complete=False)
+
+
 class Endless(Careless):
     """Has always something new."""
 
@@ -124,7 +152,9 @@ def failures(store: Careless) -> list[str]:
     return failed
 
 
-@pytest.mark.parametrize("careless", [Forgetful, Weak, Overwriting, Hasty, Endless])
+@pytest.mark.parametrize(
+    "careless", [Forgetful, Weak, Overwriting, Hasty, Slow, Repeating, Vague, Endless]
+)
 def test_the_contract_finds_fault(careless: type[Careless]) -> None:
     """Each promise has a test that fails where it is broken, and none where it is kept."""
     assert failures(careless(LIVES))
