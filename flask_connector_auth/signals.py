@@ -5,11 +5,12 @@ from blinker import NamedSignal, Namespace
 _signals = Namespace()
 
 #: Sent by the app when all tokens that a view asks for were verified; ``app_jwt`` and
-#: ``consumer_jws`` are the verified values, or ``None`` where none was asked for or sent.
+#: ``consumer_jws`` are the verified values, or ``None`` where none was asked for or sent. Sent once
+#: more when :func:`verify_request` then asks for more than the view did.
 token_verified: NamedSignal = _signals.signal("token-verified")
 
 #: Sent by the app when a request is refused; ``error`` is the :class:`ConnectorAuthError`, with
-#: its ``reason``.
+#: its ``reason``. An error that a view raises by itself is its own affair: it sends nothing.
 token_rejected: NamedSignal = _signals.signal("token-rejected")
 
 #: Sent by a key source when a fetched set has other keys than before; ``added`` and ``removed``

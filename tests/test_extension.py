@@ -16,6 +16,7 @@ from flask_connector_auth import (
     require_consumer_jws,
     token_rejected,
     token_verified,
+    verify_request,
 )
 from flask_connector_auth.testing import Issuer
 from tests.conftest import ACCOUNT
@@ -187,6 +188,32 @@ def test_signals_tell_what_happened_and_carry_no_token(make_app: MakeApp, issuer
         client.get("/x", headers=headers(app_jwt, issuer.consumer_jws()))
         client.get("/x", headers=headers(app_jwt[:-9] + "AAAAAAAAA"))
     assert told == [(app, "app", ACCOUNT), (app, InvalidAppJWT, Reason.BAD_SIGNATURE)]
+
+
+def test_signals_tell_what_was_asked_and_not_what_a_view_does(
+    make_app: MakeApp, issuer: Issuer
+) -> None:
+    """Once more where a view asks for more than before; not for an error that it raises itself."""
+    app = make_app()
+    told: list[str] = []
+
+    @app.get("/x")
+    @require_app_jwt
+    def view() -> None:
+        for scopes in ((), ("msg.consumer",), ("msg.consumer",)):
+            verify_request(consumer_jws=False, scopes=scopes)
+            told.append("asked")
+        raise InvalidAppJWT
+
+    def verified(_sender: Flask, **_payload: Any) -> None:
+        told.append("verified")
+
+    def rejected(_sender: Flask, **_payload: Any) -> None:
+        told.append("rejected")
+
+    with token_verified.connected_to(verified), token_rejected.connected_to(rejected):
+        assert_row(app.test_client().get("/x", headers=headers(issuer.app_jwt())), 40102)
+    assert told == ["verified", "asked", "verified", "asked", "asked"]
 
 
 def test_health_is_that_of_the_keys_of_both_tokens(make_app: MakeApp, issuer: Issuer) -> None:

@@ -11,6 +11,7 @@ P = 2**255 - 19
 # RFC 8032 section 5.1: the constant of the curve.
 D = -121665 * pow(121666, -1, P) % P
 SIGN = 2**255
+P_448, SIGN_448 = 2**448 - 2**224 - 1, 2**455
 RULES = KeyRules(["EdDSA", "Ed25519", "Ed448"])
 PROBLEM = "a point of small order, for which anybody can sign"
 
@@ -55,10 +56,11 @@ def test_an_ed25519_key_of_small_order_is_refused(y: int, sign: int) -> None:
         import_key(key, RULES)
 
 
-@pytest.mark.parametrize("y", sorted(edwards._SMALL_448))
-def test_an_ed448_key_of_small_order_is_refused(y: int) -> None:
-    """RFC 8725 section 3.5: the cofactor is 4, so there are four of them."""
-    key = {"kty": "OKP", "crv": "Ed448", "x": encoded(y.to_bytes(57, "little"))}
+@pytest.mark.parametrize("sign", [0, SIGN_448], ids=["even", "odd"])
+@pytest.mark.parametrize("y", sorted({*edwards._SMALL_448, P_448, P_448 + 1}))
+def test_an_ed448_key_of_small_order_is_refused(y: int, sign: int) -> None:
+    """RFC 8725 section 3.5: the cofactor is 4, so there are four of them; in each spelling."""
+    key = {"kty": "OKP", "crv": "Ed448", "x": encoded((y + sign).to_bytes(57, "little"))}
     with pytest.raises(KeyProblem, match=PROBLEM):
         import_key(key, RULES)
 

@@ -20,9 +20,10 @@ from .private_keys import ASYMMETRIC, generate
 @click.option(
     "--algorithm",
     type=click.Choice(ASYMMETRIC),
+    metavar="NAME",
     default="RS256",
     show_default=True,
-    help="What the key signs by: RSA for RS and PS, EC for ES, else Ed25519 or Ed448.",
+    help=f"What the key signs by: {', '.join(ASYMMETRIC)}.",
 )
 @click.option(
     "--bits",

@@ -48,7 +48,12 @@ from .private_keys import PrivateKey, read
     help="Seconds from iat to exp of an AppJWT.",
 )
 @click.option("--kid", help="In place of the key's own.")
-@click.option("--algorithm", type=click.Choice(ALGORITHMS), help="In place of the key's own.")
+@click.option(
+    "--algorithm",
+    type=click.Choice(ALGORITHMS),
+    metavar="NAME",
+    help=f"In place of the key's own: {', '.join(ALGORITHMS)}.",
+)
 @click.option(
     "--output", type=click.Path(path_type=Path), help="A new file in place of the screen."
 )

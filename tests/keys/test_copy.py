@@ -5,6 +5,7 @@ import logging
 import os
 import resource
 import signal
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -225,6 +226,7 @@ OLD = "it is too old"
         "a clock that is behind": wall_clock(-60),
         "another boot": each(other_boot, clock(ALLOWANCE)),
         "without a boot": each(record(boot=""), clock(10)),
+        "a clock that is behind, and an edited uptime": each(record(uptime=10**6), wall_clock(-30)),
         "members for later versions": record(etag='"1"', more=[None]),
         "times as integers": record(confirmed_at=1_800_000_000, uptime=5000),
         "a link to it": lambda _bench, file: (
@@ -241,6 +243,20 @@ def test_a_good_copy_is_used(change: Change, bench: Bench, file: Path) -> None:
     assert copied is not None
     assert copied.keys.names == INDEX.names
     assert 0 <= copied.age <= ALLOWANCE
+
+
+@pytest.mark.parametrize("names", [("this boot", "another"), ("", ""), ("", "another")])
+def test_the_clock_of_another_machine_says_nothing(
+    names: tuple[str, str], bench: Bench, file: Path
+) -> None:
+    """jwks.md, copy: on a shared disk; only where both name one boot, their uptimes compare."""
+    bench.boot, wrote = names
+    bench.copy.save(URL, INDEX)
+    record(boot=wrote, uptime=10)(bench, file)
+    bench.uptime = 10 * ALLOWANCE
+    copied = bench.copy.read([URL])
+    assert copied is not None
+    assert copied.age == 0
 
 
 @cases(
@@ -304,6 +320,41 @@ def test_a_copy_of_somebody_else_is_not_used(
     assert told(caplog) == [NOT_USED + "PermissionError"]
     monkeypatch.setattr(os, "geteuid", lambda: file.stat().st_uid)
     assert bench.copy.read([URL]) is not None
+
+
+@pytest.mark.parametrize(("owner", "used"), [(0, True), (1, False), (12345, True), (12346, False)])
+def test_a_copy_of_root_or_of_oneself_is_used(
+    owner: int, used: bool, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """jwks.md, copy: root can change all there is anyhow; nobody else has a say."""
+    bench.copy.save(URL, INDEX)
+    fstat = os.fstat
+
+    def owned(descriptor: int) -> os.stat_result:
+        status = [*fstat(descriptor)]
+        status[stat.ST_UID] = owner
+        return os.stat_result(status)
+
+    monkeypatch.setattr(os, "fstat", owned)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert (bench.copy.read([URL]) is not None) is used
+
+
+def test_a_new_record_is_written_beside_the_old_one(
+    bench: Bench, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """jwks.md, copy: in its folder, hidden, so that to rename it is one step; and where both that
+    and the clearing up fail, the first of the two is told."""
+
+    def fail(source: str, target: Path) -> None:
+        assert (Path(source).parent, target) == (file.parent, file)
+        assert Path(source).name.startswith(f".{file.name}.")
+        os.unlink(source)
+        raise InterruptedError
+
+    monkeypatch.setattr(os, "replace", fail)
+    bench.copy.save(URL, INDEX)
+    assert told(caplog) == ["the copy of the key set cannot be written: InterruptedError"]
 
 
 def test_edited_keys_pass_the_same_filters(
@@ -502,6 +553,15 @@ def test_redis_may_hang(caplog: pytest.LogCaptureFixture) -> None:
         finally:
             os.kill(process, signal.SIGCONT)
     assert told(caplog) == ["the copy of the key set cannot be written: TimeoutError"]
+
+
+def test_redis_is_waited_for_a_second() -> None:
+    """jwks.md section 5: to connect and for each answer, without a second try."""
+    options = RedisStore(
+        "redis://127.0.0.1", "app:jwks", 1
+    )._redis.connection_pool.connection_kwargs
+    assert (options["socket_connect_timeout"], options["socket_timeout"]) == (1, 1)
+    assert options["retry"]._retries == 0
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:6379", "redis://127.0.0.1:port"])

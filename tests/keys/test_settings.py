@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import fields
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -254,7 +255,7 @@ def test_each_url_has_a_copy_of_its_own(tmp_path: Path) -> None:
     second = path_of(load(APP_JWT_KEYS=URL + "?v=2", JWKS_COPY=str(tmp_path / "keys")))
     assert first != second
     assert first.parent == second.parent == tmp_path
-    assert first.name.startswith("keys.")
+    assert first.name == f"keys.{sha256(URL.encode()).hexdigest()[:8]}"
 
 
 @pytest.mark.parametrize("place", ["a\0b", "a\ud800b"])
@@ -265,12 +266,23 @@ def test_a_copy_has_a_place_that_can_be(place: str) -> None:
     assert load(JWKS_COPY="a\udc80b")
 
 
-def test_a_copy_can_be_kept_in_redis() -> None:
+@pytest.mark.parametrize("place", ["redis://127.0.0.1:1/0", "rediss://127.0.0.1:1", "unix:///no"])
+def test_a_copy_can_be_kept_in_redis(place: str) -> None:
     """JWKS_COPY: a Redis URL in place of a path; nothing is asked of the server at the start."""
-    source = load(JWKS_COPY="redis://127.0.0.1:1/0")
+    source = load(JWKS_COPY=place)
     assert isinstance(source, RemoteKeys)
     copy: Any = source._loader._copy
     assert isinstance(copy._store, RedisStore)
+    assert copy._store._name == f"flask-connector-auth:jwks:{sha256(URL.encode()).hexdigest()[:8]}"
+
+
+def test_a_copy_goes_by_the_rules_of_its_source() -> None:
+    """JWKS_COPY: what is not taken from the issuer is not taken from the copy."""
+    rules = {"JWKS_MAX_STALE": 600, "JWKS_MAX_KEYS": 7, "APP_JWT_ALGORITHMS": ["ES256"]}
+    source = load(JWKS_COPY="/nowhere/keys", **rules)
+    assert isinstance(source, RemoteKeys)
+    copy: Any = source._loader._copy
+    assert (copy._max_age, copy._max_keys, [*copy._rules.algorithms]) == (600, 7, ["ES256"])
 
 
 def test_a_redis_url_that_is_none_is_told_without_quoting_it() -> None:
