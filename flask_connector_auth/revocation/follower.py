@@ -133,7 +133,7 @@ class Follower:
 
     def _caught_up(self, update: Update, began: float) -> None:
         loading, self._loading = self._loading, None
-        news: Iterable[Change] = ()
+        news: Iterable[Change]
         if loading is None:
             news = self._mirror.take(update.changes, began)
         else:

@@ -162,6 +162,8 @@ def test_after_a_failure_it_is_asked_soon_and_without_waiting() -> None:
     """Up to half a second, so that a store that is back is found within one; each worker at its
     own time."""
     bench = Bench()
+    assert bench.follower.last_error is None
+    assert bench.turn(ConnectionError())[0] <= 0.1
     bench.load()
     pauses = bench.turn(*[ConnectionError()] * 50)
     for pause, longest in zip(pauses, [0.1, 0.2, *[0.5] * 48], strict=True):
@@ -215,7 +217,8 @@ def test_what_the_store_lost_is_written_back(caplog: pytest.LogCaptureFixture) -
     many = [Change(f"account:{number}", 1.0) for number in range(1000)]
     over = Change("install:over", NOW - 10**6)
     bench.load(A, B, over, *many)
-    bench.turn(Update(None, [B, Change("account:7", None)], complete=True, lost=True))
+    there = [B, Change("account:7", None), Change("account:there-alone", 1.0)]
+    bench.turn(Update(None, there, complete=True, lost=True))
     assert bench.store.written == [(500, True), (500, True)]
     assert {change.key for change in bench.store.back} == {
         *(change.key for change in (A, *many) if change.key != "account:7")
@@ -230,10 +233,13 @@ def test_what_the_store_lost_is_written_back(caplog: pytest.LogCaptureFixture) -
 def test_a_store_that_is_new_is_told_that_nothing_is_missing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The store begins its history; there is nothing to log."""
+    """The store begins its history; there is nothing to log, before a first copy and after it."""
     bench = Bench()
     bench.turn(Update(None, [], complete=True, lost=True))
     assert bench.store.written == [(0, True)]
+    bench.load()
+    bench.turn(Update(None, [], complete=True, lost=True))
+    assert bench.store.written == [(0, True)] * 2
     assert caplog.messages == []
 
 
@@ -291,7 +297,7 @@ def waiting() -> tuple[Bench, Waiting]:
 def test_one_thread_follows_while_it_is_needed() -> None:
     """However many requests come first; it neither keeps a process nor an app alive."""
     bench, store = waiting()
-    asking = [threading.Thread(target=bench.follower.wake) for _ in range(8)]
+    asking = [threading.Thread(target=bench.mirror.wake) for _ in range(8)]
     for thread in asking:
         thread.start()
     store.go.set()
