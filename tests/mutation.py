@@ -47,7 +47,7 @@ TESTS = {
     "revocation/table": "revocation/mirror",
     "revocation/mirror": "revocation/mirror",
     "revocation/memory": "revocation/memory revocation/contract",
-    "revocation/redis": "revocation/redis",
+    "revocation/redis": "revocation/redis revocation/contract",
     "revocation/client": "revocation/redis revocation/settings revocation/topologies",
     "revocation/follower": "revocation/follower",
     "revocation/revocations": "revocation/revocations revocation/settings revocation/apps",

@@ -65,7 +65,8 @@ def _pool(options: dict[str, Any], ours: dict[str, Any]) -> Callable[[], Any]:
     options |= ours
     # Does not connect, but looks at every option.
     ConnectionPool(**options).make_connection()
-    return lambda: Redis(connection_pool=ConnectionPool(**options))
+    # Not as an argument: then a client that is closed would leave its pool open.
+    return lambda: Redis.from_pool(ConnectionPool(**options))
 
 
 def _sentinel(url: "re.Match[str]", ours: dict[str, Any]) -> Callable[[], Any]:

@@ -67,7 +67,7 @@ class RedisStore:
                 # became of the history in between. Where clocks disagree, it may count as earlier;
                 # then a restoration may be undone, and no revocation.
                 since = self._since(known.last) if known else []
-                return Update(None, chain(self._all(), since), complete=True, lost=True)
+                return Update(None, chain(self._all(), since), lost=True)
             if known is None or not follows(state, known):
                 return Update(state.position, self._all(), complete=True)
             changes += (one.change for one in state.log)

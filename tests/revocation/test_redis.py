@@ -3,6 +3,7 @@
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
@@ -15,6 +16,7 @@ from flask_connector_auth.revocation.redis import RedisStore
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.stores import Copy, known
 from tests.floor_helpers import cases
+from tests.ports import free_port
 from tests.revocation.servers import BINARIES, Server, until
 from tests.revocation.worlds import ACCOUNT, World
 
@@ -209,6 +211,67 @@ def test_what_was_restored_before_is_not(server: Server) -> None:
     assert (update.lost, [*update.changes]) == (True, [])
 
 
+# Connections
+
+
+def connected(server: Server) -> int:
+    """Return the number of other clients of *server*."""
+    with server.client() as client:
+        return len(client.client_list()) - 1
+
+
+def test_one_connection_is_used_again_and_a_bad_one_is_closed(server: Server) -> None:
+    """Not once somebody forgets it, but at once."""
+    store = RedisStore(server.url)
+    before = connected(server)
+    for _ in range(3):
+        store.now()
+    assert connected(server) == before + 1
+    client = store._client
+    server.do("SET", scripts.META, "of another type")
+    with pytest.raises(RevocationStoreError):
+        store.change([A])
+    until(lambda: connected(server) == before)
+    store.now()
+    assert store._client is not client
+    assert connected(server) == before + 1
+
+
+def test_the_connection_of_another_process_is_left_alone(server: Server) -> None:
+    """Neither used nor closed, whatever happens to the next one: the parent goes on with it."""
+    store = RedisStore(server.url)
+    store.now()
+    parents, before = store._client, connected(server)
+    store._process = -1
+    store._connect = lambda: 1 / 0  # type: ignore[assignment, return-value]
+    with pytest.raises(RevocationStoreError):
+        store.now()
+    assert connected(server) == before
+    assert parents.ping()
+    store = RedisStore(server.url)
+    store._client, store._process = parents, -1
+    store.now()
+    assert store._client is not parents
+
+
+def test_a_client_that_cannot_even_be_closed_is_one_that_fails(server: Server) -> None:
+    """What is told is why it could not be used."""
+    store = RedisStore(server.url)
+    store.now()
+    store._client.close = lambda: 1 / 0
+    server.do("SET", scripts.META, "of another type")
+    with pytest.raises(RevocationStoreError, match="ResponseError"):
+        store.change([A])
+
+
+def test_the_time_is_that_of_the_server(server: Server) -> None:
+    """Here it has the clock of the machine, to the microsecond."""
+    store = RedisStore(server.url)
+    for _ in range(5):
+        before = time.time()
+        assert before - 0.001 <= store.now() <= time.time() + 0.001
+
+
 # Servers that cannot be used
 
 
@@ -247,6 +310,23 @@ def redis_like(info: bytes, other: bytes = b"+OK\r\n") -> Callable[[bytes], byte
         return b"+OK\r\n" * asked.count(b"*")
 
     return answer
+
+
+@pytest.mark.parametrize("version", ["6.2", "6.2.0", "7.0.15", "10.0"])
+def test_a_server_that_is_new_enough(version: str) -> None:
+    """Redis 6.2 is the oldest that has what is needed."""
+    with answering(
+        redis_like(b"redis_version:%b\r\n" % version.encode(), b"*2\r\n:1\r\n:5\r\n")
+    ) as url:
+        assert RedisStore(url).now() == 1.000005
+
+
+def test_a_server_that_is_not_there() -> None:
+    """Out of reach is not the same as something else than a Redis."""
+    with pytest.raises(
+        RevocationStoreError, match=rf"^out of reach \(ConnectionError\): {SETTING}$"
+    ):
+        RedisStore(f"redis://127.0.0.1:{free_port()}").now()
 
 
 NEW = b"# Server\r\nredis_version:7.2.4\r\n"
