@@ -48,7 +48,7 @@ TESTS = {
     "revocation/mirror": "revocation/mirror",
     "revocation/memory": "revocation/memory revocation/contract",
     "revocation/redis": "revocation/redis revocation/contract",
-    "revocation/client": "revocation/redis revocation/settings revocation/topologies",
+    "revocation/client": "revocation/client revocation/settings",
     "revocation/follower": "revocation/follower",
     "revocation/revocations": "revocation/revocations revocation/settings revocation/apps",
     "keys/parse": f"{_KEYS} keys/key_set",

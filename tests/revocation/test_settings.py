@@ -45,6 +45,7 @@ BAD = {
     "an option of a wrong type": f"redis://127.0.0.1/0?db={SECRET}",
     "two hosts": "redis://one,two",
     "a fragment": "redis://one/0#2",
+    "a database called X": "redis://one/X",
     "no service": "redis+sentinel://one:26379",
     "no service either": "redis+sentinel://one:26379/",
     "a service and more": "redis+sentinel://one/service/0/1",
