@@ -1,18 +1,22 @@
 """One GET of a real server that fails in every way: what it brings, and that it ends in time."""
 
+import io
 import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from flask_connector_auth.keys import connection
 from flask_connector_auth.keys.connection import Watchdog
 from flask_connector_auth.keys.fetch import Fetched, FetchFailed, HttpFetch
 from flask_connector_auth.testing import Issuer, KeySetServer
@@ -208,6 +212,23 @@ def test_a_length_is_not_believed(server: KeySetServer, fetch: HttpFetch) -> Non
     assert why(get(fetch, server.url)) == f"the body is over {LIMIT} bytes"
 
 
+def test_all_that_is_received_is_counted(fetch: HttpFetch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """jwks.md section 4: twice the body, and 64 KiB for headers and chunks; that much may come."""
+    for over in (0, 1):
+        metered = connection._Metered(io.BytesIO(b"x" * (10 + over)), 10)  # type: ignore[arg-type]
+        with pytest.raises(connection.TooManyBytes) if over else nullcontext():
+            assert metered.readinto(bytearray(20)) == 10
+    limits: list[int] = []
+
+    def connect(*arguments: Any) -> Any:
+        limits.append(arguments[-1])
+        raise OSError
+
+    monkeypatch.setattr("flask_connector_auth.keys.fetch.Connection", connect)
+    assert why(get(fetch, "http://issuer.test/")) == "OSError"
+    assert limits == [2 * LIMIT + 65536]
+
+
 def test_any_encoding_but_identity_is_refused(server: KeySetServer, fetch: HttpFetch) -> None:
     """jwks.md, the fetch: an encoded answer is a failure, whatever it is called."""
     for encoding in ("gzip", "br", "identity, gzip", "x"):
@@ -236,6 +257,49 @@ def test_headers_that_come_twice_are_joined(fetch: HttpFetch) -> None:
     """RFC 9110 section 5.3: so that neither of two Cache-Control headers is lost."""
     with KeySetServer(headers={"Cache-Control": "max-age=60\r\nCACHE-CONTROL: no-store"}) as server:
         assert get(fetch, server.url).headers["cache-control"] == "max-age=60, no-store"
+
+
+# Where to
+
+PROXY = urlsplit("http://proxy.test:3128")
+
+
+@pytest.mark.parametrize(
+    ("url", "tls", "proxy", "first", "tunnel"),
+    [
+        ("http://a.test/", False, None, ("a.test", 80), (None, None)),
+        ("https://a.test/", True, None, ("a.test", 443), (None, None)),
+        ("https://a.test:8443/", True, None, ("a.test", 8443), (None, None)),
+        ("https://a.test/", True, PROXY, ("proxy.test", 3128), ("a.test", 443)),
+        ("https://a.test:8443/", True, PROXY, ("proxy.test", 3128), ("a.test", 8443)),
+    ],
+)
+def test_where_a_connection_goes(
+    url: str, tls: bool, proxy: Any, first: Any, tunnel: Any, fetch: HttpFetch
+) -> None:
+    """RFC 9110 section 4.2: a URL without a port has that of its scheme; so has a tunnel."""
+    context = fetch._context if tls else None
+    made: Any = connection.Connection(urlsplit(url), proxy, context, Watchdog(1), LIMIT)
+    assert (made.host, made.port) == first
+    assert (made._tunnel_host, made._tunnel_port) == tunnel
+
+
+def test_it_is_a_get(fetch: HttpFetch) -> None:
+    """RFC 9110 section 9.1: the name of a method has its case."""
+    lines: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            client, _ = listening.accept()
+            with client:
+                lines.append(client.recv(65536).partition(b"\r\n")[0])
+                client.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert get(fetch, f"http://127.0.0.1:{listening.getsockname()[1]}").status == 204
+        thread.join()
+    assert lines == [b"GET / HTTP/1.1"]
 
 
 # The wall clock
@@ -300,6 +364,8 @@ def test_a_name_without_an_address_is_a_failure(
         raise socket.gaierror("do not tell this")
 
     assert "Unicode" in why(get(fetch, "http://a..b/"))
+    resolve(monkeypatch)
+    assert why(get(fetch, "http://issuer.test/")) == "OSError"
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     unresolved = "gaierror: the name of the host cannot be resolved"
     assert why(get(fetch, "http://issuer.test/")) == unresolved
@@ -311,6 +377,15 @@ def test_what_is_watched_too_late_is_cut_off_at_once() -> None:
     with one, other, Watchdog(0) as watchdog:
         watchdog.watch(one)
         assert other.recv(1) == b""
+
+
+def test_a_watchdog_holds_nobody_up() -> None:
+    """What was never connected, or is closed by the other end, cannot be shut down; and a process
+    that ends does not wait."""
+    with socket.socket() as sock, Watchdog(0) as watchdog:
+        watchdog.watch(sock)
+        assert watchdog.expired
+        assert watchdog._timer.daemon
 
 
 UNDER_GEVENT = """

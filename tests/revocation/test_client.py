@@ -22,16 +22,19 @@ def options(client: Any) -> dict[str, Any]:
     return found
 
 
-def never_waits_long(found: dict[str, Any]) -> bool:
-    """Whether the timeouts are ours, and a connection that fails is not tried again."""
-    waits = (found["socket_timeout"], found["socket_connect_timeout"])
-    return waits == (TIMEOUT, TIMEOUT) and found["retry"]._retries == 0
+def is_as_we_need_it(found: dict[str, Any]) -> bool:
+    """Whether the timeouts are ours, one that fails is not tried again, and answers are bytes in
+    the protocol that every version speaks."""
+    retry = found["retry"]
+    assert (retry._retries, retry._backoff.compute(1)) == (0, 0)
+    names = ("socket_timeout", "socket_connect_timeout", "decode_responses", "protocol")
+    return [found[name] for name in names] == [TIMEOUT, TIMEOUT, False, 2]
 
 
 @cases(
     "url",
     {
-        "TCP": "redis://one?socket_timeout=60&retry_on_timeout=true",
+        "TCP": "redis://one?socket_timeout=60&decode_responses=true&protocol=3",
         "TLS": "rediss://one",
         "a file": "unix:///run/redis",
         "Sentinel": SENTINELS,
@@ -39,7 +42,7 @@ def never_waits_long(found: dict[str, Any]) -> bool:
 )
 def test_whoever_waits_does_not_wait_long(url: str) -> None:
     """Whatever the URL asks for."""
-    assert never_waits_long(options(connector(url)()))
+    assert is_as_we_need_it(options(connector(url)()))
 
 
 def test_a_service_is_that_of_its_sentinels() -> None:
@@ -61,7 +64,7 @@ def test_sentinels_have_a_login_of_their_own() -> None:
         assert (each["username"], each["password"]) == ("watch", "open")
         assert each["ssl_ca_certs"] == "/ca.pem"
         assert client.connection_pool.connection_class is SSLConnection
-        assert never_waits_long(each)
+        assert is_as_we_need_it(each)
 
 
 @pytest.mark.parametrize("database", [0, 3])
@@ -90,6 +93,6 @@ def test_a_cluster_has_nodes_and_options(monkeypatch: pytest.MonkeyPatch) -> Non
     assert nodes == [("one", 6379), ("two", 7)]
     assert (made["username"], made["password"]) == ("user", "secret")
     assert (made["ssl"], made["ssl_ca_certs"]) == (True, "/ca.pem")
-    assert never_waits_long(made)
+    assert is_as_we_need_it(made)
     connector("redis+cluster://one")()
     assert made["ssl"] is False
