@@ -65,7 +65,7 @@ TESTS = {
     "keys/load": "keys/load",
     "keys/machine": "keys/machine",
     "keys/edwards": "keys_edwards",
-    "keys/listing": "cli/inspect",
+    "keys/listing": "keys/listing",
     "keys/wiring": "keys/settings keys/apps",
     "keys/remote": "keys/remote",
     "keys/connection": "keys/fetch",
