@@ -2,10 +2,32 @@
 
 import time
 from collections.abc import Callable
+from math import inf
 
 #: The time in seconds since the epoch, for an app that is given no clock of its own. The test kit
 #: puts another in its place.
 wall: Callable[[], float] = time.time
+
+
+class Cautious:
+    """Returns the time of *clock*, but for jumps forward of it: then what it was, and went on.
+
+    What is forgotten by a clock that is set wrong for a minute does not come back.
+
+    :param clock: returns seconds since the epoch.
+    :param elapsed: see :func:`boottime`.
+    """
+
+    def __init__(self, clock: Callable[[], float], elapsed: Callable[[], float]) -> None:
+        self._clock = clock
+        self._elapsed = elapsed
+        self._offset = inf
+
+    def __call__(self) -> float:
+        """Return the time."""
+        elapsed = self._elapsed()
+        self._offset = min(self._offset, self._clock() - elapsed)
+        return elapsed + self._offset
 
 
 def boottime() -> float:

@@ -1,6 +1,11 @@
 """What happened to a request's tokens, told to whoever listens; no token in any payload."""
 
+import logging
+from typing import Any
+
 from blinker import NamedSignal, Namespace
+
+logger: logging.Logger = logging.getLogger(__name__)
 
 _signals = Namespace()
 
@@ -33,3 +38,14 @@ revocation_changed: NamedSignal = _signals.signal("revocation-changed")
 
 #: Sent by an app's ``Revocations`` when its copy of the store is older than it may be.
 revocation_stale: NamedSignal = _signals.signal("revocation-stale")
+
+
+def send(signal: NamedSignal, sender: Any, **payload: Any) -> None:
+    """Send *signal*, outside of any request; a receiver that fails is logged, and no more.
+
+    What others do about news is neither in the way of a request nor of the next news.
+    """
+    try:
+        signal.send(sender, **payload)
+    except Exception:
+        logger.exception("a receiver of %s failed", signal.name)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ..clock import boottime
 from ..forks import renew_after_fork
 from ..reasons import Reason, Unavailable
-from ..signals import keys_outage, keys_refresh_failed, keys_refreshed, keys_stale
+from ..signals import keys_outage, keys_refresh_failed, keys_refreshed, keys_stale, send
 from .index import KeyIndex
 from .load import Loaded, Loader, LoadFailed
 from .machine import KeySetMachine, KeySetState, Question
@@ -165,7 +165,7 @@ class RemoteKeys(KeySource):
         flight.set()
         if isinstance(result, LoadFailed):
             self._counts["fetch_failed"] += 1
-            keys_refresh_failed.send(self, reason=str(result))
+            send(keys_refresh_failed, self, reason=str(result))
         else:
             self._counts["fetched"] += 1
             if changed:
@@ -176,7 +176,7 @@ class RemoteKeys(KeySource):
         old, new = (({key.kid for key in each.keys} if each else set()) for each in (before, index))
         added, removed = new - old, old - new
         logger.info("key set changed: added %s, removed %s", _shown(added), _shown(removed))
-        keys_refreshed.send(self, added=added, removed=removed)
+        send(keys_refreshed, self, added=added, removed=removed)
 
     def _report_state(self, now: float) -> None:
         """Tell of a change to or from a state that somebody should know of, once."""
@@ -191,7 +191,7 @@ class RemoteKeys(KeySource):
         if state in _NEWS:
             level, text, signal = _NEWS[state]
             logger.log(level, "key set of %s: %s", self._loader.name, text)
-            signal.send(self)
+            send(signal, self)
         elif told is not None:
             logger.info("key set of %s: confirmed again", self._loader.name)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from random import SystemRandom
 from typing import Any
 
-from ..clock import boottime
+from ..clock import Cautious, boottime
 from ..forks import renew_after_fork
 from .entries import Change
 from .mirror import Mirror
@@ -55,7 +55,8 @@ class Follower:
         self._store = store
         self._mirror = mirror
         self._tell = tell
-        self._clock = clock
+        # What is swept by a clock that is wrong for a while would not be read again.
+        self._clock = Cautious(clock, elapsed)
         self._elapsed = elapsed
         self._position: Any = None
         # A copy that is taken but not up to date yet, and where to go on from.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from ..clock import Cautious, boottime
 from ..forks import renew_after_fork
 from .entries import Change, Kind
 from .store import Update
@@ -21,11 +22,18 @@ class MemoryStore:
 
     :param lives: see :class:`Table`.
     :param clock: returns the time in seconds since the epoch.
+    :param elapsed: see :func:`boottime`.
     """
 
-    def __init__(self, lives: Mapping[Kind, float], clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        lives: Mapping[Kind, float],
+        clock: Callable[[], float] = time.time,
+        elapsed: Callable[[], float] = boottime,
+    ) -> None:
         self.table: Table = Table(lives)
         self.now = clock
+        self._sweep_by = Cautious(clock, elapsed)
         self._version = 0
         self._sweep_at = _LOG_LENGTH
         self._log: deque[Change] = deque(maxlen=_LOG_LENGTH)
@@ -44,7 +52,7 @@ class MemoryStore:
                     self._make(self.table.merged(change))
             # Once for as many changes as there were entries: at no size does a change cost more.
             if self._version >= self._sweep_at:
-                self.table.sweep(self.now())
+                self.table.sweep(self._sweep_by())
                 self._sweep_at = self._version + max(_LOG_LENGTH, len(self.table))
             self._news.notify_all()
 
@@ -54,7 +62,7 @@ class MemoryStore:
             self._news.wait_for(lambda: position != self._version, wait)
             behind = self._version - position if position is not None else None
             if behind is None or behind > len(self._log):
-                return Update(self._version, [*self.table.entries(self.now())], complete=True)
+                return Update(self._version, [*self.table.entries(self._sweep_by())], complete=True)
             return Update(self._version, [*islice(self._log, len(self._log) - behind, None)])
 
     def _make(self, change: Change) -> None:

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from math import inf
 
 from ..clock import boottime
@@ -11,6 +12,15 @@ from .entries import Change, Key, Subject
 from .table import Table
 
 logger: logging.Logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Held:
+    """A revocation that this process has made."""
+
+    change: Change
+    said: float | None  #: what the store says of its key
+    since: float = inf  #: when the store had it; ``-inf`` if it may never have it
 
 
 class Mirror:
@@ -44,13 +54,17 @@ class Mirror:
         self._clock = clock
         self._good_until = inf if max_lag == inf else -inf
         self._told = False
-        self._own: dict[Key, Change] = {}
+        self._held: dict[Key, _Held] = {}
         self._lock = threading.Lock()
 
     def forked(self) -> None:
         """Go on in a child process, where nothing keeps the copy fresh yet."""
         self._lock = threading.Lock()
         self._good_until = inf if self.max_lag == inf else -inf
+        for held in self._held.values():
+            # The thread that was about to tell is not here.
+            if held.since == inf:
+                held.since = -inf
 
     def check(self, subject: Subject) -> None:
         """Return if the token may pass.
@@ -113,13 +127,22 @@ class Mirror:
     def hold(self, change: Change) -> bool:
         """Make a revocation of this process, whatever the store does; return whether it is news."""
         with self._lock:
-            self._own[change.key] = change
+            before = self._held.get(change.key)
+            said = before.said if before else self.table.value(change.key)
+            self._held[change.key] = _Held(change, said)
             return self.table.put(self.table.merged(change))
 
-    def settled(self, key: Key) -> None:
-        """Go by the store again for *key*: it has what was held."""
+    def settled(self, change: Change, *, lasts: bool) -> None:
+        """Hold *change* no longer than need be.
+
+        :param lasts: whether the store has it: then until an answer is taken that was asked for
+            from now on, since one that is on its way may be older. If not, until the store says
+            anything of its key.
+        """
         with self._lock:
-            self._own.pop(key, None)
+            held = self._held.get(change.key)
+            if held and held.change is change:
+                held.since = self._clock() if lasts else -inf
 
     def take(self, changes: Iterable[Change], began: float) -> list[Change]:
         """Make *changes* that came from the store, and return those that are news.
@@ -127,11 +150,9 @@ class Mirror:
         :param began: when they were asked for, by the clock of this copy: it is as fresh as that.
         """
         with self._lock:
-            news = []
-            for change in changes:
-                self._own.pop(change.key, None)
-                if self.table.put(change):
-                    news.append(change)
+            news = [*filter(self.table.put, map(self._over, changes))]
+            # Not before: it may be among the changes what became of it.
+            news += filter(self.table.put, self._released(began))
         self._confirm(began)
         return news
 
@@ -141,8 +162,10 @@ class Mirror:
         :param began: see :meth:`take`.
         """
         with self._lock:
-            for change in self._own.values():
-                table.put(table.merged(change))
+            self._released(began)
+            for key, held in self._held.items():
+                held.said = table.value(key)
+                table.put(table.merged(held.change))
             before, self.table = self.table, table
         self._confirm(began)
         return before
@@ -156,6 +179,23 @@ class Mirror:
         """See :meth:`Table.sweep`."""
         with self._lock:
             self.table.sweep(now)
+
+    def _released(self, began: float) -> list[Change]:
+        """Go by the store for all that it was asked about after it had it."""
+        known = [key for key, held in self._held.items() if -inf < held.since < began]
+        return [Change(key, self._held.pop(key).said) for key in known]
+
+    def _over(self, change: Change) -> Change:
+        """Return what is in force once the store has said *change*: that, or what is held."""
+        held = self._held.get(change.key)
+        if held is None:
+            return change
+        if held.since == -inf:
+            del self._held[change.key]
+            return change
+        held.said = change.value
+        at = held.change.value
+        return change if at is None or (change.value or -inf) >= at else held.change
 
     def _confirm(self, began: float) -> None:
         self.confirmed_at, self._good_until = began, began + self.max_lag

@@ -1,14 +1,11 @@
 """A subject to revoke or to restore in; every worker told, and any token judged, out."""
 
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from blinker import NamedSignal
-
-from ..signals import revocation_changed, revocation_stale
+from ..signals import revocation_changed, revocation_stale, send
 from ..strict import MAX_INTEGER
 from .entries import Change, Key, Kind, Subject, kind_of, last_use, lives, mark, token_digest
 from .follower import Follower
@@ -16,8 +13,6 @@ from .memory import MemoryStore
 from .mirror import Mirror
 from .store import RevocationStore, RevocationStoreError
 from .table import Table
-
-logger: logging.Logger = logging.getLogger(__name__)
 
 _DIGEST_BYTES = 32
 
@@ -96,9 +91,12 @@ class Revocations:
             self._make(change)
             return
         self._follower.start()
-        news = self.mirror.hold(change)
-        self._make(change)
-        self.mirror.settled(key)
+        news, lasts = self.mirror.hold(change), False
+        try:
+            self._make(change)
+            lasts = True
+        finally:
+            self.mirror.settled(change, lasts=lasts)
         if news:
             self._tell([change])
 
@@ -180,17 +178,10 @@ class Revocations:
         for key, value, _until in changes:
             name = None if isinstance(key, bytes) else key.partition(":")[2]
             revoked = value is not None
-            self._send(revocation_changed, kind=kind_of(key), name=name, revoked=revoked)
+            send(revocation_changed, self, kind=kind_of(key), name=name, revoked=revoked)
 
     def _tell_stale(self) -> None:
-        self._send(revocation_stale)
-
-    def _send(self, signal: NamedSignal, **payload: Any) -> None:
-        try:
-            signal.send(self, **payload)
-        except Exception:
-            # What others do about it is neither in the way of a request nor of the next change.
-            logger.exception("a receiver of %s failed", signal.name)
+        send(revocation_stale, self)
 
 
 def _key(

@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -667,3 +667,28 @@ def test_health_names_the_url_that_confirmed_the_keys_without_its_query() -> Non
     assert source.health()["source"] == URL
     assert kids(source, "a") == ["a"]
     assert source.health()["source"] == f"{URL}/failover"
+
+
+def test_a_receiver_that_fails_is_in_nobodys_way(caplog: pytest.LogCaptureFixture) -> None:
+    """A pager that is down in the same outage: 503 and no 500, and the copy is written."""
+    world, memory, rules = World("a"), Memory(), RemoteRules()
+
+    def fail(_sender: object, **_payload: object) -> None:
+        raise RuntimeError("the receiver's")
+
+    copy = KeySetCopy(memory, RULES, rules.max_stale, rules.max_keys, lambda: world.now)
+    loader = Loader([URL], world.fetch, RULES, rules, copy)
+    source = AtOnce(KeySetMachine(rules), loader, world.clock)
+    with ExitStack() as stack:
+        for signal in (keys_refreshed, keys_refresh_failed, keys_stale, keys_outage):
+            stack.enter_context(signal.connected_to(fail, source))
+        assert kids(source, "a") == ["a"]
+        assert memory.record
+        world.up = False
+        world.now = 400
+        assert kids(source, "a") == ["a"]
+        world.now = 5000
+        unavailable(source, "a")
+    told = {line for line in caplog.messages if line.startswith("a receiver of")}
+    names = ("keys-refreshed", "keys-refresh-failed", "keys-stale", "keys-outage")
+    assert told == {f"a receiver of {name} failed" for name in names}

@@ -167,13 +167,82 @@ def test_what_is_restored_passes(key: bytes | str) -> None:
     assert len(bench.mirror.table) == 0
 
 
-def test_what_the_store_spoke_of_meanwhile_is_settled_all_the_same() -> None:
-    """The answer to a change may come after the news of it, which let go of what was held."""
+def test_an_answer_that_was_on_its_way_takes_nothing_back() -> None:
+    """Asked for before the store had a revocation, it may be older, whatever it says of the key;
+    asked for since, it is what the store says."""
     bench = Bench()
-    bench.mirror.hold(Change(b"digest", inf))
-    bench.mirror.take([Change(b"digest", inf)], bench.elapsed)
-    bench.mirror.settled(b"digest")
+    revoked, restored = Change(b"digest", inf), Change(b"digest", None)
+    asked = bench.elapsed
+    assert bench.mirror.hold(revoked) is True
+    for before in ([], [restored]):
+        assert bench.mirror.take(before, asked) == []
+        assert bench.judge() is Reason.REVOKED
+    bench.elapsed += 1
+    bench.mirror.settled(revoked, lasts=True)
+    for before in ([], [revoked], [revoked, restored], [revoked]):
+        assert bench.mirror.take(before, asked) == []
+        assert bench.mirror.take(before, bench.elapsed) == []
+        bench.mirror.replace(Table(LIVES), bench.elapsed)
+        assert bench.judge() is Reason.REVOKED
+    bench.elapsed += 1
+    bench.mirror.take([revoked], asked)
+    assert bench.mirror.take([], bench.elapsed) == []
     assert bench.judge() is Reason.REVOKED
+    assert bench.mirror.take([restored], asked) == [restored]
+    assert bench.judge() is None
+
+
+def test_what_was_restored_since_is_restored_with_the_next_answer() -> None:
+    """By another worker, in the moment between: the store says so, and is heard."""
+    bench = Bench()
+    revoked, restored = Change(b"digest", inf), Change(b"digest", None)
+    asked = bench.elapsed
+    bench.mirror.hold(revoked)
+    bench.mirror.settled(revoked, lasts=True)
+    assert bench.mirror.take([revoked, restored], asked) == []
+    assert bench.judge() is Reason.REVOKED
+    bench.elapsed += 1
+    assert bench.mirror.take([], bench.elapsed) == [restored]
+    assert bench.judge() is None
+
+
+def test_of_two_revocations_of_one_key_each_is_held() -> None:
+    """Two threads: that the store has the first one says nothing of the second."""
+    bench = Bench()
+    first, second = Change("account:b", NOW - 10), Change("account:b", NOW)
+    bench.mirror.hold(first)
+    bench.mirror.hold(second)
+    bench.mirror.settled(first, lasts=True)
+    bench.elapsed += 1
+    assert bench.mirror.take([first], bench.elapsed) == []
+    assert bench.judge() is Reason.REVOKED
+    bench.mirror.settled(second, lasts=True)
+    bench.elapsed += 1
+    assert bench.mirror.take([second], bench.elapsed) == []
+    bench.mirror.settled(second, lasts=True)
+    assert bench.judge() is Reason.REVOKED
+    later = Change("account:b", NOW + 10)
+    assert bench.mirror.take([later], bench.elapsed) == [later]
+
+
+def test_a_later_time_than_what_is_held_is_taken() -> None:
+    """Of two times the later one stays."""
+    bench = Bench()
+    bench.mirror.hold(Change("account:b", NOW - 10))
+    later = Change("account:b", NOW)
+    assert bench.mirror.take([later], bench.elapsed) == [later]
+
+
+def test_a_child_holds_nothing_for_ever() -> None:
+    """A revocation that the parent was making at the fork goes by the store there."""
+    bench = Bench()
+    revoked, restored = Change(b"digest", inf), Change(b"digest", None)
+    bench.mirror.hold(revoked)
+    bench.mirror.forked()
+    bench.mirror.take([], bench.elapsed)
+    assert bench.judge() is Reason.REVOKED
+    assert bench.mirror.take([restored], bench.elapsed) == [restored]
+    assert bench.judge() is None
 
 
 def test_an_original_is_never_too_old() -> None:
@@ -198,20 +267,29 @@ def test_after_a_fork_it_has_to_be_confirmed_anew() -> None:
 def test_what_is_held_outlasts_a_copy_that_does_not_have_it() -> None:
     """Revoked here first: a copy of the store from before then takes nothing back."""
     bench = Bench()
+    second = Change(b"digest", 5.0)
     assert bench.mirror.hold(Change(b"digest", inf)) is True
-    assert bench.mirror.hold(Change(b"digest", 5.0)) is False
+    assert bench.mirror.hold(second) is False
     bench.mirror.replace(Table(LIVES), bench.elapsed)
     assert bench.judge() is Reason.REVOKED
-    bench.mirror.settled(b"digest")
+    bench.mirror.settled(second, lasts=True)
+    bench.elapsed += 1
     bench.mirror.replace(Table(LIVES), bench.elapsed)
     assert bench.judge() is None
 
 
-def test_what_is_held_goes_by_the_store_once_that_speaks_of_it() -> None:
-    """Restored by another worker, it is restored here."""
+def test_what_may_not_last_is_held_until_the_store_speaks_of_it() -> None:
+    """Through any number of answers; restored by another worker, it is restored here."""
     bench = Bench()
-    bench.mirror.hold(Change(b"digest", inf))
-    assert bench.mirror.take([Change(b"digest", None)], bench.elapsed) == [Change(b"digest", None)]
+    revoked, restored = Change(b"digest", inf), Change(b"digest", None)
+    bench.mirror.hold(revoked)
+    bench.mirror.settled(revoked, lasts=False)
+    for _ in range(3):
+        bench.elapsed += 1
+        bench.mirror.take([Change("account:x", 1)], bench.elapsed)
+        bench.mirror.replace(Table(LIVES), bench.elapsed)
+        assert bench.judge() is Reason.REVOKED
+    assert bench.mirror.take([restored], bench.elapsed) == [restored]
     bench.mirror.replace(Table(LIVES), bench.elapsed)
     assert bench.judge() is None
 
