@@ -8,7 +8,7 @@ from marshmallow import Schema, ValidationError, fields
 from marshmallow.validate import Range
 
 from .config_fields import Number, Text, Whole
-from .keys.urls import check_proxy, check_url
+from .keys.urls import check_proxy, check_url, crosses_in_the_clear
 
 
 def _seconds(default: float, doc: str, *, zero: bool = False) -> Number:
@@ -37,6 +37,8 @@ def _check_copy(place: str) -> None:
         possible = False
     if not possible:
         raise ValidationError("Neither the name of a file nor a Redis URL.")
+    if crosses_in_the_clear(place):
+        raise ValidationError("A Redis elsewhere needs rediss://, with its certificate verified.")
 
 
 def _optional(doc: str, **more: Any) -> Text:

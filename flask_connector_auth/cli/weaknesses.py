@@ -7,6 +7,7 @@ from joserfc.jwk import RSAKey
 
 from ..audit import Binding, audit
 from ..keys.listing import listed
+from ..keys.urls import crosses_in_the_clear
 from ..state import State
 
 _LONG_LEEWAY = 300
@@ -30,6 +31,11 @@ def weaknesses(app: Flask, state: State) -> Iterator[dict[str, str]]:
         yield _one("long_leeway", text)
     if state.settings.revocation_store and state.settings.revocation_on_outage == "open":
         yield _one("revocation_open", "While its store is out of reach, revoked tokens may pass.")
+    if crosses_in_the_clear(str(app.config.get("CONNECTOR_AUTH_REVOCATION_URL"))):
+        text = (
+            "Whoever is on the way to the revocation store can take a revocation back: rediss://."
+        )
+        yield _one("revocation_in_the_clear", text)
 
 
 def _short_rsa(state: State) -> Iterator[int]:

@@ -47,20 +47,23 @@ class Store(Protocol):
 
 
 class FileStore:
-    """Keeps a copy in a file. Whoever can write that file can sign tokens that are accepted."""
+    """Keeps a copy in a file. Whoever can write that file can sign tokens that are accepted.
 
-    def __init__(self, path: Path) -> None:
+    :param limit: bytes that a record may have.
+    """
+
+    def __init__(self, path: Path, limit: int) -> None:
         self.path = path
+        self._limit = limit
 
     def read(self) -> bytes | None:
-        """See :class:`Store`; a file that others can write, or own, is not read."""
+        """See :class:`Store`; a file that others can write, own, or have put there is not read."""
         try:
             with open(self.path, "rb", opener=_open_at_once) as file:
-                status = os.fstat(file.fileno())
-                ours = stat.S_ISREG(status.st_mode) and status.st_uid in (0, os.geteuid())
-                if not ours or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                status, folder = os.fstat(file.fileno()), os.stat(self.path.parent)
+                if not stat.S_ISREG(status.st_mode) or not _is_ours(status) or not _is_ours(folder):
                     raise PermissionError("others could have written it")
-                return file.read()
+                return _bounded(file.read(self._limit + 1), self._limit)
         except FileNotFoundError:
             return None
 
@@ -81,8 +84,23 @@ class FileStore:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    # A pipe that somebody has put there would be waited for.
-    return os.open(path, flags | os.O_NONBLOCK)
+    # A pipe that somebody has put there would be waited for; a link would lead to any file of ours.
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)
+
+
+def _is_ours(status: os.stat_result) -> bool:
+    """Whether nobody but this user and root can change what has this *status*.
+
+    In a folder with the sticky bit, others can add files and not put one in place of ours.
+    """
+    shared = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX
+    return status.st_uid in (0, os.geteuid()) and not shared
+
+
+def _bounded(record: bytes, limit: int) -> bytes:
+    if len(record) > limit:
+        raise BadKeySet(f"it is over {limit} bytes")
+    return record
 
 
 class RedisStore:
@@ -93,11 +111,12 @@ class RedisStore:
     :param url: as redis-py reads it.
     :param name: the key.
     :param lifetime: seconds after which Redis drops the copy.
+    :param limit: bytes that a record may have.
     :raises ImportError: if redis-py is not installed.
     :raises ValueError: if *url* is not a Redis URL.
     """
 
-    def __init__(self, url: str, name: str, lifetime: float) -> None:
+    def __init__(self, url: str, name: str, lifetime: float, limit: int) -> None:
         # Only where it is used: an extra.
         from redis import Redis
         from redis.backoff import NoBackoff
@@ -109,13 +128,15 @@ class RedisStore:
         )
         self._name = name
         self._lifetime = max(1, ceil(lifetime))
+        self._limit = limit
 
     def read(self) -> bytes | None:
         """See :class:`Store`."""
         with self._redis as redis:
-            record: bytes | str | None = redis.get(self._name)
-        # Text, if the URL asks for that.
-        return record.encode() if isinstance(record, str) else record
+            record: bytes | str = redis.getrange(self._name, 0, self._limit)
+        # Text, if the URL asks for that; nothing, if there is none.
+        content = record.encode() if isinstance(record, str) else record
+        return _bounded(content, self._limit) if content else None
 
     def write(self, record: bytes) -> None:
         """See :class:`Store`."""

@@ -4,6 +4,11 @@ import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
+_REDIS = re.compile(r"redis(?P<tls>s)?(?:\+[a-z]+)?://(?:[^/?#]*@)?(?P<hosts>[^/?#]*)")
+_UNVERIFIED = re.compile(
+    r"[?&]ssl_(?:cert_reqs=(?:none|optional)|check_hostname=(?:false|no|0))\b", re.I
+)
+_PORT = re.compile(r":[^:\]]*$")
 _SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -64,3 +69,15 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def crosses_in_the_clear(url: str) -> bool:
+    """Whether a Redis *url* leads to another machine by what others on the way can change.
+
+    By plain text, or by TLS without a look at the certificate; with Sentinels or a Cluster too.
+    """
+    found = _REDIS.match(url)
+    if found is None or found["tls"]:
+        return found is not None and _UNVERIFIED.search(url) is not None
+    hosts = found["hosts"].split(",")
+    return not all(is_loopback(_PORT.sub("", host).strip("[]")) for host in hosts)

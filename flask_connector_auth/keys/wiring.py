@@ -11,6 +11,9 @@ from .parse import KeyRules
 from .remote import RemoteKeys
 from .snapshot import RemoteRules
 
+# Bytes that a copy has beside the keys.
+_RECORD = 65536
+
 
 def remote_keys(url: str, rules: KeyRules, options: RemoteOptions) -> RemoteKeys:
     """Return the source of the keys at *url*.
@@ -30,6 +33,8 @@ def remote_keys(url: str, rules: KeyRules, options: RemoteOptions) -> RemoteKeys
 def _store(place: str, url: str, rules: RemoteRules) -> Store:
     # A copy for each URL: two sources must not write over each other's.
     name = sha256(url.encode()).hexdigest()[:8]
+    # Keys are written anew, and may come out somewhat longer than the issuer wrote them.
+    limit = 4 * rules.max_bytes + _RECORD
     if place.startswith(("redis://", "rediss://", "unix://")):
-        return RedisStore(place, f"flask-connector-auth:jwks:{name}", rules.max_stale)
-    return FileStore(Path(f"{place}.{name}"))
+        return RedisStore(place, f"flask-connector-auth:jwks:{name}", rules.max_stale, limit)
+    return FileStore(Path(f"{place}.{name}"), limit)

@@ -13,8 +13,10 @@ from flask import Flask
 
 from flask_connector_auth import KeySource, require_app_jwt
 from flask_connector_auth.cli.configured import masked
+from flask_connector_auth.cli.weaknesses import weaknesses
 from flask_connector_auth.revocation.memory import MemoryStore
 from flask_connector_auth.schema import SettingsSchema
+from flask_connector_auth.state import current
 from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.cli.conftest import Run
 from tests.floor_helpers import cases, der, jwk, pem, signing_key
@@ -339,6 +341,19 @@ def test_a_weak_choice_is_a_warning(
     assert codes(found) == ([code] if code else [])
     assert all(text in each["text"] for each in found["warnings"])
     assert codes(check(app, "--strict", status=1 if code else 0)) == codes(found)
+
+
+@pytest.mark.parametrize(
+    ("url", "weak"),
+    [("redis+sentinel://127.0.0.1,db.test/service", True), ("redis://[::1]:1", False)],
+)
+def test_a_store_that_is_reached_in_the_clear_is_a_warning(
+    url: str, weak: bool, make_app: MakeApp
+) -> None:
+    """Others on the way could undo a revocation; not on this machine."""
+    app = make_app(REVOCATION_URL=url)
+    told = {each["code"]: each["text"] for each in weaknesses(app, current(app))}
+    assert ("revocation_in_the_clear" in told) is weak
 
 
 @cases(

@@ -32,6 +32,7 @@ ENTRIES = [
 ]
 INDEX = KeyIndex(usable_keys(ENTRIES, RULES, 100))
 ALLOWANCE = 3600.0
+RECORD = 100_000
 NOT_USED = "the copy of the key set is not used: "
 
 
@@ -65,7 +66,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def bench(file: Path) -> Bench:
     """A copy in a file."""
-    return Bench(FileStore(file))
+    return Bench(FileStore(file, RECORD))
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -229,10 +230,7 @@ OLD = "it is too old"
         "a clock that is behind, and an edited uptime": each(record(uptime=10**6), wall_clock(-30)),
         "members for later versions": record(etag='"1"', more=[None]),
         "times as integers": record(confirmed_at=1_800_000_000, uptime=5000),
-        "a link to it": lambda _bench, file: (
-            file.rename(file.with_name("real")),
-            file.symlink_to("real"),
-        ),
+        "in a folder that all may add to": lambda _bench, file: file.parent.chmod(0o1777),
     },
 )
 def test_a_good_copy_is_used(change: Change, bench: Bench, file: Path) -> None:
@@ -292,8 +290,25 @@ def test_the_clock_of_another_machine_says_nothing(
         "a list": (content(b"[]"), "not a JSON object"),
         "a folder": (replaced_by(Path.mkdir), "IsADirectoryError"),
         "a pipe": (replaced_by(os.mkfifo), "PermissionError"),
-        "a device": (replaced_by(lambda file: file.symlink_to("/dev/zero")), "PermissionError"),
+        "a device": (replaced_by(lambda file: file.symlink_to("/dev/zero")), "OSError"),
         "a link to itself": (replaced_by(lambda file: file.symlink_to(file)), "OSError"),
+        # Who may put a link there chooses among all files of ours, such as uploads.
+        "a link to it": (
+            lambda _bench, file: (
+                file.rename(file.with_name("real")),
+                file.symlink_to("real"),
+            ),
+            "OSError",
+        ),
+        "in a folder for its group to write": (
+            lambda _bench, file: file.parent.chmod(0o770),
+            "PermissionError",
+        ),
+        "in a folder for all to write": (
+            lambda _bench, file: file.parent.chmod(0o707),
+            "PermissionError",
+        ),
+        "too large": (content(b" " * (RECORD + 1)), f"it is over {RECORD} bytes"),
     },
 )
 def test_a_copy_that_is_not_used(
@@ -376,7 +391,7 @@ def test_a_folder_that_cannot_be_used_is_told_once(
 ) -> None:
     """jwks.md, copy: what does not work now may work later, and then it may fail anew."""
     folder = tmp_path / "later"
-    bench = Bench(FileStore(folder / "copy"))
+    bench = Bench(FileStore(folder / "copy", RECORD))
     cannot = ["the copy of the key set cannot be written: FileNotFoundError"]
     for _ in range(2):
         bench.copy.save(URL, INDEX)
@@ -394,7 +409,7 @@ def test_a_folder_that_cannot_be_used_is_told_once(
 def test_a_folder_that_is_none_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """jwks.md, copy: neither reading nor writing raises."""
     (tmp_path / "file").touch()
-    bench = Bench(FileStore(tmp_path / "file" / "copy"))
+    bench = Bench(FileStore(tmp_path / "file" / "copy", RECORD))
     assert bench.copy.read([URL]) is None
     bench.copy.save(URL, INDEX)
     assert told(caplog) == [
@@ -442,7 +457,7 @@ def test_the_clock_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_by_default_the_clocks_are_real(file: Path) -> None:
     """What is saved now is young."""
-    copy = KeySetCopy(FileStore(file), RULES, ALLOWANCE, 100)
+    copy = KeySetCopy(FileStore(file, RECORD), RULES, ALLOWANCE, 100)
     copy.save(URL, INDEX)
     copied = copy.read([URL])
     assert copied is not None
@@ -470,7 +485,7 @@ def redis(valkey: ValkeyServer) -> Iterator[Redis]:
 
 def stored(valkey: ValkeyServer, lifetime: float = ALLOWANCE, options: str = "") -> Bench:
     """Return a copy in that server."""
-    return Bench(RedisStore(valkey.connection_url + options, "app:jwks", lifetime))
+    return Bench(RedisStore(valkey.connection_url + options, "app:jwks", lifetime, RECORD))
 
 
 @pytest.mark.parametrize("options", ["", "/0?decode_responses=true"])
@@ -519,7 +534,14 @@ def test_what_is_no_copy_in_redis(
     redis.delete("app:jwks")
     redis.lpush("app:jwks", "do-not-tell-this")
     assert bench.copy.read([URL]) is None
-    assert told(caplog) == [NOT_USED + "not strict JSON", NOT_USED + "ResponseError"]
+    redis.set("app:jwks", b" " * (RECORD + 1))
+    assert bench.copy.read([URL]) is None
+    assert told(caplog) == [
+        NOT_USED + "not strict JSON",
+        NOT_USED + "ResponseError",
+        NOT_USED + f"it is over {RECORD} bytes",
+    ]
+    redis.delete("app:jwks")
 
 
 def test_redis_may_be_gone(caplog: pytest.LogCaptureFixture) -> None:
@@ -558,7 +580,7 @@ def test_redis_may_hang(caplog: pytest.LogCaptureFixture) -> None:
 def test_redis_is_waited_for_a_second() -> None:
     """jwks.md section 5: to connect and for each answer, without a second try."""
     options = RedisStore(
-        "redis://127.0.0.1", "app:jwks", 1
+        "redis://127.0.0.1", "app:jwks", 1, RECORD
     )._redis.connection_pool.connection_kwargs
     assert (options["socket_connect_timeout"], options["socket_timeout"]) == (1, 1)
     assert options["retry"]._retries == 0
@@ -568,4 +590,4 @@ def test_redis_is_waited_for_a_second() -> None:
 def test_what_is_no_redis_url_is_refused(url: str) -> None:
     """A mistake in the configuration shows at the start."""
     with pytest.raises(ValueError):
-        RedisStore(url, "app:jwks", ALLOWANCE)
+        RedisStore(url, "app:jwks", ALLOWANCE, RECORD)

@@ -358,7 +358,7 @@ def test_urls_that_hang_are_given_up_in_time(servers: list[KeySetServer]) -> Non
 @pytest.fixture
 def copy(tmp_path: Path) -> Callable[[], KeySetCopy]:
     """Return a function that makes a copy at the same place, as after a restart."""
-    return lambda: KeySetCopy(FileStore(tmp_path / "copy"), KEY_RULES, 3600, 100)
+    return lambda: KeySetCopy(FileStore(tmp_path / "copy", 100_000), KEY_RULES, 3600, 100)
 
 
 def test_a_copy_serves_only_where_there_is_nothing(

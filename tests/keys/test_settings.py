@@ -276,6 +276,14 @@ def test_a_copy_can_be_kept_in_redis(place: str) -> None:
     assert copy._store._name == f"flask-connector-auth:jwks:{sha256(URL.encode()).hexdigest()[:8]}"
 
 
+def test_a_copy_is_not_read_in_the_clear() -> None:
+    """JWKS_COPY: whoever is on the way could sign tokens, as with the set itself."""
+    told = ["A Redis elsewhere needs rediss://, with its certificate verified."]
+    for place in ("redis://db.test/0", "rediss://db.test?ssl_cert_reqs=none"):
+        assert problems(JWKS_COPY=place) == {"JWKS_COPY": told}
+    assert load(JWKS_COPY="rediss://db.test")
+
+
 def test_a_copy_goes_by_the_rules_of_its_source() -> None:
     """JWKS_COPY: what is not taken from the issuer is not taken from the copy."""
     rules = {"JWKS_MAX_STALE": 600, "JWKS_MAX_KEYS": 7, "APP_JWT_ALGORITHMS": ["ES256"]}
@@ -287,7 +295,7 @@ def test_a_copy_goes_by_the_rules_of_its_source() -> None:
 
 def test_a_redis_url_that_is_none_is_told_without_quoting_it() -> None:
     """JWKS_COPY: fail early, and keep the password out of the message."""
-    told = problems(JWKS_COPY="redis://:do-not-tell-this@host:port/0")
+    told = problems(JWKS_COPY="redis://:do-not-tell-this@localhost:port/0")
     assert told == {"APP_JWT_KEYS": ["JWKS_COPY is no Redis URL."]}
 
 

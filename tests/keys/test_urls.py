@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_connector_auth.keys.urls import check_proxy, check_url, is_loopback, is_url
+from flask_connector_auth.keys.urls import (
+    check_proxy,
+    check_url,
+    crosses_in_the_clear,
+    is_loopback,
+    is_url,
+)
 from tests.floor_helpers import pem, untimed
 
 ABSOLUTE = "not an absolute URL"
@@ -166,3 +172,35 @@ def test_no_message_quotes_the_url(url: str) -> None:
         except ValueError as error:
             assert str(error) in {ABSOLUTE, HTTPS, MORE, PORT, PROXY}
             assert error.__suppress_context__ or error.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("redis://localhost", "redis://127.0.0.1:6379/0", "redis://[::1]:6379", "redis://[::1]"),
+        *("redis://:secret@localhost", "redis+cluster://localhost:1,127.0.0.2:2", "unix:///run/x"),
+        *("rediss://db.test", "rediss://db.test?ssl_cert_reqs=required", "rediss+sentinel://a,b/c"),
+        *("a file", "/redis://db.test", "redis.copy"),
+    ],
+)
+def test_what_stays_on_the_machine_or_is_verified(url: str) -> None:
+    """As for key sets: plain text is for loopback alone."""
+    assert not crosses_in_the_clear(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("redis://db.test", "redis://:secret@10.0.0.1:6379/0", "redis://localhost@db.test"),
+        *(
+            "redis+sentinel://localhost,db.test/service",
+            "redis+cluster://db.test",
+            "redis://[fe80::1]:1",
+        ),
+        *("rediss://db.test?ssl_cert_reqs=none", "rediss://localhost/0?a=b&SSL_CERT_REQS=NONE"),
+        *("rediss://db.test?ssl_cert_reqs=optional", "rediss://db.test?ssl_check_hostname=False"),
+    ],
+)
+def test_what_others_on_the_way_can_change(url: str) -> None:
+    """Plain text to another machine, one of several too, and TLS that looks at no certificate."""
+    assert crosses_in_the_clear(url)
