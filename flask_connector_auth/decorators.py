@@ -98,6 +98,8 @@ def verify_request(
 ) -> Identity:
     """Ask the current request for tokens, as the decorators do, where no view can be decorated.
 
+    Each call judges as of now: what expired or was revoked since the last one is refused.
+
     :param app_jwt: whether to ask for the AppJWT, with *scopes* and *any_scope*.
     :param consumer_jws: whether to ask for the ConsumerJWS.
     :param optional: let missing tokens pass; invalid ones never do.

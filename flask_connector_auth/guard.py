@@ -33,7 +33,8 @@ _Profile = TokenProfile[AppJWT] | TokenProfile[ConsumerJWS]
 def identify(own: Requirements) -> Identity:
     """Return who sends the current request, with the tokens that are asked for.
 
-    As :func:`enforce`, but for a caller that is no view: a preflight is asked for them too.
+    As :func:`enforce`, but for a caller that is no view: a preflight is asked for them too, and
+    what was found before in the same request is looked at again.
     """
     enforce(own, view=False)
     return cast(Identity, identity_of(current_request()))
@@ -73,21 +74,25 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
         if known.requirements is not asked:
             together = known.requirements | asked
             asked = known.requirements if together == known.requirements else together
-        if asked is known.requirements and for_account == account:
+        # Not where somebody asks once more: a socket is one request for hours.
+        if view and asked is known.requirements and for_account == account:
             return None
     if view and request.method == "OPTIONS" and _is_preflight(request):
         return current_app().make_default_options_response()
-    environ, audience, now = request.environ, state.audience, state.clock()
+    audience, now = state.audience, state.clock()
     app_jwt = consumer_jws = None
     profile: _Profile = APP_JWT
     try:
         # The AppJWT first, whatever the order of declaration.
         if (requirement := asked.app_jwt) is not None:
-            header = environ.get("HTTP_AUTHORIZATION")
+            header = request.environ.get("HTTP_AUTHORIZATION")
             if header is not None:
-                # The two spellings that nearly all clients use; any other is read at more length.
-                text = header[state.after_scheme] if header[:7] == "Bearer " else header
-                app_jwt = state.app_jwt.judge(text, now, header)
+                app_jwt = state.app_jwt.judge(
+                    # The two spellings that nearly all clients use; others are read at more length.
+                    header[state.after_scheme] if header[:7] == "Bearer " else header,
+                    now,
+                    header,
+                )
             if app_jwt is not None:
                 if app_jwt.account_id != account or audience is not None:
                     check_account(app_jwt.account_id, account, audience)
@@ -97,7 +102,7 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
                 raise tell(state, request, AppJWTMissing(Reason.MISSING))
         if (requirement := asked.consumer_jws) is not None:
             profile = CONSUMER_JWS
-            header = environ.get(state.consumer_key)
+            header = request.environ.get(state.consumer_key)
             if header is not None:
                 consumer_jws = state.consumer_jws.judge(header, now, header)
             if consumer_jws is not None:
@@ -109,22 +114,29 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
                 raise tell(state, request, ConsumerJWSMissing(Reason.MISSING), app_jwt=app_jwt)
     except Rejected as rejected:
         reason, retry_after, verified = rejected.reason, None, rejected.verified
+        header = None
     except Unavailable as unavailable:
         reason, retry_after, verified = unavailable.reason, unavailable.retry_after, {}
+        header = None
     else:
         # Past the constructor, which takes five times as long.
         identity = tuple.__new__(Identity, (asked, app_jwt, consumer_jws))
+        if judged is not None and judged[0] == identity:
+            # It is as it was: no news, and the same object.
+            setattr(request, JUDGED, (judged[0], state, account))
+            return None
         setattr(request, JUDGED, (identity, state, account))
         if token_verified.receivers:
             token_verified.send(current_app(), app_jwt=app_jwt, consumer_jws=consumer_jws)
         return None
     # Outside of the handlers, so without a cause: a log of the error must not get what was sent.
     # And not by a local name, which would close a circle with the traceback: all that the request
-    # has would wait for the garbage collector.
+    # has would wait for the garbage collector. Nor does any local name hold a token: there are
+    # reporters of errors that show them.
     raise tell(
         state,
         request,
-        _refusal(state, environ, profile, reason, retry_after),
+        _refusal(state, request.environ, profile, reason, retry_after),
         verified,
         app_jwt,
         consumer_jws,

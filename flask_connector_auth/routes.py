@@ -4,6 +4,7 @@ from functools import reduce
 from typing import Any, cast
 
 from flask import Flask, Request
+from flask.views import MethodView
 from werkzeug.routing import MapAdapter, Rule
 
 from .requirements import NOTHING, Requirements, is_public, mark_of, marked
@@ -98,6 +99,9 @@ def _layers(app: Flask, endpoint: str, method: str) -> list[object]:
     if view is None:
         raise RuntimeError(OTHER_APP)
     view_class = getattr(view, "view_class", None)
+    if not issubclass(view_class or object, MethodView):
+        # A plain View has no method for each HTTP method, whatever its helpers are called.
+        return [view, getattr(view_class, "dispatch_request", None)]
     name = method.lower()
     if name == "head" and not hasattr(view_class, name):
         name = "get"  # as MethodView does

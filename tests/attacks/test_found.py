@@ -4,14 +4,25 @@ import gc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from traceback import TracebackException
 from typing import Any
 
 import pytest
 from flask import Blueprint, Flask, g, request
+from flask.views import MethodView, View
 from werkzeug.routing import BaseConverter, Rule
 
-from flask_connector_auth import ConfigurationError, ConnectorAuth, require_app_jwt, routes
-from flask_connector_auth.audit import Binding, audit
+from flask_connector_auth import (
+    ConfigurationError,
+    ConnectorAuth,
+    ConnectorAuthError,
+    public,
+    require_app_jwt,
+    require_consumer_jws,
+    routes,
+    verify_request,
+)
+from flask_connector_auth.audit import Access, Binding, audit
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.broken import Good, Kind
 from tests.attacks.harness import withstand
@@ -199,3 +210,93 @@ def test_a_point_of_small_order_is_no_key(curve: str, point: str, make_app: Make
         make_app(
             APP_JWT_KEYS={**good, "x": encoded(bytes.fromhex(point))}, APP_JWT_ALGORITHMS=[curve]
         )
+
+
+def test_a_long_request_can_ask_again(make_app: MakeApp, issuer: Issuer) -> None:
+    """Row 40102: a socket is one request for hours; each ``verify_request()`` judges as of now, and
+    where nothing changed, the identity is the same object."""
+    now = issuer.clock()
+    app = make_app(clock=lambda: now)
+    auth = app.extensions["connector_auth"].revocations
+    found: list[object] = []
+
+    @app.get("/ws/<change>")
+    @require_app_jwt
+    def ws(change: str) -> dict[str, Any]:
+        nonlocal now
+        found.extend(verify_request(consumer_jws=False) for _ in range(2))
+        if change == "revoked":
+            auth.revoke(token=request.headers["Authorization"])
+        else:
+            now += 7200
+        verify_request(consumer_jws=False)
+        raise AssertionError
+
+    for change in ("expired", "revoked"):
+        sent = headers(issuer.app_jwt(iat=now, exp=now + 3600))
+        answer = app.test_client().get(f"/ws/{change}", headers=sent)
+        assert_row(answer, 40102)
+    assert found[0] is found[1]
+    assert found[2] is found[3]
+
+
+@pytest.mark.parametrize(
+    "way", ["scope", "account", "expired", "forged", "missing", "same token", "unavailable"]
+)
+def test_no_frame_of_a_refusal_holds_a_token(way: str, make_app: MakeApp, issuer: Issuer) -> None:
+    """security.md: a reporter of errors that shows the names of each frame shows no token, least of
+    all a good one."""
+    settings = {"CONSUMER_JWS_KEYS": "http://127.0.0.1:1/"} if way == "unavailable" else {}
+    app = make_app(**settings)
+    shown: list[str] = []
+
+    @app.errorhandler(ConnectorAuthError)
+    def report(error: ConnectorAuthError) -> tuple[str, int]:
+        told = TracebackException.from_exception(error, capture_locals=True)
+        shown.append("".join(told.format()))
+        return "", error.code
+
+    @app.get("/<account_id>")
+    @require_app_jwt(scopes="a-scope-of-none" if way == "scope" else ())
+    @require_consumer_jws
+    def view(account_id: str) -> dict[str, Any]:
+        return {}
+
+    good, consumer = issuer.app_jwt(), issuer.consumer_jws()
+    sent = {
+        "expired": headers(issuer.broken("expired"), consumer),
+        "forged": headers(good, issuer.broken("forged", "consumer_jws")),
+        "missing": headers(good),
+        "same token": headers(good, good),
+    }.get(way, headers(good, consumer))
+    account = "another" if way == "account" else ACCOUNT
+    assert app.test_client().get(f"/{account}", headers=sent).status_code in (401, 503)
+    [text] = shown
+    assert "enforce" in text
+    for token in sent.values():
+        for segment in token.removeprefix("Bearer ").split("."):
+            assert segment[:40] not in text
+
+
+def test_the_helper_of_a_plain_view_opens_no_method(make_app: MakeApp, issuer: Issuer) -> None:
+    """Row 40105: only a ``MethodView`` has a method for each HTTP method, so that a mark on it is
+    one for that."""
+    app = make_app()
+
+    def get_past(self: object) -> dict[str, Any]:
+        return {}
+
+    for base in (View, MethodView):
+        members = {"dispatch_request": get_past} if base is View else {"get": get_past}
+        members["post"] = public(lambda self: {})
+        kind = type(f"A{base.__name__}", (base,), {**members, "methods": ["GET", "POST"]})
+        app.add_url_rule(f"/{base.__name__}", view_func=kind.as_view(base.__name__))
+    ConnectorAuth().protect(app, consumer_jws=False)
+    client, good = app.test_client(), headers(issuer.app_jwt())
+    for path in ("/View", "/MethodView"):
+        assert client.post(path, headers=good).status_code == 200
+        assert_row(client.get(path), 40105)
+    assert_row(client.post("/View"), 40105)
+    assert client.post("/MethodView").status_code == 200
+    told = {(each.rule, each.methods): each.access for each in audit(app)}
+    assert told["/View", ("GET", "HEAD", "POST")] is Access.PROTECTED
