@@ -93,7 +93,9 @@ def _is_ours(status: os.stat_result) -> bool:
 
     In a folder with the sticky bit, others can add files and not put one in place of ours.
     """
-    shared = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX
+    mode = status.st_mode
+    spared = stat.S_ISDIR(mode) and mode & stat.S_ISVTX
+    shared = mode & (stat.S_IWGRP | stat.S_IWOTH) and not spared
     return status.st_uid in (0, os.geteuid()) and not shared
 
 

@@ -194,8 +194,10 @@ class Mirror:
             del self._held[change.key]
             return change
         held.said = change.value
-        at = held.change.value
-        return change if at is None or (change.value or -inf) >= at else held.change
+        ours = held.change.value
+        # Of two times the later one stays; a restoration is no time.
+        later = change.value is not None and (ours is None or ours <= change.value)
+        return change if later else held.change
 
     def _confirm(self, began: float) -> None:
         self.confirmed_at, self._good_until = began, began + self.max_lag

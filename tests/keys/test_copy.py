@@ -262,6 +262,7 @@ def test_the_clock_of_another_machine_says_nothing(
     {
         "for its group to write": (mode(0o620), "PermissionError"),
         "for the world to write": (mode(0o602), "PermissionError"),
+        "for the world to write, sticky": (mode(0o1602), "PermissionError"),
         "of another format": (record(format=2), FORMAT),
         "of another URL": (record(url=OTHER), FORMAT),
         "of no URL": (record(url=None), FORMAT),

@@ -225,12 +225,17 @@ def test_of_two_revocations_of_one_key_each_is_held() -> None:
     assert bench.mirror.take([later], bench.elapsed) == [later]
 
 
-def test_a_later_time_than_what_is_held_is_taken() -> None:
+@pytest.mark.parametrize(
+    ("held", "said", "in_force"), [(NOW - 10, NOW, NOW), (-5, 0, 0), (0, -5, 0), (5, None, 5)]
+)
+def test_a_later_time_than_what_is_held_is_taken(
+    held: float, said: float | None, in_force: float
+) -> None:
     """Of two times the later one stays."""
     bench = Bench()
-    bench.mirror.hold(Change("account:b", NOW - 10))
-    later = Change("account:b", NOW)
-    assert bench.mirror.take([later], bench.elapsed) == [later]
+    bench.mirror.hold(Change("account:b", held))
+    bench.mirror.take([Change("account:b", said)], bench.elapsed)
+    assert bench.mirror.table.value("account:b") == in_force
 
 
 def test_a_child_holds_nothing_for_ever() -> None:
