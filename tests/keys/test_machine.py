@@ -347,6 +347,14 @@ def test_a_fetch_from_before_the_token_does_not_answer_for_it() -> None:
     assert bench.ask("b", since=since) == Decision(wait=2, refresh=True, unknown=True)
 
 
+def test_an_answer_to_no_fetch_answers_for_no_token() -> None:
+    """A set counts for a token only where it was asked for after the token came."""
+    bench = Bench()
+    fresh(bench)
+    bench.land("a")
+    assert bench.ask("b").unknown
+
+
 def test_unknown_keys_share_one_fetch_a_cooldown() -> None:
     """JWKS_COOLDOWN: counted from the start of the attempt, whatever became of it."""
     bench = Bench()
