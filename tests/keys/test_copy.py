@@ -7,6 +7,7 @@ import resource
 import signal
 import stat
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -230,6 +231,9 @@ OLD = "it is too old"
         "a clock that is behind, and an edited uptime": each(record(uptime=10**6), wall_clock(-30)),
         "members for later versions": record(etag='"1"', more=[None]),
         "times as integers": record(confirmed_at=1_800_000_000, uptime=5000),
+        "as large as may be": lambda _bench, file: file.write_bytes(
+            file.read_bytes().ljust(RECORD)
+        ),
         "in a folder that all may add to": lambda _bench, file: file.parent.chmod(0o1777),
     },
 )
@@ -373,6 +377,17 @@ def test_a_new_record_is_written_beside_the_old_one(
     assert told(caplog) == ["the copy of the key set cannot be written: InterruptedError"]
 
 
+def test_a_large_file_is_not_read_whole(bench: Bench, file: Path) -> None:
+    """jwks.md section 4: what is too large takes no more memory than what is not."""
+    bench.copy.save(URL, INDEX)
+    os.truncate(file, 100 * RECORD)
+    tracemalloc.start()
+    assert bench.copy.read([URL]) is None
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * RECORD
+
+
 def test_edited_keys_pass_the_same_filters(
     bench: Bench, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -491,12 +506,18 @@ def stored(valkey: ValkeyServer, lifetime: float = ALLOWANCE, options: str = "")
 
 @pytest.mark.parametrize("options", ["", "/0?decode_responses=true"])
 def test_redis_keeps_the_same_record(
-    options: str, valkey: ValkeyServer, redis: Redis, file: Path, bench: Bench
+    options: str,
+    valkey: ValkeyServer,
+    redis: Redis,
+    file: Path,
+    bench: Bench,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """jwks.md, copy: what a file has, to the byte."""
     bench.copy.save(URL, INDEX)
     in_redis = stored(valkey, options=options)
     assert in_redis.copy.read([URL]) is None
+    assert told(caplog) == []
     in_redis.copy.save(URL, INDEX)
     assert redis.keys() == [b"app:jwks"]
     assert redis.get("app:jwks") == file.read_bytes()

@@ -225,6 +225,25 @@ def test_of_two_revocations_of_one_key_each_is_held() -> None:
     assert bench.mirror.take([later], bench.elapsed) == [later]
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_after_what_is_held_comes_what_the_store_has_said(whole: bool) -> None:
+    """Before it was held, or by a whole copy meanwhile; however often the key was revoked."""
+    bench = Bench()
+    said, table = Change("account:b", 5), Table(LIVES)
+    table.put(said)
+    if not whole:
+        bench.mirror.take([said], bench.elapsed)
+    bench.mirror.hold(Change("account:b", 10))
+    if whole:
+        bench.mirror.replace(table, bench.elapsed)
+    last = Change("account:b", 20)
+    bench.mirror.hold(last)
+    bench.mirror.settled(last, lasts=True)
+    assert bench.mirror.table.value("account:b") == 20
+    bench.elapsed += 1
+    assert bench.mirror.take([], bench.elapsed) == [said]
+
+
 @pytest.mark.parametrize(
     ("held", "said", "in_force"), [(NOW - 10, NOW, NOW), (-5, 0, 0), (0, -5, 0), (5, None, 5)]
 )
