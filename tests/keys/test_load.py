@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from flask_connector_auth.keys.copy import FileStore, KeySetCopy
+from flask_connector_auth.keys.copy import KeySetCopy
 from flask_connector_auth.keys.fetch import Fetch, Fetched, FetchFailed, HttpFetch
 from flask_connector_auth.keys.load import Loaded, Loader, LoadFailed, host_of
 from flask_connector_auth.keys.machine import RemoteRules, Snapshot
 from flask_connector_auth.keys.parse import KeyRules
+from flask_connector_auth.keys.stores import FileStore
 from flask_connector_auth.testing import KeySetServer
 from tests.floor_helpers import cases, issuer_of, jwk
 
