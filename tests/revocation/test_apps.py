@@ -18,7 +18,7 @@ from flask_connector_auth.clock import Cautious
 from flask_connector_auth.testing import Issuer
 from tests.floor_helpers import NOW, cases, issuer_of
 from tests.http_helpers import assert_row, headers
-from tests.revocation.servers import Server, until
+from tests.revocation.servers import SOON, Server, until
 from tests.revocation.worlds import ACCOUNT, INSTALL, World
 
 CONSUMER = "1b7e2f1a"
@@ -78,7 +78,7 @@ def test_what_is_revoked_is_invalid_until_it_is_restored(
     assert_row(response, row)
     assert refused == [Reason.REVOKED] * 2
     one.restore(**subject(tokens))
-    until(lambda: one.answer(**tokens) == 200, 2)
+    until(lambda: one.answer(**tokens) == 200, SOON)
 
 
 @cases(
@@ -202,14 +202,14 @@ def test_two_apps_on_one_store(world: Callable[..., World], server: Server, toke
     assert [worker.answer(**tokens) for worker in workers] == [200] * 3
     workers[0].revoke(token=tokens["app_jwt"])
     for worker in workers:
-        until(lambda: worker.answer(**tokens) == 40102, 1)  # noqa: B023
+        until(lambda: worker.answer(**tokens) == 40102, SOON)  # noqa: B023
     workers[1].restore(token=tokens["app_jwt"])
     for worker in workers:
-        until(lambda: worker.answer(**tokens) == 200, 1)  # noqa: B023
+        until(lambda: worker.answer(**tokens) == 200, SOON)  # noqa: B023
     workers[2].revoke(account_id=ACCOUNT)
     late = world(REVOCATION_URL=server.url)
     for worker in [*workers, late]:
-        until(lambda: worker.answer(**tokens) == 40102, 1)  # noqa: B023
+        until(lambda: worker.answer(**tokens) == 40102, SOON)  # noqa: B023
 
 
 def test_each_app_has_its_own_without_a_store(world: Callable[..., World], tokens: Tokens) -> None:

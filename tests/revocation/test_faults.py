@@ -16,7 +16,7 @@ from flask_connector_auth import RevocationStoreError
 from flask_connector_auth.revocation import scripts
 from flask_connector_auth.testing import Issuer
 from tests.floor_helpers import cases
-from tests.revocation.servers import BINARIES, Proxy, Server, until
+from tests.revocation.servers import BINARIES, SOON, Proxy, Server, until
 from tests.revocation.worlds import INSTALL, World
 
 LATER = "another-install"
@@ -126,14 +126,14 @@ def test_a_fault_of_the_server(
     with clients.asking():
         fault(own_server)
         # What is in doubt is answered with 503 meanwhile, and for less than a second.
-        until(lambda: clients.settled(200), 1)
+        until(lambda: clients.settled(200), SOON)
         new = world(REVOCATION_URL=own_server.url)
         # It may be there before those that know have written back what the server lost.
-        until(lambda: new.answer(clients.revoked) == 40102, 1)
+        until(lambda: new.answer(clients.revoked) == 40102, SOON)
         clients.workers = [*workers, new]
-        until(lambda: clients.settled(200), 1)
+        until(lambda: clients.settled(200), SOON)
         workers[1].revoke(install_id=LATER)
-        until(lambda: clients.settled(40102), 1)
+        until(lambda: clients.settled(40102), SOON)
 
 
 @pytest.mark.parametrize("on_outage", ["closed", "open"])
@@ -167,8 +167,8 @@ def test_an_outage(on_outage: str, own_server: Server, world: Make, issuer: Issu
     assert monotonic() - begin < 0.5
     own_server.start()
     # The worker that knew wrote it back; what did not last is in force where it was said.
-    until(lambda: [new.answer(clients.good), new.answer(clients.revoked)] == [200, 40102], 2)
-    until(lambda: clients.settled(40102), 1)
+    until(lambda: [new.answer(clients.good), new.answer(clients.revoked)] == [200, 40102], SOON)
+    until(lambda: clients.settled(40102), SOON)
 
 
 def test_data_on_a_disk_outlast_every_worker(world: Make, issuer: Issuer) -> None:
@@ -202,7 +202,7 @@ def test_messages_that_are_lost(own_server: Server, world: Make, issuer: Issuer)
     own_server.do("XTRIM", scripts.LOG, "MAXLEN", 1)
     assert other.answer(clients.later) == 200
     proxy.open.set()
-    until(lambda: clients.settled(40102), 1)
+    until(lambda: clients.settled(40102), SOON)
     assert other.health["entries"] == 102
     proxy.close()
 
@@ -220,7 +220,7 @@ def test_a_slow_server(delay: float, own_server: Server, world: Make, issuer: Is
     threading.Event().wait(0.5)
     with clients.asking():
         one.revoke(install_id=LATER)
-        until(lambda: clients.settled(40102), 3 * delay + 0.7)
+        until(lambda: clients.settled(40102), 3 * delay + SOON)
         begin = monotonic()
         assert other.answer(clients.good) == 200
         assert monotonic() - begin < delay
@@ -246,13 +246,13 @@ def test_a_worker_whose_clock_is_an_hour_off(
         assert [worker.answer(each) for each in (before, token, after)] == [200] * 3
     wrong.revoke(install_id=INSTALL)
     for worker in workers:
-        until(lambda: worker.answer(before) == 40102, 1)  # noqa: B023
+        until(lambda: worker.answer(before) == 40102, SOON)  # noqa: B023
         assert worker.answer(after) == 200
     wrong.restore(install_id=INSTALL)
     wrong.revoke(token=token)
     for worker in workers:
-        until(lambda: worker.answer(before) == 200, 1)  # noqa: B023
-        until(lambda: worker.answer(token) == 40102, 1)  # noqa: B023
+        until(lambda: worker.answer(before) == 200, SOON)  # noqa: B023
+        until(lambda: worker.answer(token) == 40102, SOON)  # noqa: B023
 
 
 def test_a_server_whose_clock_is_an_hour_off(server: Server, world: Make) -> None:

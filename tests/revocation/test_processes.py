@@ -25,7 +25,7 @@ one, other = (
 )
 until(lambda: one.health()["ready"] and other.health()["ready"])
 one.revoke(account_id="a")
-until(lambda: other.health()["entries"] == 1, 1)
+until(lambda: other.health()["entries"] == 1, 4)
 print(time.sleep.__module__)
 """
 ENDING = """

@@ -23,7 +23,7 @@ from flask_connector_auth.revocation.memory import MemoryStore
 from flask_connector_auth.revocation.revocations import RevocationRules, Revocations
 from flask_connector_auth.testing import OMIT
 from tests.floor_helpers import NOW, cases, issuer_of
-from tests.revocation.servers import Server, until
+from tests.revocation.servers import SOON, Server, until
 from tests.revocation.test_contract import LIVES
 from tests.revocation.worlds import ACCOUNT, INSTALL, World
 
@@ -381,7 +381,7 @@ def test_a_store_of_ones_own(world: Callable[..., World], caplog: pytest.LogCapt
     one, other = (world(REVOCATION_STORE=store) for _ in range(2))
     caplog.set_level(logging.CRITICAL)
     one.revoke(account_id=ACCOUNT)
-    until(lambda: other.health["entries"] == 1, 2)
+    until(lambda: other.health["entries"] == 1, SOON)
     assert one.health["store"] == "MemoryStore"
 
 

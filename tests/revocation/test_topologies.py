@@ -11,7 +11,7 @@ from flask_connector_auth.revocation.redis import RedisStore
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.stores import RevocationStoreContract
 from tests.ports import free_port
-from tests.revocation.servers import BINARIES, Server, until
+from tests.revocation.servers import BINARIES, SOON, Server, until
 from tests.revocation.worlds import ACCOUNT, INSTALL, World
 
 BINARY = BINARIES["valkey"]
@@ -96,7 +96,7 @@ def test_a_failover(trio: Trio, world: Callable[..., World], issuer: Issuer) -> 
     first, second = issuer.app_jwt(), issuer.app_jwt(azp="another")
     workers[0].revoke(install_id=INSTALL)
     for worker in workers:
-        until(lambda: [worker.answer(each) for each in (first, second)] == [40102, 200], 2)  # noqa: B023
+        until(lambda: [worker.answer(each) for each in (first, second)] == [40102, 200], SOON)  # noqa: B023
     trio.master.kill()
     until(lambda: b"role:master" in trio.replica.info("replication"), 30)
     for worker in workers:
@@ -107,5 +107,5 @@ def test_a_failover(trio: Trio, world: Callable[..., World], issuer: Issuer) -> 
     until(lambda: new.answer(first) == 40102)
     new.revoke(account_id=ACCOUNT)
     for worker in workers:
-        until(lambda: worker.answer(second) == 40102, 1)  # noqa: B023
+        until(lambda: worker.answer(second) == 40102, SOON)  # noqa: B023
     trio.master.start()
