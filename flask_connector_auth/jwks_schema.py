@@ -42,7 +42,7 @@ def _check_copy(place: str) -> None:
 
 
 def _optional(doc: str, **more: Any) -> Text:
-    return Text(load_default=None, allow_none=True, metadata={"doc": doc}, **more)
+    return Text(load_default=None, metadata={"doc": doc}, **more)
 
 
 class _Callable(fields.Field[Any]):

@@ -276,6 +276,18 @@ def test_a_copy_can_be_kept_in_redis(place: str) -> None:
     assert copy._store._name == f"flask-connector-auth:jwks:{sha256(URL.encode()).hexdigest()[:8]}"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("JWKS_MAX_KEYS", 1), ("JWKS_MAX_BYTES", 1)),
+        *(("JWKS_COPY", None), ("JWKS_PROXY", None), ("JWKS_CA_FILE", None), ("JWKS_FETCH", None)),
+    ],
+)
+def test_the_least_that_can_be_set(name: str, value: int | None) -> None:
+    """One key, one byte; and nothing, where nothing is the default."""
+    assert load(**{name: value})
+
+
 def test_a_copy_is_not_read_in_the_clear() -> None:
     """JWKS_COPY: whoever is on the way could sign tokens, as with the set itself."""
     told = ["A Redis elsewhere needs rediss://, with its certificate verified."]
