@@ -296,6 +296,15 @@ def test_a_copy_is_not_read_in_the_clear() -> None:
     assert load(JWKS_COPY="rediss://db.test")
 
 
+@pytest.mark.parametrize("place", ["/nowhere/keys", "redis://localhost"])
+def test_a_copy_may_be_as_large_as_what_was_fetched(place: str) -> None:
+    """JWKS_MAX_BYTES: of each key somewhat more is written than was sent, and some beside them."""
+    source = load(JWKS_COPY=place, JWKS_MAX_BYTES=1000)
+    assert isinstance(source, RemoteKeys)
+    copy: Any = source._loader._copy
+    assert copy._store._limit == 4 * 1000 + 65536
+
+
 def test_a_copy_goes_by_the_rules_of_its_source() -> None:
     """JWKS_COPY: what is not taken from the issuer is not taken from the copy."""
     rules = {"JWKS_MAX_STALE": 600, "JWKS_MAX_KEYS": 7, "APP_JWT_ALGORITHMS": ["ES256"]}

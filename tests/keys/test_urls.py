@@ -199,6 +199,7 @@ def test_what_stays_on_the_machine_or_is_verified(url: str) -> None:
         ),
         *("rediss://db.test?ssl_cert_reqs=none", "rediss://localhost/0?a=b&SSL_CERT_REQS=NONE"),
         *("rediss://db.test?ssl_cert_reqs=optional", "rediss://db.test?ssl_check_hostname=False"),
+        "redis://Xlocalhost",
     ],
 )
 def test_what_others_on_the_way_can_change(url: str) -> None:
