@@ -21,7 +21,7 @@ EXPLAINED = (ROOT / "tests" / "mutants.rst").read_text().replace("    ", "")
 _VERIFIER = "verifier verifier_claims verifier_form verifier_header verifier_keys verifier_times"
 _KEYS = "keys_forms keys_refused keys_rules keys_static"
 #: The tests of each module, by their names under ``tests`` without ``test_``. Modules that are not
-#: here (signals, keys/options, keys/snapshot, revocation/scripts, revocation/store) have
+#: here (keys/options, keys/snapshot, revocation/scripts, revocation/store) have
 #: no function with anything to change.
 TESTS = {
     "headers": "headers",
@@ -40,6 +40,7 @@ TESTS = {
     "schema": "settings",
     "jwks_schema": "settings settings_keys keys/settings",
     "revocation_schema": "settings revocation/settings",
+    "signals": "keys/remote revocation/revocations",
     "forks": "keys/remote revocation/processes",
     "clock": "clock",
     "reasons": "reasons",

@@ -45,7 +45,7 @@ def routes(ctx: click.Context, require_auth: bool, allow: tuple[str, ...], as_js
     show({"routes": list(map(_plain, found))}, as_json, _lines)
     if require_auth and open_ones:
         for route in open_ones:
-            place = f"{route.host or ''}{route.rule}"
+            place = _place(route.host, route.rule)
             click.echo(f"{route.access}: {','.join(route.methods)} {place}", err=True)
         ctx.exit(1)
 
@@ -86,11 +86,15 @@ def _row(route: Mapping[str, Any]) -> tuple[str, ...]:
     app_jwt, consumer_jws = route["app_jwt"], route["consumer_jws"]
     any_scopes = ["|".join(scopes) for scopes in (app_jwt or {}).get("any_scopes", ())]
     return (
-        *(",".join(route["methods"]), f"{route['host'] or ''}{route['rule']}", route["access"]),
+        *(",".join(route["methods"]), _place(route["host"], route["rule"]), route["access"]),
         *(_word(app_jwt), _word(consumer_jws)),
         " ".join([*(app_jwt or {}).get("scopes", ()), *any_scopes]) or "-",
         route["account"] or "-",
     )
+
+
+def _place(host: str | None, rule: str) -> str:
+    return f"{host or ''}{rule}"
 
 
 def _word(token: Mapping[str, Any] | None) -> str:
