@@ -15,8 +15,7 @@ from flask_connector_auth import require_app_jwt
 from .database import find_or_add
 from .domain import every
 from .keys import current_issuer
-from .models import Agent, AppInstall, install_of
-from .sentinel import SCOPE
+from .models import SCOPE, Agent, AppInstall, install_of
 from .wire import read_json
 
 AGENT_SCOPE = "agent"

@@ -10,6 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .database import Base, db
 
+#: The scope of an app install: the one that there is for apps.
+SCOPE = "msg.consumer"
 #: Bytes in the largest file (protocol page, Send API Examples).
 MAX_FILE = 3 * 1024 * 1024
 
@@ -49,6 +51,10 @@ class AppInstall(Base):
     def check_grant_type(self, grant_type: str) -> bool:
         """Whether the app may use *grant_type*: it asks for itself, never for a user."""
         return grant_type == "client_credentials"
+
+    def get_allowed_scope(self, scope: str | None) -> str:
+        """Return the one scope there is, by default too (RFC 6749 section 3.3), or none."""
+        return SCOPE if scope is None or SCOPE in scope.split(" ") else ""
 
 
 class Agent(Base):

@@ -18,9 +18,8 @@ from flask_connector_auth.testing import AppJWTGenerator
 from . import knobs
 from .database import find, find_or_add
 from .keys import current_issuer, current_keys
-from .models import AppInstall
+from .models import SCOPE, AppInstall
 
-SCOPE = "msg.consumer"
 KEY_SET_PATH = "/sentinel/well-known/jwks"
 #: Seconds that whoever loads the keys may keep them: the longest life of a withdrawn one.
 KEY_SET_AGE = 60
@@ -65,10 +64,6 @@ class AppJWTGrant(ClientCredentialsGrant):  # type: ignore[misc]
     """RFC 6749 section 4.4, with the protocol's ways of saying who asks."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = ("parameters",)
-
-    def generate_token(self, **kwargs: Any) -> dict[str, Any]:
-        """Grant the one scope there is, to who names none too (RFC 6749 section 3.3)."""
-        return super().generate_token(**{**kwargs, "scope": SCOPE})  # type: ignore[no-any-return]
 
 
 def _authenticate(

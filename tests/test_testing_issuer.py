@@ -5,7 +5,7 @@ import json
 import pytest
 from joserfc.jwk import OctKey
 
-from flask_connector_auth.testing import OMIT, AppJWTGenerator, Issuer
+from flask_connector_auth.testing import OMIT, Issuer
 from tests.floor_helpers import (
     APP,
     CONSUMER,
@@ -139,37 +139,3 @@ def test_its_repr_holds_no_key():
     """security.md section 10: an issuer may stand in a log."""
     issuer = Issuer(OctKey.import_key("do-not-tell-this" * 4), algorithm="HS256")
     assert repr(issuer) == "<Issuer 'Sentinel' kid='dev-1'>"
-
-
-class Client:
-    """What Authlib's token endpoint knows of a client."""
-
-    account = "le1"
-
-    def get_client_id(self) -> str:
-        """Return the install id."""
-        return "install-1"
-
-
-GENERATE = AppJWTGenerator(issuer_of(), lambda client: client.account)
-
-
-def test_the_token_endpoint_answers_with_an_app_jwt():
-    """RFC 6749 section 5.1: for the client's account and install, with the granted scope."""
-    answer = GENERATE("client_credentials", Client(), scope="msg.consumer msg.agent")
-    token = verifier(APP).verify(answer.pop("access_token"), NOW)
-    assert (token.account_id, token.install_id) == ("le1", "install-1")
-    assert token.scopes == {"msg.consumer", "msg.agent"}
-    assert answer == {
-        "token_type": "Bearer",
-        "expires_in": 3600,
-        "scope": "msg.consumer msg.agent",
-    }
-
-
-@pytest.mark.parametrize("scope", [None, ""])
-def test_the_token_endpoint_grants_no_scope_unasked(scope):
-    """RFC 6749 sections 3.3 and 4.4.3: no scope, and never a refresh token."""
-    answer = GENERATE("client_credentials", Client(), scope=scope, include_refresh_token=True)
-    assert answer.keys() == {"access_token", "token_type", "expires_in"}
-    assert verifier(APP).verify(answer["access_token"], NOW).scopes == frozenset()

@@ -68,6 +68,8 @@ def test_what_the_token_says(api):
         ({"grant_type": ""}, "invalid_request"),
         ({"grant_type": "password"}, "unsupported_grant_type"),
         ({"scope": "msg.consumer other"}, "invalid_scope"),
+        ({"scope": "agent"}, "invalid_scope"),
+        ({"scope": " "}, "invalid_scope"),
     ],
     ids=str,
 )
@@ -79,6 +81,29 @@ def test_a_refused_request(api, change, error):
     assert (answer.status_code, answer.json["error"]) == (400, error)
     assert answer.headers.getlist("Content-Type") == ["application/json"]
     assert api.token(V1, {**good, "scope": "msg.consumer"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"scope": ""}, {"scope": "msg.consumer"}, {"scope": "msg.consumer msg.consumer"}]
+)
+def test_the_scope(api, asked):
+    """RFC 6749 section 3.3: the one there is, by default too; the answer and the token state it."""
+    answer = api.token(V1, {**GRANT, **api.credentials, **asked})
+    assert answer.json["scope"] == claims(answer.json["access_token"])["scope"] == "msg.consumer"
+
+
+@pytest.mark.parametrize(
+    ("scope", "granted"),
+    [("agent", None), ("agent msg.consumer", "msg.consumer"), ("msg.consumer", "msg.consumer")],
+)
+def test_a_scope_that_is_for_others(api, example, monkeypatch, scope, granted):
+    """RFC 6749 section 3.3: an app never gets the agents' scope, where the service has that too."""
+    monkeypatch.setattr(
+        example.extensions["sentinel"], "scopes_supported", ["msg.consumer", "agent"]
+    )
+    answer = api.token(V1, {**GRANT, **api.credentials, "scope": scope})
+    assert answer.json.get("scope") == granted
+    assert answer.json.get("error") == (None if granted else "invalid_scope")
 
 
 @pytest.mark.parametrize("name", ["grant_type", "client_id", "client_secret", "v"])
