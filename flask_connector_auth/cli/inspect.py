@@ -1,7 +1,5 @@
 """``inspect`` in; what the app makes of a token, check by check, and what the token says, out."""
 
-import json
-import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -16,6 +14,7 @@ from .loading import load_state
 from .moments import date_of, distance, moment
 from .output import json_option, literal, show
 from .reaching import follow
+from .redaction import redact_signatures
 from .steps import steps_of, walk
 from .token_input import read_input
 from .traced import Result, judge
@@ -24,8 +23,6 @@ from .traced import Result, judge
 _PATIENCE = 5.0
 _TIMES = ("exp", "iat", "nbf")
 _SHOWN_PARAMETERS = ("alg", "kid", "typ")
-# Of a token within the token.
-_SIGNATURE = re.compile(r"(eyJ[\w-]*\.[\w-]*)(?:\.[\w-]+)+", re.ASCII)
 _VERDICTS = {
     Result.PASSED: ("accepted", 0),
     Result.FAILED: ("refused", 1),
@@ -91,7 +88,8 @@ def inspect(
         "verified": ("signature", "pass") in [(one["stage"], one["result"]) for one in checks],
         **_said(header, verifier.profile.bearer, now),
     }
-    show(_without_signatures(found), as_json, _lines)
+    # A claim may hold a token that somebody would accept.
+    show(redact_signatures(found), as_json, _lines)
     ctx.exit(status)
 
 
@@ -124,12 +122,6 @@ def _header(parameters: Mapping[str, Any]) -> dict[str, Any]:
     shown = {name: parameters[name] for name in _SHOWN_PARAMETERS if name in parameters}
     # By name alone: a key that a token brings along is none.
     return {**shown, "others": sorted(parameters.keys() - shown.keys())}
-
-
-def _without_signatures(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *found* with the signatures cut off the tokens that stand in claims."""
-    cut: dict[str, Any] = json.loads(_SIGNATURE.sub(r"\1.***", json.dumps(found)))
-    return cut
 
 
 def _lines(found: Mapping[str, Any]) -> Iterable[str]:

@@ -14,6 +14,7 @@ from flask_connector_auth.cli.steps import steps_of
 from flask_connector_auth.requirements import token_requirement
 from flask_connector_auth.state import current
 from flask_connector_auth.testing import OMIT
+from flask_connector_auth.testing.signer import segment
 from tests.cli.conftest import Run
 from tests.conftest import ACCOUNT
 from tests.floor_helpers import NOW, cases, issuer_of, jwk
@@ -317,10 +318,103 @@ def test_inspecting_leaves_the_app_as_it_was(inspect: Callable[..., Any], app: F
     assert app.test_client().get("/", headers=headers(GOOD)).status_code == 404
 
 
-def test_a_token_within_a_token_loses_its_signature_too(inspect: Callable[..., Any]) -> None:
-    """What stands in a claim may be a token that somebody would accept."""
+def encoded(content: bytes) -> str:
+    """Return *content* as a segment."""
+    return segment(content).decode()
+
+
+@cases(
+    "start",
+    {
+        "as usual": b'{"',
+        "a space in it": b'{ "',
+        "a tab in it": b'{\t"',
+        "a line in it": b'{\r\n  "',
+        "a space before it": b' {"',
+        "two before it": b'\t {"',
+        "lines before it": b'\r\n\r\n{\n"',
+        "much before it": b" " * 100 + b'{"',
+        "a digit as name": b'{"5":1,"',
+        "a name that is not ASCII": '{"é":1,"'.encode(),
+        "a byte order mark": b'\xef\xbb\xbf{"',
+    },
+)
+def test_a_token_within_a_token_loses_its_signature_too(
+    inspect: Callable[..., Any], start: bytes
+) -> None:
+    """RFC 8259 section 2: a header is JSON however it is spelled, and claims may hold a good token;
+    what is none stays as it is."""
+    inner = theirs.sign(b'{ "aud": "le2" }', start + b'alg":"RS256"}')
+    cut = f"{inner.rpartition('.')[0]}.***"
+    found = inspect(ours.app_jwt(act={"tokens": [f"x {inner} y"], inner: 1}), status=0)
+    assert found["claims"]["act"] == {"tokens": [f"x {cut} y"], cut: 1}
+
+
+@cases(
+    "around",
+    {
+        "line": "a\n{}\n",
+        "word": "token_{}",
+        "two letters": "ab{}",
+        "one letter": "é-a{}",
+        "segments": "v1.x.{}",
+        "URL": "https://login.example.com/a?token={}&b",
+        "quotes": '"{}"',
+        "emoji": "\U0001f600{}",
+    },
+)
+def test_where_a_token_begins(inspect: Callable[..., Any], around: str) -> None:
+    """It may stand within a word: one that cuts it out can use it."""
     inner = theirs.app_jwt()
-    found = inspect(ours.app_jwt(act={"tokens": [f"x {inner} y"]}, site="www.le.com"), status=0)
-    [shown] = found["claims"]["act"]["tokens"]
-    assert shown == f"x {inner.rpartition('.')[0]}.*** y"
-    assert found["claims"]["site"] == "www.le.com"
+    found = inspect(ours.app_jwt(note=around.format(inner)), status=0)
+    assert (
+        found["claims"]["note"].rstrip()
+        == around.format(f"{inner.rpartition('.')[0]}.***").rstrip()
+    )
+
+
+@cases(
+    "text, shown",
+    {
+        "JWE": (f"{HEAD}.a.b.c.d", f"{HEAD}.a.***"),
+        "detached payload": (f"{HEAD}..{SIGNATURE}", f"{HEAD}..***"),
+        "padding": (f"{HEAD}==.{PAYLOAD}.{SIGNATURE}=", f"{HEAD}==.{PAYLOAD}.***"),
+        "UTF-16": (
+            f"{encoded('{}'.encode('utf-16'))}.a.b",
+            f"{encoded('{}'.encode('utf-16'))}.a.***",
+        ),
+        "standard alphabet": ("eyJ+/Pz8.a+/a.b", "eyJ+/Pz8.a+/a.***"),
+        "two": (f"{GOOD} {GOOD}", f"{HEAD}.{PAYLOAD}.*** {HEAD}.{PAYLOAD}.***"),
+        "no signature": (f"{HEAD}.{PAYLOAD}.", f"{HEAD}.{PAYLOAD}."),
+        "two segments": (f"{HEAD}.{PAYLOAD}", f"{HEAD}.{PAYLOAD}"),
+        "a list for a header": ("WyJhIl0.a.b", "WyJhIl0.a.b"),
+        "host": ("va.sentinel.liveperson.net", "va.sentinel.liveperson.net"),
+        "version": ("1.2.3", "1.2.3"),
+        "file": ("/eyes/keys.d/a.pem.old", "/eyes/keys.d/a.pem.old"),
+        "dots": ("...", "..."),
+        "long": ("a" * 9000, "a" * 9000),
+    },
+)
+def test_what_counts_as_a_token(inspect: Callable[..., Any], text: str, shown: str) -> None:
+    """RFC 7515 section 7.1: what has a JOSE header before two more segments, and nothing else."""
+    assert inspect(ours.app_jwt(note=text), status=0)["claims"]["note"] == shown
+
+
+def test_a_token_in_the_json_serialization(inspect: Callable[..., Any]) -> None:
+    """RFC 7515 section 7.2: its members are put together to a compact token by anyone; a claim that
+    only has that name is shown."""
+    jws = {"protected": HEAD, "payload": PAYLOAD, "signature": SIGNATURE}
+    general = {"payload": PAYLOAD, "signatures": [{"header": {}, "signature": SIGNATURE}]}
+    found = inspect(ours.app_jwt(act=[jws, general], signature="Ada"), status=0)
+    assert found["claims"]["act"] == [
+        {**jws, "signature": "***"},
+        {"payload": PAYLOAD, "signatures": [{"header": {}, "signature": "***"}]},
+    ]
+    assert found["claims"]["signature"] == "Ada"
+
+
+def test_a_token_as_the_name_of_a_key(inspect: Callable[..., Any]) -> None:
+    """RFC 7515 section 4.1.4: ``kid`` is any text, and so a token too."""
+    inner = theirs.sign(b"{}", b'{ "alg":"RS256"}')
+    found = inspect(ours.sign({}, {"kid": inner}), status=1)
+    assert found["header"]["kid"] == f"{inner.rpartition('.')[0]}.***"

@@ -90,3 +90,25 @@ def test_what_is_said_is_what_a_request_is_answered(
     )
     shown = inspect(text, "--account", "le81823118").stdout
     assert text.rpartition(".")[2] not in result.stdout + shown
+
+
+blanks = st.text(" \t\r\n", max_size=9)
+
+
+@untimed
+@given(
+    parameters=st.dictionaries(st.text(), json_values, max_size=3),
+    indent=blanks | st.none(),
+    around=st.tuples(blanks, blanks),
+    before=st.text("aeIJyx09_-+/=. \n{", max_size=9),
+)
+def test_no_token_in_a_claim_keeps_its_signature(
+    parameters: dict[str, Any], indent: str | None, around: tuple[str, str], before: str
+) -> None:
+    """RFC 8259 section 2: any header, spelled in any way, behind any text."""
+    header = json.dumps({**parameters, "alg": "ES256"}, indent=indent).join(around)
+    inner = ISSUER.sign(CLAIMS, header.encode())
+    text = ISSUER.sign({**CLAIMS, "note": before + inner, "name": "Ada"})
+    result = inspect(text, "--json")
+    assert json.loads(result.stdout)["claims"]["name"] == "Ada"
+    assert inner.rpartition(".")[2] not in result.stdout
