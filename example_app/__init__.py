@@ -58,7 +58,7 @@ DEFAULTS = {
     "CONNECTOR_WEBHOOK_RETRIES": 3,
     #: Seconds before it is.
     "CONNECTOR_WEBHOOK_PAUSE": 30,
-    #: Whether the console is served to more than this machine; it gives tokens to whoever asks.
+    #: Whether the console is served to more than this machine, to who has its key.
     "CONNECTOR_CONSOLE_ANYWHERE": False,
     #: A file in the instance folder; ``timeout`` is how many seconds one writer waits for another.
     "SQLALCHEMY_DATABASE_URI": "sqlite:///connector.db?timeout=30",
@@ -102,7 +102,8 @@ def create_issuer(
     app.config.from_mapping(DEFAULTS)
     app.config.from_prefixed_env()
     app.config.from_mapping(config or {})
-    # Private keys and a client secret are kept here: nobody else's business.
+    # Private keys and a client secret are kept here: nobody else's business. The files in it are
+    # for the owner alone too, since the folder may be an older one.
     Path(app.instance_path).mkdir(mode=0o700, parents=True, exist_ok=True)
     keys.init_app(app)
     database.init_app(app)

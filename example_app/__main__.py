@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from .agents import agent_of
+from .console import current_console
 from .database import VersionError
 from .sentinel import app_install
 from .serving import HOST, PORT, TLS_PORT, Served, ctrl_c, served
@@ -12,7 +13,7 @@ from .serving import HOST, PORT, TLS_PORT, Served, ctrl_c, served
 WHERE = """\
 A Connector API for the account {install.account_id}
 
-  console        http://{host}:{served.port}/
+  console        http://{host}:{served.port}{console.access_key.path}
   http           http://{host}:{served.port}
   https          https://{host}:{served.tls_port}
   CA file        {served.certificate.ca}
@@ -28,7 +29,8 @@ def where(served: Served) -> str:
     with served.app.app_context():
         install = app_install()
         agent = agent_of(install.account_id)
-        return WHERE.format(install=install, agent=agent, served=served, host=HOST)
+        known = {"install": install, "agent": agent, "console": current_console()}
+        return WHERE.format(**known, served=served, host=HOST)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,4 +1,5 @@
-"""A command line in; keys listed, added, used and withdrawn, knobs turned, a certificate made, out.
+"""A command line in; keys listed, added, used and withdrawn, knobs turned, a certificate made, the
+console's address told, out.
 
 ``flask --app example_app keys --help`` and ``… knobs --help`` tell of the commands;
 ``docs/rotation.rst``, in which order to use those of the keys. Workers that are running notice each
@@ -17,6 +18,7 @@ from flask.cli import AppGroup, with_appcontext
 
 from . import knobs
 from .certificates import certificate_in
+from .console.access_key import AccessKey
 from .database import db
 from .keys import current_keys
 from .models import Fault
@@ -124,7 +126,15 @@ def certificate() -> None:
     click.echo(f"{kept.ca}\n{kept.chain}")
 
 
+@click.command()
+@with_appcontext
+def console() -> None:
+    """Print the console's path with its key, to put after the app's address; make the key if need
+    be."""
+    click.echo(AccessKey(Path(current_app.instance_path)).path)
+
+
 def init_app(app: Flask) -> None:
     """Give *app* the commands."""
-    for command in (keys, turning, certificate):
+    for command in (keys, turning, certificate, console):
         app.cli.add_command(command)

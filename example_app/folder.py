@@ -1,10 +1,13 @@
-"""A folder in; its files written whole, by one process at a time, out."""
+"""A folder in; its files written whole, by one process at a time, and for the owner alone, out."""
 
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+#: The mode of a file that holds a secret: read and written by its owner, and by nobody else.
+PRIVATE = 0o600
 
 
 @contextmanager
@@ -20,11 +23,27 @@ def locked(folder: Path) -> Iterator[None]:
 
 def write(path: Path, text: str) -> None:
     """Write *text* to *path*, for the owner alone; call it where the folder is locked."""
-    # Under another name first: a reader finds the old file or the new one, never a part.
+    # Under another name first: a reader finds the old file or the new one, never a part. A draft
+    # that was left behind may have another mode.
     draft = path.with_suffix(".draft")
-    draft.touch(mode=0o600)
-    with draft.open("w") as file:
+    draft.unlink(missing_ok=True)
+    new = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+    with open(new, "w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+
+
+def reserve(path: Path) -> None:
+    """Make the file *path*, empty and for the owner alone, where there is none."""
+    # Not by a change of the mode afterwards: who has opened the file by then reads it for ever.
+    os.close(os.open(path, os.O_RDONLY | os.O_CREAT, PRIVATE))
+
+
+def restrict(*paths: Path) -> None:
+    """Take *paths* from all but their owner, where they exist: they may be copies or older."""
+    for path in paths:
+        # What belongs to another user is theirs to give.
+        with suppress(FileNotFoundError, PermissionError):
+            path.chmod(PRIVATE)

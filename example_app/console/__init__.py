@@ -2,16 +2,18 @@
 
 The page makes real requests to the services of this app. What it cannot do as a client, it asks of
 the JSON calls under ``/console``: break tokens, tell why one was refused, show what the first and
-the next verification cost, rotate keys, revoke. Those mint tokens for whoever asks, so they answer
-to this machine alone, and to no other site in its browsers.
+the next verification cost, rotate keys, revoke. Those mint tokens, so page and calls are for the
+browser that was opened with the console's key, on this machine, and for no other site in it.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from flask import Flask, current_app
 
 from flask_connector_auth import ConnectorAuth
 
+from .access_key import AccessKey
 from .costs import Costs
 from .reasons import Reasons
 
@@ -20,6 +22,7 @@ from .reasons import Reasons
 class Console:
     """What the console knows of an app."""
 
+    access_key: AccessKey
     connector_auth: ConnectorAuth
     reasons: Reasons
     costs: Costs
@@ -33,7 +36,8 @@ def init_app(app: Flask, connector_auth: ConnectorAuth) -> None:
     from .views import blueprint  # which needs this module
 
     reasons, costs = Reasons(app), Costs(app, connector_auth)
-    app.extensions["console"] = Console(connector_auth, reasons, costs)
+    access_key = AccessKey(Path(app.instance_path))
+    app.extensions["console"] = Console(access_key, connector_auth, reasons, costs)
     app.register_blueprint(blueprint)
 
 

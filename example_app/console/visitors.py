@@ -1,12 +1,27 @@
-"""A request to the console in; nothing out if it comes from this machine and this page, or 403."""
+"""Who may use the console: who has its key, on this machine, from its own page; others get 403.
+
+Where a request comes from says too little. A proxy on this machine may pass on what the world sends
+without any sign of it, under an address and a name of this machine.
+"""
 
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
-from flask import Response, abort, current_app, request
+from flask import Response, abort, current_app, redirect, request
+from flask.typing import ResponseReturnValue
 
+from . import current_console
+from .access_key import PARAMETER
+
+#: The page, which is opened with the key in its address.
+PAGE = "console.page"
 #: What a proxy adds for those it passes on, who may be anywhere.
 PASSED_ON = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
+NO_KEY = (
+    "Open the console by the address with its key, which the start prints, and which "
+    "flask --app example_app console prints too. If a link of another site led here, press Enter "
+    "in the address bar."
+)
 HEADERS = {
     "Content-Security-Policy": "; ".join(
         (
@@ -23,15 +38,35 @@ HEADERS = {
 }
 
 
-def keep_out() -> None:
-    """Refuse who is not of this machine, unless a setting says otherwise, and any other site."""
+def keep_out() -> ResponseReturnValue | None:
+    """Refuse who has no key, any other site, and other machines unless a setting says otherwise."""
     # By identity: from the environment, "False" comes as a text, which is true.
     anywhere = current_app.config["CONNECTOR_CONSOLE_ANYWHERE"] is True
     if not (anywhere or _is_near()):
         abort(403, "The console is for this machine alone; see CONNECTOR_CONSOLE_ANYWHERE.")
     # Any site may have a link to the page, which does nothing by itself.
-    if request.endpoint != "console.page" and _is_of_another_site():
+    if request.endpoint != PAGE and _is_of_another_site():
         abort(403, "The console is not for other sites.")
+    if request.endpoint == PAGE and PARAMETER in request.args:
+        return _open(request.args[PARAMETER])
+    access_key = current_console().access_key
+    name, _ = access_key.cookie(request.is_secure)
+    if not access_key.matches(request.cookies.get(name)):
+        abort(403, NO_KEY)
+    return None
+
+
+def _open(text: str) -> ResponseReturnValue:
+    """Give the browser that sent the key in the address a cookie, and an address without it."""
+    access_key = current_console().access_key
+    if not access_key.matches(text):
+        abort(403, NO_KEY)
+    response = redirect("./", 303)  # relative: a proxy may have taken a part of the path away
+    name, value = access_key.cookie(request.is_secure)
+    response.set_cookie(
+        name, value, secure=request.is_secure, httponly=True, samesite="Strict", path="/"
+    )
+    return response
 
 
 def harden(response: Response) -> Response:

@@ -44,7 +44,7 @@ def visit(browser: Browser, running: Served) -> Iterator[Callable[..., Console]]
         origin = f"http{'s' if secure else ''}://127.0.0.1:{port}"
         context = browser.new_context(ignore_https_errors=secure, **options)  # type: ignore[arg-type]
         context.set_default_timeout(20_000)
-        console = Console(context.new_page(), origin)
+        console = Console(context.new_page(), running, origin)
         consoles.append(console)
         return console.open(fragment)
 

@@ -8,6 +8,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
+from example_app.console import Console as AppConsole
+from example_app.serving import Served
+
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = [
     "--no-sandbox",
@@ -35,11 +38,25 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-class Console:
-    """The console at *origin*, in *page*."""
+def go_to_page(page: Page, address: str) -> None:
+    """Go to the console, and wait until it has loaded all that it needs."""
+    answer = page.goto(address)
+    assert answer and answer.status == 200
+    expect(page.locator("body[data-ready]")).to_be_attached()
 
-    def __init__(self, page: Page, origin: str) -> None:
+
+def key_path(served: Served) -> str:
+    """Return path and query of the console, with its key, as printed at the start."""
+    console: AppConsole = served.app.extensions["console"]
+    return console.access_key.path
+
+
+class Console:
+    """The console of *served* at *origin*, in *page*."""
+
+    def __init__(self, page: Page, served: Served, origin: str) -> None:
         self.page, self.origin = page, origin
+        self.address = f"{origin}{key_path(served)}"
         self.status = page.get_by_role("status")
         self.urls: list[str] = []  #: of all requests
         self.refused: list[int] = []  #: the statuses of answers that were errors
@@ -50,8 +67,7 @@ class Console:
 
     def open(self, fragment: str = "") -> "Console":
         """Open the page, and wait until it knows what it needs."""
-        self.page.goto(f"{self.origin}/{fragment}")
-        expect(self.page.locator("body[data-ready]")).to_be_attached()
+        go_to_page(self.page, f"{self.address}{fragment}")
         return self
 
     def panel(self, name: str) -> Locator:

@@ -28,7 +28,7 @@ def main() -> None:
         chromium() as browser,
     ):
         page = browser.new_context(viewport=SIZE, timezone_id="UTC").new_page()
-        console = Console(page, f"http://127.0.0.1:{running.port}").open()
+        console = Console(page, running, f"http://127.0.0.1:{running.port}").open()
         for name, step in STEPS.items():
             step(console)
             # The first with the list of requests, which is the same beside each of them.

@@ -9,7 +9,7 @@ import pytest
 
 from example_app.serving import served
 
-from .driving import Console, talk
+from .driving import Console, go_to_page, key_path, talk
 
 ASKING = """async ([url, method, mode]) => {
   try {
@@ -55,6 +55,7 @@ def keys(running):
 def test_a_request_of_another_site(page, other_site, running):
     """It cannot read (CORS, CORP), and what it sends blindly does nothing; the page itself can."""
     before, base = keys(running), f"http://127.0.0.1:{running.port}"
+    go_to_page(page, f"{base}{key_path(running)}")
     page.goto(other_site)
     for method, path in (("GET", "session"), ("POST", "keys"), ("POST", "faults")):
         for mode in ("cors", "no-cors"):
@@ -69,6 +70,7 @@ def test_a_request_of_another_site(page, other_site, running):
 
 def test_a_frame_of_another_site(page, other_site, running):
     """The console is shown in no frame, so nobody is made to click in it unseen."""
+    go_to_page(page, f"http://127.0.0.1:{running.port}{key_path(running)}")
     page.goto(other_site)
     page.evaluate(
         "url => { document.body.append(Object.assign(document.createElement('iframe'), "
@@ -85,8 +87,11 @@ def test_a_frame_of_another_site(page, other_site, running):
 
 def test_a_name_that_was_made_to_lead_here(page, running):
     """DNS rebinding: the other site's name resolves to this machine, and is refused."""
-    answer = page.goto(f"http://rebound.example:{running.port}/console/session")
-    assert (answer.status, answer.json()["code"]) == (403, "FORBIDDEN")
+    address = f"http://rebound.example:{running.port}"
+    for path in (key_path(running), "/console/session"):
+        answer = page.goto(f"{address}{path}")
+        assert (answer.status, answer.json()["code"]) == (403, "FORBIDDEN")
+    go_to_page(page, f"http://localhost:{running.port}{key_path(running)}")
     assert page.goto(f"http://localhost:{running.port}/console/session").status == 200
 
 
@@ -96,7 +101,7 @@ def test_to_anywhere_by_a_setting(browser, tmp_path):
         for secure, port in ((True, elsewhere.tls_port), (False, elsewhere.port)):
             context = browser.new_context(ignore_https_errors=True)
             origin = f"http{'s' if secure else ''}://rebound.example:{port}"
-            console = Console(context.new_page(), origin).open()
+            console = Console(context.new_page(), elsewhere, origin).open()
             if secure:
                 talk(console)
             else:

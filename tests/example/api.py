@@ -30,7 +30,7 @@ def in_process(app: Flask, base_url: str = BASE_URL) -> Transport:
     """Return the way to *app* without a server."""
 
     def send(method: str, path: str, headers: Mapping[str, str], body: str | bytes) -> Response:
-        client = app.test_client()
+        client = app.test_client(use_cookies=False)
         return client.open(path, base_url, method=method, headers=headers, data=body)
 
     return send

@@ -7,8 +7,8 @@ import pytest
 from example_app.console import costs, reasons
 from tests.http_helpers import assert_row
 
-from .api import ACCOUNT, api_of, claims, header, message
-from .console import Console
+from .api import ACCOUNT, BASE_URL, api_of, claims, header, message
+from .console import Console, cookie
 from .test_agents import Desk, credentials
 
 
@@ -40,7 +40,8 @@ def send(app):
 
 def test_the_page(app):
     """One page, which names no other host, and has neither script nor style in its markup."""
-    answer = app.test_client().get("/", base_url="http://127.0.0.1:8080", buffered=True)
+    headers = {"Cookie": cookie(app)}
+    answer = app.test_client(use_cookies=False).get("/", BASE_URL, headers=headers, buffered=True)
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "://" not in answer.text
     assert "<script>" not in answer.text and " style=" not in answer.text

@@ -1,11 +1,19 @@
-"""Who may use the console: this machine, by a name of its own, and no other site in its browser."""
+"""Who may use the console: who has its key, on this machine, and no other site in the browser."""
+
+import re
+import stat
+from contextlib import closing
+from http.client import HTTPConnection
+from http.cookies import SimpleCookie
 
 import pytest
 
+from example_app.console.access_key import FILE_NAME, AccessKey
 from example_app.database import let_go
 
 from .api import BASE_URL
-from .console import OWN
+from .console import OWN, access_key, cookie
+from .processes import python
 
 #: Each call of the console that changes something or tells a secret, and the page.
 CALLS = [
@@ -26,16 +34,21 @@ CALLS = [
 
 @pytest.fixture
 def visit(example):
-    """Return a function that makes a call from an address, with headers."""
+    """Return a function that makes a call from an address, with the key and other headers."""
 
     def visit(call, peer="127.0.0.1", base_url=BASE_URL, app=example, **headers):
         method, path = call
-        return app.test_client().open(
+        headers = {"Cookie": cookie(app, base_url.startswith("https:")), **headers}
+        return app.test_client(use_cookies=False).open(
             path,
             base_url,
             method=method,
             buffered=True,
-            headers={name.replace("_", "-"): value for name, value in headers.items()},
+            headers={
+                name.replace("_", "-"): value
+                for name, value in headers.items()
+                if value is not None
+            },
             environ_base={"REMOTE_ADDR": peer},
         )
 
@@ -52,6 +65,115 @@ def test_every_call_is_in_the_list(example):
     """A call that is added is tried below too."""
     rules = [rule for rule in example.url_map.iter_rules() if rule.endpoint.startswith("console.")]
     assert len(rules) == len(CALLS)
+
+
+@pytest.mark.parametrize("call", CALLS, ids=" ".join)
+def test_without_the_key(visit, example, call):
+    """403 for who comes as from this machine: a bare ``proxy_pass http://127.0.0.1:8000`` sends all
+    the world so, with no header that tells of it; nothing is done."""
+    before, proxied = keys(example), {"base_url": "http://127.0.0.1:8000"}
+    for own in ({}, {"Sec_Fetch_Site": "same-origin"}, {"Origin": proxied["base_url"]}):
+        answer = visit(call, **proxied, Cookie=None, **own)
+        assert (answer.status_code, answer.json["code"]) == (403, "FORBIDDEN")
+        assert "Set-Cookie" not in answer.headers
+    assert keys(example) == before
+    assert visit(("GET", "/console/session"), **proxied).status_code == 200
+
+
+def wrong_keys(app):
+    """Return what is nearly the key of *app*, or has it in the wrong place."""
+    name, value = access_key(app).cookie(secure=False)
+    values = ["", value[:-1], f"{value}=", value.swapcase(), f'"{value} "', "é", value[::-1]]
+    return [
+        *(f"{name}={each}" for each in values),
+        *(f"{other}={value}" for other in (f"__Host-{name}", "connector-console", name[:-1])),
+        "=".join(access_key(app).cookie(secure=True)),
+    ]
+
+
+def test_a_wrong_key(visit, example):
+    """403, in the cookie and in the address; the right one opens it."""
+    for each in wrong_keys(example):
+        answer = visit(("GET", "/console/session"), Cookie=each.encode().decode("latin-1"))
+        assert answer.status_code == 403
+    path = access_key(example).path
+    for each in ("/?key=", path[:-1], f"{path}x", f"{path[:6]}{path[6:].swapcase()}", "/?key=é"):
+        answer = visit(("GET", each))
+        assert (answer.status_code, answer.headers.get("Set-Cookie")) == (403, None)
+    assert visit(("GET", path), Cookie=None).status_code == 303
+
+
+@pytest.mark.parametrize("call", CALLS[1:], ids=" ".join)
+def test_the_key_in_another_address(visit, example, call):
+    """403: only the page, which is cleaned of it at once, is opened so."""
+    method, path = call
+    opened = f"{path}{access_key(example).path[1:]}"
+    assert visit((method, opened), Cookie=None).status_code == 403
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_the_address_with_the_key(visit, example, secure):
+    """RFC 6265bis sections 4.1.2, 4.1.3: a redirect to the address without it, and a cookie that no
+    script reads, no other site sends, and, by TLS, no other host sets and no clear request has."""
+    base_url = BASE_URL.replace("http:", "https:") if secure else BASE_URL
+    answer = visit(("GET", access_key(example).path), base_url=base_url, Cookie=None)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "./")
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Cache-Control"] == "no-store"
+    key = access_key(example).path.removeprefix("/?key=")
+    assert key not in answer.text
+    [(name, morsel)] = SimpleCookie(answer.headers["Set-Cookie"]).items()
+    assert re.fullmatch(r"(__Host-)?connector-console-[0-9a-f]{8}", name)
+    assert name.startswith("__Host-") is secure
+    set_to = {name: value for name, value in morsel.items() if value}
+    assert set_to == {
+        **({"secure": True} if secure else {}),
+        **{"httponly": True, "samesite": "Strict", "path": "/"},
+    }
+    opened = visit(("GET", "/"), base_url=base_url, Cookie=f"{name}={morsel.value}")
+    assert opened.status_code == 200
+
+
+def test_the_key_is_kept(start, tmp_path):
+    """For the owner alone, over a restart; another folder has another one, under another name,
+    since all ports of a host share their cookies."""
+    folders = [tmp_path / name for name in ("one", "one", "other")]
+    one, again, other = (access_key(start(folder)) for folder in folders)
+    assert one.path == again.path
+    assert one.cookie(secure=False) == again.cookie(secure=False)
+    assert set(one.cookie(secure=False)).isdisjoint(other.cookie(secure=False))
+    file = folders[0] / FILE_NAME
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert len(file.read_text()) == 43  # 256 bits
+    assert file.read_text() not in repr(start(folders[0]).extensions["console"])
+    file.unlink()
+    assert AccessKey(folders[0]).path != one.path
+
+
+def test_the_key_for_other_servers(project):
+    """What a command prints behind the app's address opens the console of every process."""
+    found = set()
+    for _ in range(2):
+        with python("-m", "flask", "--app", "example_app", "console", folder=project) as process:
+            output, errors = process.communicate(timeout=60)
+        assert (process.returncode, errors) == (0, "")
+        found.add(output)
+    assert found == {f"{AccessKey(project / 'instance').path}\n"}
+
+
+def test_the_key_over_http(both):
+    """At both listeners, as a browser does it: the address, then the cookie."""
+    with closing(HTTPConnection("127.0.0.1", both.port, timeout=30)) as connection:
+        answers = []
+        for path, headers in (
+            ("/console/session", {}),
+            (access_key(both.app).path, {}),
+            ("/console/session", {"Cookie": cookie(both.app)}),
+        ):
+            connection.request("GET", path, headers=headers)
+            answer = connection.getresponse()
+            answers.append((answer.status, b"client_secret" in answer.read()))
+    assert answers == [(403, False), (303, False), (200, True)]
 
 
 @pytest.mark.parametrize("call", CALLS, ids=" ".join)
@@ -94,7 +216,8 @@ def test_an_address_that_is_not_of_this_machine(visit, peer):
 )
 def test_the_name_that_it_is_asked_under(example, host, status):
     """A name that was made to resolve to this machine is not one of it (DNS rebinding)."""
-    answer = example.test_client().get("/console/session", environ_overrides={"HTTP_HOST": host})
+    own = {"HTTP_HOST": host, "HTTP_COOKIE": cookie(example)}
+    answer = example.test_client(use_cookies=False).get("/console/session", environ_overrides=own)
     assert answer.status_code == status
 
 
@@ -138,9 +261,10 @@ def test_a_preflight(visit):
     assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
 
 
-def test_a_link_to_the_page(visit):
-    """The page opens from anywhere, and by itself does nothing."""
-    assert visit(("GET", "/"), Sec_Fetch_Site="cross-site").status_code == 200
+def test_a_link_to_the_page(visit, example):
+    """The page opens from anywhere, with the key in the link or not, and does nothing by itself."""
+    for path, status in (("/", 200), (access_key(example).path, 303)):
+        assert visit(("GET", path), Sec_Fetch_Site="cross-site").status_code == status
 
 
 @pytest.mark.parametrize("headers", [{}, {"Sec_Fetch_Site": "none"}, OWN], ids=str)
@@ -173,11 +297,12 @@ def test_the_setting_from_the_environment(visit, start, tmp_path, monkeypatch, t
 
 
 def test_to_anywhere_by_a_setting(visit, start, tmp_path):
-    """Then other machines and names are served, and other sites are still not."""
+    """Then other machines and names are served; without the key, and to other sites, still none."""
     app = start(tmp_path, CONNECTOR_CONSOLE_ANYWHERE=True)
     call = ("GET", "/console/session")
     far = {"peer": "192.0.2.7", "base_url": "http://dev.example", "app": app}
     assert visit(call, **far).status_code == 200
+    assert visit(call, **far, Cookie=None).status_code == 403
     assert visit(call, **far, Sec_Fetch_Site="cross-site").status_code == 403
     assert visit(call, **far, Origin="https://evil.example").status_code == 403
     let_go(app)

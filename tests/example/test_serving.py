@@ -173,7 +173,8 @@ def test_what_is_printed(project):
             told = {name.strip(): value for name, value in LINE.findall(output)}
             context = ssl.create_default_context(cafile=told["CA file"])
             secure, plain = told.pop("https"), told.pop("http")
-            assert told.pop("console") == f"{plain}/"
+            assert re.fullmatch(re.escape(plain) + r"(/\?key=[\w-]{43})", told["console"])
+            told["console"] = told["console"].removeprefix(plain)
             host, port = re.fullmatch(r"https://(.+):(\d+)", secure).groups()
             assert look_up(HTTPSConnection(host, int(port), timeout=30, context=context)) == 200
             host, port = re.fullmatch(r"http://(.+):(\d+)", plain).groups()
@@ -183,7 +184,7 @@ def test_what_is_printed(project):
         assert (process.returncode, rest, errors) == (0, "", "")
         found.append(told)
     assert found[0] == found[1]
-    assert set(told) == {"CA file", "client id", "client secret", "agent", "kept in"}
+    assert set(told) == {"console", "CA file", "client id", "client secret", "agent", "kept in"}
     assert told["kept in"] == str(project / "instance")
     assert re.fullmatch("agent, password [0-9a-f]{16}", told["agent"])
     assert f"for the account {ACCOUNT}\n" in output

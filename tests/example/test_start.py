@@ -32,10 +32,12 @@ with app.app_context():
 
 
 def test_the_first_start(start, tmp_path):
-    """A folder for the owner alone, with the private key (RFC 7517) and the database."""
+    """A folder for the owner alone, with the private key (RFC 7517), the database, and the
+    console's key."""
     folder = tmp_path / "new" / "instance"
     start(folder)
-    assert {path.name for path in folder.iterdir()} == {"signing-keys.json", "connector.db"}
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"signing-keys.json", "connector.db", "console-key"}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     key = folder / "signing-keys.json"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
@@ -113,7 +115,8 @@ def test_settings_of_the_environment(start, tmp_path, monkeypatch):
     monkeypatch.setenv("FLASK_CONNECTOR_ACCOUNT_ID", "5313846")
     app = start(tmp_path / "instance")
     assert database.exists()
-    assert [path.name for path in (tmp_path / "instance").iterdir()] == ["signing-keys.json"]
+    names = {path.name for path in (tmp_path / "instance").iterdir()}
+    assert names == {"signing-keys.json", "console-key"}
     api = api_of(app, "5313846")
     assert api.create(api.someone()).status_code == 200
     with app.app_context():
