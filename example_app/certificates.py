@@ -49,7 +49,9 @@ def certificate_in(instance: Path) -> Certificate:
     """Return the certificate that is kept in *instance*, made if there is none or it soon ends."""
     kept = Certificate(instance / "ca.pem", instance / "certificate.pem")
     with folder.locked(instance):
-        if not (kept.ca.exists() and kept.chain.exists() and _lasts(kept.chain)):
+        if kept.ca.exists() and kept.chain.exists() and _lasts(kept.chain):
+            folder.restrict(kept.chain)
+        else:
             ca, chain = _make()
             folder.write(kept.chain, chain)
             folder.write(kept.ca, ca)

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import String, Table, inspect, select
+from sqlalchemy import URL, String, Table, inspect, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.schema import CreateTable
+
+from . import folder
 
 #: The version of the tables: raised by whoever changes them.
 VERSION = 2
@@ -49,12 +53,26 @@ def init_app(app: Flask) -> None:
     """
     db.init_app(app)
     with app.app_context():
+        keep_private(db.engine.url)
         found, where = _version(), db.engine.url.render_as_string()
     if found != VERSION:
         let_go(app)
         raise VersionError(found, where)
     with app.app_context(), first_come():
         _create(*Base.metadata.sorted_tables)
+
+
+def keep_private(url: URL) -> None:
+    """Keep the file of an SQLite database, which holds secrets, from all but its owner."""
+    name = url.database or ":memory:"
+    in_memory = name == ":memory:" or url.query.get("mode") == "memory"
+    if url.get_backend_name() != "sqlite" or in_memory:
+        return
+    # See "URI Filenames" in the documentation of SQLite.
+    file = unquote(urlsplit(name).path) if url.query.get("uri") else name
+    folder.reserve(Path(file))
+    # SQLite gives the others the mode of the first; they may have been left behind with another.
+    folder.restrict(*(Path(f"{file}{end}") for end in ("", "-journal", "-wal", "-shm")))
 
 
 def _version() -> int:

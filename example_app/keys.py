@@ -40,7 +40,9 @@ class KeyFile:
         self.path = instance / FILE_NAME
         self._known = "", KeyRing("", {})
         with folder.locked(self.path.parent):
-            if not self.path.exists():
+            if self.path.exists():
+                folder.restrict(self.path)
+            else:
                 kid = _new_kid()
                 self._write(KeyRing(kid, {kid: RSAKey.generate_key(2048)}))
 
