@@ -66,6 +66,7 @@ class Loader:
         self._copy = copy
         self._clock = clock
         self._understood = b"", KeyIndex([])
+        self._logged: dict[str, str] = {}  # by URL, why it failed last
 
     def load(self, known: Snapshot | None) -> Loaded:
         """Return the set as it is now, after at most two timeouts, however many URLs there are.
@@ -81,11 +82,17 @@ class Loader:
             if share <= 0:
                 break
             try:
-                return self._load_from(url, known, min(self._rules.timeout, share))
+                loaded = self._load_from(url, known, min(self._rules.timeout, share))
             except LoadFailed as failed:
                 reason = str(failed)
                 asked_for = max(asked_for, failed.retry_after or 0.0)
-                logger.warning("key set of %s: %s", host_of(url), reason)
+                # Once, not at each attempt of an outage.
+                if self._logged.get(url) != reason:
+                    logger.warning("key set of %s: %s", host_of(url), reason)
+                self._logged[url] = reason
+            else:
+                self._logged.pop(url, None)
+                return loaded
         failure = LoadFailed(reason, asked_for or None)
         if self._copy and known is None:
             failure.copy = self._copy.read(self.urls)

@@ -73,6 +73,24 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
     return lines
 
 
+def test_a_failure_is_logged_once_for_each_reason(
+    server: KeySetServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One WARNING, not one for each attempt of an outage; after a good fetch it is news again."""
+    loading = loader(server.url)
+    lines = []
+    for name in ("status", "status", "reset", "reset", "status", "", "status"):
+        if name:
+            server.fail(name)
+            failure(loading)
+        else:
+            server.recover()
+            assert kids(loading.load(None)) == ["a"]
+        lines.append(told(caplog))
+    assert [len(each) for each in lines] == [1, 0, 1, 0, 1, 0, 1]
+    assert lines[0] == lines[4] == lines[6] == ["key set of 127.0.0.1: status 503"]
+
+
 # One URL
 
 
