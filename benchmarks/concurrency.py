@@ -42,7 +42,7 @@ _SEEN = "benchmarks.seen"
 _SETTINGS = {
     "CACHE_SIZE": 2 * APPS,
     **{"JWKS_MAX_AGE": 60, "JWKS_MIN_AGE": 1, "JWKS_COOLDOWN": 0.1},
-    **{"JWKS_TIMEOUT": 50, "JWKS_WAIT": 100},
+    **{"JWKS_TIMEOUT": 50, "JWKS_WAIT": 100, "JWKS_MAX_WAITING": 1000},
 }
 
 

@@ -68,8 +68,15 @@ class JwksSchema(Schema):
     jwks_wait: Number = _seconds(
         2, "How long a request waits for a fetch; 5 while there is no set at all."
     )
+    jwks_max_waiting: Whole = _whole(
+        4, "Most requests that wait for one fetch because of an unknown key, in a process."
+    )
     jwks_retry: Number = _seconds(1, "First pause after a failed fetch; doubled each time.")
-    jwks_retry_max: Number = _seconds(60, "The longest such pause.")
+    jwks_retry_max: Number = _seconds(
+        60,
+        "The longest such pause while the last set serves. While none does, no pause is over 5; "
+        "while one is fresh, none is over ``JWKS_COOLDOWN``.",
+    )
     jwks_max_stale: Number = _seconds(
         3600,
         "How long after its last confirmation a set may serve while fetches fail; 0: not at all.",

@@ -92,7 +92,7 @@ class RemoteKeys(KeySource):
             "ready": state in (KeySetState.FRESH, KeySetState.DUE, KeySetState.STALE),
             "age": now - snapshot.confirmed_at if snapshot else None,
             "life": snapshot.life if snapshot else None,
-            "next_attempt_in": max(0.0, machine.next_attempt - now),
+            "next_attempt_in": max(0.0, machine.next_attempt(now) - now),
             "failures": machine.failures,
             "last_error": machine.last_error,
             **(snapshot.index.summary() if snapshot else {"keys": 0, "kids": []}),
@@ -110,17 +110,18 @@ class RemoteKeys(KeySource):
                     self._machine.started(now, unknown=decision.unknown)
                     self._flight = threading.Event()
                 flight = self._flight
+                if decision.note:
+                    self._counts[decision.note] += 1
+                if decision.wait:
+                    self._counts["waits"] += 1
             if decision.refresh and flight:
                 self._start(flight)
             self._report_state(now)
-            if decision.note:
-                self._counts[decision.note] += 1
             if decision.keys is not None:
                 return decision.keys
             if not decision.wait or flight is None:
                 raise Unavailable(Reason.KEYS_UNAVAILABLE, self._machine.retry_after(now))
             until = question.since + decision.wait
-            self._counts["waits"] += 1
             landed = flight.wait(max(0.0, until - now))
             question = replace(question, patient=landed and self._clock() < until)
 

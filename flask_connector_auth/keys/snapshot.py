@@ -8,13 +8,14 @@ from .index import KeyIndex
 
 @dataclass(frozen=True, slots=True)
 class RemoteRules:
-    """When a key set is fetched, in seconds; sizes in bytes."""
+    """When a key set is fetched, in seconds; sizes in bytes; requests that wait for it."""
 
     max_age: float = 300
     min_age: float = 30
     cooldown: float = 10
     timeout: float = 5
     wait: float = 2
+    max_waiting: int = 4
     retry: float = 1
     retry_max: float = 60
     max_stale: float = 3600

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pytest
 from joserfc.jwk import ECKey
 
 from flask_connector_auth.keys.fetch import Fetched, FetchFailed
@@ -13,6 +14,7 @@ from flask_connector_auth.keys.load import Loader
 from flask_connector_auth.keys.machine import KeySetMachine, RemoteRules
 from flask_connector_auth.keys.parse import KeyRules
 from flask_connector_auth.keys.remote import RemoteKeys
+from flask_connector_auth.reasons import Reason, Unavailable
 
 URL = "https://issuer.example/jwks"
 RULES = KeyRules(["ES256"])
@@ -71,3 +73,26 @@ class AtOnce(RemoteKeys):
 def new_key(kid: str) -> dict[str, Any]:
     """Return a new public key."""
     return {**ECKey.generate_key("P-256").as_dict(private=False), "kid": kid}
+
+
+def kids(source: RemoteKeys, kid: str | None, algorithm: str = "ES256") -> list[str | None]:
+    """Return the ids of the keys that a token gets."""
+    return [key.kid for key in source.candidates(kid, algorithm)]
+
+
+def unavailable(source: RemoteKeys, kid: str) -> float:
+    """Assert that nobody can know; return the seconds to wait."""
+    with pytest.raises(Unavailable) as caught:
+        source.candidates(kid, "ES256")
+    assert caught.value.reason is Reason.KEYS_UNAVAILABLE
+    return caught.value.retry_after
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Return once *condition* holds; fail after ten seconds."""
+    tick = threading.Event()
+    for _ in range(1000):
+        if condition():
+            return
+        tick.wait(0.01)
+    raise AssertionError("it did not happen")

@@ -8,7 +8,9 @@ from joserfc.jwk import ECKey
 
 from flask_connector_auth.keys.index import KeyIndex
 from flask_connector_auth.keys.machine import (
+    DOUBT_WAIT,
     EMPTY_WAIT,
+    MAX_PAUSE_WITHOUT_KEYS,
     Decision,
     KeySetMachine,
     KeySetState,
@@ -71,6 +73,17 @@ class Bench:
         return self.machine.lookup(Question(kid, "ES256", since, **more), self.now)
 
     @property
+    def pause(self) -> float:
+        """Seconds until the issuer may be asked again."""
+        return self.machine.next_attempt(self.now) - self.now
+
+    @property
+    def index(self) -> KeyIndex:
+        """The keys at hand."""
+        assert self.machine.snapshot
+        return self.machine.snapshot.index
+
+    @property
     def state(self) -> KeySetState:
         """The state now."""
         return self.machine.state(self.now)
@@ -111,6 +124,19 @@ def ahead_under_way(bench: Bench) -> None:
     """The refresh ahead is under way."""
     ahead(bench)
     bench.start().after(1)
+
+
+def fresh_failed(bench: Bench) -> None:
+    """The set is fresh, the fetch for an unknown key has failed, and the cooldown is over."""
+    fresh(bench)
+    bench.start(unknown=True).machine.failed(bench.now, "no")
+    bench.after(RULES.cooldown)
+
+
+def fresh_overdue(bench: Bench) -> None:
+    """The set is fresh, and the fetch for an unknown key hangs where nothing can stop it."""
+    fresh(bench)
+    bench.start(unknown=True).after(2 * RULES.timeout + 1)
 
 
 def due(bench: Bench) -> None:
@@ -159,15 +185,22 @@ def nobody(refresh: bool = False) -> Decision:
     return Decision(refresh=refresh, note="unavailable")
 
 
+def nobody_yet() -> Decision:
+    """503, and the issuer is asked for the key."""
+    return Decision(refresh=True, unknown=True, note="unavailable")
+
+
 TABLE: list[tuple[Callable[[Bench], None], KeySetState, Decision, Decision]] = [
     # what happened, the state, a known key, an unknown key
     (empty, KeySetState.EMPTY, *[Decision(wait=EMPTY_WAIT, refresh=True)] * 2),
     (empty_under_way, KeySetState.EMPTY, *[Decision(wait=EMPTY_WAIT)] * 2),
     (empty_failed, KeySetState.EMPTY, *[nobody()] * 2),
-    (empty_retry, KeySetState.EMPTY, *[Decision(wait=EMPTY_WAIT, refresh=True)] * 2),
+    (empty_retry, KeySetState.EMPTY, *[nobody(refresh=True)] * 2),
     (fresh, KeySetState.FRESH, known(), Decision(wait=2, refresh=True, unknown=True)),
     (ahead, KeySetState.FRESH, known(refresh=True), Decision(wait=2, refresh=True, unknown=True)),
     (ahead_under_way, KeySetState.FRESH, known(), Decision(wait=2, unknown=True)),
+    (fresh_failed, KeySetState.FRESH, known(), nobody_yet()),
+    (fresh_overdue, KeySetState.FRESH, known(), nobody()),
     (due, KeySetState.DUE, *[Decision(wait=2, refresh=True)] * 2),
     (due_for_a_day, KeySetState.DUE, *[Decision(wait=2, refresh=True)] * 2),
     (stale, KeySetState.STALE, known(note="stale_served"), nobody()),
@@ -274,33 +307,85 @@ def test_workers_refresh_ahead_at_different_times(jitter: float, ahead: float) -
     assert bench.after(0.2).ask() == known(refresh=True)
 
 
+PAUSES: list[tuple[Callable[[Bench], None], list[float]]] = [
+    (empty, [1, 2, 4, 5, 5, 5, 5, 5]),
+    (fresh, [1, 2, 4, 8, 10, 10, 10, 10]),
+    (due, [1, 2, 4, 8, 16, 32, 60, 60]),
+    (due_for_a_day, [1, 2, 4, 5, 5, 5, 5, 5]),
+]
+
+
 @pytest.mark.parametrize("jitter", [0.0, 1.0])
-def test_retries_back_off(jitter: float) -> None:
-    """JWKS_RETRY to JWKS_RETRY_MAX: doubled each time, at least half of it, then steady."""
+@pytest.mark.parametrize(
+    ("before", "pauses"), PAUSES, ids=lambda value: getattr(value, "__name__", "")
+)
+def test_retries_back_off(
+    before: Callable[[Bench], None], pauses: list[float], jitter: float
+) -> None:
+    """JWKS_RETRY: doubled, of which half is drawn. JWKS_RETRY_MAX while stale keys serve; 5 seconds
+    while no token can be verified; JWKS_COOLDOWN while keys are fresh."""
     bench = Bench(jitter=jitter)
+    before(bench)
     share = 0.5 + 0.5 * jitter
-    for backoff in (1, 2, 4, 8, 16, 32, 60, 60):
+    for pause in pauses:
         bench.fail()
-        assert bench.machine.next_attempt - bench.now == pytest.approx(backoff * share)
-        bench.after(61)
+        assert bench.pause == pytest.approx(pause * share)
+        assert bench.machine.retry_after(bench.now) == pytest.approx(max(1, pause * share))
     bench.confirm("a")
     assert bench.machine.failures == 0
+    assert bench.pause == 0
+
+
+@pytest.mark.parametrize("longest", [0.5, 3])
+def test_no_pause_is_over_jwks_retry_max(longest: float) -> None:
+    """JWKS_RETRY_MAX below the bounds of a state holds in each state."""
+    for before, _ in PAUSES:
+        bench = Bench(RemoteRules(retry=0.5, retry_max=longest), jitter=1.0)
+        before(bench)
+        for _ in range(9):
+            bench.fail()
+        assert bench.pause == longest
+
+
+def test_a_long_pause_ends_early_when_the_stale_keys_do() -> None:
+    """STALE to OUTAGE: from then on attempts are 5 seconds apart, and clients are told so."""
+    bench = Bench(jitter=1.0)
+    bench.confirm("a")
+    bench.after(3590)
+    for _ in range(9):
+        bench.fail()
+    assert bench.after(10).state is KeySetState.STALE
+    assert (bench.pause, bench.machine.retry_after(bench.now)) == (50, 50)
+    assert bench.ask() == known(note="stale_served")
+    assert bench.after(0.1).state is KeySetState.OUTAGE
+    assert bench.machine.retry_after(bench.now) == 1
+    assert bench.ask() == nobody(refresh=True)
+    bench.fail()
+    assert bench.pause == MAX_PAUSE_WITHOUT_KEYS
 
 
 def test_a_month_of_failures_is_no_trouble() -> None:
     """The pause stays what it is, however often it was doubled."""
     bench = Bench(RemoteRules(retry=0.5))
+    due(bench)
     for _ in range(3000):
         bench.fail()
-    assert bench.machine.next_attempt - bench.now == 30
+    assert bench.pause == 30
 
 
+@pytest.mark.parametrize("before", [empty, fresh, due, due_for_a_day])
 @pytest.mark.parametrize(("asked", "waited"), [(0, 0.5), (20, 20), (3600, 60)])
-def test_the_issuer_may_ask_to_be_left_alone(asked: float, waited: float) -> None:
-    """RFC 9110 section 10.2.3: Retry-After is honoured, up to JWKS_RETRY_MAX."""
-    bench = Bench().fail(retry_after=asked)
-    assert bench.machine.next_attempt - bench.now == waited
+def test_the_issuer_may_ask_to_be_left_alone(
+    before: Callable[[Bench], None], asked: float, waited: float
+) -> None:
+    """RFC 9110 section 10.2.3: Retry-After is honoured in each state, up to JWKS_RETRY_MAX."""
+    bench = Bench()
+    before(bench)
+    bench.fail(retry_after=asked)
+    assert bench.pause == waited
     assert bench.machine.retry_after(bench.now) == max(1, waited)
+    bench.fail()
+    assert bench.pause == 1
 
 
 # An unknown key, while the set is fresh
@@ -328,14 +413,17 @@ def test_an_unknown_key_is_refused_once_the_issuer_was_asked() -> None:
 
 
 def test_an_unknown_key_is_503_if_its_own_fetch_failed() -> None:
-    """Nobody can know, and nothing is remembered against the kid."""
+    """Nobody can know; the client is told when the key may be asked for again."""
     bench = Bench()
     fresh(bench)
     since = bench.now
-    bench.start(unknown=True).after(0.3)
+    bench.start(unknown=True)
+    assert bench.after(0.3).machine.retry_after(bench.now) == 1  # it may land at any time
     bench.machine.failed(bench.now, "no")
     assert bench.ask("b", since=since) == nobody()
-    assert not bench.machine._remembered
+    assert bench.after(5.7).ask("b") == nobody()
+    assert bench.machine.retry_after(bench.now) == pytest.approx(4)
+    assert bench.after(4).ask("b") == nobody_yet()
 
 
 def test_a_fetch_from_before_the_token_does_not_answer_for_it() -> None:
@@ -392,76 +480,191 @@ def test_who_cannot_wait_any_longer_gets_503() -> None:
     assert bench.ask("b", patient=False) == nobody()
 
 
-def test_a_client_that_insists_costs_ever_fewer_fetches() -> None:
-    """Negative memory: 10 seconds at first, doubled at each fetch in vain, 300 at most."""
+def test_a_kid_that_was_asked_for_in_vain_is_asked_for_again() -> None:
+    """JWKS_COOLDOWN alone decides: whatever was sent before, no key is refused for longer."""
     bench = Bench()
     bench.confirm("a")
-    for delay in (10, 20, 40, 80, 160, 300, 300):
-        bench.after(1)
+    bench.after(1)
+    for _ in range(20):
+        since = bench.now
+        assert bench.ask("b").unknown
         bench.start(unknown=True)
         bench.land("a")
-        assert bench.ask("b").note == "unknown_refreshed"
-        bench.after(delay - 1)
-        bench.confirm("a")
-        assert bench.ask("b") == Decision([], note="unknown_remembered")
-        assert bench.after(1).ask("b").unknown
-
-
-def test_another_set_is_a_new_chance() -> None:
-    """Negative memory is emptied when the keys change, not when they are confirmed."""
-    bench = Bench()
-    bench.confirm("a")
+        assert bench.ask("b", since) == Decision([], note="unknown_refreshed")
+        assert bench.after(9.9).ask("b") == Decision([], note="unknown_cooldown")
+        bench.after(0.1)
+    assert bench.ask("b").unknown
     bench.start(unknown=True)
-    bench.land("a")
-    bench.ask("b")
-    bench.after(1).confirm("a")
-    assert bench.after(1).ask("b").note == "unknown_remembered"
-    bench.confirm("a", "c")
-    assert bench.after(9).ask("b").unknown
+    bench.land("a", "b")
+    assert bench.ask("b") == Decision([KEYS["b"]])
 
 
-def test_the_negative_memory_is_bounded() -> None:
-    """256 kids are remembered, the latest; random ones only push each other out."""
-    bench = Bench()
-    bench.confirm("a")
-    for number in range(1000):
+# Who waits
+
+
+def test_only_so_many_tokens_wait_for_one_fetch() -> None:
+    """JWKS_MAX_WAITING: tokens of unknown keys, of which others get 503 at once."""
+    bench = Bench(RemoteRules(max_waiting=3))
+    fresh(bench)
+    for kids in (("a",), ("a",), ("a", "b")):
+        assert bench.ask("b") == Decision(wait=2, refresh=True, unknown=True)
         bench.start(unknown=True)
-        bench.land("a")
-        assert bench.ask(f"kid-{number}").note == "unknown_refreshed"
-    assert len(bench.machine._remembered) == 256
-    assert "kid-999" in bench.machine._remembered
+        assert [bench.ask(kid) for kid in "bc"] == [Decision(wait=2, unknown=True)] * 2
+        assert [bench.ask(kid) for kid in "bc"] == [nobody()] * 2
+        assert bench.ask("a") == known()
+        bench.after(1).land(*kids)
+        bench.after(RULES.cooldown)
+    assert bench.ask("b") == Decision([KEYS["b"]])
+
+
+def test_the_places_to_wait_are_those_of_one_fetch() -> None:
+    """JWKS_MAX_WAITING: after a fetch, good or failed, and in a child process, all are free."""
+    bench = Bench(RemoteRules(max_waiting=1))
+    fresh(bench)
+    wait = Decision(wait=2, refresh=True, unknown=True)
+    assert bench.ask("b") == wait
+    bench.machine.forked()
+    assert bench.ask("b") == wait
+    bench.start(unknown=True).machine.failed(bench.now, "no")
+    bench.confirm("a")
+    assert bench.after(RULES.cooldown).ask("b") == wait
+
+
+def test_where_every_token_needs_the_answer_all_of_them_wait() -> None:
+    """EMPTY and DUE: for that one fetch, of a healthy issuer a moment."""
+    for before, wait in ((empty, EMPTY_WAIT), (due, RULES.wait)):
+        bench = Bench(RemoteRules(max_waiting=1))
+        before(bench)
+        assert bench.ask() == Decision(wait=wait, refresh=True)
+        bench.start()
+        assert [bench.ask(), bench.ask("b")] == [Decision(wait=wait)] * 2
 
 
 # The same kid with new key material
+
+
+#: What the token does that makes the worker ask.
+ASKS = Decision(wait=DOUBT_WAIT, refresh=True, unknown=True)
 
 
 def test_a_failed_signature_is_reason_to_ask_once_the_set_is_older_than_the_cooldown() -> None:
     """Issuers do put new material under an old kid: asked for as an unknown key would be."""
     bench = Bench()
     bench.confirm("a")
-    distrusted = bench.machine.snapshot.index  # type: ignore[union-attr]
+    distrusted = bench.index
     assert bench.after(10).ask("a", distrusted=distrusted) == Decision([])
     bench.after(1)
     since = bench.now
-    assert bench.ask("a", distrusted=distrusted).unknown
+    assert bench.ask("a", distrusted=distrusted) == ASKS
     bench.start(unknown=True)
     bench.land("a")
     # The same keys are the same index, however often they are confirmed.
     assert bench.ask("a", since, distrusted=distrusted) == Decision([])
-    assert not bench.machine._remembered
-    assert bench.after(11).ask("a", distrusted=distrusted).unknown
+    assert bench.after(11).ask("a", distrusted=distrusted) == ASKS
     bench.start(unknown=True)
     bench.land("a", "b")
     assert bench.ask("a", since, distrusted=distrusted) == known()
+
+
+def test_one_failed_signature_waits_and_the_others_are_refused() -> None:
+    """FRESH: of the tokens whose signature fails, one waits for a fetch, and not for long; the
+    others, and that one when it has waited, are 401."""
+    bench = Bench()
+    fresh(bench)
+    bad = {"distrusted": bench.index}
+    assert bench.ask("a", **bad) == ASKS
+    bench.start(unknown=True)
+    assert [bench.ask("a", **bad) for _ in range(9)] == [Decision([])] * 9
+    assert bench.ask("a", patient=False, **bad) == Decision([])
+    assert bench.ask("a") == known()
+
+
+def test_a_failed_signature_joins_a_fetch_that_nobody_waits_for() -> None:
+    """FRESH: the refresh ahead, which the very same token has started; one for each fetch."""
+    bench = Bench()
+    ahead_under_way(bench)
+    bad = {"distrusted": bench.index}
+    assert bench.ask("a", **bad) == Decision(wait=DOUBT_WAIT)
+    assert bench.ask("a", **bad) == Decision([])
+    bench.land("a")
+    assert bench.ask("a", since=0, **bad) == Decision([])
+    ahead_under_way(bench)
+    bench.ask("b")
+    assert bench.ask("a", **bad) == Decision([])
+
+
+def test_a_failed_signature_takes_a_place_of_those_to_wait() -> None:
+    """JWKS_MAX_WAITING: for one fetch, of bad signatures and unknown keys together."""
+    bench = Bench(RemoteRules(max_waiting=3))
+    fresh(bench)
+    assert bench.ask("a", distrusted=bench.index) == ASKS
+    bench.start(unknown=True)
+    assert [bench.ask(kid) for kid in "bc"] == [Decision(wait=2, unknown=True)] * 2
+    assert bench.ask("b") == nobody()
+
+
+def test_a_failed_signature_waits_no_longer_than_other_tokens() -> None:
+    """JWKS_WAIT below the half second that a failed signature is worth."""
+    bench = Bench(RemoteRules(wait=0.1))
+    fresh(bench)
+    assert bench.ask("a", distrusted=bench.index).wait == 0.1
+
+
+@pytest.mark.parametrize("before", [fresh_failed, fresh_overdue])
+def test_a_failed_signature_waits_for_no_issuer_that_fails(
+    before: Callable[[Bench], None],
+) -> None:
+    """FRESH: 401 at once; where there may be one, a fetch is started all the same."""
+    bench = Bench()
+    before(bench)
+    asks = before is fresh_failed
+    bad = bench.ask("a", distrusted=bench.index)
+    assert bad == Decision([], refresh=asks, unknown=asks)
+
+
+def test_failed_signatures_and_unknown_keys_share_one_cooldown() -> None:
+    """JWKS_COOLDOWN: what one of them has asked for, the other does not ask for again."""
+    bench = Bench()
+    fresh(bench)
+    bench.start(unknown=True).machine.failed(bench.now, "no")
+    bench.after(9)
+    assert bench.pause < 0
+    assert bench.ask("b") == nobody()
+    assert bench.ask("a", distrusted=bench.index) == Decision([])
+    bad = bench.after(1).ask("a", distrusted=bench.index)
+    assert bad == Decision([], refresh=True, unknown=True)
+    assert bench.ask("b") == nobody_yet()
+
+
+def test_a_failed_signature_does_not_ask_twice() -> None:
+    """FRESH: a set that was asked for since it came is the answer, however late it is woken."""
+    bench = Bench(RemoteRules(cooldown=0.1))
+    fresh(bench)
+    since = bench.now
+    bench.start(unknown=True)
+    bench.land("a")
+    assert bench.after(1).ask("a", since, distrusted=bench.index) == Decision([])
+    assert bench.ask("a", distrusted=bench.index) == ASKS
+
+
+@pytest.mark.parametrize("before", [due, due_for_a_day])
+def test_a_failed_signature_is_refused_while_a_fetch_is_due(
+    before: Callable[[Bench], None],
+) -> None:
+    """DUE: it has waited for the fetch already, so it is 401; no second wait."""
+    bench = Bench()
+    before(bench)
+    assert bench.ask("a", distrusted=bench.index) == Decision([], refresh=True)
+    bench.start()
+    assert bench.ask("a", distrusted=bench.index) == Decision([])
 
 
 def test_a_failed_signature_is_the_tokens_fault_while_keys_are_stale() -> None:
     """STALE: a signature that fails under a known key is 401, not 503."""
     bench = Bench()
     stale(bench)
-    distrusted = bench.machine.snapshot.index  # type: ignore[union-attr]
-    assert bench.ask("a", distrusted=distrusted) == Decision([])
-    assert bench.after(2).ask("a", distrusted=distrusted) == Decision([], refresh=True)
+    assert bench.ask("a", distrusted=bench.index) == Decision([])
+    assert bench.after(2).ask("a", distrusted=bench.index) == Decision([], refresh=True)
 
 
 # Other events

@@ -52,6 +52,7 @@ def test_every_rule_has_its_setting_and_default() -> None:
         assert schema.fields[f"jwks_{rule.name}"].load_default == rule.default
     documented = {
         **{"max_age": 300, "min_age": 30, "cooldown": 10, "timeout": 5, "wait": 2},
+        "max_waiting": 4,
         **{"retry": 1, "retry_max": 60, "max_stale": 3600},
         **{"max_bytes": 262144, "max_keys": 100},
     }
@@ -66,10 +67,11 @@ def test_every_rule_can_be_set(name: str) -> None:
 
 
 POSITIVE = ["MAX_AGE", "MIN_AGE", "COOLDOWN", "TIMEOUT", "WAIT", "RETRY", "RETRY_MAX"]
+WHOLE = ["MAX_BYTES", "MAX_KEYS", "MAX_WAITING"]
 BAD = [
     *((name, value) for name in POSITIVE for value in (0, -1, "30", True, None, float("inf"))),
     *(("MAX_STALE", value) for value in (-1, "0", None)),
-    *((name, value) for name in ("MAX_BYTES", "MAX_KEYS") for value in (0, 1.5, "7", None)),
+    *((name, value) for name in WHOLE for value in (0, 1.5, "7", None)),
     *(("FAILOVER", value) for value in (URL, ["http://issuer.example/"], [""], [5], {})),
     *(("COPY", value) for value in ("", True)),
     *(("CA_FILE", value) for value in ("", "/nowhere/ca.pem")),
