@@ -18,6 +18,7 @@ _MISSING = (APP_JWT_MISSING, CONSUMER_JWS_MISSING)
 class Answer:
     """What is sent for one row: the same bytes whatever the reason was."""
 
+    row: ErrorRow  #: as it is sent, overrides included
     status: int
     status_line: str  #: with its phrase
     body: bytes
@@ -70,4 +71,5 @@ class Catalogue:
             challenge = WWWAuthenticate("bearer", {"realm": self._realm, **error})
             headers["WWW-Authenticate"] = challenge.to_header()
         phrase = HTTP_STATUS_CODES.get(shown.status, "Unknown").upper()
-        return Answer(shown.status, f"{shown.status} {phrase}", body, [*headers.items()])
+        status_line = f"{shown.status} {phrase}"
+        return Answer(shown, shown.status, status_line, body, [*headers.items()])

@@ -30,6 +30,10 @@ class ConnectorAuthError(EnvelopeError):
 
     Subclass it with a row of your own to have that sent in the same envelope.
 
+    ``str()`` of one is what the client may see: code, title and details as they are sent, the same
+    whatever the reason was. GraphQL libraries, sockets and error reporters pass it on. For a log,
+    take ``repr()``, which names row and reason, or :attr:`reason`.
+
     :param reason: why, for log and signal; the client never sees it.
     """
 
@@ -38,7 +42,7 @@ class ConnectorAuthError(EnvelopeError):
     def __init__(self, reason: Reason = Reason.VIEW) -> None:
         answer = _catalogue().answer(self.row)
         # Flask-RESTful sends ``response`` where it finds one set, and asks no handler.
-        super().__init__(self.row.details, answer.response())
+        super().__init__(answer.row.details, answer.response())
         self.code: int | None = answer.status
         self.reason = reason
         self._answer = answer
@@ -49,7 +53,11 @@ class ConnectorAuthError(EnvelopeError):
         return self._answer.data()
 
     def __str__(self) -> str:
-        return f"{self.row.error_code} {self.row.title} ({self.reason})"
+        row = self._answer.row
+        return f"{row.error_code} {row.title}: {row.details}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.row.error_code}: {self.reason}>"
 
 
 class InvalidAppJWT(ConnectorAuthError):

@@ -34,7 +34,10 @@ class Reason(StrEnum):
 
 
 class Rejected(Exception):
-    """The token is refused: the client's fault. Carries a :class:`Reason`, never token text."""
+    """The token is refused: the client's fault. Carries a :class:`Reason`, never token text.
+
+    ``str()`` does not tell the reason, ``repr()`` does.
+    """
 
     #: What the log may tell of the token all the same, since its signature is good.
     verified: Mapping[str, str] = {}
@@ -45,15 +48,23 @@ class Rejected(Exception):
         reason: Reason = self.args[0]
         return reason
 
+    def __str__(self) -> str:
+        return "the token is refused"
+
 
 class Unavailable(Exception):
     """The token cannot be judged just now: our fault, so never blamed on the client's token.
+
+    ``str()`` does not tell the reason, ``repr()`` does.
 
     :param reason: what is out of reach.
     :param retry_after: seconds until trying again makes sense.
     """
 
     def __init__(self, reason: Reason, retry_after: float = 1) -> None:
-        super().__init__(reason.value)
+        super().__init__(reason, retry_after)
         self.reason = reason
         self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return "the tokens cannot be verified at the moment"

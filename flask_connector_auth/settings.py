@@ -25,8 +25,13 @@ class ConfigurationError(ValueError):
 
     def __init__(self, problems: Mapping[str, list[str]]) -> None:
         self.problems: dict[str, list[str]] = dict(problems)  #: sentences, by configuration key
-        lines = [f"{key}: {text}" for key, texts in sorted(problems.items()) for text in texts]
-        super().__init__("\n  ".join(["flask-connector-auth cannot start:", *lines]))
+        # What is given here is given again where the error is unpickled or copied.
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        each = sorted(self.problems.items())
+        lines = [f"{key}: {text}" for key, texts in each for text in texts]
+        return "\n  ".join(["flask-connector-auth cannot start:", *lines])
 
 
 @dataclass(frozen=True, slots=True)
