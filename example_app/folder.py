@@ -1,24 +1,27 @@
 """A folder in; its files written whole, by one process at a time, and for the owner alone, out."""
 
-import fcntl
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 #: The mode of a file that holds a secret: read and written by its owner, and by nobody else.
 PRIVATE = 0o600
+LOCK_NAME = ".lock"
+# Seconds; what is done under the lock takes far less, a new RSA key included.
+_PATIENCE = 60
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep other processes and threads from changing *folder* meanwhile; reading needs no lock."""
-    held = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    # A lock of SQLite works on every system, and ends with the process that holds it.
+    file = folder / LOCK_NAME
+    reserve(file)
+    with closing(sqlite3.connect(file, timeout=_PATIENCE, isolation_level=None)) as held:
+        held.execute("BEGIN EXCLUSIVE")
         yield
-    finally:
-        os.close(held)
 
 
 def write(path: Path, text: str) -> None:
@@ -28,7 +31,7 @@ def write(path: Path, text: str) -> None:
     draft = path.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     new = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-    with open(new, "w") as file:
+    with open(new, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -48,7 +48,7 @@ class KeyFile:
 
     def read(self) -> KeyRing:
         """Return the keys as they are now."""
-        text = self.path.read_text()
+        text = self.path.read_text(encoding="utf-8")
         # One attribute, so that a thread finds text and keys of one time.
         known, ring = self._known
         if text != known:

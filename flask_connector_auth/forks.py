@@ -2,6 +2,7 @@
 
 import os
 import weakref
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -11,6 +12,16 @@ class Forkable(Protocol):
     def forked(self) -> None:
         """Go on in a child process."""
         ...
+
+
+def register_at_fork(**hooks: Callable[[], object]) -> None:
+    """Have *hooks* called at each fork; see :func:`os.register_at_fork`.
+
+    On Windows, where no process forks, this does nothing.
+    """
+    register = getattr(os, "register_at_fork", None)
+    if register is not None:
+        register(**hooks)
 
 
 def renew_after_fork(one: Forkable) -> None:
@@ -24,4 +35,4 @@ def _renew() -> None:
 
 
 _all: "weakref.WeakSet[Forkable]" = weakref.WeakSet()
-os.register_at_fork(after_in_child=_renew)
+register_at_fork(after_in_child=_renew)

@@ -1,20 +1,18 @@
 """A reason and the time in; whether a line about it may be logged out, so that no flood of bad
 tokens becomes a flood of log."""
 
-import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .forks import register_at_fork
 from .reasons import Reason
 
 # Held for a moment, and only where a request is refused. A fork waits for it, so that no child is
 # born with a lock that nobody is left to release.
 _lock = threading.Lock()
-os.register_at_fork(
-    before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
-)
+register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 @dataclass(slots=True)

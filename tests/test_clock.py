@@ -4,21 +4,35 @@ import time
 
 import pytest
 
-from flask_connector_auth.clock import Cautious, boottime
+from flask_connector_auth.clock import Cautious, boottime, steady_clock
+from tests.floor_helpers import cases
 
 
-@pytest.mark.parametrize(
-    ("here", "asked"), [(True, "CLOCK_BOOTTIME"), (False, "CLOCK_MONOTONIC")], ids=["Linux", "else"]
+@cases(
+    "absent, asked",
+    {
+        "Linux": ([], "CLOCK_BOOTTIME"),
+        "macOS": (["CLOCK_BOOTTIME"], "CLOCK_MONOTONIC"),
+        "Windows": (["CLOCK_BOOTTIME", "clock_gettime", "CLOCK_MONOTONIC"], None),
+    },
 )
-def test_it_never_goes_back_and_goes_on_in_sleep_where_it_can(
-    here: bool, asked: str, monkeypatch: pytest.MonkeyPatch
+def test_ages_are_told_by_the_clock_that_counts_sleep(
+    absent: list[str], asked: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """jwks.md, clock: a laptop that slept does not take old keys for young ones."""
-    clocks = {getattr(time, asked): 5.0}
+    """A laptop that slept does not take old keys for young ones, on any system."""
+    clocks = {getattr(time, asked): 5.0} if asked else {}
     monkeypatch.setattr(time, "clock_gettime", clocks.__getitem__)
-    if not here:
-        monkeypatch.delattr(time, "CLOCK_BOOTTIME")
-    assert boottime() == 5.0
+    monkeypatch.setattr(time, "monotonic", lambda: 7.0)
+    for name in absent:
+        monkeypatch.delattr(time, name)
+    assert steady_clock()() == (5.0 if asked else 7.0)
+
+
+def test_the_clock_of_this_system_never_goes_back() -> None:
+    """It is read for each request, and ages are differences of it."""
+    times = [boottime() for _ in range(1000)]
+    assert times == sorted(times)
+    assert times[0] > 0
 
 
 def test_what_is_forgotten_is_forgotten_by_time_that_has_passed() -> None:

@@ -327,10 +327,14 @@ def test_the_newest_changes_are_those_of_this_version() -> None:
 
 
 def test_the_readme_states_the_supported_versions() -> None:
-    """Python and Flask, as pyproject.toml demands them."""
+    """Python, Flask and the systems that the tests run on, as pyproject.toml has them."""
     python = PROJECT["requires-python"].removeprefix(">=")
     [flask] = [need for need in PROJECT["dependencies"] if need.startswith("flask>=")]
     assert f"Python {python} or newer; Flask {flask.removeprefix('flask>=')} or newer" in README
+    about = "Operating System :: "
+    systems = [each for each in PROJECT["classifiers"] if each.startswith(about)]
+    assert systems == [f"{about}POSIX :: Linux"]
+    assert f"The tests run on {systems[0].rpartition(' ')[2]}." in README
 
 
 def test_the_readme_has_the_figures_that_were_measured() -> None:

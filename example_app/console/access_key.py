@@ -25,7 +25,7 @@ class AccessKey:
                 folder.restrict(path)
             else:
                 folder.write(path, secrets.token_urlsafe(32))
-            self._text = path.read_text()
+            self._text = path.read_text(encoding="utf-8")
 
     def __repr__(self) -> str:
         return "<AccessKey>"

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def moment(value: str) -> float:
     """Return the seconds since the epoch that *value* says: a number of them, or a date.
@@ -28,8 +30,10 @@ def date_of(seconds: Any) -> str | None:
     """Return the date in UTC, or ``None`` where *seconds* is no time that has one."""
     if type(seconds) not in (int, float):
         return None
-    with suppress(ValueError, OverflowError, OSError):
-        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")[:-6] + "Z"
+    with suppress(ValueError, OverflowError):
+        # Not by fromtimestamp(), which on Windows knows no time before 1970.
+        date = _EPOCH + timedelta(seconds=seconds)
+        return date.isoformat(timespec="seconds")[:-6] + "Z"
     return None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..clock import boottime
 from ..strict import Malformed, load_object
 from .index import KeyIndex
 from .key_set import BadKeySet, usable_keys
@@ -36,7 +37,7 @@ def boot_clock() -> tuple[str, float]:
     Where there is no such name, it is empty.
     """
     try:
-        return _BOOT_ID.read_text().strip(), time.clock_gettime(time.CLOCK_BOOTTIME)
+        return _BOOT_ID.read_text(encoding="ascii").strip(), boottime()
     except OSError:
         return "", 0.0
 

@@ -62,14 +62,20 @@ class FileStore:
 
 def _open_at_once(path: str, flags: int) -> int:
     # A pipe that somebody has put there would be waited for; a link would lead to any file of ours.
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)
+    # Windows has neither flag: no pipe stands in a folder there, and few may make links.
+    for name in ("O_NONBLOCK", "O_NOFOLLOW"):
+        flags |= getattr(os, name, 0)
+    return os.open(path, flags)
 
 
 def _is_ours(status: os.stat_result) -> bool:
     """Whether nobody but this user and root can change what has this *status*.
 
-    In a folder with the sticky bit, others can add files and not put one in place of ours.
+    In a folder with the sticky bit, others can add files and not put one in place of ours. On
+    Windows this is always so: these bits say nothing there, and access lists are not looked at.
     """
+    if not hasattr(os, "geteuid"):
+        return True
     mode = status.st_mode
     spared = stat.S_ISDIR(mode) and mode & stat.S_ISVTX
     shared = mode & (stat.S_IWGRP | stat.S_IWOTH) and not spared

@@ -56,7 +56,7 @@ def test_the_addresses(tmp_path):
 def test_where_it_is_kept(tmp_path):
     """For the owner alone; the CA's private key is nowhere."""
     kept = certificate_in(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"ca.pem", "certificate.pem"}
+    assert {path.name for path in tmp_path.iterdir()} == {"ca.pem", "certificate.pem", ".lock"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in (kept.ca, kept.chain)} == {0o600}
     assert (kept.ca.read_bytes().count(PRIVATE), kept.chain.read_bytes().count(PRIVATE)) == (0, 2)
     context = ssl.create_default_context(cafile=str(kept.ca))

@@ -129,7 +129,7 @@ def test_the_file(app, keys, tmp_path):
     assert old in (tmp_path / "signing-keys.json").read_text()
     keys("withdraw", old)
     files = {path.name: path for path in tmp_path.iterdir()}
-    assert set(files) == {"signing-keys.json", "connector.db", "console-key"}
+    assert set(files) == {"signing-keys.json", "connector.db", "console-key", ".lock"}
     kept = files["signing-keys.json"]
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert [key["kid"] for key in json.loads(kept.read_text())["keys"]] != [old]

@@ -37,7 +37,7 @@ def test_the_first_start(start, tmp_path):
     folder = tmp_path / "new" / "instance"
     start(folder)
     names = {path.name for path in folder.iterdir()}
-    assert names == {"signing-keys.json", "connector.db", "console-key"}
+    assert names == {"signing-keys.json", "connector.db", "console-key", ".lock"}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     key = folder / "signing-keys.json"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
@@ -116,7 +116,7 @@ def test_settings_of_the_environment(start, tmp_path, monkeypatch):
     app = start(tmp_path / "instance")
     assert database.exists()
     names = {path.name for path in (tmp_path / "instance").iterdir()}
-    assert names == {"signing-keys.json", "console-key"}
+    assert names == {"signing-keys.json", "console-key", ".lock"}
     api = api_of(app, "5313846")
     assert api.create(api.someone()).status_code == 200
     with app.app_context():

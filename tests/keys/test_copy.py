@@ -361,6 +361,18 @@ def test_a_copy_of_root_or_of_oneself_is_used(
     assert (bench.copy.read([URL]) is not None) is used
 
 
+def test_on_windows_the_bits_of_a_file_say_nothing(
+    bench: Bench, file: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no user has an id, every file seems to be writable by all; elsewhere that counts."""
+    bench.copy.save(URL, INDEX)
+    file.chmod(0o666)
+    assert bench.copy.read([URL]) is None
+    assert told(caplog) == [NOT_USED + "PermissionError"]
+    monkeypatch.delattr(os, "geteuid")
+    assert bench.copy.read([URL]) is not None
+
+
 def test_a_new_record_is_written_beside_the_old_one(
     bench: Bench, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
