@@ -67,8 +67,14 @@ def test_the_supported_version_is_this_one() -> None:
 def test_changes_have_the_headings_that_contributing_names() -> None:
     """Each line of CHANGES.rst stands under a version and one of the five headings."""
     assert all(f"*{heading}*" in CONTRIBUTING for heading in HEADINGS)
-    assert set(re.findall(r"^(\w+)\n~+$", CHANGES, re.MULTILINE)) <= {*HEADINGS}
-    assert re.search(r"^\d+\.\d+\.\d+ \((unreleased|\d{4}-\d\d-\d\d)\)\n-+$", CHANGES, re.MULTILINE)
+    version = r"^\d+\.\d+\.\d+ \((?:unreleased|\d{4}-\d\d-\d\d)\)\n-+\n"
+    title, *versions = re.split(version, CHANGES, flags=re.MULTILINE)
+    assert title == "Changes\n=======\n\n" and versions
+    for changes in versions:
+        before, *parts = re.split(r"^(\w+)\n~+\n", changes, flags=re.MULTILINE)
+        assert before.strip() == ""
+        assert set(parts[::2]) <= {*HEADINGS}
+        assert all(re.fullmatch(r"\n(?:(?:- |  )\S.*\n)+\n?", lines) for lines in parts[1::2])
 
 
 @pytest.mark.parametrize("page", ["CONTRIBUTING.rst", "SECURITY.md"])
@@ -149,8 +155,19 @@ def test_the_wheel_has_the_package_alone(built: Path) -> None:
 
 
 def test_the_sdist_has_all_that_a_fork_needs(built: Path) -> None:
-    """Source, tests, docs, example, licence, what builds and checks it; nothing that was built."""
+    """Source, tests, docs, example, licence, what builds and checks it, each file of them; nothing
+    that was built."""
     names = in_sdist(built).keys()
+    folders = ("flask_connector_auth", "tests", "docs", "example_app", "benchmarks")
+    sources = built.parent / "sources"
+    files = {
+        path.relative_to(sources).as_posix()
+        for folder in folders
+        for path in (sources / folder).rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    assert "docs/decisions/index.rst" in files
+    assert files <= names
     assert {
         *("LICENSE", "README.rst", "CHANGES.rst", "CONTRIBUTING.rst", "SECURITY.md", "tox.ini"),
         *(".ci/run", ".pre-commit-config.yaml", "pyproject.toml", "setup.py", "docs/conf.py"),

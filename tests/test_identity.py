@@ -13,6 +13,7 @@ from werkzeug.test import Client
 
 from flask_connector_auth import (
     ConnectorAuth,
+    InvalidConsumerJWS,
     current_app_jwt,
     current_consumer_jws,
     require_app_jwt,
@@ -166,14 +167,19 @@ def test_a_refused_request_has_no_identity(make_app: MakeApp, issuer: Issuer) ->
 
     @app.after_request
     def look(response: Response) -> Response:
-        with pytest.raises(RuntimeError) as caught:
-            _ = current_app_jwt.install_id
-        seen.append(str(caught.value))
+        for proxy in (current_app_jwt, current_consumer_jws):
+            with pytest.raises(RuntimeError) as caught:
+                _ = proxy.claims
+            seen.append(str(caught.value))
         return response
+
+    @app.errorhandler(InvalidConsumerJWS)
+    def handle(error: InvalidConsumerJWS) -> Response:
+        return look(error.response)
 
     sent = headers(issuer.app_jwt(), issuer.consumer_jws(account_id="other"))
     assert app.test_client().get("/protected", headers=sent).status_code == 401
-    assert len(seen) == 1
+    assert len(seen) == 4
 
 
 def test_the_proxies_say_what_to_do_outside_a_protected_request(make_app: MakeApp) -> None:

@@ -309,8 +309,12 @@ def test_the_consumer_token_below_the_protector(
 
 def test_the_app_jwt_is_judged_first(pair: Flask, issuer: Issuer) -> None:
     """Which error wins: Authlib's for the AppJWT, whatever there is of the ConsumerJWS."""
-    assert_theirs(get(pair, CONSUMER, None), 401, "missing_authorization")
-    assert_theirs(get(pair, CONSUMER, issuer.broken("expired")), 401, "invalid_token")
+    forged = issuer.broken("forged", "consumer_jws")
+    for consumer_jws in (None, forged, issuer.consumer_jws()):
+        missing = get(pair, CONSUMER, None, consumer_jws)
+        assert_theirs(missing, 401, "missing_authorization")
+        expired = get(pair, CONSUMER, issuer.broken("expired"), consumer_jws)
+        assert_theirs(expired, 401, "invalid_token")
 
 
 def test_the_with_statement(make_app: MakeApp, issuer: Issuer) -> None:

@@ -42,7 +42,7 @@ def sealed(header: str, payload: str) -> str:
 )
 @both_tokens
 def test_a_token_has_three_segments(token, form):
-    """RFC 7515 section 7.1: two dots, counted before anything is split (CVE-2025-30204)."""
+    """RFC 7515 section 7.1: two dots, neither fewer nor more (CVE-2025-30204)."""
     good = token.mint(issuer_of())
     assert why_refused(token, good) is None
     assert why_refused(token, form.format(*good.split("."))) is Reason.NOT_COMPACT
@@ -192,6 +192,6 @@ def test_the_defaults_leave_room_for_a_long_header_and_many_claims(token):
 @cases("text", {"dots": "." * 20_000, "not ASCII": "é" * 20_000, "one segment": "a" * 20_000})
 @both_tokens
 def test_the_size_is_judged_before_anything_else(token, text):
-    """GHSA-9pg5-8c7x-5hfx: nothing is split, copied or decoded of a text over the limit."""
+    """GHSA-9pg5-8c7x-5hfx: a text over the limit is too large, whatever else is wrong with it."""
     assert why_refused(token, text) is Reason.TOO_LARGE
     assert why_refused(token, text[:100]) is Reason.NOT_COMPACT

@@ -116,7 +116,7 @@ def test_the_audit_says_what_binds_a_rule_whose_account_is_none(
     [route] = [each for each in audit(app) if each.endpoint == "all"]
     sent = headers(issuer.app_jwt(aud="another"))
     passes = app.test_client().get("/all", headers=sent).status_code == 200
-    assert passes is (route.binding is Binding.ANY)
+    assert (passes, route.binding) == (True, Binding.ANY)
 
 
 class Known(BaseConverter):

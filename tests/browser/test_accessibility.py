@@ -13,6 +13,10 @@ NAME = """element => {
   const label = element.getAttribute("aria-label") ?? element.labels?.[0]?.textContent;
   return (label ?? element.textContent).trim();
 }"""
+OUTLINED = """() => {
+  const style = getComputedStyle(document.activeElement);
+  return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+}"""
 #: The answers that are errors, by panel.
 REFUSED = {"Break it": [401]}
 SURROUNDINGS = {"color_scheme": "light"}, {"color_scheme": "dark"}, {"forced_colors": "active"}
@@ -130,7 +134,8 @@ def test_everything_can_be_reached(console):
         reached = set()
         for _ in range(3 * controls.count()):
             console.page.keyboard.press("Tab")
-            reached.add(name_of_focus(console.page))
+            if console.page.evaluate(OUTLINED):
+                reached.add(name_of_focus(console.page))
         assert expected <= reached
     console.was_refused(*REFUSED["Break it"])
 

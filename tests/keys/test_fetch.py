@@ -380,8 +380,8 @@ def test_what_is_watched_too_late_is_cut_off_at_once() -> None:
 
 
 def test_a_watchdog_holds_nobody_up() -> None:
-    """What was never connected, or is closed by the other end, cannot be shut down; and a process
-    that ends does not wait."""
+    """What was never connected cannot be shut down, and that is no error; and a process that ends
+    does not wait."""
     with socket.socket() as sock, Watchdog(0) as watchdog:
         watchdog.watch(sock)
         assert watchdog.expired

@@ -627,7 +627,7 @@ def test_health_says_what_is_going_on() -> None:
 
 
 def test_hostile_kids_do_not_forge_log_lines(caplog: pytest.LogCaptureFixture) -> None:
-    """A kid comes from outside: escaped and cut in every line."""
+    """A kid comes from outside: escaped and cut in the line that tells of it."""
     caplog.set_level(logging.INFO)
     kid = "\n\x1b[31mERROR forged " + "x" * 200
     source = World(kid).source()

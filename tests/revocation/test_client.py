@@ -46,7 +46,7 @@ def test_whoever_waits_does_not_wait_long(url: str) -> None:
 
 
 def test_a_service_is_that_of_its_sentinels() -> None:
-    """Its name, database, user, password and TLS, each address with its port or the usual one."""
+    """Its name, database, user, password and TLS."""
     client = connector(SENTINELS)()
     pool, found = client.connection_pool, options(client)
     assert pool.service_name == "service"
@@ -56,7 +56,8 @@ def test_a_service_is_that_of_its_sentinels() -> None:
 
 
 def test_sentinels_have_a_login_of_their_own() -> None:
-    """Theirs, not that of the service; by TLS like it; and they are not waited for long either."""
+    """Theirs, not that of the service, at each address with its port or the usual one; by TLS like
+    the service; and they are not waited for long either."""
     sentinels = connector(SENTINELS)().connection_pool.sentinel_manager.sentinels
     found = [options(each) for each in sentinels]
     assert [(each["host"], each["port"]) for each in found] == [("one", 26379), ("two", 7)]
