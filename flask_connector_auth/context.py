@@ -3,17 +3,18 @@
 from collections.abc import Callable
 from dataclasses import fields
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from flask import Request, request
+from flask import Flask, Request, globals, request
+from flask.ctx import AppContext
 from werkzeug.local import LocalProxy
 
 from .requirements import Requirements
 from .tokens import AppJWT, ConsumerJWS
 
-# Where a request keeps its identity, with the state of the app and the account in the URL that it
-# was judged by. On the request object, which lives as long as one request of one app: ``g`` belongs
-# to the app context, which outlives a request in tests, and an environ can be dispatched twice.
+# Where a request keeps its identity, with the account that it was judged by. On the request object,
+# which lives as long as one request of one app: ``g`` belongs to the app context, which outlives a
+# request in tests, and an environ can be dispatched twice.
 JUDGED = "_connector_auth_judged"
 
 
@@ -28,6 +29,21 @@ class Identity(NamedTuple):
 #: Returns the request object itself, unwrapped once: each attribute read through the proxy looks
 #: the request up again.
 current_request: Callable[[], Request] = request._get_current_object  # type: ignore[attr-defined]
+
+
+class RequestContext(Protocol):
+    """What Flask keeps of the current request: its ``RequestContext``."""
+
+    app: Flask  #: the app that the request came to
+    request: Request
+
+
+# From Flask 3.2 on the two contexts are one, in which there is no request of another app.
+_CONTEXT: str = "app_ctx" if hasattr(AppContext, "request") else "request_ctx"
+#: Returns the context of the current request: a request object itself knows of no app.
+current_request_context: Callable[[], RequestContext] = getattr(
+    globals, _CONTEXT
+)._get_current_object
 
 
 def identity_of(request: Request) -> Identity | None:

@@ -5,7 +5,13 @@ from wsgiref.types import WSGIEnvironment
 
 from flask import Request, Response
 
-from .context import JUDGED, Identity, current_request, identity_of
+from .context import (
+    JUDGED,
+    Identity,
+    current_request,
+    current_request_context,
+    identity_of,
+)
 from .errors import (
     AppJWTMissing,
     AuthenticationUnavailable,
@@ -21,11 +27,15 @@ from .profiles import APP_JWT, CONSUMER_JWS, TokenProfile
 from .reasons import Reason, Rejected, Unavailable
 from .refusals import tell
 from .requirements import NOTHING, Requirements
-from .routes import OTHER_APP, argument_in_url, asked_at, names
+from .routes import argument_in_url, asked_at, names
 from .signals import token_verified
-from .state import State, current, current_app
+from .state import EXTENSION, State, current, current_app
 from .tokens import AppJWT, ConsumerJWS
 
+_OTHER_APP = (
+    "A token is asked for in the context of another app than the one that the request came to: ask "
+    "in that app's own context."
+)
 _TOLD_APART = (Reason.MISSING_CLAIM, Reason.WRONG_ISSUER)
 _Profile = TokenProfile[AppJWT] | TokenProfile[ConsumerJWS]
 
@@ -51,7 +61,11 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
     """
     # All in one function, each proxy unwrapped once: in a request, whose code leaves nothing in
     # the processor's caches, each call and each object touched costs twice what it costs alone.
-    state, request = current(), current_request()
+    context = current_request_context()
+    app, request = context.app, context.request
+    if current_app() is not app:
+        raise RuntimeError(_OTHER_APP)
+    state: State = app.extensions.get(EXTENSION) or current(app)
     rule, judged = request.url_rule, getattr(request, JUDGED, None)
     asked = own
     if rule is not None:
@@ -68,9 +82,7 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
         account = argument_in_url(request, state.account_argument)
     if judged is not None:
         # An outer wrapper was here before; an app may have routed the request anew since.
-        known, judge, for_account = judged
-        if judge is not state:
-            raise RuntimeError(OTHER_APP)
+        known, for_account = judged
         if known.requirements is not asked:
             together = known.requirements | asked
             asked = known.requirements if together == known.requirements else together
@@ -78,7 +90,7 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
         if view and asked is known.requirements and for_account == account:
             return None
     if view and request.method == "OPTIONS" and _is_preflight(request):
-        return current_app().make_default_options_response()
+        return app.make_default_options_response()
     audience, now = state.audience, state.clock()
     app_jwt = consumer_jws = None
     profile: _Profile = APP_JWT
@@ -123,11 +135,11 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
         identity = tuple.__new__(Identity, (asked, app_jwt, consumer_jws))
         if judged is not None and judged[0] == identity:
             # It is as it was: no news, and the same object.
-            setattr(request, JUDGED, (judged[0], state, account))
+            setattr(request, JUDGED, (judged[0], account))
             return None
-        setattr(request, JUDGED, (identity, state, account))
+        setattr(request, JUDGED, (identity, account))
         if token_verified.receivers:
-            token_verified.send(current_app(), app_jwt=app_jwt, consumer_jws=consumer_jws)
+            token_verified.send(app, app_jwt=app_jwt, consumer_jws=consumer_jws)
         return None
     # Outside of the handlers, so without a cause: a log of the error must not get what was sent.
     # And not by a local name, which would close a circle with the traceback: all that the request

@@ -15,7 +15,13 @@ from werkzeug.datastructures import Headers
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client, EnvironBuilder, run_wsgi_app
 
-from flask_connector_auth import current_app_jwt, require_app_jwt, verify_request
+from flask_connector_auth import (
+    ConnectorAuth,
+    current_app_jwt,
+    require_app_jwt,
+    verify_request,
+)
+from flask_connector_auth.resource_protector import AppJWTValidator
 from flask_connector_auth.testing import Issuer
 from tests.compat.combinations import ask_over_asgi
 from tests.floor_helpers import cases
@@ -173,28 +179,66 @@ def test_a_view_that_asks_other_apps_keeps_its_identity(make_app: MakeApp, issue
     assert found == {f"app-{number}": f"app-{number}" for number in range(AT_ONCE)}
 
 
-@pytest.mark.parametrize("first", [True, False])
-@pytest.mark.parametrize("path", ["/both", "/one"])
+#: Ways to ask for the AppJWT of the current request, given the current app.
+WAYS: dict[str, Callable[[Flask], Any]] = {
+    "call": lambda _app: verify_request(consumer_jws=False),
+    "decorated function": lambda _app: require_app_jwt(lambda: None)(),
+    "view": lambda app: app.view_functions["both"](),
+    "hook": lambda app: app.before_request_funcs[None][-1](),
+    "Authlib": lambda _app: AppJWTValidator().authenticate_token(
+        request.headers["Authorization"].split()[1]
+    ),
+}
+
+
+@pytest.mark.parametrize("verified", [False, True])
+@cases(
+    "path, way",
+    {f"{way} at {path}": (path, way) for path in ("/both", "/one") for way in WAYS}
+    # Where there is no view, protect() asks for nothing, in any app.
+    | {f"{way} at /nowhere": ("/nowhere", way) for way in WAYS if way != "hook"},
+)
 def test_another_app_judges_no_request_of_this_one(
-    path: str, first: bool, make_app: MakeApp, issuer: Issuer
+    path: str, way: str, verified: bool, make_app: MakeApp, issuer: Issuer, stranger: Issuer
 ) -> None:
-    """In another app's context a request is nobody's, whichever was asked first; with an endpoint
-    that both apps have, and with one that the other has not."""
-    app, other = make_app(), make_app()
+    """In another app's context a request is nobody's, though its token is one of that app's issuer:
+    at an endpoint that both apps have, at one that the other has not, in a handler of 404; whether
+    or not the app itself has verified a token before."""
+    app, other = make_app(), make_app(APP_JWT_KEYS=stranger.key_set())
     for each in (app, other):
-        each.add_url_rule("/both", "both", require_app_jwt(lambda: {}))
-    app.add_url_rule("/one", "one", require_app_jwt(lambda: {}))
+        ConnectorAuth().protect(each, consumer_jws=False)
+        each.add_url_rule("/both", "both", require_app_jwt(lambda: "view"))
+    app.add_url_rule("/one", "one", lambda: "view")
+    told: list[str] = []
 
-    def ask() -> None:
-        with other.app_context():
-            verify_request(consumer_jws=False)
+    def ask(context: Flask) -> None:
+        with context.app_context():
+            try:
+                WAYS[way](context)
+            except Exception as error:
+                told.append(type(error).__name__)
+            else:
+                told.append(who())
 
-    if not first:
-        app.before_request(lambda: verify_request(consumer_jws=False) and None)
-    app.before_request(ask)
-    app.testing = True
-    with pytest.raises(RuntimeError, match="another app"):
-        app.test_client().get(path, headers=sent(issuer, "app"))
+    def ask_all(error: Any = None) -> Any:
+        if verified:
+            ask(app)
+        ask(other)
+        ask(app)
+        return error
+
+    if path == "/nowhere":
+        app.register_error_handler(404, ask_all)
+    else:
+        app.before_request_funcs[None].insert(0, ask_all)
+    client, refused = (
+        app.test_client(),
+        "Invalid" + ("TokenError" if way == "Authlib" else "AppJWT"),
+    )
+    for token, verdict in ((issuer.app_jwt(azp="mine"), "mine"), (stranger.app_jwt(), refused)):
+        told.clear()
+        client.get(path, headers=headers(f"Bearer {token}"))
+        assert told == [verdict] * verified + ["RuntimeError", verdict]
 
 
 def test_a_thread_that_outlives_its_request_keeps_its_identity(
