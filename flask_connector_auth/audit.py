@@ -8,7 +8,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from .requirements import Requirements
-from .routes import exempt, names, resolve
+from .routes import EndpointRequirements, names, requirements_at
 from .state import State, current
 
 # What a rule that names no methods is asked for.
@@ -22,6 +22,8 @@ class Access(StrEnum):
     OPTIONAL = "optional"  #: it gets to the view, since tokens are optional there
     PUBLIC = "public"  #: it gets to the view, which is marked with ``@public``
     UNPROTECTED = "unprotected"  #: it gets to the view, and nothing says that it should
+    #: A token is asked for, but it cannot be seen that this always happens before the view runs.
+    UNCERTAIN = "uncertain"
 
 
 class Binding(StrEnum):
@@ -50,9 +52,11 @@ def audit(app: Flask) -> list[Route]:
     """Return all routes of *app*, by rule.
 
     What is told is the very thing that is enforced: the marks of view, class, method, blueprints
-    and app, merged. Two things it cannot know. What a view asks for only when it runs, by
-    ``verify_request()``, is not seen: such a route is called unprotected. And where something that
-    wraps a decorated view does not always call it, the route is called protected all the same.
+    and app, merged. What it cannot see for certain, it calls :attr:`Access.UNCERTAIN`. Two things
+    it cannot know. What a view asks for only when it runs, by ``verify_request()``, is not seen:
+    such a route is called unprotected. And where something that wraps a decorated view with
+    ``functools.wraps``, or a hook of ``protect()``, does not always call it, the route is called
+    protected.
 
     :raises RuntimeError: if the app has no extension.
     """
@@ -70,22 +74,22 @@ def _routes(app: Flask, state: State, rule: Rule) -> Iterator[Route]:
         methods.discard("OPTIONS")  # which Flask answers by itself
     alike: dict[tuple[Requirements, Access], list[str]] = {}
     for method in sorted(methods):
-        requirements = resolve(app, rule.endpoint, method)
-        access = _access(requirements, exempt(app, rule.endpoint, method))
-        alike.setdefault((requirements, access), []).append(method)
+        enforced = requirements_at(app, state, rule.endpoint, method)
+        alike.setdefault((enforced.requirements, _access(enforced)), []).append(method)
     for (requirements, access), group in alike.items():
         binding = _binding(state, rule) if requirements else None
         host = rule.host or rule.subdomain or None
         yield Route(rule.rule, host, rule.endpoint, tuple(group), requirements, access, binding)
 
 
-def _access(requirements: Requirements, public: bool) -> Access:
-    asked = [each for each in (requirements.app_jwt, requirements.consumer_jws) if each is not None]
+def _access(enforced: EndpointRequirements) -> Access:
+    tokens = (enforced.requirements.app_jwt, enforced.requirements.consumer_jws)
+    asked = [each for each in tokens if each is not None]
     if any(not each.optional for each in asked):
-        return Access.PROTECTED
+        return Access.PROTECTED if enforced.is_sure else Access.UNCERTAIN
     if asked:
         return Access.OPTIONAL
-    return Access.PUBLIC if public else Access.UNPROTECTED
+    return Access.PUBLIC if enforced.is_public else Access.UNPROTECTED
 
 
 def _binding(state: State, rule: Rule) -> Binding:

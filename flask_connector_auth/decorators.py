@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar, cast, overload
 from . import guard
 from .context import Identity
 from .requirements import (
+    Declared,
     Requirements,
     TokenRequirement,
     mark,
@@ -151,26 +152,27 @@ def _wrap(view: Callable[P, R], requirements: Requirements) -> Callable[P, R]:
         # One of ours directly on another: one wrapper does for both, and calls what is inside.
         inner = ours[1]
         requirements |= mark_of(view)
+    declared = Declared(requirements)
     # A coroutine function stays one, for Flask and for decorators that await what they wrap.
     guarded = _guarded_coroutine if iscoroutinefunction(inner) else _guarded
-    wrapper = wraps(view)(guarded(inner, requirements))
+    wrapper = wraps(view)(guarded(inner, declared))
     mark(wrapper, requirements | marked(view))
     # With its own name on it, since functools.wraps hands every attribute on to what wraps it.
     setattr(wrapper, _WRAPPER, (wrapper, inner))
     return cast(Callable[P, R], wrapper)
 
 
-def _guarded(view: Callable[..., Any], requirements: Requirements) -> Callable[..., Any]:
+def _guarded(view: Callable[..., Any], declared: Declared) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        answer = guard.enforce(requirements)
+        answer = guard.enforce(declared)
         return view(*args, **kwargs) if answer is None else answer
 
     return wrapper
 
 
-def _guarded_coroutine(view: Callable[..., Any], requirements: Requirements) -> Callable[..., Any]:
+def _guarded_coroutine(view: Callable[..., Any], declared: Declared) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        answer = guard.enforce(requirements)
+        answer = guard.enforce(declared)
         return await view(*args, **kwargs) if answer is None else answer
 
     return wrapper

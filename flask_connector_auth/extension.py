@@ -3,18 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Flask, request
+from flask import Blueprint, Flask
 from flask.typing import ResponseReturnValue
 
 from . import clock as clocks
 from . import guard
 from .blueprint import blueprint
 from .catalogue import Catalogue
+from .context import current_request
 from .decorators import Scopes, requirements_for
 from .health import health_blueprint, health_of
 from .log_limit import LogLimit
 from .profiles import APP_JWT, CONSUMER_JWS
-from .requirements import mark
+from .requirements import Declared, mark, mark_of, mark_protection
 from .revocation.revocations import RevocationRules, Revocations
 from .settings import Settings, load_settings
 from .state import EXTENSION, State, current
@@ -77,18 +78,25 @@ class ConnectorAuth:
             optional=optional,
         )
 
+        declared = Declared(requirements, for_target=True)
+
         def before_view() -> ResponseReturnValue | None:
+            request = current_request()
             rule = request.url_rule
             # No view will run: the URL is unknown, or Flask itself answers OPTIONS.
             if rule is None or (
                 request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False)
             ):
                 return None
-            return guard.enforce()
+            return guard.enforce(declared)
 
-        # The hook carries the mark: what is asked for an endpoint is read off what runs before it.
-        mark(before_view, requirements)
+        # For the audit and the order of errors; what is enforced is what the hook itself holds.
+        mark_protection(before_view, requirements)
         target.before_request(before_view)
+        # The app may hide the hook in one of its own: the target itself is marked as well.
+        mark(target, mark_of(target) | requirements)
+        if isinstance(target, Flask) and EXTENSION in target.extensions:
+            current(target).routes.clear()
 
     @property
     def revocations(self) -> Revocations:

@@ -26,8 +26,8 @@ from .policy import check_account, check_distinct, check_same_account, check_sco
 from .profiles import APP_JWT, CONSUMER_JWS, TokenProfile
 from .reasons import Reason, Rejected, Unavailable
 from .refusals import tell
-from .requirements import NOTHING, Requirements
-from .routes import argument_in_url, asked_at, names
+from .requirements import NOTHING, Declared, Requirements
+from .routes import argument_in_url, at_contact, names
 from .signals import token_verified
 from .state import EXTENSION, State, current, current_app
 from .tokens import AppJWT, ConsumerJWS
@@ -40,21 +40,21 @@ _TOLD_APART = (Reason.MISSING_CLAIM, Reason.WRONG_ISSUER)
 _Profile = TokenProfile[AppJWT] | TokenProfile[ConsumerJWS]
 
 
-def identify(own: Requirements) -> Identity:
+def identify(requirements: Requirements) -> Identity:
     """Return who sends the current request, with the tokens that are asked for.
 
     As :func:`enforce`, but for a caller that is no view: a preflight is asked for them too, and
     what was found before in the same request is looked at again.
     """
-    enforce(own, view=False)
+    enforce(Declared(requirements), view=False)
     return cast(Identity, identity_of(current_request()))
 
 
-def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | None:
+def enforce(declared: Declared, *, view: bool = True) -> Response | None:
     """Let the current request go on to its view only with the tokens that are asked for.
 
-    :param own: what the caller asks for, beside all that the endpoint asks for.
-    :param view: whether the caller stands before a view, with the same *own* each time.
+    :param declared: what the caller asks for, beside all that the endpoint asks for.
+    :param view: whether the caller stands before a view, with the same *declared* each time.
     :returns: the answer to a CORS preflight, to be sent instead of running the view, or ``None``.
     :raises ConnectorAuthError: the one row that the request is answered with.
     :raises RuntimeError: if the app has no extension, or is not the one that the request came to.
@@ -67,13 +67,20 @@ def enforce(own: Requirements = NOTHING, *, view: bool = True) -> Response | Non
         raise RuntimeError(_OTHER_APP)
     state: State = app.extensions.get(EXTENSION) or current(app)
     rule, judged = request.url_rule, getattr(request, JUDGED, None)
-    asked = own
+    asked = declared.requirements
     if rule is not None:
-        # What the endpoint asks for was merged at first contact: one look-up remains of it.
-        merged = state.asked.get((id(own), rule.endpoint, request.method))
-        if merged is None:
-            merged = asked_at(state, rule, request.method, own, keep=view)
-        asked = merged
+        # What the endpoint asks for was merged at first contact: look-ups remain of it.
+        endpoint = state.routes.get((rule.endpoint, request.method))
+        # As EndpointRequirements.is_current() does.
+        if (
+            endpoint is None
+            or app.view_functions.get(rule.endpoint) is not endpoint.view
+            or app.before_request_funcs.get(None) != endpoint.app_hooks
+            or (endpoint.has_more and endpoint.has_changed(app))
+        ):
+            endpoint = at_contact(app, state, rule, request.method)
+        merged = endpoint.included.get(declared)
+        asked = endpoint.together_with(declared, keep=view) if merged is None else merged
     if asked is NOTHING:
         return None
     view_args = request.view_args

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from inspect import CO_VARKEYWORDS
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 _MARK = "_connector_auth_requirements"
 _PUBLIC = "_connector_auth_public"
-_FUNCTIONS = (FunctionType, MethodType)
+_PROTECTION = "_connector_auth_protection"
+_FUNCTIONS = (FunctionType, MethodType, partial)
 # More than any real stack of decorators holds: a bound on a walk through other people's closures.
 _MAX_LAYERS = 64
 
@@ -83,20 +84,64 @@ def _scopes(value: str | Iterable[str]) -> frozenset[str]:
     return scopes
 
 
-def mark(view: Callable[..., Any], requirements: Requirements) -> None:
-    """Let *view* carry *requirements*; ``functools.wraps`` hands them on to what wraps it."""
-    setattr(view, _MARK, requirements)
+class Declared:
+    """What one caller asks for: a decorator's wrapper, a hook of ``protect()``, or one call.
+
+    Equal to itself alone, so that it is a key that costs next to nothing.
+
+    :param requirements: what the caller asks for.
+    :param for_target: whether it is asked for a blueprint or an app, and not of a public view.
+    """
+
+    __slots__ = ("for_target", "requirements")
+
+    def __init__(self, requirements: Requirements, *, for_target: bool = False) -> None:
+        self.requirements = requirements
+        self.for_target = for_target
 
 
-def mark_of(hook: Any) -> Requirements:
-    """Return what *hook* itself is marked with; what it may call does not count."""
-    found: Requirements = getattr(hook, _MARK, NOTHING)
+def merged(requirements: Iterable[Requirements]) -> Requirements:
+    """Return what asks for all of *requirements*; :data:`NOTHING` itself if none asks for any."""
+    return reduce(Requirements.__or__, requirements, NOTHING) or NOTHING
+
+
+def mark(marked_object: Any, requirements: Requirements) -> None:
+    """Let a view, a blueprint or an app carry *requirements*.
+
+    ``functools.wraps`` hands those of a view on to what wraps it.
+    """
+    setattr(marked_object, _MARK, requirements)
+
+
+def mark_of(marked_object: Any) -> Requirements:
+    """Return what *marked_object* itself is marked with; what it may call does not count."""
+    found: Requirements = getattr(marked_object, _MARK, NOTHING)
     return found
 
 
 def marked(view: Any) -> Requirements:
-    """Return all that *view* and the functions it wraps ask for."""
-    return reduce(Requirements.__or__, map(mark_of, _layers(view)), NOTHING)
+    """Return all that *view*, and the functions it wraps or seems to wrap, ask for."""
+    return merged(map(mark_of, _layers(view, _decorated)))
+
+
+def surely_marked(view: Any) -> Requirements:
+    """Return what *view*, and the functions it says that it wraps, ask for."""
+    return merged(map(mark_of, _layers(view, _handed_on)))
+
+
+def mark_protection(hook: Callable[..., Any], requirements: Requirements) -> None:
+    """Let *hook*, which ``protect()`` registers, carry *requirements*."""
+    setattr(hook, _PROTECTION, requirements)
+
+
+def protection_of(hook: Any) -> Requirements:
+    """Return what *hook* asks for: as one of ``protect()``, as a wrapper of one, or decorated.
+
+    Only whoever registers hooks is ever given one of ``protect()``. So a function that holds one
+    wraps it, while a decorated view that it holds is something that it may call.
+    """
+    protections = (getattr(each, _PROTECTION, NOTHING) for each in _layers(hook, _called))
+    return merged([mark_of(hook), *protections])
 
 
 def mark_public(view: Callable[..., Any]) -> None:
@@ -109,21 +154,14 @@ def is_public(view: Any) -> bool:
     return getattr(view, _PUBLIC, False) is True
 
 
-def _layers(view: Any) -> list[Any]:
-    """Return *view* and the functions it wraps.
-
-    A decorator without ``functools.wraps`` drops the mark, but its closure still holds the view
-    that it wraps. Without this look inside, a view with such a decorator between ours would ask
-    for the tokens in the order of the wrappers, and answer 40104 where 40105 is documented.
-    """
+def _layers(view: Any, inside: Callable[[Any], list[Any]]) -> list[Any]:
+    """Return *view* and the functions found in it, and in these, by *inside*."""
     layers = [view]
     for layer in layers:
-        inner = [getattr(layer, "__wrapped__", None), getattr(layer, "__func__", None)]
-        inner += _enclosed(layer)
         # By exact type: asking a proxy for anything may raise outside its context.
         layers += [
             found
-            for found in inner
+            for found in inside(layer)
             if type(found) in _FUNCTIONS and not any(found is known for known in layers)
         ]
         if len(layers) > _MAX_LAYERS:
@@ -131,14 +169,34 @@ def _layers(view: Any) -> list[Any]:
     return layers
 
 
-def _enclosed(function: Any) -> list[Any]:
-    code = getattr(function, "__code__", None)
+def _handed_on(layer: Any) -> list[Any]:
+    """Return what *layer* itself says that it wraps."""
+    return [getattr(layer, "__wrapped__", None), getattr(layer, "__func__", None)]
+
+
+def _decorated(layer: Any) -> list[Any]:
+    """Return what *layer* says that it wraps, or holds as a decorator would.
+
+    A decorator without ``functools.wraps`` drops the mark, but its closure still holds the view
+    that it wraps. Without this look inside, a view with such a decorator between ours would ask
+    for the tokens in the order of the wrappers, and answer 40104 where 40105 is documented.
+    """
+    code = getattr(layer, "__code__", None)
     # What takes any keyword hands them on: a decorator. A view's closure holds what the view may
     # call, and asks for nothing until it is called.
-    if not isinstance(code, CodeType) or not code.co_flags & CO_VARKEYWORDS:
-        return []
+    is_decorator = isinstance(code, CodeType) and code.co_flags & CO_VARKEYWORDS
+    return [*_handed_on(layer), *(_enclosed(layer) if is_decorator else ())]
+
+
+def _called(layer: Any) -> list[Any]:
+    """Return what *layer* says that it wraps, or holds in any way that a function can."""
+    bound = [layer.func, *layer.args] if type(layer) is partial else []
+    return [*_handed_on(layer), *_enclosed(layer), *bound]
+
+
+def _enclosed(function: Any) -> list[Any]:
     found = []
-    for cell in function.__closure__ or ():
+    for cell in getattr(function, "__closure__", None) or ():
         # A cell is empty while the function it is to hold is still being decorated.
         with suppress(ValueError):
             found.append(cell.cell_contents)

@@ -9,7 +9,6 @@ from flask import current_app as current_app_proxy
 
 from .catalogue import Catalogue
 from .log_limit import LogLimit
-from .requirements import Requirements
 from .revocation.revocations import Revocations
 from .settings import Settings
 from .tokens import AppJWT, ConsumerJWS
@@ -34,10 +33,8 @@ class State:
     account_argument: str  #: the view argument that names the account
     audience: frozenset[str] | None  #: the accounts that are served
     log_limit: LogLimit
-    #: What each (endpoint, method) asks for, once it was asked for the first time.
+    #: The ``EndpointRequirements`` of each (endpoint, method) that a request has come to.
     routes: dict[tuple[str, str], Any] = field(default_factory=dict)
-    #: What it asks for together with a wrapper, by the id of the wrapper's own requirements.
-    asked: dict[tuple[int, str, str], Requirements] = field(default_factory=dict)
 
     @property
     def verifiers(self) -> dict[str, Verifier[Any]]:

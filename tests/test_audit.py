@@ -175,8 +175,76 @@ def test_what_binds_a_token_to_an_account(
     assert found(app)["GET", "open"].binding is None
 
 
+def without_wraps(inner: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate without ``functools.wraps``."""
+
+    def wrapper(*args: Any, **arguments: Any) -> Any:
+        return inner(*args, **arguments)
+
+    return wrapper
+
+
+def with_wraps(inner: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate with ``functools.wraps``."""
+    return wraps(inner)(without_wraps(inner))
+
+
+def choosing(decorated: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate :func:`view`, and run *decorated* instead of it for a URL with arguments."""
+
+    @wraps(view)
+    def wrapper(**arguments: Any) -> Any:
+        return (decorated if arguments else view)()
+
+    return wrapper
+
+
+def calling(decorated: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a view that runs *decorated* for a URL with arguments."""
+
+    def wrapper(**arguments: Any) -> Any:
+        return decorated() if arguments else view()
+
+    return wrapper
+
+
+@cases(
+    "decorate, access, status",
+    {
+        "nothing": (lambda inner: inner, Access.PROTECTED, 401),
+        "functools.wraps": (with_wraps, Access.PROTECTED, 401),
+        "no functools.wraps": (without_wraps, Access.UNCERTAIN, 401),
+        "ours upon that": (
+            lambda inner: require_app_jwt(without_wraps(inner)),
+            Access.PROTECTED,
+            401,
+        ),
+        "a wrapper of another view": (choosing, Access.UNCERTAIN, 200),
+        "a view that may call it": (calling, Access.UNCERTAIN, 200),
+        "exempt": (lambda inner: public(without_wraps(inner)), Access.UNCERTAIN, 401),
+    },
+)
+def test_a_route_is_protected_only_where_the_view_is_said_to_be_the_decorated_one(
+    decorate: Any, access: Access, status: int, make_app: MakeApp
+) -> None:
+    """A decorated function in the closure of a view may be the wrapped one or any other."""
+    app = make_app()
+    app.add_url_rule("/x", "x", decorate(require_consumer_jws(view)))
+    assert app.test_client().get("/x").status_code == status
+    route = found(app)["GET", "x"]
+    assert (route.access, bool(route.requirements.consumer_jws)) == (access, True)
+
+
+def test_what_is_optional_is_so_however_certain(make_app: MakeApp) -> None:
+    """A request without tokens gets to the view in any case."""
+    app = make_app()
+    app.add_url_rule("/x", "x", without_wraps(require_app_jwt(view, optional=True)))
+    assert app.test_client().get("/x").status_code == 200
+    assert found(app)["GET", "x"].access is Access.OPTIONAL
+
+
 def test_what_the_audit_cannot_know(make_app: MakeApp) -> None:
-    """verify_request() in a view counts as nothing, and a view that may be called as called."""
+    """verify_request() in a view counts as nothing, and what is wrapped as always called."""
 
     def asks() -> dict[str, Any]:
         verify_request()
@@ -184,18 +252,18 @@ def test_what_the_audit_cannot_know(make_app: MakeApp) -> None:
 
     decorated = require_app_jwt(view)
 
-    @wraps(view)
-    def dispatches(**arguments: Any) -> Any:
-        return (decorated if arguments else view)()
+    @wraps(decorated)
+    def caches(**arguments: Any) -> Any:
+        return decorated() if arguments else {}
 
     app = make_app()
     app.add_url_rule("/asks", "asks", asks)
-    app.add_url_rule("/dispatches", "dispatches", dispatches)
+    app.add_url_rule("/caches", "caches", caches)
     client = app.test_client()
     assert client.get("/asks").status_code == 401
     assert found(app)["GET", "asks"].access is Access.UNPROTECTED
-    assert client.get("/dispatches").status_code == 200
-    assert found(app)["GET", "dispatches"].access is Access.PROTECTED
+    assert client.get("/caches").status_code == 200
+    assert found(app)["GET", "caches"].access is Access.PROTECTED
 
 
 def test_an_app_without_the_extension_cannot_be_audited() -> None:

@@ -14,7 +14,11 @@ from .output import json_option, show, table
 
 
 @click.command()
-@click.option("--require-auth", is_flag=True, help="Fail if a view can be had without a token.")
+@click.option(
+    "--require-auth",
+    is_flag=True,
+    help="Fail unless each view is sure to be had with a token only.",
+)
 @click.option(
     "--allow",
     metavar="PATTERN",
@@ -28,8 +32,8 @@ def routes(ctx: click.Context, require_auth: bool, allow: tuple[str, ...], as_js
     """List every route, with the tokens it asks for.
 
     ACCESS is what becomes of a request without a token: it is refused at a protected route, and
-    gets to the view at an optional, public or unprotected one. ACCOUNT is what decides of which
-    account a token may be.
+    gets to the view at an optional, public or unprotected one, and may get there at an uncertain
+    one. ACCOUNT is what decides of which account a token may be.
 
     Status 1: with --require-auth, a route that is not allowed is not protected.
 

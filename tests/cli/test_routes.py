@@ -121,6 +121,17 @@ def test_an_optional_route_is_open(run: Run, app: Flask) -> None:
     assert run("routes", *options, "--allow", "maybe", app=app).exit_code == 0
 
 
+def test_a_route_that_may_be_open_fails_a_build(run: Run, make_app: MakeApp) -> None:
+    """What is asked for in a closure may never be asked, so it has to be allowed too."""
+    app, decorated = make_app(), require_app_jwt(lambda: {})
+    app.add_url_rule("/x", "x", lambda **arguments: decorated() if arguments else {})
+    assert app.test_client().get("/x").status_code == 200
+    options = ["--require-auth", "--allow", "static"]
+    result = run("routes", *options, app=app)
+    assert (result.exit_code, result.stderr) == (1, "uncertain: GET,HEAD /x\n")
+    assert run("routes", *options, "--allow", "x", app=app).exit_code == 0
+
+
 def test_a_protected_app_passes(run: Run, make_app: MakeApp) -> None:
     """With protect() on the app, all is asked for, static files too."""
     app = make_app()
