@@ -52,11 +52,11 @@ def audit(app: Flask) -> list[Route]:
     """Return all routes of *app*, by rule.
 
     What is told is the very thing that is enforced: the marks of view, class, method, blueprints
-    and app, merged. What it cannot see for certain, it calls :attr:`Access.UNCERTAIN`. Two things
+    and app, merged. What it cannot see for certain, it calls :attr:`Access.UNCERTAIN`. Three things
     it cannot know. What a view asks for only when it runs, by ``verify_request()``, is not seen:
-    such a route is called unprotected. And where something that wraps a decorated view with
+    such a route is called unprotected. Where something that wraps a decorated view with
     ``functools.wraps``, or a hook of ``protect()``, does not always call it, the route is called
-    protected.
+    protected. And an account that a decorator looks up is not seen to bind.
 
     :raises RuntimeError: if the app has no extension.
     """

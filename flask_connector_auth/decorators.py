@@ -1,8 +1,9 @@
 """A view in; the same view out, asking for tokens before it runs."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import wraps
-from inspect import iscoroutinefunction
+from inspect import Parameter, iscoroutinefunction, signature
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from . import guard
@@ -152,7 +153,7 @@ def _wrap(view: Callable[P, R], requirements: Requirements) -> Callable[P, R]:
         # One of ours directly on another: one wrapper does for both, and calls what is inside.
         inner = ours[1]
         requirements |= mark_of(view)
-    declared = Declared(requirements)
+    declared = Declared(requirements, _positions(inner))
     # A coroutine function stays one, for Flask and for decorators that await what they wrap.
     guarded = _guarded_coroutine if iscoroutinefunction(inner) else _guarded
     wrapper = wraps(view)(guarded(inner, declared))
@@ -162,9 +163,20 @@ def _wrap(view: Callable[P, R], requirements: Requirements) -> Callable[P, R]:
     return cast(Callable[P, R], wrapper)
 
 
+def _positions(view: Callable[..., Any]) -> dict[str, int]:
+    """Return the names of the arguments that *view* takes by place too, with their places."""
+    parameters: Iterable[Parameter] = ()
+    # A callable that is written in C may have no signature.
+    with suppress(TypeError, ValueError):
+        # Its own one: that of what it wraps may have other arguments.
+        parameters = signature(view, follow_wrapped=False).parameters.values()
+    by_place = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return {each.name: place for place, each in enumerate(parameters) if each.kind in by_place}
+
+
 def _guarded(view: Callable[..., Any], declared: Declared) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        answer = guard.enforce(declared)
+        answer = guard.enforce(declared, args, kwargs)
         return view(*args, **kwargs) if answer is None else answer
 
     return wrapper
@@ -172,7 +184,7 @@ def _guarded(view: Callable[..., Any], declared: Declared) -> Callable[..., Any]
 
 def _guarded_coroutine(view: Callable[..., Any], declared: Declared) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        answer = guard.enforce(declared)
+        answer = guard.enforce(declared, args, kwargs)
         return await view(*args, **kwargs) if answer is None else answer
 
     return wrapper

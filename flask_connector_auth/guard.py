@@ -1,6 +1,8 @@
 """A request and what is asked of it in; its identity remembered, or one HTTP error out."""
 
-from typing import cast
+from collections.abc import Mapping
+from sys import maxsize
+from typing import Any, cast
 from wsgiref.types import WSGIEnvironment
 
 from flask import Request, Response
@@ -27,7 +29,7 @@ from .profiles import APP_JWT, CONSUMER_JWS, TokenProfile
 from .reasons import Reason, Rejected, Unavailable
 from .refusals import tell
 from .requirements import NOTHING, Declared, Requirements
-from .routes import argument_in_url, at_contact, names
+from .routes import account_of, at_contact
 from .signals import token_verified
 from .state import EXTENSION, State, current, current_app
 from .tokens import AppJWT, ConsumerJWS
@@ -36,6 +38,8 @@ _OTHER_APP = (
     "A token is asked for in the context of another app than the one that the request came to: ask "
     "in that app's own context."
 )
+# Behind all arguments that a view is called with.
+_NOWHERE = maxsize
 _TOLD_APART = (Reason.MISSING_CLAIM, Reason.WRONG_ISSUER)
 _Profile = TokenProfile[AppJWT] | TokenProfile[ConsumerJWS]
 
@@ -50,10 +54,18 @@ def identify(requirements: Requirements) -> Identity:
     return cast(Identity, identity_of(current_request()))
 
 
-def enforce(declared: Declared, *, view: bool = True) -> Response | None:
+def enforce(
+    declared: Declared,
+    args: tuple[Any, ...] = (),
+    kwargs: Mapping[str, Any] = {},
+    *,
+    view: bool = True,
+) -> Response | None:
     """Let the current request go on to its view only with the tokens that are asked for.
 
     :param declared: what the caller asks for, beside all that the endpoint asks for.
+    :param args: what the view is called with, by place.
+    :param kwargs: what it is called with by name.
     :param view: whether the caller stands before a view, with the same *declared* each time.
     :returns: the answer to a CORS preflight, to be sent instead of running the view, or ``None``.
     :raises ConnectorAuthError: the one row that the request is answered with.
@@ -83,10 +95,14 @@ def enforce(declared: Declared, *, view: bool = True) -> Response | None:
         asked = endpoint.together_with(declared, keep=view) if merged is None else merged
     if asked is NOTHING:
         return None
-    view_args = request.view_args
-    account = view_args.get(state.account_argument) if view_args else None
-    if account is None and rule is not None and names(rule, state.account_argument):
-        account = argument_in_url(request, state.account_argument)
+    name, view_args = state.account_argument, request.view_args
+    account = view_args.get(name) if view_args else None
+    if (
+        account is None
+        or kwargs.get(name, account) is not account
+        or (args and declared.positions.get(name, _NOWHERE) < len(args))
+    ):
+        account = account_of(request, name, declared, args, kwargs)
     if judged is not None:
         # An outer wrapper was here before; an app may have routed the request anew since.
         known, for_account = judged

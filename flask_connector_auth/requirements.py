@@ -1,6 +1,6 @@
 """What an endpoint asks of a request, as values that merge, and the mark that a view carries."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -90,13 +90,22 @@ class Declared:
     Equal to itself alone, so that it is a key that costs next to nothing.
 
     :param requirements: what the caller asks for.
+    :param positions: the names of the view's arguments, with their places, for those that can be
+        passed by place.
     :param for_target: whether it is asked for a blueprint or an app, and not of a public view.
     """
 
-    __slots__ = ("for_target", "requirements")
+    __slots__ = ("for_target", "positions", "requirements")
 
-    def __init__(self, requirements: Requirements, *, for_target: bool = False) -> None:
+    def __init__(
+        self,
+        requirements: Requirements,
+        positions: Mapping[str, int] = {},
+        *,
+        for_target: bool = False,
+    ) -> None:
         self.requirements = requirements
+        self.positions = positions
         self.for_target = for_target
 
 

@@ -1,5 +1,6 @@
 """What an endpoint asks for: the marks of its blueprints, its view and its method, merged."""
 
+from collections.abc import Mapping
 from itertools import chain
 from typing import Any, cast
 
@@ -22,6 +23,8 @@ from .state import State, current_app
 
 # More than a view has wrappers; what is decorated anew in each request must not add up.
 _MAX_INCLUDED = 32
+# Stands for an argument that was not passed.
+_NOT_PASSED = object()
 
 
 class EndpointRequirements:
@@ -121,7 +124,40 @@ def names(rule: Rule, argument: str) -> bool:
     return argument in rule.arguments and (rule.defaults or {}).get(argument, "") is not None
 
 
-def argument_in_url(request: Request, name: str) -> Any:
+def account_of(
+    request: Request,
+    name: str,
+    declared: Declared,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Any:
+    """Return the account that the URL of *request* and the call of its view name together.
+
+    What a decorator of the app passes to the view binds as the URL does: it may have looked the
+    account up by another name.
+
+    :param name: of the argument that names the account.
+    :param args: what the view is called with, by place.
+    :param kwargs: what it is called with by name.
+    :returns: ``None`` if neither names an account; ``""``, which no token is of, if the two differ,
+        or if one of them looked for an account and found none.
+    :raises werkzeug.exceptions.HTTPException: if the URL was changed meanwhile, and fits no rule.
+    """
+    rule, view_args = request.url_rule, request.view_args or {}
+    in_url = view_args.get(name)
+    if in_url is None and rule is not None and names(rule, name):
+        in_url = _argument_in_url(request, name)
+    place = declared.positions.get(name, len(args))
+    passed = args[place] if place < len(args) else kwargs.get(name, _NOT_PASSED)
+    if passed is _NOT_PASSED:
+        return in_url
+    if passed is None:
+        # A rule with a default of ``None`` passes it on: that is no account, not an unknown one.
+        return in_url if name in view_args else ""
+    return passed if in_url is None or str(in_url) == str(passed) else ""
+
+
+def _argument_in_url(request: Request, name: str) -> Any:
     """Return what the URL of *request* says for *name*, which its rule has; never ``None``.
 
     For where the app takes it out of the view's arguments before the view runs, as Flask's manual
