@@ -1,5 +1,7 @@
 """The URL of a JWK Set and how to fetch it in; the source of its keys, put together, out."""
 
+import json
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,18 +24,25 @@ def remote_keys(url: str, rules: KeyRules, options: RemoteOptions) -> RemoteKeys
     :raises ImportError: if the copy is kept in Redis, and redis-py is not installed.
     :raises ValueError: if the place of the copy is no Redis URL, though it starts as one.
     """
+    urls = [url, *options.failover]
     copy = None
     if options.copy:
-        store = _store(options.copy, url, options.rules)
+        store = _store(options.copy, _identity(urls, rules), options.rules)
         copy = KeySetCopy(store, rules, options.rules.max_stale, options.rules.max_keys)
-    urls = [url, *options.failover]
     loader = Loader(urls, options.fetch, rules, options.rules, copy)
     return RemoteKeys(KeySetMachine(options.rules), loader)
 
 
-def _store(place: str, url: str, rules: RemoteRules) -> Store:
-    # A copy for each URL: two sources must not write over each other's.
-    name = sha256(url.encode()).hexdigest()[:8]
+def _identity(urls: Sequence[str], rules: KeyRules) -> str:
+    """Return a name for all that decides which record a source writes, and which it can read.
+
+    Two sources with one name write the same keys, and each can use what the other has written.
+    """
+    parts = [urls, sorted(set(rules.algorithms)), rules.min_rsa_bits]
+    return sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _store(place: str, name: str, rules: RemoteRules) -> Store:
     # Keys are written anew, and may come out somewhat longer than the issuer wrote them.
     limit = 4 * rules.max_bytes + _RECORD
     if place.startswith(("redis://", "rediss://", "unix://")):

