@@ -1,6 +1,5 @@
 """The settings of remote key sets as they stand in ``app.config``, one field each."""
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +7,13 @@ from marshmallow import Schema, ValidationError, fields
 from marshmallow.validate import Range
 
 from .config_fields import Number, Text, Whole
-from .keys.urls import check_proxy, check_url, crosses_in_the_clear
+from .keys.urls import (
+    check_proxy,
+    check_url,
+    crosses_in_the_clear,
+    is_file_name,
+    is_redis_url,
+)
 
 
 def _seconds(default: float, doc: str, *, zero: bool = False) -> Number:
@@ -31,13 +36,20 @@ def _checked(check: Callable[[str], None]) -> Callable[[str], None]:
 
 
 def _check_copy(place: str) -> None:
+    if not is_redis_url(place):
+        if not is_file_name(place):
+            raise ValidationError(
+                "Neither the URL of one Redis (redis://, rediss://, unix://) nor the name of a "
+                "file; a name with a colon starts with / or ./."
+            )
+        return
     try:
-        possible = b"\0" not in os.fsencode(place)
-    except UnicodeEncodeError:
-        possible = False
-    if not possible:
-        raise ValidationError("Neither the name of a file nor a Redis URL.")
-    if crosses_in_the_clear(place):
+        exposed = crosses_in_the_clear(place)
+    except ImportError:
+        raise ValidationError("It needs pip install flask-connector-auth[redis].") from None
+    except ValueError as error:
+        raise ValidationError(f"It is {error}.") from None
+    if exposed:
         raise ValidationError("A Redis elsewhere needs rediss://, with its certificate verified.")
 
 
@@ -90,8 +102,9 @@ class JwksSchema(Schema):
         metadata={"doc": "Further URLs of the same issuer's set, asked where the first one fails."},
     )
     jwks_copy: Text = _optional(
-        "Where the last good set is kept for a start without its issuer: a file, or a Redis URL. "
-        "Whoever can write there can sign tokens.",
+        "Where the last good set is kept for a start without its issuer: a file, or the URL of one "
+        "Redis, ``redis://``, ``rediss://`` or ``unix://``. Whoever can write there can sign "
+        "tokens.",
         validate=_check_copy,
     )
     jwks_ca_file: Text = _optional("Certificates to trust for key sets, in place of the system's.")

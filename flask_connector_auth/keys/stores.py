@@ -6,8 +6,9 @@ import tempfile
 from contextlib import suppress
 from math import ceil
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from ..revocation.client import connector
 from .key_set import BadKeySet
 
 
@@ -93,7 +94,7 @@ class RedisStore:
 
     A connection for each use, of which there are few: nothing is shared over a fork.
 
-    :param url: as redis-py reads it.
+    :param url: see :func:`connector`.
     :param name: the key.
     :param lifetime: seconds after which Redis drops the copy.
     :param limit: bytes that a record may have.
@@ -102,28 +103,19 @@ class RedisStore:
     """
 
     def __init__(self, url: str, name: str, lifetime: float, limit: int) -> None:
-        # Only where it is used: an extra.
-        from redis import Redis
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
-
-        # redis-py's own retries take longer than a request may wait.
-        self._redis: Any = Redis.from_url(
-            url, socket_connect_timeout=1, socket_timeout=1, retry=Retry(NoBackoff(), 0)
-        )
+        self._connect = connector(url)
         self._name = name
         self._lifetime = max(1, ceil(lifetime))
         self._limit = limit
 
     def read(self) -> bytes | None:
         """See :class:`Store`."""
-        with self._redis as redis:
-            record: bytes | str = redis.getrange(self._name, 0, self._limit)
-        # Text, if the URL asks for that; nothing, if there is none.
-        content = record.encode() if isinstance(record, str) else record
-        return _bounded(content, self._limit) if content else None
+        with self._connect() as redis:
+            record: bytes = redis.getrange(self._name, 0, self._limit)
+        # Nothing, if there is none.
+        return _bounded(record, self._limit) if record else None
 
     def write(self, record: bytes) -> None:
         """See :class:`Store`."""
-        with self._redis as redis:
+        with self._connect() as redis:
             redis.set(self._name, record, ex=self._lifetime)

@@ -13,17 +13,14 @@ from .parse import KeyRules
 from .remote import RemoteKeys
 from .snapshot import RemoteRules
 from .stores import FileStore, RedisStore, Store
+from .urls import is_redis_url
 
 # Bytes that a copy has beside the keys.
 _RECORD = 65536
 
 
 def remote_keys(url: str, rules: KeyRules, options: RemoteOptions) -> RemoteKeys:
-    """Return the source of the keys at *url*.
-
-    :raises ImportError: if the copy is kept in Redis, and redis-py is not installed.
-    :raises ValueError: if the place of the copy is no Redis URL, though it starts as one.
-    """
+    """Return the source of the keys at *url*."""
     urls = [url, *options.failover]
     copy = None
     if options.copy:
@@ -45,6 +42,6 @@ def _identity(urls: Sequence[str], rules: KeyRules) -> str:
 def _store(place: str, name: str, rules: RemoteRules) -> Store:
     # Keys are written anew, and may come out somewhat longer than the issuer wrote them.
     limit = 4 * rules.max_bytes + _RECORD
-    if place.startswith(("redis://", "rediss://", "unix://")):
+    if is_redis_url(place):
         return RedisStore(place, f"flask-connector-auth:jwks:{name}", rules.max_stale, limit)
     return FileStore(Path(f"{place}.{name}"), limit)

@@ -5,7 +5,7 @@ redis-py is an extra, and is imported nowhere else.
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 #: For a connection and for each answer, in seconds: one that got lost silently is given up, and the
 #: next one in use, within a second.
@@ -27,7 +27,31 @@ def connector(url: str) -> Callable[[], Any]:
     :raises ImportError: if redis-py is not installed.
     :raises ValueError: if *url* is none of these; its text has nothing of the URL.
     """
+    return _read(url).connect
+
+
+def connections(url: str) -> list[Any]:
+    """Return a connection of redis-py to each address in *url*; none of them is connected.
+
+    They show what redis-py has made of the options in *url*.
+
+    :param url: see :func:`connector`.
+    :raises ImportError: if redis-py is not installed.
+    :raises ValueError: see :func:`connector`.
+    """
+    return _read(url).connections
+
+
+class _Client(NamedTuple):
+    """What a URL stands for."""
+
+    connections: list[Any]
+    connect: Callable[[], Any]
+
+
+def _read(url: str) -> _Client:
     from redis.backoff import NoBackoff
+    from redis.exceptions import RedisError
     from redis.retry import Retry
 
     # Whatever the URL says: who waits for an answer counts on these. redis-py's own retries would
@@ -47,30 +71,27 @@ def connector(url: str) -> Callable[[], Any]:
         if match is None:
             raise ValueError
         return _MAKERS[match["kind"]](match, ours)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RedisError):
         # The cause may quote a password.
         raise ValueError("not the URL of a Redis") from None
 
 
-def _standalone(url: "re.Match[str]", ours: dict[str, Any]) -> Callable[[], Any]:
+def _standalone(url: "re.Match[str]", ours: dict[str, Any]) -> _Client:
     options = _options(url[0])
     _refuse("," in url["hosts"])
     _refuse((url["path"] or "/").strip("/") not in ("", str(options.get("db"))))
     return _pool(options, ours)
 
 
-def _pool(options: dict[str, Any], ours: dict[str, Any]) -> Callable[[], Any]:
+def _pool(options: dict[str, Any], ours: dict[str, Any]) -> _Client:
     from redis import ConnectionPool, Redis
 
     options |= ours
-    # Does not connect, but looks at every option.
-    ConnectionPool(**options).make_connection()
     # Not as an argument: then a client that is closed would leave its pool open.
-    return lambda: Redis.from_pool(ConnectionPool(**options))
+    return _Client([_connection(options)], lambda: Redis.from_pool(ConnectionPool(**options)))
 
 
-def _sentinel(url: "re.Match[str]", ours: dict[str, Any]) -> Callable[[], Any]:
-    from redis import Redis
+def _sentinel(url: "re.Match[str]", ours: dict[str, Any]) -> _Client:
     from redis.sentinel import Sentinel
 
     service, _, db = (url["path"] or "").strip("/").partition("/")
@@ -79,29 +100,31 @@ def _sentinel(url: "re.Match[str]", ours: dict[str, Any]) -> Callable[[], Any]:
     theirs = {name: options.pop(f"sentinel_{name}", None) for name in ("username", "password")}
     theirs |= {name: value for name, value in options.items() if name.startswith("ssl")} | ours
     options |= ours
-    Redis(**options).close()
+    reached = _connections(addresses, options)
 
     def connect() -> Any:
         sentinel: Any = Sentinel(addresses, sentinel_kwargs=theirs, **options)  # type: ignore[no-untyped-call]
         return sentinel.master_for(service)
 
-    return connect
+    return _Client(reached, connect)
 
 
-def _cluster(url: "re.Match[str]", ours: dict[str, Any]) -> Callable[[], Any]:
-    from redis import Redis
-    from redis.cluster import ClusterNode, RedisCluster
+def _cluster(url: "re.Match[str]", ours: dict[str, Any]) -> _Client:
+    from redis.cluster import ClusterNode, RedisCluster, cleanup_kwargs
 
     _refuse((url["path"] or "/") != "/")
     addresses, options = _several(url, "", 6379)
     options |= ours
-    Redis(**options).close()
+    _connections(addresses, options)
+    # A client of a Cluster drops options that it does not know, which are other ones in each
+    # version: in 5.0, that the name in a certificate is compared.
+    reached = _connections(addresses, cleanup_kwargs(**options))  # type: ignore[no-untyped-call]
 
     def connect() -> Any:
         nodes: list[Any] = [ClusterNode(*address) for address in addresses]  # type: ignore[no-untyped-call]
         return RedisCluster(startup_nodes=nodes, **options)
 
-    return connect
+    return _Client(reached, connect)
 
 
 def _several(
@@ -121,7 +144,27 @@ def _several(
 def _options(url: str) -> dict[str, Any]:
     from redis.connection import parse_url
 
-    return parse_url(url)  # type: ignore[no-untyped-call, no-any-return]
+    options: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
+    if url.startswith("rediss"):
+        # redis-py 5.0 compares no name by itself, and takes the certificate of any other machine.
+        options.setdefault("ssl_check_hostname", True)
+    return options
+
+
+def _connection(options: dict[str, Any]) -> Any:
+    """Return a connection, not connected: redis-py looks at every option as it makes one."""
+    from redis import ConnectionPool
+
+    return ConnectionPool(**options).make_connection()
+
+
+def _connections(addresses: list[tuple[str, int]], options: dict[str, Any]) -> list[Any]:
+    """Return a connection to each of *addresses*, as a client with *options* makes it."""
+    from redis import Connection, SSLConnection
+
+    kind = {"connection_class": SSLConnection if options["ssl"] else Connection}
+    rest = {name: value for name, value in options.items() if name != "ssl"} | kind
+    return [_connection(rest | {"host": host, "port": port}) for host, port in addresses]
 
 
 def _refuse(wrong: bool) -> None:
@@ -129,7 +172,7 @@ def _refuse(wrong: bool) -> None:
         raise ValueError
 
 
-_MAKERS: dict[str | None, Callable[["re.Match[str]", dict[str, Any]], Callable[[], Any]]] = {
+_MAKERS: dict[str | None, Callable[["re.Match[str]", dict[str, Any]], _Client]] = {
     None: _standalone,
     "sentinel": _sentinel,
     "cluster": _cluster,

@@ -290,12 +290,54 @@ def test_a_copy_is_found_by_what_decides_its_keys(changes: dict[str, Any], tmp_p
     assert store_of(before).path == store_of(after).path
 
 
-@pytest.mark.parametrize("place", ["a\0b", "a\ud800b"])
+PLACE = [
+    "Neither the URL of one Redis (redis://, rediss://, unix://) nor the name of a file; a name "
+    "with a colon starts with / or ./."
+]
+NO_PLACE = {
+    "a NUL": "a\0b",
+    "half a surrogate pair": "a\ud800b",
+    "Sentinel": "redis+sentinel://:do-not-tell-this@one,two/service",
+    "Sentinel by TLS": "rediss+sentinel://:do-not-tell-this@one/service",
+    "a Cluster": "redis+cluster://:do-not-tell-this@one",
+    "a socket, as others write it": "redis+unix://:do-not-tell-this@/run/redis.sock",
+    "a socket without slashes": "unix:/run/redis.sock",
+    "capital letters": "REDIS://:do-not-tell-this@one",
+    "a blank before it": " redis://:do-not-tell-this@one",
+    "a line end before it": "\nredis://:do-not-tell-this@one",
+    "quotes around it": '"redis://:do-not-tell-this@one"',
+    "one slash": "redis:/:do-not-tell-this@one",
+    "no slash": "redis::do-not-tell-this@one",
+    "no scheme": "user:do-not-tell-this@one/0",
+    "an empty scheme": "://:do-not-tell-this@one",
+    "a host and a port": "one:6379",
+    "Valkey": "valkey://:do-not-tell-this@one",
+    "a typing error": "reddis://:do-not-tell-this@one",
+    "http": "http://user:do-not-tell-this@one/keys",
+    "https": "https://one/keys",
+    "a file": "file:///var/lib/keys",
+    "an object store": "s3://bucket/keys",
+    "memcached": "memcached://one",
+}
+
+
+@pytest.mark.parametrize("place", list(NO_PLACE.values()), ids=list(NO_PLACE))
 def test_a_copy_has_a_place_that_can_be(place: str) -> None:
-    """JWKS_COPY: fail early where no file can be called so; bytes that are no text are a name."""
-    told = ["Neither the name of a file nor a Redis URL."]
-    assert problems(JWKS_COPY=place) == {"JWKS_COPY": told}
-    assert load(JWKS_COPY="a\udc80b")
+    """JWKS_COPY: what is meant as a URL never becomes the name of a file, password included."""
+    assert problems(JWKS_COPY=place) == {"JWKS_COPY": PLACE}
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("keys", "./keys", "../keys", "/var/lib/app/keys", "~/keys", "keys of app", "redis.copy"),
+        *("./redis://one", "./jwks:prod", "/var/lib/jwks:prod", "folder/jwks:prod", "a\udc80b"),
+        *("C:\\app\\keys", "C:/app/keys", "c:keys", "\\\\host\\share\\keys:prod", "folder\\a:b"),
+    ],
+)
+def test_a_file_may_be_called_so(place: str) -> None:
+    """RFC 3986 section 4.2: a colon behind a slash is no scheme; one letter is a Windows drive."""
+    assert str(store_of(load(JWKS_COPY=place)).path).startswith(str(Path(place)))
 
 
 @pytest.mark.parametrize("place", ["redis://127.0.0.1:1/0", "rediss://127.0.0.1:1", "unix:///no"])
@@ -323,7 +365,10 @@ def test_the_least_that_can_be_set(name: str, value: int | None) -> None:
 def test_a_copy_is_not_read_in_the_clear() -> None:
     """JWKS_COPY: whoever is on the way could sign tokens, as with the set itself."""
     told = ["A Redis elsewhere needs rediss://, with its certificate verified."]
-    for place in ("redis://db.test/0", "rediss://db.test?ssl_cert_reqs=none"):
+    for place in (
+        *("redis://db.test/0", "rediss://db.test?ssl_cert_reqs=none"),
+        *("rediss://db.test?ssl_check_hostname=n", "rediss://db.test?ssl_cert_reqs=%6eone"),
+    ):
         assert problems(JWKS_COPY=place) == {"JWKS_COPY": told}
     assert load(JWKS_COPY="rediss://db.test")
 
@@ -348,13 +393,18 @@ def test_a_copy_goes_by_the_rules_of_its_source() -> None:
 
 def test_a_redis_url_that_is_none_is_told_without_quoting_it() -> None:
     """JWKS_COPY: fail early, and keep the password out of the message."""
-    told = problems(JWKS_COPY="redis://:do-not-tell-this@localhost:port/0")
-    assert told == {"APP_JWT_KEYS": ["JWKS_COPY is no Redis URL."]}
+    for wrong in (
+        *("redis://:do-not-tell-this@localhost:port/0", "redis://one,two", "redis://one/zero"),
+        *("redis://one/0?passwort=do-not-tell-this", "rediss://one?ssl_cert_reqs=do-not-tell-this"),
+        "unix:///run/redis.sock?foo=1",
+    ):
+        assert problems(JWKS_COPY=wrong) == {"JWKS_COPY": ["It is not the URL of a Redis."]}
 
 
 def test_redis_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """JWKS_COPY: where redis-py is not installed, the message says what to install."""
-    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.setitem(sys.modules, "redis.backoff", None)
     assert problems(JWKS_COPY="redis://127.0.0.1:1/0") == {
-        "APP_JWT_KEYS": ["JWKS_COPY in Redis needs pip install flask-connector-auth[redis]."]
+        "JWKS_COPY": ["It needs pip install flask-connector-auth[redis]."]
     }
+    assert load(JWKS_COPY="/nowhere/keys")

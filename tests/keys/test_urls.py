@@ -1,8 +1,12 @@
 """Which URLs keys may be fetched by."""
 
+from inspect import signature
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis import SSLConnection
+from redis.cluster import cleanup_kwargs
 
 from flask_connector_auth.keys.urls import (
     check_proxy,
@@ -22,7 +26,15 @@ PROXY = "not http://host:port"
 
 @pytest.mark.parametrize(
     "value",
-    ["https://issuer.example/", "HTTP://x", "ftp://x", " https://x", "https://", "a+b-c.d://x y"],
+    [
+        "https://issuer.example/",
+        "HTTP://x",
+        "ab://x",
+        "ftp://x",
+        " https://x",
+        "https://",
+        "a+b-c.d://x y",
+    ],
 )
 def test_what_is_meant_to_be_a_url(value: str) -> None:
     """RFC 3986 section 3.1: what begins with a scheme and two slashes, good or not."""
@@ -32,7 +44,15 @@ def test_what_is_meant_to_be_a_url(value: str) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        *("", "issuer.example/jwks", "/etc/keys://x", "//issuer.example", "1x://x", "://x"),
+        *(
+            "",
+            "issuer.example/jwks",
+            "/etc/keys://x",
+            "//issuer.example",
+            "1x://x",
+            "://x",
+            "C://x",
+        ),
         '{"kty":"RSA","x5u":"https://issuer.example/"}',
         f"https://issuer.example/ has this key:\n{pem()}",
         *(None, 5, b"https://issuer.example/", ["https://issuer.example/"]),
@@ -180,7 +200,13 @@ def test_no_message_quotes_the_url(url: str) -> None:
         *("redis://localhost", "redis://127.0.0.1:6379/0", "redis://[::1]:6379", "redis://[::1]"),
         *("redis://:secret@localhost", "redis+cluster://localhost:1,127.0.0.2:2", "unix:///run/x"),
         *("rediss://db.test", "rediss://db.test?ssl_cert_reqs=required", "rediss+sentinel://a,b/c"),
-        *("a file", "/redis://db.test", "redis.copy"),
+        *("redis://local%68ost", "redis://db.test@localhost", "redis:///0?host=localhost"),
+        *(f"rediss://db.test?ssl_check_hostname={yes}" for yes in ("true", "1", "y", "on", "")),
+        "rediss://db.test?ssl_cert_reqs=required&ssl_cert_reqs=none",
+        "rediss://db.test?ssl_ca_certs=/ca.pem&ssl_certfile=/a.pem&ssl_keyfile=/a.key",
+        # Of others' options; those of redis-py are in small letters.
+        "rediss+sentinel://:secret@a,b/c?sentinel_password=ssl_cert_reqs=none",
+        *("a file", "/redis://db.test", "redis.copy", "None"),
     ],
 )
 def test_what_stays_on_the_machine_or_is_verified(url: str) -> None:
@@ -197,11 +223,102 @@ def test_what_stays_on_the_machine_or_is_verified(url: str) -> None:
             "redis+cluster://db.test",
             "redis://[fe80::1]:1",
         ),
-        *("rediss://db.test?ssl_cert_reqs=none", "rediss://localhost/0?a=b&SSL_CERT_REQS=NONE"),
-        *("rediss://db.test?ssl_cert_reqs=optional", "rediss://db.test?ssl_check_hostname=False"),
-        "redis://Xlocalhost",
+        *("redis://Xlocalhost", "redis://localhost%2edb.test", "redis:///0?host=db.test"),
+        *("rediss://localhost?ssl_cert_reqs=none", "rediss://127.0.0.1?ssl_check_hostname=no"),
+        *(
+            f"rediss{where}?{what}"
+            for where in ("://db.test", "://:secret@db.test/1", "+sentinel://a,b/c")
+            for what in (
+                *("ssl_cert_reqs=none", "ssl_cert_reqs=optional", "ssl_cert_reqs=%6eone"),
+                *(
+                    "ssl_cert_reqs=n%6F%6ee",
+                    "%73sl_cert_reqs=none",
+                    "ssl_cert_reqs=&ssl_cert_reqs=none",
+                ),
+                *(
+                    "ssl_cert_reqs=none&ssl_cert_reqs=required",
+                    "health_check_interval=1&ssl_cert_reqs=none",
+                ),
+                *(f"ssl_check_hostname={no}" for no in ("n", "N", "no", "No", "0", "f", "F", "nO")),
+                *(f"ssl_check_hostname={no}" for no in ("false", "False", "%66alse", "%30", "%6E")),
+            )
+        ),
+        "rediss+cluster://a,b?ssl_cert_reqs=none",
     ],
 )
 def test_what_others_on_the_way_can_change(url: str) -> None:
     """Plain text to another machine, one of several too, and TLS that looks at no certificate."""
     assert crosses_in_the_clear(url)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *("SSL_CERT_REQS=NONE", "ssl_cert_reqs=NONE", "ssl_cert_reqs=", "ssl_cert_reqs=0"),
+        *("ssl_cert_reqs=%20none", "ssl_verify=no", "cert_reqs=none"),
+        *("ssl_min_version=769", "ssl_min_version=-2", "ssl_min_version=TLSv1"),
+        *("ssl_ciphers=aNULL", "ssl_ciphers=ALL:@SECLEVEL=0", "ssl_ciphers=DEFAULT:@SECLEVEL=1"),
+        *("ssl_ciphers=eNULL:@SECLEVEL=2", "ssl_ciphers=ALL", "ssl_ciphers=do-not-tell-this"),
+        "ssl_include_verify_flags=VERIFY_ALLOW_PROXY_CERTS",
+        "ssl_include_verify_flags=[VERIFY_X509_STRICT, VERIFY_ALLOW_PROXY_CERTS]",
+        "connection_class=Connection",
+    ],
+)
+@pytest.mark.parametrize("where", ["://db.test", "+sentinel://a,b/c"])
+def test_no_option_makes_an_unverified_connection(where: str, options: str) -> None:
+    """Each is refused, told, or without effect, in every version of redis-py."""
+    try:
+        exposed = crosses_in_the_clear(f"rediss{where}?{options}")
+    except ValueError as error:
+        assert str(error) == "not the URL of a Redis"
+        assert error.__suppress_context__
+    else:
+        assert exposed is (options not in ("ssl_cert_reqs=", "connection_class=Connection"))
+
+
+@pytest.mark.parametrize("value", ["true", "false", "0", "1"])
+def test_only_the_scheme_makes_a_connection_tls(value: str) -> None:
+    """``ssl`` is an option of clients and of no connection: refused, or without effect."""
+    for scheme in ("redis", "rediss"):
+        with pytest.raises(ValueError, match="not the URL of a Redis"):
+            crosses_in_the_clear(f"{scheme}://db.test?ssl={value}")
+        sentinel = f"{scheme}+sentinel://db.test/service?ssl={value}"
+        assert crosses_in_the_clear(sentinel) is (scheme == "redis")
+
+
+NEWER = "ssl_min_version" in signature(SSLConnection).parameters
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *("ssl_min_version=771", "ssl_min_version=772", "ssl_ciphers=ECDHE%2BAESGCM"),
+        *("ssl_include_verify_flags=VERIFY_X509_STRICT", "ssl_ciphers=HIGH:!aNULL"),
+        "ssl_exclude_verify_flags=VERIFY_X509_STRICT",
+    ],
+)
+def test_what_only_newer_versions_know(options: str) -> None:
+    """What asks for as much as usual or more is good, where redis-py has it."""
+    url = f"rediss://db.test?{options}"
+    if NEWER:
+        assert not crosses_in_the_clear(url)
+    else:
+        with pytest.raises(ValueError, match="not the URL of a Redis"):
+            crosses_in_the_clear(url)
+
+
+@pytest.mark.parametrize("port", [1, 26379])
+def test_a_cluster_is_judged_by_what_its_client_keeps(port: int) -> None:
+    """redis-py 5.0 drops ssl_check_hostname there, so that no name is compared."""
+    kept = cleanup_kwargs(ssl_check_hostname=True)
+    assert crosses_in_the_clear(f"rediss+cluster://db.test:{port}") is not bool(kept)
+    assert crosses_in_the_clear("rediss+cluster://a?ssl_check_hostname=n")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://db.test", "redis://one,two", "redis+ring://one", "redis://localhost:port"]
+)
+def test_what_is_the_url_of_no_redis_is_not_judged(url: str) -> None:
+    """Whether it is safe cannot be known."""
+    with pytest.raises(ValueError, match="not the URL of a Redis"):
+        crosses_in_the_clear(url)
