@@ -19,6 +19,7 @@ from ..strict import decode_base64url
 from .edwards import is_of_small_order
 from .material import KeyProblem, PrivateKey, entries
 from .source import MAX_KID, VerificationKey, Verify
+from .spki import PRIVATE, load_public_key
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -33,7 +34,6 @@ _PSS = ("PS256", "PS384", "PS512")
 _MIN_SECRET_BYTES = 32
 # A huge public exponent makes each verification as slow as a signature.
 _MAX_EXPONENT_BITS = 64
-_PRIVATE = "a private key where a public one belongs"
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 _VALUE_MEMBERS = {"EC": ("crv", "x", "y"), "OKP": ("crv", "x"), "RSA": ("n", "e"), "oct": ("k",)}
 _CURVES = {
@@ -106,12 +106,14 @@ def import_key(material: Any, rules: KeyRules) -> VerificationKey:
     :raises KeyProblem: if it is weak or malformed.
     """
     if not isinstance(material, Mapping):
-        return _verification_key(_wrap(_load(material)), None, rules.algorithms, rules)
+        native, limited_to = load_public_key(material)
+        fitting = [name for name in rules.algorithms if limited_to is None or name in limited_to]
+        return _verification_key(_wrap(native), None, fitting, rules)
     kid, named = material.get("kid"), material.get("alg")
     if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= MAX_KID):
         raise KeyProblem(f"a kid is a string of 1 to {MAX_KID} characters")
     if _PRIVATE_MEMBERS & material.keys():
-        raise PrivateKey(_PRIVATE)
+        raise PrivateKey(PRIVATE)
     if material.get("use", "sig") != "sig":
         raise Unfit("its use is not sig (RFC 7517 section 4.2)")
     operations = material.get("key_ops", ("verify",))
@@ -121,21 +123,6 @@ def import_key(material: Any, rules: KeyRules) -> VerificationKey:
         raise Unfit("its alg is not on the allow-list (RFC 7517 section 4.4)")
     algorithms = rules.algorithms if named is None else (named,)
     return _verification_key(_load_jwk(material), kid, algorithms, rules)
-
-
-def _load(material: str | bytes) -> Any:
-    try:
-        if isinstance(material, bytes):
-            return load_der_public_key(material)
-        if "PRIVATE KEY-----" in material:
-            raise PrivateKey(_PRIVATE)
-        if "BEGIN CERTIFICATE" in material:
-            raise KeyProblem("a certificate; extract its key with openssl x509 -pubkey -noout")
-        return load_pem_public_key(material.encode())
-    except KeyProblem:
-        raise
-    except Exception:
-        raise KeyProblem("not a public key in PEM or DER") from None
 
 
 def _load_jwk(jwk: Mapping[str, Any]) -> Key:
