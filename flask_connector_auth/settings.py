@@ -14,6 +14,7 @@ from .keys.fetch import Fetch, HttpFetch
 from .keys.material import why_unread
 from .keys.options import RemoteOptions
 from .keys.parse import ALGORITHMS, KeyRules
+from .keys.public_material import public_numbers
 from .keys.snapshot import RemoteRules
 from .keys.source import KeySource
 from .revocation.store import RevocationStore
@@ -119,9 +120,14 @@ def _load_keys(
     # What could not be read counts as the most lenient value: no problem is reported twice.
     min_rsa_bits = values["min_rsa_bits"] or 1024
     algorithms = tuple(values["app_jwt_algorithms"] or ALGORITHMS)
-    rules = KeyRules(algorithms, min_rsa_bits)
-    consumer_rules = KeyRules(tuple(values["consumer_jws_algorithms"] or algorithms), min_rsa_bits)
+    consumer_algorithms = tuple(values["consumer_jws_algorithms"] or algorithms)
     material, consumer_material = values["app_jwt_keys"], values["consumer_jws_keys"]
+    # Of both tokens: what is public for one is no secret for the other. Where no secret is
+    # allowed, files are read once.
+    symmetric = any(name.startswith("HS") for name in (*algorithms, *consumer_algorithms))
+    numbers = public_numbers(material, consumer_material) if symmetric else frozenset[bytes]()
+    rules = KeyRules(algorithms, min_rsa_bits, numbers)
+    consumer_rules = KeyRules(consumer_algorithms, min_rsa_bits, numbers)
     source = _key_source("APP_JWT_KEYS", material, rules, options, problems)
     if consumer_material is not None or consumer_rules != rules:
         material = material if consumer_material is None else consumer_material

@@ -2,15 +2,13 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
-from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, Key, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
@@ -18,6 +16,7 @@ from joserfc.jws import JWSRegistry
 from ..strict import decode_base64url
 from .edwards import is_of_small_order
 from .material import KeyProblem, PrivateKey, entries
+from .public_material import PRIVATE_MEMBERS, is_public
 from .source import MAX_KID, VerificationKey, Verify
 from .spki import PRIVATE, load_public_key
 
@@ -34,7 +33,6 @@ _PSS = ("PS256", "PS384", "PS512")
 _MIN_SECRET_BYTES = 32
 # A huge public exponent makes each verification as slow as a signature.
 _MAX_EXPONENT_BITS = 64
-_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 _VALUE_MEMBERS = {"EC": ("crv", "x", "y"), "OKP": ("crv", "x"), "RSA": ("n", "e"), "oct": ("k",)}
 _CURVES = {
     "EC": ("P-256", "P-384", "P-521", "secp256k1"),
@@ -58,6 +56,8 @@ class KeyRules:
 
     algorithms: Sequence[str]  #: the allow-list
     min_rsa_bits: int = 2048
+    #: What no secret may be: see :func:`public_numbers`.
+    public_numbers: frozenset[bytes] = field(default=frozenset(), repr=False)
 
 
 def parse_keys(
@@ -112,7 +112,7 @@ def import_key(material: Any, rules: KeyRules) -> VerificationKey:
     kid, named = material.get("kid"), material.get("alg")
     if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= MAX_KID):
         raise KeyProblem(f"a kid is a string of 1 to {MAX_KID} characters")
-    if _PRIVATE_MEMBERS & material.keys():
+    if PRIVATE_MEMBERS & material.keys():
         raise PrivateKey(PRIVATE)
     if material.get("use", "sig") != "sig":
         raise Unfit("its use is not sig (RFC 7517 section 4.2)")
@@ -122,10 +122,10 @@ def import_key(material: Any, rules: KeyRules) -> VerificationKey:
     if named is not None and named not in rules.algorithms:
         raise Unfit("its alg is not on the allow-list (RFC 7517 section 4.4)")
     algorithms = rules.algorithms if named is None else (named,)
-    return _verification_key(_load_jwk(material), kid, algorithms, rules)
+    return _verification_key(_load_jwk(material, rules.public_numbers), kid, algorithms, rules)
 
 
-def _load_jwk(jwk: Mapping[str, Any]) -> Key:
+def _load_jwk(jwk: Mapping[str, Any], public_numbers: frozenset[bytes]) -> Key:
     kind = jwk.get("kty")
     if not isinstance(kind, str) or kind not in _VALUE_MEMBERS:
         raise Unfit("its kty is not known (RFC 7518 section 6.1)")
@@ -143,7 +143,7 @@ def _load_jwk(jwk: Mapping[str, Any]) -> Key:
             secret = decode_base64url(members["k"].encode())
             if len(secret) < _MIN_SECRET_BYTES:
                 raise KeyProblem("a secret shorter than any hash (RFC 7518 section 3.2)")
-            if _is_public_key(secret):
+            if is_public(secret, public_numbers):
                 raise KeyProblem("a public key, which is no secret (RFC 8725 section 2.1)")
             return JWKRegistry.import_key({"kty": "oct", **members})
         return _wrap(JWKRegistry.import_key({"kty": kind, **members}).public_key)
@@ -151,14 +151,6 @@ def _load_jwk(jwk: Mapping[str, Any]) -> Key:
         raise
     except Exception:
         raise KeyProblem(f"not a sound {kind} key (RFC 7518 section 6)") from None
-
-
-def _is_public_key(secret: bytes) -> bool:
-    for load in (load_pem_public_key, load_der_public_key):
-        with suppress(Exception):
-            load(secret)
-            return True
-    return False
 
 
 def _wrap(public_key: Any) -> Key:
