@@ -17,6 +17,7 @@ API = {
     "ConfigurationError": "problems",
     "Change": "key, value, until",
     "ConnectorAuth": "app, clock",
+    "ConnectorAuth.close": "self, app",
     "ConnectorAuth.health": "self, app",
     "ConnectorAuth.health_blueprint": "self",
     "ConnectorAuth.init_app": "self, app",

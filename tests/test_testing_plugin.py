@@ -185,6 +185,49 @@ def test_one_app_serves_a_whole_run_of_tests(tmp_path: Any) -> None:
     assert run_pytest(tmp_path) == {"passed": 3}
 
 
+CLOSING = """
+import threading
+
+import pytest
+from flask_connector_auth.revocation.entries import Kind
+from flask_connector_auth.revocation.memory import MemoryStore
+from tests.test_testing_plugin import create_app
+
+pytest_plugins = ["flask_connector_auth.testing.plugin"]
+STORE = MemoryStore(dict.fromkeys(Kind, 3600.0))
+
+
+@pytest.fixture(scope="session")
+def app(issuer):
+    return create_app(issuer.key_set(), REVOCATION_STORE=STORE)
+
+
+@pytest.fixture
+def late(connector_client):
+    yield
+    assert threading.active_count() == 1
+    assert connector_client.get("/who").status_code == 200
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_one_app(connector_client, late, number):
+    assert threading.active_count() == 1
+    assert connector_client.get("/who").status_code == 200
+    assert threading.active_count() == 2
+
+
+def test_another_app(issuer):
+    assert threading.active_count() == 1
+"""
+
+
+def test_nothing_that_an_app_opens_outlives_its_test(tmp_path: Any) -> None:
+    """The plugin closes after each test, and once more after its fixtures; an app of a whole run
+    of tests begins anew."""
+    (tmp_path / "test_suite.py").write_text(CLOSING)
+    assert run_pytest(tmp_path) == {"passed": 3}
+
+
 def test_nothing_is_switched_on_by_being_installed(tmp_path: Any) -> None:
     """Issue 8.2: no entry point, which would import the package into every run of pytest."""
     assert not distribution("flask-connector-auth").entry_points.select(group="pytest11")

@@ -3,15 +3,16 @@
 import logging
 import os
 import threading
-import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from random import SystemRandom
 from typing import Any
 
 from ..clock import Cautious, boottime
 from ..forks import renew_after_fork
-from .entries import Change
+from ..lifecycle import Closable, close, register
+from .entries import Change, Kind
 from .mirror import Mirror
 from .store import RevocationStore, RevocationStoreError, Update
 from .table import Table
@@ -33,10 +34,47 @@ _FIRST_WAIT = 1.0
 _GATHER = 0.01
 _SWEEP_EVERY = 60
 _WRITE_BACK = 500
+# Seconds to wait for the thread to end: longer than a client of Redis waits for an answer.
+_END = 1.0
 
 
-class Follower:
-    """Reads a store again and again; what to do next is decided in :meth:`turn`, one at a time.
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One read of the store. It holds the store, and nothing else of an app."""
+
+    store: RevocationStore
+    position: Any
+    wait: float  #: seconds that the store may wait for a change
+    lives: Mapping[Kind, float]
+    began: float
+
+    def ask(self) -> "_Answer":
+        try:
+            update = self.store.read(self.position, self.wait)
+            if not update.complete or update.lost:
+                return _Answer(self.began, update)
+            # Read here, where a large copy or a slow store keeps no app alive.
+            table = Table(self.lives)
+            for change in update.changes:
+                table.put(change)
+            return _Answer(self.began, update, table)
+        except Exception as error:
+            # Not the error itself: its traceback would keep what it passed through.
+            return _Answer(self.began, None, failure=_why(error))
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came of a question."""
+
+    began: float  #: when the question was asked
+    update: Update | None
+    table: Table | None = None  #: the entries of a complete update
+    failure: str | None = None  #: why there is no update
+
+
+class Follower(Closable):
+    """Reads a store again and again; :func:`turn` is one time.
 
     :param tell: called with what came from the store and is news.
     :param clock: returns the time in seconds since the epoch, by which tokens are judged.
@@ -67,12 +105,14 @@ class Follower:
         self.forked()
         mirror.wake = self.wake
         renew_after_fork(self)
+        register(self)
 
     def forked(self) -> None:
         """Go on in a child process, where no thread runs, and a lock may stay locked."""
         self._process = os.getpid()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._ended = threading.Event()
         self._tried = threading.Event()
         self._wait = 0.0
         self._mirror.forked()
@@ -93,9 +133,12 @@ class Follower:
             return
         try:
             if self._thread is None or not self._thread.is_alive():
-                thread = threading.Thread(target=_follow, args=(weakref.ref(self),), daemon=True)
+                ended = threading.Event()
+                ours = self._store if isinstance(self._store, Closable) else None
+                arguments = weakref.ref(self), ended, ours
+                thread = threading.Thread(target=_follow, args=arguments, daemon=True)
                 thread.start()
-                self._thread = thread
+                self._thread, self._ended = thread, ended
         except RuntimeError:
             # The interpreter ends, or the machine has no thread left.
             self._failed("no thread can be had")
@@ -103,31 +146,54 @@ class Follower:
         finally:
             self._lock.release()
 
-    def turn(self) -> float:
-        """Ask the store once, and return for how many seconds not to ask again."""
-        began = self._elapsed()
+    def close(self) -> None:
+        """End the thread, and close the connections of a store that the package made.
+
+        The copy counts as too old from then on: the next request begins to follow anew.
+        """
+        if self._process != os.getpid():
+            self.forked()
+        with self._lock:
+            self._ended.set()
+            thread, tried, self._tried = self._thread, self._tried, threading.Event()
+            self._wait = 0.0
+        # What the thread waits for ends with the connection; what it opens after that, it closes.
+        close(self._store)
+        if thread and thread is not threading.current_thread():
+            thread.join(_END)
+        self._mirror.expire()
+        tried.set()
+
+    def question(self) -> _Question:
+        """Return what to ask the store next."""
+        position = self._loading[1] if self._loading else self._position
+        lives = self._mirror.table.lives
+        return _Question(self._store, position, self._wait, lives, self._elapsed())
+
+    def settle(self, answer: _Answer) -> float:
+        """Take *answer*, and return for how many seconds not to ask again."""
+        began, failure = answer.began, answer.failure
         try:
-            position = self._loading[1] if self._loading else self._position
-            self._take(self._store.read(position, self._wait), began)
+            if answer.update is not None:
+                self._take(answer.update, answer.table, began)
         except Exception as error:
+            failure = _why(error)
+        if failure is not None:
             self._wait, self._loading = 0.0, None
-            self._failed(str(error) if isinstance(error, RevocationStoreError) else _name(error))
+            self._failed(failure)
             self._tried.set()
             pause = _PAUSES[min(self._failures, len(_PAUSES)) - 1] * _random.uniform(0.5, 1)
         else:
             pause = _GATHER if self._wait else 0.0
         return max(0.0, pause - (self._elapsed() - began))
 
-    def _take(self, update: Update, began: float) -> None:
+    def _take(self, update: Update, table: Table | None, began: float) -> None:
         self._wait = 0.0
         if update.lost:
             self._write_back(update.changes)
             self._position = self._loading = None
-        elif update.complete:
-            loading = Table(self._mirror.table.lives)
-            for change in update.changes:
-                loading.put(change)
-            self._loading = loading, update.position
+        elif table is not None:
+            self._loading = table, update.position
         else:
             self._caught_up(update, began)
             self._wait = _WAIT
@@ -175,14 +241,36 @@ class Follower:
         self._mirror.tell()
 
 
-def _follow(reference: "weakref.ref[Follower]") -> None:
-    # Not for longer than somebody needs it.
-    while follower := reference():
-        pause = follower.turn()
-        del follower
-        time.sleep(pause)
+def turn(reference: Callable[[], Follower | None]) -> float | None:
+    """Ask the store once, and return for how many seconds not to ask again.
+
+    While the store is waited for, neither the follower nor anything else of the app is held.
+
+    :param reference: returns the follower, or ``None`` once it is gone or closed.
+    :returns: ``None`` if it is.
+    """
+    follower = reference()
+    if follower is None:
+        return None
+    question = follower.question()
+    del follower
+    answer = question.ask()
+    follower = reference()
+    return None if follower is None else follower.settle(answer)
 
 
-def _name(error: Exception) -> str:
-    # By its class: the text may quote a URL, with a password.
-    return type(error).__name__
+def _follow(
+    reference: "weakref.ref[Follower]", ended: threading.Event, ours: Closable | None
+) -> None:
+    def following() -> Follower | None:
+        return None if ended.is_set() else reference()
+
+    while (pause := turn(following)) is not None:
+        ended.wait(pause)
+    # The collector would warn of a socket that is open.
+    close(ours)
+
+
+def _why(error: Exception) -> str:
+    # Others by their class: the text may quote a URL, with a password.
+    return str(error) if isinstance(error, RevocationStoreError) else type(error).__name__

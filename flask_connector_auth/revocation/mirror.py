@@ -60,11 +60,15 @@ class Mirror:
     def forked(self) -> None:
         """Go on in a child process, where nothing keeps the copy fresh yet."""
         self._lock = threading.Lock()
-        self._good_until = inf if self.max_lag == inf else -inf
+        self.expire()
         for held in self._held.values():
             # The thread that was about to tell is not here.
             if held.since == inf:
                 held.since = -inf
+
+    def expire(self) -> None:
+        """Treat the copy as too old until it is confirmed again; an original never is."""
+        self._good_until = inf if self.max_lag == inf else -inf
 
     def check(self, subject: Subject) -> None:
         """Return if the token may pass.

@@ -10,6 +10,7 @@ from itertools import chain
 from math import isnan
 from typing import Any, TypeVar
 
+from ..lifecycle import Closable
 from . import scripts
 from .client import connector
 from .entries import Change, Key, Kind, kind_of
@@ -26,7 +27,7 @@ _AT_ONCE = 1000
 _KEYS = (scripts.ENTRIES, scripts.EXPIRY, scripts.LOG, scripts.META)
 
 
-class RedisStore:
+class RedisStore(Closable):
     """Keeps revocations in Redis 6.2 or later, or Valkey; see :class:`RevocationStore`.
 
     :param url: see :func:`connector`.
@@ -75,6 +76,14 @@ class RedisStore:
             if known == state.position:
                 return Update(known, changes)
 
+    def close(self) -> None:
+        """See :class:`Closable`; what waits for an answer in another thread fails."""
+        client, self._client = self._client, None
+        # Never the connection of another process.
+        if client is not None and self._process == os.getpid():
+            with suppress(Exception):
+                client.close()
+
     def _state(self, after: str, count: int) -> State:
         return self._do(lambda redis: _state(_eval(redis, scripts.READ, after, count)))
 
@@ -96,10 +105,7 @@ class RedisStore:
             return action(self._redis())
         except Exception as error:
             # Another client, and with it another connection, is the remedy for most of this.
-            client, self._client = self._client, None
-            if client is not None and self._process == os.getpid():
-                with suppress(Exception):
-                    client.close()
+            self.close()
             # Without the cause, whose text may quote what was sent or received.
             raise RevocationStoreError(f"{_why(error)} {_SETTING}") from None
 

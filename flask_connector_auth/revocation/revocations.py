@@ -139,6 +139,11 @@ class Revocations:
             "last_error": error,
         }
 
+    def close(self) -> None:
+        """Stop following the store, until a request or another call needs it again."""
+        if self._follower:
+            self._follower.close()
+
     def _change(self, key: Key, token: str | None, at: float | None) -> Change:
         rules = self._rules
         if kind_of(key) is not Kind.TOKEN:

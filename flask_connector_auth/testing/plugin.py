@@ -5,19 +5,34 @@ One line in ``conftest.py`` switches them on::
     pytest_plugins = ["flask_connector_auth.testing.plugin"]
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 from flask import Flask
 
 from .. import clock as clocks
 from ..errors import ConnectorAuthError
+from ..lifecycle import close_all
 from ..reasons import Reason
 from ..signals import token_rejected
 from .client import ConnectorClient
 from .clock import Clock
 from .issuer import Issuer
 from .key_server import KeySetServer
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, None, None]:
+    """Close what apps have opened, after each test, and what its fixtures have after that.
+
+    It is what ``ConnectorAuth.close`` does for one app: an app that lives longer begins anew.
+    """
+    # First, while the servers of fixtures are up: their end is no outage.
+    close_all()
+    try:
+        return (yield)
+    finally:
+        close_all()
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,10 @@
 
 import gc
 import logging
+import os
 import threading
-from collections.abc import Iterable
+import weakref
+from collections.abc import Callable, Iterable
 from math import inf
 from typing import Any
 
@@ -11,11 +13,12 @@ import pytest
 
 from flask_connector_auth import Change, RevocationStoreError, Update
 from flask_connector_auth.revocation.entries import Kind
-from flask_connector_auth.revocation.follower import Follower
+from flask_connector_auth.revocation.follower import Follower, turn
+from flask_connector_auth.revocation.memory import MemoryStore
 from flask_connector_auth.revocation.mirror import Mirror
 from flask_connector_auth.revocation.store import RevocationStore
 from flask_connector_auth.revocation.table import Table
-from tests.floor_helpers import NOW
+from tests.floor_helpers import NOW, cases
 from tests.revocation.servers import until
 
 LIVES = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
@@ -68,7 +71,13 @@ class Bench:
     def turn(self, *answers: Update | Exception) -> list[float]:
         """Let the store say *answers*, and return the pauses in between."""
         self.store.answers = [*answers]
-        return [self.follower.turn() for _ in answers]
+        return [self.take_turn() for _ in answers]
+
+    def take_turn(self) -> float:
+        """Return the pause after one turn."""
+        pause = turn(lambda: self.follower)
+        assert pause is not None
+        return pause
 
     def load(self, *changes: Change) -> None:
         """Let the copy be that of *changes*."""
@@ -299,7 +308,7 @@ def waiting() -> tuple[Bench, Waiting]:
 
 
 def test_one_thread_follows_while_it_is_needed() -> None:
-    """However many requests come first; it neither keeps a process nor an app alive."""
+    """However many requests come first; it does not keep the process alive."""
     bench, store = waiting()
     asking = [threading.Thread(target=bench.mirror.wake) for _ in range(8)]
     for thread in asking:
@@ -311,9 +320,6 @@ def test_one_thread_follows_while_it_is_needed() -> None:
     bench.follower.wake()
     [thread] = store.threads
     assert thread.daemon
-    del bench
-    store.bench = None  # type: ignore[assignment]
-    until(lambda: gc.collect() >= 0 and not thread.is_alive())
 
 
 def test_the_first_request_waits_for_a_second_at_most() -> None:
@@ -371,3 +377,171 @@ def test_a_thread_that_died_is_replaced() -> None:
     bench.follower._thread = threading.Thread()
     bench.follower.wake()
     until(lambda: len(store.threads) == 2)
+
+
+# How a follower ends
+
+
+class Stuck(RevocationStore):
+    """A store that answers nothing until the test says so.
+
+    :param changes: called for the changes of a complete copy; if not given, no answer begins.
+    """
+
+    def __init__(self, changes: Callable[["Stuck"], Iterable[Change]] | None = None) -> None:
+        self.asked = threading.Event()
+        self.go = threading.Event()
+        self._changes = changes
+
+    def wait(self) -> None:
+        """Wait for the test."""
+        self.asked.set()
+        assert self.go.wait(20)
+
+    def read(self, position: Any, wait: float) -> Update:
+        """Wait for the test, now or while the changes are read."""
+        if self._changes:
+            return Update(1, self._changes(self), complete=True)
+        self.wait()
+        return Update(1, [])
+
+
+def half_a_copy(store: Stuck) -> Iterable[Change]:
+    """Yield one change, wait, and yield the next one."""
+    yield A
+    store.wait()
+    yield B
+
+
+def followed(store: RevocationStore) -> Follower:
+    """Return a follower of *store* with a thread, and nothing that a test could change."""
+    follower = Follower(store, Mirror(Table(LIVES), 5), list, lambda: NOW)
+    follower.start()
+    return follower
+
+
+@cases("changes", {"while it waits for news": None, "while it reads a copy": half_a_copy})
+def test_nothing_is_held_while_the_store_is_waited_for(
+    changes: Callable[[Stuck], Iterable[Change]] | None,
+) -> None:
+    """One collection takes the follower, and the app behind it; then the thread ends."""
+    store = Stuck(changes)
+    follower = followed(store)
+    assert store.asked.wait(10)
+    gone, thread = weakref.ref(follower), follower._thread
+    assert thread
+    del follower
+    gc.collect()
+    assert gone() is None
+    store.go.set()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_failure_that_is_over_holds_nothing() -> None:
+    """An error has a traceback, and that everything it passed through: it is not kept."""
+
+    class OutOfReach(Stuck):
+        def read(self, position: Any, wait: float) -> Update:
+            raise ConnectionError
+
+    mirror = Mirror(Table(LIVES), 5)
+    follower = Follower(OutOfReach(), mirror, list, lambda: NOW)
+    gone = weakref.ref(follower)
+    gc.disable()
+    try:
+        for _ in range(3):
+            turn(gone)
+        assert follower.last_error == "ConnectionError"
+        mirror.wake = lambda: None  # the one circle that is meant
+        del follower
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_who_is_closed_begins_anew() -> None:
+    """The thread ends, the copy does not serve; who needs it again has another thread."""
+    follower = followed(MemoryStore(LIVES))
+    follower.wake()
+    assert follower._mirror.ready()
+    thread = follower._thread
+    assert thread
+    for _ in range(2):
+        follower.close()
+        assert not thread.is_alive()
+        assert not follower._mirror.ready()
+    follower.wake()
+    assert follower._mirror.ready()
+    assert follower._thread is not thread
+    follower.close()
+
+
+def test_an_answer_that_comes_too_late_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that hangs is not waited for, and does not make the copy good afterwards."""
+    monkeypatch.setattr("flask_connector_auth.revocation.follower._END", 0.01)
+    store = Stuck()
+    follower = followed(store)
+    assert store.asked.wait(10)
+    thread = follower._thread
+    assert thread
+    follower.close()
+    assert thread.is_alive()
+    # Two threads would be at the same copy.
+    follower.start()
+    assert follower._thread is thread
+    store.go.set()
+    thread.join(10)
+    assert not follower._mirror.ready()
+    assert follower.last_error is None
+
+
+def test_who_waits_for_the_first_copy_waits_no_longer() -> None:
+    """A request that came before the end is answered at once, with 503."""
+    store = Stuck()
+    follower = followed(store)
+    tried = follower._tried
+    waiting = threading.Thread(target=follower.wake)
+    waiting.start()
+    assert store.asked.wait(10)
+    store.go.set()
+    follower.close()
+    assert tried.is_set()
+    waiting.join(10)
+    assert not follower._mirror.ready()
+
+
+def test_a_receiver_of_news_may_close() -> None:
+    """It runs in the thread that is to end."""
+    bench, closed = Bench(), threading.Event()
+
+    def tell(_changes: Iterable[Change]) -> None:
+        bench.follower.close()
+        closed.set()
+
+    bench.follower._tell = tell
+    bench.store.answers = [Update(1, [], complete=True), Update(1, [])]
+    bench.follower.start()
+    thread = bench.follower._thread
+    assert thread
+    assert closed.wait(10)
+    thread.join(10)
+    assert not thread.is_alive()
+    assert bench.follower.last_error is None
+
+
+def test_the_thread_of_the_parent_is_not_closed_in_a_child(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """uWSGI runs no hook of a fork: there, the thread is not one to wait for."""
+    store = Stuck()
+    follower = followed(store)
+    assert store.asked.wait(10)
+    ended, others = follower._ended, os.getpid() + 1
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: others)
+        follower.close()
+    assert not ended.is_set()
+    assert follower._thread is None
+    ended.set()
+    store.go.set()

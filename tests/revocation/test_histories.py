@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from flask_connector_auth import Reason, RevocationStoreError
 from flask_connector_auth.reasons import Rejected, Unavailable
 from flask_connector_auth.revocation.entries import Subject
+from flask_connector_auth.revocation.follower import turn
 from flask_connector_auth.revocation.redis import RedisStore
 from flask_connector_auth.revocation.revocations import RevocationRules, Revocations
 from tests.floor_helpers import NOW
@@ -52,7 +53,7 @@ class Worker:
         assert self.follower
         for _ in range(8):
             self.follower._wait = 0
-            self.follower.turn()
+            turn(lambda: self.follower)
             if self.follower._wait:
                 return
 

@@ -237,6 +237,34 @@ def test_one_connection_is_used_again_and_a_bad_one_is_closed(server: Server) ->
     assert connected(server) == before + 1
 
 
+def test_a_store_that_is_closed_waits_for_nothing(server: Server) -> None:
+    """What another thread waits for fails at once; the next use opens another connection."""
+    store = RedisStore(server.url)
+    store.close()
+    before = connected(server)
+    store.change([A])
+    position = store.read(None, 0).position
+    failures: list[str] = []
+
+    def wait() -> None:
+        # Longer than the client waits for an answer.
+        with pytest.raises(RevocationStoreError) as caught:
+            store.read(position, 100)
+        failures.append(str(caught.value))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    with server.client() as client:
+        until(lambda: "xread" in [each["cmd"] for each in client.client_list()])
+    store.close()
+    thread.join(10)
+    store.close()
+    assert len(failures) == 1
+    assert "TimeoutError" not in failures[0]
+    until(lambda: connected(server) == before)
+    assert store.now()
+
+
 def test_the_connection_of_another_process_is_left_alone(server: Server) -> None:
     """Neither used nor closed, whatever happens to the next one: the parent goes on with it."""
     store = RedisStore(server.url)

@@ -1,5 +1,6 @@
 """Sentinel and Cluster, by URL, on real servers: one of each kind, and what a failover loses."""
 
+import gc
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -88,6 +89,22 @@ def test_a_service_that_is_not_there(trio: Trio, world: Callable[..., World]) ->
     until(lambda: one.health["last_error"])
     expected = "out of reach (MasterNotFoundError): CONNECTOR_AUTH_REVOCATION_URL"
     assert one.health["last_error"] == expected
+
+
+def test_no_connection_outlives_the_store(trio: Trio) -> None:
+    """Neither to the master nor to a Sentinel; a store that was closed can be used again."""
+    servers = (trio.master, trio.sentinel)
+
+    def connections() -> list[int]:
+        return [len(each.do("CLIENT", "LIST").splitlines()) for each in servers]
+
+    gc.collect()
+    before, store = connections(), RedisStore(trio.url)
+    for _ in range(2):
+        store.now()
+        assert connections() == [one + 1 for one in before]
+        store.close()
+        until(lambda: connections() == before)
 
 
 def test_a_failover(trio: Trio, world: Callable[..., World], issuer: Issuer) -> None:

@@ -1,17 +1,10 @@
 """An app in; what it answers to a token, and what is revoked in it, out."""
 
-import threading
 from typing import Any
 
 from flask import Flask
 
-from flask_connector_auth import (
-    ConnectorAuth,
-    RevocationStore,
-    Update,
-    require_app_jwt,
-    require_consumer_jws,
-)
+from flask_connector_auth import ConnectorAuth, require_app_jwt, require_consumer_jws
 from flask_connector_auth.state import current
 from tests.http_helpers import headers
 
@@ -19,28 +12,9 @@ ACCOUNT = "le81823118"
 INSTALL = "75588e18-0000-4000-8000-000000000000"
 
 
-class Ended(RevocationStore):
-    """Has nothing to say, so that the worker of a test that is over disturbs no other."""
-
-    def __init__(self) -> None:
-        self.asked = threading.Event()
-
-    def read(self, position: Any, wait: float) -> Update:
-        """Wait."""
-        self.asked.set()
-        threading.Event().wait(wait)
-        return Update(position, [])
-
-    def change(self, changes: Any, *, absent: bool = False) -> None:
-        """Do nothing."""
-
-
 def end(app: Flask) -> None:
-    """Let the worker that *app* is be quiet."""
-    follower: Any = current(app).revocations._follower
-    if follower:
-        follower._store = ended = Ended()
-        assert not follower._thread or ended.asked.wait(10)
+    """Let the worker that *app* is follow no store."""
+    ConnectorAuth().close(app)
 
 
 class World:
@@ -76,7 +50,7 @@ class World:
             self.extension.revocations.restore(**subject)
 
     def end(self) -> None:
-        """Let the worker be quiet."""
+        """Let the worker follow no store."""
         end(self.app)
 
     @property
