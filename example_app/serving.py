@@ -13,6 +13,8 @@ from typing import Any
 from flask import Flask
 from werkzeug.serving import make_server
 
+from flask_connector_auth import ConnectorAuth
+
 from . import create_app
 from .certificates import Certificate, certificate_in
 from .database import let_go
@@ -91,6 +93,7 @@ def served(
         port, tls_port = (listener.getsockname()[1] for listener in listeners)
         own_keys = {"CONNECTOR_AUTH_APP_JWT_KEYS": f"http://{HOST}:{port}{KEY_SET_PATH}"}
         app = create_app({**own_keys, **config}, instance_path=instance_path)
+        stack.callback(ConnectorAuth().close, app)
         app.config["CONNECTOR_BASE_URI"] = app.config["CONNECTOR_BASE_URI"] or f"{HOST}:{tls_port}"
         certificate = certificate_in(Path(app.instance_path))
         handler = type("Handler", (Quiet,), {"tls_address": (HOST, tls_port)})

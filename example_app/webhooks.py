@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from queue import Full, Queue
+from queue import Empty, Full, Queue
 from threading import Lock, Thread
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,7 +33,7 @@ Post = tuple[bytes, Mapping[str, str]]
 
 
 class Webhooks:
-    """Posts to *url*, in a thread that is started when there is something to post.
+    """Posts to *url*, in a thread that lives while there is something to post.
 
     :param retries: how often what was not taken is posted again.
     :param pause: seconds before it is.
@@ -52,19 +52,28 @@ class Webhooks:
 
     def put(self, post: Post) -> None:
         """Post *post*, a body and its headers, soon."""
-        # Not earlier than here: a thread does not outlive the fork of a worker.
         with self._lock:
+            try:
+                self._waiting.put_nowait(post)
+            except Full:
+                logger.error("A notification is dropped: %d are waiting.", WAITING)
+            # Not earlier than here: a thread does not outlive the fork of a worker.
             if self._thread is None:
-                self._thread = Thread(target=self._run, daemon=True)
-                self._thread.start()
-        try:
-            self._waiting.put_nowait(post)
-        except Full:
-            logger.error("A notification is dropped: %d are waiting.", WAITING)
+                thread = Thread(target=self._run, daemon=True)
+                thread.start()
+                self._thread = thread
+
+    def _next(self) -> Post | None:
+        """Return what to post next; if there is nothing, the thread is about to end."""
+        with self._lock:
+            try:
+                return self._waiting.get_nowait()
+            except Empty:
+                self._thread = None
+                return None
 
     def _run(self) -> None:
-        while True:
-            post = self._waiting.get()
+        while (post := self._next()) is not None:
             for attempt in range(1 + self._retries):
                 if attempt:
                     time.sleep(self._pause)

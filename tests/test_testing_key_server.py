@@ -1,5 +1,6 @@
 """The server of key sets for development and tests: what it sends, and that nothing of it stays."""
 
+import gc
 import socket
 import ssl
 import threading
@@ -9,12 +10,13 @@ from contextlib import suppress
 from http.client import HTTPConnection
 from json import loads
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from flask_connector_auth.testing import KeySetServer
 from flask_connector_auth.testing.faults import FAULTS, Answer
+from flask_connector_auth.testing.key_server import _Listener
 from tests.floor_helpers import issuer_of
 from tests.keys.tls import Authority
 
@@ -239,6 +241,43 @@ def test_nothing_of_it_stays(
         while connection.recv(65536):
             pass
     assert open_descriptors() == descriptors
+
+
+def test_a_server_that_is_dropped_ends(open_descriptors: Callable[[], int]) -> None:
+    """Nobody can stop it any more: the next collection does."""
+    threads, descriptors = set(threading.enumerate()), open_descriptors()
+    server = KeySetServer(OLD)
+    server.start()
+    assert get(server).status == 200
+    listening = set(threading.enumerate()) - threads
+    del server
+    gc.collect()
+    for thread in listening:
+        thread.join(10)
+    assert set(threading.enumerate()) == threads
+    assert open_descriptors() == descriptors
+
+
+def test_a_connection_that_comes_when_it_is_dropped_is_closed() -> None:
+    """It was accepted just before."""
+    with _Listener(0, lambda: None) as listener:
+        address: Any = listener.server_address
+        with socket.create_connection(address, timeout=10) as client:
+            listener.handle_request()
+            assert client.recv(1) == b""
+
+
+def test_a_client_that_has_gone_is_not_waited_for(server: KeySetServer) -> None:
+    """Whatever the fault is, its thread ends with the client."""
+    server.fail("hang")
+    before = set(threading.enumerate())
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
+        client.sendall(ASKS)
+        while not server.requests:
+            time.sleep(0)
+        (serving,) = set(threading.enumerate()) - before
+    serving.join(30)
+    assert not serving.is_alive()
 
 
 def test_a_connection_that_comes_too_late_is_closed(server: KeySetServer) -> None:

@@ -2,6 +2,7 @@
 
 import http.client
 import io
+import os
 import socket
 import ssl
 import threading
@@ -33,6 +34,7 @@ class Watchdog:
 
     def __exit__(self, *_error: object) -> None:
         self._timer.cancel()
+        self._timer.join()
         for sock in self._sockets:
             sock.close()
 
@@ -57,10 +59,52 @@ class Watchdog:
         if self.expired:
             self._expire()
 
+    def expire(self) -> None:
+        """Let the time be over now."""
+        self._until = time.monotonic()
+        self._expire()
+
     def _expire(self) -> None:
         for sock in self._sockets:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+
+
+class GivenUp(Exception):
+    """No one needs what is being fetched any more."""
+
+
+class Attempt:
+    """A load of a key set that another thread, or the garbage collector, may give up.
+
+    It takes no lock: a collection can happen anywhere, in a thread that holds one too.
+    """
+
+    def __init__(self) -> None:
+        self._process = os.getpid()
+        self._given_up = False
+        self._watchdog: Watchdog | None = None
+
+    def check(self) -> None:
+        """Return if the load is still needed.
+
+        :raises GivenUp: if it is not.
+        """
+        if self._given_up:
+            raise GivenUp
+
+    def guard(self, watchdog: Watchdog) -> None:
+        """Let :meth:`give_up` end what *watchdog* watches."""
+        self._watchdog = watchdog
+        if self._given_up:
+            watchdog.expire()
+
+    def give_up(self) -> None:
+        """Shut the connection down, if there is one, and let none be opened any more."""
+        self._given_up = True
+        # Over a fork a connection is shared, and still the parent's.
+        if self._watchdog and self._process == os.getpid():
+            self._watchdog.expire()
 
 
 class Connection(http.client.HTTPConnection):
@@ -99,8 +143,10 @@ class Connection(http.client.HTTPConnection):
             try:
                 # Each address has its time, but all of them no more than there is.
                 sock.settimeout(min(_CONNECT_TIMEOUT, self._watchdog.left()))
-                sock.connect(place)
                 self._watchdog.watch(sock)
+                sock.connect(place)
+                # Until it is connected, not every system lets a socket be shut down.
+                self._watchdog.left()
             except OSError as error:
                 sock.close()
                 problem = error

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
-from .connection import Connection, Watchdog
+from .connection import Attempt, Connection, Watchdog
 from .urls import is_loopback
 
 _CHUNK = 65536
@@ -83,11 +83,22 @@ class HttpFetch:
         return context
 
     def __call__(
-        self, url: str, *, headers: Mapping[str, str], timeout: float, max_bytes: int
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        timeout: float,
+        max_bytes: int,
+        attempt: Attempt | None = None,
     ) -> Fetched:
-        """See :class:`Fetch`."""
+        """See :class:`Fetch`.
+
+        :param attempt: what this fetch is a part of, and ends with.
+        """
         answer, why = None, ""
         with Watchdog(timeout) as watchdog:
+            if attempt:
+                attempt.guard(watchdog)
             try:
                 answer = self._get(urlsplit(url), headers, max_bytes, watchdog)
             except (FetchFailed, OSError, http.client.HTTPException, ValueError) as error:

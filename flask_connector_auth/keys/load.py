@@ -8,8 +8,9 @@ from hashlib import sha256
 from urllib.parse import urlsplit
 
 from .cache_control import freshness, retry_after, validators
+from .connection import Attempt
 from .copy import Copied, KeySetCopy
-from .fetch import Fetch, Fetched, FetchFailed
+from .fetch import Fetch, Fetched, FetchFailed, HttpFetch
 from .index import KeyIndex
 from .key_set import BadKeySet, parse_key_set
 from .parse import KeyRules
@@ -67,13 +68,16 @@ class Loader:
         self._clock = clock
         self._understood = b"", KeyIndex([])
         self._logged: dict[str, str] = {}  # by URL, why it failed last
+        self.attempt: Attempt = Attempt()  #: which the next load is
 
     def load(self, known: Snapshot | None) -> Loaded:
         """Return the set as it is now, after at most two timeouts, however many URLs there are.
 
         :param known: the set at hand, which a source may confirm instead of sending it again.
         :raises LoadFailed: if no source has it.
+        :raises GivenUp: if the attempt is given up.
         """
+        attempt = self.attempt
         until = self._clock() + 2 * self._rules.timeout
         reason, asked_for = "", 0.0
         for number, url in enumerate(self.urls):
@@ -81,9 +85,11 @@ class Loader:
             share = (until - self._clock()) / (len(self.urls) - number)
             if share <= 0:
                 break
+            attempt.check()
             try:
-                loaded = self._load_from(url, known, min(self._rules.timeout, share))
+                loaded = self._load_from(url, known, min(self._rules.timeout, share), attempt)
             except LoadFailed as failed:
+                attempt.check()
                 reason = str(failed)
                 asked_for = max(asked_for, failed.retry_after or 0.0)
                 # Once, not at each attempt of an outage.
@@ -103,7 +109,11 @@ class Loader:
         if self._copy:
             self._copy.save(loaded.source, loaded.index)
 
-    def _load_from(self, url: str, known: Snapshot | None, timeout: float) -> Loaded:
+    def _load_from(
+        self, url: str, known: Snapshot | None, timeout: float, attempt: Attempt
+    ) -> Loaded:
+        # A fetch of the app's own is not told: it knows no attempts.
+        more = {"attempt": attempt} if isinstance(self._fetch, HttpFetch) else {}
         known = known if known and known.source == url else None
         try:
             answer = self._fetch(
@@ -111,6 +121,7 @@ class Loader:
                 headers=known.validators if known else {},
                 timeout=timeout,
                 max_bytes=self._rules.max_bytes,
+                **more,
             )
             return self._understand(url, answer, known)
         except LoadFailed:

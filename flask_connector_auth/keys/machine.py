@@ -192,10 +192,14 @@ class KeySetMachine:
 
     def forked(self) -> None:
         """This is a new process: no fetch of the old one will come back here."""
-        self._under_way, self._waiters = None, 0
+        self.abandoned()
         if self.snapshot is not None:
             ahead = self.snapshot.life * (0.8 - 0.1 * self._jitter())
             self.snapshot = replace(self.snapshot, ahead=ahead)
+
+    def abandoned(self) -> None:
+        """The fetch that was under way will not come back."""
+        self._under_way, self._waiters = None, 0
 
     def _completed(self) -> None:
         self._waiters = 0

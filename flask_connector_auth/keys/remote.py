@@ -2,14 +2,17 @@
 
 import logging
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..clock import boottime
 from ..forks import renew_after_fork
+from ..lifecycle import Closable, register
 from ..reasons import Reason, Unavailable
 from ..signals import keys_outage, keys_refresh_failed, keys_refreshed, keys_stale, send
+from .connection import Attempt
 from .index import KeyIndex
 from .load import Loaded, Loader, LoadFailed
 from .machine import KeySetMachine, KeySetState, Question
@@ -18,8 +21,11 @@ from .source import Health, KeySource, VerificationKey
 
 logger: logging.Logger = logging.getLogger(__name__)
 
+# Seconds to wait for a thread to end: one that resolves a name, or saves a set, takes its time.
+_END = 1.0
 
-class RemoteKeys(KeySource):
+
+class RemoteKeys(KeySource, Closable):
     """Keys of a JWK Set that is fetched; see :class:`KeySource`.
 
     No request waits while the set at hand may be used; no thread outlives a fetch; nothing is
@@ -43,16 +49,30 @@ class RemoteKeys(KeySource):
         self._counts: Counter[str] = Counter()
         self._renew()
         renew_after_fork(self)
+        register(self)
 
     def _renew(self) -> None:
         self._lock = threading.Lock()
         self._flight: threading.Event | None = None
+        self._thread: threading.Thread | None = None
 
     def forked(self) -> None:
         """Go on in a child process, where a lock that a thread held at the fork stays locked, and
         a fetch that was under way never lands."""
         self._renew()
         self._machine.forked()
+
+    def close(self) -> None:
+        """Give up the fetch that is under way; see :class:`Closable`."""
+        with self._lock:
+            flight, self._flight = self._flight, None
+            thread, self._thread = self._thread, None
+            self._machine.abandoned()
+        self._loader.attempt.give_up()
+        if flight:
+            flight.set()
+        if thread and thread is not threading.current_thread():
+            thread.join(_END)
 
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
         """See :class:`KeySource`."""
@@ -126,43 +146,35 @@ class RemoteKeys(KeySource):
             question = replace(question, patient=landed and self._clock() < until)
 
     def _start(self, flight: threading.Event) -> None:
-        thread = threading.Thread(target=self._refresh, args=(flight,), daemon=True)
+        attempt = self._loader.attempt = Attempt()
+        # Dropped while it fetches, a source is collected, and the fetch given up.
+        reference = weakref.ref(self, lambda _: attempt.give_up())
+        arguments = reference, self._loader, self._machine.snapshot, flight
+        thread = threading.Thread(target=refresh, args=arguments, daemon=True)
         try:
             thread.start()
+            self._thread = thread
         except RuntimeError:
             # The interpreter ends, or the machine has no thread left.
-            self._land(flight, LoadFailed("no thread can be had"))
+            self.land(flight, LoadFailed("no thread can be had"))
 
-    def _refresh(self, flight: threading.Event) -> None:
-        try:
-            result: Loaded | LoadFailed = self._loader.load(self._machine.snapshot)
-        except LoadFailed as failed:
-            result = failed
-        except Exception as error:
-            # Whatever it is, the flight must land, or nothing is ever fetched again. By its class:
-            # the text may quote what was received.
-            result = LoadFailed(type(error).__name__)
-        self._land(flight, result)
-        if isinstance(result, Loaded):
-            # After landing: whoever waits for the keys need not wait for a disk.
-            self._loader.keep(result)
-
-    def _land(self, flight: threading.Event, result: Loaded | LoadFailed) -> None:
+    def land(self, flight: threading.Event, result: Loaded | LoadFailed) -> None:
+        """Take the *result* of a fetch, unless it was given up, or left to the parent of a fork."""
         changed = False
         before = self._machine.snapshot.index if self._machine.snapshot else None
         with self._lock:
             now = self._clock()
-            # A fetch of before a fork lands in the parent alone.
-            if flight is self._flight:
-                self._flight = None
-                if isinstance(result, LoadFailed):
-                    if result.copy and self._machine.snapshot is None:
-                        self._machine.restored(now, *result.copy)
-                    self._machine.failed(now, str(result), result.retry_after)
-                else:
-                    changed = self._machine.confirmed(
-                        now, result.index, result.life, result.source, result.validators
-                    )
+            if flight is not self._flight:
+                return
+            self._flight = None
+            if isinstance(result, LoadFailed):
+                if result.copy and self._machine.snapshot is None:
+                    self._machine.restored(now, *result.copy)
+                self._machine.failed(now, str(result), result.retry_after)
+            else:
+                changed = self._machine.confirmed(
+                    now, result.index, result.life, result.source, result.validators
+                )
         flight.set()
         if isinstance(result, LoadFailed):
             self._counts["fetch_failed"] += 1
@@ -195,6 +207,34 @@ class RemoteKeys(KeySource):
             send(signal, self)
         elif told is not None:
             logger.info("key set of %s: confirmed again", self._loader.name)
+
+
+def refresh(
+    reference: Callable[[], RemoteKeys | None],
+    loader: Loader,
+    known: Snapshot | None,
+    flight: threading.Event,
+) -> None:
+    """Fetch, and hand over the result. The source is not held meanwhile, nor is its app.
+
+    :param reference: returns the source, or ``None`` once it is gone.
+    :param known: the set at hand.
+    :param flight: what those wait for who need the result.
+    """
+    try:
+        result: Loaded | LoadFailed = loader.load(known)
+    except LoadFailed as failed:
+        result = failed
+    except Exception as error:
+        # Whatever it is, the flight must land, or nothing is ever fetched again. By its class:
+        # the text may quote what was received.
+        result = LoadFailed(type(error).__name__)
+    if source := reference():
+        source.land(flight, result)
+        del source
+        if isinstance(result, Loaded):
+            # After landing: whoever waits for the keys need not wait for a disk.
+            loader.keep(result)
 
 
 _NEWS = {

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
+from ..lifecycle import Closable, close
 from ..reasons import Unavailable
 from .source import AMBIGUOUS, MAX_CANDIDATES, Health, KeySource, VerificationKey
 
@@ -21,7 +22,7 @@ def _without_kid(algorithm: str, source: KeySource) -> _Keys:
     return keys
 
 
-class SeveralSources(KeySource):
+class SeveralSources(KeySource, Closable):
     """Keys of different sources side by side, as in a migration from one to the next.
 
     :param sources: asked in this order, so those that answer at once come first.
@@ -29,6 +30,11 @@ class SeveralSources(KeySource):
 
     def __init__(self, sources: Sequence[KeySource]) -> None:
         self.sources = sources
+
+    def close(self) -> None:
+        """Close those sources that the package made."""
+        for source in self.sources:
+            close(source)
 
     def candidates(self, kid: str | None, algorithm: str) -> _Keys:
         """See :class:`KeySource`: the keys of the first source that has any.

@@ -4,6 +4,7 @@ import socket
 import ssl
 import struct
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from email.utils import formatdate
@@ -37,7 +38,8 @@ class KeySetServer:
     """Publishes a JWK Set on loopback, for development and tests; use it in a ``with`` statement.
 
     It answers every path, sends an ETag, and 304 (Not Modified) to whoever has that one already.
-    See :meth:`fail` for what can go wrong on purpose. Nothing of it outlives :meth:`stop`.
+    See :meth:`fail` for what can go wrong on purpose. Nothing of it outlives :meth:`stop`; one that
+    is dropped instead ends with the next garbage collection.
 
     :param keys: see :meth:`publish`.
     :param headers: sent with every answer, such as ``Cache-Control``; ``None`` leaves one out, such
@@ -102,12 +104,9 @@ class KeySetServer:
         """Listen, on the same port as before; a running server stays as it is."""
         if self._listener is None:
             self._stopping.clear()
-            self._listener = _Listener(self.port, self._serve)
+            self._listener = _Listener(self.port, weakref.WeakMethod(self._serve))
             self.port = self._listener.server_address[1]
-            # The seconds that stopping takes.
-            self._accepting = threading.Thread(
-                target=self._listener.serve_forever, args=(0.01,), daemon=True
-            )
+            self._accepting = threading.Thread(target=self._listener.accept, daemon=True)
             self._accepting.start()
 
     def stop(self) -> None:
@@ -141,17 +140,11 @@ class KeySetServer:
             pieces = faulty(answer) if faulty else [answer.wire()]
             try:
                 for piece in chain([self.delay], pieces):
-                    self._send(connection, piece)
+                    _send(connection, piece)
             except ConnectionResetError:
                 # Closed without lingering, a connection is reset.
                 linger = struct.pack("ii", 1, 0)
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-
-    def _send(self, connection: socket.socket, piece: bytes | float) -> None:
-        if isinstance(piece, bytes):
-            connection.sendall(piece)
-        elif self._stopping.wait(piece):
-            raise ConnectionAbortedError
 
     @contextmanager
     def _connection(self, accepted: socket.socket) -> Iterator[socket.socket]:
@@ -191,19 +184,55 @@ class KeySetServer:
         return Answer(200, headers, body)
 
 
+class _Dropped(Exception):
+    """There is no server any more to listen for."""
+
+
 class _Listener(ThreadingTCPServer):
-    """Hands each connection to *serve*, in a thread of its own."""
+    """Hands each connection to the server, in a thread of its own; it does not keep it alive."""
 
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, port: int, serve: Callable[[socket.socket], None]) -> None:
+    def __init__(
+        self, port: int, serve: Callable[[], Callable[[socket.socket], None] | None]
+    ) -> None:
         self._serve = serve
         super().__init__(("127.0.0.1", port), BaseRequestHandler)
 
+    def accept(self) -> None:
+        """Accept connections until :meth:`shutdown`, or until the server is gone."""
+        try:
+            # The seconds that stopping takes.
+            self.serve_forever(0.01)
+        except _Dropped:
+            self.server_close()
+
+    def service_actions(self) -> None:
+        """Look after each connection, and now and then; see :class:`socketserver.BaseServer`."""
+        if self._serve() is None:
+            raise _Dropped
+
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Serve a connection; see :class:`socketserver.BaseServer`."""
-        self._serve(request)
+        if serve := self._serve():
+            serve(request)
+
+
+def _send(connection: socket.socket, piece: bytes | float) -> None:
+    """Send bytes, or wait for so many seconds.
+
+    :raises ConnectionAbortedError: if the connection ends while it waits, from either side.
+    """
+    if isinstance(piece, bytes):
+        connection.sendall(piece)
+    elif piece:
+        connection.settimeout(piece)
+        with suppress(TimeoutError):
+            # Of TLS too, only to be woken: a client has nothing more to send.
+            socket.socket.recv(connection, 1, socket.MSG_PEEK)
+            raise ConnectionAbortedError
+        connection.settimeout(_PATIENCE)
 
 
 def _read_request(connection: socket.socket) -> Request | None:

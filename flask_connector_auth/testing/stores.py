@@ -59,10 +59,12 @@ class RevocationStoreContract:
         begin = time.monotonic()
         assert copy.follow(wait=0.2) == []
         assert 0.1 < time.monotonic() - begin < 5
-        threading.Timer(0.1, self.connect().change, [[_INSTALL]]).start()
+        timer = threading.Timer(0.1, self.connect().change, [[_INSTALL]])
+        timer.start()
         begin, heard = time.monotonic(), 0
         while not heard and time.monotonic() - begin < 2:
             heard = len(copy.follow(wait=2))
+        timer.join()
         assert heard == 1
         assert time.monotonic() - begin < 1.5
 

@@ -5,6 +5,7 @@ import signal
 import socket
 import sqlite3
 import ssl
+import threading
 from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection, HTTPSConnection
 
@@ -12,6 +13,9 @@ import pytest
 
 from example_app import create_issuer
 from example_app.serving import listen, served, serving
+from flask_connector_auth import ConnectorAuth
+from flask_connector_auth.revocation.entries import Kind
+from flask_connector_auth.revocation.memory import MemoryStore
 
 from .api import ACCOUNT
 from .processes import python
@@ -54,6 +58,19 @@ def test_a_client_that_does_not_trust_it(both):
         look_up(HTTPSConnection("127.0.0.1", both.tls_port, timeout=30))
     good = HTTPSConnection("127.0.0.1", both.tls_port, timeout=30, context=trusting(both))
     assert look_up(good) == 200
+
+
+def test_what_the_app_has_open_ends_with_it(tmp_path):
+    """A thread that follows revocations: nothing of the app is served any more."""
+    store, before = MemoryStore(dict.fromkeys(Kind, 3600.0)), set(threading.enumerate())
+    config = {"CONNECTOR_AUTH_REVOCATION_STORE": store}
+    with served(0, 0, config, instance_path=str(tmp_path)) as both:
+        listening = set(threading.enumerate())
+        ConnectorAuth().health(both.app)
+        (following,) = set(threading.enumerate()) - listening
+        assert following.is_alive()
+    assert not following.is_alive()
+    assert not (listening - before) & set(threading.enumerate())
 
 
 def test_clients_that_say_nothing(both):

@@ -198,6 +198,22 @@ def test_what_was_not_taken_is_posted_again():
         assert [hook.next()[2] for _ in range(7)] == [1, 1, 1, 2, 2, 2, 3]
 
 
+def test_no_thread_waits_for_what_may_come():
+    """It ends when everything is posted, so an app that is dropped leaves none; then a new one
+    goes on."""
+    with endpoint() as hook:
+        webhooks = Webhooks(hook.url, 0, 0)
+        for number in range(2):
+            hook.may_answer.clear()
+            webhooks.put((b"%d" % number, {}))
+            assert hook.next()[2] == number
+            thread = webhooks._thread
+            assert thread.is_alive()
+            hook.may_answer.set()
+            thread.join(30)
+            assert not thread.is_alive()
+
+
 @pytest.fixture
 def logged():
     """What the webhooks log, as texts, as soon as they do."""

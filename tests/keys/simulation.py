@@ -13,7 +13,7 @@ from flask_connector_auth.keys.fetch import Fetched, FetchFailed
 from flask_connector_auth.keys.load import Loader
 from flask_connector_auth.keys.machine import KeySetMachine, RemoteRules
 from flask_connector_auth.keys.parse import KeyRules
-from flask_connector_auth.keys.remote import RemoteKeys
+from flask_connector_auth.keys.remote import RemoteKeys, refresh
 from flask_connector_auth.reasons import Reason, Unavailable
 
 URL = "https://issuer.example/jwks"
@@ -68,6 +68,9 @@ class AtOnce(RemoteKeys):
 
     def _start(self, flight: threading.Event) -> None:
         self._refresh(flight)
+
+    def _refresh(self, flight: threading.Event) -> None:
+        refresh(lambda: self, self._loader, self.snapshot, flight)
 
 
 def new_key(kid: str) -> dict[str, Any]:

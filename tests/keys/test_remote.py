@@ -290,9 +290,9 @@ def test_a_child_process_has_the_set_and_a_lock_of_its_own() -> None:
     _renew()
     news: list[object] = []
     with keys_refreshed.connected_to(lambda *_args, **_payload: news.append(1), source):
-        source._land(flight, LoadFailed("of the parent"))
+        source.land(flight, LoadFailed("of the parent"))
         world.publish("b")
-        source._land(flight, source._loader.load(None))
+        source.land(flight, source._loader.load(None))
     assert source.health()["failures"] == 0
     assert news == []
     assert kids(source, "a") == ["a"]
