@@ -102,17 +102,9 @@ def _sentinel(url: "re.Match[str]", ours: dict[str, Any]) -> _Client:
     options |= ours
     reached = _connections(addresses, options)
 
-    class BehindSentinel(Redis):
-        def close(self) -> None:
-            super().close()
-            pool: Any = self.connection_pool
-            # redis-py leaves the connections to the Sentinels open.
-            for each in pool.sentinel_manager.sentinels:
-                each.close()
-
     def connect() -> Any:
         sentinel: Any = Sentinel(addresses, sentinel_kwargs=theirs, **options)  # type: ignore[no-untyped-call]
-        return sentinel.master_for(service, BehindSentinel)
+        return sentinel.master_for(service)
 
     return _Client(reached, connect)
 

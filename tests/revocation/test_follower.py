@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from flask_connector_auth import Change, RevocationStoreError, Update
+from flask_connector_auth.lifecycle import Closable
 from flask_connector_auth.revocation.entries import Kind
 from flask_connector_auth.revocation.follower import Follower, turn
 from flask_connector_auth.revocation.memory import MemoryStore
@@ -436,6 +437,35 @@ def test_nothing_is_held_while_the_store_is_waited_for(
     store.go.set()
     thread.join(10)
     assert not thread.is_alive()
+
+
+class Mine(Stuck):
+    """A store of the app's own; it counts how often it is closed."""
+
+    closed = 0
+
+    def close(self) -> None:
+        """Count."""
+        self.closed += 1
+
+
+class Opened(Mine, Closable):
+    """A store that the package made."""
+
+
+@cases(("kind", "closed"), {"made by the package": (Opened, 1), "made by the app": (Mine, 0)})
+def test_the_thread_closes_what_the_package_made(kind: type[Mine], closed: int) -> None:
+    """A connection that is left to the collector is warned of; a store of the app's own stays."""
+    store = kind()
+    follower = followed(store)
+    assert store.asked.wait(10)
+    thread = follower._thread
+    assert thread
+    del follower
+    gc.collect()
+    store.go.set()
+    thread.join(10)
+    assert store.closed == closed
 
 
 def test_a_failure_that_is_over_holds_nothing() -> None:
