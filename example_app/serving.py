@@ -20,6 +20,7 @@ from .certificates import Certificate, certificate_in
 from .database import let_go
 from .sentinel import KEY_SET_PATH
 from .tunnel import Quiet
+from .webhooks import close
 
 HOST = "127.0.0.1"
 PORT = 8080
@@ -76,6 +77,7 @@ def serving(
         server.shutdown()
         thread.join()
         server.server_close()
+        close(app)
         let_go(app)
 
 

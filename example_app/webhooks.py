@@ -8,13 +8,12 @@ import base64
 import hmac
 import json
 import logging
-import time
 from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from queue import Empty, Full, Queue
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,8 +45,12 @@ class Webhooks:
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._retries = retries
         self._pause = pause
-        self._waiting: Queue[Post] = Queue(WAITING)
         self._lock = Lock()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._waiting: Queue[Post] = Queue(WAITING)
+        self._closed = Event()
         self._thread: Thread | None = None
 
     def put(self, post: Post) -> None:
@@ -59,24 +62,35 @@ class Webhooks:
                 logger.error("A notification is dropped: %d are waiting.", WAITING)
             # Not earlier than here: a thread does not outlive the fork of a worker.
             if self._thread is None:
-                thread = Thread(target=self._run, daemon=True)
+                thread = Thread(target=self._run, args=(self._waiting, self._closed), daemon=True)
                 thread.start()
                 self._thread = thread
 
-    def _next(self) -> Post | None:
+    def close(self) -> None:
+        """End the thread after the post that is under way; what waits is dropped."""
+        with self._lock:
+            thread = self._thread
+            self._closed.set()
+            self._begin()
+        if thread:
+            thread.join()
+
+    def _next(self, waiting: Queue[Post]) -> Post | None:
         """Return what to post next; if there is nothing, the thread is about to end."""
         with self._lock:
             try:
-                return self._waiting.get_nowait()
+                return waiting.get_nowait()
             except Empty:
-                self._thread = None
+                # Unless there is another thread, since this one was to end.
+                if waiting is self._waiting:
+                    self._thread = None
                 return None
 
-    def _run(self) -> None:
-        while (post := self._next()) is not None:
+    def _run(self, waiting: Queue[Post], closed: Event) -> None:
+        while not closed.is_set() and (post := self._next(waiting)) is not None:
             for attempt in range(1 + self._retries):
-                if attempt:
-                    time.sleep(self._pause)
+                if attempt and closed.wait(self._pause):
+                    break
                 if self._taken(*post):
                     break
 
@@ -112,6 +126,13 @@ def send(account_id: str, notification: Mapping[str, Any]) -> None:
     install = install_of(account_id)
     if install:
         current_app.extensions["webhooks"].put(signed(install, notification))
+
+
+def close(app: Flask) -> None:
+    """End the thread of *app* that posts, if there is one."""
+    # The issuer alone has none.
+    if webhooks := app.extensions.get("webhooks"):
+        webhooks.close()
 
 
 def are_wanted() -> bool:

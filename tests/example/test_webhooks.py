@@ -214,6 +214,23 @@ def test_no_thread_waits_for_what_may_come():
             assert not thread.is_alive()
 
 
+def test_what_is_closed_posts_nothing_again():
+    """Nobody waits for a post that would be repeated in an hour; the next one begins anew."""
+    with endpoint(500) as hook:
+        webhooks = Webhooks(hook.url, 9, 3600)
+        webhooks.put((b"1", {}))
+        webhooks.put((b"dropped", {}))
+        assert hook.next()[2] == 1
+        thread = webhooks._thread
+        for _ in range(2):
+            webhooks.close()
+            assert not thread.is_alive()
+        webhooks.put((b"2", {}))
+        assert hook.next()[2] == 2
+        webhooks.close()
+        assert hook.received.empty()
+
+
 @pytest.fixture
 def logged():
     """What the webhooks log, as texts, as soon as they do."""
