@@ -1,5 +1,6 @@
 """A caller with an open conversation in; an agent's answer in it, and what webhooks tell, out."""
 
+from contextlib import closing
 from typing import Any
 
 from flask import Flask
@@ -40,8 +41,8 @@ def answer(app: Flask, caller: Caller) -> None:
     ask("One of them.", Question(one, headers=bearer), Documented(200, shown))
     desk = f"/agent{account}/conversations/{caller.conversation}"
     before = app.extensions["webhooks"]
-    with receiving() as receiver:
-        app.extensions["webhooks"] = Webhooks(receiver.url, 0, 0)
+    with receiving() as receiver, closing(Webhooks(receiver.url, 0, 0)) as posting:
+        app.extensions["webhooks"] = posting
         try:
             ask(
                 "The agent answers. That call is ours: agents have a WebSocket in the protocol.",

@@ -9,23 +9,8 @@ from flask import Flask
 
 from flask_connector_auth.cli import connector_auth
 from tests.revocation.servers import BINARIES, Server
-from tests.revocation.worlds import end
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def make_app(make_app: Callable[..., Flask]) -> Iterator[Callable[..., Flask]]:
-    """As everywhere; but no app follows its store any more when its test is over."""
-    apps = []
-
-    def make(**settings: Any) -> Flask:
-        apps.append(make_app(**settings))
-        return apps[-1]
-
-    yield make
-    for app in apps:
-        end(app)
 
 
 @pytest.fixture
@@ -42,7 +27,7 @@ def run(make_app: Callable[..., Flask]) -> Run:
     return invoke
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def valkey() -> Iterator[Server]:
     """A server for the tests of this folder."""
     with Server(BINARIES["valkey"]) as server:

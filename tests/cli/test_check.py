@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -214,21 +214,32 @@ def test_the_store_is_asked(check: Callable[..., Any], make_app: MakeApp, store_
 
 
 class Hanging(KeySource):
-    """Never answers."""
+    """Does not answer until the end of the test."""
+
+    def __init__(self) -> None:
+        self.over = Event()
 
     def candidates(self, kid: str | None, algorithm: str) -> Any:
         """Hang."""
-        Event().wait(60)
+        self.over.wait(60)
+
+
+@pytest.fixture
+def hanging() -> Iterator[Hanging]:
+    """A source that hangs during the test."""
+    source = Hanging()
+    yield source
+    source.over.set()
 
 
 def test_nothing_is_waited_for_beyond_the_time(
-    check: Callable[..., Any], make_app: MakeApp, store_url: str
+    check: Callable[..., Any], make_app: MakeApp, store_url: str, hanging: Hanging
 ) -> None:
     """Sources of the app's own and a server that hangs are left behind, all of them at once; a
     store that answers meanwhile is fine."""
     with KeySetServer(Issuer()) as server:
         server.delay = 60
-        settings = {"APP_JWT_KEYS": Hanging(), "CONSUMER_JWS_KEYS": server.url}
+        settings = {"APP_JWT_KEYS": hanging, "CONSUMER_JWS_KEYS": server.url}
         app = make_app(**settings, REVOCATION_URL=store_url)
         begin = monotonic()
         found = check(app, "--timeout", 0.5, status=1)

@@ -1,12 +1,15 @@
 """The name of another package in; an app that uses it, with one protected view, out."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, TypeVar
+from unittest.mock import patch
 
 import flask_restful
 import flask_restx
 from apiflask import APIBlueprint, APIFlask
+from asgiref.sync import SyncToAsync
 from asgiref.testing import ApplicationCommunicator
 from asgiref.wsgi import WsgiToAsgi
 from flask import Blueprint, Flask, Response
@@ -21,6 +24,8 @@ from flask_connector_auth import (
     require_app_jwt,
     require_consumer_jws,
 )
+
+Answers = TypeVar("Answers")
 
 
 def ids() -> dict[str, str]:
@@ -186,7 +191,13 @@ def over_wsgi(app: Flask, path: str, headers: dict[str, str]) -> Response:
 
 def over_asgi(app: Flask, path: str, headers: dict[str, str]) -> Response:
     """Return the answer that an ASGI server gets."""
-    return asyncio.run(ask_over_asgi(WsgiToAsgi(app), path, headers))  # type: ignore[no-untyped-call]
+    return run(ask_over_asgi(WsgiToAsgi(app), path, headers))  # type: ignore[no-untyped-call]
+
+
+def run(asking: Coroutine[Any, Any, Answers]) -> Answers:
+    """Return what comes of *asking*; the thread in which asgiref calls WSGI apps ends with it."""
+    with ThreadPoolExecutor(1) as one, patch.object(SyncToAsync, "single_thread_executor", one):
+        return asyncio.run(asking)
 
 
 async def ask_over_asgi(asgi_app: Any, path: str, headers: dict[str, str]) -> Response:

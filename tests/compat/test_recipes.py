@@ -26,7 +26,7 @@ from flask_connector_auth import (
     verify_request,
 )
 from flask_connector_auth.testing import ConnectorClient, Issuer, assert_connector_error
-from tests.compat.combinations import ask_over_asgi, asynchronous
+from tests.compat.combinations import ask_over_asgi, asynchronous, run
 from tests.http_helpers import ROWS, assert_row, headers
 
 MakeApp = Callable[..., Flask]
@@ -183,7 +183,7 @@ def test_requests_on_one_event_loop_never_mix(app: Flask, issuer: Issuer) -> Non
         sent = [headers(token, issuer.consumer_jws()) for token in tokens]
         return await asyncio.gather(*(ask_over_asgi(asgi_app, "/x", each) for each in sent))
 
-    for number, answer in enumerate(asyncio.run(answers())):
+    for number, answer in enumerate(run(answers())):
         if number % 3:
             assert answer.json == {"app": f"app-{number}", "consumer": "consumer-1"}
         else:

@@ -22,7 +22,6 @@ from flask_connector_auth import (
 )
 from flask_connector_auth.testing import ConnectorClient, Issuer
 from flask_connector_auth.testing.broken import WAYS
-from tests.revocation.worlds import end
 from tests.test_docs import PAGES, generated
 
 URL = "/api/account/le81823118"
@@ -69,9 +68,7 @@ def send_all_that_is_refused(make_app: Callable[..., Flask], issuer: Issuer) -> 
         with app.app_context():
             ConnectorAuth().revocations.restore(token=token)
     client_of(make_app(APP_JWT_KEYS="http://127.0.0.1:9/"), issuer).get(URL)
-    app = make_app(REVOCATION_STORE=Down())
-    client_of(app, issuer).get(URL)
-    end(app)
+    client_of(make_app(REVOCATION_STORE=Down()), issuer).get(URL)
 
 
 def test_every_reason_is_answered_as_its_entry_says(

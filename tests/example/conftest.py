@@ -1,7 +1,7 @@
 """What the example app's tests share: apps with folders of their own, and the calls to one."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from .api import Api, api_of
 from .processes import copy_of_the_app, keys_at
 
 
-@pytest.fixture(scope="session")
-def start() -> Iterator[Callable[..., Flask]]:
-    """Return a function that starts the app with a folder and settings; it is served, since it
+@contextmanager
+def starting() -> Iterator[Callable[..., Flask]]:
+    """Yield a function that starts the app with a folder and settings; it is served, since it
     loads its keys from itself."""
     with ExitStack() as stack:
 
@@ -33,10 +33,18 @@ def start() -> Iterator[Callable[..., Flask]]:
         yield start
 
 
+@pytest.fixture
+def start() -> Iterator[Callable[..., Flask]]:
+    """Return a function that starts the app; it is served until the test is over."""
+    with starting() as start:
+        yield start
+
+
 @pytest.fixture(scope="session")
-def example(start: Callable[..., Flask], tmp_path_factory: pytest.TempPathFactory) -> Flask:
+def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """One app for all tests that do not start their own; each test has its own consumers."""
-    return start(tmp_path_factory.mktemp("instance"))
+    with starting() as start:
+        yield start(tmp_path_factory.mktemp("instance"))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import base64
 import hmac
 import json
 import logging
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from hashlib import sha1
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from logging.handlers import QueueHandler
@@ -191,8 +191,8 @@ def test_the_signature(app, hook):
 
 def test_what_was_not_taken_is_posted_again():
     """Any answer but 200 and 201; at most as often as is set; and the order stays."""
-    with endpoint(500, 302, 201, 404, 404, 404) as hook:
-        webhooks = Webhooks(hook.url, 2, 0)
+    answers = endpoint(500, 302, 201, 404, 404, 404)
+    with answers as hook, closing(Webhooks(hook.url, 2, 0)) as webhooks:
         for body in (b"1", b"2", b"3"):
             webhooks.put((body, {}))
         assert [hook.next()[2] for _ in range(7)] == [1, 1, 1, 2, 2, 2, 3]
@@ -245,9 +245,20 @@ def test_an_endpoint_that_is_not_there(logged):
     """It is logged, and posted again; nothing of the notification is in the log."""
     with endpoint() as gone:
         pass
-    Webhooks(gone.url, 1, 0).put((b"secret", {}))
-    for _ in range(2):
-        assert logged() == "A notification could not be posted (ConnectionRefusedError)."
+    with closing(Webhooks(gone.url, 1, 0)) as webhooks:
+        webhooks.put((b"secret", {}))
+        for _ in range(2):
+            assert logged() == "A notification could not be posted (ConnectionRefusedError)."
+
+
+def test_a_server_that_ends(hook):
+    """Nobody waits for a post that would be repeated in an hour; the next one begins anew."""
+    with endpoint(500) as hook, closing(Webhooks(hook.url, 9, 3600)) as webhooks:
+        webhooks.put((b"1", {}))
+        assert hook.next()[2] == 1
+        webhooks.close()
+        webhooks.put((b"2", {}))
+        assert hook.next()[2] == 2
 
 
 def test_an_endpoint_with_tls(tmp_path, monkeypatch, logged):
@@ -258,18 +269,19 @@ def test_an_endpoint_with_tls(tmp_path, monkeypatch, logged):
             hook.server.socket, server_side=True, do_handshake_on_connect=False
         )
         url = hook.url.replace("http:", "https:")
-        Webhooks(url, 0, 0).put((b"1", {}))
-        assert logged() == "A notification could not be posted (SSLCertVerificationError)."
+        with closing(Webhooks(url, 0, 0)) as webhooks:
+            webhooks.put((b"1", {}))
+            assert logged() == "A notification could not be posted (SSLCertVerificationError)."
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate.ca))
-        Webhooks(url, 0, 0).put((b"2", {}))
-        assert hook.next()[2] == 2
+        with closing(Webhooks(url, 0, 0)) as webhooks:
+            webhooks.put((b"2", {}))
+            assert hook.next()[2] == 2
 
 
 def test_too_many_that_wait(caplog):
     """Those that are too many are dropped, and the log says so."""
-    with endpoint() as hook:
+    with endpoint() as hook, closing(Webhooks(hook.url, 0, 0)) as webhooks:
         hook.may_answer.clear()
-        webhooks = Webhooks(hook.url, 0, 0)
         webhooks.put((b"0", {}))
         assert hook.next()[2] == 0
         with caplog.at_level(logging.ERROR, "example_app.webhooks"):

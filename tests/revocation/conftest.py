@@ -10,7 +10,7 @@ from tests.revocation.servers import BINARIES, Server
 from tests.revocation.worlds import World
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running() -> Iterator[dict[str, Server]]:
     """Each kind of server that there is; in CI there are both."""
     with ExitStack() as stack:
@@ -24,10 +24,11 @@ def server(request: pytest.FixtureRequest, running: dict[str, Server]) -> Server
 
 
 @pytest.fixture(params=["memory", *BINARIES])
-def settings(request: pytest.FixtureRequest, running: dict[str, Server]) -> dict[str, Any]:
+def settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Settings for each store, empty."""
     if request.param == "memory":
         return {}
+    running: dict[str, Server] = request.getfixturevalue("running")
     return {"REVOCATION_URL": running[request.param].renew().url}
 
 
@@ -39,14 +40,6 @@ def own_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def world(make_app: Callable[..., Any]) -> Iterator[Callable[..., World]]:
+def world(make_app: Callable[..., Any]) -> Callable[..., World]:
     """Return a function that makes an app with revocation; keywords are its settings."""
-    worlds: list[World] = []
-
-    def make(**settings: Any) -> World:
-        worlds.append(World(make_app(**settings)))
-        return worlds[-1]
-
-    yield make
-    for one in worlds:
-        one.end()
+    return lambda **settings: World(make_app(**settings))

@@ -12,11 +12,6 @@ ACCOUNT = "le81823118"
 INSTALL = "75588e18-0000-4000-8000-000000000000"
 
 
-def end(app: Flask) -> None:
-    """Let the worker that *app* is follow no store."""
-    ConnectorAuth().close(app)
-
-
 class World:
     """One worker: an app with its own copy of what is revoked."""
 
@@ -51,7 +46,7 @@ class World:
 
     def end(self) -> None:
         """Let the worker follow no store."""
-        end(self.app)
+        self.extension.close(self.app)
 
     @property
     def health(self) -> dict[str, Any]:
