@@ -9,7 +9,7 @@ from flask import Flask
 from flask_connector_auth import ConnectorAuth
 from flask_connector_auth.testing import Issuer
 
-pytest_plugins = ["flask_connector_auth.testing.plugin"]
+pytest_plugins = ["flask_connector_auth.testing.plugin", "tests.leftovers"]
 
 ACCOUNT = "le81823118"
 
