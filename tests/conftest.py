@@ -3,13 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
+import hypothesis
 import pytest
 from flask import Flask
 
 from flask_connector_auth import ConnectorAuth
 from flask_connector_auth.testing import Issuer
 
-pytest_plugins = ["flask_connector_auth.testing.plugin", "tests.leftovers"]
+# For ``tox -e soak``.
+hypothesis.settings.register_profile("soak", max_examples=500)
+
+pytest_plugins = ["flask_connector_auth.testing.plugin", "tests.leftovers", "tests.side_by_side"]
 
 ACCOUNT = "le81823118"
 

@@ -98,6 +98,16 @@ CONSUMER = TokenType(CONSUMER_JWS, Issuer.consumer_jws)
 both_tokens = pytest.mark.parametrize("token", [APP, CONSUMER], ids=["AppJWT", "ConsumerJWS"])
 #: A property holds on a busy machine too, so no example has a deadline.
 untimed = hypothesis.settings(deadline=None)
+
+
+def examples(number: int, **settings: Any) -> hypothesis.settings:
+    """Return settings for *number* examples, and for more in the profile ``soak``."""
+    default = hypothesis.settings()
+    return hypothesis.settings(
+        deadline=None, max_examples=number * default.max_examples // 100, **settings
+    )
+
+
 HEADER = b'{"kid":"dev-1","typ":"JWT","alg":"RS256"}'
 
 

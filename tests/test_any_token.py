@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from flask_connector_auth import require_app_jwt, require_consumer_jws
 from flask_connector_auth.testing import Issuer
+from tests.floor_helpers import examples
 from tests.http_helpers import ROWS
 
 # A header value reaches WSGI as latin-1 text: any bytes at all, whatever a server would stop.
@@ -72,9 +73,7 @@ def assert_documented(response: Any, kind: str, *, may_pass: bool = False) -> No
     assert response.data in [ROWS[code] for code in codes]
 
 
-many = settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+many = examples(100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def test_the_untouched_tokens_pass(get: Callable[..., Any]) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from joserfc.jwk import ECKey
@@ -30,6 +29,7 @@ from flask_connector_auth.reasons import Reason, Rejected, Unavailable
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.tokens import AppJWT
 from flask_connector_auth.verifier import Verifier, VerifierRules
+from tests.floor_helpers import examples
 from tests.http_helpers import assert_row, headers
 
 MakeApp = Callable[..., Flask]
@@ -425,5 +425,5 @@ class CacheAgainstModel(RuleBasedStateMachine):
             assert self.cached.cache.health()["entries"] <= self.cached.cache.size
 
 
-CacheAgainstModel.TestCase.settings = settings(max_examples=60, deadline=None)
+CacheAgainstModel.TestCase.settings = examples(50)
 TestCacheAgainstModel = CacheAgainstModel.TestCase

@@ -42,9 +42,21 @@ def test_each_environment_that_is_named_is_one_of_tox(tox: configparser.ConfigPa
 
 
 def test_ci_runs_what_contributing_says() -> None:
-    """The environments that CI runs beside the tests are those of the page."""
+    """The environments that CI runs beside the README's command are those of the page."""
     [environments] = re.findall(r"^environments=([\w,]+)$", (ROOT / ".ci/run").read_text(), re.M)
     assert f"``tox -e {environments}``" in CONTRIBUTING
+
+
+def test_ci_runs_every_test(tox: configparser.ConfigParser) -> None:
+    """Whatever the README's command leaves aside, CI runs in the environments live and soak."""
+    selected = tox["tests"]
+    left_aside = re.findall(r"--ignore=(\S+)", selected["apart"])
+    assert left_aside == tox["testenv:live"]["commands"].split()[2:-1]
+    assert selected["of_the_package"] == '{[tests]apart} -m "not soak"'
+    assert selected["in_the_soak"] == '{[tests]apart} -m "soak or hypothesis"'
+    assert "{[tests]of_the_package}" in tox["testenv"]["commands"]
+    assert "{[tests]in_the_soak}" in tox["testenv:soak"]["commands"]
+    assert re.search(r"^environments=live,soak,", (ROOT / ".ci/run").read_text(), re.MULTILINE)
 
 
 def test_each_hook_is_a_command_of_tox(tox: configparser.ConfigParser) -> None:

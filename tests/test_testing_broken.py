@@ -115,7 +115,11 @@ def test_the_claims_that_are_not_broken_are_the_callers() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("app_jwt", "brocken"), ("consumer_jws", ""), *(("consumer_jws", n) for n in APP_JWT_ONLY)],
+    [
+        ("app_jwt", "brocken"),
+        ("consumer_jws", ""),
+        *(("consumer_jws", n) for n in sorted(APP_JWT_ONLY)),
+    ],
 )
 def test_a_way_that_there_is_not_is_an_error(kind: Kind, name: str) -> None:
     """A ConsumerJWS has neither scope nor issuer nor lifetime; the error names what there is."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import jwt
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from flask_connector_auth.reasons import Reason
-from tests.floor_helpers import refusal
+from tests.floor_helpers import examples, refusal
 from tests.fuzz.targets import CLAIMS, ISSUED, ISSUERS, NOW, thawed, verifiers
 
 SECRET = b"of the fuzzer, and of no one els"
@@ -160,7 +160,7 @@ headers = st.just(json.dumps(HEADER).encode()) | odd_objects(
 
 
 @pytest.mark.parametrize("name", GOOD)
-@settings(deadline=None, max_examples=400)
+@examples(200)
 @given(data=st.data())
 def test_what_we_accept_is_what_pyjwt_reads_and_what_we_refuse_is_by_a_rule(
     name: str, data: st.DataObject

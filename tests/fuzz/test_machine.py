@@ -8,7 +8,6 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 from joserfc.jwk import OKPKey
@@ -25,6 +24,7 @@ from flask_connector_auth.keys.parse import KeyRules, parse_keys
 from flask_connector_auth.keys.static import StaticKeys
 from flask_connector_auth.reasons import Reason, Unavailable
 from flask_connector_auth.testing.signer import OMIT, Signer
+from tests.floor_helpers import examples
 from tests.fuzz.model import Model, Sent, View, marks_of, signing_input
 from tests.fuzz.targets import thawed
 from tests.http_helpers import headers
@@ -404,7 +404,5 @@ class AppsAgainstModel(RuleBasedStateMachine):
                 assert body == identity(expected)
 
 
-AppsAgainstModel.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None
-)
+AppsAgainstModel.TestCase.settings = examples(20, stateful_step_count=40)
 TestAppsAgainstModel = AppsAgainstModel.TestCase

@@ -8,7 +8,6 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from flask_connector_auth import Reason, RevocationStoreError
@@ -17,7 +16,7 @@ from flask_connector_auth.revocation.entries import Subject
 from flask_connector_auth.revocation.follower import turn
 from flask_connector_auth.revocation.redis import RedisStore
 from flask_connector_auth.revocation.revocations import RevocationRules, Revocations
-from tests.floor_helpers import NOW
+from tests.floor_helpers import NOW, examples
 from tests.revocation.servers import Server
 
 NAMES = ("a", "b", "c")
@@ -175,9 +174,7 @@ class Histories(RuleBasedStateMachine):
 def test_any_history(server: Server) -> None:
     """No revoked token passes in a worker that can reach the store, whatever happened before."""
     machine = type("Machine", (Histories,), {"server": server})
-    run_state_machine_as_test(
-        machine, settings=settings(deadline=None, max_examples=50, stateful_step_count=30)
-    )
+    run_state_machine_as_test(machine, settings=examples(20, stateful_step_count=30))
 
 
 def test_without_faults_nothing_is_in_doubt(server: Server) -> None:
