@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from random import SystemRandom
 from typing import Any
@@ -36,6 +36,8 @@ _SWEEP_EVERY = 60
 _WRITE_BACK = 500
 # Seconds to wait for the thread to end: longer than a client of Redis waits for an answer.
 _END = 1.0
+_GO_BACK = "the revocation store has lost data: %d entries go back"
+_INCOMPLETE = "it has lost data, and no worker that knew them has written them back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +192,7 @@ class Follower(Closable):
     def _take(self, update: Update, table: Table | None, began: float) -> None:
         self._wait = 0.0
         if update.lost:
-            self._write_back(update.changes)
-            self._position = self._loading = None
+            self._write_back(update)
         elif table is not None:
             self._loading = table, update.position
         else:
@@ -220,17 +221,39 @@ class Follower(Closable):
             self._mirror.sweep(self._clock())
             self._sweep_at = began + _SWEEP_EVERY
         self._tell(news)
+        if missing := self._mirror.missing(began):
+            # A replica took over before it had received them.
+            logger.error(_GO_BACK, len(missing))
+            self._store.change(missing)
+            for change in missing:
+                # Not more than once; here it is in force until the store says anything of it.
+                self._mirror.settled(change, lasts=False)
 
-    def _write_back(self, there: Iterable[Change]) -> None:
+    def _load(self, changes: Iterable[Change], position: Any) -> None:
+        table = Table(self._mirror.table.lives)
+        for change in changes:
+            table.put(change)
+        self._loading = table, position
+
+    def _write_back(self, update: Update) -> None:
+        if self._mirror.confirmed_at is None:
+            # This copy would lack what the store lacks; and a change would hide the loss.
+            raise RevocationStoreError(_INCOMPLETE)
         mine = {change.key: change for change in self._mirror.entries(self._clock())}
-        for change in there:
-            mine.pop(change.key, None)
-        if mine and self._mirror.confirmed_at is not None:
-            logger.error("the revocation store has lost data: %d entries go back", len(mine))
+
+        def there() -> Iterator[Change]:
+            for change in update.changes:
+                mine.pop(change.key, None)
+                yield change
+
+        self._load(there(), update.position)
+        if mine:
+            logger.error(_GO_BACK, len(mine))
         back = [*mine.values()]
-        # Once with nothing, if need be: the store learns that it was seen to.
-        for start in range(0, max(1, len(back)), _WRITE_BACK):
+        for start in range(0, len(back), _WRITE_BACK):
             self._store.change(back[start : start + _WRITE_BACK], absent=True)
+        # The end of it: from now on, the store counts as whole again.
+        self._store.change([], absent=True)
 
     def _failed(self, why: str) -> None:
         self._failures += 1

@@ -21,6 +21,12 @@ class _Held:
     change: Change
     said: float | None  #: what the store says of its key
     since: float = inf  #: when the store had it; ``-inf`` if it may never have it
+    restored: bool = False  #: whether the store has said since that its key was restored
+
+    def answered(self) -> bool:
+        """Whether the store has shown that it has the revocation, or had it."""
+        at, said = self.change.value, self.said
+        return self.restored or (at is not None and said is not None and at <= said)
 
 
 class Mirror:
@@ -156,7 +162,8 @@ class Mirror:
         with self._lock:
             news = [*filter(self.table.put, map(self._over, changes))]
             # Not before: it may be among the changes what became of it.
-            news += filter(self.table.put, self._released(began))
+            due = {key: held for key, held in self._due(began).items() if held.answered()}
+            news += filter(self.table.put, self._released(due))
         self._confirm(began)
         return news
 
@@ -166,13 +173,23 @@ class Mirror:
         :param began: see :meth:`take`.
         """
         with self._lock:
-            self._released(began)
+            self._released(self._due(began))
             for key, held in self._held.items():
                 held.said = table.value(key)
                 table.put(table.merged(held.change))
             before, self.table = self.table, table
         self._confirm(began)
         return before
+
+    def missing(self, began: float) -> list[Change]:
+        """Return the revocations that the store has acknowledged and then lost at once.
+
+        Such a revocation was never in an answer, so no position shows that it is missing.
+
+        :param began: of the last answer that was taken; what was acknowledged before must be in it.
+        """
+        with self._lock:
+            return [held.change for held in self._due(began).values()]
 
     def entries(self, now: float) -> list[Change]:
         """Return all that is needed at *now*; see :meth:`Table.entries`."""
@@ -184,10 +201,13 @@ class Mirror:
         with self._lock:
             self.table.sweep(now)
 
-    def _released(self, began: float) -> list[Change]:
-        """Go by the store for all that it was asked about after it had it."""
-        known = [key for key, held in self._held.items() if -inf < held.since < began]
-        return [Change(key, self._held.pop(key).said) for key in known]
+    def _due(self, began: float) -> dict[Key, _Held]:
+        """Return what the store had when it was asked."""
+        return {key: held for key, held in self._held.items() if -inf < held.since < began}
+
+    def _released(self, due: Iterable[Key]) -> list[Change]:
+        """Go by the store for these."""
+        return [Change(key, self._held.pop(key).said) for key in due]
 
     def _over(self, change: Change) -> Change:
         """Return what is in force once the store has said *change*: that, or what is held."""
@@ -198,6 +218,7 @@ class Mirror:
             del self._held[change.key]
             return change
         held.said = change.value
+        held.restored |= change.value is None
         ours = held.change.value
         # Of two times the later one stays; a restoration is no time.
         later = change.value is not None and (ours is None or ours <= change.value)

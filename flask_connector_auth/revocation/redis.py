@@ -1,4 +1,4 @@
-"""Changes in; the same changes out in every worker that has the same Redis."""
+"""The store of revocations in Redis or Valkey, which all workers share."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from ..lifecycle import Closable
 from . import scripts
 from .client import connector
 from .entries import Change, Key, Kind, kind_of
-from .history import Logged, Position, State, follows, has_lost
+from .history import NOTHING, Known, Logged, Position, State, has_lost, later, news, same
 from .store import RevocationStoreError, Update
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class RedisStore(Closable):
 
     def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
         """See :class:`RevocationStore`."""
-        arguments: list[Any] = ["1" if absent else "0", secrets.token_hex(16), self._log_length]
+        arguments: list[Any] = ["1" if absent else "0", secrets.token_hex(8), self._log_length]
         for key, value, until in changes:
             arguments += (_field(key), "" if value is None else repr(value), repr(until))
         self._do(lambda redis: _make(redis, arguments))
@@ -54,27 +54,28 @@ class RedisStore(Closable):
         return self._do(_time)
 
     def read(self, position: Any, wait: float) -> Update:
-        """See :class:`RevocationStore`; *position* is a :class:`Position`."""
-        known: Position | None = position
-        if known and wait:
+        """See :class:`RevocationStore`; *position* is a :class:`Known`."""
+        known: Known | None = position
+        at = known.position if known else None
+        if at and wait:
             # Only to be woken: what is there is then read in one step.
-            after = {scripts.LOG: known.last}
+            after = {scripts.LOG: at.last}
             self._do(lambda redis: redis.xread(after, 1, round(wait * 1000)))
         changes: list[Change] = []
         while True:
-            state = self._state(known.last, _AT_ONCE) if known else self._state("0-0", 0)
-            if has_lost(state, known):
-                # Ids are times: what has a later one was done after all that is known, whatever
-                # became of the history in between. Where clocks disagree, it may count as earlier;
-                # then a restoration may be undone, and no revocation.
-                since = self._since(known.last) if known else []
-                return Update(None, chain(self._all(), since), lost=True)
-            if known is None or not follows(state, known):
-                return Update(state.position, self._all(), complete=True)
-            changes += (one.change for one in state.log)
-            known = state.log[-1].position if state.log else known
-            if known == state.position:
-                return Update(known, changes)
+            # From the known change on: whether it is there says whether this is the same history.
+            state = self._state(at.last, "+", _AT_ONCE) if at else self._state("-", "+", 0)
+            log = news(state, at) if at else ()
+            changes += (one.change for one in log)
+            if at and log:
+                at = log[-1].position._replace(run=at.run or state.position.run)
+            if at is None or not log or same(at, state.position):
+                break
+        if at and changes:
+            # Of what the store has lost, the log may have the last part: a worker learns that
+            # first, and is told of the loss when it reads next.
+            return Update(Known(at, state.now), changes)
+        return self._without_news(state, known)
 
     def close(self) -> None:
         """See :class:`Closable`; what waits for an answer in another thread fails."""
@@ -84,8 +85,27 @@ class RedisStore(Closable):
             with suppress(Exception):
                 client.close()
 
-    def _state(self, after: str, count: int) -> State:
-        return self._do(lambda redis: _state(_eval(redis, scripts.READ, after, count)))
+    def _without_news(self, state: State, known: Known | None) -> Update:
+        there = Known(state.position, state.now)
+        if has_lost(state, known.position if known else None):
+            restored = self._restored(*later(state, known)) if known else ()
+            # An empty store has no position: the worker that writes back makes one.
+            position = there if state.position.run else known
+            return Update(position, chain(self._all(), restored), lost=True)
+        if known and known.position == state.position:
+            return Update(there, [])
+        return Update(there, self._whole(state.position), complete=True)
+
+    def _whole(self, there: Position) -> Iterator[Change]:
+        if not there.run:
+            return
+        yield from self._all()
+        after = self._state("-", "+", 0)
+        if after.position.run != there.run or not after.intact:
+            raise RevocationStoreError("it has lost data while they were read")
+
+    def _state(self, first: str, last: str, count: int) -> State:
+        return self._do(lambda redis: _state(_eval(redis, scripts.READ, first, last, count)))
 
     def _all(self) -> Iterator[Change]:
         cursor = 0
@@ -95,10 +115,12 @@ class RedisStore(Closable):
             if not cursor:
                 return
 
-    def _since(self, after: str) -> Iterator[Change]:
-        while log := self._state(after, _AT_ONCE).log:
-            yield from (one.change for one in log)
-            after = log[-1].position.last
+    def _restored(self, first: str, last: str) -> Iterator[Change]:
+        latest: dict[Key, Change] = {}
+        while log := self._state(first, last, _AT_ONCE).log:
+            latest |= {one.change.key: one.change for one in log}
+            first = f"({log[-1].position.last}"
+        yield from (change for change in latest.values() if change.value is None)
 
     def _do(self, action: Callable[[Any], T]) -> T:
         try:
@@ -137,18 +159,26 @@ def _check_version(info: bytes) -> None:
 
 
 def _state(answer: Sequence[Any]) -> State:
-    run, version, last, size, entries, log = answer
+    run, version, last, mark, size, entries, lost, (seconds, micros), oldest, log = answer
+    now = int(seconds) * 1000 + int(micros) // 1000
     name = run.decode()
+    whole = int(size) == entries and not lost
+    if not name:
+        # Without a history, a log that was left over belongs to none.
+        return State(NOTHING, whole, now, None, ())
     return State(
-        Position(name, int(version), last.decode()),
-        int(size) == entries,
+        Position(name, int(version), last.decode(), mark.decode()),
+        whole,
+        now,
+        int(oldest) if oldest else None,
         [_logged(name, last, parts) for last, parts in log or ()],
     )
 
 
 def _logged(run: str, last: bytes, parts: Sequence[bytes]) -> Logged:
-    _, version, field, value = parts
-    return Logged(Position(run, int(version), last.decode()), _change(field, value))
+    _, version, _, mark, field, value = parts
+    position = Position(run, int(version), last.decode(), mark.decode())
+    return Logged(position, _change(field, value))
 
 
 def _make(redis: Any, arguments: Sequence[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Changes in; the same changes out in every worker: the seam behind which a store lives."""
+"""The interface of a store of revocations that all workers share."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,8 +20,10 @@ class Update:
     #: Whether it is everything that is revoked, in place of what was known before. It need not be
     #: of one moment: reading on from the position sets right what changed meanwhile.
     complete: bool = False
-    #: Whether the store has lost changes that it had acknowledged. What is known is then written
-    #: back, but for what is among the changes: that is there, or was restored since.
+    #: Whether the store has lost changes that it had acknowledged. The changes are then all that
+    #: is there, followed by what was restored since the position that was given. A worker that has
+    #: a copy writes back what else it knows. A worker that never had one writes nothing, and does
+    #: not judge: it reads again until another worker has written back.
     lost: bool = False
 
 
@@ -38,7 +40,8 @@ class RevocationStore(Protocol):
         A change never takes back what another has revoked: of two times the later one stays. That
         something is restored is a change too where nothing was revoked.
 
-        :param absent: make only those changes for which there is no entry at all.
+        :param absent: make only those changes for which there is no entry at all. Workers write
+            back by it what the store has lost, and end with a call without changes.
         :raises Exception: if it cannot be known that they will last.
         """
         ...

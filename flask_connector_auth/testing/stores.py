@@ -134,27 +134,28 @@ class Copy:
     def __init__(self, store: RevocationStore) -> None:
         self.store = store
         self.entries: dict[Any, float] = {}
-        self._position: Any = None
+        self.position: Any = None
+        self._complete = False
         self.follow()
 
     def follow(self, wait: float = 0) -> list[Change]:
         """Read until the copy is up to date, and return the changes that came last."""
         for _ in range(100):
-            update = self.store.read(self._position, wait)
-            self._position, changes = update.position, [*update.changes]
+            update = self.store.read(self.position, wait)
+            self.position, changes = update.position, [*update.changes]
             if update.lost:
-                # New, or emptied: a worker says that it has nothing to write back.
+                assert self._complete, "without a copy, it cannot be known what is missing"
+                # As a worker that has nothing to write back.
                 self.store.change([], absent=True)
-                self._position = None
-                continue
-            if update.complete:
+            if update.lost or update.complete:
                 self.entries = {}
             for change in changes:
                 if change.value is None:
                     self.entries.pop(change.key, None)
                 else:
                     self.entries[change.key] = change.value
-            if not update.complete:
+            if not (update.lost or update.complete):
+                self._complete = True
                 return changes
         raise AssertionError("there is always something new")
 

@@ -131,6 +131,14 @@ class Vague(Careless):
         return replace(super().read(position, wait), complete=False)
 
 
+class Incomplete(Careless):
+    """Says to each new worker that it has lost something."""
+
+    def read(self, position: Any, wait: float) -> Update:
+        """Read."""
+        return replace(super().read(position, wait), lost=position is None)
+
+
 class Endless(Careless):
     """Has always something new."""
 
@@ -153,7 +161,7 @@ def failures(store: Careless) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "careless", [Forgetful, Weak, Overwriting, Hasty, Slow, Repeating, Vague, Endless]
+    "careless", [Forgetful, Weak, Overwriting, Hasty, Slow, Repeating, Vague, Incomplete, Endless]
 )
 def test_the_contract_finds_fault(careless: type[Careless]) -> None:
     """Each promise has a test that fails where it is broken, and none where it is kept."""

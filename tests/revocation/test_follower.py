@@ -228,29 +228,82 @@ def test_what_the_store_lost_is_written_back(caplog: pytest.LogCaptureFixture) -
     over = Change("install:over", NOW - 10**6)
     bench.load(A, B, over, *many)
     there = [B, Change("account:7", None), Change("account:there-alone", 1.0)]
-    bench.turn(Update(None, there, complete=True, lost=True))
-    assert bench.store.written == [(500, True), (500, True)]
+    bench.turn(Update(2, there, lost=True))
+    assert bench.store.written == [(500, True), (500, True), (0, True)]
     assert {change.key for change in bench.store.back} == {
         *(change.key for change in (A, *many) if change.key != "account:7")
     }
     assert "account:7" in bench.known
     assert caplog.messages == ["the revocation store has lost data: 1000 entries go back"]
     bench.turn(Update(1, [B], complete=True), Update(1, []))
-    assert bench.store.asked == [(1, 0.25), (None, 0), (1, 0)]
+    assert bench.store.asked == [(1, 0.25), (2, 0), (1, 0)]
     assert bench.known == {"account:b": 1.0}
 
 
-def test_a_store_that_is_new_is_told_that_nothing_is_missing(
+def test_a_worker_without_a_copy_acknowledges_no_loss(caplog: pytest.LogCaptureFixture) -> None:
+    """It has nothing to write back, and cannot judge by what is left: it waits for a worker that
+    can, and says so."""
+    bench = Bench()
+    pauses = bench.turn(*[Update(None, [A], lost=True)] * 3)
+    assert min(pauses) > 0
+    assert (bench.store.written, bench.known, bench.mirror.ready()) == ([], {}, False)
+    told = "it has lost data, and no worker that knew them has written them back"
+    assert bench.follower.last_error == told
+    assert caplog.messages.count(f"the revocation store cannot be used: {told}") == 1
+    bench.turn(Update(1, [A, B], complete=True), Update(1, []))
+    assert bench.store.asked == [*[(None, 0)] * 4, (1, 0)]
+    assert (bench.known, bench.mirror.ready()) == ({"account:a": 1.0, "account:b": 1.0}, True)
+
+
+@pytest.mark.parametrize("there", [[], [A, B]])
+def test_a_loss_of_nothing_is_acknowledged_by_a_worker_with_a_copy(
+    there: list[Change], caplog: pytest.LogCaptureFixture
+) -> None:
+    """So the store counts as whole again; there is nothing to log."""
+    bench = Bench()
+    bench.load(*there)
+    bench.turn(Update(2, there, lost=True))
+    assert bench.store.written == [(0, True)]
+    assert caplog.messages == []
+
+
+def test_after_a_loss_the_copy_is_read_on_from_what_was_there() -> None:
+    """What was written back comes as changes; until then the old copy serves."""
+    bench = Bench()
+    bench.load(A)
+    bench.turn(Update(7, [B], lost=True))
+    assert bench.known == {"account:a": 1.0}
+    bench.turn(Update(8, [A]))
+    assert bench.store.asked == [(1, 0.25), (7, 0)]
+    assert bench.known == {"account:a": 1.0, "account:b": 1.0}
+
+
+def test_what_was_lost_before_any_answer_had_it_goes_back(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The store begins its history; there is nothing to log, before a first copy and after it."""
+    """Acknowledged, and then a replica took over: the store goes on as if nothing had been, and the
+    worker that revoked does not."""
     bench = Bench()
-    bench.turn(Update(None, [], complete=True, lost=True))
-    assert bench.store.written == [(0, True)]
     bench.load()
-    bench.turn(Update(None, [], complete=True, lost=True))
-    assert bench.store.written == [(0, True)] * 2
-    assert caplog.messages == []
+    bench.mirror.hold(A)
+    bench.mirror.settled(A, lasts=True)
+    bench.elapsed += 1
+    bench.turn(Update(1, []), Update(1, []))
+    assert (bench.store.back, bench.store.written) == ([A], [(1, False)])
+    assert bench.known == {"account:a": 1.0}
+    assert caplog.messages == ["the revocation store has lost data: 1 entries go back"]
+    bench.turn(Update(2, [A]), Update(2, []))
+    assert bench.store.written == [(1, False)]
+    assert bench.known == {"account:a": 1.0}
+
+
+def test_a_second_loss_loses_nothing_either() -> None:
+    """The copy is not replaced before the store has been read to the end."""
+    bench = Bench()
+    bench.load(A, B)
+    bench.turn(Update(7, [], lost=True), Update(8, [], lost=True))
+    assert bench.store.back == [A, B, A, B]
+    assert bench.known == {"account:a": 1.0, "account:b": 1.0}
 
 
 def test_what_cannot_be_written_back_is_tried_again() -> None:

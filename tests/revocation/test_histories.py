@@ -10,14 +10,16 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from flask_connector_auth import Reason, RevocationStoreError
+from flask_connector_auth import Change, Reason, RevocationStoreError
 from flask_connector_auth.reasons import Rejected, Unavailable
+from flask_connector_auth.revocation import scripts
 from flask_connector_auth.revocation.entries import Subject
 from flask_connector_auth.revocation.follower import turn
 from flask_connector_auth.revocation.redis import RedisStore
 from flask_connector_auth.revocation.revocations import RevocationRules, Revocations
 from tests.floor_helpers import NOW, examples
 from tests.revocation.servers import Server
+from tests.revocation.test_redis import change_after_eviction, put_back, saved
 
 NAMES = ("a", "b", "c")
 names = st.sampled_from(NAMES)
@@ -31,9 +33,9 @@ class Worker:
     def __init__(self, url: str) -> None:
         self.store = RedisStore(url, log_length=1)
         self.revocations = Revocations(self.store, RevocationRules(), lambda: NOW)
-        self.follower = self.revocations._follower
+        self.follower: Any = self.revocations._follower
         assert self.follower
-        self.follower.start = lambda: None  # type: ignore[method-assign]
+        self.follower.start = lambda: None
         self.cut_off = False
         self._change, self._read = self.store.change, self.store.read
         self.store.change = self._unless_cut_off(self._change)  # type: ignore[method-assign]
@@ -82,6 +84,7 @@ class Histories(RuleBasedStateMachine):
         #: What has to be refused everywhere; what may be, since a fault lost its restoration.
         self.revoked: set[str] = set()
         self.doubtful: set[str] = set()
+        self.years = 0
         self.kept: dict[bytes, bytes] = {}
         self.kept_revoked: set[str] = set()
 
@@ -123,18 +126,38 @@ class Histories(RuleBasedStateMachine):
         worker = self.workers[number]
         worker.cut_off = False
         worker.follow()
-        assert worker.follower.last_error is None  # type: ignore[union-attr]
+        assert worker.follower.last_error is None
 
     @rule()
     def cut_the_log(self) -> None:
         """What was not read in time cannot be read one by one any more."""
-        self.server.do("XTRIM", "{connector-auth}:log", "MAXLEN", 0)
+        self.server.do("XTRIM", scripts.LOG, "MAXLEN", 0)
 
     @rule()
     def flush(self) -> None:
         """Everything is lost, once every worker knows it."""
         self._all_follow()
         self.server.do("FLUSHDB")
+
+    @rule()
+    def evict(self) -> None:
+        """The entries are lost, once every worker knows them."""
+        self._all_follow()
+        self.server.do("DEL", scripts.ENTRIES)
+
+    @rule(name=names)
+    def evict_and_revoke(self, name: str) -> None:
+        """The same, and no worker can read before the next change."""
+        self._all_follow()
+        change_after_eviction(self.server, scripts.ENTRIES, Change(f"account:{name}", NOW))
+        self.revoked.add(name)
+
+    @rule()
+    def set_the_clock_ahead(self) -> None:
+        """It is right again at once; ids only count on."""
+        if self.server.do("EXISTS", scripts.LOG):
+            self.years += 1
+            self.server.do("XSETID", scripts.LOG, f"{4_000_000_000_000 + self.years}-0")
 
     @rule()
     def keep(self) -> None:
@@ -155,15 +178,23 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def nothing_that_is_revoked_passes(self) -> None:
-        """Once a worker has caught up, it refuses what is revoked, and no more without need."""
+        """Once a worker has caught up, it refuses what is revoked, and no more without need; a
+        worker that starts then does too."""
         for worker in self.workers:
             if not worker.cut_off:
                 worker.follow()
         for worker in self.workers:
             if not worker.cut_off:
                 worker.follow()
-                refused = worker.refused()
-                assert self.revoked <= refused <= self.revoked | self.doubtful
+                self._refuses_what_it_must(worker)
+        if not all(worker.cut_off for worker in self.workers):
+            new = Worker(self.server.url)
+            new.follow()
+            self._refuses_what_it_must(new)
+            new.store._client.close()
+
+    def _refuses_what_it_must(self, worker: Worker) -> None:
+        assert self.revoked <= worker.refused() <= self.revoked | self.doubtful
 
     def _all_follow(self) -> None:
         for worker in self.workers:
@@ -175,6 +206,24 @@ def test_any_history(server: Server) -> None:
     """No revoked token passes in a worker that can reach the store, whatever happened before."""
     machine = type("Machine", (Histories,), {"server": server})
     run_state_machine_as_test(machine, settings=examples(20, stateful_step_count=30))
+
+
+@pytest.mark.parametrize("others", [(), ("b",), ("b", "c")])
+def test_a_failover_right_after_a_revocation(others: tuple[str, ...], server: Server) -> None:
+    """It was acknowledged and is lost, before even the worker that revoked has read it: that one
+    still refuses, and writes it back, whatever else was changed in the meantime."""
+    one, other = workers = [Worker(server.url) for _ in range(2)]
+    for worker in workers:
+        one.revocations.revoke(account_id="x", at=NOW)
+        worker.follow()
+    before = saved(server)
+    one.revocations.revoke(account_id="a", at=NOW)
+    put_back(server, before)
+    for name in others:
+        RedisStore(server.url).change([Change(f"account:{name}", NOW)])
+    for worker in (*workers, *workers):
+        worker.follow()
+    assert one.refused() == other.refused() == {"a", *others}
 
 
 def test_without_faults_nothing_is_in_doubt(server: Server) -> None:

@@ -227,7 +227,26 @@ def test_of_two_revocations_of_one_key_each_is_held() -> None:
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_after_what_is_held_comes_what_the_store_has_said(whole: bool) -> None:
-    """Before it was held, or by a whole copy meanwhile; however often the key was revoked."""
+    """Restored and revoked anew, or by a whole copy; however often the key was revoked."""
+    bench = Bench()
+    said, table = Change("account:b", 5), Table(LIVES)
+    table.put(said)
+    last = Change("account:b", 20)
+    for change in (Change("account:b", 10), last):
+        bench.mirror.hold(change)
+    bench.mirror.settled(last, lasts=True)
+    bench.elapsed += 1
+    if whole:
+        bench.mirror.replace(table, bench.elapsed)
+    else:
+        bench.mirror.take([last, Change("account:b", None), said], bench.elapsed)
+    assert bench.mirror.table.value("account:b") == 5
+    assert bench.mirror.missing(bench.elapsed) == []
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_the_store_acknowledged_and_does_not_have_stays(whole: bool) -> None:
+    """A failover lost it before any answer had it: it is in force here, and is to go back."""
     bench = Bench()
     said, table = Change("account:b", 5), Table(LIVES)
     table.put(said)
@@ -240,8 +259,17 @@ def test_after_what_is_held_comes_what_the_store_has_said(whole: bool) -> None:
     bench.mirror.hold(last)
     bench.mirror.settled(last, lasts=True)
     assert bench.mirror.table.value("account:b") == 20
+    asked = bench.elapsed
+    bench.mirror.take([], asked)
+    assert bench.mirror.missing(asked) == []
     bench.elapsed += 1
-    assert bench.mirror.take([], bench.elapsed) == [said]
+    for answer in ([], [said], []):
+        bench.mirror.take(answer, bench.elapsed)
+        assert bench.mirror.table.value("account:b") == 20
+        assert bench.mirror.missing(bench.elapsed) == [last]
+    bench.mirror.take([last], bench.elapsed)
+    assert bench.mirror.table.value("account:b") == 20
+    assert bench.mirror.missing(bench.elapsed) == []
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,24 @@ def test_the_log_is_cut_off(server: Server) -> None:
 RESTORED = Change("account:a", None)
 
 
+def change_after_eviction(server: Server, name: str, change: Change) -> None:
+    """Throw the key *name* away and make *change*, in one step."""
+    store = RedisStore(server.url)
+    store.now()
+    client = store._client
+
+    def evict_first(*arguments: object) -> object:
+        with client.pipeline() as pipeline:
+            pipeline.delete(name)
+            pipeline.eval(*arguments)
+            return pipeline.execute()[-1]
+
+    client.eval = evict_first
+    store.change([change])
+    del client.eval
+    client.close()
+
+
 def next_millisecond(store: RedisStore) -> None:
     """Wait until what is done then has a later time."""
     now = store.now()
@@ -136,6 +154,11 @@ def evicted(name: str) -> Callable[[Server, Saved], None]:
     return lambda server, _before: server.do("DEL", name)
 
 
+def evicted_and_used(name: str) -> Callable[[Server, Saved], None]:
+    """The same, just before a change: no worker can read in between."""
+    return lambda server, _before: change_after_eviction(server, name, C)
+
+
 @cases(
     ("lose", "left"),
     {
@@ -145,7 +168,9 @@ def evicted(name: str) -> Callable[[Server, Saved], None]:
         "behind and used": (behind_and_used, (A, C)),
         "behind and used more": (behind_and_used_more, (A, C, D)),
         "entries evicted": (evicted(scripts.ENTRIES), ()),
+        "entries evicted and used": (evicted_and_used(scripts.ENTRIES), (C,)),
         "state evicted": (evicted(scripts.META), (A, B)),
+        "state evicted and used": (evicted_and_used(scripts.META), (A, B, C)),
     },
 )
 def test_lost_data_are_noticed(
@@ -160,12 +185,78 @@ def test_lost_data_are_noticed(
     copy = Copy(RedisStore(server.url))
     assert copy.entries == entries(A, B)
     lose(server, before)
-    update = copy.store.read(copy._position, 0)
-    assert update.lost
+    while not (update := copy.store.read(copy.position, 0)).lost:
+        # What the log has is told before that.
+        assert [change[:2] for change in update.changes] == [C[:2]]
+        copy.position = update.position
     assert {change.key for change in update.changes} == {change.key for change in left}
     copy.follow()
     assert copy.entries == known(RedisStore(server.url)) == entries(*left)
     assert copy.follow() == []
+
+
+@pytest.mark.parametrize("changes", [(C,), (C, D)])
+def test_two_histories_under_the_same_ids(changes: tuple[Change, ...], server: Server) -> None:
+    """A clock was ahead once, so that ids only count on: after a failover the same ids, and
+    versions, stand for other changes; their marks do not."""
+    store = RedisStore(server.url)
+    store.change([A])
+    server.do("XSETID", scripts.LOG, "4000000000000-0")
+    before = saved(server)
+    store.change([B])
+    copy = Copy(RedisStore(server.url))
+    put_back(server, before)
+    for change in changes:
+        store.change([change])
+    update = copy.store.read(copy.position, 0)
+    assert update.lost
+    assert {change.key for change in update.changes} == {"account:a", *(one.key for one in changes)}
+
+
+def test_two_histories_by_clocks_that_differ_a_little(server: Server) -> None:
+    """The master that took over has a clock that is behind: after the id that is known, its
+    history looks as if it went on."""
+    store = RedisStore(server.url)
+    store.change([A])
+    before, ahead = saved(server), int(store.now() * 1000) + 100
+    server.do("XSETID", scripts.LOG, f"{ahead}-0")
+    store.change([B])
+    copy = Copy(RedisStore(server.url))
+    put_back(server, before)
+    store.change([C])
+    until(lambda: store.now() * 1000 > ahead + 1)
+    store.change([D])
+    assert copy.store.read(copy.position, 0).lost
+    copy.follow()
+    assert copy.entries == entries(A, C, D)
+
+
+def lost(server: Server) -> bool:
+    """Return whether a worker without a copy is told that data are missing."""
+    return RedisStore(server.url).read(None, 0).lost
+
+
+def test_a_loss_is_told_until_a_worker_has_written_back(server: Server) -> None:
+    """Neither another change nor a part of what goes back ends it; what ends it is the call without
+    changes."""
+    store = RedisStore(server.url)
+    store.change([A, B])
+    assert not lost(server)
+    change_after_eviction(server, scripts.ENTRIES, C)
+    for changes, absent in (([D], False), ([], False), ([A], True)):
+        store.change(changes, absent=absent)
+        assert lost(server)
+    store.change([], absent=True)
+    assert not lost(server)
+    assert known(RedisStore(server.url)) == entries(A, C, D)
+
+
+def test_a_change_can_be_all_that_a_new_store_has(server: Server) -> None:
+    """The control: a store that is empty has lost nothing, and neither has one after its first
+    change."""
+    assert not lost(server)
+    RedisStore(server.url).change([A])
+    assert not lost(server)
 
 
 @cases("name", {"log": scripts.LOG, "expiry": scripts.EXPIRY})
@@ -191,14 +282,64 @@ def test_what_was_restored_since_is_told_with_what_is_there(server: Server) -> N
     next_millisecond(store)
     store.change([A])
     store.change([RESTORED])
-    update = copy.store.read(copy._position, 0)
-    assert [change[:2] for change in update.changes] == [A[:2], RESTORED[:2]]
+    store.change([B])
+    update = copy.store.read(copy.position, 0)
+    assert [change[:2] for change in update.changes] == [B[:2], RESTORED[:2]]
 
 
-def test_what_was_restored_before_is_not(server: Server) -> None:
-    """An older state of the store, with an older history: what was revoked since is written back,
-    though that history ends with its restoration."""
+def test_an_emptied_store_is_no_copy_to_go_on_from(server: Server) -> None:
+    """Until a worker has written back, each answer says that everything is lost: so a second loss
+    in the meantime is no less one."""
     store = RedisStore(server.url)
+    store.change([A])
+    copy = Copy(RedisStore(server.url))
+    server.do("FLUSHDB")
+    for _ in range(2):
+        update = copy.store.read(copy.position, 0)
+        assert (update.lost, [*update.changes]) == (True, [])
+        copy.position = update.position
+    store.change([A], absent=True)
+    copy.follow()
+    assert copy.entries == known(RedisStore(server.url)) == entries(A)
+
+
+@pytest.mark.parametrize("evict", [evicted, evicted_and_used])
+def test_what_was_changed_before_an_eviction_is_told_before_it(
+    evict: Callable[[str], Callable[[Server, Saved], None]], server: Server
+) -> None:
+    """The log outlasts the entries: so a worker that has not read it yet undoes no restoration, and
+    writes back a revocation that nobody else knows."""
+    store = RedisStore(server.url)
+    store.change([A])
+    copy = Copy(RedisStore(server.url))
+    store.change([RESTORED, B])
+    evict(scripts.ENTRIES)(server, {})
+    update = copy.store.read(copy.position, 0)
+    assert [change[:2] for change in update.changes][:2] == [RESTORED[:2], B[:2]]
+    assert not (update.lost or update.complete)
+    update = copy.store.read(update.position, 0)
+    assert update.lost
+    assert RESTORED.key not in {change.key for change in update.changes}
+
+
+def test_what_is_lost_while_it_is_read_is_no_copy(server: Server) -> None:
+    """Entries are read in parts: they may be evicted meanwhile."""
+    store = RedisStore(server.url)
+    store.change([A])
+    update = store.read(None, 0)
+    change_after_eviction(server, scripts.ENTRIES, C)
+    with pytest.raises(RevocationStoreError, match="it has lost data while they were read"):
+        list(update.changes)
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_what_was_restored_before_is_not(ahead: bool, server: Server) -> None:
+    """An older state of the store, with an older history: what was revoked since is written back,
+    though that history ends with its restoration; also where a clock was ahead then."""
+    store = RedisStore(server.url)
+    store.change([B])
+    if ahead:
+        server.do("XSETID", scripts.LOG, "4000000000000-0")
     store.change([A])
     store.change([RESTORED])
     older = saved(server)
@@ -207,8 +348,8 @@ def test_what_was_restored_before_is_not(server: Server) -> None:
     store.change([A])
     copy = Copy(RedisStore(server.url))
     put_back(server, older)
-    update = copy.store.read(copy._position, 0)
-    assert (update.lost, [*update.changes]) == (True, [])
+    update = copy.store.read(copy.position, 0)
+    assert (update.lost, [change[:2] for change in update.changes]) == (True, [B[:2]])
 
 
 # Connections

@@ -7,7 +7,7 @@ import pytest
 
 from flask_connector_auth import RevocationStoreError
 from flask_connector_auth.revocation import scripts
-from flask_connector_auth.revocation.history import Position
+from flask_connector_auth.revocation.history import NOTHING, Known
 from flask_connector_auth.revocation.redis import RedisStore
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.stores import RevocationStoreContract
@@ -56,7 +56,7 @@ def test_a_cluster_that_failed_keeps_no_connection(cluster: Server) -> None:
         store.now()
         cluster.do("SET", scripts.LOG, "no stream")
         with pytest.raises(RevocationStoreError, match="ResponseError"):
-            store.read(Position("", 0, "0-0"), 0.1)
+            store.read(Known(NOTHING, 0), 0.1)
     assert len(cluster.do("CLIENT", "LIST").splitlines()) < before + 10
 
 
