@@ -53,8 +53,8 @@ class RevocationSchema(Schema):
         allow_none=True,
         validate=Range(min=0, min_inclusive=False),
         metadata={
-            "doc": "How long that is kept of which nobody knows when its last token expires: a "
-            "token without ``exp``, an account, a consumer, and without ``MAX_LIFETIME`` an app "
-            "install; unset: for good. Then such tokens pass again."
+            "doc": "How long a revocation is kept whose last token has no known expiry: of a token "
+            "without ``exp``, an account, a consumer, and an app install in a shared store or "
+            "without ``MAX_LIFETIME``; unset: for good. After it, such tokens pass again."
         },
     )

@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -10,6 +11,7 @@ from itertools import chain
 from math import isnan
 from typing import Any, TypeVar
 
+from ..clock import Cautious, boottime
 from ..lifecycle import Closable
 from . import scripts
 from .client import connector
@@ -32,19 +34,28 @@ class RedisStore(Closable):
 
     :param url: see :func:`connector`.
     :param log_length: changes that are remembered one by one, at least.
+    :param clock: returns the time in seconds since the epoch, by another clock than the server's.
+        An entry is forgotten only a day after both say that it is no longer needed.
     :raises ImportError: if redis-py is not installed.
     :raises ValueError: if *url* is not that of a Redis.
     """
 
-    def __init__(self, url: str, log_length: int = _LOG_LENGTH) -> None:
+    def __init__(
+        self,
+        url: str,
+        log_length: int = _LOG_LENGTH,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._connect = connector(url)
+        self._clock = Cautious(clock, boottime)
         self._log_length = log_length
         self._client: Any = None
         self._process = 0
 
     def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
         """See :class:`RevocationStore`."""
-        arguments: list[Any] = ["1" if absent else "0", secrets.token_hex(8), self._log_length]
+        arguments: list[Any] = ["1" if absent else "0", secrets.token_hex(8)]
+        arguments += (self._log_length, repr(self._clock()))
         for key, value, until in changes:
             arguments += (_field(key), "" if value is None else repr(value), repr(until))
         self._do(lambda redis: _make(redis, arguments))

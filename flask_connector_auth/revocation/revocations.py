@@ -46,7 +46,10 @@ class Revocations:
         self._rules = rules
         self._clock = clock
         self._follower: Follower | None = None
-        kept = lives(rules.max_lifetime, rules.leeway, rules.keep)
+        # Another service that shares the store may accept AppJWTs that live longer than ours: so
+        # only in a process of its own MAX_LIFETIME says when an install's entry is over.
+        max_lifetime = rules.max_lifetime if store is None else None
+        kept = lives(max_lifetime, rules.leeway, rules.keep)
         if store is None:
             memory = MemoryStore(kept, clock)
             self._store: RevocationStore = memory

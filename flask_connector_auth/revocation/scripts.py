@@ -15,13 +15,17 @@ TAG = "{connector-auth}:"
 ENTRIES, EXPIRY, LOG, META = (TAG + name for name in ("entries", "expiry", "log", "meta"))
 
 #: KEYS: the four. ARGV: "1" to leave alone what is there; a random value, the mark of these changes
-#: and the run of a history that begins; the length of the log; then for each change its field, its
-#: time or nothing, and when it may be forgotten. Returns how many entries there are.
+#: and the run of a history that begins; the length of the log; the time, by the caller's clock;
+#: then for each change its field, its time or nothing, and when it may be forgotten. Returns how
+#: many entries there are.
 #: A history begins where there is none, and where a key was evicted: Redis evicts just before it
 #: runs a command, which may be this script. The sizes are compared before anything is written,
 #: since the new size would hide the loss. ``lost`` then stays until a worker that had a
 #: copy has written back what it knows, and says so: by "1" and no change.
-#: The oldest hundred of what may be forgotten go: a day later, since this clock may be off too.
+#: Of two times at which an entry may be forgotten the later one stays; an entry without one, whose
+#: ``expiry`` was evicted, gets none.
+#: The oldest hundred of what may be forgotten go: a day later by both clocks, the server's and the
+#: caller's, since either may be ahead.
 CHANGE = """
 local entries, expiry, log, meta = unpack(KEYS)
 local run, before = unpack(redis.call('HMGET', meta, 'run', 'size'))
@@ -29,10 +33,15 @@ local whole = tonumber(before or 0) == redis.call('HLEN', entries)
 if not run then redis.call('DEL', log) end
 if not run or not whole then redis.call('HSET', meta, 'run', ARGV[2]) end
 if not whole then redis.call('HSET', meta, 'lost', 1) end
-if ARGV[1] == '1' and #ARGV == 3 then redis.call('HDEL', meta, 'lost') end
-for i = 4, #ARGV, 3 do
+if ARGV[1] == '1' and #ARGV == 4 then redis.call('HDEL', meta, 'lost') end
+for i = 5, #ARGV, 3 do
   local field, value, till = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local old = redis.call('HGET', entries, field)
+  if value ~= '' and old then
+    redis.call('ZADD', expiry, 'XX', 'GT', till, field)
+  elseif value ~= '' then
+    redis.call('ZADD', expiry, 'GT', till, field)
+  end
   if not (old and ARGV[1] == '1') then
     if value == '' then
       redis.call('HDEL', entries, field)
@@ -40,7 +49,6 @@ for i = 4, #ARGV, 3 do
     else
       if old and tonumber(old) > tonumber(value) then value = old end
       redis.call('HSET', entries, field, value)
-      redis.call('ZADD', expiry, 'GT', till, field)
     end
     local version = redis.call('HINCRBY', meta, 'version', 1)
     local id = redis.call(
@@ -49,7 +57,7 @@ for i = 4, #ARGV, 3 do
     redis.call('HSET', meta, 'last', id, 'mark', ARGV[2])
   end
 end
-local over = redis.call('TIME')[1] - 86400
+local over = math.min(redis.call('TIME')[1], ARGV[4]) - 86400
 for _, field in ipairs(redis.call('ZRANGEBYSCORE', expiry, '-inf', over, 'LIMIT', 0, 100)) do
   redis.call('HDEL', entries, field)
   redis.call('ZREM', expiry, field)

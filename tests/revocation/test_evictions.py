@@ -1,5 +1,6 @@
 """A server that throws keys away, and what clients are answered: no revoked token passes."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +10,7 @@ from flask_connector_auth.revocation import scripts
 from flask_connector_auth.testing import Issuer
 from tests.revocation.servers import SOON, Proxy, Server, until
 from tests.revocation.test_redis import change_after_eviction
-from tests.revocation.worlds import INSTALL, World
+from tests.revocation.worlds import ACCOUNT, INSTALL, World
 
 Make = Callable[..., World]
 OTHER = Change("consumer:other", 1.0)
@@ -93,3 +94,21 @@ def test_where_no_worker_knows_nothing_passes(
     assert second.answer(issuer.app_jwt()) == 50301
     server.do("DEL", scripts.ENTRIES, scripts.EXPIRY, scripts.LOG, scripts.META)
     until(lambda: second.answer(issuer.app_jwt()) == 200, SOON)
+
+
+def test_two_services_with_different_limits_share_a_store(
+    server: Server, world: Make, issuer: Issuer
+) -> None:
+    """What the one with the shorter ``MAX_LIFETIME`` has revoked is refused by the other for as
+    long as that accepts tokens from before."""
+    now = int(time.time())
+    token = issuer.app_jwt(azp=INSTALL, iat=now - 4 * 86400, exp=now + 86400)
+    days_ago = world(
+        clock=lambda: time.time() - 3 * 86400, REVOCATION_URL=server.url, MAX_LIFETIME=3600
+    )
+    days_ago.revoke(install_id=INSTALL, at=now - 3 * 86400)
+    strict = world(REVOCATION_URL=server.url, MAX_LIFETIME=3600)
+    strict.revoke(account_id="another")
+    loose = world(REVOCATION_URL=server.url)
+    assert loose.answer(token) == 40102
+    assert loose.answer(issuer.app_jwt(azp=INSTALL, lp_account_id=ACCOUNT)) == 200

@@ -61,6 +61,39 @@ def test_what_has_long_expired_is_forgotten(server: Server) -> None:
     assert known(RedisStore(server.url)) == entries(A, B)
 
 
+@pytest.mark.parametrize("days", [-2, 2])
+def test_nothing_is_forgotten_by_one_clock_alone(days: int, server: Server) -> None:
+    """The server's clock is two days ahead of the caller's, or the other way round: what has not
+    expired by one of them stays, at each change; what has by both of them goes."""
+    store = RedisStore(server.url, clock=lambda: time.time() + days * 86400)
+    earlier = time.time() + min(days, 0) * 86400
+    store.change([A._replace(until=earlier + 3600), B._replace(until=earlier - 86400 - 60)])
+    for _ in range(3):
+        store.change([])
+        assert server.do("HKEYS", scripts.ENTRIES) == [b"account:a"]
+
+
+@pytest.mark.parametrize("absent", [False, True])
+def test_an_entry_is_kept_for_the_longest_time_that_was_asked_for(
+    absent: bool, server: Server
+) -> None:
+    """In whichever order, and by a worker that writes back too."""
+    store = RedisStore(server.url)
+    for key, times in (("account:a", (1e10, 2e10)), ("account:b", (2e10, 1e10))):
+        for till in times:
+            store.change([Change(key, 1.0, till)], absent=absent)
+        assert server.do("ZSCORE", scripts.EXPIRY, key) == max(times)
+
+
+def test_an_entry_whose_time_was_evicted_stays_for_good(server: Server) -> None:
+    """It may have been longer than the one that is asked for next."""
+    store, now = RedisStore(server.url), time.time()
+    store.change([A._replace(until=now + 3600)])
+    server.do("DEL", scripts.EXPIRY)
+    store.change([A._replace(until=now - 2 * 86400), B._replace(until=now - 2 * 86400)])
+    assert server.do("HKEYS", scripts.ENTRIES) == [b"account:a"]
+
+
 def test_the_log_is_cut_off(server: Server) -> None:
     """Who is too far behind reads everything, and misses nothing."""
     store = RedisStore(server.url, log_length=10)

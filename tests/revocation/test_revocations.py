@@ -252,10 +252,7 @@ def test_a_listener_that_fails_changes_nothing(
 @cases(
     ("subject", "change"),
     {
-        "an install": (
-            {"install_id": "a", "at": NOW},
-            Change("install:a", NOW, NOW + 60 + 30 + 60),
-        ),
+        "an install": ({"install_id": "a", "at": NOW}, Change("install:a", NOW, NOW + 100)),
         "an account": ({"account_id": "a", "at": NOW}, Change("account:a", NOW, NOW + 100)),
         "a token": ({"token": TOKEN}, Change(DIGEST, NOW + 3690, NOW + 3690)),
         "a digest": ({"digest": DIGEST}, Change(DIGEST, NOW + 100, NOW + 100)),
@@ -264,10 +261,22 @@ def test_a_listener_that_fails_changes_nothing(
 def test_a_store_is_told_until_when_an_entry_is_needed(
     subject: dict[str, Any], change: Change
 ) -> None:
-    """``Change.until``: when the last token that it can refuse has expired, or ``keep`` is over."""
+    """``Change.until``: when the last token that it can refuse has expired, or ``keep`` is over.
+
+    Not when ``max_lifetime`` is: another service that shares the store may allow more.
+    """
     store = Broken()
     made(store, max_lifetime=60, keep=100).revoke(**subject)
     assert store.asked == [change]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_max_lifetime_ends_the_entry_of_an_install_where_no_store_is_shared(shared: bool) -> None:
+    """In a process of its own no token of the install passes later; elsewhere it may."""
+    revocations = made(Broken() if shared else None, max_lifetime=60)
+    revocations.revoke(install_id="a", at=NOW)
+    revocations.mirror.sweep(NOW + 10**6)
+    assert entries(revocations) == ({"install:a": NOW} if shared else {})
 
 
 class OutOfReach(Broken):
@@ -300,7 +309,7 @@ def test_now_is_by_the_clock_of_the_store() -> None:
 def test_a_clock_an_hour_ahead_does_not_make_now_too_long_ago() -> None:
     """Only a time that was given can be too long ago."""
     store = MemoryStore(LIVES, lambda: NOW - 3600)
-    revocations = made(store, max_lifetime=60)
+    revocations = made(store, keep=60)
     revocations.revoke(install_id="a")
     assert entries(revocations) == {"install:a": NOW - 3600}
 
