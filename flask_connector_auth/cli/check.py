@@ -15,7 +15,7 @@ from .configured import configured
 from .loading import load_app, state_of
 from .output import json_option, literal, show, table
 from .reaching import reach, timeout_option
-from .weaknesses import weaknesses
+from .weaknesses import eviction, weaknesses
 
 
 @click.command()
@@ -61,6 +61,8 @@ def _found(app: Flask, state: State, timeout: float) -> dict[str, Any]:
             errors.append({"code": name, "text": problems.get(name) or last or "not ready"})
         elif last:
             warnings.append({"code": "not_confirmed", "text": f"{name}: {last}"})
+    if "revocation" not in problems:
+        warnings += eviction(state)
     return {
         "settings": list(configured(app.config)),
         "keys": list(_keys(state)),

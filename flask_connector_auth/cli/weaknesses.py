@@ -1,6 +1,7 @@
 """An app in; what is weaker than it need be, a word and a sentence each, out."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from flask import Flask
 from joserfc.jwk import RSAKey
@@ -8,10 +9,13 @@ from joserfc.jwk import RSAKey
 from ..audit import Binding, audit
 from ..keys.listing import listed
 from ..keys.urls import crosses_in_the_clear
+from ..revocation.redis import RedisStore
+from ..revocation.store import RevocationStoreError
 from ..state import State
 
 _LONG_LEEWAY = 300
 _SHORT_RSA = 2048
+_KEEPS_ALL = "noeviction"
 
 
 def weaknesses(app: Flask, state: State) -> Iterator[dict[str, str]]:
@@ -36,6 +40,22 @@ def weaknesses(app: Flask, state: State) -> Iterator[dict[str, str]]:
             "Whoever is on the way to the revocation store can take a revocation back: rediss://."
         )
         yield _one("revocation_in_the_clear", text)
+
+
+def eviction(state: State) -> Iterator[dict[str, str]]:
+    """Yield a warning like those of :func:`weaknesses` if the store may throw entries away.
+
+    The server is asked, so this is for a store that is in reach.
+    """
+    store = state.settings.revocation_store
+    policy = None
+    if isinstance(store, RedisStore):
+        # Some providers do not say, and a store may be gone by now: then there is no news.
+        with suppress(RevocationStoreError):
+            policy = store.eviction_policy()
+    if policy not in (None, _KEEPS_ALL):
+        text = f"The revocation store has maxmemory-policy {policy}: only {_KEEPS_ALL} is sure to "
+        yield _one("revocation_eviction", text + "keep every entry when its memory is full.")
 
 
 def _short_rsa(state: State) -> Iterator[int]:

@@ -96,6 +96,15 @@ class RedisStore(Closable):
             with suppress(Exception):
                 client.close()
 
+    def eviction_policy(self) -> str | None:
+        """Return the ``maxmemory-policy`` of the server, or ``None`` if it does not say.
+
+        From INFO, which this store needs anyway: providers and access lists often deny CONFIG.
+        """
+        memory = self._do(lambda redis: _eval(redis, scripts.MEMORY))
+        found = re.search(rb"maxmemory_policy:([\w-]+)", memory)
+        return found[1].decode() if found else None
+
     def _without_news(self, state: State, known: Known | None) -> Update:
         there = Known(state.position, state.now)
         if has_lost(state, known.position if known else None):
@@ -231,6 +240,8 @@ def _why(error: Exception) -> str:
         return "wrong user or password in"
     if isinstance(error, known.NoPermissionError):
         return "the user may not do what is needed, in"
+    if isinstance(error, known.OutOfMemoryError):
+        return "no memory is left (maxmemory) at"
     unreachable = known.ConnectionError | known.TimeoutError | OSError
     if isinstance(error, unreachable | known.ClusterError | known.RedisClusterException):
         return f"out of reach ({name}):"

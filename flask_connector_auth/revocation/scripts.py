@@ -87,3 +87,4 @@ return {
 
 TIME = "return redis.call('TIME')"
 INFO = "return redis.call('INFO', 'server')"
+MEMORY = "return redis.call('INFO', 'memory')"

@@ -13,7 +13,7 @@ from flask import Flask
 
 from flask_connector_auth import KeySource, require_app_jwt
 from flask_connector_auth.cli.configured import masked
-from flask_connector_auth.cli.weaknesses import weaknesses
+from flask_connector_auth.cli.weaknesses import eviction, weaknesses
 from flask_connector_auth.revocation.memory import MemoryStore
 from flask_connector_auth.schema import SettingsSchema
 from flask_connector_auth.state import current
@@ -21,6 +21,7 @@ from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.cli.conftest import Run
 from tests.floor_helpers import cases, der, jwk, pem, signing_key
 from tests.ports import free_port
+from tests.revocation.servers import Server
 
 MakeApp = Callable[..., Flask]
 PASSWORD = "hunter22"
@@ -365,6 +366,35 @@ def test_a_store_that_is_reached_in_the_clear_is_a_warning(
     app = make_app(REVOCATION_URL=url)
     told = {each["code"]: each["text"] for each in weaknesses(app, current(app))}
     assert ("revocation_in_the_clear" in told) is weak
+
+
+@cases(
+    "policy, weak",
+    {
+        "keeps all": ("noeviction", False),
+        "evicts anything": ("allkeys-lru", True),
+        "evicts what has a time to live": ("volatile-lru", True),
+    },
+)
+def test_a_store_that_may_evict_what_is_revoked_is_a_warning(
+    check: Callable[..., Any], make_app: MakeApp, valkey: Server, policy: str, weak: bool
+) -> None:
+    """Any ``maxmemory-policy`` but noeviction."""
+    app = make_app(REVOCATION_URL=valkey.renew().url)
+    valkey.do("CONFIG", "SET", "maxmemory-policy", policy)
+    try:
+        found = check(app)
+    finally:
+        valkey.do("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    assert codes(found) == ["revocation_eviction"] * weak
+    assert all(policy in each["text"] for each in found["warnings"])
+
+
+def test_a_policy_that_cannot_be_known_is_no_warning(make_app: MakeApp) -> None:
+    """A store of the app's own has none, and a server that is gone does not say."""
+    gone = {"REVOCATION_URL": f"redis://127.0.0.1:{free_port()}"}
+    for settings in ({"REVOCATION_STORE": MemoryStore({})}, gone, {}):
+        assert [*eviction(current(make_app(**settings)))] == []
 
 
 @cases(

@@ -385,6 +385,38 @@ def test_what_was_restored_before_is_not(ahead: bool, server: Server) -> None:
     assert (update.lost, [change[:2] for change in update.changes]) == (True, [B[:2]])
 
 
+@cases(
+    ("answer", "policy"),
+    {
+        "one": (b"# Memory\r\nmaxmemory_policy:allkeys-lru\r\n", "allkeys-lru"),
+        "none": (b"# Memory\r\nmaxmemory:0\r\n", None),
+    },
+)
+def test_the_eviction_policy_is_what_the_server_says(answer: bytes, policy: str | None) -> None:
+    """Some providers do not say."""
+    with answering(redis_like(b"redis_version:7.2.4\r\n" + answer)) as url:
+        assert RedisStore(url).eviction_policy() == policy
+
+
+def test_the_eviction_policy_of_a_server(own_server: Server) -> None:
+    """Without CONFIG, which providers and access lists often deny."""
+    own_server.do("CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
+    own_server.do("ACL", "SETUSER", "default", "-config")
+    assert RedisStore(own_server.url).eviction_policy() == "volatile-ttl"
+
+
+def test_a_server_without_memory(own_server: Server) -> None:
+    """Under noeviction a full server refuses a change as a whole, and the error says why."""
+    store = RedisStore(own_server.url)
+    store.change([A])
+    own_server.do("CONFIG", "SET", "maxmemory", 1)
+    told = rf"^no memory is left \(maxmemory\) at {SETTING}$"
+    with pytest.raises(RevocationStoreError, match=told):
+        store.change([B])
+    assert not lost(own_server)
+    assert known(store) == entries(A)
+
+
 # Connections
 
 
