@@ -9,11 +9,9 @@ import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
-from flask_connector_auth.keys.parse import KeyRules, parse_keys
-from flask_connector_auth.keys.static import StaticKeys
-from flask_connector_auth.profiles import APP_JWT, CONSUMER_JWS
+from flask_connector_auth.keys import KeyRules, StaticKeys, parse_keys
 from flask_connector_auth.testing import Issuer
-from flask_connector_auth.verifier import Verifier, VerifierRules
+from flask_connector_auth.verification import APP_JWT, CONSUMER_JWS, Verifier, VerifierRules
 
 ENTRIES = 2000
 

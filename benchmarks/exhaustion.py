@@ -17,8 +17,8 @@ from typing import Any
 
 from flask import Flask
 
-from flask_connector_auth.profiles import APP_JWT, CONSUMER_JWS
 from flask_connector_auth.testing import Issuer
+from flask_connector_auth.verification import APP_JWT, CONSUMER_JWS
 
 from . import driver, exhaustion_report, floods, hostile, key_costs
 from .entry import bytes_an_entry

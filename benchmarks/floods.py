@@ -12,9 +12,7 @@ from wsgiref.types import WSGIEnvironment
 
 from flask import Flask
 
-from flask_connector_auth.keys.key_set import BadKeySet, parse_key_set
-from flask_connector_auth.keys.parse import KeyRules
-from flask_connector_auth.keys.snapshot import RemoteRules
+from flask_connector_auth.keys import BadKeySet, KeyRules, RemoteRules, parse_key_set
 from flask_connector_auth.testing import KeySetServer
 
 from . import driver, loads

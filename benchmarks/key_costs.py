@@ -10,8 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from flask_connector_auth.keys.material import KeyProblem
-from flask_connector_auth.keys.parse import ALGORITHMS, KeyRules, import_key
+from flask_connector_auth.keys import ALGORITHMS, KeyProblem, KeyRules, import_key
 
 _MESSAGE = b"x" * 512
 _TARGET = 0.002

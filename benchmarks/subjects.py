@@ -26,7 +26,7 @@ from flask_connector_auth import (
     require_app_jwt,
     require_consumer_jws,
 )
-from flask_connector_auth.schema import SettingsSchema
+from flask_connector_auth.config import SettingsSchema
 
 from .mint import ISSUER, consumer_id, install_id
 from .verifiers import APP_CLAIMS, LEEWAY, AuthlibValidator, Joserfc, PyJWT

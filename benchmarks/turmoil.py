@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from flask_connector_auth.revocation.revocations import Revocations
-from flask_connector_auth.signals import keys_refreshed
+from flask_connector_auth.core import keys_refreshed
+from flask_connector_auth.revocation import Revocations
 from flask_connector_auth.testing import Issuer, KeySetServer
 
 from .facts import Fact

@@ -13,7 +13,7 @@ from apispec import APISpec
 from flask import Blueprint, Flask, current_app
 from werkzeug.routing import Rule
 
-from flask_connector_auth.openapi import ConnectorAuthPlugin
+from flask_connector_auth.integrations.openapi import ConnectorAuthPlugin
 
 from .operations import OPERATIONS, PARAMETERS
 from .schemas import SCHEMAS

@@ -1,26 +1,14 @@
 """Resource-server authentication for Flask: AppJWT and ConsumerJWS."""
 
-from .context import Identity, current_app_jwt, current_consumer_jws
-from .decorators import public, require_app_jwt, require_consumer_jws, verify_request
-from .envelope import BodySchema, EnvelopeSchema, ErrorRow
-from .errors import (
-    AppJWTMissing,
-    AuthenticationUnavailable,
-    ConnectorAuthError,
-    ConsumerJWSMissing,
-    InvalidAppJWT,
-    InvalidConsumerJWS,
-    MissingParameter,
-)
-from .extension import ConnectorAuth
-from .keys.fetch import Fetch, Fetched, FetchFailed
-from .keys.source import KeySource, VerificationKey
-from .reasons import Reason, Unavailable
-from .revocation.entries import Change, token_digest
-from .revocation.revocations import Revocations
-from .revocation.store import RevocationStore, RevocationStoreError, Update
-from .settings import ConfigurationError
-from .signals import (
+from .config import ConfigurationError
+from .core import (
+    AppJWT,
+    BodySchema,
+    ConsumerJWS,
+    EnvelopeSchema,
+    ErrorRow,
+    Reason,
+    Unavailable,
     keys_outage,
     keys_refresh_failed,
     keys_refreshed,
@@ -30,7 +18,29 @@ from .signals import (
     token_rejected,
     token_verified,
 )
-from .tokens import AppJWT, ConsumerJWS
+from .decorators import public, require_app_jwt, require_consumer_jws, verify_request
+from .extension import ConnectorAuth
+from .keys import Fetch, Fetched, FetchFailed, KeySource, VerificationKey
+from .revocation import (
+    Change,
+    Revocations,
+    RevocationStore,
+    RevocationStoreError,
+    Update,
+    token_digest,
+)
+from .web import (
+    AppJWTMissing,
+    AuthenticationUnavailable,
+    ConnectorAuthError,
+    ConsumerJWSMissing,
+    Identity,
+    InvalidAppJWT,
+    InvalidConsumerJWS,
+    MissingParameter,
+    current_app_jwt,
+    current_consumer_jws,
+)
 
 __all__ = [
     "AppJWT",

@@ -6,9 +6,7 @@ from functools import wraps
 from inspect import Parameter, iscoroutinefunction, signature
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
-from . import guard
-from .context import Identity
-from .requirements import (
+from .core import (
     Declared,
     Requirements,
     TokenRequirement,
@@ -18,6 +16,7 @@ from .requirements import (
     marked,
     token_requirement,
 )
+from .web import Identity, guard
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -6,20 +6,14 @@ from typing import Any
 from flask import Blueprint, Flask
 from flask.typing import ResponseReturnValue
 
-from . import clock as clocks
-from . import guard, lifecycle
-from .blueprint import blueprint
-from .catalogue import Catalogue
-from .context import current_request
+from .config import Settings, load_settings
+from .core import Declared, lifecycle, mark, mark_of, mark_protection
+from .core import clock as clocks
 from .decorators import Scopes, requirements_for
 from .health import health_blueprint, health_of
-from .log_limit import LogLimit
-from .profiles import APP_JWT, CONSUMER_JWS
-from .requirements import Declared, mark, mark_of, mark_protection
-from .revocation.revocations import RevocationRules, Revocations
-from .settings import Settings, load_settings
-from .state import EXTENSION, State, current
-from .verifier import Verifier, VerifierRules
+from .revocation import RevocationRules, Revocations
+from .verification import APP_JWT, CONSUMER_JWS, Verifier, VerifierRules
+from .web import EXTENSION, Catalogue, LogLimit, State, blueprint, current, current_request, guard
 
 
 class ConnectorAuth:

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from .decorators import public
-from .state import State
+from .web import State
 
 
 def health_of(state: State) -> dict[str, Any]:

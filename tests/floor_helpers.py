@@ -14,14 +14,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 
-from flask_connector_auth.keys.parse import KeyRules, parse_keys
-from flask_connector_auth.keys.static import StaticKeys
-from flask_connector_auth.profiles import APP_JWT, CONSUMER_JWS, TokenProfile
-from flask_connector_auth.reasons import Reason, Rejected
-from flask_connector_auth.schema import PREFIX
-from flask_connector_auth.settings import ConfigurationError, Settings, load_settings
+from flask_connector_auth.config import PREFIX, ConfigurationError, Settings, load_settings
+from flask_connector_auth.core import Reason, Rejected
+from flask_connector_auth.keys import KeyRules, StaticKeys, parse_keys
 from flask_connector_auth.testing import Issuer
-from flask_connector_auth.verifier import Verifier, VerifierRules
+from flask_connector_auth.verification import (
+    APP_JWT,
+    CONSUMER_JWS,
+    TokenProfile,
+    Verifier,
+    VerifierRules,
+)
 
 #: The time at which tokens are made and verified, in seconds since the epoch.
 NOW = 1_800_000_000

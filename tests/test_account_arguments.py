@@ -10,8 +10,8 @@ from flask import Flask
 from flask.views import MethodView
 
 from flask_connector_auth import ConnectorAuth, require_app_jwt, require_consumer_jws
-from flask_connector_auth.audit import Binding, audit
 from flask_connector_auth.testing import Issuer
+from flask_connector_auth.web import Binding, audit
 from tests.conftest import ACCOUNT
 from tests.floor_helpers import cases
 from tests.http_helpers import assert_row, headers

@@ -14,11 +14,10 @@ from typing import Any
 from flask import Flask
 
 from flask_connector_auth import require_app_jwt, require_consumer_jws
-from flask_connector_auth.cache import Entry
-from flask_connector_auth.state import EXTENSION
-from flask_connector_auth.strict import decode_base64url
+from flask_connector_auth.core import AppJWT, decode_base64url
 from flask_connector_auth.testing import Issuer
-from flask_connector_auth.tokens import AppJWT
+from flask_connector_auth.verification import Entry
+from flask_connector_auth.web import EXTENSION
 from tests.heap import holders
 from tests.http_helpers import headers
 

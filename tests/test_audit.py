@@ -16,7 +16,7 @@ from flask_connector_auth import (
     require_consumer_jws,
     verify_request,
 )
-from flask_connector_auth.audit import Access, Binding, Route, audit
+from flask_connector_auth.web import Access, Binding, Route, audit
 from tests.floor_helpers import cases
 
 MakeApp = Callable[..., Flask]

@@ -13,22 +13,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from joserfc.jwk import ECKey
 
-from flask_connector_auth import (
-    KeySource,
-    VerificationKey,
-    forks,
-    require_app_jwt,
-    require_consumer_jws,
-)
-from flask_connector_auth.cache import Entry, TokenCache
-from flask_connector_auth.envelope import EnvelopeSchema
-from flask_connector_auth.keys.parse import KeyRules, parse_keys
-from flask_connector_auth.keys.static import StaticKeys
-from flask_connector_auth.profiles import APP_JWT, CONSUMER_JWS
-from flask_connector_auth.reasons import Reason, Rejected, Unavailable
+from flask_connector_auth import KeySource, VerificationKey, require_app_jwt, require_consumer_jws
+from flask_connector_auth.core import AppJWT, EnvelopeSchema, Reason, Rejected, Unavailable, forks
+from flask_connector_auth.keys import KeyRules, StaticKeys, parse_keys
 from flask_connector_auth.testing import Issuer
-from flask_connector_auth.tokens import AppJWT
-from flask_connector_auth.verifier import Verifier, VerifierRules
+from flask_connector_auth.verification import (
+    APP_JWT,
+    CONSUMER_JWS,
+    Entry,
+    TokenCache,
+    Verifier,
+    VerifierRules,
+)
 from tests.floor_helpers import examples
 from tests.http_helpers import assert_row, headers
 

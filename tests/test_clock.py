@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from flask_connector_auth.clock import Cautious, boottime, steady_clock
+from flask_connector_auth.core import Cautious, boottime, steady_clock
 from tests.floor_helpers import cases
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks import concurrency
 from benchmarks.facts import NOBODY, Fact, Sent, Token, Who
-from flask_connector_auth.revocation.mirror import Mirror
+from flask_connector_auth.revocation import Mirror
 from tests.floor_helpers import cases
 
 #: What a request can be told there: the view's answer, and each of the four rows.

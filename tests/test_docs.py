@@ -22,15 +22,15 @@ from flask_connector_auth import (
     InvalidAppJWT,
     InvalidConsumerJWS,
     Reason,
-    openapi,
     require_app_jwt,
     require_consumer_jws,
-    resource_protector,
     testing,
 )
-from flask_connector_auth.envelope import ROWS, render
-from flask_connector_auth.keys.parse import ALGORITHMS
-from flask_connector_auth.schema import SettingsSchema
+from flask_connector_auth.config import SettingsSchema
+from flask_connector_auth.core import ROWS, render
+from flask_connector_auth.integrations import authlib as resource_protector
+from flask_connector_auth.integrations import openapi
+from flask_connector_auth.keys import ALGORITHMS
 from flask_connector_auth.testing import Issuer, plugin
 from flask_connector_auth.testing.broken import WAYS
 from tests.http_helpers import headers

@@ -16,8 +16,8 @@ from flask.views import MethodView, View
 from werkzeug.routing import Rule
 
 from flask_connector_auth import ConnectorAuth, public, require_app_jwt, require_consumer_jws
-from flask_connector_auth.audit import Access, audit
 from flask_connector_auth.testing import Issuer
+from flask_connector_auth.web import Access, audit
 from tests.floor_helpers import cases
 from tests.http_helpers import assert_row, headers
 

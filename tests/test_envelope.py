@@ -4,8 +4,8 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from flask_connector_auth import envelope
-from flask_connector_auth.envelope import ErrorRow, render
+from flask_connector_auth.core import ErrorRow, render
+from flask_connector_auth.core import error_rows as envelope
 
 ROWS = {
     envelope.INVALID_APP_JWT: (

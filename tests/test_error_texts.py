@@ -29,7 +29,7 @@ from flask_connector_auth import (
     Unavailable,
     verify_request,
 )
-from flask_connector_auth.reasons import Rejected
+from flask_connector_auth.core import Rejected
 from flask_connector_auth.testing import Issuer
 from tests.floor_helpers import cases
 from tests.http_helpers import headers

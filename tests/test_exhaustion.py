@@ -16,11 +16,11 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from benchmarks import hostile, loads
 from benchmarks.mint import of_unknown_key
 from flask_connector_auth import KeySource, VerificationKey, require_app_jwt, require_consumer_jws
-from flask_connector_auth.keys.index import KeyIndex
-from flask_connector_auth.reasons import Reason, Rejected
-from flask_connector_auth.state import current
+from flask_connector_auth.core import Reason, Rejected
+from flask_connector_auth.keys import KeyIndex
 from flask_connector_auth.testing import Issuer, KeySetServer
 from flask_connector_auth.testing.broken import Kind
+from flask_connector_auth.web import current
 from tests.floor_helpers import APP, both_tokens, cases, issuer_of, verifier
 from tests.http_helpers import assert_row, headers
 

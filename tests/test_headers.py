@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_connector_auth.headers import read_token
-from flask_connector_auth.profiles import APP_JWT, CONSUMER_JWS
-from flask_connector_auth.reasons import Reason, Rejected
+from flask_connector_auth.core import Reason, Rejected
+from flask_connector_auth.verification import APP_JWT, CONSUMER_JWS, read_token
 from tests.floor_helpers import cases, untimed
 
 

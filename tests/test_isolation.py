@@ -21,7 +21,7 @@ from flask_connector_auth import (
     require_app_jwt,
     verify_request,
 )
-from flask_connector_auth.resource_protector import AppJWTValidator
+from flask_connector_auth.integrations.authlib import AppJWTValidator
 from flask_connector_auth.testing import Issuer
 from tests.compat.combinations import ask_over_asgi
 from tests.floor_helpers import cases

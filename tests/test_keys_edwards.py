@@ -2,9 +2,8 @@
 
 import pytest
 
-from flask_connector_auth.keys import edwards
-from flask_connector_auth.keys.material import KeyProblem
-from flask_connector_auth.keys.parse import KeyRules, import_key
+from flask_connector_auth.keys import KeyProblem, KeyRules, import_key
+from flask_connector_auth.keys import points as edwards
 from tests.floor_helpers import encoded, jwk
 
 P = 2**255 - 19
@@ -74,7 +73,7 @@ def test_other_keys_are_taken_and_their_forgeries_are_not(
     zeros = {"kty": "OKP", "crv": algorithm, "x": encoded(bytes(size))}
     forgeries = [point + bytes(size) for point in ((1).to_bytes(size, "little"), bytes(size))]
     good = import_key(jwk(algorithm), RULES)
-    monkeypatch.setattr("flask_connector_auth.keys.parse.is_of_small_order", lambda _: False)
+    monkeypatch.setattr("flask_connector_auth.keys.importing.is_of_small_order", lambda _: False)
     weak = import_key(zeros, RULES)
     for key, forged in ((good, False), (weak, True)):
         verified = {

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from flask_connector_auth.keys.parse import ALGORITHMS, KeyRules, parse_keys
+from flask_connector_auth.keys import ALGORITHMS, KeyRules, parse_keys
 from tests.floor_helpers import cases, der, jwk, native_key, pem, signing_key
 
 RS256 = KeyRules(("RS256",))

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from flask_connector_auth.keys.parse import ALGORITHMS, KeyRules, parse_keys
-from flask_connector_auth.keys.static import StaticKeys
-from flask_connector_auth.reasons import Reason
-from flask_connector_auth.verifier import Verifier
+from flask_connector_auth.core import Reason
+from flask_connector_auth.keys import ALGORITHMS, KeyRules, StaticKeys, parse_keys
+from flask_connector_auth.verification import Verifier
 from tests.floor_helpers import APP, cases, issuer_of, native_key, pem, refusal, verifier
 
 PS = {"PS256", "PS384", "PS512"}

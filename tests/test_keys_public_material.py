@@ -17,11 +17,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_connector_auth.keys.parse import ALGORITHMS, KeyRules, import_key, parse_keys
-from flask_connector_auth.keys.public_material import public_numbers
-from flask_connector_auth.keys.source import VerificationKey
-from flask_connector_auth.keys.static import StaticKeys
-from flask_connector_auth.verifier import Verifier
+from flask_connector_auth.keys import (
+    ALGORITHMS,
+    KeyRules,
+    StaticKeys,
+    VerificationKey,
+    import_key,
+    parse_keys,
+    public_numbers,
+)
+from flask_connector_auth.verification import Verifier
 from tests.floor_helpers import (
     APP,
     cases,

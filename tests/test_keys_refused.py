@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from flask_connector_auth.keys.parse import ALGORITHMS, KeyRules, parse_keys
+from flask_connector_auth.keys import ALGORITHMS, KeyRules, parse_keys
 from tests.floor_helpers import cases, der, encoded, jwk, native_key, number, pem, signing_key
 
 EVERY = KeyRules(ALGORITHMS)

@@ -9,11 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
 
-from flask_connector_auth.keys.parse import ALGORITHMS, KeyRules, parse_keys
-from flask_connector_auth.keys.static import StaticKeys
-from flask_connector_auth.profiles import APP_JWT
+from flask_connector_auth.keys import ALGORITHMS, KeyRules, StaticKeys, parse_keys
 from flask_connector_auth.testing import Issuer
-from flask_connector_auth.verifier import Verifier
+from flask_connector_auth.verification import APP_JWT, Verifier
 from tests.floor_helpers import (
     APP,
     NOW,
@@ -31,7 +29,7 @@ from tests.floor_helpers import (
 )
 
 RS256 = KeyRules(("RS256",))
-LOGGER = "flask_connector_auth.keys.parse"
+LOGGER = "flask_connector_auth.keys.importing"
 
 
 def logged(caplog) -> list[tuple[str, int, str]]:

@@ -5,9 +5,16 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc.jwk import RSAKey
 from joserfc.jws import JWSRegistry
 
-from flask_connector_auth.keys.parse import ALGORITHMS, KeyRules, import_key, parse_keys
-from flask_connector_auth.keys.source import MAX_CANDIDATES, KeySource, VerificationKey
-from flask_connector_auth.keys.static import StaticKeys
+from flask_connector_auth.keys import (
+    ALGORITHMS,
+    MAX_CANDIDATES,
+    KeyRules,
+    KeySource,
+    StaticKeys,
+    VerificationKey,
+    import_key,
+    parse_keys,
+)
 from tests.floor_helpers import jwk, pem, signing_key
 
 RULES = KeyRules(("RS256", "PS256", "ES256"))

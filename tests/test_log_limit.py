@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from flask_connector_auth.log_limit import LogLimit
-from flask_connector_auth.reasons import Reason
+from flask_connector_auth.core import Reason
+from flask_connector_auth.web import LogLimit
 from tests.floor_helpers import cases
 
 

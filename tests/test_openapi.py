@@ -20,8 +20,8 @@ from flask_connector_auth import (
     require_app_jwt,
     require_consumer_jws,
 )
-from flask_connector_auth.openapi import ConnectorAuthPlugin, add_authentication
-from flask_connector_auth.openapi.components import SCHEMA
+from flask_connector_auth.integrations.openapi import ConnectorAuthPlugin, add_authentication
+from flask_connector_auth.integrations.openapi.document import SCHEMA
 from flask_connector_auth.testing import Issuer
 from tests.floor_helpers import cases
 from tests.http_helpers import headers

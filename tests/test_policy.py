@@ -4,15 +4,20 @@ from collections.abc import Callable
 
 import pytest
 
-from flask_connector_auth.policy import (
+from flask_connector_auth.core import (
+    AppJWT,
+    ConsumerJWS,
+    Reason,
+    Rejected,
+    TokenRequirement,
+    token_requirement,
+)
+from flask_connector_auth.verification import (
     check_account,
     check_distinct,
     check_same_account,
     check_scopes,
 )
-from flask_connector_auth.reasons import Reason, Rejected
-from flask_connector_auth.requirements import TokenRequirement, token_requirement
-from flask_connector_auth.tokens import AppJWT, ConsumerJWS
 
 
 def app_jwt(account_id: str = "le1", scopes: str = "") -> AppJWT:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_connector_auth.forks import register_at_fork
+from flask_connector_auth.core import register_at_fork
 
 SCRIPT = Path(__file__).with_name("bare_system.py")
 REMOTE = "remote in 401 40105 401"

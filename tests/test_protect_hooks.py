@@ -9,8 +9,8 @@ from flask import Blueprint, Flask
 from flask.views import MethodView
 
 from flask_connector_auth import ConnectorAuth, public, require_app_jwt, require_consumer_jws
-from flask_connector_auth.audit import Access, Route, audit
 from flask_connector_auth.testing import Issuer
+from flask_connector_auth.web import Access, Route, audit
 from tests.floor_helpers import cases
 from tests.http_helpers import assert_row, headers
 

@@ -6,7 +6,9 @@ from types import ModuleType
 import pytest
 
 import flask_connector_auth
-from flask_connector_auth import openapi, resource_protector, testing
+from flask_connector_auth import testing
+from flask_connector_auth.integrations import authlib as resource_protector
+from flask_connector_auth.integrations import openapi
 
 REQUEST = "app_jwt, consumer_jws, scopes, any_scope, optional"
 API = {

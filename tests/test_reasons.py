@@ -1,6 +1,6 @@
 """Why a token was not accepted, as an exception on its way to the one place that answers it."""
 
-from flask_connector_auth.reasons import Reason, Rejected, Unavailable
+from flask_connector_auth.core import Reason, Rejected, Unavailable
 
 
 def test_a_rejection_carries_its_reason_and_nothing_of_the_token() -> None:

@@ -21,8 +21,8 @@ from flask_connector_auth import (
     token_rejected,
     verify_request,
 )
-from flask_connector_auth.log_limit import LogLimit
 from flask_connector_auth.testing import OMIT, Issuer
+from flask_connector_auth.web import LogLimit
 from tests.conftest import ACCOUNT
 from tests.floor_helpers import cases, signing_key, untimed
 from tests.http_helpers import assert_row, headers
@@ -84,7 +84,7 @@ def listening() -> Iterator[Recorder]:
 def line(reason: str, row: int, endpoint: str = "x", known: str = "", level: str = "INFO") -> str:
     """Return the line that a refusal is logged with, where none was held back."""
     parts = [f"row={row}", f"endpoint={endpoint!r}", *([known] if known else []), "held_back=0"]
-    return f"{level} flask_connector_auth.refusals refused: {reason} {' '.join(parts)}"
+    return f"{level} flask_connector_auth.web.reporting refused: {reason} {' '.join(parts)}"
 
 
 def test_what_is_not_verified_is_not_told(
@@ -262,7 +262,7 @@ def test_no_id_can_forge_a_line(
         client.get("/x", headers=headers(issuer.sign(claims, {"kid": kid})))
     (told,) = recorder.lines()
     assert told.isascii() and told.isprintable()
-    assert told.startswith("INFO flask_connector_auth.refusals refused: expired row=40102 ")
+    assert told.startswith("INFO flask_connector_auth.web.reporting refused: expired row=40102 ")
     assert all(f" app_jwt.{name}=" in told for name in ("kid", "account_id", "install_id"))
     assert len(told) < 3000
 

@@ -5,7 +5,7 @@ from types import MethodType
 
 import pytest
 
-from flask_connector_auth.requirements import (
+from flask_connector_auth.core import (
     NOTHING,
     Requirements,
     TokenRequirement,

@@ -20,7 +20,7 @@ from flask_connector_auth import (
     require_consumer_jws,
     token_verified,
 )
-from flask_connector_auth.resource_protector import AppJWTToken, AppJWTValidator
+from flask_connector_auth.integrations.authlib import AppJWTToken, AppJWTValidator
 from flask_connector_auth.testing import Issuer, KeySetServer
 from flask_connector_auth.testing.broken import WAYS
 from tests.http_helpers import assert_row, headers
@@ -360,7 +360,7 @@ def test_who_does_not_use_authlib_does_not_load_it() -> None:
     """Neither the package needs Authlib, nor the validator Authlib's Flask integration."""
     program = (
         "import sys, flask_connector_auth; assert 'authlib' not in sys.modules;"
-        "import flask_connector_auth.resource_protector;"
+        "import flask_connector_auth.integrations.authlib;"
         "assert 'authlib' in sys.modules and 'authlib.integrations' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)  # noqa: S603

@@ -6,9 +6,14 @@ from typing import Any
 
 import pytest
 
-from flask_connector_auth.keys.parse import ALGORITHMS
-from flask_connector_auth.schema import PREFIX, SettingsSchema
-from flask_connector_auth.settings import ConfigurationError, Settings, load_settings
+from flask_connector_auth.config import (
+    PREFIX,
+    ConfigurationError,
+    Settings,
+    SettingsSchema,
+    load_settings,
+)
+from flask_connector_auth.keys import ALGORITHMS
 from tests.floor_helpers import SECRET, jwk, load, pem, problems, signing_key
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from flask import Config
 
-from flask_connector_auth.envelope import ROWS, ErrorRow
-from flask_connector_auth.keys.source import KeySource, VerificationKey
-from flask_connector_auth.settings import load_settings
+from flask_connector_auth.config import load_settings
+from flask_connector_auth.core import ROWS, ErrorRow
+from flask_connector_auth.keys import KeySource, VerificationKey
 from tests.floor_helpers import (
     SECRET,
     cases,

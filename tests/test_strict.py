@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_connector_auth.strict import Malformed, decode_base64url, load_object
+from flask_connector_auth.core import Malformed, decode_base64url, load_object
 from tests.floor_helpers import HEADER, broken_json, cases, untimed
 
 ALPHABET = (ascii_letters + digits + "-_").encode()

@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from flask_connector_auth.tokens import AppJWT, ConsumerJWS, read_only
+from flask_connector_auth.core import AppJWT, ConsumerJWS, read_only
 
 APP_JWT = AppJWT(
     account_id="le1",

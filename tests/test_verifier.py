@@ -5,10 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from flask_connector_auth.keys.source import KeySource, VerificationKey
-from flask_connector_auth.reasons import Reason, Rejected, Unavailable
-from flask_connector_auth.tokens import AppJWT, ConsumerJWS
-from flask_connector_auth.verifier import Verifier
+from flask_connector_auth.core import AppJWT, ConsumerJWS, Reason, Rejected, Unavailable
+from flask_connector_auth.keys import KeySource, VerificationKey
+from flask_connector_auth.verification import Verifier
 from tests.floor_helpers import (
     APP,
     CONSUMER,

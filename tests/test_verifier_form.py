@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from flask_connector_auth.reasons import Reason
+from flask_connector_auth.core import Reason
 from tests.floor_helpers import (
     APP,
     HEADER,

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from flask_connector_auth.reasons import Reason
+from flask_connector_auth.core import Reason
 from flask_connector_auth.testing import OMIT
-from flask_connector_auth.verifier import Verifier
+from flask_connector_auth.verification import Verifier
 from tests.floor_helpers import (
     APP,
     HEADER,

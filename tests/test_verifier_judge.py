@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 
-from flask_connector_auth.keys.source import KeySource, VerificationKey
-from flask_connector_auth.reasons import Reason, Rejected
-from flask_connector_auth.revocation.entries import Change, digest_of
-from flask_connector_auth.revocation.mirror import Mirror
-from flask_connector_auth.revocation.table import Table
-from flask_connector_auth.verifier import Verifier
+from flask_connector_auth.core import Reason, Rejected
+from flask_connector_auth.keys import KeySource, VerificationKey
+from flask_connector_auth.revocation import Change, Mirror, Table, digest_of
+from flask_connector_auth.verification import Verifier
 from tests.floor_helpers import (
     APP,
     CONSUMER,

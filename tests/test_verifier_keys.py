@@ -5,8 +5,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from flask_connector_auth.keys.parse import ALGORITHMS
-from flask_connector_auth.reasons import Reason
+from flask_connector_auth.core import Reason
+from flask_connector_auth.keys import ALGORITHMS
 from flask_connector_auth.testing import OMIT
 from tests.floor_helpers import (
     both_tokens,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_connector_auth.reasons import Reason
+from flask_connector_auth.core import Reason
 from tests.floor_helpers import (
     APP,
     CONSUMER,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flask_connector_auth.reasons import Reason
+from flask_connector_auth.core import Reason
 from tests.floor_helpers import APP, CONSUMER, NOW, both_tokens, issuer_of, why_refused
 
 LEEWAY = 30

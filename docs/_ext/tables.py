@@ -15,22 +15,15 @@ from flask import Flask
 from marshmallow import Schema
 from marshmallow.validate import Range
 
-from flask_connector_auth import (
-    ConnectorAuth,
-    ConnectorAuthError,
-    Reason,
-    envelope,
-    jwks_schema,
-    reasons,
-    revocation_schema,
-    schema,
-    signals,
-)
+from flask_connector_auth import ConnectorAuth, ConnectorAuthError, Reason
 from flask_connector_auth.cli import COMMANDS, connector_auth
 from flask_connector_auth.cli.steps import steps_of
-from flask_connector_auth.requirements import token_requirement
-from flask_connector_auth.state import current
+from flask_connector_auth.config import key_set_schema as jwks_schema
+from flask_connector_auth.config import revocation_schema, schema
+from flask_connector_auth.core import error_rows as envelope
+from flask_connector_auth.core import reasons, signals, token_requirement
 from flask_connector_auth.testing import Issuer, broken
+from flask_connector_auth.web import current
 
 
 def settings_list(part: type[Schema]) -> str:

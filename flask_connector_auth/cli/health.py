@@ -6,9 +6,9 @@ from typing import Any
 import click
 
 from ..health import health_of, is_ready
-from .loading import load_state
-from .output import json_option, literal, show
-from .reaching import reach, timeout_option
+from .app import load_state
+from .probes import reach, timeout_option
+from .terminal import json_option, literal, show
 
 
 @click.command()

@@ -6,17 +6,13 @@ from typing import Any
 
 import click
 
-from ..headers import read_token
-from ..reasons import Rejected
-from ..requirements import token_requirement
-from ..strict import Malformed, decode_base64url, load_object
-from .loading import load_state
-from .moments import date_of, distance, moment
-from .output import json_option, literal, show
-from .reaching import follow
+from ..core import Malformed, Rejected, decode_base64url, load_object, token_requirement
+from ..verification import read_token
+from .app import load_state
+from .probes import follow
 from .redaction import redact_signatures
 from .steps import steps_of, walk
-from .token_input import read_input
+from .terminal import date_of, distance, json_option, literal, moment, read_input, show
 from .traced import Result, judge
 
 # Seconds for what is revoked; a key set has as many before a request is answered with 503.

@@ -8,13 +8,12 @@ from typing import Any
 import click
 from joserfc.jws import JWSRegistry
 
-from ..keys.parse import ALGORITHMS
-from ..state import State
+from ..keys import ALGORITHMS
 from ..testing.issuer import Issuer
-from .files import create
-from .loading import CannotRun, load_state, only_in_development
-from .output import json_option, show
-from .private_keys import PrivateKey, read
+from ..web import State
+from .app import CannotRun, load_state, only_in_development
+from .keygen import PrivateKey, read
+from .terminal import create, json_option, show
 
 
 @click.command()

@@ -5,15 +5,12 @@ from typing import Any, TypeVar
 
 import click
 
-from ..headers import read_token
-from ..reasons import Rejected
-from ..revocation.entries import token_digest
-from ..revocation.store import RevocationStoreError
-from ..state import State
-from .loading import CannotRun, load_state
-from .moments import moment
-from .output import json_option, literal, show
-from .token_input import read_input
+from ..core import Rejected
+from ..revocation import RevocationStoreError, token_digest
+from ..verification import read_token
+from ..web import State
+from .app import CannotRun, load_state
+from .terminal import json_option, literal, moment, read_input, show
 
 F = TypeVar("F", bound=Callable[..., Any])
 

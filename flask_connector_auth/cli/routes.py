@@ -7,10 +7,10 @@ from typing import Any
 import click
 from flask import current_app
 
-from ..audit import Access, Route, audit
-from ..requirements import TokenRequirement
-from .loading import load_state
-from .output import json_option, show, table
+from ..core import TokenRequirement
+from ..web import Access, Route, audit
+from .app import load_state
+from .terminal import json_option, show, table
 
 
 @click.command()

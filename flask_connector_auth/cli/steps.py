@@ -4,14 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..keys.listing import listed
-from ..keys.source import MAX_KID
-from ..profiles import TokenProfile
-from ..reasons import Reason
-from ..requirements import TokenRequirement
-from ..state import State
-from ..verifier import Verifier
-from .output import literal
+from ..core import Reason, TokenRequirement
+from ..keys import MAX_KID, listed
+from ..verification import TokenProfile, Verifier
+from ..web import State
+from .terminal import literal
 from .traced import Judgement, Result, Stage
 
 

@@ -5,15 +5,11 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from ..cache import Entry
-from ..keys.source import VerificationKey
-from ..policy import check_account, check_scopes
-from ..reasons import Reason, Rejected, Unavailable
-from ..requirements import TokenRequirement
-from ..revocation.mirror import Mirror
-from ..state import State
-from ..tokens import AppJWT, ConsumerJWS
-from ..verifier import Verifier
+from ..core import AppJWT, ConsumerJWS, Reason, Rejected, TokenRequirement, Unavailable
+from ..keys import VerificationKey
+from ..revocation import Mirror
+from ..verification import Entry, Verifier, check_account, check_scopes
+from ..web import State
 
 _OURS = frozenset({Reason.KEYS_UNAVAILABLE, Reason.REVOCATION_UNAVAILABLE})
 

@@ -1,1 +1,100 @@
-"""Configured key material in; the keys that may verify a token out."""
+"""Verification keys: from configuration and from URLs.
+
+A :class:`KeySource` returns the keys that may verify a token. Keys come from configured material
+(:mod:`.importing`), from a URL (:mod:`.remote`), or from several sources at once. Nothing here
+knows Flask, claims or settings by name.
+"""
+
+from .combined import SeveralSources, listed
+from .factory import RemoteOptions, key_source
+from .importing import ALGORITHMS, KeyRules, import_key, parse_keys
+from .material import KeyProblem, why_unread
+from .public_material import public_numbers
+from .remote.backup import KeySetCopy, boot_clock
+from .remote.backup_stores import FileStore, RedisStore
+from .remote.cache_headers import freshness, retry_after, validators
+from .remote.connection import Attempt, GivenUp, Watchdog
+from .remote.http import Fetch, Fetched, FetchFailed, HttpFetch
+from .remote.key_set import BadKeySet, RemoteRules, Snapshot, parse_key_set, usable_keys
+from .remote.loader import Loaded, Loader, LoadFailed, host_of
+from .remote.refresh_policy import (
+    DOUBT_WAIT,
+    EMPTY_WAIT,
+    MAX_PAUSE_WITHOUT_KEYS,
+    Decision,
+    KeySetMachine,
+    KeySetState,
+    Question,
+)
+from .remote.source import RemoteKeys, refresh
+from .source import MAX_CANDIDATES, MAX_KID, Health, KeySource, VerificationKey
+from .static import KeyIndex, StaticKeys
+from .urls import (
+    check_proxy,
+    check_url,
+    crosses_in_the_clear,
+    is_file_name,
+    is_loopback,
+    is_redis_url,
+    is_url,
+)
+
+__all__ = [
+    "ALGORITHMS",
+    "DOUBT_WAIT",
+    "EMPTY_WAIT",
+    "MAX_CANDIDATES",
+    "MAX_KID",
+    "MAX_PAUSE_WITHOUT_KEYS",
+    "Attempt",
+    "BadKeySet",
+    "Decision",
+    "Fetch",
+    "FetchFailed",
+    "Fetched",
+    "FileStore",
+    "GivenUp",
+    "Health",
+    "HttpFetch",
+    "KeyIndex",
+    "KeyProblem",
+    "KeyRules",
+    "KeySetCopy",
+    "KeySetMachine",
+    "KeySetState",
+    "KeySource",
+    "LoadFailed",
+    "Loaded",
+    "Loader",
+    "Question",
+    "RedisStore",
+    "RemoteKeys",
+    "RemoteOptions",
+    "RemoteRules",
+    "SeveralSources",
+    "Snapshot",
+    "StaticKeys",
+    "VerificationKey",
+    "Watchdog",
+    "boot_clock",
+    "check_proxy",
+    "check_url",
+    "crosses_in_the_clear",
+    "freshness",
+    "host_of",
+    "import_key",
+    "is_file_name",
+    "is_loopback",
+    "is_redis_url",
+    "is_url",
+    "key_source",
+    "listed",
+    "parse_key_set",
+    "parse_keys",
+    "public_numbers",
+    "refresh",
+    "retry_after",
+    "usable_keys",
+    "validators",
+    "why_unread",
+]

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_ssh_public_key
 
-from ..strict import decode_base64url
+from ..core import decode_base64url
 from .material import KeyProblem, entries
 from .spki import load_public_key
 

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from ..revocation.client import connections
+from ..core import connections
 
 # One letter is the drive of a file on Windows; no scheme is so short.
 _SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+://")

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from random import SystemRandom
 from typing import Any
 
-from ..clock import Cautious, boottime
-from ..forks import renew_after_fork
-from ..lifecycle import Closable, close, register
-from .entries import Change, Kind
-from .mirror import Mirror
+from ..core import Cautious, Closable, boottime, close, register, renew_after_fork
+from .cache import Mirror
+from .revocation_set import Table
 from .store import RevocationStore, RevocationStoreError, Update
-from .table import Table
+from .subjects import Change, Kind
 
 logger: logging.Logger = logging.getLogger(__name__)
 

@@ -1,7 +1,6 @@
 """Real tokens for development and tests: an issuer of one's own, and nothing that skips a check."""
 
-from .assertions import assert_connector_error
-from .client import ConnectorClient
+from .client import ConnectorClient, assert_connector_error
 from .issuer import Issuer
 from .key_server import KeySetServer
 from .oauth2 import AppJWTGenerator

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from ..reasons import Reason
+from ..core import Reason
 from .signer import OMIT, Signer, segment
 
 #: Which of the two tokens.

@@ -1,4 +1,4 @@
-"""Claims in; a signed AppJWT or ConsumerJWS out, as the real issuer would make it, or broken."""
+"""The time of the machine in; the time as a test has set it out."""
 
 import json
 import time
@@ -10,6 +10,17 @@ from joserfc.jwk import Key
 
 from .broken import Good, Kind, broken
 from .signer import OMIT, Signer
+
+
+class Clock:
+    """A clock that can be set: call it for the time in seconds since the epoch."""
+
+    def __init__(self) -> None:
+        #: Seconds by which it is ahead of the machine's.
+        self.ahead: float = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
 
 
 class Issuer(Signer):

@@ -8,7 +8,7 @@ from authlib.oauth2.rfc6749 import (  # type: ignore[import-untyped]
     UnsupportedGrantTypeError,
 )
 
-from ..requirements import token_requirement
+from ..core import token_requirement
 from .issuer import Issuer
 from .signer import OMIT
 

@@ -10,14 +10,11 @@ from collections.abc import Callable, Generator, Iterator
 import pytest
 from flask import Flask
 
-from .. import clock as clocks
-from ..errors import ConnectorAuthError
-from ..lifecycle import close_all
-from ..reasons import Reason
-from ..signals import token_rejected
+from ..core import Reason, close_all, token_rejected
+from ..core import clock as clocks
+from ..web import ConnectorAuthError
 from .client import ConnectorClient
-from .clock import Clock
-from .issuer import Issuer
+from .issuer import Clock, Issuer
 from .key_server import KeySetServer
 
 

@@ -6,8 +6,7 @@ import time
 from math import inf
 from typing import Any
 
-from ..revocation.entries import Change
-from ..revocation.store import RevocationStore
+from ..revocation import Change, RevocationStore
 
 _TOKEN = os.urandom(16) + b":\x00\xff" + os.urandom(13)
 # Far enough in the future: what no token can match any more may be gone.

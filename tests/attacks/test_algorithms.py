@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flask_connector_auth.keys.parse import ALGORITHMS
+from flask_connector_auth.keys import ALGORITHMS
 from flask_connector_auth.testing import OMIT
 from flask_connector_auth.testing.broken import Good, Kind
 from tests.attacks.harness import Attack, against_both, withstand

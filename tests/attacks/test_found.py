@@ -18,9 +18,9 @@ from flask_connector_auth import (
     require_consumer_jws,
     verify_request,
 )
-from flask_connector_auth.audit import Access, Binding, audit
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.broken import Good, Kind
+from flask_connector_auth.web import Access, Binding, audit
 from tests.attacks.harness import withstand
 from tests.attacks.stage import KINDS
 from tests.attacks.test_signatures import SMALL_POINTS

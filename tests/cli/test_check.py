@@ -12,12 +12,12 @@ import pytest
 from flask import Flask
 
 from flask_connector_auth import KeySource, require_app_jwt
-from flask_connector_auth.cli.configured import masked
-from flask_connector_auth.cli.weaknesses import eviction, weaknesses
-from flask_connector_auth.revocation.memory import MemoryStore
-from flask_connector_auth.schema import SettingsSchema
-from flask_connector_auth.state import current
+from flask_connector_auth.cli.app import masked
+from flask_connector_auth.cli.check import eviction, weaknesses
+from flask_connector_auth.config import SettingsSchema
+from flask_connector_auth.revocation import MemoryStore
 from flask_connector_auth.testing import Issuer, KeySetServer
+from flask_connector_auth.web import current
 from tests.cli.conftest import Run
 from tests.floor_helpers import cases, der, jwk, pem, signing_key
 from tests.ports import free_port
@@ -96,7 +96,7 @@ def _fetch(*_args: Any, **_more: Any) -> Any:
         "object": (
             {"REVOCATION_STORE": MemoryStore({})},
             "REVOCATION_STORE",
-            "flask_connector_auth.revocation.memory.MemoryStore",
+            "flask_connector_auth.revocation.stores.memory.MemoryStore",
         ),
         "mapping": (
             {"ERROR_CATALOGUE": {40102: {"title": "No"}}},

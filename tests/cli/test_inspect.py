@@ -11,10 +11,10 @@ from flask import Flask
 
 from flask_connector_auth import ConnectorAuth, KeySource, Reason, Unavailable
 from flask_connector_auth.cli.steps import steps_of
-from flask_connector_auth.requirements import token_requirement
-from flask_connector_auth.state import current
+from flask_connector_auth.core import token_requirement
 from flask_connector_auth.testing import OMIT
 from flask_connector_auth.testing.signer import segment
+from flask_connector_auth.web import current
 from tests.cli.conftest import Run
 from tests.conftest import ACCOUNT
 from tests.floor_helpers import NOW, cases, issuer_of, jwk

@@ -12,8 +12,8 @@ from flask import Flask
 from joserfc.jwk import ECKey, OctKey
 
 from flask_connector_auth.cli import connector_auth
-from flask_connector_auth.cli.private_keys import ASYMMETRIC
-from flask_connector_auth.keys.parse import ALGORITHMS
+from flask_connector_auth.cli.keygen import ASYMMETRIC
+from flask_connector_auth.keys import ALGORITHMS
 from tests.cli.conftest import Run
 from tests.conftest import ACCOUNT
 from tests.floor_helpers import NOW, SECRET, cases, decoded, pem, signing_key

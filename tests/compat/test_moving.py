@@ -22,10 +22,10 @@ from flask_jwt_extended import JWTManager, get_jwt_identity, jwt_required
 
 import flask_connector_auth
 from flask_connector_auth import AppJWT, ConnectorAuth, current_app_jwt, require_app_jwt
-from flask_connector_auth.audit import audit
-from flask_connector_auth.resource_protector import AppJWTValidator
-from flask_connector_auth.schema import SettingsSchema
+from flask_connector_auth.config import SettingsSchema
+from flask_connector_auth.integrations.authlib import AppJWTValidator
 from flask_connector_auth.testing import OMIT, Issuer, KeySetServer
+from flask_connector_auth.web import audit
 from tests.http_helpers import assert_row, headers
 from tests.test_docs import PAGES
 

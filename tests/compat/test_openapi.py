@@ -11,7 +11,7 @@ from flask.views import MethodView
 from openapi_spec_validator import validate
 
 from flask_connector_auth import ConnectorAuth, public, require_app_jwt, require_consumer_jws
-from flask_connector_auth.openapi import ConnectorAuthPlugin
+from flask_connector_auth.integrations.openapi import ConnectorAuthPlugin
 from flask_connector_auth.testing import Issuer
 from tests.test_docs import blocks
 

@@ -11,11 +11,10 @@ from flask import Flask
 
 from flask_connector_auth import Reason, require_app_jwt, require_consumer_jws
 from flask_connector_auth.cli.steps import steps_of
-from flask_connector_auth.keys.index import KeyIndex
-from flask_connector_auth.keys.machine import KeySetMachine, KeySetState, RemoteRules
-from flask_connector_auth.requirements import token_requirement
-from flask_connector_auth.state import current
+from flask_connector_auth.core import token_requirement
+from flask_connector_auth.keys import KeyIndex, KeySetMachine, KeySetState, RemoteRules
 from flask_connector_auth.testing import Issuer
+from flask_connector_auth.web import current
 from tests.http_helpers import headers
 from tests.test_docs import PAGES
 

@@ -23,9 +23,9 @@ from schemathesis.specs.openapi import checks
 from example_app.keys import current_issuer
 from example_app.operations import OPERATIONS
 from flask_connector_auth import require_app_jwt
-from flask_connector_auth.audit import audit
-from flask_connector_auth.openapi import add_authentication
+from flask_connector_auth.integrations.openapi import add_authentication
 from flask_connector_auth.testing import Issuer
+from flask_connector_auth.web import audit
 
 from .api import ACCOUNT, Api
 

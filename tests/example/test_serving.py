@@ -14,8 +14,7 @@ import pytest
 from example_app import create_issuer
 from example_app.serving import listen, served, serving
 from flask_connector_auth import ConnectorAuth
-from flask_connector_auth.revocation.entries import Kind
-from flask_connector_auth.revocation.memory import MemoryStore
+from flask_connector_auth.revocation import Kind, MemoryStore
 
 from .api import ACCOUNT
 from .processes import python

@@ -14,17 +14,23 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc.jwk import OctKey, OKPKey
 
-from flask_connector_auth.keys.cache_control import freshness, retry_after, validators
-from flask_connector_auth.keys.key_set import BadKeySet, parse_key_set
-from flask_connector_auth.keys.parse import KeyRules, parse_keys
-from flask_connector_auth.keys.source import MAX_CANDIDATES, MAX_KID, VerificationKey
-from flask_connector_auth.keys.static import StaticKeys
-from flask_connector_auth.profiles import APP_JWT, CONSUMER_JWS
-from flask_connector_auth.reasons import Rejected
-from flask_connector_auth.revocation.entries import token_digest
-from flask_connector_auth.strict import Malformed, decode_base64url, load_object
+from flask_connector_auth.core import Malformed, Rejected, decode_base64url, load_object
+from flask_connector_auth.keys import (
+    MAX_CANDIDATES,
+    MAX_KID,
+    BadKeySet,
+    KeyRules,
+    StaticKeys,
+    VerificationKey,
+    freshness,
+    parse_key_set,
+    parse_keys,
+    retry_after,
+    validators,
+)
+from flask_connector_auth.revocation import token_digest
 from flask_connector_auth.testing import Issuer
-from flask_connector_auth.verifier import Verifier, VerifierRules
+from flask_connector_auth.verification import APP_JWT, CONSUMER_JWS, Verifier, VerifierRules
 
 NOW = 1_800_000_000
 ALGORITHMS = ("EdDSA", "HS256")

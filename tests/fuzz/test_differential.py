@@ -10,7 +10,7 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from flask_connector_auth.reasons import Reason
+from flask_connector_auth.core import Reason
 from tests.floor_helpers import examples, refusal
 from tests.fuzz.targets import CLAIMS, ISSUED, ISSUERS, NOW, thawed, verifiers
 

@@ -20,9 +20,8 @@ from flask_connector_auth import (
     require_app_jwt,
     require_consumer_jws,
 )
-from flask_connector_auth.keys.parse import KeyRules, parse_keys
-from flask_connector_auth.keys.static import StaticKeys
-from flask_connector_auth.reasons import Reason, Unavailable
+from flask_connector_auth.core import Reason, Unavailable
+from flask_connector_auth.keys import KeyRules, StaticKeys, parse_keys
 from flask_connector_auth.testing.signer import OMIT, Signer
 from tests.floor_helpers import examples
 from tests.fuzz.model import Model, Sent, View, marks_of, signing_input

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flask_connector_auth.strict import Malformed
+from flask_connector_auth.core import Malformed
 from tests.fuzz import targets
 from tests.fuzz.targets import ISSUED, ISSUERS, TARGETS
 

@@ -9,12 +9,17 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
-from flask_connector_auth.keys.fetch import Fetched, FetchFailed
-from flask_connector_auth.keys.load import Loader
-from flask_connector_auth.keys.machine import KeySetMachine, RemoteRules
-from flask_connector_auth.keys.parse import KeyRules
-from flask_connector_auth.keys.remote import RemoteKeys, refresh
-from flask_connector_auth.reasons import Reason, Unavailable
+from flask_connector_auth.core import Reason, Unavailable
+from flask_connector_auth.keys import (
+    Fetched,
+    FetchFailed,
+    KeyRules,
+    KeySetMachine,
+    Loader,
+    RemoteKeys,
+    RemoteRules,
+    refresh,
+)
 
 URL = "https://issuer.example/jwks"
 RULES = KeyRules(["ES256"])

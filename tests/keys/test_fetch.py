@@ -16,9 +16,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flask_connector_auth.keys import connection
-from flask_connector_auth.keys.connection import Watchdog
-from flask_connector_auth.keys.fetch import Fetched, FetchFailed, HttpFetch
+from flask_connector_auth.keys import Fetched, FetchFailed, HttpFetch, Watchdog
+from flask_connector_auth.keys.remote import connection
 from flask_connector_auth.testing import Issuer, KeySetServer
 from flask_connector_auth.testing.faults import FAULTS
 from tests.keys.proxy import ConnectProxy
@@ -224,7 +223,7 @@ def test_all_that_is_received_is_counted(fetch: HttpFetch, monkeypatch: pytest.M
         limits.append(arguments[-1])
         raise OSError
 
-    monkeypatch.setattr("flask_connector_auth.keys.fetch.Connection", connect)
+    monkeypatch.setattr("flask_connector_auth.keys.remote.http.Connection", connect)
     assert why(get(fetch, "http://issuer.test/")) == "OSError"
     assert limits == [2 * LIMIT + 65536]
 

@@ -8,9 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_connector_auth.keys.key_set import BadKeySet, parse_key_set, usable_keys
-from flask_connector_auth.keys.parse import KeyRules
-from flask_connector_auth.keys.source import VerificationKey
+from flask_connector_auth.keys import (
+    BadKeySet,
+    KeyRules,
+    VerificationKey,
+    parse_key_set,
+    usable_keys,
+)
 from tests.floor_helpers import broken_json, cases, jwk, native_key, number, signing_key, untimed
 
 RULES = KeyRules(("RS256", "ES256"))

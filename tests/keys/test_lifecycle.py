@@ -13,20 +13,25 @@ import pytest
 from flask import Flask
 
 from flask_connector_auth import ConnectorAuth, require_app_jwt
-from flask_connector_auth.clock import boottime
-from flask_connector_auth.keys import connection
-from flask_connector_auth.keys.connection import Attempt, GivenUp, Watchdog
-from flask_connector_auth.keys.fetch import Fetched, FetchFailed, HttpFetch
-from flask_connector_auth.keys.load import Loader
-from flask_connector_auth.keys.machine import KeySetMachine
-from flask_connector_auth.keys.parse import KeyRules
-from flask_connector_auth.keys.remote import RemoteKeys
-from flask_connector_auth.keys.several import SeveralSources
-from flask_connector_auth.keys.snapshot import RemoteRules
-from flask_connector_auth.keys.source import KeySource
-from flask_connector_auth.signals import keys_refresh_failed
-from flask_connector_auth.state import current
+from flask_connector_auth.core import boottime, keys_refresh_failed
+from flask_connector_auth.keys import (
+    Attempt,
+    Fetched,
+    FetchFailed,
+    GivenUp,
+    HttpFetch,
+    KeyRules,
+    KeySetMachine,
+    KeySource,
+    Loader,
+    RemoteKeys,
+    RemoteRules,
+    SeveralSources,
+    Watchdog,
+)
+from flask_connector_auth.keys.remote import connection
 from flask_connector_auth.testing import Issuer, KeySetServer
+from flask_connector_auth.web import current
 from tests.http_helpers import headers
 from tests.revocation.servers import until
 
@@ -192,7 +197,7 @@ def test_a_fetch_of_the_apps_own_is_left_to_itself(
     key_set_server: KeySetServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """JWKS_FETCH takes any callable: it is not waited for, and what it brings late is not taken."""
-    monkeypatch.setattr("flask_connector_auth.keys.remote._END", 0.01)
+    monkeypatch.setattr("flask_connector_auth.keys.remote.source._END", 0.01)
     go, fetches, http = threading.Event(), [], HttpFetch()
 
     def fetch(url: str, **options: Any) -> Fetched:

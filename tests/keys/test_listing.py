@@ -1,8 +1,6 @@
 """The keys that a source has at hand, for a command that lists them."""
 
-from flask_connector_auth.keys.listing import listed
-from flask_connector_auth.keys.several import SeveralSources
-from flask_connector_auth.keys.source import KeySource
+from flask_connector_auth.keys import KeySource, SeveralSources, listed
 from tests.keys.simulation import URL, World, new_key
 from tests.keys.test_several import Down, static
 

@@ -10,12 +10,21 @@ from typing import Any
 
 import pytest
 
-from flask_connector_auth.keys.copy import KeySetCopy
-from flask_connector_auth.keys.fetch import Fetch, Fetched, FetchFailed, HttpFetch
-from flask_connector_auth.keys.load import Loaded, Loader, LoadFailed, host_of
-from flask_connector_auth.keys.machine import RemoteRules, Snapshot
-from flask_connector_auth.keys.parse import KeyRules
-from flask_connector_auth.keys.stores import FileStore
+from flask_connector_auth.keys import (
+    Fetch,
+    Fetched,
+    FetchFailed,
+    FileStore,
+    HttpFetch,
+    KeyRules,
+    KeySetCopy,
+    Loaded,
+    Loader,
+    LoadFailed,
+    RemoteRules,
+    Snapshot,
+    host_of,
+)
 from flask_connector_auth.testing import KeySetServer
 from tests.floor_helpers import cases, issuer_of, jwk
 

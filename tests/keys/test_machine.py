@@ -6,18 +6,19 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
-from flask_connector_auth.keys.index import KeyIndex
-from flask_connector_auth.keys.machine import (
+from flask_connector_auth.keys import (
     DOUBT_WAIT,
     EMPTY_WAIT,
     MAX_PAUSE_WITHOUT_KEYS,
     Decision,
+    KeyIndex,
+    KeyRules,
     KeySetMachine,
     KeySetState,
     Question,
     RemoteRules,
+    import_key,
 )
-from flask_connector_auth.keys.parse import KeyRules, import_key
 
 RULES = RemoteRules()
 KEYS = {

@@ -13,12 +13,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flask_connector_auth import require_app_jwt
-from flask_connector_auth.keys.fetch import HttpFetch
-from flask_connector_auth.keys.load import Loader
-from flask_connector_auth.keys.machine import KeySetMachine, RemoteRules
-from flask_connector_auth.keys.parse import KeyRules
-from flask_connector_auth.keys.remote import RemoteKeys
-from flask_connector_auth.reasons import Unavailable
+from flask_connector_auth.core import Unavailable
+from flask_connector_auth.keys import (
+    HttpFetch,
+    KeyRules,
+    KeySetMachine,
+    Loader,
+    RemoteKeys,
+    RemoteRules,
+)
 from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.http_helpers import assert_row, headers
 from tests.keys.simulation import AtOnce, World, kids, unavailable, wait_for

@@ -14,20 +14,26 @@ from typing import Any
 
 import pytest
 
-from flask_connector_auth.clock import boottime
-from flask_connector_auth.forks import _renew
-from flask_connector_auth.keys.copy import KeySetCopy
-from flask_connector_auth.keys.fetch import Fetched, FetchFailed
-from flask_connector_auth.keys.load import Loaded, Loader, LoadFailed
-from flask_connector_auth.keys.machine import KeySetMachine, RemoteRules
-from flask_connector_auth.keys.remote import RemoteKeys
-from flask_connector_auth.keys.snapshot import Snapshot
-from flask_connector_auth.reasons import Unavailable
-from flask_connector_auth.signals import (
+from flask_connector_auth.core import (
+    Unavailable,
+    boottime,
     keys_outage,
     keys_refresh_failed,
     keys_refreshed,
     keys_stale,
+)
+from flask_connector_auth.core.forks import _renew
+from flask_connector_auth.keys import (
+    Fetched,
+    FetchFailed,
+    KeySetCopy,
+    KeySetMachine,
+    Loaded,
+    Loader,
+    LoadFailed,
+    RemoteKeys,
+    RemoteRules,
+    Snapshot,
 )
 from tests.keys.simulation import RULES, URL, AtOnce, World, kids, unavailable, wait_for
 
@@ -533,7 +539,7 @@ def test_each_change_of_state_is_told_once(caplog: pytest.LogCaptureFixture) -> 
     """STALE is a WARNING, OUTAGE an ERROR, recovery INFO; never a line for each request."""
     world = World("a")
     source = world.source()
-    caplog.set_level(logging.INFO, "flask_connector_auth.keys.remote")
+    caplog.set_level(logging.INFO, "flask_connector_auth.keys.remote.source")
     told: list[str] = []
 
     def hear(name: str) -> Callable[..., None]:

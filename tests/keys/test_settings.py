@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 
 from flask_connector_auth import ConfigurationError
-from flask_connector_auth.jwks_schema import JwksSchema
-from flask_connector_auth.keys.fetch import HttpFetch
-from flask_connector_auth.keys.machine import RemoteRules
-from flask_connector_auth.keys.remote import RemoteKeys
-from flask_connector_auth.keys.several import SeveralSources
-from flask_connector_auth.keys.source import KeySource, VerificationKey
-from flask_connector_auth.keys.static import StaticKeys
-from flask_connector_auth.keys.stores import RedisStore
-from flask_connector_auth.settings import load_settings
+from flask_connector_auth.config import JwksSchema, load_settings
+from flask_connector_auth.keys import (
+    HttpFetch,
+    KeySource,
+    RedisStore,
+    RemoteKeys,
+    RemoteRules,
+    SeveralSources,
+    StaticKeys,
+    VerificationKey,
+)
 from flask_connector_auth.testing import Issuer
 
 PREFIX = "CONNECTOR_AUTH_"

@@ -4,11 +4,16 @@ from collections.abc import Sequence
 
 import pytest
 
-from flask_connector_auth.keys.parse import KeyRules, parse_keys
-from flask_connector_auth.keys.several import SeveralSources
-from flask_connector_auth.keys.source import Health, KeySource, VerificationKey
-from flask_connector_auth.keys.static import StaticKeys
-from flask_connector_auth.reasons import Reason, Unavailable
+from flask_connector_auth.core import Reason, Unavailable
+from flask_connector_auth.keys import (
+    Health,
+    KeyRules,
+    KeySource,
+    SeveralSources,
+    StaticKeys,
+    VerificationKey,
+    parse_keys,
+)
 from tests.keys.simulation import World, new_key
 
 RULES = KeyRules(["ES256"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from redis import SSLConnection
 from redis.cluster import cleanup_kwargs
 
-from flask_connector_auth.keys.urls import (
+from flask_connector_auth.keys import (
     check_proxy,
     check_url,
     crosses_in_the_clear,

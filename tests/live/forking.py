@@ -9,11 +9,14 @@ import sys
 import threading
 from collections.abc import Mapping
 
-from flask_connector_auth.keys.fetch import Fetched
-from flask_connector_auth.keys.load import Loader
-from flask_connector_auth.keys.machine import KeySetMachine, RemoteRules
-from flask_connector_auth.keys.parse import KeyRules
-from flask_connector_auth.keys.remote import RemoteKeys
+from flask_connector_auth.keys import (
+    Fetched,
+    KeyRules,
+    KeySetMachine,
+    Loader,
+    RemoteKeys,
+    RemoteRules,
+)
 from tests.keys.simulation import URL, World
 
 world = World("a")

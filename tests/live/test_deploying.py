@@ -15,7 +15,7 @@ from time import monotonic
 
 import pytest
 
-from flask_connector_auth.schema import SettingsSchema
+from flask_connector_auth.config import SettingsSchema
 from flask_connector_auth.testing import Issuer
 from tests.http_helpers import ROWS, headers
 from tests.live.workers import Served, running

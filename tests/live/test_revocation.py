@@ -9,8 +9,8 @@ from time import monotonic
 import pytest
 
 from flask_connector_auth import RevocationStoreError
-from flask_connector_auth.revocation.redis import RedisStore
-from flask_connector_auth.revocation.revocations import RevocationRules, Revocations
+from flask_connector_auth.revocation import RevocationRules, Revocations
+from flask_connector_auth.revocation.stores.redis import RedisStore
 from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.live.workers import UWSGI, WORKERS, Served, running, served
 from tests.revocation.servers import BINARIES, Server

@@ -16,7 +16,7 @@ from flask import Response
 from example_app import DEFAULTS
 from example_app.keys import KeyFile
 from example_app.sentinel import KEY_SET_AGE
-from flask_connector_auth.schema import SettingsSchema
+from flask_connector_auth.config import SettingsSchema
 from flask_connector_auth.testing import Issuer
 from tests.example.api import ACCOUNT, Api, claims, header
 from tests.example.client import Client

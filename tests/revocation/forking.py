@@ -8,10 +8,9 @@ import os
 import sys
 
 from flask_connector_auth import Change
-from flask_connector_auth.reasons import Rejected, Unavailable
-from flask_connector_auth.revocation.entries import Subject
-from flask_connector_auth.revocation.redis import RedisStore
-from flask_connector_auth.revocation.revocations import RevocationRules, Revocations
+from flask_connector_auth.core import Rejected, Unavailable
+from flask_connector_auth.revocation import RevocationRules, Revocations, Subject
+from flask_connector_auth.revocation.stores.redis import RedisStore
 from tests.revocation.servers import until
 
 SUBJECTS = {name: Subject(b"", 0, (f"account:{name}",)) for name in ("before", "parent", "child")}

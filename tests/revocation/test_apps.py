@@ -14,7 +14,7 @@ from flask_connector_auth import (
     token_rejected,
     verify_request,
 )
-from flask_connector_auth.clock import Cautious
+from flask_connector_auth.core import Cautious
 from flask_connector_auth.testing import Issuer
 from tests.floor_helpers import NOW, cases, issuer_of
 from tests.http_helpers import assert_row, headers

@@ -7,7 +7,7 @@ from redis import SSLConnection
 from redis.cluster import RedisCluster
 from redis.sentinel import SentinelManagedSSLConnection
 
-from flask_connector_auth.revocation.client import TIMEOUT, connector
+from flask_connector_auth.core import TIMEOUT, connector
 from tests.floor_helpers import cases
 
 OPTIONS = (

@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 
 from flask_connector_auth import Change, Update
-from flask_connector_auth.revocation.entries import Kind
-from flask_connector_auth.revocation.memory import MemoryStore
-from flask_connector_auth.revocation.redis import RedisStore
-from flask_connector_auth.revocation.store import RevocationStore
+from flask_connector_auth.revocation import Kind, MemoryStore, RevocationStore
+from flask_connector_auth.revocation.stores.redis import RedisStore
 from flask_connector_auth.testing.stores import RevocationStoreContract
 from tests.revocation.servers import Server
 

@@ -7,14 +7,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from flask_connector_auth.revocation.entries import (
-    Kind,
-    kind_of,
-    last_use,
-    lives,
-    mark,
-    token_digest,
-)
+from flask_connector_auth.revocation import Kind, kind_of, last_use, lives, mark, token_digest
 from tests.floor_helpers import NOW, cases, encoded, issuer_of, untimed
 
 TOKEN = issuer_of().app_jwt()

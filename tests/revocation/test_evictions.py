@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from flask_connector_auth import Change
-from flask_connector_auth.revocation import scripts
+from flask_connector_auth.revocation.stores import redis_scripts as scripts
 from flask_connector_auth.testing import Issuer
 from tests.revocation.servers import SOON, Proxy, Server, until
 from tests.revocation.test_redis import change_after_eviction

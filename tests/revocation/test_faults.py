@@ -13,7 +13,7 @@ from time import monotonic
 import pytest
 
 from flask_connector_auth import RevocationStoreError
-from flask_connector_auth.revocation import scripts
+from flask_connector_auth.revocation.stores import redis_scripts as scripts
 from flask_connector_auth.testing import Issuer
 from tests.floor_helpers import cases
 from tests.revocation.servers import BINARIES, SOON, Proxy, Server, until

@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 
 from flask_connector_auth import Change, RevocationStoreError, Update
-from flask_connector_auth.lifecycle import Closable
-from flask_connector_auth.revocation.entries import Kind
-from flask_connector_auth.revocation.follower import Follower, turn
-from flask_connector_auth.revocation.memory import MemoryStore
-from flask_connector_auth.revocation.mirror import Mirror
-from flask_connector_auth.revocation.store import RevocationStore
-from flask_connector_auth.revocation.table import Table
+from flask_connector_auth.core import Closable
+from flask_connector_auth.revocation import (
+    Follower,
+    Kind,
+    MemoryStore,
+    Mirror,
+    RevocationStore,
+    Table,
+    turn,
+)
 from tests.floor_helpers import NOW, cases
 from tests.revocation.servers import until
 

@@ -11,12 +11,10 @@ import pytest
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from flask_connector_auth import Change, Reason, RevocationStoreError
-from flask_connector_auth.reasons import Rejected, Unavailable
-from flask_connector_auth.revocation import scripts
-from flask_connector_auth.revocation.entries import Subject
-from flask_connector_auth.revocation.follower import turn
-from flask_connector_auth.revocation.redis import RedisStore
-from flask_connector_auth.revocation.revocations import RevocationRules, Revocations
+from flask_connector_auth.core import Rejected, Unavailable
+from flask_connector_auth.revocation import RevocationRules, Revocations, Subject, turn
+from flask_connector_auth.revocation.stores import redis_scripts as scripts
+from flask_connector_auth.revocation.stores.redis import RedisStore
 from tests.floor_helpers import NOW, examples
 from tests.revocation.servers import Server
 from tests.revocation.test_redis import change_after_eviction, put_back, saved

@@ -4,9 +4,9 @@ from math import inf
 
 import pytest
 
-from flask_connector_auth.revocation.entries import Change
-from flask_connector_auth.revocation.history import (
+from flask_connector_auth.revocation import (
     NOTHING,
+    Change,
     Known,
     Logged,
     Position,

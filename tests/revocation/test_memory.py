@@ -5,9 +5,9 @@ from math import inf
 
 import pytest
 
-from flask_connector_auth import Change, Update, forks
-from flask_connector_auth.revocation.entries import SLACK, Kind
-from flask_connector_auth.revocation.memory import MemoryStore
+from flask_connector_auth import Change, Update
+from flask_connector_auth.core import forks
+from flask_connector_auth.revocation import SLACK, Kind, MemoryStore
 from tests.floor_helpers import NOW
 
 LIVES = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}

@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 
 from flask_connector_auth import Reason, Unavailable
-from flask_connector_auth.reasons import Rejected
-from flask_connector_auth.revocation.entries import SLACK, Change, Kind, Subject
-from flask_connector_auth.revocation.mirror import Mirror, boottime
-from flask_connector_auth.revocation.table import Table
+from flask_connector_auth.core import Rejected, boottime
+from flask_connector_auth.revocation import SLACK, Change, Kind, Mirror, Subject, Table
 from tests.floor_helpers import NOW
 
 LIVES = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.CONSUMER: 1000.0}

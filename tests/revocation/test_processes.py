@@ -7,9 +7,8 @@ from time import monotonic
 
 import pytest
 
-from flask_connector_auth import forks
-from flask_connector_auth.revocation.memory import MemoryStore
-from flask_connector_auth.revocation.revocations import RevocationRules, Revocations
+from flask_connector_auth.core import forks
+from flask_connector_auth.revocation import MemoryStore, RevocationRules, Revocations
 from tests.revocation.servers import Server
 from tests.revocation.test_contract import LIVES
 

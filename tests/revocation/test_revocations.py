@@ -17,10 +17,8 @@ from flask_connector_auth import (
     revocation_stale,
     token_digest,
 )
-from flask_connector_auth.reasons import Rejected
-from flask_connector_auth.revocation.entries import Subject
-from flask_connector_auth.revocation.memory import MemoryStore
-from flask_connector_auth.revocation.revocations import RevocationRules, Revocations
+from flask_connector_auth.core import Rejected
+from flask_connector_auth.revocation import MemoryStore, RevocationRules, Revocations, Subject
 from flask_connector_auth.testing import OMIT
 from tests.floor_helpers import NOW, cases, issuer_of
 from tests.revocation.servers import SOON, Server, until

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from flask_connector_auth.revocation.memory import MemoryStore
-from flask_connector_auth.revocation.redis import RedisStore
+from flask_connector_auth.revocation import MemoryStore
+from flask_connector_auth.revocation.stores.redis import RedisStore
 from tests.floor_helpers import cases, load, problems
 from tests.revocation.test_contract import LIVES
 

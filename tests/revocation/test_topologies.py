@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from flask_connector_auth import RevocationStoreError
-from flask_connector_auth.revocation import scripts
-from flask_connector_auth.revocation.history import NOTHING, Known
-from flask_connector_auth.revocation.redis import RedisStore
+from flask_connector_auth.revocation import NOTHING, Known
+from flask_connector_auth.revocation.stores import redis_scripts as scripts
+from flask_connector_auth.revocation.stores.redis import RedisStore
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.stores import RevocationStoreContract
 from tests.ports import free_port

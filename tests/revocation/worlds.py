@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask
 
 from flask_connector_auth import ConnectorAuth, require_app_jwt, require_consumer_jws
-from flask_connector_auth.state import current
+from flask_connector_auth.web import current
 from tests.http_helpers import headers
 
 ACCOUNT = "le81823118"

@@ -29,7 +29,7 @@ from flask_connector_auth import (
     require_consumer_jws,
     verify_request,
 )
-from flask_connector_auth.resource_protector import AppJWTToken, AppJWTValidator
+from flask_connector_auth.integrations.authlib import AppJWTToken, AppJWTValidator
 from flask_connector_auth.testing import ConnectorClient, Issuer, assert_connector_error
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flask_connector_auth import ConfigurationError, Reason
-from flask_connector_auth.keys.parse import ALGORITHMS, KeyRules, import_key
+from flask_connector_auth.keys import ALGORITHMS, KeyRules, import_key
 from tests.floor_helpers import decoded, encoded
 from tests.vectors.judge import KINDS, Judge
 

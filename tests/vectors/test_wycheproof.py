@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flask_connector_auth import ConfigurationError, Reason
-from flask_connector_auth.keys.parse import ALGORITHMS
+from flask_connector_auth.keys import ALGORITHMS
 from tests.vectors.judge import KINDS, Judge
 
 SET = Path(__file__).parent / "wycheproof" / "json_web_signature_test.json"
