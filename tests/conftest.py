@@ -13,7 +13,12 @@ from flask_connector_auth.testing import Issuer
 # For ``tox -e soak``.
 hypothesis.settings.register_profile("soak", max_examples=500)
 
-pytest_plugins = ["flask_connector_auth.testing.plugin", "tests.leftovers", "tests.side_by_side"]
+pytest_plugins = [
+    "flask_connector_auth.testing.plugin",
+    "tests.support.leftovers",
+    "tests.support.side_by_side",
+    "tests.support.revocation_fixtures",
+]
 
 ACCOUNT = "le81823118"
 

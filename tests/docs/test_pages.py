@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_docs import PAGES, README, ROOT, TABLES
+from tests.docs.test_code_blocks import PAGES, README, ROOT, TABLES
 
 LONGEST = 400
 DOCS = {name.removeprefix("docs/").removesuffix(".rst"): name for name in PAGES if "/" in name}

@@ -15,8 +15,8 @@ from flask_connector_auth.core import token_requirement
 from flask_connector_auth.keys import KeyIndex, KeySetMachine, KeySetState, RemoteRules
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.web import current
-from tests.http_helpers import headers
-from tests.test_docs import PAGES
+from tests.docs.test_code_blocks import PAGES
+from tests.support.http_helpers import headers
 
 STATIC = Path(__file__).parents[2] / "docs" / "_static"
 PICTURES = {"request": "request", "wins": "request", "key_set": "key_sets"}

@@ -22,7 +22,7 @@ from flask_connector_auth import (
 )
 from flask_connector_auth.testing import ConnectorClient, Issuer
 from flask_connector_auth.testing.broken import WAYS
-from tests.test_docs import PAGES, generated
+from tests.docs.test_code_blocks import PAGES, generated
 
 URL = "/api/account/le81823118"
 

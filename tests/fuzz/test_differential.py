@@ -11,8 +11,8 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from flask_connector_auth.core import Reason
-from tests.floor_helpers import examples, refusal
 from tests.fuzz.targets import CLAIMS, ISSUED, ISSUERS, NOW, thawed, verifiers
+from tests.support.floor_helpers import examples, refusal
 
 SECRET = b"of the fuzzer, and of no one els"
 JUDGES = {judge.profile.name: judge for judge in verifiers(0)}

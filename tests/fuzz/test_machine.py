@@ -23,10 +23,10 @@ from flask_connector_auth import (
 from flask_connector_auth.core import Reason, Unavailable
 from flask_connector_auth.keys import KeyRules, StaticKeys, parse_keys
 from flask_connector_auth.testing.signer import OMIT, Signer
-from tests.floor_helpers import examples
 from tests.fuzz.model import Model, Sent, View, marks_of, signing_input
 from tests.fuzz.targets import thawed
-from tests.http_helpers import headers
+from tests.support.floor_helpers import examples
+from tests.support.http_helpers import headers
 
 START = 1_800_000_000
 _native = [Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in range(4)]

@@ -17,7 +17,7 @@ from flask_connector_auth import (
     verify_request,
 )
 from flask_connector_auth.testing import Issuer
-from tests.http_helpers import assert_row, headers
+from tests.support.http_helpers import assert_row, headers
 
 
 def ids() -> dict[str, str]:

@@ -1,0 +1,352 @@
+"""README and docs: every example runs, and what they state is what the code does."""
+
+import json
+import logging
+import re
+import runpy
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+from blinker import NamedSignal
+from flask import Flask
+from tables import TABLES
+
+import flask_connector_auth
+from flask_connector_auth import (
+    AppJWTMissing,
+    ConsumerJWSMissing,
+    InvalidAppJWT,
+    InvalidConsumerJWS,
+    Reason,
+    require_app_jwt,
+    require_consumer_jws,
+    testing,
+)
+from flask_connector_auth.config import SettingsSchema
+from flask_connector_auth.core import ROWS, render
+from flask_connector_auth.integrations import authlib as resource_protector
+from flask_connector_auth.integrations import openapi
+from flask_connector_auth.keys import ALGORITHMS
+from flask_connector_auth.testing import Issuer, plugin
+from flask_connector_auth.testing.broken import WAYS
+from tests.support.http_helpers import headers
+from tests.support.pytest_runs import run_pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.rst").read_text()
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text()
+    for path in [ROOT / "README.rst", *sorted((ROOT / "docs").rglob("*.rst"))]
+}
+Fixture = type(plugin.issuer)
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """Return the code blocks of *language* on *page*."""
+    directive = f".. code-block:: {language}\n"
+    found = re.findall(rf"^{re.escape(directive)}\n((?: +.*\n|\n)+)", PAGES[page], re.MULTILINE)
+    assert len(found) == PAGES[page].count(directive)
+    return [dedent(block) for block in found]
+
+
+def pages_with(language: str) -> list[str]:
+    """Return the names of the pages that have code blocks of *language*."""
+    return [page for page in PAGES if blocks(page, language)]
+
+
+def generated(name: str) -> list[list[str]]:
+    """Return the cells of a generated table, row by row, without its head."""
+    _directive, *rows = re.split(r"^   \* - ", TABLES[name](), flags=re.MULTILINE)
+    return [re.split(r"\n     - ?", row.strip("\n")) for row in rows[1:]]
+
+
+@pytest.fixture
+def log_as_it_was() -> Iterator[None]:
+    """Let no page that sets the log up do so for the tests that follow."""
+    logger = logging.getLogger("flask_connector_auth")
+    level, handlers = logger.level, logger.handlers.copy()
+    yield
+    logger.setLevel(level)
+    logger.handlers[:] = handlers
+
+
+def files_of(page: str) -> dict[str, str]:
+    """Return the Python blocks of *page* by the file that their first line names, if it does."""
+    files: dict[str, str] = {}
+    for block in blocks(page, "python"):
+        named = re.match(r"# (\w+\.py)\n", block)
+        name = named[1] if named else "page.py"
+        files[name] = files.get(name, "") + block
+    return files
+
+
+@pytest.mark.usefixtures("log_as_it_was")
+@pytest.mark.parametrize("page", pages_with("python"))
+def test_the_examples_of_a_page_run(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page's Python blocks run as they stand, in order, and the tests in them; those with a file
+    name, as that file."""
+    monkeypatch.chdir(tmp_path)
+    files = files_of(page)
+    if "conftest.py" in files:
+        # The app that the page's tests are of.
+        files.setdefault("service.py", blocks("docs/quickstart.rst", "python")[0])
+    for name, text in files.items():
+        Path(name).write_text(text)
+    if "page.py" in files:
+        defined = runpy.run_path("page.py")
+        for name in [name for name in defined if name.startswith("test_")]:
+            defined[name]()
+    if "conftest.py" in files:
+        assert run_pytest(tmp_path).keys() == {"passed"}
+
+
+def test_the_readme_shows_two_commands() -> None:
+    """The first command runs the demo, the second the tests; all they need is Python."""
+    tox = "python3 -m venv .venv && .venv/bin/pip install -q tox && .venv/bin/tox run -q -e "
+    assert re.findall(r"^ *\$ (.*)$", README, re.MULTILINE) == [f"{tox}demo", f"{tox}py"]
+
+
+@pytest.mark.parametrize("page", pages_with("json"))
+def test_an_envelope_that_is_shown_is_the_one_that_is_sent(page: str) -> None:
+    """The envelope, byte for byte (protocol page, Error Responses)."""
+    for literal in blocks(page, "json"):
+        row = ROWS[json.loads(literal)["body"]["errorCode"]]
+        assert literal.strip().encode() == render(row)
+
+
+def test_the_readme_shows_the_four_rows() -> None:
+    """Rows 40102 to 40105: code, title, details, exception."""
+    errors = (InvalidAppJWT, InvalidConsumerJWS, ConsumerJWSMissing, AppJWTMissing)
+    shown = [re.split("  +", line) for line in README.splitlines() if re.match(r"401\d\d ", line)]
+    assert shown == [
+        [str(error.row.error_code), error.row.title, error.row.details, f"``{error.__name__}``"]
+        for error in errors
+    ]
+
+
+@pytest.mark.parametrize("page", ["README.rst", "docs/request.rst"])
+def test_the_nine_cells_that_are_shown_are_what_is_answered(
+    page: str, make_app: Callable[..., Flask], issuer: Issuer, stranger: Issuer
+) -> None:
+    """Which error wins: AppJWT missing, invalid, valid by ConsumerJWS missing, invalid, valid."""
+    app = make_app()
+    app.add_url_rule("/", "view", require_consumer_jws(require_app_jwt(lambda: {})))
+    client = app.test_client()
+    consumer_jwses = (None, stranger.consumer_jws(), issuer.consumer_jws())
+
+    def answers(app_jwt: str | None) -> list[str]:
+        bodies = (client.get("/", headers=headers(app_jwt, jws)).json for jws in consumer_jwses)
+        return [str(body["body"]["errorCode"]) if body else "the view runs" for body in bodies]
+
+    rows = re.findall(r"^(missing|invalid|valid)  +(\S.*)$", PAGES[page], re.MULTILINE)
+    assert {state: re.split("  +", cells) for state, cells in rows} == {
+        "missing": answers(None),
+        "invalid": answers(stranger.app_jwt()),
+        "valid": answers(issuer.app_jwt()),
+    }
+
+
+def described(directive: str, *names: str) -> dict[str, str]:
+    """Return what generated lists say of each thing that is described by *directive*."""
+    text = "\n".join(TABLES[name]() for name in names)
+    found = re.findall(rf"^\.\. {directive}:: (\w+)\n\n((?:   .+\n)+)", text, re.MULTILINE)
+    return {name: " ".join(dedent(body).split()) for name, body in found}
+
+
+def test_the_settings_page_lists_every_setting() -> None:
+    """One entry for each field of the schema, with its meaning."""
+    told = described("confval", "token-settings", "key-set-settings", "revocation-settings")
+    fields = {field.data_key: field for field in SettingsSchema().fields.values()}
+    assert told.keys() == fields.keys()
+    for key, field in fields.items():
+        assert told[key].startswith(f"{field.metadata['doc']} Default: ")
+
+
+@pytest.mark.parametrize(
+    ("key", "default"),
+    [
+        ("APP_JWT_KEYS", "none, it is required"),
+        ("ISSUER", "``'Sentinel'``"),
+        ("ERROR_CATALOGUE", "``{}``"),
+        ("LEEWAY", "``30``; at least 0, at most 3600"),
+        ("MAX_LIFETIME", "unset; above 0"),
+        ("MAX_TOKEN_BYTES", "``16384``; at least 1"),
+    ],
+)
+def test_the_settings_page_says_default_and_bounds(key: str, default: str) -> None:
+    """Required, unset, or the value itself; bounds where the schema has a range."""
+    told = described("confval", "token-settings")[f"CONNECTOR_AUTH_{key}"]
+    assert told.endswith(f" Default: {default}.")
+
+
+def test_the_table_of_rows_lists_every_row() -> None:
+    """One row for each of the error table, with the exception that is sent as it."""
+    assert [row[:4] for row in generated("rows")] == [
+        [str(row.status), str(row.error_code), row.title, row.details] for row in ROWS.values()
+    ]
+    for _status, code, *_texts, exception in generated("rows"):
+        name = re.fullmatch(r":exc:`(\w+)`", exception)
+        assert name and getattr(flask_connector_auth, name[1]).row is ROWS[int(code)]
+
+
+def test_the_table_of_reasons_lists_every_reason() -> None:
+    """One row for each member, with the comment beside it."""
+    rows = generated("reasons")
+    assert [row[0] for row in rows] == [f":ref:`{each} <reason-{each}>`" for each in Reason]
+    assert rows[list(Reason).index(Reason.SAME_TOKEN)][1] == "one text in both headers"
+
+
+def test_the_table_of_ways_lists_every_way_to_break_a_token() -> None:
+    """One row for each, with its reason, the tokens that it is for, and its docstring."""
+    rows = generated("ways")
+    assert [row[0] for row in rows] == [f"``{name}``" for name in WAYS]
+    assert rows[0][1:] == ["``expired``", "both", "It expired two hours ago: no leeway is so long."]
+    assert {row[0] for row in rows if row[2] == "AppJWT"} == {
+        f"``{name}``" for name, way in WAYS.items() if way.app_jwt_only
+    }
+
+
+def test_the_testing_page_names_every_fixture() -> None:
+    """What the plugin has for a user's tests."""
+    named = re.findall(r"^``(\w+)``$", PAGES["docs/testing.rst"], re.MULTILINE)
+    defined = (name for name, value in vars(plugin).items() if isinstance(value, Fixture))
+    assert named == [*defined]
+
+
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [
+        ("settings", "token-settings"),
+        ("settings", "key-set-settings"),
+        ("settings", "revocation-settings"),
+        ("errors", "rows"),
+        ("errors", "reasons"),
+        ("signals", "signals"),
+        ("testing", "ways"),
+        ("troubleshooting", "row-reasons"),
+        ("troubleshooting", "troubles"),
+    ],
+)
+def test_what_is_generated_is_on_its_page(page: str, name: str) -> None:
+    """The references are made from the code, never written by hand."""
+    assert f"\n.. generated:: {name}\n" in PAGES[f"docs/{page}.rst"]
+
+
+def test_the_security_page_has_a_check_for_every_reason() -> None:
+    """The list of checks is complete: only what no check finds is not in it."""
+    cells = re.findall(r"^     - (``\w+``(?:, ``\w+``)*)$", PAGES["docs/security.rst"], re.M)
+    named = set(re.findall(r"\w+", " ".join(cells)))
+    assert named == set(Reason) - {
+        Reason.VIEW,
+        Reason.KEYS_UNAVAILABLE,
+        Reason.REVOCATION_UNAVAILABLE,
+    }
+
+
+def test_the_keys_page_names_every_algorithm() -> None:
+    """What an allow-list may name (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
+    assert set(ALGORITHMS) <= set(re.findall(r"\w+", PAGES["docs/keys.rst"]))
+
+
+def test_the_log_lines_that_are_shown_are_the_ones_that_are_logged(
+    make_app: Callable[..., Flask],
+    issuer: Issuer,
+    stranger: Issuer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The lines of the operations page, each made by the request that it is about."""
+    app = make_app()
+    app.add_url_rule("/", "send", require_app_jwt(require_consumer_jws(lambda: {})))
+    app_jwt, another = issuer.app_jwt(azp="install-1"), issuer.consumer_jws(account_id="le5")
+    with caplog.at_level(logging.INFO, "flask_connector_auth"):
+        for sent in (
+            headers(),
+            headers(stranger.app_jwt()),
+            headers(issuer.app_jwt(azp="install-1", exp=1)),
+            headers(app_jwt, another),
+        ):
+            app.test_client().get("/", headers=sent)
+    lines = [f"{each.levelname} {each.name} {each.getMessage()}" for each in caplog.records]
+    assert blocks("docs/operations.rst", "text") == ["\n".join([*lines, "", ""])]
+
+
+def exported_signals() -> set[str]:
+    """Return the names of the signals that a user may connect to."""
+    exported = vars(flask_connector_auth).items()
+    return {name for name, value in exported if isinstance(value, NamedSignal)}
+
+
+def test_the_signals_page_has_every_signal() -> None:
+    """Each that is exported, with the comment on it in the source."""
+    told = described("data", "signals")
+    assert told.keys() == exported_signals()
+    assert told["keys_refresh_failed"] == (
+        "Sent by a key source when a fetch brought nothing; ``reason`` says why."
+    )
+
+
+def test_the_alerts_are_about_what_is_counted() -> None:
+    """The metrics page: each word of an alert is one that the recipe above it counts."""
+    page = PAGES["docs/metrics.rst"]
+    alerts = page.partition("Alerts worth having")[2]
+    reasons = re.findall(r'reason=~?"([\w|]+)"', alerts)
+    assert {each for words in reasons for each in words.split("|")} <= set(Reason)
+    events = re.findall(r'event="(\w+)"', alerts)
+    assert {f"keys_{event}" for event in events} <= exported_signals()
+    counted = {f"{name}_total" for name in re.findall(r'^ +"(connector_auth_\w+)"', page, re.M)}
+    gauges = set(re.findall(r'GaugeMetricFamily\(\s+"(connector_auth_\w+)"', page))
+    assert set(re.findall(r"connector_auth_\w+", alerts)) <= counted | gauges
+
+
+@pytest.mark.parametrize(
+    "module",
+    [flask_connector_auth, testing, openapi, resource_protector],
+    ids=lambda m: m.__name__,
+)
+def test_the_api_page_has_every_public_name(module: Any) -> None:
+    """What a module exports is documented, once."""
+    entries = re.findall(r"^\.\. (?:auto)?\w+:: ([\w.]+)", PAGES["docs/api.rst"], re.MULTILINE)
+    if module is flask_connector_auth:
+        entries += exported_signals()  # which have a page to themselves
+    names = [entry.removeprefix(f"{module.__name__}.") for entry in entries]
+    assert {name: names.count(name) for name in module.__all__} == dict.fromkeys(module.__all__, 1)
+
+
+def test_the_newest_changes_are_those_of_this_version() -> None:
+    """CHANGES.rst starts with the version that pyproject.toml states."""
+    changes = (ROOT / "CHANGES.rst").read_text()
+    heading = re.search(r"^(\d\S*) \(.+\)\n-+$", changes, re.MULTILINE)
+    assert heading and heading[1] == PROJECT["version"]
+
+
+def test_the_readme_states_the_supported_versions() -> None:
+    """Python, Flask and the systems that the tests run on, as pyproject.toml has them."""
+    python = PROJECT["requires-python"].removeprefix(">=")
+    [flask] = [need for need in PROJECT["dependencies"] if need.startswith("flask>=")]
+    assert f"Python {python} or newer; Flask {flask.removeprefix('flask>=')} or newer" in README
+    about = "Operating System :: "
+    systems = [each for each in PROJECT["classifiers"] if each.startswith(about)]
+    assert systems == [f"{about}POSIX :: Linux"]
+    assert f"The tests run on {systems[0].rpartition(' ')[2]}." in README
+
+
+def test_the_readme_has_the_figures_that_were_measured() -> None:
+    """What it costs: the README's table is a part of the file that the benchmarks wrote."""
+    measured = json.loads((ROOT / "docs" / "_static" / "benchmarks.json").read_text())
+    loads = [
+        *("one token, repeated", "two tokens, repeated"),
+        *("two tokens, every one new", "missing"),
+    ]
+    for name, title in measured["titles"].items():
+        cells = [measured["loads"][load].get(name, [0, 0])[1] for load in loads]
+        shown = re.findall(rf"^{re.escape(title)} +(.*)$", README, re.MULTILINE)
+        expected = [" ".join(f"{cell:.2f}" for cell in cells)]
+        assert [" ".join(line.split()) for line in shown] in ([], expected)
+    assert "flask-connector-auth  " in README

@@ -1,0 +1,212 @@
+"""The agent's side: the login and the apps that the demo client asks for, and the desk."""
+
+import pytest
+
+from example_app.agents import agent_of
+from tests.support.example_api import ACCOUNT, OTHER_ACCOUNT, api_of, claims, closing_of, message
+from tests.support.http_helpers import assert_row
+
+WRONG = {"code": "UNAUTHORIZED", "body": {"msg": "The name or the password is wrong."}}
+
+
+def credentials(app, account=ACCOUNT):
+    """Return name and password of the agent of an account."""
+    with app.app_context():
+        agent = agent_of(account)
+        return {"username": agent.login_name, "password": agent.password}
+
+
+def login(api, body):
+    """Log in."""
+    return api.post(f"/api/account/{api.account}/login?v=1.3", body, {})
+
+
+class Desk:
+    """What an agent does."""
+
+    def __init__(self, app, account=ACCOUNT):
+        self.api = api_of(app, account)
+        session = login(self.api, credentials(app, account)).json
+        self.bearer = {"Authorization": f"Bearer {session['bearer']}"}
+        self.path = f"/agent/api/account/{account}/conversations"
+
+    def open_ones(self):
+        """Return the conversations that are open, by id."""
+        answer = self.api.transport("GET", self.path, self.bearer, b"")
+        assert answer.status_code == 200
+        return {each["conversationId"]: each for each in answer.json}
+
+    def say(self, conversation, body):
+        """Answer in a conversation."""
+        return self.api.post(f"{self.path}/{conversation}", body, self.bearer)
+
+    def close(self, conversation):
+        """Close it."""
+        return self.api.post(f"{self.path}/{conversation}/close", {}, self.bearer)
+
+
+@pytest.fixture(scope="module")
+def desk(example):
+    """That of the account."""
+    return Desk(example)
+
+
+def test_a_session(api, example):
+    """200, with a bearer and all that the demo client takes hosts and ids from."""
+    answer = login(api, credentials(example))
+    assert answer.status_code == 200
+    assert answer.headers.getlist("Content-Type") == ["application/json"]
+    session = answer.json
+    assert set(session) == {"bearer", "sessionTTl", "config", "csdsCollectionResponse"}
+    assert session["sessionTTl"] == "3600"
+    said = claims(session["bearer"])
+    user = session["config"]["userId"]
+    assert session["config"] == {"loginName": "agent", "userId": user, "isAdmin": True}
+    assert (said["aud"], said["azp"], said["scope"]) == (ACCOUNT, user, "agent")
+    hosts = api.get(f"/api/account/{ACCOUNT}/service/baseURI").json
+    assert session["csdsCollectionResponse"] == hosts
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"username": "another"},
+        {"password": "wrong"},
+        {"password": ""},
+        {"password": "\ud800"},
+        {"password": None},
+        {"password": ["x"]},
+        {"username": 7},
+    ],
+    ids=str,
+)
+def test_a_wrong_password(api, example, change):
+    """401 in the protocol's shape, whichever of the two it is."""
+    good = credentials(example)
+    answer = login(api, {**good, **change})
+    assert (answer.status_code, answer.json) == (401, WRONG)
+    assert login(api, good).status_code == 200
+
+
+@pytest.mark.parametrize("body", [[], "text", None, {}], ids=str)
+def test_no_password_at_all(api, body):
+    """401; what is not JSON is 400, as everywhere."""
+    assert login(api, body).json == WRONG
+    assert login(api, b"{").status_code == 400
+
+
+def test_an_agent_of_another_account(api, example):
+    """A password is good for its own account; an account that is not there has no agent."""
+    assert api_of(example, OTHER_ACCOUNT).app_jwt
+    assert login(api, credentials(example, OTHER_ACCOUNT)).json == WRONG
+    answer = api.post("/api/account/qa404/login", credentials(example), {})
+    assert (answer.status_code, answer.json) == (401, WRONG)
+
+
+def test_the_apps_of_the_account(api, desk):
+    """All, or one by its id, with its secret: for the demo client's event stream."""
+    path = f"/api/account/{ACCOUNT}/configuration/app-install/installations"
+    [one] = api.transport("GET", f"{path}?v=1.0", desk.bearer, b"").json
+    assert one.items() >= api.credentials.items()
+    path = f"{path}/{one['client_id']}?v=1.0"
+    assert api.transport("GET", path, desk.bearer, b"").json == one
+    answer = api.transport("GET", path.replace("?", "x?"), desk.bearer, b"")
+    assert (answer.status_code, answer.json["code"]) == (404, "NOT_FOUND")
+
+
+def test_who_may_not_see_the_apps(api, example):
+    """Rows 40105 and 40102: no session, an app's own token, the session of another account."""
+    other = Desk(example, OTHER_ACCOUNT).bearer
+    path = f"/api/account/{ACCOUNT}/configuration/app-install/installations"
+    for url in (path, f"{path}/{api.credentials['client_id']}"):
+        for sent, row in (({}, 40105), ({"Authorization": api.app_jwt}, 40102), (other, 40102)):
+            assert_row(api.transport("GET", url, sent, b""), row)
+
+
+def test_a_session_is_no_app(api, desk):
+    """Row 40102: the bearer of an agent gets no ConsumerJWS and sends nothing."""
+    bearer = desk.bearer["Authorization"]
+    assert_row(api.consumer({"ext_consumer_id": "x"}, bearer), 40102)
+    tokens = api.someone()
+    request = message(api.opened(tokens))
+    assert_row(api.send({**tokens, **desk.bearer}, request), 40102)
+    assert api.send(tokens, request).status_code == 200
+
+
+def test_an_answer(api, desk):
+    """It is numbered with what the consumer says, and both are read back in their order."""
+    tokens = api.someone()
+    conversation = api.opened(tokens)
+    assert api.send(tokens, message(conversation)).json["body"] == {"sequence": 0}
+    assert desk.say(conversation, {"message": "Grüße"}).json == {"sequence": 1}
+    answer = desk.say(conversation, {"message": "Bye", "role": "MANAGER"})
+    assert (answer.status_code, answer.json) == (200, {"sequence": 2})
+    assert api.send(tokens, message(conversation)).json["body"] == {"sequence": 3}
+    shown = desk.open_ones()[conversation]
+    assert shown["consumer"] == claims(tokens["X-LP-ON-BEHALF"])["ext_consumer_id"]
+    assert [(each["sequence"], each["role"]) for each in shown["messages"]] == [
+        (0, "CONSUMER"),
+        (1, "ASSIGNED_AGENT"),
+        (2, "MANAGER"),
+        (3, "CONSUMER"),
+    ]
+    assert [each["event"]["message"] for each in shown["messages"]][1:3] == ["Grüße", "Bye"]
+
+
+def test_the_agent_closes(api, desk):
+    """Then nobody says anything any more, and the consumer may open another one."""
+    tokens = api.someone()
+    conversation = api.opened(tokens)
+    assert desk.close(conversation).status_code == 200
+    for answer in (
+        desk.close(conversation),
+        desk.say(conversation, {"message": "x"}),
+        api.send(tokens, message(conversation)),
+        api.send(tokens, closing_of(conversation)),
+    ):
+        assert (answer.status_code, answer.json["body"]) == (
+            400,
+            {"msg": "the conversation is closed"},
+        )
+    assert conversation not in desk.open_ones()
+    assert api.opened(tokens) in desk.open_ones()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        [],
+        {},
+        {"message": ""},
+        {"message": 7},
+        {"message": "x" * 5001},
+        {"message": "x", "role": "CONSUMER"},
+        {"message": "x", "role": ["READER"]},
+    ],
+    ids=lambda body: str(body)[:20],
+)
+def test_a_malformed_answer(api, desk, rows, body):
+    """400 in the protocol's shape, and nothing is said."""
+    conversation = api.opened(api.someone())
+    before = rows()
+    answer = desk.say(conversation, body)
+    assert (answer.status_code, answer.json["code"]) == (400, "BAD_REQUEST")
+    assert rows() == before
+    assert desk.say(conversation, {"message": "x" * 5000}).json == {"sequence": 0}
+
+
+def test_a_conversation_that_is_not_the_agents(api, example, desk, rows):
+    """404 for one that is not there, and for one of another account; 40102 for an app."""
+    other = api_of(example, OTHER_ACCOUNT)
+    theirs, ours = other.opened(other.someone()), api.opened(api.someone())
+    before = rows()
+    for conversation in (theirs, "none", "%00"):
+        for answer in (desk.say(conversation, {"message": "x"}), desk.close(conversation)):
+            assert (answer.status_code, answer.json["code"]) == (404, "NOT_FOUND")
+    assert theirs not in desk.open_ones()
+    for path in (f"{desk.path}/{ours}", f"{desk.path}/{ours}/close"):
+        assert_row(api.post(path, {"message": "x"}, {"Authorization": api.app_jwt}), 40102)
+        assert_row(api.post(path, {"message": "x"}, {}), 40105)
+    assert_row(api.get(desk.path), 40105)
+    assert rows() == before

@@ -1,0 +1,212 @@
+"""The calls of the console: who may call, reasons, costs, keys, and revocations."""
+
+from uuid import uuid4
+
+import pytest
+
+from example_app.console import costs, reasons
+from tests.integration.example.test_agents import Desk, credentials
+from tests.support.example_api import ACCOUNT, BASE_URL, api_of, claims, header, message
+from tests.support.example_console import Console, cookie
+from tests.support.http_helpers import assert_row
+
+
+@pytest.fixture
+def app(start, tmp_path):
+    """An app with keys and revocations of its own."""
+    return start(tmp_path)
+
+
+@pytest.fixture
+def console(app):
+    """Its console."""
+    return Console(app)
+
+
+@pytest.fixture
+def send(app):
+    """Return a function that sends a message with tokens, its own if none are given."""
+    api = api_of(app)
+    own = api.someone()
+    said = message(api.opened(own))
+
+    def send(tokens=own, **more):
+        return api.send({**tokens, **more}, said)
+
+    send.tokens = own
+    return send
+
+
+def test_the_page(app):
+    """One page, which names no other host, and has neither script nor style in its markup."""
+    headers = {"Cookie": cookie(app)}
+    answer = app.test_client(use_cookies=False).get("/", BASE_URL, headers=headers, buffered=True)
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "://" not in answer.text
+    assert "<script>" not in answer.text and " style=" not in answer.text
+
+
+def test_who_may_call(both):
+    """The app install, the agent and the CA's file: what is printed at the start."""
+    told = Console(both.app).get("session")
+    api = api_of(both.app)
+    assert {name: told[name] for name in api.credentials} == api.credentials
+    assert told["account"] == ACCOUNT
+    assert told["agent"] == credentials(both.app)
+    assert told["ca"] == str(both.certificate.ca)
+
+
+def test_no_ca(console):
+    """Where there is no TLS listener, there is no file to name."""
+    assert console.get("session")["ca"] is None
+
+
+def test_a_reason(console, send):
+    """Of a request that had a name, for as long as there are not too many others."""
+    names = [str(uuid4()) for _ in range(reasons.KEPT + 1)]
+    for name in names[:2]:
+        assert_row(send({}, **{"Request-ID": name}), 40105)
+    assert [console.get(f"reasons/{name}")["reason"] for name in names[:3]] == [
+        "missing",
+        "missing",
+        None,
+    ]
+    for name in names[2:]:
+        send({}, **{"Request-ID": name})
+    assert [console.get(f"reasons/{name}")["reason"] for name in names[:2]] == [None, "missing"]
+
+
+@pytest.mark.parametrize("name", [{}, {"Request-ID": ""}, {"Request-ID": "x" * 65}], ids=str)
+def test_a_request_without_a_name(console, send, name):
+    """It is refused as ever, and nobody asks for its reason."""
+    assert_row(send({}, **name), 40105)
+    assert console.get(f"reasons/{'x' * 65}") == {"reason": None}
+
+
+def test_the_reason_of_a_good_request(console, send):
+    """There is none."""
+    assert send(**{"Request-ID": "good"}).status_code == 200
+    assert console.get("reasons/good") == {"reason": None}
+
+
+def test_what_authentication_cost(console, send):
+    """The first time a token is verified, then it comes from the cache; a refused one costs too,
+    but is not measured."""
+    assert console.get("operations")["costs"][-1]["cached"] is False  # opened the conversation
+    first = len(console.get("operations")["costs"])
+    tokens = console.post("faults", {"ext_consumer_id": "x"}).json
+    for sent in (send.tokens, tokens, tokens, {}, send.tokens):
+        send(sent)
+    measured = console.get("operations")["costs"][first:]
+    assert [cost["cached"] for cost in measured] == [True, False, True, True]
+    assert all(0 < cost["microseconds"] < 10**7 for cost in measured)
+    assert [cost["number"] - first for cost in measured] == [1, 2, 3, 4]
+
+
+def test_only_the_last_costs(console, send):
+    """Those of so many requests, of which the last is the newest."""
+    for _ in range(costs.KEPT + 1):
+        send()
+    numbers = [cost["number"] for cost in console.get("operations")["costs"]]
+    assert numbers == [*range(numbers[0], numbers[0] + costs.KEPT)]
+    assert numbers[0] > 1
+
+
+def test_what_is_not_measured(console, app):
+    """What is not watched: the look-up has no tokens, and the desk those of agents."""
+    Desk(app).open_ones()
+    assert console.get("operations")["costs"] == []
+
+
+def test_health(console, send):
+    """What the extension tells, as it is."""
+    send()
+    told = console.get("operations")["health"]
+    assert told["keys"]["app_jwt"]["ready"] is True
+    assert told["cache"]["consumer_jws"]["hits"] > 0
+    assert told["revocation"]["entries"] == 0
+
+
+def test_rotating_keys(console, app, send):
+    """A key is added, signs, and the old one is withdrawn; a new token passes at once."""
+    [old] = console.get("operations")["keys"]
+    answer = console.post("keys")
+    new = answer.json["kid"]
+    assert answer.status_code == 201
+    assert console.get("operations")["keys"] == [old, {"kid": new, "signs": False}]
+    assert console.post(f"keys/{new}/use").json == {"replaced": old["kid"]}
+    tokens = api_of(app).someone()
+    assert {header(token)["kid"] for token in tokens.values()} == {new}
+    assert api_of(app).create(tokens).status_code == 200
+    assert send().status_code == 200
+    assert console.post(f"keys/{old['kid']}/withdraw").json == {}
+    assert console.get("operations")["keys"] == [{"kid": new, "signs": True}]
+
+
+@pytest.mark.parametrize(
+    ("action", "kid"), [("use", "another"), ("withdraw", "another"), ("withdraw", None)]
+)
+def test_a_key_that_cannot_be_changed(console, action, kid):
+    """400 in the protocol's shape for one that is not there, and for withdrawing the one that
+    signs; nothing changes."""
+    before = console.get("operations")["keys"]
+    answer = console.post(f"keys/{kid or before[0]['kid']}/{action}")
+    assert (answer.status_code, answer.json["code"]) == (400, "BAD_REQUEST")
+    assert console.get("operations")["keys"] == before
+
+
+def subjects(tokens):
+    """Return what can be revoked, by what it is called, with the row that its tokens get."""
+    app_jwt, consumer_jws = tokens.values()
+    app, consumer = claims(app_jwt), claims(consumer_jws)
+    return {
+        "AppJWT": ({"token": app_jwt}, 40102),
+        "ConsumerJWS": ({"token": consumer_jws}, 40103),
+        "install": ({"install_id": app["azp"]}, 40102),
+        "account": ({"account_id": app["aud"]}, 40102),
+        "consumer": ({"consumer_id": consumer["lp_consumer_id"]}, 40103),
+    }
+
+
+@pytest.mark.parametrize("name", ["AppJWT", "ConsumerJWS", "install", "account", "consumer"])
+def test_revoking(console, send, name):
+    """The tokens are refused at once, and pass again once that is restored."""
+    subject, row = subjects(send.tokens)[name]
+    assert send().status_code == 200
+    assert console.post("revoke", subject).json == subject
+    assert_row(send(**{"Request-ID": name}), row)
+    assert console.get(f"reasons/{name}") == {"reason": "revoked"}
+    assert console.get("operations")["health"]["revocation"]["entries"] == 1
+    assert console.post("restore", subject).json == subject
+    assert send().status_code == 200
+
+
+@pytest.mark.parametrize("action", ["revoke", "restore"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"token": 7}',
+        '{"token": "nonsense"}',
+        '{"digest": "x"}',
+        '{"account_id": ""}',
+        '{"account_id": "\\ud800"}',
+        '{"account_id": "x", "consumer_id": "y"}',
+        '{"account_id": "x", "at": 1}',
+    ],
+)
+def test_what_cannot_be_revoked(console, send, action, body):
+    """400 in the protocol's shape, and nothing is revoked."""
+    answer = console.post(action, body)
+    assert (answer.status_code, answer.json["code"]) == (400, "BAD_REQUEST")
+    assert console.get("operations")["health"]["revocation"]["entries"] == 0
+    assert send().status_code == 200
+
+
+def test_a_store_that_is_out_of_reach(start, tmp_path):
+    """503: what is revoked must last, and it is told if that cannot be known."""
+    app = start(tmp_path, CONNECTOR_AUTH_REVOCATION_URL="redis://127.0.0.1:1/0")
+    answer = Console(app).post("revoke", '{"account_id": "x"}')
+    assert (answer.status_code, answer.json["code"]) == (503, "SERVICE_UNAVAILABLE")

@@ -1,0 +1,22 @@
+"""The page on the example app shows the console by pictures, which everyone can make anew."""
+
+import re
+import struct
+from pathlib import Path
+
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "example.rst").read_text()
+
+
+def test_the_pictures():
+    """One of each panel, small enough to be looked at, and told in words too."""
+    shown = dict(re.findall(r"^\.\. image:: (\S+)\n   :alt: (.+(?:\n      .+)*)\n", PAGE, re.M))
+    panels = ("conversation", "tokens", "break-it", "operations")
+    assert list(shown) == [f"_static/console-{panel}.png" for panel in panels]
+    for path, words in shown.items():
+        content = (DOCS / path).read_bytes()
+        assert len(content) < 150_000
+        assert content[:8] == b"\x89PNG\r\n\x1a\n"
+        width, height = struct.unpack(">II", content[16:24])
+        assert width > 600 and height > 300
+        assert len(words) > 100

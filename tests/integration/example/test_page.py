@@ -1,0 +1,92 @@
+"""The page of the docs on the example app: what it states is what the app does."""
+
+import re
+import subprocess
+from pathlib import Path
+from textwrap import dedent
+
+from sqlalchemy import select
+
+from example_app import DEFAULTS, knobs
+from example_app.certificates import NAMES
+from example_app.database import db
+from example_app.domain import SERVICES
+from example_app.models import MAX_FILE, Conversation, Message
+from example_app.serving import PORT, TLS_PORT
+from tests.integration.example.test_agents import credentials
+from tests.support.example_api import api_of
+from tests.support.example_processes import python
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "example.rst").read_text()
+
+
+def block(words):
+    """Return the shell block that has *words* in it."""
+    found = re.findall(r"^\.\. code-block:: shell\n\n((?: +.*\n|\n)+)", PAGE, re.MULTILINE)
+    [text] = [text for text in found if words in text]
+    return dedent(text).strip()
+
+
+def test_the_table_of_settings():
+    """Each setting of the app, with its default; only where the keys are is on another page."""
+    rows = re.findall(r"^   \* - ``([A-Z_]+)``\n     - (.*)\n", PAGE, re.MULTILINE)
+    shown = {name: "unset" if value is None else f"``{value}``" for name, value in DEFAULTS.items()}
+    del shown["CONNECTOR_AUTH_APP_JWT_KEYS"]
+    assert dict(rows) == shown
+
+
+def test_the_table_of_services():
+    """Each that the look-up tells."""
+    rows = re.findall(r"^   \* - ``(\w+)``\n     - ``(?:GET|POST|PUT)", PAGE, re.MULTILINE)
+    assert rows == list(SERVICES)
+
+
+def test_the_ports_and_the_largest_file():
+    """The numbers on the page."""
+    assert set(re.findall(r"127\.0\.0\.1:(\d+)", PAGE)) == {str(PORT), str(TLS_PORT)}
+    assert f"{MAX_FILE // 1024**2} MB" in PAGE
+
+
+def test_the_names_that_are_sent_elsewhere():
+    """The certificate has each of them."""
+    for name in ("api", "va.sentinel", "va.idp", "va.msg"):
+        assert name in PAGE
+        assert f"{name}.liveperson.net" in NAMES
+
+
+def test_how_to_be_the_agent(both):
+    """The commands, as they stand there: what the agent says is in the conversation."""
+    api = api_of(both.app)
+    conversation = api.opened(api.someone())
+    variables = {
+        "BASE": f"http://127.0.0.1:{both.port}",
+        "PASSWORD": credentials(both.app)["password"],
+        "CONVERSATION": conversation,
+    }
+    given = "".join(f"{name}={value}\n" for name, value in variables.items())
+    script = given + block("BEARER=")
+    done = subprocess.run(["sh", "-eu", "-c", script], capture_output=True, text=True, timeout=60)  # noqa: S603, S607
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, '{"sequence":0}', "")
+    with both.app.app_context():
+        [said] = db.session.scalars(select(Message).filter_by(conversation_id=conversation))
+        assert "How can I help?" in said.body
+        assert said.role == "ASSIGNED_AGENT"
+        assert db.session.get(Conversation, conversation).agent_id == said.originator
+
+
+def test_how_to_make_it_fail(project):
+    """The commands, as they stand there, one after the other."""
+    *turned, show, reset = block("knobs fail").splitlines()
+    outputs = []
+    for command in (*turned, show, reset, show):
+        with python("-m", *command.split(), folder=project) as process:
+            output, errors = process.communicate(timeout=60)
+        assert (process.returncode, errors) == (0, "")
+        outputs.append(output)
+    shown = (
+        "token-life 90\nfail idp 503 --retry-after 1\n"
+        "fail asyncMessagingEnt 429 --retry-after 5 --times 3\n"
+    )
+    assert outputs == ["", "", "", shown, "", "token-life 3600\n"]
+    assert all(f"``{service}``" in PAGE for service in knobs.SERVICES)

@@ -1,0 +1,166 @@
+"""The pages on deploying and on containers: their commands, run as they stand there."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+import threading
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from flask_connector_auth.config import SettingsSchema
+from flask_connector_auth.testing import Issuer
+from tests.docs.test_code_blocks import PROJECT, blocks
+from tests.support.http_helpers import ROWS, headers
+from tests.support.live_workers import Served, running
+
+DEPLOYING, CONTAINERS = "docs/deploying.rst", "docs/containers.rst"
+COMMANDS = [" ".join(block.replace("\\\n", "").split()) for block in blocks(DEPLOYING, "shell")]
+SERVERS = [command for command in COMMANDS if command.startswith(("gunicorn", "uwsgi"))]
+#: The answers of gunicorn and of uWSGI, as it is set up on the page.
+UNDERSCORES, LARGE = (ROWS[40104], 200), (431, 200)
+SEND = "/api/account/le81823118/messaging/consumer/conversation/send"
+
+
+@pytest.fixture
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, issuer: Issuer) -> str:
+    """A folder to work in, with the keys of the issuer in a file; its name."""
+    monkeypatch.chdir(tmp_path)
+    Path("keys.json").write_text(json.dumps(issuer.key_set()))
+    return "keys.json"
+
+
+@contextmanager
+def served(command: str, workers: int, service: str, keys: str, tmp_path: Path) -> Iterator[Served]:
+    """Run a command of a page, at another port than the page's.
+
+    :param workers: how often the app is loaded by it.
+    :param service: the text of the module with the app.
+    """
+    Path("service.py").write_text(f'{service}\nprint("loaded", flush=True)\n')
+    Path("uwsgi.ini").write_text(*blocks(DEPLOYING, "ini"))
+    at_port = command.replace(":8000", ":{port}")
+    shell = f"sed -i s/:8000/:{{port}}/ uwsgi.ini && exec {at_port}"
+    with running(keys, tmp_path, ["sh", "-c", shell]) as app:
+        yield app
+        # A worker of gunicorn that is ended before it has begun does not hear of it, and for
+        # uWSGI one that has not loaded its app has failed.
+        sign = "WSGI app 0 " if command.startswith("uwsgi") else "loaded"
+        until_said(tmp_path / "server.log", sign, workers)
+
+
+def until_said(log: Path, words: str, times: int) -> None:
+    """Wait until *log* has *words* so many times; fail after twenty seconds."""
+    give_up = monotonic() + 20
+    while log.read_text().count(words) < times:
+        assert monotonic() < give_up, log.read_text()
+        threading.Event().wait(0.05)
+
+
+def post(app: Served, **sent: str) -> int | bytes:
+    """Return the body of the refusal of a message with these headers, or another status."""
+    connection = HTTPConnection("127.0.0.1", app.port, timeout=20)
+    try:
+        connection.request("POST", SEND, headers=sent)
+        response = connection.getresponse()
+        return response.read() if response.status == 401 else response.status
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("command", SERVERS)
+def test_a_server_serves_and_ends(
+    command: str, keys: str, tmp_path: Path, issuer: Issuer, stranger: Issuer
+) -> None:
+    """The app of the quickstart: good tokens pass, others get the four rows, byte for byte, SIGTERM
+    ends it. What the page on proxies says of names with underscores and of large tokens is so."""
+    uwsgi, workers = command.startswith("uwsgi"), 1 if "--preload" in command else 4
+    service = blocks("docs/quickstart.rst", "python")[0]
+    with served(command, workers, service, keys, tmp_path) as app:
+        app_jwt, large = issuer.app_jwt(), issuer.consumer_jws(x="x" * 7000)
+        good = headers(app_jwt, issuer.consumer_jws())
+        assert 8190 < len(large) < 16384
+        for sent, answer in (
+            (good, 200),
+            (headers(stranger.app_jwt(), good["X-LP-ON-BEHALF"]), ROWS[40102]),
+            (headers(app_jwt, stranger.consumer_jws()), ROWS[40103]),
+            (headers(app_jwt), ROWS[40104]),
+            ({}, ROWS[40105]),
+            (
+                {"Authorization": app_jwt, "X_LP_ON_BEHALF": good["X-LP-ON-BEHALF"]},
+                UNDERSCORES[uwsgi],
+            ),
+            (headers(app_jwt, large), LARGE[uwsgi]),
+        ):
+            assert post(app, **sent) == answer
+
+
+def test_the_page_has_a_command_for_each_kind_of_worker() -> None:
+    """gunicorn with each, and with --preload; uWSGI; and the check before them."""
+    kinds = [re.findall(r"--worker-class (\w+)", command) for command in SERVERS]
+    assert kinds == [["gthread"], ["sync"], ["gevent"], ["gthread"], []]
+    assert ["--preload" in command for command in SERVERS] == [False, False, False, True, False]
+    assert COMMANDS[0] == "flask --app service connector-auth check"
+
+
+def test_the_check_before_the_first_request(keys: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends with 0 where all is well, and not where there are no keys."""
+    Path("service.py").write_text(blocks("docs/quickstart.rst", "python")[0])
+    command = [sys.executable, "-m", *shlex.split(COMMANDS[0])]
+    assert subprocess.run(command, check=False).returncode == 1  # noqa: S603
+    monkeypatch.setenv("FLASK_CONNECTOR_AUTH_APP_JWT_KEYS", keys)
+    assert subprocess.run(command, check=False).returncode == 0  # noqa: S603
+
+
+def instructions() -> dict[str, list[str]]:
+    """Return what follows each word of the Dockerfile, in its order."""
+    [text] = blocks(CONTAINERS, "docker")
+    found: dict[str, list[str]] = {}
+    for word, rest in re.findall(r"^(\w+) (.+)$", text.replace("\\\n", ""), re.MULTILINE):
+        found.setdefault(word, []).append(" ".join(rest.split()))
+    return found
+
+
+def test_the_container_serves_and_tells_that_it_is_alive(
+    keys: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, issuer: Issuer
+) -> None:
+    """CMD and HEALTHCHECK as they stand in the Dockerfile; the secrets are read from a file."""
+    Path("secrets.toml").write_text('CONNECTOR_AUTH_AUDIENCE = "le1"\n')
+    monkeypatch.setenv("SERVICE_SECRETS", "secrets.toml")
+    told = instructions()
+    check = json.loads(told["HEALTHCHECK"][0].partition("CMD ")[2])
+    command = shlex.join(json.loads(told["CMD"][0]))
+    assert check[0] == "python"
+    [service] = blocks(CONTAINERS, "python")
+    with served(command, 2, service, keys, tmp_path) as app:
+        check = [sys.executable, *(each.replace(":8000", f":{app.port}") for each in check[1:])]
+        assert subprocess.run(check, check=False).returncode == 0  # noqa: S603
+        for account, status in (("le1", 200), ("le2", 401)):
+            token = issuer.app_jwt(aud=account)
+            assert app.get(token, f"/account/{account}/messages")[0] == status
+    stopped = subprocess.run(check, check=False, capture_output=True)  # noqa: S603
+    assert b"refused" in stopped.stderr and stopped.returncode == 1
+
+
+def test_the_image_has_no_secret_and_is_not_root() -> None:
+    """Each file that it copies is on the page; the secret is not among them."""
+    told = instructions()
+    assert list(told) == [
+        *("FROM", "WORKDIR", "COPY", "RUN", "USER", "ENV", "EXPOSE", "HEALTHCHECK", "CMD")
+    ]
+    assert told["COPY"] == ["requirements.txt .", "service.py ."]
+    user, group = told["USER"][0].split(":")
+    assert int(user) > 0 and int(group) > 0
+    [secrets] = map(tomllib.loads, blocks(CONTAINERS, "toml"))
+    known = {field.data_key for field in SettingsSchema().fields.values()}
+    assert secrets.keys() <= known
+    assert not any(name in " ".join(told["ENV"]) for name in secrets)
+    package, extra = re.findall(r"^([\w-]+)\[(\w+)\]$", blocks(CONTAINERS, "text")[0], re.M)[0]
+    assert package == PROJECT["name"] and extra in PROJECT["optional-dependencies"]

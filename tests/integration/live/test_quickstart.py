@@ -1,0 +1,93 @@
+"""The quickstart, as a newcomer goes through it: its files, its commands, and what they print."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
+from pathlib import Path
+
+from tests.docs.test_code_blocks import PROJECT, ROOT, blocks, files_of
+from tests.support.ports import free_port
+
+PAGE = "docs/quickstart.rst"
+PATIENCE = 60
+
+
+def session(port: int) -> list[tuple[str, str]]:
+    """Return each command of the page with what it prints, at another port than the page's."""
+    text = "".join(blocks(PAGE, "console")).replace("5000", str(port))
+    return re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE)
+
+
+def assert_printed(expected: str, printed: str) -> None:
+    """Assert that a command printed what the page shows; ``...`` stands for anything."""
+    assert OutputChecker().check_output(expected, printed, ELLIPSIS | NORMALIZE_WHITESPACE), printed
+
+
+@contextmanager
+def serving(command: str, folder: Path, environment: dict[str, str]) -> Iterator[str]:
+    """Run a server, and return what it prints until it listens and one line more."""
+    with subprocess.Popen(  # noqa: S602
+        f"exec {command}",
+        shell=True,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            lines = []
+            for line in process.stdout or ():
+                lines.append(line)
+                if len(lines) > 1 and "Running on" in lines[-2]:
+                    break
+            yield "".join(lines)
+        finally:
+            process.terminate()
+
+
+def test_the_quickstart_leads_to_where_it_says(tmp_path: Path) -> None:
+    """Every file is made and every command typed as the page has them, from first to last."""
+    for name, text in files_of(PAGE).items():
+        (tmp_path / name).write_text(text)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("service.py", "conftest.py", "test_service.py")
+    }
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
+    commands = session(free_port())
+    assert len(commands) == 11
+    with ExitStack() as stack:
+        for command, expected in commands:
+            if assigned := re.fullmatch(r"(?:export )?(\w+)=(\S+)", command):
+                environment[assigned[1]] = assigned[2]
+            elif " run " in command:
+                printed = stack.enter_context(serving(command, tmp_path, environment))
+                assert_printed(expected, printed)
+            else:
+                done = subprocess.run(  # noqa: S602
+                    command,
+                    shell=True,
+                    cwd=tmp_path,
+                    env=environment,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    timeout=PATIENCE,
+                    check=False,
+                )
+                assert_printed(expected, done.stdout)
+
+
+def test_the_quickstart_installs_this_package() -> None:
+    """By its name in the metadata, in an environment of its own, on a Python that it supports."""
+    install, _real_keys = blocks(PAGE, "shell")
+    lines = install.split("\n")
+    assert lines[1] == "python3 -m venv .venv"
+    assert f"pip install {PROJECT['name']} pytest" in lines
+    python = PROJECT["requires-python"].removeprefix(">=")
+    assert f"Python {python} or newer" in (ROOT / PAGE).read_text()

@@ -1,0 +1,271 @@
+"""What happens to a real server, and what clients are answered meanwhile.
+
+For each fault: no revoked token is accepted later than a second after the server is reachable
+again, no valid one is answered with a 401, and nothing with a 500.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+import pytest
+
+from flask_connector_auth import RevocationStoreError
+from flask_connector_auth.revocation.stores import redis_scripts as scripts
+from flask_connector_auth.testing import Issuer
+from tests.support.floor_helpers import cases
+from tests.support.redis_servers import BINARIES, SOON, Proxy, Server, until
+from tests.support.revocation_worlds import INSTALL, World
+
+LATER = "another-install"
+
+
+class Clients:
+    """Ask workers again and again: with a good token, one that is revoked, and one that will be."""
+
+    def __init__(self, issuer: Issuer, workers: list[World]) -> None:
+        self.workers = workers
+        self.good = issuer.app_jwt(azp="good")
+        self.revoked = issuer.app_jwt(azp=INSTALL)
+        self.later = issuer.app_jwt(azp=LATER)
+        self.answers: dict[str, set[int]] = {"good": set(), "revoked": set()}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._ask)
+
+    def settled(self, later: int) -> bool:
+        """Whether each worker answers as it should, *later* what will be revoked."""
+        return all(
+            [worker.answer(token) for token in (self.good, self.revoked, self.later)]
+            == [200, 40102, later]
+            for worker in self.workers
+        )
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Ask until the end of the block, and then see what the answers were."""
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            self._thread.join()
+        assert self.answers["good"] <= {200, 50301}
+        assert self.answers["revoked"] <= {40102, 50301}
+        assert 200 in self.answers["good"]
+
+    def _ask(self) -> None:
+        while not self._over.wait(0.005):
+            for worker in self.workers:
+                self.answers["good"].add(worker.answer(self.good))
+                self.answers["revoked"].add(worker.answer(self.revoked))
+
+
+Make = Callable[..., World]
+
+
+def kill_and_restart(server: Server) -> None:
+    """The process is killed, and started with what it has on its disk: nothing."""
+    server.kill()
+    threading.Event().wait(0.3)
+    server.start()
+
+
+def flush(server: Server) -> None:
+    """An operator's mistake."""
+    server.do("FLUSHALL")
+
+
+def stop_and_go(server: Server) -> None:
+    """The process hangs for longer than the copies are good for."""
+    server.pause()
+    threading.Event().wait(1.5)
+    server.resume()
+
+
+def stop_and_go_soon(server: Server) -> None:
+    """It hangs for so short that nobody needs to know."""
+    server.pause()
+    threading.Event().wait(0.3)
+    server.resume()
+
+
+def cut_connections(server: Server) -> None:
+    """All connections are cut, again and again."""
+    for _ in range(20):
+        server.do("CLIENT", "KILL", "TYPE", "NORMAL", "SKIPME", "YES")
+        threading.Event().wait(0.02)
+
+
+def lose_the_log(server: Server) -> None:
+    """The log is gone when the next change comes."""
+    server.do("XTRIM", scripts.LOG, "MAXLEN", 0)
+
+
+FAULTS = {
+    "kill and restart": kill_and_restart,
+    "flush": flush,
+    "stop and go": stop_and_go,
+    "stop and go soon": stop_and_go_soon,
+    "connections cut": cut_connections,
+    "the log lost": lose_the_log,
+}
+
+
+@pytest.mark.parametrize("lag", [1, 5])
+@cases("fault", FAULTS)
+def test_a_fault_of_the_server(
+    fault: Callable[[Server], None], lag: float, own_server: Server, world: Make, issuer: Issuer
+) -> None:
+    """Two workers that know, and one that is born afterwards; then revocation works as before."""
+    workers = [world(REVOCATION_URL=own_server.url, REVOCATION_MAX_LAG=lag) for _ in range(2)]
+    clients = Clients(issuer, workers)
+    workers[0].revoke(install_id=INSTALL)
+    until(lambda: clients.settled(200))
+    with clients.asking():
+        fault(own_server)
+        # What is in doubt is answered with 503 meanwhile, and for less than a second.
+        until(lambda: clients.settled(200), SOON)
+        new = world(REVOCATION_URL=own_server.url)
+        # It may be there before those that know have written back what the server lost.
+        until(lambda: new.answer(clients.revoked) == 40102, SOON)
+        clients.workers = [*workers, new]
+        until(lambda: clients.settled(200), SOON)
+        workers[1].revoke(install_id=LATER)
+        until(lambda: clients.settled(40102), SOON)
+
+
+@pytest.mark.parametrize("on_outage", ["closed", "open"])
+def test_an_outage(on_outage: str, own_server: Server, world: Make, issuer: Issuer) -> None:
+    """Until the copy is too old nobody notices; then 503, or the last known copy, as it is set."""
+    settings = {"REVOCATION_URL": own_server.url, "REVOCATION_ON_OUTAGE": on_outage}
+    one = world(REVOCATION_MAX_LAG=1.5, **settings)
+    clients = Clients(issuer, [one])
+    one.revoke(install_id=INSTALL)
+    until(lambda: clients.settled(200))
+    own_server.kill()
+    assert clients.settled(200)
+    assert one.health["ready"]
+    until(lambda: not one.health["ready"])
+    closed = on_outage == "closed"
+    assert one.answer(clients.good) == (50301 if closed else 200)
+    assert one.answer(clients.revoked) == (50301 if closed else 40102)
+    # A bad token is the client's fault, whatever else is.
+    assert one.answer("nonsense") == 40102
+    assert one.answer() == 40105
+    with pytest.raises(RevocationStoreError, match="out of reach"):
+        one.revoke(install_id=LATER)
+    assert one.answer(clients.later) == (50301 if closed else 40102)
+    response = one.app.test_client().get("/app", headers={"Authorization": clients.good})
+    assert response.headers.get("Retry-After") == ("1" if closed else None)
+    # Neither can a worker that is new know, nor is it kept waiting by each request.
+    new = world(**settings)
+    assert new.answer(clients.good) == (50301 if closed else 200)
+    begin = monotonic()
+    assert new.answer(clients.revoked) == (50301 if closed else 200)
+    assert monotonic() - begin < 0.5
+    own_server.start()
+    # The worker that knew wrote it back; what did not last is in force where it was said.
+    until(lambda: [new.answer(clients.good), new.answer(clients.revoked)] == [200, 40102], SOON)
+    until(lambda: clients.settled(40102), SOON)
+
+
+def test_data_on_a_disk_outlast_every_worker(world: Make, issuer: Issuer) -> None:
+    """Killed with all that was acknowledged on its disk, it has all of it afterwards."""
+    disk = ["--appendonly", "yes", "--appendfsync", "always"]
+    with Server(BINARIES["valkey"], *disk) as server:
+        workers = [world(REVOCATION_URL=server.url) for _ in range(2)]
+        clients = Clients(issuer, workers)
+        workers[0].revoke(install_id=INSTALL)
+        workers[0].revoke(install_id=LATER)
+        server.kill()
+        for worker in workers:
+            worker.end()
+        server.start()
+        clients.workers = [world(REVOCATION_URL=server.url)]
+        assert clients.settled(40102)
+
+
+def test_messages_that_are_lost(own_server: Server, world: Make, issuer: Issuer) -> None:
+    """Cut off from the server while others revoke and the log is cut off too: a worker that cannot
+    know stops to judge, and misses nothing when it can."""
+    proxy = Proxy(own_server.port)
+    one = world(REVOCATION_URL=own_server.url)
+    other = world(REVOCATION_URL=proxy.url, REVOCATION_MAX_LAG=1.5)
+    clients = Clients(issuer, [one, other])
+    one.revoke(install_id=INSTALL)
+    until(lambda: clients.settled(200))
+    proxy.open.clear()
+    one.revoke(install_id=LATER)
+    for number in range(100):
+        one.revoke(consumer_id=str(number))
+    own_server.do("XTRIM", scripts.LOG, "MAXLEN", 1)
+    # As long as its copy is not too old; then it does not judge, not even what it knows.
+    until(lambda: other.answer(clients.later) == 50301)
+    assert other.answer(clients.good) == other.answer(clients.revoked) == 50301
+    assert one.answer(clients.later) == 40102
+    proxy.open.set()
+    until(lambda: clients.settled(40102), SOON)
+    assert other.health["entries"] == 102
+    proxy.close()
+
+
+@pytest.mark.parametrize("delay", [0.1, 0.25])
+def test_a_slow_server(delay: float, own_server: Server, world: Make, issuer: Issuer) -> None:
+    """Each answer takes its time: no request does, nothing is in doubt, and a change is learned of
+    three answers later."""
+    proxy = Proxy(own_server.port)
+    one, other = (world(REVOCATION_URL=url) for url in (own_server.url, proxy.url))
+    clients = Clients(issuer, [one, other])
+    one.revoke(install_id=INSTALL)
+    until(lambda: clients.settled(200))
+    proxy.delay = delay
+    threading.Event().wait(0.5)
+    with clients.asking():
+        one.revoke(install_id=LATER)
+        until(lambda: clients.settled(40102), 3 * delay + SOON)
+        begin = monotonic()
+        assert other.answer(clients.good) == 200
+        assert monotonic() - begin < delay
+    proxy.close()
+
+
+@pytest.mark.parametrize("off", [-3500, 3500])
+def test_a_worker_whose_clock_is_an_hour_off(
+    off: int, own_server: Server, world: Make, issuer: Issuer
+) -> None:
+    """*Not before* is by the clock of the store: what a worker with a wrong clock revokes is what
+    was issued until now. (Nearly an hour, which is as much as a leeway covers.)"""
+    now = int(time.time())
+
+    def app_jwt(iat: int) -> str:
+        return issuer.app_jwt(azp=INSTALL, iat=iat, exp=now + 10000)
+
+    wrong = world(clock=lambda: time.time() + off, REVOCATION_URL=own_server.url, LEEWAY=3600)
+    right = world(REVOCATION_URL=own_server.url, LEEWAY=3600)
+    before, token, after = app_jwt(now - 60), app_jwt(now - 61), app_jwt(now + 60)
+    workers = (wrong, right)
+    for worker in workers:
+        assert [worker.answer(each) for each in (before, token, after)] == [200] * 3
+    wrong.revoke(install_id=INSTALL)
+    for worker in workers:
+        until(lambda: worker.answer(before) == 40102, SOON)  # noqa: B023
+        assert worker.answer(after) == 200
+    wrong.restore(install_id=INSTALL)
+    wrong.revoke(token=token)
+    for worker in workers:
+        until(lambda: worker.answer(before) == 200, SOON)  # noqa: B023
+        until(lambda: worker.answer(token) == 40102, SOON)  # noqa: B023
+
+
+def test_a_server_whose_clock_is_an_hour_off(server: Server, world: Make) -> None:
+    """It forgets by its own clock, but only what expired a day ago."""
+    one, now = world(REVOCATION_URL=server.url), time.time()
+    for expired in (-86000, -3600, 0, 3600):
+        one.revocations._store.change(
+            [one.revocations._change(f"consumer:{expired}", None, now + expired)]
+        )
+    one.revoke(account_id="a")
+    with server.client() as client:
+        assert client.hlen(scripts.ENTRIES) == 5

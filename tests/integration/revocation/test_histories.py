@@ -1,0 +1,247 @@
+"""Any history of revocations, restorations and faults, with two workers and a real server.
+
+The model is what each worker has to refuse at least: all that was revoked and not restored, unless
+nobody is left who knew of it. What it may refuse is more only where a fault lost a restoration.
+"""
+
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from flask_connector_auth import Change, Reason, RevocationStoreError
+from flask_connector_auth.core import Rejected, Unavailable
+from flask_connector_auth.revocation import RevocationRules, Revocations, Subject, turn
+from flask_connector_auth.revocation.stores import redis_scripts as scripts
+from flask_connector_auth.revocation.stores.redis import RedisStore
+from tests.support.floor_helpers import NOW, examples
+from tests.support.redis_servers import Server
+from tests.unit.revocation.stores.test_redis import change_after_eviction, put_back, saved
+
+NAMES = ("a", "b", "c")
+names = st.sampled_from(NAMES)
+WORKERS = 2
+workers = st.integers(0, WORKERS - 1)
+
+
+class Worker:
+    """A copy of the store that is followed only when the test says so."""
+
+    def __init__(self, url: str) -> None:
+        self.store = RedisStore(url, log_length=1)
+        self.revocations = Revocations(self.store, RevocationRules(), lambda: NOW)
+        self.follower: Any = self.revocations._follower
+        assert self.follower
+        self.follower.start = lambda: None
+        self.cut_off = False
+        self._change, self._read = self.store.change, self.store.read
+        self.store.change = self._unless_cut_off(self._change)  # type: ignore[method-assign]
+        self.store.read = self._unless_cut_off(self._read)  # type: ignore[method-assign]
+
+    def _unless_cut_off(self, method: Any) -> Any:
+        def called(*args: Any, **kwargs: Any) -> Any:
+            if self.cut_off:
+                raise RevocationStoreError("cut off")
+            return method(*args, **kwargs)
+
+        return called
+
+    def follow(self) -> None:
+        """Catch up, as far as that can be."""
+        assert self.follower
+        for _ in range(8):
+            self.follower._wait = 0
+            turn(lambda: self.follower)
+            if self.follower._wait:
+                return
+
+    def refused(self) -> set[str]:
+        """Return the accounts whose tokens are refused as revoked."""
+        refused = set()
+        for name in NAMES:
+            try:
+                self.revocations.check(Subject(b"", NOW, (f"account:{name}",)))
+            except Rejected as rejected:
+                assert rejected.reason is Reason.REVOKED
+                refused.add(name)
+        return refused
+
+
+class Histories(RuleBasedStateMachine):
+    """What may happen, in any order."""
+
+    server: Server
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.server.renew()
+        self.workers = [Worker(self.server.url) for _ in range(WORKERS)]
+        for worker in self.workers:
+            worker.follow()
+        #: What has to be refused everywhere; what may be, since a fault lost its restoration.
+        self.revoked: set[str] = set()
+        self.doubtful: set[str] = set()
+        self.years = 0
+        self.kept: dict[bytes, bytes] = {}
+        self.kept_revoked: set[str] = set()
+
+    @rule(number=workers, name=names)
+    def revoke(self, number: int, name: str) -> None:
+        """What one worker revokes lasts, or is an error and in force there."""
+        worker = self.workers[number]
+        try:
+            worker.revocations.revoke(account_id=name, at=NOW)
+            self.revoked.add(name)
+        except RevocationStoreError:
+            assert worker.cut_off
+            self.doubtful.add(name)
+        assert name in worker.refused()
+
+    @rule(number=workers, name=names)
+    def restore(self, number: int, name: str) -> None:
+        """What one worker restores is restored everywhere, or is an error and changes nothing."""
+        worker = self.workers[number]
+        before = worker.refused()
+        try:
+            worker.revocations.restore(account_id=name)
+            self.revoked.discard(name)
+            if any(each.cut_off for each in self.workers):
+                # Who has not heard of it may write it back after a fault.
+                self.doubtful.add(name)
+        except RevocationStoreError:
+            assert worker.cut_off
+            assert worker.refused() == before
+
+    @rule(number=workers)
+    def cut_off(self, number: int) -> None:
+        """A worker loses its way to the store."""
+        self.workers[number].cut_off = True
+
+    @rule(number=workers)
+    def reconnect(self, number: int) -> None:
+        """And finds it again."""
+        worker = self.workers[number]
+        worker.cut_off = False
+        worker.follow()
+        assert worker.follower.last_error is None
+
+    @rule()
+    def cut_the_log(self) -> None:
+        """What was not read in time cannot be read one by one any more."""
+        self.server.do("XTRIM", scripts.LOG, "MAXLEN", 0)
+
+    @rule()
+    def flush(self) -> None:
+        """Everything is lost, once every worker knows it."""
+        self._all_follow()
+        self.server.do("FLUSHDB")
+
+    @rule()
+    def evict(self) -> None:
+        """The entries are lost, once every worker knows them."""
+        self._all_follow()
+        self.server.do("DEL", scripts.ENTRIES)
+
+    @rule(name=names)
+    def evict_and_revoke(self, name: str) -> None:
+        """The same, and no worker can read before the next change."""
+        self._all_follow()
+        change_after_eviction(self.server, scripts.ENTRIES, Change(f"account:{name}", NOW))
+        self.revoked.add(name)
+
+    @rule()
+    def set_the_clock_ahead(self) -> None:
+        """It is right again at once; ids only count on."""
+        if self.server.do("EXISTS", scripts.LOG):
+            self.years += 1
+            self.server.do("XSETID", scripts.LOG, f"{4_000_000_000_000 + self.years}-0")
+
+    @rule()
+    def keep(self) -> None:
+        """A replica is up to date for the last time."""
+        with self.server.client() as client:
+            self.kept = {name: client.dump(name) for name in client.scan_iter()}
+
+    @rule()
+    def fail_over(self) -> None:
+        """It becomes the master; of what it did not hear, workers know."""
+        self._all_follow()
+        with self.server.client() as client:
+            client.flushdb()
+            for name, content in self.kept.items():
+                client.restore(name, 0, content)
+        # What was restored since is not, for the replica.
+        self.doubtful |= set(NAMES)
+
+    @invariant()
+    def nothing_that_is_revoked_passes(self) -> None:
+        """Once a worker has caught up, it refuses what is revoked, and no more without need; a
+        worker that starts then does too."""
+        for worker in self.workers:
+            if not worker.cut_off:
+                worker.follow()
+        for worker in self.workers:
+            if not worker.cut_off:
+                worker.follow()
+                self._refuses_what_it_must(worker)
+        if not all(worker.cut_off for worker in self.workers):
+            new = Worker(self.server.url)
+            new.follow()
+            self._refuses_what_it_must(new)
+            new.store._client.close()
+
+    def _refuses_what_it_must(self, worker: Worker) -> None:
+        assert self.revoked <= worker.refused() <= self.revoked | self.doubtful
+
+    def _all_follow(self) -> None:
+        for worker in self.workers:
+            worker.cut_off = False
+            worker.follow()
+
+
+def test_any_history(server: Server) -> None:
+    """No revoked token passes in a worker that can reach the store, whatever happened before."""
+    machine = type("Machine", (Histories,), {"server": server})
+    run_state_machine_as_test(machine, settings=examples(20, stateful_step_count=30))
+
+
+@pytest.mark.parametrize("others", [(), ("b",), ("b", "c")])
+def test_a_failover_right_after_a_revocation(others: tuple[str, ...], server: Server) -> None:
+    """It was acknowledged and is lost, before even the worker that revoked has read it: that one
+    still refuses, and writes it back, whatever else was changed in the meantime."""
+    one, other = workers = [Worker(server.url) for _ in range(2)]
+    for worker in workers:
+        one.revocations.revoke(account_id="x", at=NOW)
+        worker.follow()
+    before = saved(server)
+    one.revocations.revoke(account_id="a", at=NOW)
+    put_back(server, before)
+    for name in others:
+        RedisStore(server.url).change([Change(f"account:{name}", NOW)])
+    for worker in (*workers, *workers):
+        worker.follow()
+    assert one.refused() == other.refused() == {"a", *others}
+
+
+def test_without_faults_nothing_is_in_doubt(server: Server) -> None:
+    """The control: two workers that revoke and restore agree with a set, exactly."""
+    one, other = workers = [Worker(server.url) for _ in range(2)]
+    revoked: set[str] = set()
+    for number, name in enumerate(NAMES * 6):
+        worker = workers[number % 2]
+        if name in revoked and number % 3:
+            worker.revocations.restore(account_id=name)
+            revoked.discard(name)
+        else:
+            worker.revocations.revoke(account_id=name, at=NOW)
+            revoked.add(name)
+        for each in (one, other):
+            each.follow()
+            assert each.refused() == revoked
+
+
+def test_a_worker_that_never_followed_does_not_judge(server: Server) -> None:
+    """The control of the control: without a turn there is no answer."""
+    with pytest.raises(Unavailable):
+        Worker(server.url).refused()

@@ -1,0 +1,128 @@
+"""Sentinel and Cluster, by URL, on real servers: one of each kind, and what a failover loses."""
+
+import gc
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from flask_connector_auth import RevocationStoreError
+from flask_connector_auth.revocation import NOTHING, Known
+from flask_connector_auth.revocation.stores import redis_scripts as scripts
+from flask_connector_auth.revocation.stores.redis import RedisStore
+from flask_connector_auth.testing import Issuer
+from flask_connector_auth.testing.stores import RevocationStoreContract
+from tests.support.ports import free_port
+from tests.support.redis_servers import BINARIES, SOON, Server, until
+from tests.support.revocation_worlds import ACCOUNT, INSTALL, World
+
+BINARY = BINARIES["valkey"]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Server]:
+    """A Cluster of one node, which has all slots."""
+    with Server(BINARY, "--cluster-enabled", "yes") as server:
+        server.do("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        until(lambda: b"cluster_state:ok" in server.do("CLUSTER", "INFO"))
+        yield server
+
+
+class TestCluster(RevocationStoreContract):
+    """A Cluster keeps the contract: all keys are on one node."""
+
+    @pytest.fixture(autouse=True)
+    def _cluster(self, cluster: Server) -> None:
+        cluster.do("FLUSHALL")
+        self.url = f"redis+cluster://127.0.0.1:{cluster.port}"
+
+    def connect(self) -> RedisStore:
+        """Return a store that finds the node by itself."""
+        return RedisStore(self.url)
+
+
+def test_a_cluster_that_is_out_of_reach(world: Callable[..., World], issuer: Issuer) -> None:
+    """Nothing is connected to at the start, so the app starts, and says what is missing."""
+    one = world(REVOCATION_URL=f"redis+cluster://127.0.0.1:{free_port()}")
+    assert one.answer(issuer.app_jwt()) == 50301
+    expected = "out of reach (RedisClusterException): CONNECTOR_AUTH_REVOCATION_URL"
+    assert one.health["last_error"] == expected
+
+
+def test_a_cluster_that_failed_keeps_no_connection(cluster: Server) -> None:
+    """After each failure there is another client; the connections of the last one are closed."""
+    store = RedisStore(f"redis+cluster://127.0.0.1:{cluster.port}")
+    before = len(cluster.do("CLIENT", "LIST").splitlines())
+    for _ in range(30):
+        store.now()
+        cluster.do("SET", scripts.LOG, "no stream")
+        with pytest.raises(RevocationStoreError, match="ResponseError"):
+            store.read(Known(NOTHING, 0), 0.1)
+    assert len(cluster.do("CLIENT", "LIST").splitlines()) < before + 10
+
+
+class Trio:
+    """A master, its replica, and a Sentinel that watches over them."""
+
+    def __init__(self, master: Server, replica: Server, sentinel: Server) -> None:
+        self.master = master
+        self.replica = replica
+        self.sentinel = sentinel
+        self.url = f"redis+sentinel://127.0.0.1:{sentinel.port}/the-service"
+
+
+@pytest.fixture(scope="module")
+def trio() -> Iterator[Trio]:
+    """Three servers that have found each other."""
+    with Server(BINARY) as master, Server(BINARY) as replica:
+        replica.do("REPLICAOF", "127.0.0.1", master.port)
+        until(lambda: b"master_link_status:up" in replica.info("replication"))
+        sentinel = Server(BINARY)
+        sentinel.be_sentinel("the-service", master.port)
+        with sentinel:
+            until(lambda: len(sentinel.do("SENTINEL", "REPLICAS", "the-service")) == 1, 30)
+            yield Trio(master, replica, sentinel)
+
+
+def test_a_service_that_is_not_there(trio: Trio, world: Callable[..., World]) -> None:
+    """A name that Sentinel does not know is an outage, told with the setting."""
+    one = world(REVOCATION_URL=trio.url + "-of-another-name")
+    until(lambda: one.health["last_error"])
+    expected = "out of reach (MasterNotFoundError): CONNECTOR_AUTH_REVOCATION_URL"
+    assert one.health["last_error"] == expected
+
+
+def test_no_connection_outlives_the_store(trio: Trio) -> None:
+    """Neither to the master nor to a Sentinel; a store that was closed can be used again."""
+    servers = (trio.master, trio.sentinel)
+
+    def connections() -> list[int]:
+        return [len(each.do("CLIENT", "LIST").splitlines()) for each in servers]
+
+    gc.collect()
+    before, store = connections(), RedisStore(trio.url)
+    for _ in range(2):
+        store.now()
+        assert connections() == [one + 1 for one in before]
+        store.close()
+        until(lambda: connections() == before)
+
+
+def test_a_failover(trio: Trio, world: Callable[..., World], issuer: Issuer) -> None:
+    """The master dies, Sentinel makes the replica the master, and workers go on with that."""
+    workers = [world(REVOCATION_URL=trio.url) for _ in range(2)]
+    first, second = issuer.app_jwt(), issuer.app_jwt(azp="another")
+    workers[0].revoke(install_id=INSTALL)
+    for worker in workers:
+        until(lambda: [worker.answer(each) for each in (first, second)] == [40102, 200], SOON)  # noqa: B023
+    trio.master.kill()
+    until(lambda: b"role:master" in trio.replica.info("replication"), 30)
+    for worker in workers:
+        until(lambda: worker.health["last_error"] is None and worker.health["ready"])  # noqa: B023
+        assert [worker.answer(each) for each in (first, second)] == [40102, 200]
+    new = world(REVOCATION_URL=trio.url)
+    # The replica is the master before Sentinel says so.
+    until(lambda: new.answer(first) == 40102)
+    new.revoke(account_id=ACCOUNT)
+    for worker in workers:
+        until(lambda: worker.answer(second) == 40102, SOON)  # noqa: B023
+    trio.master.start()

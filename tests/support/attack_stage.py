@@ -1,0 +1,152 @@
+"""A token's algorithm and settings in; apps to attack, whose good tokens are known, out."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from flask import Blueprint, Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from flask_connector_auth import (
+    ConnectorAuth,
+    require_app_jwt,
+    require_consumer_jws,
+    verify_request,
+)
+from flask_connector_auth.testing.broken import Good, Kind
+from tests.conftest import ACCOUNT
+from tests.support.floor_helpers import NOW, decoded, issuer_of, jwk
+
+#: A claim of each good token, and of whatever is made of one. It may be told nowhere.
+MARKER = "marker-that-only-a-token-holds"
+#: What an attack puts where it wants to be told.
+CANARY = "canary-of-the-attacker"
+SCOPE = "msg.consumer"
+KINDS: tuple[Kind, ...] = ("app_jwt", "consumer_jws")
+INVALID: dict[Kind, int] = {"app_jwt": 40102, "consumer_jws": 40103}
+MISSING: dict[Kind, int] = {"app_jwt": 40105, "consumer_jws": 40104}
+#: Where WSGI keeps the header of each token.
+HEADERS: dict[Kind, str] = {
+    "app_jwt": "HTTP_AUTHORIZATION",
+    "consumer_jws": "HTTP_X_LP_ON_BEHALF",
+}
+
+#: Flask's switches that let an error out in another way, each on an app with a way to ask for the
+#: tokens of its own. In the last one no token is remembered.
+MODES: dict[str, Mapping[str, Any]] = {
+    "production": {},
+    "debug": {"DEBUG": True, "CONNECTOR_AUTH_CACHE_SIZE": 1},
+    "propagating": {"PROPAGATE_EXCEPTIONS": True, "TRAP_HTTP_EXCEPTIONS": True},
+    "testing": {"TESTING": True, "CONNECTOR_AUTH_CACHE_SIZE": 0},
+}
+
+
+class Stage(NamedTuple):
+    """An app with one protected view."""
+
+    mode: str
+    app: Flask
+    algorithm: str
+    ran: list[str]  #: the accounts for which the view ran
+    client: FlaskClient
+
+    def environ(self, **headers: str) -> dict[str, str]:
+        """Return the good headers of a request, *headers* in place of theirs."""
+        return {HEADERS[kind]: good_token(kind, self.algorithm) for kind in KINDS} | headers
+
+    def send(self, environ: Mapping[str, str], **request: Any) -> TestResponse:
+        """Send a request with these headers and no others."""
+        asked: dict[str, Any] = {"path": f"/api/{ACCOUNT}", "method": "GET", **request}
+        return self.client.open(environ_overrides=dict(environ), **asked)
+
+
+@cache
+def _claims(kind: Kind) -> dict[str, Any]:
+    issuer = issuer_of()
+    minted = issuer.app_jwt if kind == "app_jwt" else issuer.consumer_jws
+    claims: dict[str, Any] = json.loads(decoded(minted(sub=MARKER).split(".")[1]))
+    return claims
+
+
+def good(kind: Kind, algorithm: str = "RS256") -> Good:
+    """Return the good token of a *kind*, to be broken."""
+    claims = {each: _claims(each) for each in KINDS}
+    other = claims.pop("consumer_jws" if kind == "app_jwt" else "app_jwt")
+    return Good(kind, issuer_of(algorithm), NOW, claims[kind], other)
+
+
+@cache
+def good_token(kind: Kind, algorithm: str) -> str:
+    """Return the good token that all attacks are beside; made once."""
+    return issuer_of(algorithm).sign(_claims(kind))
+
+
+@cache
+def stages(algorithm: str = "RS256", **settings: Any) -> tuple[Stage, ...]:
+    """Return an app for each mode; made once.
+
+    :param settings: of the extension; algorithms and keys are those of *algorithm*, if not given.
+    """
+    return tuple(_stage(mode, algorithm, settings) for mode in MODES)
+
+
+def _stage(mode: str, algorithm: str, settings: Mapping[str, Any]) -> Stage:
+    app = Flask(f"an_app_in_{mode}")
+    app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = jwk(algorithm, kid="dev-1")
+    app.config["CONNECTOR_AUTH_APP_JWT_ALGORITHMS"] = [algorithm]
+    app.config["CONNECTOR_AUTH_MAX_LIFETIME"] = 7200
+    app.config["CONNECTOR_AUTH_LOG_LIMIT"] = 0
+    app.config.update(MODES[mode])
+    for name, value in settings.items():
+        app.config[f"CONNECTOR_AUTH_{name}"] = list(value) if isinstance(value, tuple) else value
+    ran: list[str] = []
+    _WAYS[mode](app, ConnectorAuth(app, clock=lambda: NOW), ran)
+    return Stage(mode, app, algorithm, ran, app.test_client(use_cookies=False))
+
+
+def _decorated(app: Flask, _auth: ConnectorAuth, ran: list[str]) -> None:
+    @app.get("/api/<account_id>")
+    @require_app_jwt(scopes=SCOPE)
+    @require_consumer_jws
+    def view(account_id: str) -> dict[str, Any]:
+        ran.append(account_id)
+        return {}
+
+
+def _optional(app: Flask, _auth: ConnectorAuth, ran: list[str]) -> None:
+    @app.get("/api/<account_id>")
+    @require_consumer_jws(optional=True)
+    @require_app_jwt(scopes=SCOPE, optional=True)
+    def view(account_id: str) -> dict[str, Any]:
+        ran.append(account_id)
+        return {}
+
+
+def _protected(app: Flask, auth: ConnectorAuth, ran: list[str]) -> None:
+    blueprint = Blueprint("api", __name__, url_prefix="/api")
+    auth.protect(blueprint, scopes=SCOPE)
+
+    @blueprint.get("/<account_id>")
+    def view(account_id: str) -> Iterator[str]:
+        ran.append(account_id)
+        return iter(["streamed"])
+
+    app.register_blueprint(blueprint)
+
+
+def _called(app: Flask, _auth: ConnectorAuth, ran: list[str]) -> None:
+    @app.get("/api/<account_id>")
+    def view(account_id: str) -> dict[str, Any]:
+        verify_request(scopes=SCOPE)
+        ran.append(account_id)
+        return {}
+
+
+_WAYS: dict[str, Callable[[Flask, ConnectorAuth, list[str]], None]] = {
+    "production": _decorated,
+    "debug": _optional,
+    "propagating": _protected,
+    "testing": _called,
+}

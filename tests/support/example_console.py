@@ -1,0 +1,42 @@
+"""An app in; the calls of its console, as the page makes them, out."""
+
+import json
+from typing import Any
+
+from flask import Flask, Response
+
+from example_app.console.access_key import AccessKey
+from tests.support.example_api import BASE_URL, in_process
+
+#: What a browser sends with a request of the page itself.
+OWN = {"Origin": BASE_URL, "Sec-Fetch-Site": "same-origin"}
+
+
+def access_key(app: Flask) -> AccessKey:
+    """Return the key to the console of *app*."""
+    return app.extensions["console"].access_key
+
+
+def cookie(app: Flask, secure: bool = False) -> str:
+    """Return what a browser sends as ``Cookie`` when the console was opened in it."""
+    return "=".join(access_key(app).cookie(secure))
+
+
+class Console:
+    """Calls the console of *app*."""
+
+    def __init__(self, app: Flask) -> None:
+        self.transport = in_process(app)
+        self.own = {**OWN, "Cookie": cookie(app)}
+
+    def get(self, path: str) -> Any:
+        """Return what the console tells at *path*."""
+        answer = self.transport("GET", f"/console/{path}", self.own, b"")
+        assert answer.status_code == 200
+        return answer.json
+
+    def post(self, path: str, body: Any = ()) -> Response:
+        """Post *body* to *path*: a text as it is, anything else as JSON."""
+        headers = {"Content-Type": "application/json", **self.own}
+        sent = body if isinstance(body, str) else json.dumps(body)
+        return self.transport("POST", f"/console/{path}", headers, sent)

@@ -1,0 +1,76 @@
+"""What every command has in common: help, an app to be about, and statuses."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from click.testing import CliRunner
+from flask import Flask
+from flask.cli import ScriptInfo
+
+from flask_connector_auth import ConnectorAuth
+from flask_connector_auth.cli import COMMANDS, connector_auth
+from tests.unit.cli.conftest import Run
+
+MakeApp = Callable[..., Flask]
+NEEDS_APP = [name for name in COMMANDS if name not in ("keygen", "mint")]
+
+
+def broken() -> Flask:
+    """Make an app that cannot start."""
+    app = Flask("broken")
+    app.config |= {"CONNECTOR_AUTH_LEEWAY": "secret", "CONNECTOR_AUTH_ISSUERS": "secret"}
+    ConnectorAuth(app)
+    return app
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(run: Run, name: str) -> None:
+    """What it does, an example with its name, and --json."""
+    text = run(name, "--help").stdout
+    assert "Example" in text
+    assert f"connector-auth {name}" in text
+    assert "--json" in text
+
+
+def test_the_group_lists_every_command(run: Run) -> None:
+    """In the order of their use; and another name is a usage error, as with any click command."""
+    text = run("--help").stdout
+    places = [text.index(f"\n  {name} ") for name in COMMANDS]
+    assert places == sorted(places)
+    assert run("forge").exit_code == 2
+
+
+@pytest.mark.parametrize("name", NEEDS_APP)
+def test_an_app_without_the_extension_is_no_answer(run: Run, name: str) -> None:
+    """Status 2, and what to do."""
+    result = run(name, app=Flask("plain"), input="x")
+    assert (result.exit_code, "ConnectorAuth(app)" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("name", [*NEEDS_APP, "keygen"])
+def test_an_app_that_cannot_start_is_told_by_its_settings(name: str) -> None:
+    """Every problem, and no value; it is what check asks for, so there the status is 1."""
+    info = ScriptInfo(create_app=broken)
+    args = [name, "new.jwk"] if name == "keygen" else [name]
+    result = CliRunner(catch_exceptions=False).invoke(connector_auth, args, obj=info)
+    assert result.exit_code == (1 if name == "check" else 2)
+    for key in ("APP_JWT_KEYS", "LEEWAY", "ISSUERS"):
+        assert f"CONNECTOR_AUTH_{key}: " in result.output
+    assert "secret" not in result.output
+
+
+def test_an_app_that_cannot_start_as_json() -> None:
+    """check has the same members, with an error for each problem."""
+    args = ["check", "--json"]
+    result = CliRunner().invoke(connector_auth, args, obj=ScriptInfo(create_app=broken))
+    found = json.loads(result.stdout)
+    assert {each["code"] for each in found.pop("errors")} == {"configuration"}
+    assert found == {"settings": [], "keys": [], "warnings": []}
+
+
+def test_no_app_is_no_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    """Flask's own words, status 2."""
+    monkeypatch.chdir(str(tmp_path))
+    result = CliRunner().invoke(connector_auth, ["check"], obj=ScriptInfo())
+    assert (result.exit_code, "--app" in result.stderr) == (2, True)

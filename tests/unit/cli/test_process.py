@@ -1,0 +1,92 @@
+"""The commands as a user has them: by the entry point, in processes of their own."""
+
+import os
+import re
+import subprocess
+import sys
+from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from flask_connector_auth.cli import COMMANDS
+from tests.docs.test_code_blocks import PAGES, TABLES, blocks
+from tests.unit.cli.conftest import Run
+
+ROOT = Path(__file__).parents[3]
+PATIENCE = 60
+
+
+def shell(command: str, folder: Path, environment: dict[str, str]) -> str:
+    """Return all that *command* prints; ``flask`` is that of this interpreter."""
+    command = re.sub(r"^flask ", f"{sys.executable} -W error -m flask ", command)
+    done = subprocess.run(  # noqa: S602
+        command,
+        shell=True,
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=PATIENCE,
+        text=True,
+        check=False,
+    )
+    return done.stdout
+
+
+def test_flask_lists_the_group(tmp_path: Path) -> None:
+    """The entry point ``flask.commands``: nobody has to register anything."""
+    assert "\n  connector-auth  " in shell("flask --help", tmp_path, {})
+
+
+def test_the_session_of_the_page_runs(tmp_path: Path) -> None:
+    """docs/cli.rst, from its first command to its last; ``...`` stands for anything."""
+    (tmp_path / "shop.py").write_text("".join(blocks("docs/cli.rst", "python")))
+    environment: dict[str, str] = {}
+    session = "".join(blocks("docs/cli.rst", "console"))
+    commands = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", session, re.MULTILINE)
+    assert len(commands) == 7
+    for command, expected in commands:
+        if assigned := re.fullmatch(r"export (\w+)=(\S+)", command):
+            environment[assigned[1]] = assigned[2]
+            continue
+        printed = shell(command, tmp_path, environment)
+        options = ELLIPSIS | NORMALIZE_WHITESPACE
+        assert OutputChecker().check_output(expected, printed, options), (command, printed)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_page_has_the_help_of_every_command(run: Run, name: str) -> None:
+    """Generated from the command itself."""
+    assert f"\n.. generated:: {name}-help\n" in PAGES["docs/cli.rst"]
+    shown = dedent(TABLES[f"{name}-help"]().removeprefix(".. code-block:: text\n\n"))
+    usage = f"Usage: flask connector-auth {name} "
+    assert shown.startswith(usage)
+    printed = run(name, "--help", terminal_width=80).stdout
+    assert shown.split("\n\n", 1)[1].split() == printed.split("\n\n", 1)[1].split()
+
+
+def test_the_page_names_every_warning() -> None:
+    """Each word that check may say."""
+    source = (ROOT / "flask_connector_auth" / "cli" / "check.py").read_text()
+    found = re.findall(r'_one\(\s*"(\w+)"|"code": "(not_\w+)"', source)
+    words = {one or other for one, other in found}
+    assert len(words) == 8
+    assert words <= set(re.findall(r"``(\w+)``", PAGES["docs/cli.rst"]))
+
+
+@pytest.mark.parametrize(
+    ("imported", "not_imported"),
+    [
+        ("flask_connector_auth", "flask_connector_auth.cli"),
+        ("flask_connector_auth", "apispec"),
+        ("flask_connector_auth.cli", "flask_connector_auth.testing"),
+        ("flask_connector_auth.cli", "flask_connector_auth.cli.check"),
+    ],
+)
+def test_nothing_is_imported_before_it_is_needed(imported: str, not_imported: str) -> None:
+    """A service has no use for commands, nor has ``flask run`` for what they import."""
+    program = f"import sys, {imported}; sys.exit({not_imported!r} in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], check=False, cwd=ROOT)  # noqa: S603
+    assert done.returncode == 0

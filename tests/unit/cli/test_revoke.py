@@ -1,0 +1,140 @@
+"""``revoke`` and ``restore``: one process says so, and another one refuses."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_connector_auth import require_app_jwt, require_consumer_jws, token_digest
+from flask_connector_auth.testing import Issuer
+from tests.support.floor_helpers import cases
+from tests.support.http_helpers import headers
+from tests.support.ports import free_port
+from tests.support.redis_servers import until
+from tests.unit.cli.conftest import Run
+
+MakeApp = Callable[..., Flask]
+SUBJECTS = {
+    "--install-id": "75588e18-0000-4000-8000-000000000000",
+    "--account-id": "le81823118",
+    "--consumer-id": "consumer-1",
+}
+
+
+@pytest.fixture
+def worker(make_app: MakeApp, store_url: str) -> Flask:
+    """Another process's app: it only looks into the store."""
+    app = make_app(REVOCATION_URL=store_url)
+    app.add_url_rule("/", "view", require_app_jwt(require_consumer_jws(lambda: {})))
+    return app
+
+
+@pytest.fixture
+def call(run: Run, make_app: MakeApp, store_url: str) -> Callable[..., Any]:
+    """Return a function that runs a command in a process of its own kind."""
+    app = make_app(REVOCATION_URL=store_url)
+    return lambda *args, **more: run(*args, app=app, **more)
+
+
+def hears(worker: Flask, *tokens: str, status: int) -> None:
+    """Wait until requests with *tokens* are answered so."""
+    client = worker.test_client()
+    until(lambda: client.get("/", headers=headers(*tokens)).status_code == status)
+
+
+@pytest.mark.parametrize("option", SUBJECTS)
+def test_an_id_is_revoked_and_restored(
+    worker: Flask, call: Callable[..., Any], issuer: Issuer, option: str
+) -> None:
+    """All tokens of it are refused in another worker, and pass again."""
+    tokens = issuer.app_jwt(), issuer.consumer_jws(lp_consumer_id="consumer-1")
+    hears(worker, *tokens, status=200)
+    subject = (option, SUBJECTS[option])
+    result = call("revoke", *subject, "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    name = option.removeprefix("--").replace("-", "_")
+    assert json.loads(result.stdout) == {"change": "revoke", name: SUBJECTS[option]}
+    hears(worker, *tokens, status=401)
+    assert call("restore", *subject).stdout == f'change: "restore"\n{name}: "{SUBJECTS[option]}"\n'
+    hears(worker, *tokens, status=200)
+
+
+def test_a_token_is_read_and_only_its_digest_is_shown(
+    worker: Flask, call: Callable[..., Any], issuer: Issuer
+) -> None:
+    """Bare or behind Bearer; what is printed restores it, and is no token."""
+    text, consumer_jws = issuer.app_jwt(), issuer.consumer_jws()
+    for sent in (text, f"Bearer {text}\n"):
+        result = call("revoke", "--json", input=sent)
+        digest = token_digest(text).hex()
+        assert json.loads(result.stdout) == {"change": "revoke", "digest": digest}
+        hears(worker, text, consumer_jws, status=401)
+        hears(worker, issuer.app_jwt(azp="another"), consumer_jws, status=200)
+        assert call("restore", "--digest", digest).exit_code == 0
+        hears(worker, text, consumer_jws, status=200)
+    assert call("restore", input=text).exit_code == 0
+
+
+def test_what_is_issued_later_is_not_meant(
+    worker: Flask, call: Callable[..., Any], issuer: Issuer
+) -> None:
+    """With --at, what was issued until then is refused."""
+    now = json.loads(call("inspect", "--json", input=issuer.app_jwt()).stdout)["claims"]["iat"]
+    old, new = issuer.app_jwt(iat=now - 100), issuer.app_jwt()
+    account = ("--install-id", SUBJECTS["--install-id"])
+    assert call("revoke", *account, "--at", str(now - 50)).exit_code == 0
+    hears(worker, old, issuer.consumer_jws(), status=401)
+    hears(worker, new, issuer.consumer_jws(), status=200)
+
+
+@cases(
+    "args, text",
+    {
+        "no token": ([], ""),
+        "no JWS": ([], "hunter22"),
+        "two words": ([], "hunter22 hunter22"),
+        "payload no JSON": ([], "hunter22.hunter22.hunter22"),
+        "too long to be read": ([], "a" * 9000 + "." + "b" * 9000 + ".c"),
+        "an empty id": (["--account-id", ""], ""),
+        "no id that a claim can have": (["--account-id", "\udcff"], ""),
+        "two ids": (["--account-id", "a", "--install-id", "b"], ""),
+        "no hex": (["--digest", "hunter22"], ""),
+        "a short digest": (["--digest", "00"], ""),
+    },
+)
+@pytest.mark.parametrize("command", ["revoke", "restore"])
+def test_what_is_no_subject_is_a_wrong_option(
+    call: Callable[..., Any], command: str, args: list[str], text: str
+) -> None:
+    """Status 2, with nothing of what was read."""
+    if (command, text.count("hunter22")) == ("restore", 3):
+        args, text = [], "hunter22"  # to restore it, nobody looks into a token
+    result = call(command, *args, input=text)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Usage: ")
+    assert "hunter22" not in result.output
+
+
+def test_a_token_has_no_time(call: Callable[..., Any], issuer: Issuer) -> None:
+    """--at is for an id."""
+    assert call("revoke", "--at", "1", input=issuer.app_jwt()).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["revoke", "restore"])
+def test_without_a_store_nothing_would_be_heard(run: Run, issuer: Issuer, command: str) -> None:
+    """The memory of this process is gone at its end: status 2."""
+    result = run(command, input=issuer.app_jwt())
+    assert (result.exit_code, "CONNECTOR_AUTH_REVOCATION_URL" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["revoke", "restore"])
+def test_a_store_out_of_reach_is_no_success(
+    run: Run, make_app: MakeApp, issuer: Issuer, command: str
+) -> None:
+    """Nobody knows that it lasts: status 2, without the password."""
+    app = make_app(REVOCATION_URL=f"redis://:hunter22@127.0.0.1:{free_port()}")
+    result = run(command, app=app, input=issuer.app_jwt())
+    assert (result.exit_code, "may not last" in result.stderr) == (2, True)
+    assert "hunter22" not in result.output

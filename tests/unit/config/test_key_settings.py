@@ -1,0 +1,241 @@
+"""The settings that make something: keys for both tokens, and overrides of the error table."""
+
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from flask import Config
+
+from flask_connector_auth.config import load_settings
+from flask_connector_auth.core import ROWS, ErrorRow
+from flask_connector_auth.keys import KeySource, VerificationKey
+from tests.support.floor_helpers import (
+    SECRET,
+    cases,
+    encoded,
+    jwk,
+    load,
+    native_key,
+    number,
+    pem,
+    problems,
+    signing_key,
+)
+
+
+def algorithms_by_kid(source: Any) -> dict[str | None, set[str]]:
+    """Return what the keys of a fixed source may be used for."""
+    return {key.kid: set(key.algorithms) for key in source.keys}
+
+
+class Elsewhere(KeySource):
+    """A key source of an app's own."""
+
+    def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
+        """Find nothing."""
+        return ()
+
+
+def test_a_key_source_is_taken_as_it_is():
+    """DESIGN section 4: the seam for keys of one's own; each token may have its own source."""
+    one, other = Elsewhere(), Elsewhere()
+    settings = load(APP_JWT_KEYS=one)
+    assert settings.app_jwt_keys is settings.consumer_jws_keys is one
+    settings = load(APP_JWT_KEYS=one, CONSUMER_JWS_ALGORITHMS=["ES256"])
+    assert settings.app_jwt_keys is settings.consumer_jws_keys is one
+    settings = load(APP_JWT_KEYS=one, CONSUMER_JWS_KEYS=other)
+    assert (settings.app_jwt_keys, settings.consumer_jws_keys) == (one, other)
+
+
+def test_the_keys_of_the_consumer_jws_default_to_the_app_jwts():
+    """DESIGN section 2: one set of keys for both, unless there is another."""
+    settings = load(APP_JWT_KEYS=jwk(kid="a"))
+    assert settings.consumer_jws_keys is settings.app_jwt_keys
+    settings = load(APP_JWT_KEYS=jwk(kid="a"), CONSUMER_JWS_KEYS=jwk(kid="b"))
+    assert algorithms_by_kid(settings.app_jwt_keys) == {"a": {"RS256"}}
+    assert algorithms_by_kid(settings.consumer_jws_keys) == {"b": {"RS256"}}
+
+
+def test_the_same_keys_serve_each_token_by_its_own_allow_list():
+    """RFC 8725 section 3.1: the allow-list is per token type, also where the keys are shared."""
+    settings = load(
+        APP_JWT_KEYS={"keys": [jwk(kid="a"), jwk("ES256", kid="b")]},
+        CONSUMER_JWS_ALGORITHMS=["RS512", "ES256"],
+    )
+    assert algorithms_by_kid(settings.app_jwt_keys) == {"a": {"RS256"}}
+    assert algorithms_by_kid(settings.consumer_jws_keys) == {"a": {"RS512"}, "b": {"ES256"}}
+    assert settings.app_jwt_algorithms == ("RS256",)
+    assert settings.consumer_jws_algorithms == ("RS512", "ES256")
+
+
+def test_keys_that_do_not_fit_one_allow_list_are_told_for_that_token():
+    """DESIGN section 5: the problem stands under the key of the token that it concerns."""
+    assert problems(CONSUMER_JWS_ALGORITHMS=["ES256"]) == {
+        "CONSUMER_JWS_KEYS": ["no algorithm of the allow-list can use it."]
+    }
+
+
+def test_the_consumer_jws_may_have_keys_where_the_app_jwts_are_missing():
+    """DESIGN section 5: both keys are judged, each for itself."""
+    assert problems(APP_JWT_KEYS=None, CONSUMER_JWS_KEYS=SECRET) == {
+        "APP_JWT_KEYS": ["Field may not be null."],
+        "CONSUMER_JWS_KEYS": ["neither a key nor a readable file (No such file or directory)."],
+    }
+
+
+def test_a_mistake_in_one_setting_is_told_once():
+    """DESIGN section 5: keys are not blamed for an allow-list or a bound that cannot be read."""
+    weak = {"kty": "RSA", "n": number(2**1023 + 1), "e": "AQAB"}
+    assert problems(APP_JWT_KEYS=pem("ES256"), APP_JWT_ALGORITHMS="ES256").keys() == {
+        "APP_JWT_ALGORITHMS"
+    }
+    assert problems(APP_JWT_KEYS=weak, MIN_RSA_BITS="1024").keys() == {"MIN_RSA_BITS"}
+    assert problems(CONSUMER_JWS_ALGORITHMS=["none"]).keys() == {"CONSUMER_JWS_ALGORITHMS"}
+
+
+def test_more_than_four_keys_for_a_kid_are_told():
+    """DESIGN section 1: at most four are tried for one token."""
+    keys = [jwk("ES256", owner=f"other {number}", kid="a") for number in range(5)]
+    allowed = {"APP_JWT_ALGORITHMS": ["ES256"]}
+    assert load(APP_JWT_KEYS={"keys": keys[:4]}, **allowed)
+    assert problems(APP_JWT_KEYS={"keys": keys}, **allowed) == {
+        "APP_JWT_KEYS": ["5 keys for the kid 'a': at most 4 are tried."]
+    }
+
+
+def test_rsa_1024_needs_the_setting(caplog):
+    """DESIGN section 1: refused with a message; accepted by setting, with a warning."""
+    n = native_key("RSA-1024", "ours").public_key().public_numbers().n
+    weak = {"kty": "RSA", "n": number(n), "e": "AQAB"}
+    assert problems(APP_JWT_KEYS=weak) == {
+        "APP_JWT_KEYS": ["an RSA key of 1024 bits; 2048 to 8192 are accepted."]
+    }
+    assert caplog.records == []
+    assert load(APP_JWT_KEYS=weak, MIN_RSA_BITS=1024).min_rsa_bits == 1024
+    assert [(record.levelno, record.message) for record in caplog.records] == [
+        (logging.WARNING, "an RSA key of 1024 bits is accepted, by configuration")
+    ]
+
+
+CODE_STAYS = "{}: errorCode must keep its first three digits, the HTTP status."
+
+
+@pytest.mark.parametrize(
+    ("override", "row"),
+    [
+        ({"title": "No"}, ErrorRow(40104, "No", "X_ON_BEHALF_HEADER is not present")),
+        ({"details": "é"}, ErrorRow(40104, "ConsumerJWS is missing", "é")),
+        (
+            {"errorCode": 40105},
+            ErrorRow(40105, "ConsumerJWS is missing", "X_ON_BEHALF_HEADER is not present"),
+        ),
+        ({"title": 5, "details": "b", "errorCode": 40199}, ErrorRow(40199, "5", "b")),
+        ({}, ROWS[40104]),
+    ],
+)
+@pytest.mark.parametrize("code", [40104, "40104"], ids=["int", "as from the environment"])
+def test_a_row_may_be_overridden(code, override, row):
+    """DESIGN section 1: code, title or details, by documented code; the rest stays."""
+    assert load(ERROR_CATALOGUE={code: override}).error_catalogue == {40104: row}
+
+
+@cases(
+    "catalogue, told",
+    {
+        "null": (None, ["Field may not be null."]),
+        "list": ([], ["Not a valid mapping type."]),
+        "text": ("{}", ["Not a valid mapping type."]),
+        "unknown row": ({40199: {}}, ["40199: Not a row of the error table."]),
+        "no code": ({"missing": {}}, ["missing: Not a valid integer."]),
+        "row null": ({40102: None}, ["40102: Field may not be null."]),
+        "unknown member": ({40102: {"titel": SECRET}}, ["40102: titel: Unknown field."]),
+        "empty title": ({40102: {"title": ""}}, ["40102: title: Not a non-empty string."]),
+        "code as text": (
+            {40102: {"errorCode": "40199"}},
+            ["40102: errorCode: Not a valid integer."],
+        ),
+        "code true": ({40102: {"errorCode": True}}, ["40102: errorCode: Not a valid integer."]),
+        "another status": ({40102: {"errorCode": 40302}}, [CODE_STAYS.format(40102)]),
+        "success": (
+            {50301: {"errorCode": 20000}},
+            ["50301: errorCode 20000 does not start with an HTTP error status."],
+        ),
+        "four digits": (
+            {40102: {"errorCode": 4010}},
+            ["40102: errorCode 4010 does not start with an HTTP error status."],
+        ),
+        "several": (
+            {40102: {"errorCode": 40302}, 40103: {"errorCode": 1}},
+            [
+                CODE_STAYS.format(40102),
+                "40103: errorCode 1 does not start with an HTTP error status.",
+            ],
+        ),
+        "several of no status": (
+            {40102: {"errorCode": 1}, 40103: {"errorCode": 2}},
+            [
+                "40102: errorCode 1 does not start with an HTTP error status.",
+                "40103: errorCode 2 does not start with an HTTP error status.",
+            ],
+        ),
+        "a readable and an unreadable one": (
+            {40102: {"errorCode": 40302, "title": 1.5}},
+            ["40102: title: Not a non-empty string.", CODE_STAYS.format(40102)],
+        ),
+    },
+)
+def test_a_bad_override_is_told(catalogue, told):
+    """DESIGN section 1: the HTTP status of a row stays, and a row stays an error."""
+    assert problems(ERROR_CATALOGUE=catalogue) == {"ERROR_CATALOGUE": told}
+
+
+def test_the_environment_will_do(monkeypatch):
+    """DESIGN section 5: what ``from_prefixed_env`` makes of strings loads as Python values do."""
+    environment = {
+        "APP_JWT_KEYS": json.dumps({"keys": [jwk(kid="a"), jwk("HS256", kid="b")]}),
+        "CONSUMER_JWS_KEYS": pem("ES256"),
+        "APP_JWT_ALGORITHMS": '["RS256", "HS256"]',
+        "CONSUMER_JWS_ALGORITHMS": '["ES256"]',
+        "AUDIENCE": "31457780",
+        "ISSUER": "https://issuer.example",
+        "LEEWAY": "2.5",
+        "MAX_LIFETIME": "null",
+        "MISSING_PARAMETER_ROW": "true",
+        "ERROR_CATALOGUE__40104__errorCode": "40105",
+        "ERROR_CATALOGUE__40102__title": "No",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(f"FLASK_CONNECTOR_AUTH_{name}", value)
+    config = Config("")
+    config.from_prefixed_env()
+    settings = load_settings(config)
+    assert algorithms_by_kid(settings.app_jwt_keys) == {"a": {"RS256"}, "b": {"HS256"}}
+    assert [key.thumbprint for key in settings.consumer_jws_keys.keys] == [
+        signing_key("ES256").thumbprint()
+    ]
+    assert settings.audience == {"31457780"}
+    assert settings.issuer == "https://issuer.example"
+    assert (settings.leeway, settings.max_lifetime) == (2.5, None)
+    assert settings.missing_parameter_row is True
+    assert settings.error_catalogue[40104].error_code == 40105
+    assert settings.error_catalogue[40102].title == "No"
+
+
+@cases(
+    "keys",
+    {
+        "text": SECRET,
+        "encoded": encoded(SECRET.encode()),
+        "JWK of another type": {"kty": SECRET},
+        "short JWK": {"kty": "oct", "k": encoded(SECRET[:16].encode())},
+        "JWK in a list": [{"kty": "oct", "k": SECRET}],
+        "kid": {"kty": "RSA", "kid": SECRET, "n": SECRET, "e": "AQAB"},
+    },
+)
+def test_a_secret_is_never_quoted(keys):
+    """security.md section 10: configuration errors are logged by whatever starts the app."""
+    (told,) = problems(APP_JWT_KEYS=keys)["APP_JWT_KEYS"]
+    for hidden in (SECRET, encoded(SECRET.encode())[:20], encoded(SECRET[:16].encode())):
+        assert hidden not in told

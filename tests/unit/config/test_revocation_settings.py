@@ -1,0 +1,150 @@
+"""Where revocations are kept, as it is configured: what can be known at the start is told there."""
+
+import sys
+from typing import Any
+
+import pytest
+
+from flask_connector_auth.revocation import MemoryStore
+from flask_connector_auth.revocation.stores.redis import RedisStore
+from tests.support.floor_helpers import cases, load, problems
+from tests.unit.revocation.stores.test_contract import LIVES
+
+BAD_URL = "It is not the URL of a Redis."
+SECRET = "do-not-tell-this"
+
+GOOD = {
+    "plain": "redis://127.0.0.1:6379",
+    "a database": "redis://127.0.0.1:6379/2",
+    "a slash": "redis://127.0.0.1/",
+    "the default host": "redis://",
+    "IPv6": "redis://[::1]:6379/0",
+    "a password": f"redis://:{SECRET}@127.0.0.1:6379",
+    "a user": f"redis://user:{SECRET}@127.0.0.1:6379",
+    "TLS": "rediss://127.0.0.1:6379",
+    "TLS options": "rediss://127.0.0.1:6379/0?ssl_cert_reqs=required&ssl_ca_certs=/ca.pem",
+    "a socket": "unix:///run/redis.sock?db=2",
+    "Sentinel": "redis+sentinel://one:26379,two:26379,three/service",
+    "Sentinel with all": (
+        f"rediss+sentinel://user:{SECRET}@one,two/service/3"
+        f"?sentinel_username=user&sentinel_password={SECRET}&ssl_ca_certs=/ca.pem"
+    ),
+    "Cluster": "redis+cluster://one:7000,two:7001",
+    "Cluster with all": f"rediss+cluster://user:{SECRET}@one,two/?ssl_ca_certs=/ca.pem",
+}
+BAD = {
+    "empty host": "redis+cluster://",
+    "another scheme": f"http://:{SECRET}@127.0.0.1:6379",
+    "no scheme": "127.0.0.1:6379",
+    "a typing error": f"reddis://:{SECRET}@127.0.0.1",
+    "an unknown kind": "redis+ring://one",
+    "a port that is none": f"redis://127.0.0.1:{SECRET}",
+    "a port too high": "redis://127.0.0.1:70000",
+    "a database that is none": "redis://127.0.0.1/zero",
+    "an option that is none": f"redis://127.0.0.1/0?passwort={SECRET}",
+    "an option of a wrong type": f"redis://127.0.0.1/0?db={SECRET}",
+    "two hosts": "redis://one,two",
+    "an option of TLS that is none": f"rediss://one?ssl_cert_reqs={SECRET}",
+    "an option of TLS to Sentinel": f"rediss+sentinel://one/service?ssl_cert_reqs={SECRET}",
+    "an option of TLS to a Cluster": f"rediss+cluster://one?ssl_cert_reqs={SECRET}",
+    "a fragment": "redis://one/0#2",
+    "a database called X": "redis://one/X",
+    "no service": "redis+sentinel://one:26379",
+    "no service either": "redis+sentinel://one:26379/",
+    "a service and more": "redis+sentinel://one/service/0/1",
+    "a database of a service that is none": "redis+sentinel://one/service/zero",
+    "a host that is empty": "redis+sentinel://one,,two/service",
+    "an option of Sentinel that is none": "redis+sentinel://one/service?foo=1",
+    "a database of a Cluster": "redis+cluster://one/0",
+    "an option of a Cluster that is none": "redis+cluster://one?foo=1",
+    "a port of a Cluster that is none": "redis+cluster://one:seven",
+    "a socket with an option that is none": "unix:///run/redis.sock?foo=1",
+}
+
+
+@cases("url", GOOD)
+def test_a_good_url(url: str) -> None:
+    """Standalone, Sentinel and Cluster by URL; nothing is connected to."""
+    settings = load(REVOCATION_URL=url)
+    assert isinstance(settings.revocation_store, RedisStore)
+    assert SECRET not in repr(settings)
+
+
+@cases("url", BAD)
+def test_a_bad_url(url: str) -> None:
+    """A clear error that names the setting, and never quotes the URL, which has a password."""
+    told = problems(REVOCATION_URL=url)
+    assert told == {"REVOCATION_URL": [BAD_URL]}
+
+
+@cases(
+    ("value", "told"),
+    {
+        "a number": (True, "Not a non-empty string."),
+        "empty": ("", "Not a non-empty string."),
+    },
+)
+def test_what_is_no_url(value: Any, told: str) -> None:
+    """The types of settings."""
+    assert problems(REVOCATION_URL=value) == {"REVOCATION_URL": [told]}
+
+
+def test_redis_py_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it, the error says what to install; without a URL it is not missed."""
+    monkeypatch.setitem(sys.modules, "redis.backoff", None)
+    told = "It needs pip install flask-connector-auth[redis]."
+    assert problems(REVOCATION_URL="redis://") == {"REVOCATION_URL": [told]}
+    assert load().revocation_store is None
+
+
+def test_a_store_of_ones_own_is_an_object() -> None:
+    """Whatever has the three methods; not its class, and not beside a URL."""
+    store = MemoryStore(LIVES)
+    assert load(REVOCATION_STORE=store).revocation_store is store
+    for wrong in (MemoryStore, "redis://", {}, 5):
+        told = {"REVOCATION_STORE": ["Not a RevocationStore."]}
+        assert problems(REVOCATION_STORE=wrong) == told
+    assert problems(REVOCATION_STORE=store, REVOCATION_URL="redis://") == {
+        "REVOCATION_URL": ["It is one too many beside REVOCATION_STORE."]
+    }
+
+
+@pytest.mark.parametrize(
+    ("others", "keep", "good"),
+    [
+        ({}, 0.5, True),
+        ({"MAX_LIFETIME": 3600}, None, True),
+        ({"MAX_LIFETIME": 3600}, 3630, True),
+        ({"MAX_LIFETIME": 3600}, 3629, False),
+        ({"MAX_LIFETIME": 3600, "LEEWAY": 0}, 3600, True),
+        ({"MAX_LIFETIME": 3600, "LEEWAY": 0}, 3599, False),
+    ],
+)
+def test_what_is_kept_outlives_every_app_jwt(
+    others: dict[str, Any], keep: float | None, good: bool
+) -> None:
+    """``REVOCATION_KEEP`` is no less than the longest token."""
+    if good:
+        assert load(REVOCATION_KEEP=keep, **others).revocation_keep == keep
+    else:
+        told = {"REVOCATION_KEEP": ["It is below MAX_LIFETIME + LEEWAY."]}
+        assert problems(REVOCATION_KEEP=keep, **others) == told
+
+
+def test_all_problems_are_told_together() -> None:
+    """One error for all, also where one makes it impossible to say more of another."""
+    told = problems(
+        REVOCATION_URL=f"http://{SECRET}",
+        REVOCATION_KEEP=10,
+        MAX_LIFETIME=60,
+        LEEWAY="thirty",
+        REVOCATION_MAX_LAG=0,
+        REVOCATION_ON_OUTAGE="fail",
+    )
+    assert told == {
+        "REVOCATION_URL": [BAD_URL],
+        "REVOCATION_KEEP": ["It is below MAX_LIFETIME + LEEWAY."],
+        "LEEWAY": ["Not a finite number."],
+        "REVOCATION_MAX_LAG": ["Must be greater than or equal to 1."],
+        "REVOCATION_ON_OUTAGE": ["Neither closed nor open."],
+    }

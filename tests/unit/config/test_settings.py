@@ -1,0 +1,289 @@
+"""Configuration in; frozen settings out, or one error that lists every problem by its key."""
+
+from collections.abc import Sequence
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
+
+import pytest
+
+from flask_connector_auth.config import (
+    PREFIX,
+    ConfigurationError,
+    Settings,
+    SettingsSchema,
+    load_settings,
+)
+from flask_connector_auth.keys import ALGORITHMS
+from tests.support.floor_helpers import SECRET, jwk, load, pem, problems, signing_key
+
+
+def test_the_defaults_are_the_documented_ones():
+    """DESIGN sections 1 and 5: with keys alone, everything else has its default."""
+    settings = load()
+    assert [key.thumbprint for key in settings.app_jwt_keys.keys] == [signing_key().thumbprint()]
+    assert settings == Settings(
+        app_jwt_keys=settings.app_jwt_keys,
+        consumer_jws_keys=settings.app_jwt_keys,
+        app_jwt_algorithms=("RS256",),
+        consumer_jws_algorithms=("RS256",),
+        issuer="Sentinel",
+        audience=None,
+        account_argument="account_id",
+        consumer_header="X-LP-ON-BEHALF",
+        leeway=30,
+        max_lifetime=None,
+        min_rsa_bits=2048,
+        max_token_bytes=16384,
+        max_header_bytes=2048,
+        cache_size=4096,
+        cache_max_age=300,
+        realm="Connector API",
+        error_catalogue={},
+        missing_parameter_row=False,
+        log_limit=1,
+        log_burst=10,
+        revocation_store=None,
+        revocation_max_lag=5,
+        revocation_on_outage="closed",
+        revocation_keep=None,
+    )
+
+
+def test_every_field_of_the_schema_is_a_setting():
+    """DESIGN section 5: one schema, one object; each field has its key and a meaning."""
+    schema = SettingsSchema()
+    # What these make together is tested with the keys, and with the store.
+    made = ("jwks_", "revocation_url")
+    names = [name for name in schema.fields if not name.startswith(made)]
+    assert names == [field.name for field in fields(Settings)]
+    for name, field in schema.fields.items():
+        assert field.data_key == PREFIX + name.upper()
+        assert field.metadata["doc"].endswith(".")
+
+
+TEXT = "Not a non-empty string."
+NUMBER = "Not a finite number."
+NULL = "Field may not be null."
+NAME = "Not the name of a view argument."
+HEADER = "Not a header name that can carry the ConsumerJWS (RFC 9110 section 5.1)."
+REALM = "Not printable ASCII without quotes."
+NAMES = 'Not a list of algorithm names, such as ["RS256"].'
+FLAG = "Not true or false."
+EMPTY = "An empty list would accept nothing."
+NOT_A_STRING = {True: TEXT, 1.5: TEXT, (): TEXT, b"a": TEXT, "": TEXT}
+NOT_A_NUMBER = {True: NUMBER, "30": NUMBER, "": NUMBER, (): NUMBER, float("nan"): NUMBER}
+NOT_A_NUMBER |= {float("inf"): NUMBER, float("-inf"): NUMBER}
+NOT_WHOLE = dict.fromkeys([*NOT_A_NUMBER, 2048.5, 2048.0], "Not a whole number.")
+OUTAGE = "Neither closed nor open."
+AT_LEAST_ONE = "Must be greater than or equal to 1."
+
+#: For each setting: good values with what they are loaded as; bad values with what is said.
+TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
+    "ISSUER": (
+        [("Sentinel", "Sentinel"), ("https://x/ é", "https://x/ é"), (5, "5"), (" ", " ")],
+        NOT_A_STRING | {None: NULL},
+    ),
+    "AUDIENCE": (
+        [
+            (None, None),
+            ("le1", {"le1"}),
+            (31457780, {"31457780"}),
+            (["le1", 2], {"le1", "2"}),
+            (("le1",), {"le1"}),
+            ({"le1", "le2"}, {"le1", "le2"}),
+            (frozenset({"le1"}), {"le1"}),
+        ],
+        NOT_A_STRING | {(None,): TEXT, ("",): TEXT, (("le1",),): TEXT, ("le1", True): TEXT},
+    ),
+    "ACCOUNT_ARGUMENT": (
+        [("account_id", "account_id"), ("brand", "brand"), ("_x1", "_x1"), ("größe", "größe")],
+        NOT_A_STRING
+        | {None: NULL, "account-id": NAME, "1a": NAME, 5: NAME, "a b": NAME, "a\n": NAME},
+    ),
+    "CONSUMER_HEADER": (
+        [("LP-On-Behalf", "LP-On-Behalf"), ("x-lp-on-behalf", "x-lp-on-behalf"), (5, "5")],
+        NOT_A_STRING
+        | {None: NULL, "Authorization": HEADER, "AUTHORIZATION": HEADER, "content-type": HEADER}
+        | {"Content-Length": HEADER, "X Y": HEADER, "X_Y": HEADER, "X:Y": HEADER, "X\n": HEADER}
+        | {"Käse": HEADER, "X,Y": HEADER, "Cookie": HEADER, "host": HEADER},
+    ),
+    "LEEWAY": (
+        [(0, 0), (30, 30), (0.5, 0.5), (3600, 3600)],
+        NOT_A_NUMBER
+        | {
+            None: NULL,
+            -1: "Must be greater than or equal to 0 and less than or equal to 3600.",
+            3601: "Must be greater than or equal to 0 and less than or equal to 3600.",
+        },
+    ),
+    "MAX_LIFETIME": (
+        [(None, None), (3600, 3600), (0.5, 0.5)],
+        NOT_A_NUMBER | {0: "Must be greater than 0.", -1: "Must be greater than 0."},
+    ),
+    "MIN_RSA_BITS": (
+        [(1024, 1024), (2048, 2048)],
+        NOT_WHOLE
+        | {
+            None: NULL,
+            1023: "Must be greater than or equal to 1024 and less than or equal to 8192.",
+            8193: "Must be greater than or equal to 1024 and less than or equal to 8192.",
+        },
+    ),
+    "MAX_TOKEN_BYTES": (
+        [(1, 1), (10**6, 10**6)],
+        NOT_WHOLE | {None: NULL, 0: AT_LEAST_ONE, -1: AT_LEAST_ONE},
+    ),
+    "MAX_HEADER_BYTES": (
+        [(1, 1), (10**6, 10**6)],
+        NOT_WHOLE | {None: NULL, 0: AT_LEAST_ONE, -1: AT_LEAST_ONE},
+    ),
+    "CACHE_SIZE": (
+        [(0, 0), (1, 1), (10**6, 10**6)],
+        NOT_WHOLE | {None: NULL, -1: "Must be greater than or equal to 0."},
+    ),
+    "CACHE_MAX_AGE": (
+        [(0, 0), (0.5, 0.5), (86400, 86400)],
+        NOT_A_NUMBER | {None: NULL, -1: "Must be greater than or equal to 0."},
+    ),
+    "REALM": (
+        [("Connector API", "Connector API"), ("a-~'", "a-~'"), (5, "5")],
+        NOT_A_STRING | {None: NULL, 'a"b': REALM, "a\\b": REALM, "é": REALM, "a\n": REALM},
+    ),
+    "REVOCATION_MAX_LAG": (
+        [(1, 1), (2.5, 2.5), (86400, 86400)],
+        NOT_A_NUMBER | {None: NULL, 0.9: AT_LEAST_ONE, -1: AT_LEAST_ONE},
+    ),
+    "REVOCATION_ON_OUTAGE": (
+        [("closed", "closed"), ("open", "open")],
+        {None: NULL, "": OUTAGE, "OPEN": OUTAGE, "fail": OUTAGE, True: "Not a valid string."},
+    ),
+    "REVOCATION_KEEP": (
+        [(None, None), (0.5, 0.5), (2592000, 2592000)],
+        NOT_A_NUMBER | {0: "Must be greater than 0.", -1: "Must be greater than 0."},
+    ),
+    "MISSING_PARAMETER_ROW": (
+        [(True, True), (False, False)],
+        {None: NULL, 1: FLAG, 0: FLAG, "true": FLAG, "": FLAG, "no": FLAG, (): FLAG},
+    ),
+    "LOG_LIMIT": (
+        [(None, None), (0, 0), (0.5, 0.5), (100, 100)],
+        NOT_A_NUMBER | {-1: "Must be greater than or equal to 0."},
+    ),
+    "LOG_BURST": (
+        [(1, 1), (1000, 1000)],
+        NOT_WHOLE | {None: NULL, 0: AT_LEAST_ONE, -1: AT_LEAST_ONE},
+    ),
+    "APP_JWT_ALGORITHMS": (
+        [
+            (["RS256"], ("RS256",)),
+            (("PS512", "RS256"), ("PS512", "RS256")),
+            ([*ALGORITHMS], ALGORITHMS),
+        ],
+        {None: NULL, "RS256": NAMES, "": NAMES, True: NAMES, 256: NAMES, (): EMPTY}
+        | {("none",): "0: Unknown algorithm.", ("RS256", "rs256"): "1: Unknown algorithm."}
+        | {("ES256K",): "0: Unknown algorithm.", (5,): "0: Not a valid string."},
+    ),
+    "CONSUMER_JWS_ALGORITHMS": (
+        [(None, ("RS256",)), (["RS384"], ("RS384",))],
+        {"RS256": NAMES, "": NAMES, (): EMPTY, ("RS257",): "0: Unknown algorithm."},
+    ),
+}
+GOOD = [(name, value, loaded) for name, (good, _) in TABLE.items() for value, loaded in good]
+BAD = [(name, value, told) for name, (_, bad) in TABLE.items() for value, told in bad.items()]
+
+
+@pytest.mark.parametrize(("name", "value", "loaded"), GOOD)
+def test_a_good_value_is_loaded(name, value, loaded):
+    """DESIGN section 5: what each setting takes, and what it becomes."""
+    assert getattr(load(**{name: value}), name.lower()) == loaded
+
+
+@pytest.mark.parametrize(("name", "value", "told"), BAD)
+def test_a_bad_value_is_told(name, value, told):
+    """DESIGN section 5: under its key, with a sentence that says what is taken instead."""
+    assert problems(**{name: value}) == {name: [told]}
+
+
+def test_every_setting_is_in_the_tables():
+    """DESIGN section 5: no setting without its good and bad values."""
+    elsewhere = {"APP_JWT_KEYS", "CONSUMER_JWS_KEYS", "ERROR_CATALOGUE"}
+    elsewhere |= {"REVOCATION_URL", "REVOCATION_STORE"}
+    names = {name.upper() for name in SettingsSchema().fields if not name.startswith("jwks_")}
+    assert TABLE.keys() | elsewhere == names
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("ISUER", "Unknown setting. Did you mean CONNECTOR_AUTH_ISSUER?"),
+        ("APP_JWT_KEY", "Unknown setting. Did you mean CONNECTOR_AUTH_APP_JWT_KEYS?"),
+        ("issuer", "Unknown setting. Did you mean CONNECTOR_AUTH_ISSUER?"),
+        ("CONSUMER_KEYS", "Unknown setting. Did you mean CONNECTOR_AUTH_CONSUMER_JWS_KEYS?"),
+        ("COLOUR", "Unknown setting."),
+        ("", "Unknown setting."),
+    ],
+)
+def test_an_unknown_setting_is_told_with_the_nearest_name(name, told):
+    """DESIGN section 5: a typing error never leaves a default in force silently."""
+    assert problems(**{name: SECRET})[name] == [told]
+
+
+def test_the_configuration_of_others_is_left_alone():
+    """DESIGN section 5: only keys with the prefix are read."""
+    config = {"SECRET_KEY": SECRET, "CONNECTOR_AUTHOR": 1, "connector_auth_issuer": 1}
+    assert load_settings({**config, f"{PREFIX}APP_JWT_KEYS": pem()}).issuer == "Sentinel"
+
+
+def test_all_problems_are_reported_at_once():
+    """DESIGN section 5: one error, by key, in the text and in ``problems``."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(
+            APP_JWT_KEYS=[SECRET, jwk(e="AQ")],
+            CONSUMER_JWS_KEYS={"kty": "oct", "k": SECRET},
+            LEEWAY="30",
+            ISUER=SECRET,
+            APP_JWT_ALGORITHMS=["RS256", "none"],
+            ERROR_CATALOGUE={40199: {"title": SECRET}},
+        )
+    expected = {
+        "APP_JWT_KEYS": [
+            "item 1: neither a key nor a readable file (No such file or directory).",
+            "item 2: not a sound RSA key (RFC 7518 section 6).",
+        ],
+        "CONSUMER_JWS_KEYS": ["not a sound oct key (RFC 7518 section 6)."],
+        "LEEWAY": [NUMBER],
+        "ISUER": ["Unknown setting. Did you mean CONNECTOR_AUTH_ISSUER?"],
+        "APP_JWT_ALGORITHMS": ["1: Unknown algorithm."],
+        "ERROR_CATALOGUE": ["40199: Not a row of the error table."],
+    }
+    assert caught.value.problems == {PREFIX + key: told for key, told in expected.items()}
+    lines = [f"{PREFIX}{key}: {text}" for key in sorted(expected) for text in expected[key]]
+    assert str(caught.value) == "\n  ".join(["flask-connector-auth cannot start:", *lines])
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({}, "Missing: without keys no token can be verified."),
+        ({"APP_JWT_KEYS": None}, NULL),
+        ({"APP_JWT_KEYS": []}, "no usable key."),
+        ({"APP_JWT_KEYS": ""}, "neither a key nor a readable file (Is a directory)."),
+        ({"APP_JWT_KEYS": 5}, "a key cannot be given as int."),
+    ],
+)
+def test_there_is_no_start_without_keys(config, told):
+    """DESIGN section 4: no switch turns authentication off, and no lack of keys either."""
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings({PREFIX + key: value for key, value in config.items()})
+    assert caught.value.problems == {f"{PREFIX}APP_JWT_KEYS": [told]}
+
+
+def test_the_settings_cannot_be_changed():
+    """DESIGN section 5: read once, then frozen."""
+    with pytest.raises(FrozenInstanceError):
+        load().leeway = 3600
+
+
+def test_the_settings_tell_no_key():
+    """security.md section 10: a settings object may stand in a log."""
+    assert jwk()["n"][:20] not in repr(load(APP_JWT_KEYS=jwk()))

@@ -1,0 +1,99 @@
+"""What a URL makes of redis-py, before anything is connected to."""
+
+from typing import Any
+
+import pytest
+from redis import SSLConnection
+from redis.cluster import RedisCluster
+from redis.sentinel import SentinelManagedSSLConnection
+
+from flask_connector_auth.core import TIMEOUT, connector
+from tests.support.floor_helpers import cases
+
+OPTIONS = (
+    "?sentinel_username=watch&sentinel_password=open&ssl_ca_certs=/ca.pem&health_check_interval=7"
+)
+SENTINELS = f"rediss+sentinel://user:secret@one,two:7/service/3{OPTIONS}"
+
+
+def options(client: Any) -> dict[str, Any]:
+    """Return what *client* makes its connections with."""
+    found: dict[str, Any] = client.connection_pool.connection_kwargs
+    return found
+
+
+def is_as_we_need_it(found: dict[str, Any]) -> bool:
+    """Whether the timeouts are ours, one that fails is not tried again, and answers are bytes in
+    the protocol that every version speaks."""
+    retry = found["retry"]
+    assert (retry._retries, retry._backoff.compute(1)) == (0, 0)
+    names = ("socket_timeout", "socket_connect_timeout", "decode_responses", "protocol")
+    return [found[name] for name in names] == [TIMEOUT, TIMEOUT, False, 2]
+
+
+@cases(
+    "url",
+    {
+        "TCP": "redis://one?socket_timeout=60&decode_responses=true&protocol=3",
+        "TLS": "rediss://one",
+        "a file": "unix:///run/redis",
+        "Sentinel": SENTINELS,
+    },
+)
+def test_whoever_waits_does_not_wait_long(url: str) -> None:
+    """Whatever the URL asks for."""
+    assert is_as_we_need_it(options(connector(url)()))
+
+
+def test_a_service_is_that_of_its_sentinels() -> None:
+    """Its name, database, user, password and TLS."""
+    client = connector(SENTINELS)()
+    pool, found = client.connection_pool, options(client)
+    assert pool.service_name == "service"
+    assert pool.connection_class is SentinelManagedSSLConnection
+    assert (found["db"], found["username"], found["password"]) == (3, "user", "secret")
+    assert (found["ssl_ca_certs"], found["health_check_interval"]) == ("/ca.pem", 7)
+
+
+def test_sentinels_have_a_login_of_their_own() -> None:
+    """Theirs, not that of the service, at each address with its port or the usual one; by TLS like
+    the service; and they are not waited for long either."""
+    sentinels = connector(SENTINELS)().connection_pool.sentinel_manager.sentinels
+    found = [options(each) for each in sentinels]
+    assert [(each["host"], each["port"]) for each in found] == [("one", 26379), ("two", 7)]
+    for each, client in zip(found, sentinels, strict=True):
+        assert (each["username"], each["password"]) == ("watch", "open")
+        assert each["ssl_ca_certs"] == "/ca.pem"
+        assert client.connection_pool.connection_class is SSLConnection
+        assert is_as_we_need_it(each)
+
+
+@pytest.mark.parametrize("database", [0, 3])
+def test_a_service_without_options(database: int) -> None:
+    """A plain connection, and the database that is named, or the first."""
+    path = "Xservice" + (f"/{database}" if database else "")
+    client = connector(f"redis+sentinel://one/{path}")()
+    pool = client.connection_pool
+    assert pool.service_name == "Xservice"
+    assert options(client).get("db", 0) == database
+    assert not issubclass(pool.connection_class, SSLConnection)
+
+
+def test_a_cluster_has_nodes_and_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each address with its port or the usual one; user, password, TLS and timeouts for all."""
+    made: dict[str, Any] = {}
+
+    def make(_self: RedisCluster, **given: Any) -> None:
+        made.update(given)
+
+    # A client connects when it is made.
+    monkeypatch.setattr(RedisCluster, "__init__", make)
+    monkeypatch.setattr(RedisCluster, "__del__", lambda _self: None)
+    connector("rediss+cluster://user:secret@one,two:7?ssl_ca_certs=/ca.pem")()
+    nodes = [(node.host, node.port) for node in made.pop("startup_nodes")]
+    assert nodes == [("one", 6379), ("two", 7)]
+    assert (made["username"], made["password"]) == ("user", "secret")
+    assert (made["ssl"], made["ssl_ca_certs"]) == (True, "/ca.pem")
+    assert is_as_we_need_it(made)
+    connector("redis+cluster://one")()
+    assert made["ssl"] is False

@@ -1,0 +1,328 @@
+"""Which entries of a JWK Set from outside are used, and what is said of the others."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_connector_auth.keys import (
+    BadKeySet,
+    KeyRules,
+    VerificationKey,
+    parse_key_set,
+    usable_keys,
+)
+from tests.support.floor_helpers import (
+    broken_json,
+    cases,
+    jwk,
+    native_key,
+    number,
+    signing_key,
+    untimed,
+)
+
+RULES = KeyRules(("RS256", "ES256"))
+SECRET = "do-not-tell-this"
+GOOD = jwk("ES256", owner="good", kid="good")
+
+_numbers = native_key("RSA", "ours").private_numbers()
+PRIVATE = {
+    "d": number(_numbers.d),
+    "p": number(_numbers.p),
+    "q": number(_numbers.q),
+    "dp": number(_numbers.dmp1),
+    "dq": number(_numbers.dmq1),
+    "qi": number(_numbers.iqmp),
+}
+
+
+def parse(*entries: Any, rules: KeyRules = RULES, max_keys: int = 100) -> list[VerificationKey]:
+    """Return what is usable of a set of these entries."""
+    return parse_key_set(json.dumps({"keys": entries}).encode(), rules, max_keys)
+
+
+def kids(keys: list[VerificationKey]) -> list[str | None]:
+    """Return the ids of *keys*."""
+    return [key.kid for key in keys]
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
+    """Return level and text of what was logged, and forget it."""
+    records = [(level, text) for _, level, text in caplog.record_tuples]
+    caplog.clear()
+    return records
+
+
+@cases(
+    "entry",
+    {
+        "RSA": jwk(kid="x"),
+        "EC": jwk("ES256", kid="x"),
+        "for signatures": jwk(kid="x", use="sig"),
+        "to verify": jwk(kid="x", key_ops=["sign", "verify"]),
+        "for an algorithm": jwk(kid="x", alg="RS256"),
+        "kid of one character": jwk(kid="1"),
+        "kid of 256 characters": jwk(kid="x" * 256),
+        "kid of any characters": jwk(kid="\u2028\U0001f511\n"),
+        "smallest exponent": jwk(kid="x", e=number(3)),
+        # Not looked at, whatever they say.
+        "certificates": jwk(kid="x", x5c=[SECRET], x5u="http://x/", x5t="x", jku="http://x/"),
+        "unknown members": jwk(kid="x", k="x", iat=1, revoked={"reason": None}),
+    },
+)
+def test_a_good_entry_is_used(entry: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    """jwks.md, entries: a key for signatures, with a kid."""
+    assert kids(parse(entry)) == [entry["kid"]]
+    assert told(caplog) == []
+
+
+KID = "a kid is a string of 1 to 256 characters"
+USE = "its use is not sig (RFC 7517 section 4.2)"
+OPERATIONS = "its key_ops lack verify (RFC 7517 section 4.3)"
+ALGORITHM = "its alg is not on the allow-list (RFC 7517 section 4.4)"
+TYPE = "its kty is not known (RFC 7518 section 6.1)"
+UNSOUND = "not a sound RSA key (RFC 7518 section 6)"
+BAD = {
+    "null": (None, "not an object"),
+    "a string": (SECRET, "not an object"),
+    "a list": ([jwk(kid="x")], "not an object"),
+    "no kid": (jwk(), "without a kid"),
+    "kid null": (jwk(kid=None), "without a kid"),
+    "kid empty": (jwk(kid=""), KID),
+    "kid too long": (jwk(kid=SECRET * 17), KID),
+    "kid a number": (jwk(kid=1), KID),
+    "kid an object": (jwk(kid={SECRET: 1}), KID),
+    "no kty": ({"kid": "x"}, TYPE),
+    "unknown kty": (jwk(kid="x", kty=SECRET), TYPE),
+    "kty a list": (jwk(kid="x", kty=["RSA"]), TYPE),
+    "kty of another case": (jwk(kid="x", kty="rsa"), TYPE),
+    "for encryption": (jwk(kid="x", use="enc"), USE),
+    "use null": (jwk(kid="x", use=None), USE),
+    "only to sign": (jwk(kid="x", key_ops=["sign"]), OPERATIONS),
+    "key_ops a string": (jwk(kid="x", key_ops="verify"), OPERATIONS),
+    "another alg": (jwk(kid="x", alg="RS512"), ALGORITHM),
+    "alg none": (jwk(kid="x", alg="none"), ALGORITHM),
+    "alg of HMAC": (jwk(kid="x", alg="HS256"), ALGORITHM),
+    "alg a list": (jwk(kid="x", alg=["RS256"]), ALGORITHM),
+    "alg of another kty": (jwk(kid="x", alg="ES256"), "no algorithm of the allow-list can use it"),
+    "no algorithm for it": (jwk("Ed25519", kid="x"), "no algorithm of the allow-list can use it"),
+    "curve for encryption": (
+        {"kty": "OKP", "crv": "X25519", "x": "A" * 43, "kid": "x"},
+        "a key of a kind that signs nothing here",
+    ),
+    "RSA-1024": (
+        jwk(kid="x", n=number(2**1023 + 1)),
+        "an RSA key of 1024 bits; 2048 to 8192 are accepted",
+    ),
+    "RSA-8193": (
+        jwk(kid="x", n=number(2**8192 + 1)),
+        "an RSA key of 8193 bits; 2048 to 8192 are accepted",
+    ),
+    "RSA of a megabit": (
+        jwk(kid="x", n=number(2**1_000_000 + 1)),
+        "an RSA key of 1000001 bits; 2048 to 8192 are accepted",
+    ),
+    "exponent 1": (jwk(kid="x", e=number(1)), UNSOUND),
+    "even exponent": (jwk(kid="x", e=number(65538)), UNSOUND),
+    "huge exponent": (
+        jwk(kid="x", e=number(2**64 + 1)),
+        "an RSA key with an unusable public exponent",
+    ),
+    "no modulus": ({"kty": "RSA", "e": "AQAB", "kid": "x"}, UNSOUND),
+    "modulus with padding": (jwk(kid="x", n=jwk()["n"] + "="), UNSOUND),
+    "modulus a number": (jwk(kid="x", n=5), UNSOUND),
+    "point not on the curve": (
+        jwk("ES256", kid="x", y=jwk("ES256")["x"]),
+        "not a sound EC key (RFC 7518 section 6)",
+    ),
+}
+
+
+@cases(("entry", "why"), BAD)
+def test_a_bad_entry_is_left_out(entry: Any, why: str, caplog: pytest.LogCaptureFixture) -> None:
+    """RFC 7517 section 5: with one WARNING, that says which and why; the good one is kept."""
+    assert kids(parse(entry, GOOD)) == ["good"]
+    assert told(caplog) == [(logging.WARNING, f"key 1 of the set is left out: {why}")]
+    assert kids(parse(GOOD, entry)) == ["good"]
+    assert told(caplog) == [(logging.WARNING, f"key 2 of the set is left out: {why}")]
+    with pytest.raises(BadKeySet, match=r"^no usable key$"):
+        parse(entry)
+
+
+@cases(
+    "entry",
+    {
+        "RSA": jwk(kid="x", **PRIVATE),
+        **{f"only {name}": jwk(kid="x", **{name: value}) for name, value in PRIVATE.items()},
+        "several primes": jwk(kid="x", oth=[]),
+        "EC": {**signing_key("ES256").as_dict(private=True), "kid": "x"},
+        "OKP": {**signing_key("Ed25519").as_dict(private=True), "kid": "x"},
+        "d null": jwk(kid="x", d=None),
+        # Whatever else is wrong with it.
+        "without kid": jwk(**PRIVATE),
+        "kid too long": jwk(kid="x" * 257, **PRIVATE),
+        "for encryption": jwk(kid="x", use="enc", **PRIVATE),
+        "unknown kty": jwk(kid="x", kty="x", d="x"),
+        "secret": jwk("HS256", kid="x"),
+        "secret for encryption": jwk("HS256", kid="x", use="enc"),
+        "secret without a value": {"kty": "oct"},
+    },
+)
+def test_a_private_entry_is_an_error(
+    entry: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """jwks.md, entries: its secret is public now, which somebody must be told; oct never."""
+    for rules in (RULES, KeyRules(("RS256", "ES256", "HS256", "HS512", "Ed25519"))):
+        assert kids(parse(entry, GOOD, rules=rules)) == ["good"]
+        ((level, text),) = told(caplog)
+        assert level == logging.ERROR
+        assert text.startswith("key 1 of the set is left out: a ")
+        for value in PRIVATE.values():
+            assert value not in text
+
+
+def test_the_same_key_twice_is_one(caplog: pytest.LogCaptureFixture) -> None:
+    """jwks.md, entries: same kid and same thumbprint (RFC 7638), however it is written."""
+    again = {**GOOD, "use": "sig", "x5t": "x"}
+    assert kids(parse(GOOD, again, GOOD)) == ["good"]
+    assert kids(parse(GOOD, again, jwk(kid="next"))) == ["good", "next"]
+    assert told(caplog) == []
+
+
+def test_the_same_key_for_two_uses_is_two(caplog: pytest.LogCaptureFixture) -> None:
+    """RFC 7517 section 4.4: one entry for each algorithm says no less than one without."""
+    rules = KeyRules(("RS256", "PS256"))
+    each = [jwk(kid="x", alg=name) for name in rules.algorithms]
+    found = parse(*each, *each, rules=rules)
+    assert [list(key.algorithms) for key in found] == [["RS256"], ["PS256"]]
+    assert len(told(caplog)) == 1
+
+
+def test_the_same_key_under_two_names_is_two(caplog: pytest.LogCaptureFixture) -> None:
+    """RFC 7517 section 4.5: a token may have either."""
+    assert kids(parse(jwk(kid="a"), jwk(kid="b"))) == ["a", "b"]
+    assert told(caplog) == []
+
+
+def test_four_keys_of_one_kid_are_kept(caplog: pytest.LogCaptureFixture) -> None:
+    """jwks.md, entries: so many are tried for a token; those beyond are left out, and told."""
+    each = [jwk("ES256", owner=str(count), kid="x") for count in range(6)]
+    shared = (logging.WARNING, "key 2 of the set has the kid of another one")
+    found = parse(*each[:4])
+    assert [key.key.as_dict()["x"] for key in found] == [entry["x"] for entry in each[:4]]
+    assert told(caplog) == [shared]
+    assert kids(parse(*each, GOOD)) == ["x"] * 4 + ["good"]
+    assert told(caplog) == [
+        shared,
+        (logging.WARNING, "key 5 of the set is left out: too many for its kid"),
+        (logging.WARNING, "key 6 of the set is left out: too many for its kid"),
+    ]
+
+
+def test_a_set_has_so_many_entries_and_no_more() -> None:
+    """JWKS_MAX_KEYS: counted before any is looked at."""
+    assert kids(parse(GOOD, None, None, max_keys=3)) == ["good"]
+    with pytest.raises(BadKeySet, match=r"^more than 3 keys$"):
+        parse(GOOD, None, None, None, max_keys=3)
+
+
+@cases(
+    "body",
+    {
+        "no keys": b"{}",
+        "keys null": b'{"keys":null}',
+        "keys an object": json.dumps({"keys": {"0": GOOD}}).encode(),
+        "keys a string": b'{"keys":"x"}',
+        "one key": json.dumps(GOOD).encode(),
+        "KEYS": json.dumps({"KEYS": [GOOD]}).encode(),
+    },
+)
+def test_what_is_no_key_set_is_refused(body: bytes) -> None:
+    """RFC 7517 section 5.1: the member keys is a list."""
+    with pytest.raises(BadKeySet, match=r"^no JWK Set$"):
+        parse_key_set(body, RULES, 100)
+
+
+def test_an_empty_set_is_of_no_use() -> None:
+    """jwks.md, entries: no usable key at all is a failed fetch."""
+    with pytest.raises(BadKeySet, match=r"^no usable key$"):
+        parse()
+
+
+@cases("body", broken_json(json.dumps({"keys": [GOOD]}).encode()))
+def test_json_is_strict(body: bytes) -> None:
+    """jwks.md, the fetch: UTF-8 without BOM, an object, no duplicate member, no depth."""
+    with pytest.raises(BadKeySet, match=r"^not (strict JSON|a JSON object)$"):
+        parse_key_set(body, RULES, 100)
+
+
+def test_other_members_of_a_set_are_ignored() -> None:
+    """RFC 7517 section 5: the control beside what is refused, white space around it included."""
+    body = json.dumps({"next": [1.5, {"x": None}], "keys": [GOOD]}, indent=2).encode()
+    assert kids(parse_key_set(b"\r\n\t " + body + b"\n", RULES, 100)) == ["good"]
+
+
+# Properties
+
+VALUES = st.sampled_from([None, True, 0, -1, 1e300, "", "x", "RSA", "EC", "oct", "AQAB", [], {}])
+MEMBERS = ("kty", "kid", "use", "key_ops", "alg", "n", "e", "d", "crv", "x", "y", "k")
+ENTRIES = VALUES | st.dictionaries(st.sampled_from(MEMBERS), VALUES | st.text()).map(
+    lambda changes: {**GOOD, **changes}
+)
+BODIES = (
+    st.binary()
+    | st.recursive(VALUES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)).map(
+        lambda value: json.dumps({"keys": value}).encode()
+    )
+    | st.lists(ENTRIES, max_size=6).map(lambda entries: json.dumps({"keys": entries}).encode())
+)
+
+
+@untimed
+@given(BODIES)
+def test_any_bytes_are_keys_or_a_bad_key_set(body: bytes) -> None:
+    """RFC 8725 section 3.11: nothing that an issuer sends makes anything else of it."""
+    try:
+        keys = parse_key_set(body, RULES, 5)
+    except BadKeySet as bad:
+        assert str(bad) in {
+            *("not strict JSON", "not a JSON object", "no JWK Set"),
+            *("more than 5 keys", "no usable key"),
+        }
+        assert bad.__suppress_context__ or bad.__context__ is None
+    else:
+        assert keys
+        assert all(isinstance(key.kid, str) and 1 <= len(key.kid) <= 256 for key in keys)
+
+
+@untimed
+@given(st.lists(st.sampled_from(MEMBERS), min_size=1, unique=True), st.booleans())
+def test_nothing_of_an_entry_is_quoted(members: list[str], nested: bool) -> None:
+    """RFC 8725 section 3.10: neither in a log nor in an exception, whichever member holds it."""
+    value = [SECRET] if nested else SECRET
+    with Listening() as lines:
+        try:
+            usable_keys([{**GOOD, **dict.fromkeys(members, value)}], RULES, 5)
+        except BadKeySet as bad:
+            lines.append(str(bad))
+    assert SECRET not in "".join(lines)
+
+
+class Listening(logging.Handler):
+    """What the package logs, as text: a fixture would be shared by all examples."""
+
+    def __enter__(self) -> list[str]:
+        self.lines: list[str] = []
+        logging.getLogger("flask_connector_auth").addHandler(self)
+        return self.lines
+
+    def __exit__(self, *_error: object) -> None:
+        logging.getLogger("flask_connector_auth").removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line."""
+        self.lines.append(self.format(record))

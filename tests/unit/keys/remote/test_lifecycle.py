@@ -1,0 +1,322 @@
+"""What fetches have open, and how they are given up: by a collection, or because of a close."""
+
+import gc
+import logging
+import os
+import socket
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_connector_auth import ConnectorAuth, require_app_jwt
+from flask_connector_auth.core import boottime, keys_refresh_failed
+from flask_connector_auth.keys import (
+    Attempt,
+    Fetched,
+    FetchFailed,
+    GivenUp,
+    HttpFetch,
+    KeyRules,
+    KeySetMachine,
+    KeySource,
+    Loader,
+    RemoteKeys,
+    RemoteRules,
+    SeveralSources,
+    Watchdog,
+)
+from flask_connector_auth.keys.remote import connection
+from flask_connector_auth.testing import Issuer, KeySetServer
+from flask_connector_auth.web import current
+from tests.support.http_helpers import headers
+from tests.support.redis_servers import until
+
+APPS = 20
+#: Seconds, longer than any test: what ends in time ends for another reason.
+LONG = 600.0
+RULES = RemoteRules(timeout=LONG, wait=LONG, max_age=LONG)
+
+
+def opened() -> tuple[int, int]:
+    """Return how many threads and descriptors there are."""
+    return threading.active_count(), len(os.listdir("/dev/fd"))
+
+
+class Due:
+    """A source of the keys at *urls*, whose set is there and due to be confirmed."""
+
+    def __init__(self, *urls: str, fetch: Any = None) -> None:
+        self.late = 0.0
+        loader = Loader(urls, fetch or HttpFetch(), KeyRules(["RS256"]), RULES)
+        late = weakref.ref(self)
+        self.source = RemoteKeys(
+            KeySetMachine(RULES), loader, lambda: boottime() + getattr(late(), "late", 0.0)
+        )
+        assert self.ask()
+        # It tells of the keys after it has handed them over.
+        assert self.source._thread
+        self.source._thread.join()
+        self.late = 0.85 * LONG
+
+    def ask(self) -> Any:
+        """Return the keys for a token."""
+        return self.source.candidates("dev-1", "RS256")
+
+
+@pytest.fixture
+def hanging(key_set_server: KeySetServer) -> Callable[[int], None]:
+    """Return a function that waits until so many requests hang at the server."""
+
+    def wait(number: int) -> None:
+        until(lambda: len(key_set_server.requests) == number)
+
+    return wait
+
+
+def make_apps(make_app: Callable[..., Flask], server: KeySetServer, issuer: Issuer) -> list[Flask]:
+    """Return apps that have served a request, and are fetching their keys anew."""
+    apps = []
+    for _ in range(APPS):
+        app = make_app(APP_JWT_KEYS=server.url, JWKS_TIMEOUT=60)
+        app.add_url_rule("/", "view", require_app_jwt(lambda: {}))
+        apps.append(app)
+    for late in (0, 250):
+        if late:
+            server.fail("hang")
+        for app in apps:
+            source: Any = current(app).app_jwt.keys
+            source._clock = lambda late=late: boottime() + late
+            answer = app.test_client().get("/", headers=headers(issuer.app_jwt()))
+            assert answer.status_code == 200
+    until(lambda: len(server.requests) == 2 * APPS)
+    return apps
+
+
+def test_apps_that_are_dropped_leave_no_fetch(
+    make_app: Callable[..., Flask], key_set_server: KeySetServer, issuer: Issuer
+) -> None:
+    """The next collection shuts the connections down, long before the time is over."""
+    gc.collect()
+    before = opened()
+    apps = make_apps(make_app, key_set_server, issuer)
+    during = opened()
+    # The fetch, its watchdog, and the server's thread.
+    assert during[0] == before[0] + 3 * APPS
+    assert during[1] > before[1] + 2 * APPS
+    sources = [weakref.ref(current(app).app_jwt.keys) for app in apps]
+    gc.disable()
+    try:
+        del apps
+        gc.collect()
+        until(lambda: opened() == before)
+    finally:
+        gc.enable()
+    assert [source() for source in sources] == [None] * APPS
+
+
+def test_an_app_that_is_closed_leaves_no_fetch(
+    make_app: Callable[..., Flask], key_set_server: KeySetServer, issuer: Issuer
+) -> None:
+    """At once, in our threads; the server has to notice."""
+    gc.collect()
+    before, names = opened(), {thread.ident for thread in threading.enumerate()}
+    apps = make_apps(make_app, key_set_server, issuer)
+    ours: list[Any] = [current(app).app_jwt.keys._thread for app in apps]  # type: ignore[attr-defined]
+    assert all(thread.is_alive() and thread.ident not in names for thread in ours)
+    gc.disable()
+    try:
+        for app in apps:
+            for _ in range(2):
+                ConnectorAuth().close(app)
+        assert not any(thread.is_alive() for thread in ours)
+        until(lambda: opened() == before)
+    finally:
+        gc.enable()
+
+
+def test_a_source_that_was_closed_goes_on(
+    key_set_server: KeySetServer, hanging: Callable[[int], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The set at hand serves; a fetch that was given up is no failure; the next request starts
+    another one."""
+    caplog.set_level(logging.INFO)
+    due, failures = Due(key_set_server.url), []
+    caplog.clear()
+    key_set_server.fail("hang")
+    with keys_refresh_failed.connected_to(
+        lambda *_args, **_payload: failures.append(1), due.source
+    ):
+        assert due.ask()
+        hanging(2)
+        due.source.close()
+    assert due.source.health()["failures"] == 0
+    assert (failures, caplog.messages) == ([], [])
+    assert due.ask()
+    hanging(3)
+    due.source.close()
+
+
+def test_a_fetch_that_is_given_up_tries_no_other_url(
+    key_set_server: KeySetServer, issuer: Issuer, hanging: Callable[[int], None]
+) -> None:
+    """JWKS_FAILOVER is for an issuer that fails; then it is asked."""
+    with KeySetServer(issuer) as other:
+        due = Due(key_set_server.url, other.url)
+        key_set_server.fail("hang")
+        assert due.ask()
+        hanging(2)
+        due.source.close()
+        assert other.requests == []
+        key_set_server.fail("status", status=500)
+        assert due.ask()
+        until(lambda: len(other.requests) == 1)
+
+
+def test_a_request_that_waits_for_a_fetch_starts_another(
+    key_set_server: KeySetServer, hanging: Callable[[int], None]
+) -> None:
+    """It is still to be answered, and waits no longer than it may."""
+    loader = Loader([key_set_server.url], HttpFetch(), KeyRules(["RS256"]), RULES)
+    source = RemoteKeys(KeySetMachine(RULES), loader)
+    key_set_server.fail("hang")
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(source.candidates("dev-1", "RS256")))
+    thread.start()
+    hanging(1)
+    key_set_server.recover()
+    source.close()
+    thread.join(20)
+    assert [key.kid for key in found[0]] == ["dev-1"]
+
+
+def test_a_fetch_of_the_apps_own_is_left_to_itself(
+    key_set_server: KeySetServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JWKS_FETCH takes any callable: it is not waited for, and what it brings late is not taken."""
+    monkeypatch.setattr("flask_connector_auth.keys.remote.source._END", 0.01)
+    go, fetches, http = threading.Event(), [], HttpFetch()
+
+    def fetch(url: str, **options: Any) -> Fetched:
+        fetches.append(options.keys())
+        if len(fetches) == 2:
+            assert go.wait(20)
+        return http(url, **options)
+
+    due = Due(key_set_server.url, fetch=fetch)
+    confirmed = due.source.snapshot
+    assert due.ask()
+    thread = due.source._thread
+    assert thread
+    due.source.close()
+    assert thread.is_alive()
+    go.set()
+    thread.join(10)
+    assert due.source.snapshot is confirmed
+    assert fetches == [{"headers", "timeout", "max_bytes"}] * 2
+
+
+def test_a_receiver_of_news_may_close(key_set_server: KeySetServer) -> None:
+    """It runs in the thread that fetches."""
+    due, closed = Due(key_set_server.url), threading.Event()
+    key_set_server.fail("status", status=500)
+
+    def close(_source: object, **_payload: object) -> None:
+        due.source.close()
+        closed.set()
+
+    with keys_refresh_failed.connected_to(close, due.source):
+        assert due.ask()
+        assert closed.wait(10)
+
+
+def test_of_several_sources_those_of_the_package_are_closed(
+    key_set_server: KeySetServer, hanging: Callable[[int], None]
+) -> None:
+    """A source that an app made itself is its own to close."""
+
+    class Mine(KeySource):
+        def candidates(self, kid: str | None, algorithm: str) -> Any:
+            return []
+
+        def close(self) -> None:
+            raise AssertionError
+
+    due = Due(key_set_server.url)
+    key_set_server.fail("hang")
+    assert due.ask()
+    hanging(2)
+    thread = due.source._thread
+    assert thread
+    SeveralSources([Mine(), due.source]).close()
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def full() -> Iterator[int]:
+    """The port of a server that accepts no more connections, and refuses none."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        waiting = [socket.socket() for _ in range(8)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(listening.getsockname())
+        yield listening.getsockname()[1]
+        for one in waiting:
+            one.close()
+
+
+def test_a_connection_that_is_not_there_yet_is_given_up_too(
+    full: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address that does not answer is not waited for."""
+    monkeypatch.setattr(connection, "_CONNECT_TIMEOUT", LONG)
+    loader = Loader([f"http://127.0.0.1:{full}/"], HttpFetch(), KeyRules(["RS256"]), RULES)
+    failures: list[type[BaseException]] = []
+
+    def load() -> None:
+        with pytest.raises(GivenUp) as caught:
+            loader.load(None)
+        failures.append(caught.type)
+
+    thread = threading.Thread(target=load, daemon=True)
+    thread.start()
+    until(lambda: getattr(loader.attempt._watchdog, "_sockets", None))
+    loader.attempt.give_up()
+    thread.join(10)
+    assert failures == [GivenUp]
+
+
+def test_what_is_given_up_before_it_begins_opens_nothing(key_set_server: KeySetServer) -> None:
+    """Whenever it is given up: before the load, or between it and the fetch."""
+    attempt = Attempt()
+    attempt.check()
+    attempt.give_up()
+    with pytest.raises(FetchFailed):
+        HttpFetch()(key_set_server.url, headers={}, timeout=9, max_bytes=999, attempt=attempt)
+    loader = Loader([key_set_server.url], HttpFetch(), KeyRules(["RS256"]), RULES)
+    loader.attempt.give_up()
+    with pytest.raises(GivenUp):
+        loader.load(None)
+    assert key_set_server.requests == []
+
+
+def test_a_child_process_leaves_the_parents_connection_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Shut down in one process, a connection is so in both."""
+    attempt, (one, other) = Attempt(), socket.socketpair()
+    with one, other, Watchdog(LONG) as watchdog:
+        watchdog.watch(one)
+        attempt.guard(watchdog)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: -1)
+            attempt.give_up()
+        other.sendall(b"x")
+        assert one.recv(1) == b"x"
+        attempt.give_up()
+        assert one.recv(1) == b""

@@ -1,0 +1,453 @@
+"""What the loader makes of the answers of an issuer's URLs, with a real fetch of real servers."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from flask_connector_auth.keys import (
+    Fetch,
+    Fetched,
+    FetchFailed,
+    FileStore,
+    HttpFetch,
+    KeyRules,
+    KeySetCopy,
+    Loaded,
+    Loader,
+    LoadFailed,
+    RemoteRules,
+    Snapshot,
+    host_of,
+)
+from flask_connector_auth.testing import KeySetServer
+from tests.support.floor_helpers import cases, issuer_of, jwk
+
+KEY_RULES = KeyRules(("RS256",))
+RULES = RemoteRules(timeout=30)
+A, B, C = (issuer_of(owner=name, kid=name) for name in "abc")
+URL = "https://issuer.example/jwks?tenant=do-not-tell-this"
+
+
+@pytest.fixture
+def server() -> Iterator[KeySetServer]:
+    """A server of one key."""
+    with KeySetServer(A) as running:
+        yield running
+
+
+@pytest.fixture
+def servers() -> Iterator[list[KeySetServer]]:
+    """Three servers, each of another key."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(KeySetServer(issuer)) for issuer in (A, B, C)]
+
+
+def loader(
+    *urls: str, fetch: Fetch | None = None, rules: RemoteRules = RULES, **more: Any
+) -> Loader:
+    """Return a loader of *urls*."""
+    return Loader(urls, fetch or HttpFetch(), KEY_RULES, rules, **more)
+
+
+def known(loaded: Loaded) -> Snapshot:
+    """Return what becomes of a set that was *loaded*."""
+    return Snapshot(loaded.index, 0, 300, 200, loaded.source, loaded.validators)
+
+
+def kids(loaded: Loaded) -> list[str | None]:
+    """Return the ids of the keys that were loaded."""
+    return [key.kid for key in loaded.index.keys]
+
+
+def failure(loading: Loader, snapshot: Snapshot | None = None) -> LoadFailed:
+    """Return how loading fails."""
+    with pytest.raises(LoadFailed) as caught:
+        loading.load(snapshot)
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    return caught.value
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the warnings, without secrets, and forget them."""
+    assert {level for _, level, _ in caplog.record_tuples} <= {logging.WARNING}
+    assert "do-not-tell-this" not in caplog.text
+    lines = [text for _, _, text in caplog.record_tuples]
+    caplog.clear()
+    return lines
+
+
+def test_a_failure_is_logged_once_for_each_reason(
+    server: KeySetServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One WARNING, not one for each attempt of an outage; after a good fetch it is news again."""
+    loading = loader(server.url)
+    lines = []
+    for name in ("status", "status", "reset", "reset", "status", "", "status"):
+        if name:
+            server.fail(name)
+            failure(loading)
+        else:
+            server.recover()
+            assert kids(loading.load(None)) == ["a"]
+        lines.append(told(caplog))
+    assert [len(each) for each in lines] == [1, 0, 1, 0, 1, 0, 1]
+    assert lines[0] == lines[4] == lines[6] == ["key set of 127.0.0.1: status 503"]
+
+
+# One URL
+
+
+def test_a_set_is_loaded(server: KeySetServer) -> None:
+    """jwks.md, the fetch: its keys, where they are from, and how to ask again."""
+    loaded = loader(server.url).load(None)
+    assert kids(loaded) == ["a"]
+    assert loaded.source == server.url
+    assert loaded.life is None
+    assert loaded.validators.keys() == {"If-None-Match"}
+
+
+@pytest.mark.parametrize(("control", "life"), [("max-age=60", 60), ("no-store", 0), ("x", None)])
+def test_an_issuer_says_how_long_its_set_holds(
+    control: str, life: float | None, server: KeySetServer
+) -> None:
+    """jwks.md section 2: Cache-Control, of 200 and of 304 alike; what it is worth others decide."""
+    server.headers = {"Cache-Control": control}
+    loaded = loader(server.url).load(None)
+    assert loaded.life == life
+    server.headers = {"Cache-Control": "max-age=7"}
+    assert loader(server.url).load(known(loaded)).life == 7
+
+
+YESTERDAY = "Mon, 01 Jan 2024 00:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Last-Modified": YESTERDAY, "ETag": None}], ids=["ETag", "Last-Modified"]
+)
+def test_a_set_is_confirmed_by_304(headers: dict[str, str | None], server: KeySetServer) -> None:
+    """RFC 9110 section 13.1: the same keys, the same object, until there are others."""
+    server.headers = headers
+    loading = loader(server.url)
+    first = loading.load(None)
+    second = loading.load(known(first))
+    third = loading.load(known(second))
+    assert second.index is third.index is first.index
+    assert second.validators == third.validators == first.validators
+    assert [request.conditional for request in server.requests] == [False, True, True]
+    server.publish(B)
+    server.headers = {**headers, "Last-Modified": "Tue, 02 Jan 2024 00:00:00 GMT"}
+    assert kids(loading.load(known(third))) == ["b"]
+
+
+def test_a_set_without_a_name_is_loaded_again(server: KeySetServer) -> None:
+    """Without ETag or date there is nothing to ask by."""
+    server.headers = {"ETag": None}
+    loading = loader(server.url)
+    loaded = loading.load(None)
+    assert loaded.validators == {}
+    assert kids(loading.load(known(loaded))) == ["a"]
+    assert [request.conditional for request in server.requests] == [False, False]
+
+
+def test_304_to_an_unconditional_request_is_a_failure(server: KeySetServer) -> None:
+    """jwks.md, the fetch: also where there is a set, but it is without a name, as from a copy."""
+    loading = loader(server.url)
+    loaded = loading.load(None)
+    server.fail("not_modified")
+    assert str(failure(loading)) == "status 304"
+    unnamed = Snapshot(loaded.index, 0, -1, -1, server.url)
+    assert str(failure(loading, unnamed)) == "status 304"
+    assert kids(loading.load(known(loaded))) == ["a"]
+    assert [request.conditional for request in server.requests] == [False, False, False, True]
+
+
+@cases(
+    ("fault", "options", "why", "retry_after"),
+    {
+        "unavailable": ("status", {"status": 503}, "status 503", None),
+        "for a while": ("status", {"status": 503, "retry_after": 7}, "status 503", 7),
+        "too often": ("status", {"status": 429, "retry_after": "120"}, "status 429", 120),
+        "not found": ("status", {"status": 404}, "status 404", None),
+        "no content": ("status", {"status": 204}, "status 204", None),
+        "a part": ("status", {"status": 206}, "status 206", None),
+        "redirect": ("redirect", {"to": "https://x.test/?s=1"}, "status 302 to x.test", None),
+        "to nowhere": ("redirect", {"to": "/elsewhere"}, "status 302", None),
+        "to no URL": ("redirect", {"to": "https://[x"}, "status 302 to an unreadable URL", None),
+        "no JSON": ("junk", {}, "not strict JSON", None),
+        "no set": ("junk", {"body": b"{}"}, "no JWK Set", None),
+        "no key": ("junk", {"body": b'{"keys":[]}'}, "no usable key", None),
+        "a part of the set": ("lie_short", {}, "not strict JSON", None),
+        "encoded": ("bomb", {}, "the body is encoded", None),
+        "nobody there": ("refuse", {}, "ConnectionRefusedError", None),
+    },
+)
+def test_what_is_no_set_is_a_failure(
+    fault: str,
+    options: dict[str, Any],
+    why: str,
+    retry_after: float | None,
+    server: KeySetServer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """jwks.md, the fetch: 200 only, with a usable key; told once, with the host alone."""
+    loading = loader(server.url)
+    server.fail(fault, **options)
+    failed = failure(loading)
+    assert (str(failed), failed.retry_after, failed.copy) == (why, retry_after, None)
+    assert told(caplog) == [f"key set of 127.0.0.1: {why}"]
+    server.recover()
+    assert kids(loading.load(None)) == ["a"]
+
+
+def test_what_is_wrong_with_a_set_is_told_once(
+    server: KeySetServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """jwks.md, entries: one WARNING each; the same bytes are not read twice, others are."""
+    bad = jwk(kid="enc", use="enc")
+    server.headers = {"ETag": None}
+    server.publish(A, {"keys": [bad]})
+    loading = loader(server.url)
+    first = loading.load(None)
+    assert loading.load(known(first)).index is first.index
+    assert len(told(caplog)) == 1
+    server.publish(B, {"keys": [bad]})
+    assert kids(loading.load(None)) == ["b"]
+    assert len(told(caplog)) == 1
+
+
+# A fetch of the app's own
+
+
+def own(outcome: Any) -> Fetch:
+    """Return a fetch that raises or returns *outcome*."""
+
+    def fetch(url: str, **_more: Any) -> Fetched:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome  # type: ignore[no-any-return]
+
+    return fetch
+
+
+BODY = json.dumps(A.key_set()).encode()
+
+
+def test_a_fetch_of_the_apps_own_is_used() -> None:
+    """JWKS_FETCH: it gets all it needs to know, and may return whatever has the three members."""
+    asked: list[Any] = []
+
+    def fetch(url: str, **more: Any) -> Any:
+        asked.append((url, more))
+        return SimpleNamespace(status=200, body=bytearray(BODY), headers={"etag": '"1"'})
+
+    loading = loader(URL, fetch=fetch, rules=RemoteRules(timeout=3, max_bytes=len(BODY)))
+    loaded = loading.load(None)
+    assert kids(loaded) == ["a"]
+    loading.load(known(loaded))
+    limits = {"timeout": 3, "max_bytes": len(BODY)}
+    assert asked == [
+        (URL, {"headers": {}, **limits}),
+        (URL, {"headers": {"If-None-Match": '"1"'}, **limits}),
+    ]
+
+
+@cases(
+    ("outcome", "why"),
+    {
+        "its own failure": (FetchFailed("the cable is cut"), "the cable is cut"),
+        "an error": (ValueError("do-not-tell-this"), "ValueError"),
+        "a timeout": (TimeoutError("do-not-tell-this"), "TimeoutError"),
+        "no memory": (MemoryError(), "MemoryError"),
+        "no stack": (RecursionError(), "RecursionError"),
+        # A greenlet's timeout is such a one; were it to pass, no refresh would follow.
+        "the end": (SystemExit(1), "SystemExit"),
+        "nothing": (None, "AttributeError"),
+        "bytes": (BODY, "AttributeError"),
+        "no headers": (Fetched(200, BODY, None), "AttributeError"),  # type: ignore[arg-type]
+        "text": (Fetched(200, BODY.decode(), {}), "TypeError"),  # type: ignore[arg-type]
+        "no body": (Fetched(200, None, {}), "TypeError"),  # type: ignore[arg-type]
+        "status in words": (Fetched("do-not-tell-this", BODY, {}), "ValueError"),  # type: ignore[arg-type]
+        "a status as text": (Fetched("200", BODY, {}), "ValueError"),  # type: ignore[arg-type]
+        "headers of bytes": (
+            Fetched(200, BODY, {"cache-control": b"do-not-tell-this"}),  # type: ignore[dict-item]
+            "TypeError",
+        ),
+        "too much": (Fetched(200, b" " * 262145, {}), "the body is over 262144 bytes"),
+        "not modified": (Fetched(304, b"", {}), "status 304"),
+    },
+)
+def test_a_fetch_of_the_apps_own_may_do_anything(
+    outcome: Any, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """JWKS_FETCH: it is a failure like others, of which no text is quoted but a FetchFailed's."""
+    failed = failure(loader(URL, fetch=own(outcome)))
+    assert str(failed) == why
+    assert told(caplog) == [f"key set of issuer.example: {why}"]
+
+
+# Several URLs
+
+
+def test_the_first_url_that_answers_is_used(servers: list[KeySetServer]) -> None:
+    """jwks.md, failover: in order, within one refresh; the next one starts at the first again."""
+    loading = loader(*[server.url for server in servers])
+    assert kids(loading.load(None)) == ["a"]
+    servers[0].fail("status", status=500)
+    servers[1].fail("junk")
+    third = loading.load(None)
+    assert (kids(third), third.source) == (["c"], servers[2].url)
+    assert [len(server.requests) for server in servers] == [2, 1, 1]
+    servers[0].recover()
+    first = loading.load(known(third))
+    assert (kids(first), first.source) == (["a"], servers[0].url)
+    assert [len(server.requests) for server in servers] == [3, 1, 1]
+
+
+def test_sets_are_never_joined(servers: list[KeySetServer]) -> None:
+    """jwks.md, failover: a union would let the weakest mirror add keys."""
+    loading = loader(*[server.url for server in servers])
+    for number, server in enumerate(servers):
+        assert kids(loading.load(None)) == ["abc"[number]]
+        server.fail("refuse")
+
+
+def test_a_condition_is_for_the_url_that_set_it(servers: list[KeySetServer]) -> None:
+    """RFC 9110 section 8.8.3: an ETag means something at its own URL alone."""
+    for server in servers:
+        server.headers = {"ETag": '"the same"'}
+    loading = loader(*[server.url for server in servers])
+    first = known(loading.load(None))
+    servers[0].fail("refuse")
+    assert kids(loading.load(first)) == ["b"]
+    assert not servers[1].requests[0].conditional
+
+
+def test_each_failure_is_told_and_the_last_is_the_reason(
+    servers: list[KeySetServer], caplog: pytest.LogCaptureFixture
+) -> None:
+    """jwks.md section 2, JWKS_RETRY: the longest pause that one of them asks for is kept."""
+    loading = loader(*[server.url for server in servers])
+    servers[0].fail("status", status=503, retry_after=30)
+    servers[1].fail("status", status=429, retry_after=5)
+    servers[2].fail("junk")
+    failed = failure(loading)
+    assert (str(failed), failed.retry_after) == ("not strict JSON", 30)
+    assert told(caplog) == [
+        "key set of 127.0.0.1: status 503",
+        "key set of 127.0.0.1: status 429",
+        "key set of 127.0.0.1: not strict JSON",
+    ]
+
+
+@cases(
+    ("takes", "timeouts"),
+    {
+        # Seconds that each URL takes to fail; those that each of them is given.
+        "one": ([5], [5]),
+        "two": ([5, 5], [5, 5]),
+        "four that hang": ([2.5] * 4, [2.5] * 4),
+        "one that refuses at once": ([0, 5, 5], [10 / 3, 5, 5]),
+        "one that takes a little": ([1, 4.5, 4.5], [10 / 3, 4.5, 4.5]),
+        "one that takes all of it": ([10, 0, 0], [10 / 3]),
+        "one that does not keep to it": ([11, 0, 0], [10 / 3]),
+    },
+)
+def test_all_of_them_share_the_time(takes: list[float], timeouts: list[float]) -> None:
+    """jwks.md, failover: each at most JWKS_TIMEOUT, all of them twice that; each has its turn."""
+    now, given = [0.0], []
+
+    def fetch(url: str, *, timeout: float, **_more: Any) -> Fetched:
+        now[0] += takes[len(given)]
+        given.append(timeout)
+        raise FetchFailed("no")
+
+    urls = [f"https://{number}.example/" for number in range(len(takes))]
+    failure(loader(*urls, fetch=fetch, rules=RemoteRules(timeout=5), clock=lambda: now[0]))
+    assert given == pytest.approx(timeouts)
+
+
+def test_urls_that_hang_are_given_up_in_time(servers: list[KeySetServer]) -> None:
+    """JWKS_TIMEOUT: the last one answers, though the others would be silent for a minute."""
+    loading = loader(*[server.url for server in servers], rules=RemoteRules(timeout=0.9))
+    servers[0].fail("hang")
+    servers[1].fail("drip_body")
+    assert kids(loading.load(None)) == ["c"]
+
+
+# The copy
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Callable[[], KeySetCopy]:
+    """Return a function that makes a copy at the same place, as after a restart."""
+    return lambda: KeySetCopy(FileStore(tmp_path / "copy", 100_000), KEY_RULES, 3600, 100)
+
+
+def test_a_copy_serves_only_where_there_is_nothing(
+    server: KeySetServer, copy: Callable[[], KeySetCopy]
+) -> None:
+    """jwks.md, copy: read after the first fetch has failed, and not where there is a set."""
+    loading = loader(server.url, copy=copy())
+    loaded = loading.load(None)
+    loading.keep(loaded)
+    server.fail("status", status=503, retry_after=7)
+    restarted = loader(server.url, copy=copy())
+    failed = failure(restarted)
+    assert failed.copy is not None
+    assert failed.copy.keys.names == loaded.index.names
+    assert (failed.copy.source, failed.retry_after) == (server.url, 7)
+    assert failure(restarted, known(loaded)).copy is None
+    assert failure(loader("https://x.test/", copy=copy(), fetch=own(None))).copy is None
+
+
+def test_a_copy_is_renewed_by_each_confirmation(
+    server: KeySetServer, tmp_path: Path, copy: Callable[[], KeySetCopy]
+) -> None:
+    """jwks.md, copy: its age counts from the last one; else a set that stays would be too old."""
+    loading = loader(server.url, copy=copy())
+    loaded = loading.load(None)
+    loading.keep(loaded)
+    (tmp_path / "copy").unlink()
+    loading.keep(loading.load(known(loaded)))
+    assert server.requests[-1].conditional
+    assert (tmp_path / "copy").exists()
+
+
+def test_a_copy_of_a_mirror_is_that_of_the_mirror(
+    servers: list[KeySetServer], copy: Callable[[], KeySetCopy]
+) -> None:
+    """jwks.md, copy: of any of the issuer's URLs, and it says of which."""
+    urls = [server.url for server in servers]
+    servers[0].fail("refuse")
+    loading = loader(*urls, copy=copy())
+    loading.keep(loading.load(None))
+    servers[1].fail("refuse")
+    servers[2].fail("refuse")
+    failed = failure(loader(*urls, copy=copy()))
+    assert failed.copy is not None
+    assert failed.copy.source == urls[1]
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://user:secret@issuer.example:8443/jwks?key=secret#x", "issuer.example"),
+        ("https://[::1]:8443/", "::1"),
+        ("https://x\x1bc.test/", "x\\x1bc.test"),
+        ("https://it's.test/", "it's.test"),
+        (f"https://{'x' * 100}.test/", "x" * 64),
+        ("/elsewhere", ""),
+        ("", ""),
+        ("https://[x", "an unreadable URL"),
+    ],
+)
+def test_of_a_url_only_the_host_is_told(url: str, host: str) -> None:
+    """jwks.md, observability: other parts may hold secrets; escaped, and cut to 64 characters."""
+    assert host_of(url) == host
+    assert loader(url, "https://mirror.example/").name == host

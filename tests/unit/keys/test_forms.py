@@ -1,0 +1,178 @@
+"""Every form in which a public key may be configured, and what is read from it."""
+
+import json
+from base64 import b64encode, encodebytes
+from collections.abc import Callable
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from flask_connector_auth.keys import ALGORITHMS, KeyRules, parse_keys
+from tests.support.floor_helpers import cases, der, jwk, native_key, pem, signing_key
+
+RS256 = KeyRules(("RS256",))
+OURS = ("RSA", "ours")
+
+
+def pkcs1() -> str:
+    """Return the PEM of our RSA key in its own older form."""
+    public = native_key(*OURS).public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()
+
+
+def thumbprints(value: Any, rules: KeyRules = RS256) -> list[str]:
+    """Return the thumbprints of the keys in *value*, in which nothing is wrong."""
+    keys, problems = parse_keys(value, rules)
+    assert problems == []
+    return [key.thumbprint for key in keys]
+
+
+TEXTS: dict[str, str] = {
+    "PEM": pem(),
+    "PEM of PKCS1": pkcs1(),
+    "PEM with CRLF": pem().replace("\n", "\r\n"),
+    "PEM without its last newline": pem().strip(),
+    "PEM between other text": f"Our key, since 2018:\n{pem()}\nThat was our key.\n",
+    "bare base64 DER": b64encode(der()).decode(),
+    "bare base64 DER in lines": encodebytes(der()).decode(),
+    "bare base64 DER in lines with CRLF": encodebytes(der()).decode().replace("\n", "\r\n"),
+    "bare base64 DER with spaces around": f"  {b64encode(der()).decode()} \n",
+    "JWK": json.dumps(jwk()),
+    "JWK in lines": f"\n{json.dumps(jwk(), indent=4)}\n",
+    "JWK Set": json.dumps({"keys": [jwk()]}),
+}
+
+
+@cases("text", TEXTS)
+def test_a_key_may_be_given_as_text(text):
+    """DESIGN section 2: PEM, bare base64 DER as the real service prints it, JWK, JWK Set."""
+    assert thumbprints(text) == [signing_key().thumbprint()]
+
+
+@cases(
+    "value",
+    {
+        "JWK": jwk(),
+        "JWK Set": {"keys": [jwk()]},
+        "JWK Set of a tuple": {"keys": (jwk(),)},
+        "read-only JWK": MappingProxyType(jwk()),
+        "read-only JWK Set": MappingProxyType({"keys": [MappingProxyType(jwk())]}),
+        "list of one": [pem()],
+        "tuple of one": (pem(),),
+    },
+)
+def test_a_key_may_be_given_as_an_object(value):
+    """RFC 7517 sections 4 and 5: a JWK and a JWK Set, as JSON objects are in Python."""
+    assert thumbprints(value) == [signing_key().thumbprint()]
+
+
+@pytest.mark.parametrize("as_path", [Path, str], ids=["pathlib", "str"])
+@cases("content", {"DER": der(), **{name: text.encode() for name, text in TEXTS.items()}})
+def test_a_key_may_be_given_as_a_file(content, as_path: Callable[[Path], Any], tmp_path):
+    """DESIGN section 2: a file of any of these forms, and of binary DER."""
+    path = tmp_path / "a key.pub"
+    path.write_bytes(content)
+    assert thumbprints(as_path(path)) == [signing_key().thumbprint()]
+
+
+def test_a_relative_path_starts_at_the_working_directory(tmp_path, monkeypatch):
+    """DESIGN section 2: as everywhere in Python."""
+    (tmp_path / "key.pem").write_text(pem())
+    monkeypatch.chdir(tmp_path)
+    assert thumbprints("key.pem") == [signing_key().thumbprint()]
+
+
+def test_a_short_name_is_a_path_though_it_is_base64(tmp_path, monkeypatch):
+    """DESIGN section 2: no public key is as short as a name that happens to start like DER."""
+    (tmp_path / "MIIBkeys").write_text(pem())
+    monkeypatch.chdir(tmp_path)
+    assert thumbprints("MIIBkeys") == [signing_key().thumbprint()]
+
+
+def test_one_text_may_hold_several_pem_blocks(tmp_path):
+    """RFC 7468 section 2: blocks one after the other, as in a bundle, each a key."""
+    both = [signing_key(owner=owner).thumbprint() for owner in ("ours", "other 1")]
+    text = f"{pem()}\n# the next one\n{pem(owner='other 1')}"
+    assert thumbprints(text) == both
+    (tmp_path / "bundle.pem").write_text(text)
+    assert thumbprints(tmp_path / "bundle.pem") == both
+
+
+def test_a_list_may_mix_all_forms(tmp_path):
+    """DESIGN section 2: each item in a form of its own; the order is kept."""
+    (tmp_path / "key.der").write_bytes(der("ES384"))
+    mixed = [
+        jwk(),
+        pem("ES256"),
+        tmp_path / "key.der",
+        {"keys": [jwk("ES512"), jwk("Ed25519")]},
+        b64encode(der("Ed448")).decode(),
+        json.dumps(jwk("HS256")),
+    ]
+    rules = KeyRules(("RS256", "ES256", "ES384", "ES512", "Ed25519", "Ed448", "HS256"))
+    assert thumbprints(mixed, rules) == [
+        signing_key(algorithm).thumbprint() for algorithm in rules.algorithms
+    ]
+
+
+@pytest.mark.parametrize("algorithm", [name for name in ALGORITHMS if not name.startswith("HS")])
+def test_a_key_of_each_algorithm_may_be_given_in_each_form(algorithm):
+    """RFC 7518 section 3.1, RFC 8037: PEM, DER and JWK of one key are one key."""
+    kind = "RSA" if algorithm[:2] in ("RS", "PS") else algorithm
+    forms = [pem(algorithm), b64encode(der(kind)).decode(), jwk(algorithm)]
+    assert thumbprints(forms, KeyRules((algorithm,))) == [signing_key(algorithm).thumbprint()] * 3
+
+
+@pytest.mark.parametrize(
+    ("members", "kid"), [({}, None), ({"kid": None}, None), ({"kid": "a"}, "a")]
+)
+def test_a_kid_comes_from_the_jwk(members, kid):
+    """RFC 7517 section 4.5: optional; a PEM has none."""
+    assert [key.kid for key in parse_keys(jwk(**members), RS256)[0]] == [kid]
+    assert [key.kid for key in parse_keys(pem(), RS256)[0]] == [None]
+
+
+@pytest.mark.parametrize("kid", ["", "k" * 257, 5, True, ["a"], {}])
+def test_a_kid_is_a_short_string(kid):
+    """RFC 7517 section 4.5: what no token could name is an error in the configuration."""
+    assert thumbprints([jwk(kid="k"), jwk(kid="k" * 256)])
+    assert parse_keys(jwk(kid=kid), RS256) == (
+        [],
+        ["a kid is a string of 1 to 256 characters"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "fitting"),
+    [
+        (pem(), {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}),
+        (jwk(alg="PS256"), {"PS256"}),
+        (jwk(alg=None), {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}),
+        (jwk("ES384"), {"ES384"}),
+        (jwk("Ed25519"), {"EdDSA", "Ed25519"}),
+        (jwk("Ed448"), {"EdDSA", "Ed448"}),
+        (jwk("HS512"), {"HS256", "HS384", "HS512"}),
+    ],
+)
+def test_a_key_is_good_for_the_algorithms_of_its_type(value, fitting):
+    """RFC 8725 section 3.1: by key type and curve; by ``alg`` alone where the JWK has it."""
+    (key,), problems = parse_keys(value, KeyRules(ALGORITHMS))
+    assert (key.algorithms.keys(), problems) == (fitting, [])
+
+
+@cases(
+    "members",
+    {
+        "use": {"use": "sig"},
+        "key_ops": {"key_ops": ["sign", "verify"]},
+        "alg": {"alg": "RS256"},
+        "certificates": {"x5c": ["nonsense"], "x5t": "nonsense", "x5u": "http://127.0.0.1:9/"},
+        "unknown": {"ext": True, "https://issuer.example/note": {"a": [1]}},
+    },
+)
+def test_other_members_of_a_jwk_do_no_harm(members):
+    """RFC 7517 section 4: what is not understood is ignored; nothing is fetched or parsed."""
+    assert thumbprints(jwk(**members)) == [signing_key().thumbprint()]

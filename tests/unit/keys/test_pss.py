@@ -1,0 +1,178 @@
+"""A key that is limited to RSASSA-PSS verifies nothing else (RFC 4055 section 1.2)."""
+
+from base64 import b64encode, encodebytes
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from flask_connector_auth.core import Reason
+from flask_connector_auth.keys import ALGORITHMS, KeyRules, StaticKeys, parse_keys
+from flask_connector_auth.verification import Verifier
+from tests.support.floor_helpers import APP, cases, issuer_of, native_key, pem, refusal, verifier
+
+PS = {"PS256", "PS384", "PS512"}
+PKCS1 = ("RS256", "RS384", "RS512")
+EVERY = KeyRules(ALGORITHMS)
+UNFIT = "no algorithm of the allow-list can use it"
+
+
+def element(tag: int, *contents: bytes) -> bytes:
+    """Return DER of one element (X.690 section 8.1)."""
+    content = b"".join(contents)
+    size = len(content)
+    long = size.to_bytes((size.bit_length() + 7) // 8)
+    length = bytes([size]) if size < 128 else bytes([128 + len(long)]) + long
+    return bytes([tag]) + length + content
+
+
+def sequence(*contents: bytes) -> bytes:
+    """Return a SEQUENCE."""
+    return element(0x30, *contents)
+
+
+def oid(text: str) -> bytes:
+    """Return an OBJECT IDENTIFIER, given in hexadecimal."""
+    return element(0x06, bytes.fromhex(text))
+
+
+NULL = element(0x05)
+RSASSA_PSS = oid("2a864886f70d01010a")
+MGF1 = oid("2a864886f70d010108")
+SHA1, SHA256, SHA384, SHA512 = (
+    oid(text) for text in ("2b0e03021a", *(f"60864801650304020{number}" for number in "123"))
+)
+
+
+def digest(algorithm: bytes, *parameters: bytes) -> bytes:
+    """Return the field hashAlgorithm (RFC 4055 section 3.1)."""
+    return element(0xA0, sequence(algorithm, *parameters))
+
+
+def mask(algorithm: bytes, *parameters: bytes) -> bytes:
+    """Return the field maskGenAlgorithm."""
+    return element(0xA1, sequence(MGF1, sequence(algorithm, *parameters)))
+
+
+def salt(number: int) -> bytes:
+    """Return the field saltLength."""
+    return element(0xA2, element(0x02, number.to_bytes(number.bit_length() // 8 + 1)))
+
+
+def trailer(number: int) -> bytes:
+    """Return the field trailerField."""
+    return element(0xA3, element(0x02, bytes([number])))
+
+
+def limited(*parameters: bytes) -> bytes:
+    """Return the DER of our RSA key, limited to RSASSA-PSS."""
+    numbers = native_key("RSA", "ours").public_key().public_bytes(Encoding.DER, PublicFormat.PKCS1)
+    return sequence(sequence(RSASSA_PSS, *parameters), element(0x03, b"\0", numbers))
+
+
+def as_pem(der: bytes) -> str:
+    """Return *der* in PEM."""
+    return f"-----BEGIN PUBLIC KEY-----\n{encodebytes(der).decode()}-----END PUBLIC KEY-----\n"
+
+
+def algorithms(value: Any, rules: KeyRules = EVERY) -> set[str]:
+    """Return what the one key in *value* may be used for."""
+    (key,), wrong = parse_keys(value, rules)
+    assert wrong == []
+    return set(key.algorithms)
+
+
+FORMS: dict[str, Callable[[bytes], Any]] = {
+    "PEM": as_pem,
+    "PEM with CRLF": lambda der: as_pem(der).replace("\n", "\r\n"),
+    "base64": lambda der: b64encode(der).decode(),
+}
+ANY = limited()
+FOR_256 = limited(sequence(digest(SHA256, NULL), mask(SHA256, NULL), salt(32)))
+
+
+@cases("form", FORMS)
+@pytest.mark.parametrize("file", [False, True])
+def test_a_limited_key_is_for_pss_alone(
+    form: Callable[[bytes], Any], file: bool, tmp_path: Any
+) -> None:
+    """RFC 4055 section 1.2: in whatever form it is given; without parameters, by any hash."""
+    for der, expected in ((ANY, PS), (FOR_256, {"PS256"})):
+        value = form(der)
+        if file:
+            (tmp_path / "key").write_text(value)
+            value = tmp_path / "key"
+        assert algorithms(value) == expected
+        assert parse_keys(value, KeyRules(PKCS1)) == ([], [UNFIT])
+
+
+def test_a_binary_file_of_a_limited_key(tmp_path: Any) -> None:
+    """RFC 4055 section 1.2: raw DER too."""
+    (tmp_path / "key.der").write_bytes(ANY)
+    assert algorithms(tmp_path / "key.der") == PS
+
+
+@pytest.mark.parametrize("value", [pem(), pem("PS256")])
+def test_a_key_for_everything_stays_one(value: str) -> None:
+    """RFC 4055 section 1.2: rsaEncryption limits nothing."""
+    assert algorithms(value) == {*PKCS1, *PS}
+
+
+@cases(
+    ("parameters", "expected"),
+    {
+        "SHA-256": ([digest(SHA256, NULL), mask(SHA256, NULL), salt(32)], {"PS256"}),
+        "SHA-384": ([digest(SHA384, NULL), mask(SHA384, NULL), salt(48)], {"PS384"}),
+        "SHA-512": ([digest(SHA512, NULL), mask(SHA512, NULL), salt(64)], {"PS512"}),
+        "without NULL": ([digest(SHA256), mask(SHA256), salt(32)], {"PS256"}),
+        "a shorter salt": ([digest(SHA512), mask(SHA512), salt(0)], {"PS512"}),
+        "the usual salt": ([digest(SHA256), mask(SHA256)], {"PS256"}),
+        "a longer salt": ([digest(SHA256), mask(SHA256), salt(33)], set()),
+        "a much longer salt": ([digest(SHA256), mask(SHA256), salt(256)], set()),
+        "the usual trailer": ([digest(SHA256), mask(SHA256), salt(32), trailer(1)], {"PS256"}),
+        "another trailer": ([digest(SHA256), mask(SHA256), salt(32), trailer(2)], set()),
+        "another mask": ([digest(SHA256), mask(SHA512), salt(32)], set()),
+        "no mask, which is SHA-1": ([digest(SHA256), salt(32)], set()),
+        "no hash, which is SHA-1": ([mask(SHA256), salt(32)], set()),
+        "nothing, which is SHA-1": ([], set()),
+    },
+)
+def test_parameters_limit_it_further(parameters: list[bytes], expected: set[str]) -> None:
+    """RFC 4055 section 3.3: hash, mask and trailer are those of the key, and no salt is shorter;
+    RFC 7518 section 3.5: each algorithm has one hash, and a salt as long as it."""
+    keys, wrong = parse_keys(as_pem(limited(sequence(*parameters))), EVERY)
+    assert [set(key.algorithms) for key in keys] == ([expected] if expected else [])
+    assert wrong == ([] if expected else [UNFIT])
+
+
+@pytest.mark.parametrize("algorithm", [*PKCS1, *sorted(PS)])
+def test_only_its_signatures_verify(algorithm: str) -> None:
+    """RFC 4055 section 1.2: the numbers of the key would verify them all."""
+    token = issuer_of(algorithm, kid="a").app_jwt()
+    rules = verifier(APP, algorithms=ALGORITHMS).rules
+
+    def judged(value: Any) -> Reason | None:
+        keys, _ = parse_keys(value, EVERY)
+        return refusal(Verifier(APP.profile, rules, StaticKeys(keys)), token)
+
+    assert judged(pem()) is None
+    assert judged(as_pem(ANY)) == (None if algorithm in PS else Reason.UNKNOWN_KEY)
+    assert judged(as_pem(FOR_256)) == (None if algorithm == "PS256" else Reason.UNKNOWN_KEY)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        as_pem(limited(NULL)),
+        as_pem(limited(sequence(salt(32) + b"\0"))),
+        # DER leaves out what is usual.
+        as_pem(limited(sequence(digest(SHA1), mask(SHA1), salt(20)))),
+        as_pem(ANY + b"\0"),
+        as_pem(ANY).replace("PUBLIC", "EC PUBLIC"),
+        as_pem(ANY).replace("PUBLIC KEY-----\n", "PUBLIC KEY-----\nComment: a\n\n", 1),
+    ],
+)
+def test_what_is_no_such_key(value: str) -> None:
+    """RFC 7468 section 13, RFC 4055 section 3.1: what cannot be read is not used."""
+    assert parse_keys(value, EVERY) == ([], ["not a public key in PEM or DER"])

@@ -1,0 +1,254 @@
+"""Keys that are refused, each with a sentence that does not quote it."""
+
+import json
+from base64 import b64encode
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+from cryptography.hazmat.primitives.asymmetric.x448 import X448PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from flask_connector_auth.keys import ALGORITHMS, KeyRules, parse_keys
+from tests.support.floor_helpers import (
+    cases,
+    der,
+    encoded,
+    jwk,
+    native_key,
+    number,
+    pem,
+    signing_key,
+)
+
+EVERY = KeyRules(ALGORITHMS)
+PRIVATE = "a private key where a public one belongs"
+NO_KEY = "not a public key in PEM or DER"
+SOUND = "not a sound {} key (RFC 7518 section 6)"
+NO_FILE = "neither a key nor a readable file"
+MODULUS = jwk()["n"]
+
+
+def private(kind: str, form: PrivateFormat, encoding: Encoding = Encoding.PEM) -> bytes:
+    """Return a private key as it stands in a file."""
+    return native_key(kind, "ours").private_bytes(encoding, form, NoEncryption())
+
+
+def certificate() -> str:
+    """Return a self-signed certificate."""
+    key, name = native_key("ES256", "ours"), x509.Name([])
+    start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, start, end)
+    return builder.sign(key, SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+def public_pem(private_key: Any) -> str:
+    """Return the PEM of the public half of *private_key*."""
+    public = private_key.public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def strings_in(value: Any) -> list[str]:
+    """Return every string in *value* that is long enough to be secret."""
+    if isinstance(value, dict):
+        return [text for inner in value.values() for text in strings_in(inner)]
+    if isinstance(value, list | tuple):
+        return [text for inner in value for text in strings_in(inner)]
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
+    return [text for text in str(value).split() if len(text) > 12]
+
+
+def only_problem(value: Any, rules: KeyRules = EVERY) -> str:
+    """Return the one thing that is wrong with *value*, which it does not quote."""
+    keys, (problem,) = parse_keys(value, rules)
+    assert keys == []
+    assert not any(text in problem for text in strings_in(value))
+    return problem
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "private PEM": (private("RSA", PrivateFormat.PKCS8).decode(), PRIVATE),
+    "private PEM of PKCS1": (private("RSA", PrivateFormat.TraditionalOpenSSL).decode(), PRIVATE),
+    "private PEM of SEC1": (private("ES256", PrivateFormat.TraditionalOpenSSL).decode(), PRIVATE),
+    "private PEM of OpenSSH": (private("Ed25519", PrivateFormat.OpenSSH).decode(), PRIVATE),
+    "encrypted private PEM": (
+        native_key("ES256", "ours")
+        .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"password"))
+        .decode(),
+        PRIVATE,
+    ),
+    "private DER": (b64encode(private("RSA", PrivateFormat.PKCS8, Encoding.DER)).decode(), NO_KEY),
+    "private RSA JWK": (signing_key().as_dict(private=True), PRIVATE),
+    "private EC JWK": (json.dumps(signing_key("ES256").as_dict(private=True)), PRIVATE),
+    "private OKP JWK": (signing_key("Ed25519").as_dict(private=True), PRIVATE),
+    "JWK with one private member": (jwk(dp="AQAB"), PRIVATE),
+    "certificate": (
+        certificate(),
+        "a certificate; extract its key with openssl x509 -pubkey -noout",
+    ),
+    "RSA-1024 PEM": (
+        public_pem(native_key("RSA-1024", "ours")),
+        "an RSA key of 1024 bits; 2048 to 8192 are accepted",
+    ),
+    "RSA-2047": (
+        {"kty": "RSA", "n": number(2**2046 + 1), "e": "AQAB"},
+        "an RSA key of 2047 bits; 2048 to 8192 are accepted",
+    ),
+    "RSA-8193": (
+        {"kty": "RSA", "n": number(2**8192 + 1), "e": "AQAB"},
+        "an RSA key of 8193 bits; 2048 to 8192 are accepted",
+    ),
+    "RSA exponent 0": (jwk(e="AA"), SOUND.format("RSA")),
+    "RSA exponent 1": (jwk(e="AQ"), SOUND.format("RSA")),
+    "RSA exponent even": (jwk(e="AQAA"), SOUND.format("RSA")),
+    "RSA exponent huge": (jwk(e=number(2**64 + 1)), "an RSA key with an unusable public exponent"),
+    "RSA exponent huge, in PEM": (
+        RSAPublicNumbers(2**64 + 1, native_key("RSA", "ours").public_key().public_numbers().n)
+        .public_key()
+        .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        .decode(),
+        "an RSA key with an unusable public exponent",
+    ),
+    "RSA modulus even": (
+        {"kty": "RSA", "n": number(2**2047 + 2), "e": "AQAB"},
+        "an RSA key with an even modulus, which is no product of two odd primes",
+    ),
+    "RSA without n": ({"kty": "RSA", "e": "AQAB"}, SOUND.format("RSA")),
+    "RSA without e": ({"kty": "RSA", "n": MODULUS}, SOUND.format("RSA")),
+    "RSA with a number as n": (jwk(n=5), SOUND.format("RSA")),
+    "RSA with padding": (jwk(e="AQAB="), SOUND.format("RSA")),
+    "RSA with standard base64": (jwk(n=MODULUS[:-2] + "+/"), SOUND.format("RSA")),
+    "EC without y": ({**jwk("ES256"), "y": None}, SOUND.format("EC")),
+    "EC without crv": ({**jwk("ES256"), "crv": None}, SOUND.format("EC")),
+    "EC off the curve": ({**jwk("ES256"), "y": jwk("ES256")["x"]}, SOUND.format("EC")),
+    "EC with another curve's point": ({**jwk("ES256"), "crv": "P-384"}, SOUND.format("EC")),
+    "OKP too short": ({**jwk("Ed25519"), "x": encoded(bytes(31))}, SOUND.format("OKP")),
+    "oct without k": ({"kty": "oct"}, SOUND.format("oct")),
+    "oct with padding": ({"kty": "oct", "k": b64encode(bytes(32)).decode()}, SOUND.format("oct")),
+    "oct of a PEM": (
+        {"kty": "oct", "k": encoded(pem().encode())},
+        "a public key, which is no secret (RFC 8725 section 2.1)",
+    ),
+    "oct of a DER": (
+        {"kty": "oct", "k": encoded(der())},
+        "a public key, which is no secret (RFC 8725 section 2.1)",
+    ),
+    "no kty": ({"n": MODULUS, "e": "AQAB"}, "its kty is not known (RFC 7518 section 6.1)"),
+    "empty JWK": ({}, "its kty is not known (RFC 7518 section 6.1)"),
+    "X25519 PEM": (
+        public_pem(X25519PrivateKey.generate()),
+        "a key of a kind that signs nothing here",
+    ),
+    "X448 PEM": (public_pem(X448PrivateKey.generate()), "a key of a kind that signs nothing here"),
+    "empty JWK Set": ({"keys": []}, "no usable key"),
+    "empty list": ([], "no usable key"),
+    "list of an empty set": ([{"keys": []}], "no usable key"),
+    "JWK Set of no list": (
+        {"keys": {"a": jwk()}},
+        "the member keys of a JWK Set is a list (RFC 7517 section 5.1)",
+    ),
+    "JWK Set text of no list": (
+        '{"keys":"do-not-tell-this"}',
+        "the member keys of a JWK Set is a list (RFC 7517 section 5.1)",
+    ),
+    "half a PEM": (pem()[:-30], "an incomplete PEM block"),
+    "PEM of two labels": (pem().replace("END PUBLIC", "END RSA PUBLIC"), "an incomplete PEM block"),
+    "PEM of nonsense": (
+        "-----BEGIN PUBLIC KEY-----\nZG8tbm90LXRlbGwtdGhpcw==\n-----END PUBLIC KEY-----",
+        NO_KEY,
+    ),
+    "base64 of nonsense": (b64encode(b"0" + bytes(60)).decode(), NO_KEY),
+    "half a JWK": (
+        json.dumps(jwk())[:-1],
+        "a JWK or JWK Set that is not strict JSON",
+    ),
+    "JWK with a member twice": (
+        f'{{"kty":"RSA",{json.dumps(jwk())[1:]}',
+        "a JWK or JWK Set that is not strict JSON",
+    ),
+    "JWK with half a surrogate pair": (
+        '{"kty":"do-not-tell-this-\ud800"}',
+        "a JWK or JWK Set that is not strict JSON",
+    ),
+    "URL": (
+        "https://issuer.example/jwks.json",
+        "a URL, which cannot stand here",
+    ),
+    "NoneType": (None, "a key cannot be given as NoneType"),
+    "int": (12345678901234, "a key cannot be given as int"),
+    "bytes": (pem().encode(), "a key cannot be given as bytes"),
+    "set": ({pem()}, "a key cannot be given as set"),
+    "list in a list": ([[pem()]], "item 1: a key cannot be given as list"),
+    "joserfc key": (signing_key(), "a key cannot be given as RSAKey"),
+}
+
+
+@cases("value, problem", REFUSED)
+def test_a_bad_key_is_refused_without_quoting_it(value, problem):
+    """DESIGN section 1, security.md sections 2 and 10: private, weak, malformed, or no key."""
+    assert only_problem(value) == problem
+
+
+SECRETS = {
+    "a secret": "correct horse battery staple do-not-tell-this",
+    "base64": b64encode(b"do-not-tell-this, it is a secret").decode(),
+    "base64 DER with a foreign character": b64encode(der("ES256")).decode() + "!",
+    "hexadecimal": "0123456789abcdef" * 4,
+    "long": "do-not-tell-this" * 1000,
+    "with NUL": "do-not-tell-this\0",
+    "with half a surrogate pair": "do-not-tell-this\ud800",
+    "not ASCII": "do-not-tell-this-é",
+    "JSON list": json.dumps([jwk()]),
+    "nothing": "",
+    "blank": " ",
+}
+
+
+@cases("secret", SECRETS)
+def test_a_text_that_is_no_key_is_never_quoted(secret):
+    """security.md section 10: it may be an HMAC secret, given in a form that is not supported."""
+    assert only_problem(secret).startswith(NO_FILE)
+
+
+def files(folder):
+    """Return paths of which none leads to a key, and what is said of each."""
+    (folder / "empty").touch()
+    (folder / "text").write_text("do-not-tell-this")
+    (folder / "utf-16").write_text(pem(), encoding="utf-16")
+    (folder / "path").write_text(str(folder / "key.pem"))
+    (folder / "key.pem").write_text(pem())
+    (folder / "loop").symlink_to(folder / "loop")
+    (folder / "private.der").write_bytes(private("RSA", PrivateFormat.PKCS8, Encoding.DER))
+    no_form = "a file that holds no PEM, DER, JWK or JWK Set"
+    return {
+        "absent": f"{NO_FILE} (No such file or directory)",
+        ".": f"{NO_FILE} (Is a directory)",
+        "key.pem/inside": f"{NO_FILE} (Not a directory)",
+        "loop": f"{NO_FILE} (Too many levels of symbolic links)",
+        "n" * 300: f"{NO_FILE} (File name too long)",
+        "nul\0": f"{NO_FILE} (not a file name)",
+        "empty": no_form,
+        "text": no_form,
+        "utf-16": no_form,
+        "path": no_form,
+        "private.der": NO_KEY,
+    }
+
+
+@pytest.mark.parametrize("as_path", [lambda path: path, str], ids=["pathlib", "str"])
+def test_a_file_without_a_key_is_refused_without_naming_it(as_path, tmp_path):
+    """security.md section 10: what was taken for a path may have been a secret."""
+    for name, problem in files(tmp_path).items():
+        assert only_problem(as_path(tmp_path / name)) == problem
+    assert parse_keys(as_path(tmp_path / "key.pem"), EVERY)[1] == []

@@ -1,0 +1,83 @@
+"""The store of one process: who is woken, who reads everything, and what is forgotten."""
+
+import threading
+from math import inf
+
+import pytest
+
+from flask_connector_auth import Change, Update
+from flask_connector_auth.core import forks
+from flask_connector_auth.revocation import SLACK, Kind, MemoryStore
+from tests.support.floor_helpers import NOW
+
+LIVES = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
+A, B = (Change(f"account:{name}", 1.0) for name in "ab")
+OVER = NOW - SLACK - 1
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """An empty store."""
+    return MemoryStore(LIVES, lambda: NOW)
+
+
+def reading(store: MemoryStore, position: object) -> tuple[threading.Thread, list[Update]]:
+    """Let a thread read with all patience, and return it and what it has read."""
+    read: list[Update] = []
+    thread = threading.Thread(target=lambda: read.append(store.read(position, 600)), daemon=True)
+    thread.start()
+    return thread, read
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before it reads", "while it waits"])
+def test_a_change_ends_the_wait_for_it(first: bool, store: MemoryStore) -> None:
+    """``RevocationStore.read``: it returns as soon as there is something new, not later."""
+    position = store.read(None, 0).position
+    if first:
+        store.change([A])
+    thread, read = reading(store, position)
+    if not first:
+        store.change([A])
+    thread.join(10)
+    assert [[*update.changes] for update in read] == [[A]]
+
+
+@pytest.mark.parametrize(("number", "complete"), [(1000, False), (1001, True)])
+def test_who_is_far_behind_reads_everything(
+    number: int, complete: bool, store: MemoryStore
+) -> None:
+    """``Update.complete``: a thousand changes are remembered one by one, so that memory is bounded;
+    behind more of them, what is left is told, and what was restored is not."""
+    position = store.read(None, 0).position
+    store.change([A, B, Change(A.key, None), *[B] * (number - 3)])
+    update = store.read(position, 0)
+    assert update.complete is complete
+    assert len([*update.changes]) == (1 if complete else number)
+    assert store.read(None, 0).complete
+
+
+def test_what_no_token_can_match_is_forgotten(store: MemoryStore) -> None:
+    """Once for so many changes, so that none costs more than others: at each thousandth."""
+    left = []
+    for number in range(2000):
+        store.change([Change(number.to_bytes(32), OVER, OVER)])
+        left.append(len(store.table))
+    assert left == [*range(1, 1000), 0, *range(1, 1000), 0]
+
+
+def test_many_entries_are_looked_through_less_often(store: MemoryStore) -> None:
+    """The next time is after as many changes as there are entries."""
+    store.change([Change(f"account:{number}", 1.0) for number in range(3000)])
+    store.change([Change(bytes(32), OVER, OVER)] * 2999)
+    assert len(store.table) == 3001
+    store.change([Change(bytes(32), OVER, OVER)])
+    assert len(store.table) == 3000
+
+
+def test_a_child_has_a_lock_of_its_own(store: MemoryStore) -> None:
+    """What a thread of the parent held at the fork stays locked: nobody waits for it."""
+    parents = store._news
+    forks._renew()
+    assert store._news is not parents
+    store.change([A])
+    assert [*store.read(None, 0).changes] == [A._replace(until=inf)]

@@ -1,0 +1,422 @@
+"""The copy that requests are judged by: what it refuses, when it does not judge, what it tells."""
+
+import logging
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
+import pytest
+
+from flask_connector_auth import Reason, Unavailable
+from flask_connector_auth.core import Rejected, boottime
+from flask_connector_auth.revocation import SLACK, Change, Kind, Mirror, Subject, Table
+from tests.support.floor_helpers import NOW
+
+LIVES = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.CONSUMER: 1000.0}
+SUBJECT = Subject(b"digest", NOW, ("install:a", "account:b"))
+
+
+class Bench:
+    """A copy of a store, with a clock that tests move."""
+
+    def __init__(self, **options: Any) -> None:
+        self.elapsed = 1000.0
+        self.stale = 0
+        self.mirror = Mirror(
+            Table(LIVES), 5, stale=self.count, clock=lambda: self.elapsed, **options
+        )
+
+    def count(self) -> None:
+        """Count what is told."""
+        self.stale += 1
+
+    def judge(self, subject: Subject = SUBJECT) -> Reason | None:
+        """Return why *subject* is refused, or ``None``."""
+        try:
+            self.mirror.check(subject)
+        except (Rejected, Unavailable) as refusal:
+            return refusal.reason
+        return None
+
+
+def test_a_copy_that_was_never_loaded_does_not_judge() -> None:
+    """At start without the store: 503 until it answered once."""
+    bench = Bench()
+    assert (bench.mirror.ready(), bench.mirror.lag()) == (False, None)
+    assert bench.judge() is Reason.REVOCATION_UNAVAILABLE
+    bench.mirror.take([], bench.elapsed)
+    assert (bench.mirror.ready(), bench.mirror.lag()) == (True, 0)
+    assert bench.judge() is None
+
+
+@pytest.mark.parametrize(
+    ("age", "judged"), [(0, True), (4.75, True), (5, True), (5.25, False), (10**6, False)]
+)
+def test_a_copy_judges_until_it_is_too_old(age: float, judged: bool) -> None:
+    """``REVOCATION_MAX_LAG``; by a clock alone, so that it holds if every thread is dead."""
+    bench = Bench()
+    bench.mirror.take([Change(b"digest", inf)], bench.elapsed)
+    bench.elapsed += age
+    assert bench.judge() is (Reason.REVOKED if judged else Reason.REVOCATION_UNAVAILABLE)
+    assert bench.mirror.ready() is judged
+    assert bench.mirror.lag() == age
+
+
+def test_it_is_as_old_as_the_question(caplog: pytest.LogCaptureFixture) -> None:
+    """An answer that took its time is that of when it was asked for."""
+    bench = Bench()
+    bench.mirror.take([], bench.elapsed - 6)
+    assert bench.judge() is Reason.REVOCATION_UNAVAILABLE
+    bench.mirror.take([], bench.elapsed - 4)
+    assert bench.judge() is None
+
+
+def test_an_open_one_goes_on_with_what_it_knows() -> None:
+    """``REVOCATION_ON_OUTAGE`` open: what is known to be revoked stays so; loudly."""
+    bench = Bench(closed=False)
+    assert bench.judge() is None
+    bench.mirror.take([Change("install:a", NOW)], bench.elapsed)
+    bench.elapsed += 6
+    assert bench.judge() is Reason.REVOKED
+    assert bench.judge(Subject(b"", NOW, ())) is None
+    assert not bench.mirror.ready()
+    assert bench.stale == 2
+
+
+@pytest.mark.parametrize(("closed", "what"), [(True, "503"), (False, "the last copy serves")])
+def test_each_change_is_told_once(
+    closed: bool, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Never a line for each request: one when it becomes too old, one when it is not any more."""
+    caplog.set_level(logging.INFO)
+    bench = Bench(closed=closed)
+    for times in (1, 2):
+        for _ in range(3):
+            bench.judge()
+            bench.mirror.tell()
+        assert bench.stale == times
+        for _ in range(3):
+            bench.mirror.take([], bench.elapsed)
+            bench.mirror.tell()
+            bench.judge()
+        bench.elapsed += 6
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("ERROR", f"what is revoked cannot be confirmed: {what}"),
+        ("INFO", "what is revoked is confirmed again"),
+    ] * 2
+
+
+def test_who_keeps_it_fresh_is_woken_only_where_it_is_not() -> None:
+    """Nothing but the clock is looked at on the way of a request."""
+    bench, woken = Bench(), []
+    bench.mirror.wake = lambda: woken.append(bench.mirror.take([], bench.elapsed))
+    for _ in range(3):
+        assert bench.judge() is None
+    assert len(woken) == 1
+    bench.elapsed += 5
+    assert bench.judge() is None
+    assert len(woken) == 1
+
+
+def test_it_is_asked_again_how_old_it_is_after_waking() -> None:
+    """What was woken may have confirmed it at once, and as old as it may be is not too old."""
+    bench = Bench()
+    bench.mirror.wake = lambda: bench.mirror.take([], bench.elapsed - 5)
+    assert bench.judge() is None
+    bench.elapsed += 1
+    bench.mirror.wake = lambda: bench.mirror.take([], bench.elapsed - 5.25)
+    assert bench.judge() is Reason.REVOCATION_UNAVAILABLE
+
+
+def test_only_a_copy_can_be_too_old() -> None:
+    """Whether a request has to look at the age at all."""
+    assert Bench().mirror.copied is True
+    assert Mirror(Table(LIVES)).copied is False
+
+
+@pytest.mark.parametrize(
+    ("issued_at", "reason"),
+    [
+        (NOW - 1, Reason.REVOKED),
+        (NOW, Reason.REVOKED),
+        (NOW + 1, None),
+        (None, Reason.REVOKED),
+    ],
+)
+@pytest.mark.parametrize("name", ["install:a", "account:b"])
+def test_an_id_refuses_what_it_was_issued_until_then(
+    name: str, issued_at: float | None, reason: Reason | None
+) -> None:
+    """docs/revocation.rst: the second itself too; without ``iat`` whatever the time is."""
+    bench = Bench()
+    bench.mirror.take([Change(name, NOW)], bench.elapsed)
+    assert bench.judge(SUBJECT._replace(issued_at=issued_at)) is reason
+
+
+@pytest.mark.parametrize("key", [b"digest", "install:a", "account:b"])
+def test_what_is_restored_passes(key: bytes | str) -> None:
+    """Only the same subject restores."""
+    bench = Bench()
+    bench.mirror.take([Change(key, inf)], bench.elapsed)
+    bench.mirror.take([Change("install:x", None), Change(b"", None)], bench.elapsed)
+    assert bench.judge() is Reason.REVOKED
+    bench.mirror.take([Change(key, None)], bench.elapsed)
+    assert bench.judge() is None
+    assert len(bench.mirror.table) == 0
+
+
+def test_an_answer_that_was_on_its_way_takes_nothing_back() -> None:
+    """Asked for before the store had a revocation, it may be older, whatever it says of the key;
+    asked for since, it is what the store says."""
+    bench = Bench()
+    revoked, restored = Change(b"digest", inf), Change(b"digest", None)
+    asked = bench.elapsed
+    assert bench.mirror.hold(revoked) is True
+    for before in ([], [restored]):
+        assert bench.mirror.take(before, asked) == []
+        assert bench.judge() is Reason.REVOKED
+    bench.elapsed += 1
+    bench.mirror.settled(revoked, lasts=True)
+    for before in ([], [revoked], [revoked, restored], [revoked]):
+        assert bench.mirror.take(before, asked) == []
+        assert bench.mirror.take(before, bench.elapsed) == []
+        bench.mirror.replace(Table(LIVES), bench.elapsed)
+        assert bench.judge() is Reason.REVOKED
+    bench.elapsed += 1
+    bench.mirror.take([revoked], asked)
+    assert bench.mirror.take([], bench.elapsed) == []
+    assert bench.judge() is Reason.REVOKED
+    assert bench.mirror.take([restored], asked) == [restored]
+    assert bench.judge() is None
+
+
+def test_what_was_restored_since_is_restored_with_the_next_answer() -> None:
+    """By another worker, in the moment between: the store says so, and is heard."""
+    bench = Bench()
+    revoked, restored = Change(b"digest", inf), Change(b"digest", None)
+    asked = bench.elapsed
+    bench.mirror.hold(revoked)
+    bench.mirror.settled(revoked, lasts=True)
+    assert bench.mirror.take([revoked, restored], asked) == []
+    assert bench.judge() is Reason.REVOKED
+    bench.elapsed += 1
+    assert bench.mirror.take([], bench.elapsed) == [restored]
+    assert bench.judge() is None
+
+
+def test_of_two_revocations_of_one_key_each_is_held() -> None:
+    """Two threads: that the store has the first one says nothing of the second."""
+    bench = Bench()
+    first, second = Change("account:b", NOW - 10), Change("account:b", NOW)
+    bench.mirror.hold(first)
+    bench.mirror.hold(second)
+    bench.mirror.settled(first, lasts=True)
+    bench.elapsed += 1
+    assert bench.mirror.take([first], bench.elapsed) == []
+    assert bench.judge() is Reason.REVOKED
+    bench.mirror.settled(second, lasts=True)
+    bench.elapsed += 1
+    assert bench.mirror.take([second], bench.elapsed) == []
+    bench.mirror.settled(second, lasts=True)
+    assert bench.judge() is Reason.REVOKED
+    later = Change("account:b", NOW + 10)
+    assert bench.mirror.take([later], bench.elapsed) == [later]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_after_what_is_held_comes_what_the_store_has_said(whole: bool) -> None:
+    """Restored and revoked anew, or by a whole copy; however often the key was revoked."""
+    bench = Bench()
+    said, table = Change("account:b", 5), Table(LIVES)
+    table.put(said)
+    last = Change("account:b", 20)
+    for change in (Change("account:b", 10), last):
+        bench.mirror.hold(change)
+    bench.mirror.settled(last, lasts=True)
+    bench.elapsed += 1
+    if whole:
+        bench.mirror.replace(table, bench.elapsed)
+    else:
+        bench.mirror.take([last, Change("account:b", None), said], bench.elapsed)
+    assert bench.mirror.table.value("account:b") == 5
+    assert bench.mirror.missing(bench.elapsed) == []
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_the_store_acknowledged_and_does_not_have_stays(whole: bool) -> None:
+    """A failover lost it before any answer had it: it is in force here, and is to go back."""
+    bench = Bench()
+    said, table = Change("account:b", 5), Table(LIVES)
+    table.put(said)
+    if not whole:
+        bench.mirror.take([said], bench.elapsed)
+    bench.mirror.hold(Change("account:b", 10))
+    if whole:
+        bench.mirror.replace(table, bench.elapsed)
+    last = Change("account:b", 20)
+    bench.mirror.hold(last)
+    bench.mirror.settled(last, lasts=True)
+    assert bench.mirror.table.value("account:b") == 20
+    asked = bench.elapsed
+    bench.mirror.take([], asked)
+    assert bench.mirror.missing(asked) == []
+    bench.elapsed += 1
+    for answer in ([], [said], []):
+        bench.mirror.take(answer, bench.elapsed)
+        assert bench.mirror.table.value("account:b") == 20
+        assert bench.mirror.missing(bench.elapsed) == [last]
+    bench.mirror.take([last], bench.elapsed)
+    assert bench.mirror.table.value("account:b") == 20
+    assert bench.mirror.missing(bench.elapsed) == []
+
+
+@pytest.mark.parametrize(
+    ("held", "said", "in_force"), [(NOW - 10, NOW, NOW), (-5, 0, 0), (0, -5, 0), (5, None, 5)]
+)
+def test_a_later_time_than_what_is_held_is_taken(
+    held: float, said: float | None, in_force: float
+) -> None:
+    """Of two times the later one stays."""
+    bench = Bench()
+    bench.mirror.hold(Change("account:b", held))
+    bench.mirror.take([Change("account:b", said)], bench.elapsed)
+    assert bench.mirror.table.value("account:b") == in_force
+
+
+def test_a_child_holds_nothing_for_ever() -> None:
+    """A revocation that the parent was making at the fork goes by the store there."""
+    bench = Bench()
+    revoked, restored = Change(b"digest", inf), Change(b"digest", None)
+    bench.mirror.hold(revoked)
+    bench.mirror.forked()
+    bench.mirror.take([], bench.elapsed)
+    assert bench.judge() is Reason.REVOKED
+    assert bench.mirror.take([restored], bench.elapsed) == [restored]
+    assert bench.judge() is None
+
+
+def test_an_original_is_never_too_old() -> None:
+    """Without a store there is nothing to wait for."""
+    mirror = Mirror(Table(LIVES))
+    assert (mirror.ready(), mirror.lag()) == (True, 0)
+    mirror.forked()
+    mirror.check(SUBJECT)
+    assert mirror.ready()
+
+
+def test_after_a_fork_it_has_to_be_confirmed_anew() -> None:
+    """A child has no thread that follows the store; what is known stays."""
+    bench = Bench()
+    bench.mirror.take([Change(b"digest", inf)], bench.elapsed)
+    bench.mirror.forked()
+    assert bench.judge() is Reason.REVOCATION_UNAVAILABLE
+    bench.mirror.take([], bench.elapsed)
+    assert bench.judge() is Reason.REVOKED
+
+
+def test_what_is_held_outlasts_a_copy_that_does_not_have_it() -> None:
+    """Revoked here first: a copy of the store from before then takes nothing back."""
+    bench = Bench()
+    second = Change(b"digest", 5.0)
+    assert bench.mirror.hold(Change(b"digest", inf)) is True
+    assert bench.mirror.hold(second) is False
+    bench.mirror.replace(Table(LIVES), bench.elapsed)
+    assert bench.judge() is Reason.REVOKED
+    bench.mirror.settled(second, lasts=True)
+    bench.elapsed += 1
+    bench.mirror.replace(Table(LIVES), bench.elapsed)
+    assert bench.judge() is None
+
+
+def test_what_may_not_last_is_held_until_the_store_speaks_of_it() -> None:
+    """Through any number of answers; restored by another worker, it is restored here."""
+    bench = Bench()
+    revoked, restored = Change(b"digest", inf), Change(b"digest", None)
+    bench.mirror.hold(revoked)
+    bench.mirror.settled(revoked, lasts=False)
+    for _ in range(3):
+        bench.elapsed += 1
+        bench.mirror.take([Change("account:x", 1)], bench.elapsed)
+        bench.mirror.replace(Table(LIVES), bench.elapsed)
+        assert bench.judge() is Reason.REVOKED
+    assert bench.mirror.take([restored], bench.elapsed) == [restored]
+    bench.mirror.replace(Table(LIVES), bench.elapsed)
+    assert bench.judge() is None
+
+
+def test_what_is_held_does_not_weaken_what_the_store_has() -> None:
+    """Of two times the later one stays."""
+    bench, table = Bench(), Table(LIVES)
+    bench.mirror.hold(Change("account:b", NOW - 10))
+    table.put(Change("account:b", NOW))
+    bench.mirror.replace(table, bench.elapsed)
+    assert bench.judge() is Reason.REVOKED
+
+
+def test_only_news_are_returned() -> None:
+    """What is known already is nothing to tell of."""
+    bench = Bench()
+    changes = [Change("account:b", 1), Change("account:b", 1), Change("install:x", None)]
+    assert bench.mirror.take(changes, 0) == changes[:1]
+    assert bench.mirror.take([Change("account:b", 2)], 0) == [Change("account:b", 2)]
+    assert bench.mirror.take([Change("account:b", None)], 0) == [Change("account:b", None)]
+
+
+def test_what_differs_between_two_copies() -> None:
+    """A whole copy that came in place of another: added, changed, gone."""
+    old, new = Table(LIVES), Table(LIVES)
+    for change in (Change(b"1", 1), Change(b"2", 1), Change("account:a", 1)):
+        old.put(change)
+    for change in (Change(b"1", 1), Change(b"2", 2), Change("account:b", 1)):
+        new.put(change)
+    differences = [Change(b"2", 2), Change("account:b", 1), Change("account:a", None)]
+    assert [*new.since(old)] == differences
+    assert [*new.since(new)] == []
+
+
+ENTRIES: list[tuple[Change, float]] = [
+    (Change(b"token", NOW), NOW),
+    (Change(b"for good", inf), inf),
+    (Change("install:a", NOW), NOW + 100),
+    (Change("account:a", 0), inf),
+    (Change("consumer:a", NOW), NOW + 1000),
+]
+
+
+@pytest.mark.parametrize(("change", "until"), ENTRIES, ids=lambda value: str(value))
+def test_an_entry_is_kept_while_it_may_be_needed(change: Change, until: float) -> None:
+    """An hour longer than the last token lives: the clock that says so may be put right."""
+    over = min(until + SLACK, 1e300)
+    for now, kept in ((over - 1, True), (over, until == inf)):
+        bench = Bench()
+        bench.mirror.take([change], 0)
+        assert bench.mirror.entries(now) == [change._replace(until=until)] * kept
+        bench.mirror.sweep(now)
+        assert len(bench.mirror.table) == kept
+
+
+def test_the_clock_goes_on() -> None:
+    """Seconds that never go back."""
+    first: float = boottime()
+    later: Callable[[], float] = boottime
+    assert later() >= first > 0
+
+
+def test_who_sees_a_new_version_sees_the_change() -> None:
+    """What passed under a version of the table is not looked for again: so a change is there
+    before its version is."""
+    table = Table(LIVES)
+    seen = []
+
+    class Watched(dict[str, float]):
+        def __setitem__(self, key: str, value: float) -> None:
+            seen.append(table.version)
+            super().__setitem__(key, value)
+
+    table.marks = Watched()
+    versions = [table.version]
+    for at in (1.0, 2.0):
+        table.put(Change("account:a", at))
+        versions.append(table.version)
+    assert seen == versions[:2]
+    assert len(set(map(id, versions))) == 3

@@ -1,0 +1,406 @@
+"""What a user may say to revoke and restore, what is refused, and what is told of it."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from math import inf, nan
+from typing import Any
+
+import pytest
+
+from flask_connector_auth import (
+    Change,
+    RevocationStore,
+    RevocationStoreError,
+    Unavailable,
+    Update,
+    revocation_changed,
+    revocation_stale,
+    token_digest,
+)
+from flask_connector_auth.core import Rejected
+from flask_connector_auth.revocation import MemoryStore, RevocationRules, Revocations, Subject
+from flask_connector_auth.testing import OMIT
+from tests.support.floor_helpers import NOW, cases, issuer_of
+from tests.support.redis_servers import SOON, Server, until
+from tests.support.revocation_worlds import ACCOUNT, INSTALL, World
+from tests.unit.revocation.stores.test_contract import LIVES
+
+TOKEN = issuer_of().app_jwt()
+DIGEST = token_digest(TOKEN)
+
+
+class Broken(MemoryStore):
+    """A store that takes no changes while it is broken."""
+
+    def __init__(self) -> None:
+        super().__init__(LIVES, lambda: NOW + 3600)
+        self.error: Exception | None = None
+        self.asked: list[Change] = []
+
+    def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
+        """Take them, or not."""
+        self.asked += changes
+        if self.error:
+            raise self.error
+        super().change(changes, absent=absent)
+
+
+def made(store: RevocationStore | None = None, **rules: Any) -> Revocations:
+    """Return what is revoked, at a time that stands still."""
+    return Revocations(store, RevocationRules(**rules), lambda: NOW)
+
+
+def entries(revocations: Revocations) -> dict[Any, float]:
+    """Return what requests are judged by."""
+    table = revocations.mirror.table
+    return {**table.tokens, **table.marks}
+
+
+@pytest.fixture
+def told() -> Iterator[list[tuple[Any, ...]]]:
+    """What was told to who listens."""
+    news: list[tuple[Any, ...]] = []
+
+    def receive(_sender: object, kind: str, name: str | None, revoked: bool) -> None:
+        news.append((kind, name, revoked))
+
+    with revocation_changed.connected_to(receive):
+        yield news
+
+
+@cases(
+    ("rules", "subject", "entry"),
+    {
+        "a token": ({}, {"token": TOKEN}, {DIGEST: NOW + 3600 + 30 + 60}),
+        "with another leeway": ({"leeway": 5}, {"token": TOKEN}, {DIGEST: NOW + 3600 + 5 + 60}),
+        "a digest": ({}, {"digest": DIGEST}, {DIGEST: inf}),
+        "a digest, kept": ({"keep": 100}, {"digest": DIGEST}, {DIGEST: NOW + 100}),
+        "an install": ({}, {"install_id": "a"}, {"install:a": NOW}),
+        "an account": ({}, {"account_id": "a"}, {"account:a": NOW}),
+        "a consumer": ({}, {"consumer_id": "ä:"}, {"consumer:ä:": NOW}),
+        "at a time": ({}, {"account_id": "a", "at": NOW - 0.5}, {"account:a": NOW - 0.5}),
+        "in the future": ({}, {"account_id": "a", "at": 2 * NOW}, {"account:a": 2 * NOW}),
+        "long ago": ({}, {"account_id": "a", "at": 0}, {"account:a": 0}),
+        "not too long ago": (
+            {"keep": 9},
+            {"account_id": "a", "at": NOW - 8},
+            {"account:a": NOW - 8},
+        ),
+    },
+)
+def test_what_is_kept_of_a_revocation(
+    rules: dict[str, Any], subject: dict[str, Any], entry: dict[Any, float]
+) -> None:
+    """A digest or a *not before* time, never a token."""
+    revocations = made(**rules)
+    revocations.revoke(**subject)
+    assert entries(revocations) == entry
+    subject.pop("at", None)
+    revocations.restore(**subject)
+    assert entries(revocations) == {}
+
+
+NO_TOKEN = "not a token"
+
+
+@cases(
+    ("subject", "error", "text"),
+    {
+        "nothing": ({}, TypeError, "give one of"),
+        "two": ({"token": TOKEN, "account_id": "a"}, TypeError, "give one of"),
+        "all": (
+            {"token": TOKEN, "digest": DIGEST, "install_id": "a", "account_id": "a"},
+            TypeError,
+            "give one of",
+        ),
+        "a token as bytes": ({"token": TOKEN.encode()}, TypeError, "a string"),
+        "a digest as text": ({"digest": DIGEST.hex()}, TypeError, "bytes"),
+        "another digest": ({"digest": DIGEST[:20]}, ValueError, "token_digest"),
+        "a number": ({"account_id": 31457780}, TypeError, "a string"),
+        "no id": ({"account_id": ""}, ValueError, "not empty"),
+        "half a character": ({"account_id": "\ud800"}, ValueError, "surrogates"),
+        "no token": ({"token": "do-not-tell"}, ValueError, NO_TOKEN),
+        "with Bearer": ({"token": f"Bearer {TOKEN}"}, ValueError, NO_TOKEN),
+    },
+)
+@pytest.mark.parametrize("name", ["revoke", "restore"])
+def test_what_is_no_subject(
+    name: str, subject: dict[str, Any], error: type[Exception], text: str
+) -> None:
+    """Exactly one subject of the right type; what is wrong changes nothing, and quotes no token."""
+    revocations = made()
+    with pytest.raises(error, match=text) as caught:
+        getattr(revocations, name)(**subject)
+    assert TOKEN.split(".")[1] not in str(caught.value)
+    assert "do-not-tell" not in str(caught.value)
+    assert entries(revocations) == {}
+
+
+@cases(
+    ("rules", "subject", "error"),
+    {
+        "of a token": ({}, {"token": TOKEN, "at": NOW}, TypeError),
+        "of a digest": ({}, {"digest": DIGEST, "at": NOW}, TypeError),
+        "a string": ({}, {"account_id": "a", "at": "now"}, TypeError),
+        "true": ({}, {"account_id": "a", "at": True}, TypeError),
+        "NaN": ({}, {"account_id": "a", "at": nan}, ValueError),
+        "infinity": ({}, {"account_id": "a", "at": inf}, ValueError),
+        "not kept for so long": ({"keep": 9}, {"account_id": "a", "at": NOW - 9}, ValueError),
+        "no token lives for so long": (
+            {"max_lifetime": 60},
+            {"install_id": "a", "at": NOW - 150},
+            ValueError,
+        ),
+        "more than a float holds": ({}, {"account_id": "a", "at": 10**400}, ValueError),
+        "no integer of JSON": ({}, {"account_id": "a", "at": 2**53}, ValueError),
+        "none below zero": ({}, {"account_id": "a", "at": -(2**53)}, ValueError),
+        "not a payload": ({}, {"token": "a.AAAA.a"}, ValueError),
+    },
+)
+def test_what_is_no_time(
+    rules: dict[str, Any], subject: dict[str, Any], error: type[Exception]
+) -> None:
+    """Seconds since the epoch, of an id only; never an entry that would be gone at once."""
+    revocations = made(**rules)
+    with pytest.raises(error):
+        revocations.revoke(**subject)
+    assert entries(revocations) == {}
+
+
+def test_a_revocation_never_weakens_another(told: list[Any]) -> None:
+    """An earlier time changes nothing, and is not told of; a later one does."""
+    revocations = made()
+    for at, kept, news in (
+        (NOW, NOW, 1),
+        (NOW - 1, NOW, 1),
+        (NOW, NOW, 1),
+        (NOW + 1, NOW + 1, 2),
+    ):
+        revocations.revoke(account_id="a", at=at)
+        assert entries(revocations) == {"account:a": kept}
+        assert told == [("account", "a", True)] * news
+
+
+def test_each_change_is_told(told: list[Any]) -> None:
+    """``revocation_changed``: what and which way, without a token or its digest; news only."""
+    revocations = made()
+    for _ in range(2):
+        revocations.revoke(token=TOKEN)
+        revocations.revoke(install_id="a:b")
+    for _ in range(2):
+        revocations.restore(token=TOKEN)
+        revocations.restore(install_id="a:b")
+    assert told == [
+        ("token", None, True),
+        ("install", "a:b", True),
+        ("token", None, False),
+        ("install", "a:b", False),
+    ]
+
+
+def test_who_listens_to_one_app_hears_of_no_other() -> None:
+    """``revocation_changed``: the sender is what the app revokes by."""
+    one, other = made(), made()
+    heard: list[object] = []
+
+    def receive(sender: object, **_payload: object) -> None:
+        heard.append(sender)
+
+    with revocation_changed.connected_to(receive, sender=one):
+        one.revoke(account_id="a")
+        other.revoke(account_id="a")
+    assert heard == [one]
+
+
+def test_each_worker_tells(world: Callable[..., World], server: Server, told: list[Any]) -> None:
+    """Once in the process that revokes, and in each that learns of it."""
+    workers = [world(REVOCATION_URL=server.url) for _ in range(3)]
+    for worker in workers:
+        assert worker.answer(issuer_of().app_jwt()) == 40102  # another issuer: asks for nothing
+        until(lambda: worker.health["ready"])  # noqa: B023
+    workers[0].revoke(consumer_id="a")
+    until(lambda: len(told) == 3)
+    workers[1].restore(consumer_id="a")
+    until(lambda: len(told) == 6)
+    assert told == [("consumer", "a", True)] * 3 + [("consumer", "a", False)] * 3
+
+
+def test_a_listener_that_fails_changes_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What others do about a revocation is in the way of neither it nor a request."""
+
+    def fail(_sender: object, **_payload: object) -> None:
+        raise RuntimeError("the listener's")
+
+    store = Broken()
+    revocations = made(store)
+    with revocation_changed.connected_to(fail), revocation_stale.connected_to(fail):
+        revocations.mirror.tell()
+        revocations.revoke(account_id="a")
+    assert entries(revocations) == {"account:a": NOW + 3600}
+    assert store.table.marks == {"account:a": NOW + 3600}
+    failed = [record.getMessage() for record in caplog.records if record.exc_info]
+    assert failed[:2] == [
+        "a receiver of revocation-stale failed",
+        "a receiver of revocation-changed failed",
+    ]
+
+
+@cases(
+    ("subject", "change"),
+    {
+        "an install": ({"install_id": "a", "at": NOW}, Change("install:a", NOW, NOW + 100)),
+        "an account": ({"account_id": "a", "at": NOW}, Change("account:a", NOW, NOW + 100)),
+        "a token": ({"token": TOKEN}, Change(DIGEST, NOW + 3690, NOW + 3690)),
+        "a digest": ({"digest": DIGEST}, Change(DIGEST, NOW + 100, NOW + 100)),
+    },
+)
+def test_a_store_is_told_until_when_an_entry_is_needed(
+    subject: dict[str, Any], change: Change
+) -> None:
+    """``Change.until``: when the last token that it can refuse has expired, or ``keep`` is over.
+
+    Not when ``max_lifetime`` is: another service that shares the store may allow more.
+    """
+    store = Broken()
+    made(store, max_lifetime=60, keep=100).revoke(**subject)
+    assert store.asked == [change]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_max_lifetime_ends_the_entry_of_an_install_where_no_store_is_shared(shared: bool) -> None:
+    """In a process of its own no token of the install passes later; elsewhere it may."""
+    revocations = made(Broken() if shared else None, max_lifetime=60)
+    revocations.revoke(install_id="a", at=NOW)
+    revocations.mirror.sweep(NOW + 10**6)
+    assert entries(revocations) == ({"install:a": NOW} if shared else {})
+
+
+class OutOfReach(Broken):
+    """A store that cannot be read."""
+
+    def read(self, position: Any, wait: float) -> Update:
+        """Fail."""
+        raise RevocationStoreError("out of reach")
+
+
+def test_an_outage_is_judged_as_configured() -> None:
+    """REVOCATION_ON_OUTAGE: 503 for any token, or the last copy serves, and still refuses."""
+    closed, open_ = (made(OutOfReach(), closed=closed) for closed in (True, False))
+    subject = Subject(DIGEST, NOW, ())
+    with pytest.raises(Unavailable):
+        closed.check(subject)
+    open_.check(subject)
+    open_.revoke(token=TOKEN)
+    with pytest.raises(Rejected):
+        open_.check(subject)
+
+
+def test_now_is_by_the_clock_of_the_store() -> None:
+    """A worker whose clock is an hour behind revokes what was issued just now, too."""
+    revocations = made(Broken())
+    revocations.revoke(account_id="a")
+    assert entries(revocations) == {"account:a": NOW + 3600}
+
+
+def test_a_clock_an_hour_ahead_does_not_make_now_too_long_ago() -> None:
+    """Only a time that was given can be too long ago."""
+    store = MemoryStore(LIVES, lambda: NOW - 3600)
+    revocations = made(store, keep=60)
+    revocations.revoke(install_id="a")
+    assert entries(revocations) == {"install:a": NOW - 3600}
+
+
+@cases(
+    ("error", "text"),
+    {
+        "in its own words": (RevocationStoreError("it is full"), "it is full"),
+        "of another kind": (ValueError("redis://:do-not-tell@host"), "ValueError"),
+    },
+)
+def test_what_does_not_last_is_an_error_and_in_force_here(
+    error: Exception, text: str, told: list[Any]
+) -> None:
+    """Revoked locally first, then in the store; which kind of failure is said, and no secret."""
+    store = Broken()
+    revocations = made(store)
+    store.error = error
+    with pytest.raises(RevocationStoreError, match=f"^the change may not last: {text}$") as caught:
+        revocations.revoke(token=TOKEN)
+    assert caught.value.__cause__ is None
+    assert DIGEST in entries(revocations)
+    with pytest.raises(RevocationStoreError):
+        revocations.restore(token=TOKEN)
+    assert DIGEST in entries(revocations)
+    assert told == []
+    store.error = None
+    revocations.revoke(token=TOKEN)
+    assert DIGEST in store.table.tokens
+    revocations.restore(token=TOKEN)
+    until(lambda: DIGEST not in entries(revocations))
+
+
+class Clockless(Broken):
+    """A store that cannot be asked for the time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = lambda: 1 / 0
+
+
+def test_without_the_clock_of_the_store_ours_is_used() -> None:
+    """The store is down, then: what it will be told fails too, and here something is in force."""
+    revocations = made(Clockless())
+    revocations.revoke(account_id="a")
+    assert entries(revocations) == {"account:a": NOW}
+
+
+def test_the_health_of_a_process_without_a_store(world: Callable[..., World]) -> None:
+    """``health()``: the store, whether it is ready, lag, entries, last error."""
+    one = world()
+    one.revoke(account_id=ACCOUNT)
+    assert one.health == {
+        **{"store": "MemoryStore", "ready": True, "lag": 0.0, "entries": 1, "last_error": None}
+    }
+
+
+def test_the_health_of_a_worker(world: Callable[..., World], own_server: Server) -> None:
+    """Asking is enough for the store to be followed, so that a probe before any request passes."""
+    one = world(REVOCATION_URL=own_server.url, REVOCATION_MAX_LAG=1)
+    health = one.health
+    assert (health["ready"], health["lag"], health["entries"]) == (False, None, 0)
+    one.revoke(install_id=INSTALL)
+    until(lambda: one.health["ready"])
+    health = one.health
+    assert health.pop("lag") < 1
+    assert health == {"store": "RedisStore", "ready": True, "entries": 1, "last_error": None}
+    own_server.kill()
+    until(lambda: not one.health["ready"])
+    assert one.health["last_error"] == (
+        "out of reach (ConnectionError): CONNECTOR_AUTH_REVOCATION_URL"
+    )
+
+
+def test_a_store_of_ones_own(world: Callable[..., World], caplog: pytest.LogCaptureFixture) -> None:
+    """Any object that has the three methods: other workers hear of a change by it."""
+    store = MemoryStore(LIVES)
+    one, other = (world(REVOCATION_STORE=store) for _ in range(2))
+    caplog.set_level(logging.CRITICAL)
+    one.revoke(account_id=ACCOUNT)
+    until(lambda: other.health["entries"] == 1, SOON)
+    assert one.health["store"] == "MemoryStore"
+
+
+def test_a_token_without_exp_is_kept_for_good_or_as_told() -> None:
+    """A ConsumerJWS has no end that is known."""
+    token = issuer_of().consumer_jws(exp=OMIT)
+    for rules, until_when in (({}, inf), ({"keep": 100}, NOW + 100)):
+        revocations = made(**rules)
+        revocations.revoke(token=token)
+        assert [*entries(revocations).values()] == [until_when]
+
+
+def test_an_update_is_a_value() -> None:
+    """What a store of one's own makes."""
+    assert Update(1, []) == Update(1, [], complete=False, lost=False)

@@ -1,0 +1,100 @@
+"""Tokens and ids in; what names them, and until when that is kept, out."""
+
+from hashlib import sha256
+from math import inf
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from flask_connector_auth.revocation import Kind, kind_of, last_use, lives, mark, token_digest
+from tests.support.floor_helpers import NOW, cases, encoded, issuer_of, untimed
+
+TOKEN = issuer_of().app_jwt()
+HEADER, PAYLOAD, SIGNATURE = TOKEN.split(".")
+
+
+def test_a_token_is_named_by_what_was_signed() -> None:
+    """RFC 7515 section 5.1: the signing input is header and payload as they are sent."""
+    assert token_digest(TOKEN) == sha256(f"{HEADER}.{PAYLOAD}".encode()).digest()
+    assert token_digest(f"{HEADER}.{PAYLOAD}.AAAA") == token_digest(TOKEN)
+    assert token_digest(issuer_of().app_jwt(jti="2")) != token_digest(TOKEN)
+
+
+@cases(
+    "text",
+    {
+        "nothing": "",
+        "two segments": f"{HEADER}.{PAYLOAD}",
+        "four segments": f"{TOKEN}.{SIGNATURE}",
+        "an empty segment": f"{HEADER}..{SIGNATURE}",
+        "no signature": f"{HEADER}.{PAYLOAD}.",
+        "with Bearer": f"Bearer {TOKEN}",
+        "a space": f" {TOKEN}",
+        "a line end": f"{TOKEN}\n",
+        "padding": f"{TOKEN}==",
+        "the other base64": f"{HEADER}.{PAYLOAD}.+/",
+        "not ASCII": f"{TOKEN}é",
+        "another digit": f"{TOKEN}٣",
+    },
+)
+def test_what_is_no_token_is_an_error_without_its_text(text: str) -> None:
+    """A revocation that would match no token must not look like one."""
+    with pytest.raises(ValueError) as caught:
+        token_digest(text)
+    assert HEADER not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@cases(
+    ("claims", "until"),
+    {
+        "a whole number": (b'{"exp":1800000000}', NOW + 30 + 60),
+        "a fraction": (b'{"exp":1800000000.5}', NOW + 30.5 + 60),
+        "the past": (b'{"exp":1}', 91),
+        "none": (b"{}", 7.0),
+        "a string": (b'{"exp":"1800000000"}', 7.0),
+        "true": (b'{"exp":true}', 7.0),
+        "null": (b'{"exp":null}', 7.0),
+        "more than a float holds": (b'{"exp":1' + b"0" * 309 + b"}", 7.0),
+        "no integer of JSON": (b'{"exp":9007199254740992}', 7.0),
+        "none below zero": (b'{"exp":-9007199254740992}', 7.0),
+    },
+)
+def test_a_token_is_kept_until_nobody_accepts_it(claims: bytes, until: float) -> None:
+    """``exp``, the leeway and a minute; without ``exp`` as long as is said."""
+    assert last_use(f"{HEADER}.{encoded(claims)}.AAAA", 30, 7.0) == until
+
+
+@pytest.mark.parametrize("payload", ["AAAA", encoded(b"[]"), encoded(b'{"exp":1,"exp":2}'), "A"])
+def test_a_payload_that_no_verifier_takes_is_an_error(payload: str) -> None:
+    """RFC 7519 section 7.2: a JSON object; the same strictness as where tokens are verified."""
+    with pytest.raises(ValueError, match="its payload is no JSON object"):
+        last_use(f"{HEADER}.{payload}.AAAA", 30, inf)
+
+
+def test_how_long_a_mark_can_match() -> None:
+    """An install: as long as its last AppJWT lives; a ConsumerJWS has no end that is known."""
+    assert set(lives(None, 30, None).values()) == {inf}
+    assert lives(3600, 30, None) == {
+        **{Kind.INSTALL: 3600 + 30 + 60, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
+    }
+    assert lives(3600, 30, 10**6) == {
+        **{Kind.INSTALL: 3600 + 30 + 60, Kind.ACCOUNT: 10**6, Kind.CONSUMER: 10**6}
+    }
+    assert set(lives(None, 30, 10**6).values()) == {10**6}
+
+
+@untimed
+@given(st.sampled_from([Kind.INSTALL, Kind.ACCOUNT, Kind.CONSUMER]), st.text())
+def test_a_name_tells_its_kind(kind: Kind, name: str) -> None:
+    """Whatever an id is, it names an entry of its own kind only."""
+    assert kind_of(mark(kind, name)) is kind
+    assert mark(kind, name).removeprefix(f"{kind}:") == name
+    assert kind_of(name.encode()) is Kind.TOKEN
+
+
+def test_an_unknown_kind_is_an_error() -> None:
+    """What a later version may have written is not passed over."""
+    with pytest.raises(ValueError):
+        kind_of("device:1")

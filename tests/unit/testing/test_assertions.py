@@ -1,0 +1,123 @@
+"""The test kit's assertion: it takes the documented answers, and no other."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask, Response
+
+from flask_connector_auth import (
+    AuthenticationUnavailable,
+    ConnectorAuthError,
+    ErrorRow,
+    InvalidAppJWT,
+)
+from flask_connector_auth.testing import assert_connector_error
+from tests.support.http_helpers import CHALLENGES, ROWS
+
+
+def documented(code: int = 40102, body: bytes | None = None, **changes: str | None) -> Response:
+    """Return the documented answer, written by hand, with *changes* to its headers."""
+    headers = {
+        "Content-Type": "application/json",
+        "Cache-Control": "no-store",
+        "WWW-Authenticate": CHALLENGES[code],
+        **{name.replace("_", "-"): value for name, value in changes.items()},
+    }
+    kept = [(name, value) for name, value in headers.items() if value is not None]
+    answer = Response(ROWS[code] if body is None else body, 401)
+    answer.headers.clear()
+    answer.headers.extend(kept)
+    return answer
+
+
+@pytest.mark.parametrize("code", ROWS)
+def test_a_documented_answer_is_taken_for_its_own_row_only(code: int) -> None:
+    """Rows 40102 to 40105: the bytes of the protocol page, and the headers beside them."""
+    assert_connector_error(documented(code), code)
+    for other in ROWS.keys() - {code}:
+        with pytest.raises(AssertionError, match=f"not the answer of row {other}:\n  body: "):
+            assert_connector_error(documented(code), other)
+
+
+def twice(name: str, value: str) -> Response:
+    """Return the documented answer with one header more."""
+    answer = documented()
+    answer.headers.add(name, value)
+    return answer
+
+
+DEVIATIONS = {
+    "a newline": (documented(body=ROWS[40102] + b"\n"), "body"),
+    "spaces": (documented(body=ROWS[40102].replace(b",", b", ")), "body"),
+    "no body": (documented(body=b""), "body"),
+    "a charset": (documented(Content_Type="application/json; charset=utf-8"), "Content-Type"),
+    "no type": (documented(Content_Type=None), "Content-Type"),
+    "may be stored": (documented(Cache_Control=None), "Cache-Control"),
+    "no challenge": (documented(WWW_Authenticate=None), "WWW-Authenticate"),
+    "another realm": (documented(WWW_Authenticate="Bearer realm=X"), "WWW-Authenticate"),
+    "two challenges": (twice("WWW-Authenticate", CHALLENGES[40102]), "WWW-Authenticate"),
+    "a time to wait": (twice("Retry-After", "1"), "Retry-After"),
+}
+
+
+@pytest.mark.parametrize("deviation", DEVIATIONS)
+def test_any_other_answer_is_told_in_what_it_differs(deviation: str) -> None:
+    """One line for each part, with what was there and what should have been."""
+    answer, part = DEVIATIONS[deviation]
+    with pytest.raises(AssertionError) as caught:
+        assert_connector_error(answer, 40102)
+    head, *lines = str(caught.value).split("\n  ")
+    assert head == "not the answer of row 40102:"
+    [line] = lines
+    assert line.startswith(f"{part}: ") and ", not " in line
+
+
+def test_a_view_that_ran_is_no_error() -> None:
+    """A forgotten decorator is told by its status first."""
+    with pytest.raises(AssertionError, match="\n  status: 200, not 401\n  body: b'in', not "):
+        assert_connector_error(Response("in"), 40105)
+
+
+def test_members_and_their_order_can_be_enough() -> None:
+    """features.md, probe 1: Flask-RESTX writes the envelope anew, with white space of its own."""
+    loose = documented(body=ROWS[40102].replace(b",", b", ") + b"\n")
+    assert_connector_error(loose, 40102, exact=False)
+    swapped = ROWS[40102].replace(b'{"kind":"resp","code":401,', b'{"code":401,"kind":"resp",')
+    for body in (swapped, ROWS[40103], b"in"):
+        with pytest.raises(AssertionError, match="body: "):
+            assert_connector_error(documented(body=body), 40102, exact=False)
+
+
+@pytest.mark.parametrize(("wait", "passes"), [("1", True), ("30", True), ("31", False)])
+def test_an_outage_asks_for_a_short_wait(wait: str, passes: bool) -> None:
+    """Row 50301: Retry-After is within 1 to 30 seconds, whatever it is."""
+    answer = AuthenticationUnavailable().response
+    answer.headers["Retry-After"] = wait
+    if passes:
+        assert_connector_error(answer, 50301)
+    else:
+        with pytest.raises(AssertionError, match=r"Retry-After: \['31'\], not \['1 to 30'\]"):
+            assert_connector_error(answer, 50301)
+
+
+def test_an_apps_own_row_and_own_words_are_expected_of_it(make_app: Callable[..., Flask]) -> None:
+    """DESIGN: a subclass with a row; the catalogue and the realm of the current app."""
+
+    class Closed(ConnectorAuthError):
+        row = ErrorRow(40901, "Closed", "It is closed")
+
+    assert_connector_error(Closed().response, Closed)
+    app = make_app(REALM="Chat", ERROR_CATALOGUE={40102: {"title": "No"}})
+    with app.app_context():
+        answer = InvalidAppJWT().response
+        assert_connector_error(answer, 40102)
+        with pytest.raises(AssertionError, match="body"):
+            assert_connector_error(documented(), 40102)
+    with pytest.raises(AssertionError, match="WWW-Authenticate"):
+        assert_connector_error(answer, 40102)
+
+
+def test_a_code_that_is_not_documented_is_a_mistake_of_the_test() -> None:
+    """Protocol page, Error Responses: there is no row 40101."""
+    with pytest.raises(KeyError):
+        assert_connector_error(documented(), 40101)

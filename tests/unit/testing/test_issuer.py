@@ -1,0 +1,141 @@
+"""The test kit's issuer: the protocol's tokens by default, anything at all on demand."""
+
+import json
+
+import pytest
+from joserfc.jwk import OctKey
+
+from flask_connector_auth.testing import OMIT, Issuer
+from tests.support.floor_helpers import (
+    APP,
+    CONSUMER,
+    NOW,
+    decoded,
+    issuer_of,
+    jwk,
+    signing_key,
+    verifier,
+    why_refused,
+)
+
+
+def parts(token: str) -> tuple[dict, dict]:
+    """Return header and payload of *token*."""
+    header, payload, _ = token.split(".")
+    return json.loads(decoded(header)), json.loads(decoded(payload))
+
+
+def test_an_app_jwt_has_the_documented_claims():
+    """Protocol page, Authorization: an hour from now, for one account and one install."""
+    header, claims = parts(issuer_of().app_jwt())
+    assert header == {"kid": "dev-1", "typ": "JWT", "alg": "RS256"}
+    assert claims == {
+        "aud": "le81823118",
+        "azp": "75588e18-0000-4000-8000-000000000000",
+        "scope": "msg.consumer",
+        "iss": "Sentinel",
+        "exp": NOW + 3600,
+        "iat": NOW,
+    }
+
+
+def test_a_consumer_jws_has_the_documented_claims():
+    """Protocol page, Get ConsumerJWS: account, external id, and 64 hexadecimal digits."""
+    header, claims = parts(issuer_of().consumer_jws())
+    assert header == {"kid": "dev-1", "typ": "JWT", "alg": "RS256"}
+    assert claims.keys() == {"account_id", "ext_consumer_id", "lp_consumer_id"}
+    assert (claims["account_id"], claims["ext_consumer_id"]) == ("le81823118", "consumer-1")
+    assert len(bytes.fromhex(claims["lp_consumer_id"])) == 32
+
+
+def test_a_consumer_has_one_id_for_each_account():
+    """Protocol page, Get ConsumerJWS: the same consumer gets the same id, others get others."""
+
+    def lp_consumer_id(**claims):
+        return parts(issuer_of().consumer_jws(**claims))[1]["lp_consumer_id"]
+
+    assert lp_consumer_id() == lp_consumer_id()
+    ids = {
+        lp_consumer_id(),
+        lp_consumer_id(account_id="le2"),
+        lp_consumer_id(ext_consumer_id="consumer-2"),
+        lp_consumer_id(account_id="a", ext_consumer_id="bc"),
+        lp_consumer_id(account_id="ab", ext_consumer_id="c"),
+    }
+    assert len(ids) == 5
+    assert lp_consumer_id(lp_consumer_id="mine") == "mine"
+
+
+def test_claims_take_the_place_of_the_documented_ones():
+    """DESIGN section 3: a test says what differs, and nothing else."""
+    _, claims = parts(issuer_of().app_jwt(aud="le1", sub="x", azp=None, scope=OMIT))
+    assert (claims["aud"], claims["sub"], claims["azp"]) == ("le1", "x", None)
+    assert "scope" not in claims
+    _, claims = parts(issuer_of().consumer_jws(account_id=OMIT, lp_consumer_id=OMIT, exp=5))
+    assert claims == {"ext_consumer_id": "consumer-1", "exp": 5}
+
+
+def test_header_parameters_take_the_place_of_the_usual_ones():
+    """RFC 7515 section 4: replaced, added or left out, under a genuine signature."""
+    header, claims = parts(issuer_of().sign({"a": 1}, {"typ": OMIT, "alg": "none", "x": 1}))
+    assert header == {"kid": "dev-1", "alg": "none", "x": 1}
+    assert claims == {"a": 1}
+
+
+def test_bytes_are_signed_as_they_are():
+    """RFC 7515 section 5.1: for tests of what no encoder would write."""
+    header, payload, _ = issuer_of().sign(b"\xff no JSON", b"{ }").split(".")
+    assert (decoded(header), decoded(payload)) == (b"{ }", b"\xff no JSON")
+
+
+def test_an_issuer_is_what_its_arguments_say():
+    """Protocol page, Authorization: name, kid, algorithm, lifetime and clock are free."""
+    issuer = Issuer(
+        signing_key("ES256"),
+        kid="k",
+        algorithm="ES256",
+        name="Other",
+        lifetime=5,
+        clock=lambda: 9.9,
+    )
+    header, claims = parts(issuer.app_jwt())
+    assert (header["kid"], header["alg"]) == ("k", "ES256")
+    assert (claims["iss"], claims["iat"], claims["exp"]) == ("Other", 9, 14)
+
+
+def test_an_issuer_makes_its_own_key_and_uses_the_time_of_day(issuer, stranger):
+    """RFC 8725 section 3.2: 2048 bits; no two issuers share a key."""
+    keys = issuer.key_set()
+    _, claims = parts(issuer.app_jwt())
+    assert why_refused(APP, issuer.app_jwt(), claims["iat"], keys=keys) is None
+    assert why_refused(APP, stranger.app_jwt(), claims["iat"], keys=keys) is not None
+    assert len(decoded(keys["keys"][0]["n"])) == 256
+
+
+def test_its_key_set_verifies_its_tokens():
+    """RFC 7517 section 5: a public key with kid, use and alg, and nothing private."""
+    (key,) = issuer_of("ES256", kid="k").key_set()["keys"]
+    assert key == {**jwk("ES256"), "kid": "k", "use": "sig", "alg": "ES256"}
+    trusted = {"keys": issuer_of().key_set()}
+    assert verifier(APP, **trusted).verify(issuer_of().app_jwt(), NOW)
+    assert verifier(CONSUMER, **trusted).verify(issuer_of().consumer_jws(), NOW)
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "Ed25519"])
+def test_its_key_set_holds_no_private_member(algorithm):
+    """RFC 7517 section 9.2: what a key set tells may be known to all."""
+    (key,) = issuer_of(algorithm).key_set()["keys"]
+    assert not {"d", "p", "q", "dp", "dq", "qi"} & key.keys()
+
+
+def test_a_secret_has_no_public_key_set():
+    """RFC 7517 section 5: what is published is public; a secret has nothing to publish."""
+    issuer = Issuer(OctKey.import_key("do-not-tell-this" * 4), algorithm="HS256")
+    with pytest.raises(ValueError, match="a secret has no public half"):
+        issuer.key_set()
+
+
+def test_its_repr_holds_no_key():
+    """security.md section 10: an issuer may stand in a log."""
+    issuer = Issuer(OctKey.import_key("do-not-tell-this" * 4), algorithm="HS256")
+    assert repr(issuer) == "<Issuer 'Sentinel' kid='dev-1'>"

@@ -1,0 +1,273 @@
+"""What a request asks of the verifier: a header value, what is remembered, and what is revoked."""
+
+from collections.abc import Sequence
+from math import inf
+from typing import Any
+
+import pytest
+
+from flask_connector_auth.core import Reason, Rejected
+from flask_connector_auth.keys import KeySource, VerificationKey
+from flask_connector_auth.revocation import Change, Mirror, Table, digest_of
+from flask_connector_auth.verification import Verifier
+from tests.support.floor_helpers import (
+    APP,
+    CONSUMER,
+    NOW,
+    both_tokens,
+    cases,
+    issuer_of,
+    jwk,
+    verifier,
+)
+
+REMEMBERING = {"cache_size": 10, "cache_max_age": 300}
+APP_IDS = {"account_id": "le81823118", "install_id": "75588e18-0000-4000-8000-000000000000"}
+
+
+def answer(judge: Verifier[Any], text: str, header: str | None = None) -> Any:
+    """Return what *judge* returns, or the reason why it refuses."""
+    try:
+        return judge.judge(text, NOW, header)
+    except Rejected as rejected:
+        return rejected.reason
+
+
+@both_tokens
+@pytest.mark.parametrize("blank", ["", " ", "\t", " \t "])
+def test_a_blank_header_is_no_token(token, blank):
+    """Which error wins: blank is missing, which is for the caller to judge."""
+    assert answer(verifier(token), blank, blank) is None
+
+
+@both_tokens
+@cases(
+    "header",
+    {
+        "comma": "eyJ,a",
+        "space": "eyJ a",
+        "tab": "eyJ\ta",
+        "scheme": "Basic a.b.c",
+        "two spaces": "a  b",
+    },
+)
+def test_a_header_that_is_not_one_token_is_refused(token, header):
+    """RFC 9110 section 11.4: also where it starts as a token does."""
+    assert answer(verifier(token), header, header) is Reason.BAD_HEADER
+
+
+@both_tokens
+@pytest.mark.parametrize(
+    "header", ["\xa0", "\x0b", "\x85", "X", "x", "e", "eyJ", "\ud800", "é.é.é"]
+)
+def test_a_header_that_holds_anything_is_not_blank(token, header):
+    """security.md section 7: only space and tab are white space; other text is refused, with what
+    it cannot be encoded as too."""
+    judge = verifier(token, **REMEMBERING)
+    assert answer(judge, header, header) is Reason.NOT_COMPACT
+
+
+@both_tokens
+@cases(
+    ("header", "said"),
+    {
+        "twice the limit": ("," * 200, Reason.BAD_HEADER),
+        "more than that": ("," * 201, Reason.TOO_LARGE),
+        "blank, and twice the limit": (" " * 200, None),
+        "blank, and more than that": (" " * 201, Reason.TOO_LARGE),
+    },
+)
+def test_a_huge_header_is_too_large(token, header, said):
+    """security.md section 1: over twice MAX_TOKEN_BYTES it is not searched, not even for blanks."""
+    assert answer(verifier(token, max_token_bytes=100), header, header) is said
+
+
+@pytest.mark.parametrize("header", ["Bearer {}", "bearer   {}", " {}\t", "{}"])
+def test_a_token_is_read_off_its_header(header):
+    """RFC 6750 section 2.1: behind ``Bearer`` or bare."""
+    text = issuer_of().app_jwt()
+    judge, whole = verifier(APP), header.format(text)
+    assert answer(judge, whole, whole) == judge.verify(text, NOW)
+
+
+def test_a_consumer_jws_stands_bare():
+    """Protocol page: ``X-LP-ON-BEHALF`` holds the token only."""
+    text = issuer_of().consumer_jws()
+    judge = verifier(CONSUMER)
+    assert answer(judge, text, text) == judge.verify(text, NOW)
+    assert answer(judge, f"Bearer {text}", f"Bearer {text}") is Reason.BAD_HEADER
+
+
+# What is remembered
+
+
+@pytest.mark.parametrize("off", [{"cache_size": 0}, {"cache_max_age": 0}])
+def test_without_a_cache_nothing_is_remembered(off):
+    """CACHE_SIZE or CACHE_MAX_AGE of 0: nothing is looked for and nothing kept."""
+    judge = verifier(APP, **{**REMEMBERING, **off})
+    for _ in range(2):
+        assert answer(judge, issuer_of().app_jwt()).account_id
+    assert judge.cache.health() == {"size": 0, "entries": 0, "hits": 0, "misses": 0}
+
+
+@both_tokens
+@pytest.mark.parametrize(("spare", "hits"), [(0, 1), (-1, 0)])
+def test_the_longest_token_is_remembered(token, spare, hits):
+    """MAX_TOKEN_BYTES: what is longer is refused, and was never looked for."""
+    text = token.mint(issuer_of())
+    judge = verifier(token, max_token_bytes=len(text) + spare, **REMEMBERING)
+    first, second = (answer(judge, text) for _ in range(2))
+    assert first == second
+    assert (first is Reason.TOO_LARGE) == (hits == 0)
+    assert judge.cache.hits == hits
+
+
+def test_a_token_of_one_of_several_keys_is_remembered():
+    """Whether its key is in force is asked by its own kid and algorithm."""
+    keys = [jwk(kid="dev-1"), jwk("RS256", "another", kid="dev-2"), jwk("ES256", kid="dev-1")]
+    judge = verifier(APP, keys, ["RS256", "ES256"], **REMEMBERING)
+    for text in (issuer_of().app_jwt(), issuer_of("ES256").app_jwt()):
+        assert answer(judge, text) is answer(judge, text)
+    assert judge.cache.hits == 2
+
+
+def test_a_header_is_read_once_and_no_more_than_64_are_kept(monkeypatch):
+    """The headers of one key are alike; whoever can make others cannot fill the memory."""
+    judge, signer = verifier(APP), issuer_of()
+    read: list[bytes] = []
+    parameters = judge._parameters
+    monkeypatch.setattr(judge, "_parameters", lambda text: read.append(text) or parameters(text))
+    for number in range(70):
+        for _ in range(2):
+            judge.verify(signer.sign(APP.payload(), {"x": number}), NOW)
+    assert len(judge._headers) == 64
+    # Twice what was not kept.
+    assert len(read) == 64 + 2 * 6
+
+
+class Asked(KeySource):
+    """Has one key at first, and another one when it is asked again."""
+
+    def __init__(self, first: VerificationKey, then: VerificationKey) -> None:
+        self.first, self.then = first, then
+        self.again: list[Any] = []
+
+    def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
+        """Return the first key."""
+        return [self.first]
+
+    def reconsider(self, kid: Any, algorithm: Any, tried: Any) -> Sequence[VerificationKey]:
+        """Note what was asked, and return the other key."""
+        self.again.append((kid, algorithm, tried))
+        return [self.then]
+
+
+def test_a_source_is_asked_again_by_what_failed():
+    """jwks.md: the kid, the algorithm and the keys under which the signature failed."""
+    one, other = (
+        verifier(APP, jwk("RS256", owner, kid="dev-1"))._candidates("dev-1", "RS256")[0]
+        for owner in ("another", "ours")
+    )
+    source = Asked(one, other)
+    judge = Verifier(APP.profile, verifier(APP).rules, source)
+    assert judge.verify(issuer_of().app_jwt(), NOW)
+    assert source.again == [("dev-1", "RS256", [one])]
+
+
+# What is revoked
+
+
+def revoking(token, table: Table, **rules: Any) -> Verifier[Any]:
+    """Return a verifier that goes by *table*."""
+    judge = verifier(token, **{**REMEMBERING, **rules})
+    return Verifier(judge.profile, judge.rules, judge.keys, Mirror(table))
+
+
+def keys_of(token, text: str, said: Any) -> list[bytes | str]:
+    """Return the names of all entries that revoke *text*."""
+    own = f"install:{said.install_id}" if token is APP else f"consumer:{said.lp_consumer_id}"
+    return [digest_of(text), own, f"account:{said.account_id}"]
+
+
+@both_tokens
+@pytest.mark.parametrize("which", [0, 1, 2])
+@pytest.mark.parametrize("size", [0, 10])
+def test_what_is_revoked_is_refused_however_often_it_came(token, which, size):
+    """Row 40102 or 40103: before the token first comes, after it passed, and until restored."""
+    text, table = token.mint(issuer_of()), Table({})
+    said = verifier(token).verify(text, NOW)
+    key = keys_of(token, text, said)[which]
+    for _ in range(2):
+        judge = revoking(token, table, cache_size=size)
+        for value in (NOW, None, NOW, None):
+            table.put(Change(key, value))
+            assert answer(judge, text) == (said if value is None else Reason.REVOKED)
+            assert answer(judge, text) == (said if value is None else Reason.REVOKED)
+
+
+@pytest.mark.parametrize(("at", "reason"), [(NOW - 1, None), (NOW, Reason.REVOKED)])
+def test_an_app_jwt_is_revoked_by_when_it_was_issued(at, reason):
+    """docs/revocation.rst: what was issued until ``at``; a ConsumerJWS without ``iat``, always."""
+    table = Table({})
+    table.put(Change("account:le81823118", at))
+    app, consumer = (revoking(token, table) for token in (APP, CONSUMER))
+    refused = answer(app, issuer_of().app_jwt())
+    assert refused is reason if reason else refused.account_id == "le81823118"
+    assert answer(consumer, issuer_of().consumer_jws()) is Reason.REVOKED
+
+
+def test_what_passed_is_not_looked_for_again_until_something_changes(monkeypatch):
+    """docs/revocation.rst, What it costs: so the number of entries makes no difference."""
+    table, text = Table({}), issuer_of().app_jwt()
+    table.put(Change(b"another token", inf))
+    judge, looked = revoking(APP, table), []
+    check = judge._mirror.check_entries
+    monkeypatch.setattr(
+        judge._mirror, "check_entries", lambda one: looked.append(one) or check(one)
+    )
+    for change in (b"a third token", b"a fourth token"):
+        for _ in range(3):
+            assert answer(judge, text).account_id
+        table.put(Change(change, inf))
+    assert len(looked) == 2
+    # What of a token can be revoked is worked out once.
+    assert looked[0] is looked[1]
+
+
+# What the log may tell of a refused token
+
+
+def told_of(judge: Verifier[Any], text: str, reason: Reason) -> Any:
+    """Return what a refusal for *reason* carries for the log."""
+    with pytest.raises(Rejected) as caught:
+        judge.judge(text, NOW)
+    assert caught.value.reason is reason
+    return dict(caught.value.verified)
+
+
+APP_TOLD = {"app_jwt.kid": "dev-1", **{f"app_jwt.{name}": of for name, of in APP_IDS.items()}}
+
+
+def test_a_refusal_after_the_signature_tells_the_ids():
+    """docs/operations.rst: what is vouched for by a key; nothing of a token that is not."""
+    signer, table = issuer_of(), Table({})
+    judge = revoking(APP, table)
+    assert told_of(judge, signer.app_jwt(exp=1), Reason.EXPIRED) == APP_TOLD
+    revoked = signer.app_jwt()
+    table.put(Change(digest_of(revoked), inf))
+    assert told_of(judge, revoked, Reason.REVOKED) == APP_TOLD
+    table.put(Change("account:le81823118", NOW))
+    told = told_of(revoking(CONSUMER, table), signer.consumer_jws(), Reason.REVOKED)
+    assert told == {"consumer_jws.kid": "dev-1", "consumer_jws.account_id": "le81823118"}
+    assert told_of(judge, signer.sign(b"{"), Reason.BAD_JSON) == {"app_jwt.kid": "dev-1"}
+    stranger = issuer_of(owner="another").app_jwt()
+    assert told_of(judge, stranger, Reason.BAD_SIGNATURE) == {}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_the_log_tells_of_a_good_token(known):
+    """The kid is in its header, whether that was read before or not."""
+    text = issuer_of().app_jwt()
+    judge = verifier(APP)
+    token = (judge if known else verifier(APP)).verify(text, NOW)
+    assert judge.vouched(text, token) == APP_TOLD

@@ -1,0 +1,355 @@
+"""What the log says of a refused request: one line, of verified things only, and never too many."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_connector_auth import (
+    ConnectorAuth,
+    KeySource,
+    Reason,
+    Unavailable,
+    require_app_jwt,
+    require_consumer_jws,
+    token_rejected,
+    verify_request,
+)
+from flask_connector_auth.testing import OMIT, Issuer
+from flask_connector_auth.web import LogLimit
+from tests.conftest import ACCOUNT
+from tests.support.floor_helpers import cases, signing_key, untimed
+from tests.support.http_helpers import assert_row, headers
+
+MakeApp = Callable[..., Flask]
+APP = f"app_jwt.kid='dev-1' app_jwt.account_id='{ACCOUNT}' app_jwt.install_id='install-1'"
+CONSUMER = f"consumer_jws.kid='dev-1' consumer_jws.account_id='{ACCOUNT}'"
+NO_ACCOUNT = APP.replace(f" app_jwt.account_id='{ACCOUNT}'", "")
+NO_INSTALL = APP.replace(" app_jwt.install_id='install-1'", "")
+CANARY = "do-not-tell-this"
+KEY = signing_key()
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Issuer:
+    """An issuer whose private key the tests know."""
+    return Issuer(KEY)
+
+
+def pair_view(app: Flask) -> Flask:
+    """Add views that ask for both tokens, one of them for an account and a scope too."""
+    app.add_url_rule("/x", "x", require_app_jwt(require_consumer_jws(lambda: {})))
+    view = require_app_jwt(require_consumer_jws(lambda account_id: {}), scopes="msg.consumer")
+    app.add_url_rule("/of/<account_id>", "of", view)
+    return app
+
+
+class Recorder(logging.Handler):
+    """Keeps all that is logged, as lines and as records."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep *record*."""
+        self.records.append(record)
+
+    def lines(self) -> list[str]:
+        """Return the lines so far, with level and logger, and forget them."""
+        told, self.records = self.records, []
+        return [f"{each.levelname} {each.name} {each.getMessage()}" for each in told]
+
+
+@contextmanager
+def listening() -> Iterator[Recorder]:
+    """Record all that anybody logs, down to DEBUG."""
+    root, recorder = logging.getLogger(), Recorder()
+    level = root.level
+    root.addHandler(recorder)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield recorder
+    finally:
+        root.setLevel(level)
+        root.removeHandler(recorder)
+
+
+def line(reason: str, row: int, endpoint: str = "x", known: str = "", level: str = "INFO") -> str:
+    """Return the line that a refusal is logged with, where none was held back."""
+    parts = [f"row={row}", f"endpoint={endpoint!r}", *([known] if known else []), "held_back=0"]
+    return f"{level} flask_connector_auth.web.reporting refused: {reason} {' '.join(parts)}"
+
+
+def test_what_is_not_verified_is_not_told(
+    make_app: MakeApp, issuer: Issuer, stranger: Issuer
+) -> None:
+    """Issue 6.4: reason, row and endpoint alone of what was not sent, is no token, or is forged."""
+    client = pair_view(make_app()).test_client()
+    good, forged = issuer.app_jwt(azp="install-1"), stranger.app_jwt(azp=CANARY)
+    kid = stranger.sign({"aud": CANARY}, {"kid": CANARY})
+    with listening() as recorder:
+        client.get("/x")
+        client.get("/x", headers=headers("Basic x"))
+        client.get("/x", headers=headers(forged))
+        client.get("/x", headers=headers(kid))
+        client.get("/x", headers=headers(good[:-9] + "AAAAAAAAA"))
+    assert recorder.lines() == [
+        line("missing", 40105),
+        line("bad_header", 40102),
+        line("bad_signature", 40102),
+        line("unknown_key", 40102),
+        line("bad_signature", 40102),
+    ]
+
+
+@cases(
+    "claims, reason, known",
+    {
+        "expired": ({"exp": 1}, "expired", APP),
+        "early": ({"nbf": 2**40}, "not_yet_valid", APP),
+        "another issuer": ({"iss": "x"}, "wrong_issuer", APP),
+        "an audience of one": ({"aud": [ACCOUNT], "exp": 1}, "expired", APP),
+        "no account": ({"aud": OMIT}, "missing_claim", NO_ACCOUNT),
+        "two accounts": ({"aud": ["a", "b"]}, "bad_claim", NO_ACCOUNT),
+        "install id of a wrong type": ({"azp": 7}, "bad_claim", NO_INSTALL),
+        "a ConsumerJWS": ({"lp_consumer_id": "x"}, "wrong_type", APP),
+    },
+)
+def test_of_a_token_with_a_good_signature_its_ids_are_told(
+    claims: dict[str, Any], reason: str, known: str, make_app: MakeApp, issuer: Issuer
+) -> None:
+    """Issue 6.4: kid, account and install id where they were verified, and no other claim."""
+    client = pair_view(make_app()).test_client()
+    token = issuer.app_jwt(**{"azp": "install-1", "sub": CANARY, **claims})
+    with listening() as recorder:
+        assert_row(client.get("/x", headers=headers(token)), 40102)
+    assert recorder.lines() == [line(reason, 40102, known=known)]
+
+
+def test_of_a_payload_that_is_no_json_the_kid_is_told(make_app: MakeApp, issuer: Issuer) -> None:
+    """The signature covers the header too (RFC 7515 section 5.2)."""
+    client = pair_view(make_app()).test_client()
+    with listening() as recorder:
+        client.get("/x", headers=headers(issuer.sign(b"no JSON")))
+    assert recorder.lines() == [line("bad_json", 40102, known="app_jwt.kid='dev-1'")]
+
+
+@cases("size", {"remembered": 4096, "not remembered": 0})
+@cases("prefix", {"bare": "", "Bearer": "Bearer ", "bearer": "bearer  "})
+def test_good_tokens_that_are_not_good_for_this_are_told(
+    size: int, prefix: str, make_app: MakeApp, issuer: Issuer, stranger: Issuer
+) -> None:
+    """A foreign account, a missing scope, two accounts; and who sent the bad ConsumerJWS."""
+    client = pair_view(make_app(CACHE_SIZE=size)).test_client()
+    app_jwt = prefix + issuer.app_jwt(azp="install-1")
+    good, other = issuer.consumer_jws(), issuer.consumer_jws(account_id="le2")
+    no_scope = prefix + issuer.app_jwt(azp="install-1", scope="x")
+    with listening() as recorder:
+        for _ in range(2):
+            client.get("/of/le2", headers=headers(app_jwt, good))
+            client.get(f"/of/{ACCOUNT}", headers=headers(no_scope, good))
+            client.get("/x", headers=headers(app_jwt, f" {other}\t"))
+            client.get("/x", headers=headers(app_jwt, issuer.consumer_jws(exp=1)))
+            client.get("/x", headers=headers(app_jwt, stranger.consumer_jws()))
+            client.get("/x", headers=headers(app_jwt))
+    expected = [
+        line("wrong_account", 40102, "of", APP),
+        line("missing_scope", 40102, "of", APP),
+        line("wrong_account", 40103, "x", f"{APP} {CONSUMER.replace(ACCOUNT, 'le2')}"),
+        line("expired", 40103, "x", f"{APP} {CONSUMER}"),
+        line("bad_signature", 40103, "x", APP),
+        line("missing", 40104, "x", APP),
+    ]
+    assert recorder.lines() == expected * 2
+
+
+def test_the_kid_of_a_header_that_was_not_kept_is_told(make_app: MakeApp, issuer: Issuer) -> None:
+    """Headers beyond those that the verifier keeps are read once more."""
+    client = pair_view(make_app(CACHE_SIZE=0)).test_client()
+    with listening() as recorder:
+        for number in range(70):
+            claims = {"aud": "a", "azp": "i", "iss": "Sentinel", "exp": 2**40, "iat": 1}
+            client.get("/x", headers=headers(issuer.sign(claims, {"x": number})))
+    known = "app_jwt.kid='dev-1' app_jwt.account_id='a' app_jwt.install_id='i'"
+    assert recorder.lines() == [line("missing", 40104, known=known)] * 10
+
+
+def test_a_kid_that_a_token_does_not_have_is_not_told(make_app: MakeApp, issuer: Issuer) -> None:
+    """RFC 7515 section 4.1.4: the parameter is optional."""
+    client = pair_view(make_app()).test_client()
+    with listening() as recorder:
+        client.get("/x", headers=headers(issuer.sign({"azp": "i"}, {"kid": OMIT})))
+    assert recorder.lines() == [line("missing_claim", 40102, known="app_jwt.install_id='i'")]
+
+
+def test_a_request_that_has_no_endpoint(make_app: MakeApp) -> None:
+    """verify_request() may be called where no view was found."""
+    app = make_app()
+    app.before_request(lambda: verify_request() and None)
+    with listening() as recorder:
+        assert_row(app.test_client().get("/nowhere"), 40105)
+    assert recorder.lines() == [
+        line("missing", 40105).replace("'x'", "None"),
+    ]
+
+
+def test_our_own_outage_is_an_error(make_app: MakeApp, issuer: Issuer) -> None:
+    """DESIGN: 503 is ERROR, is limited like the others, and tells whose AppJWT was good."""
+
+    class Out(KeySource):
+        def candidates(self, kid: str | None, algorithm: str) -> Any:
+            raise Unavailable(Reason.KEYS_UNAVAILABLE)
+
+    client = pair_view(make_app(CONSUMER_JWS_KEYS=Out(), LOG_BURST=2)).test_client()
+    sent = headers(issuer.app_jwt(azp="install-1"), issuer.consumer_jws())
+    with listening() as recorder:
+        for _ in range(4):
+            assert client.get("/x", headers=sent).status_code == 503
+    assert recorder.lines() == [line("keys_unavailable", 50301, "x", APP, "ERROR")] * 2
+
+
+def test_a_record_has_the_same_values_for_a_formatter(make_app: MakeApp, issuer: Issuer) -> None:
+    """For structured logs: one dict beside the text, with long values cut likewise."""
+    client = pair_view(make_app()).test_client()
+    with listening() as recorder:
+        client.get("/x", headers=headers(issuer.app_jwt(azp="i" * 1000, exp=1)))
+    (record,) = recorder.records
+    assert vars(record)["connector_auth"] == {
+        "reason": "expired",
+        "row": 40102,
+        "endpoint": "x",
+        "app_jwt.kid": "dev-1",
+        "app_jwt.account_id": ACCOUNT,
+        "app_jwt.install_id": "i" * 64 + "...",
+        "held_back": 0,
+    }
+
+
+@pytest.fixture(scope="module")
+def client(issuer: Issuer) -> Any:
+    """A client of an app without a limit to its log, made once: hypothesis asks often.
+
+    The key has no ``kid``, so that a token may have any.
+    """
+    app = Flask("an_app")
+    app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = issuer.pem()
+    app.config["CONNECTOR_AUTH_LOG_LIMIT"] = None
+    ConnectorAuth(app)
+    return pair_view(app).test_client()
+
+
+@untimed
+@given(kid=st.text(min_size=1, max_size=80), account=st.text(min_size=1), install=st.text())
+def test_no_id_can_forge_a_line(
+    client: Any, issuer: Issuer, kid: str, account: str, install: str
+) -> None:
+    """CWE-117: line ends, escape sequences and all else that is not printable ASCII is escaped."""
+    claims = {
+        "aud": account,
+        "azp": f"\r\n\x1b[31m{install}",
+        "iss": "Sentinel",
+        "exp": 1,
+        "iat": 1,
+    }
+    with listening() as recorder:
+        client.get("/x", headers=headers(issuer.sign(claims, {"kid": kid})))
+    (told,) = recorder.lines()
+    assert told.isascii() and told.isprintable()
+    assert told.startswith("INFO flask_connector_auth.web.reporting refused: expired row=40102 ")
+    assert all(f" app_jwt.{name}=" in told for name in ("kid", "account_id", "install_id"))
+    assert len(told) < 3000
+
+
+good_or_not = st.sampled_from(["issuer", "stranger"])
+# Never seen by the log but in what is verified: both kinds of claims, and the parameters.
+SECRETS = {"sub": CANARY, "jti": CANARY, "scope": CANARY}
+
+
+@untimed
+@given(
+    signers=st.tuples(good_or_not, good_or_not),
+    prefix=st.sampled_from(["", "Bearer ", "Basic ", "\r\n\x1b[31m"]),
+    change=st.text("AZaz09-_. ,\r\n\x1b\x85", max_size=3),
+    place=st.integers(0, 900),
+    removed=st.integers(0, 3),
+)
+def test_no_line_has_a_token_a_key_or_what_is_not_verified(
+    client: Any,
+    issuer: Issuer,
+    stranger: Issuer,
+    signers: tuple[str, str],
+    prefix: str,
+    change: str,
+    place: int,
+    removed: int,
+) -> None:
+    """Issue 6.4: good, forged and mutated tokens; the log of everybody, down to DEBUG."""
+    by = {"issuer": issuer, "stranger": stranger}
+    ids = {"issuer": {}, "stranger": {"aud": CANARY, "azp": CANARY, "iss": CANARY}}
+    app_jwt = by[signers[0]].app_jwt(**SECRETS, **ids[signers[0]])
+    consumer_jws = by[signers[1]].consumer_jws(ext_consumer_id=CANARY, sub=CANARY)
+    sent = {
+        "HTTP_AUTHORIZATION": prefix + app_jwt[:place] + change + app_jwt[place + removed :],
+        "HTTP_X_LP_ON_BEHALF": consumer_jws[:place] + change + consumer_jws[place + removed :],
+    }
+    with listening() as recorder:
+        client.get("/x", environ_overrides=sent)
+        client.get("/x", environ_overrides={**sent, "HTTP_AUTHORIZATION": issuer.app_jwt()})
+    # All that a formatter could show, whatever its format; what it quotes is escaped.
+    told = [str(vars(each)) + each.getMessage() for each in recorder.records]
+    private = KEY.as_dict(private=True)
+    segments = {part for text in sent.values() for part in text.split(".") if len(part) > 8}
+    for secret in [CANARY, *segments, *(private[name] for name in ("n", "d", "p", "q"))]:
+        assert not any(secret in line or ascii(secret)[1:-1] in line for line in told)
+    assert all(line.isprintable() for line in recorder.lines())
+
+
+def test_a_flood_of_one_kind_is_held_back(make_app: MakeApp) -> None:
+    """Issue 6.4: ten lines at once, then those of one second; the next one tells of the others."""
+    app, now = pair_view(make_app()), [1000.0]
+    state = app.extensions["connector_auth"]
+    limit = LogLimit(state.settings.log_limit, state.settings.log_burst, lambda: now[0])
+    app.extensions["connector_auth"] = replace(state, log_limit=limit)
+    client = app.test_client()
+    with listening() as recorder:
+        for _ in range(200):
+            client.get("/x")
+        client.get("/x", headers=headers("a b"))
+        now[0] += 1
+        client.get("/x")
+    held = line("missing", 40105).replace("held_back=0", "held_back=190")
+    assert recorder.lines() == [line("missing", 40105)] * 10 + [line("bad_header", 40102), held]
+
+
+def test_the_limit_is_a_setting(make_app: MakeApp) -> None:
+    """CONNECTOR_AUTH_LOG_LIMIT and CONNECTOR_AUTH_LOG_BURST."""
+    for settings, lines in [({"LOG_LIMIT": 0}, 30), ({"LOG_LIMIT": 1e-6, "LOG_BURST": 3}, 3)]:
+        client = pair_view(make_app(**settings)).test_client()
+        with listening() as recorder:
+            for _ in range(30):
+                client.get("/x")
+        assert recorder.lines() == [line("missing", 40105)] * lines
+
+
+def test_a_line_that_nobody_wants_takes_no_place(make_app: MakeApp) -> None:
+    """Where INFO is off, nothing is made, counted or held back; the signal is sent all the same."""
+    client, told = pair_view(make_app(LOG_BURST=1)).test_client(), []
+
+    def tell(_app: Flask, error: Exception) -> None:
+        told.append(error)
+
+    with listening() as recorder, token_rejected.connected_to(tell):
+        logging.getLogger().setLevel(logging.WARNING)
+        for _ in range(3):
+            client.get("/x")
+        assert (recorder.lines(), len(told)) == ([], 3)
+        logging.getLogger().setLevel(logging.INFO)
+        client.get("/x")
+    assert recorder.lines() == [line("missing", 40105)]
