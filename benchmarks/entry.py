@@ -28,7 +28,7 @@ def bytes_an_entry(
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     for number in range(entries):
-        verifier.judge(mint(number), now)
+        verifier.authenticate(mint(number), now)
     gc.collect()
     after = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()

@@ -10,10 +10,10 @@ from .core import (
     Declared,
     Requirements,
     TokenRequirement,
-    mark,
-    mark_of,
+    attach_requirements,
+    attached_requirements,
+    collected_requirements,
     mark_public,
-    marked,
     token_requirement,
 )
 from .web import Identity, guard
@@ -108,7 +108,7 @@ def verify_request(
     :raises ConnectorAuthError: the row that the request is to be answered with.
     """
     return guard.identify(
-        requirements_for(
+        requirements_from_arguments(
             app_jwt=app_jwt,
             consumer_jws=consumer_jws,
             scopes=scopes,
@@ -118,7 +118,7 @@ def verify_request(
     )
 
 
-def requirements_for(
+def requirements_from_arguments(
     *, app_jwt: bool, consumer_jws: bool, scopes: Scopes, any_scope: Scopes, optional: bool
 ) -> Requirements:
     """Return what the arguments of ``protect()`` and :func:`verify_request` ask for.
@@ -151,12 +151,12 @@ def _wrap(view: Callable[P, R], requirements: Requirements) -> Callable[P, R]:
     if ours[0] is view:
         # One of ours directly on another: one wrapper does for both, and calls what is inside.
         inner = ours[1]
-        requirements |= mark_of(view)
+        requirements |= attached_requirements(view)
     declared = Declared(requirements, _positions(inner))
     # A coroutine function stays one, for Flask and for decorators that await what they wrap.
     guarded = _guarded_coroutine if iscoroutinefunction(inner) else _guarded
     wrapper = wraps(view)(guarded(inner, declared))
-    mark(wrapper, requirements | marked(view))
+    attach_requirements(wrapper, requirements | collected_requirements(view))
     # With its own name on it, since functools.wraps hands every attribute on to what wraps it.
     setattr(wrapper, _WRAPPER, (wrapper, inner))
     return cast(Callable[P, R], wrapper)

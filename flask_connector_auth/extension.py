@@ -7,13 +7,22 @@ from flask import Blueprint, Flask
 from flask.typing import ResponseReturnValue
 
 from .config import Settings, load_settings
-from .core import Declared, lifecycle, mark, mark_of, mark_protection
+from .core import Declared, attach_protection, attach_requirements, attached_requirements, lifecycle
 from .core import clock as clocks
-from .decorators import Scopes, requirements_for
+from .decorators import Scopes, requirements_from_arguments
 from .health import health_blueprint, health_of
 from .revocation import RevocationRules, Revocations
 from .verification import APP_JWT, CONSUMER_JWS, Verifier, VerifierRules
-from .web import EXTENSION, Catalogue, LogLimit, State, blueprint, current, current_request, guard
+from .web import (
+    EXTENSION,
+    ErrorResponses,
+    LogLimit,
+    Runtime,
+    blueprint,
+    current,
+    current_request,
+    guard,
+)
 
 
 class ConnectorAuth:
@@ -64,7 +73,7 @@ class ConnectorAuth:
         :param consumer_jws: whether to ask for the ConsumerJWS.
         :param optional: let missing tokens pass; invalid ones never do.
         """
-        requirements = requirements_for(
+        requirements = requirements_from_arguments(
             app_jwt=app_jwt,
             consumer_jws=consumer_jws,
             scopes=scopes,
@@ -85,10 +94,10 @@ class ConnectorAuth:
             return guard.enforce(declared)
 
         # For the audit and the order of errors; what is enforced is what the hook itself holds.
-        mark_protection(before_view, requirements)
+        attach_protection(before_view, requirements)
         target.before_request(before_view)
         # The app may hide the hook in one of its own: the target itself is marked as well.
-        mark(target, mark_of(target) | requirements)
+        attach_requirements(target, attached_requirements(target) | requirements)
         if isinstance(target, Flask) and EXTENSION in target.extensions:
             current(target).routes.clear()
 
@@ -148,7 +157,7 @@ class ConnectorAuth:
         return health_blueprint(self.health)
 
 
-def _state(settings: Settings, clock: Callable[[], float]) -> State:
+def _state(settings: Settings, clock: Callable[[], float]) -> Runtime:
     def rules(algorithms: tuple[str, ...]) -> VerifierRules:
         return VerifierRules(
             algorithms=algorithms,
@@ -176,12 +185,12 @@ def _state(settings: Settings, clock: Callable[[], float]) -> State:
     app_rules, consumer_rules = map(
         rules, (settings.app_jwt_algorithms, settings.consumer_jws_algorithms)
     )
-    return State(
+    return Runtime(
         settings=settings,
         app_jwt=Verifier(APP_JWT, app_rules, settings.app_jwt_keys, mirror),
         consumer_jws=Verifier(CONSUMER_JWS, consumer_rules, settings.consumer_jws_keys, mirror),
         revocations=revocations,
-        catalogue=Catalogue(settings.error_catalogue, settings.realm),
+        catalogue=ErrorResponses(settings.error_catalogue, settings.realm),
         clock=clock,
         account_argument=settings.account_argument,
         audience=settings.audience,

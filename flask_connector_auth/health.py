@@ -6,10 +6,10 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from .decorators import public
-from .web import State
+from .web import Runtime
 
 
-def health_of(state: State) -> dict[str, Any]:
+def health_of(state: Runtime) -> dict[str, Any]:
     """Return how the verification of an app is, without any I/O; see ``ConnectorAuth.health``."""
     verifiers = state.verifiers
     return {

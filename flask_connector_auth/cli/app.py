@@ -14,7 +14,7 @@ from flask.helpers import get_debug_flag
 
 from ..config import ConfigurationError, SettingsSchema
 from ..keys import is_url
-from ..web import EXTENSION, State
+from ..web import EXTENSION, Runtime
 
 
 class CannotRun(click.ClickException):
@@ -33,18 +33,18 @@ def load_app(ctx: click.Context) -> Flask:
     return app
 
 
-def state_of(app: Flask) -> State:
+def state_of(app: Flask) -> Runtime:
     """Return what *app* verifies with.
 
     :raises CannotRun: if it has no extension.
     """
-    state: State | None = app.extensions.get(EXTENSION)
+    state: Runtime | None = app.extensions.get(EXTENSION)
     if state is None:
         raise CannotRun("The app has no ConnectorAuth: call ConnectorAuth(app), or init_app(app).")
     return state
 
 
-def load_state(ctx: click.Context) -> State:
+def load_state(ctx: click.Context) -> Runtime:
     """Return what the app verifies with.
 
     :raises CannotRun: if it has no extension, or its settings cannot be used.

@@ -10,10 +10,10 @@ from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 
 from ..config import ConfigurationError
 from ..health import health_of
-from ..keys import crosses_in_the_clear, listed
+from ..keys import crosses_in_the_clear, list_keys
 from ..revocation import RevocationStoreError
 from ..revocation.stores.redis import RedisStore
-from ..web import Binding, State, audit
+from ..web import Binding, Runtime, audit
 from .app import configured, load_app, state_of
 from .probes import reach, timeout_option
 from .terminal import json_option, literal, show, table
@@ -23,7 +23,7 @@ _SHORT_RSA = 2048
 _KEEPS_ALL = "noeviction"
 
 
-def weaknesses(app: Flask, state: State) -> Iterator[dict[str, str]]:
+def weaknesses(app: Flask, state: Runtime) -> Iterator[dict[str, str]]:
     """Yield each weak choice: ``code``, a word that stays, and ``text``."""
     any_account = [route.endpoint for route in audit(app) if route.binding is Binding.ANY]
     if any_account:
@@ -47,7 +47,7 @@ def weaknesses(app: Flask, state: State) -> Iterator[dict[str, str]]:
         yield _one("revocation_in_the_clear", text)
 
 
-def eviction(state: State) -> Iterator[dict[str, str]]:
+def eviction(state: Runtime) -> Iterator[dict[str, str]]:
     """Yield a warning like those of :func:`weaknesses` if the store may throw entries away.
 
     The server is asked, so this is for a store that is in reach.
@@ -63,9 +63,9 @@ def eviction(state: State) -> Iterator[dict[str, str]]:
         yield _one("revocation_eviction", text + "keep every entry when its memory is full.")
 
 
-def _short_rsa(state: State) -> Iterator[int]:
+def _short_rsa(state: Runtime) -> Iterator[int]:
     for each in state.verifiers.values():
-        for key, *_ in listed(each.keys):
+        for key, *_ in list_keys(each.keys):
             if isinstance(key.key, RSAKey) and key.key.public_key.key_size < _SHORT_RSA:
                 yield key.key.public_key.key_size
 
@@ -107,7 +107,7 @@ def check(ctx: click.Context, strict: bool, timeout: float, as_json: bool) -> No
         ctx.exit(1)
 
 
-def _found(app: Flask, state: State, timeout: float) -> dict[str, Any]:
+def _found(app: Flask, state: Runtime, timeout: float) -> dict[str, Any]:
     problems = reach(state, timeout)
     told = health_of(state)
     errors, warnings = [], []
@@ -135,9 +135,9 @@ def _last_errors(health: Mapping[str, Any]) -> Iterator[str]:
         yield from _last_errors(source)
 
 
-def _keys(state: State) -> Iterator[dict[str, Any]]:
+def _keys(state: Runtime) -> Iterator[dict[str, Any]]:
     for name, verifier in state.verifiers.items():
-        for key, origin, age in listed(verifier.keys):
+        for key, origin, age in list_keys(verifier.keys):
             kind, size = _kind(key.key)
             yield {
                 "token": name,

@@ -124,10 +124,10 @@ def _lines(found: Mapping[str, Any]) -> Iterable[str]:
     yield f"{found['token']} as of {found['at']}: {found['verdict']}{_why(found)}"
     yield ""
     yield from (f"  {one['result']:<11}  {one['check']}{_why(one)}" for one in found["checks"])
-    vouched = "" if found["verified"] else ", which nobody vouches for"
+    unverified = "" if found["verified"] else ", not verified"
     for title in ("header", "claims"):
         if found[title] is not None:
-            yield from ("", f"{title}{vouched}:")
+            yield from ("", f"{title}{unverified}:")
             times = found["times"] if title == "claims" else {}
             yield from (_line(name, one, times.get(name)) for name, one in found[title].items())
 

@@ -39,7 +39,7 @@ _KEY_CLASSES: tuple[tuple[type, Callable[[Any, Any], Key]], ...] = (
 )
 
 
-class PrivateKey(NamedTuple):
+class SigningKey(NamedTuple):
     """A private key, and what it is used as."""
 
     key: Key
@@ -58,7 +58,7 @@ def generate(algorithm: str, bits: int) -> Key:
     return (ECKey if curve.startswith("P-") else OKPKey).generate_key(curve)
 
 
-def read(text: bytes) -> PrivateKey:
+def read(text: bytes) -> SigningKey:
     """Return the private key in *text*: a JWK, a secret one too, or PEM.
 
     :raises CannotRun: if there is none; what it says has nothing of *text*.
@@ -73,7 +73,7 @@ def read(text: bytes) -> PrivateKey:
             key = _wrap(load_pem_private_key(text, None))
         usual = _USUAL[getattr(key, "curve_name", key.key_type)]
         if key.is_private:
-            return PrivateKey(key, jwk.get("kid"), jwk.get("alg", usual))
+            return SigningKey(key, jwk.get("kid"), jwk.get("alg", usual))
     except Exception:
         # Whatever it is: its text, or that of its cause, may quote the key.
         key = None  # type: ignore[assignment]

@@ -10,9 +10,9 @@ from joserfc.jws import JWSRegistry
 
 from ..keys import ALGORITHMS
 from ..testing.issuer import Issuer
-from ..web import State
+from ..web import Runtime
 from .app import CannotRun, load_state, only_in_development
-from .keygen import PrivateKey, read
+from .keygen import SigningKey, read
 from .terminal import create, json_option, show
 
 
@@ -81,8 +81,8 @@ def mint(ctx: click.Context, /, force: bool, as_json: bool, **options: Any) -> N
 
 
 def _mint(
-    state: State,
-    private: PrivateKey,
+    state: Runtime,
+    private: SigningKey,
     *,
     is_app_jwt: bool,
     account: str | None,
@@ -108,7 +108,7 @@ def _mint(
     return issuer.app_jwt(**given) if is_app_jwt else issuer.consumer_jws(**given)
 
 
-def _check(private: PrivateKey, algorithm: str) -> None:
+def _check(private: SigningKey, algorithm: str) -> None:
     try:
         if algorithm in ALGORITHMS:
             JWSRegistry.algorithms[algorithm].check_key(private.key)

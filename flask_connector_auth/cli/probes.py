@@ -10,7 +10,7 @@ import click
 from ..core import Unavailable
 from ..keys import KeySource
 from ..revocation import Revocations
-from ..web import State
+from ..web import Runtime
 
 _PAUSE = 0.02
 _TOO_LATE = "no answer in time"
@@ -25,7 +25,7 @@ timeout_option: Callable[[Any], Any] = click.option(
 )
 
 
-def reach(state: State, seconds: float) -> dict[str, str]:
+def reach(state: Runtime, seconds: float) -> dict[str, str]:
     """Ask the keys and the revocation store of an app, all at once.
 
     :param seconds: to wait for all of them together; whatever hangs is left behind.

@@ -8,7 +8,7 @@ import click
 from ..core import Rejected
 from ..revocation import RevocationStoreError, token_digest
 from ..verification import read_token
-from ..web import State
+from ..web import Runtime
 from .app import CannotRun, load_state
 from .terminal import json_option, literal, moment, read_input, show
 
@@ -70,7 +70,7 @@ def restore(ctx: click.Context, /, as_json: bool, **given: str | None) -> None:
 
 
 def _change(
-    state: State,
+    state: Runtime,
     change: Callable[..., None],
     given: Mapping[str, str | None],
     as_json: bool,
@@ -93,7 +93,7 @@ def _change(
     show({"change": change.__name__, **shown}, as_json, _lines)
 
 
-def _subject(state: State, given: Mapping[str, str]) -> dict[str, Any]:
+def _subject(state: Runtime, given: Mapping[str, str]) -> dict[str, Any]:
     """Return the one subject that is *given*, or else the token that is read.
 
     :raises ValueError: if there is none, or more than one.

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core import Reason, TokenRequirement
-from ..keys import MAX_KID, listed
+from ..keys import MAX_KID, list_keys
 from ..verification import TokenProfile, Verifier
-from ..web import State
+from ..web import Runtime
 from .terminal import literal
 from .traced import Judgement, Result, Stage
 
@@ -40,7 +40,7 @@ def walk(steps: list[Step], judgement: Judgement) -> list[dict[str, Any]]:
 
 
 def steps_of(
-    state: State, verifier: Verifier[Any], account: str | None, requirement: TokenRequirement
+    state: Runtime, verifier: Verifier[Any], account: str | None, requirement: TokenRequirement
 ) -> list[Step]:
     """Return the checks of *verifier*, and those that come after it; see :func:`judge`."""
     return [*_form(verifier), *_content(verifier), *_policy(state, verifier, account, requirement)]
@@ -48,7 +48,7 @@ def steps_of(
 
 def _form(verifier: Verifier[Any]) -> Iterator[Step]:
     rules, bearer = verifier.rules, verifier.profile.bearer
-    kids = sorted({literal(one.key.kid) for one in listed(verifier.keys)})
+    kids = sorted({literal(one.key.kid) for one in list_keys(verifier.keys)})
     yield Step(Stage.HEADER, (Reason.MISSING,), "There is a token.")
     where = "bare or behind Bearer" if bearer else "bare"
     yield Step(Stage.HEADER, (Reason.BAD_HEADER,), f"It is one token, {where}.")
@@ -94,7 +94,7 @@ def _mandatory(profile: TokenProfile[Any]) -> str:
 
 
 def _policy(
-    state: State, verifier: Verifier[Any], account: str | None, requirement: TokenRequirement
+    state: Runtime, verifier: Verifier[Any], account: str | None, requirement: TokenRequirement
 ) -> Iterator[Step]:
     reasons = (Reason.REVOKED, Reason.REVOCATION_UNAVAILABLE)
     kinds = ", ".join(kind.value for kind, _ in verifier.profile.revocable)

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from ..core import AppJWT, ConsumerJWS, Reason, Rejected, TokenRequirement, Unavailable
 from ..keys import VerificationKey
-from ..revocation import Mirror
-from ..verification import Entry, Verifier, check_account, check_scopes
-from ..web import State
+from ..revocation import RevocationCache
+from ..verification import CachedToken, Verifier, check_account, check_scopes
+from ..web import Runtime
 
 _OURS = frozenset({Reason.KEYS_UNAVAILABLE, Reason.REVOCATION_UNAVAILABLE})
 
@@ -58,7 +58,7 @@ class Judgement(NamedTuple):
 class _Traced(Verifier[Any]):
     """The verifier itself, which does all it always does, and remembers where it is."""
 
-    def __init__(self, verifier: Verifier[Any], mirror: Mirror) -> None:
+    def __init__(self, verifier: Verifier[Any], mirror: RevocationCache) -> None:
         rules = replace(verifier.rules, cache_size=0)
         super().__init__(verifier.profile, rules, verifier.keys, mirror)
         self.stage = Stage.HEADER
@@ -66,7 +66,7 @@ class _Traced(Verifier[Any]):
         self._check_names = self._within(Stage.CLAIMS, self._check_names, Stage.TIMES)
         self._check_times = self._within(Stage.TIMES, self._check_times, Stage.VALUE)
 
-    def _verified(self, text: str, now: float) -> Entry[Any]:
+    def _verified(self, text: str, now: float) -> CachedToken[Any]:
         self.stage = Stage.FORM
         entry = super()._verified(text, now)
         self.stage = Stage.REVOCATION
@@ -102,7 +102,7 @@ class _Traced(Verifier[Any]):
 
 
 def judge(
-    state: State,
+    state: Runtime,
     verifier: Verifier[Any],
     header: str,
     now: float,
@@ -118,7 +118,7 @@ def judge(
     """
     traced = _Traced(verifier, state.revocations.mirror)
     try:
-        token: AppJWT | ConsumerJWS | None = traced.judge(header, now, header)
+        token: AppJWT | ConsumerJWS | None = traced.authenticate(header, now, header)
         if token is None:
             return Judgement(traced.stage, Reason.MISSING)
         traced.stage = Stage.ACCOUNT

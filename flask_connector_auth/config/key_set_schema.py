@@ -95,7 +95,7 @@ class JwksSchema(Schema):
         load_default=list,
         metadata={"doc": "Further URLs of the same issuer's set, asked where the first one fails."},
     )
-    jwks_copy: Text = _optional(
+    jwks_backup: Text = _optional(
         "Where the last good set is kept for a start without its issuer: a file, or the URL of one "
         "Redis, ``redis://``, ``rediss://`` or ``unix://``. Whoever can write there can sign "
         "tokens.",

@@ -115,7 +115,7 @@ def _remote_options(values: dict[str, Any], problems: dict[str, list[str]]) -> R
         why = "no certificates in it" if isinstance(error, SSLError) else why_unread(error)
         problems[f"{PREFIX}JWKS_CA_FILE"] = [f"It cannot be loaded ({why})."]
         fetch = HttpFetch()
-    return RemoteOptions(rules, fetch, given["jwks_failover"] or (), given["jwks_copy"])
+    return RemoteOptions(rules, fetch, given["jwks_failover"] or (), given["jwks_backup"])
 
 
 def _load_keys(

@@ -5,7 +5,7 @@ and what a process must renew after a fork or close with its app. Nothing here k
 revocations.
 """
 
-from .clock import Cautious, boottime, steady_clock
+from .clock import JumpResistantClock, boottime, steady_clock
 from .encoding import MAX_INTEGER, Malformed, decode_base64url, load_object
 from .error_rows import (
     APP_JWT_MISSING,
@@ -16,7 +16,7 @@ from .error_rows import (
     ErrorRow,
     render,
 )
-from .forks import register_at_fork, renew_after_fork
+from .forks import register_at_fork, register_fork_reset
 from .lifecycle import Closable, close, close_all, register
 from .reasons import Reason, Rejected, Unavailable
 from .redis_client import TIMEOUT, connections, connector
@@ -25,15 +25,15 @@ from .requirements import (
     Declared,
     Requirements,
     TokenRequirement,
+    attach_protection,
+    attach_requirements,
+    attached_protection,
+    attached_requirements,
+    certain_requirements,
+    collected_requirements,
     is_public,
-    mark,
-    mark_of,
-    mark_protection,
     mark_public,
-    marked,
     merged,
-    protection_of,
-    surely_marked,
     token_requirement,
 )
 from .signals import (
@@ -58,21 +58,27 @@ __all__ = [
     "TIMEOUT",
     "AppJWT",
     "BodySchema",
-    "Cautious",
     "Closable",
     "ConsumerJWS",
     "Declared",
     "EnvelopeSchema",
     "ErrorRow",
+    "JumpResistantClock",
     "Malformed",
     "Reason",
     "Rejected",
     "Requirements",
     "TokenRequirement",
     "Unavailable",
+    "attach_protection",
+    "attach_requirements",
+    "attached_protection",
+    "attached_requirements",
     "boottime",
+    "certain_requirements",
     "close",
     "close_all",
+    "collected_requirements",
     "connections",
     "connector",
     "decode_base64url",
@@ -82,23 +88,17 @@ __all__ = [
     "keys_refreshed",
     "keys_stale",
     "load_object",
-    "mark",
-    "mark_of",
-    "mark_protection",
     "mark_public",
-    "marked",
     "merged",
-    "protection_of",
     "read_only",
     "register",
     "register_at_fork",
+    "register_fork_reset",
     "render",
-    "renew_after_fork",
     "revocation_changed",
     "revocation_stale",
     "send",
     "steady_clock",
-    "surely_marked",
     "token_rejected",
     "token_requirement",
     "token_verified",

@@ -10,7 +10,7 @@ from math import inf
 wall: Callable[[], float] = time.time
 
 
-class Cautious:
+class JumpResistantClock:
     """Returns the time of *clock*, but for jumps forward of it: then what it was, and went on.
 
     What is forgotten by a clock that is set wrong for a minute does not come back.

@@ -9,7 +9,7 @@ from typing import Protocol
 class Forkable(Protocol):
     """Whatever a lock may stay locked in, since the thread that held it is not in the child."""
 
-    def forked(self) -> None:
+    def reset_after_fork(self) -> None:
         """Go on in a child process."""
         ...
 
@@ -24,14 +24,14 @@ def register_at_fork(**hooks: Callable[[], object]) -> None:
         register(**hooks)
 
 
-def renew_after_fork(one: Forkable) -> None:
+def register_fork_reset(one: Forkable) -> None:
     """Have *one* told in each child process, for as long as it lives."""
     _all.add(one)
 
 
 def _renew() -> None:
     for one in list(_all):
-        one.forked()
+        one.reset_after_fork()
 
 
 _all: "weakref.WeakSet[Forkable]" = weakref.WeakSet()

@@ -114,7 +114,7 @@ def merged(requirements: Iterable[Requirements]) -> Requirements:
     return reduce(Requirements.__or__, requirements, NOTHING) or NOTHING
 
 
-def mark(marked_object: Any, requirements: Requirements) -> None:
+def attach_requirements(marked_object: Any, requirements: Requirements) -> None:
     """Let a view, a blueprint or an app carry *requirements*.
 
     ``functools.wraps`` hands those of a view on to what wraps it.
@@ -122,35 +122,35 @@ def mark(marked_object: Any, requirements: Requirements) -> None:
     setattr(marked_object, _MARK, requirements)
 
 
-def mark_of(marked_object: Any) -> Requirements:
+def attached_requirements(marked_object: Any) -> Requirements:
     """Return what *marked_object* itself is marked with; what it may call does not count."""
     found: Requirements = getattr(marked_object, _MARK, NOTHING)
     return found
 
 
-def marked(view: Any) -> Requirements:
+def collected_requirements(view: Any) -> Requirements:
     """Return all that *view*, and the functions it wraps or seems to wrap, ask for."""
-    return merged(map(mark_of, _layers(view, _decorated)))
+    return merged(map(attached_requirements, _layers(view, _decorated)))
 
 
-def surely_marked(view: Any) -> Requirements:
+def certain_requirements(view: Any) -> Requirements:
     """Return what *view*, and the functions it says that it wraps, ask for."""
-    return merged(map(mark_of, _layers(view, _handed_on)))
+    return merged(map(attached_requirements, _layers(view, _handed_on)))
 
 
-def mark_protection(hook: Callable[..., Any], requirements: Requirements) -> None:
+def attach_protection(hook: Callable[..., Any], requirements: Requirements) -> None:
     """Let *hook*, which ``protect()`` registers, carry *requirements*."""
     setattr(hook, _PROTECTION, requirements)
 
 
-def protection_of(hook: Any) -> Requirements:
+def attached_protection(hook: Any) -> Requirements:
     """Return what *hook* asks for: as one of ``protect()``, as a wrapper of one, or decorated.
 
     Only whoever registers hooks is ever given one of ``protect()``. So a function that holds one
     wraps it, while a decorated view that it holds is something that it may call.
     """
     protections = (getattr(each, _PROTECTION, NOTHING) for each in _layers(hook, _called))
-    return merged([mark_of(hook), *protections])
+    return merged([attached_requirements(hook), *protections])
 
 
 def mark_public(view: Callable[..., Any]) -> None:

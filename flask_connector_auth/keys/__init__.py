@@ -5,26 +5,26 @@ A :class:`KeySource` returns the keys that may verify a token. Keys come from co
 knows Flask, claims or settings by name.
 """
 
-from .combined import SeveralSources, listed
+from .combined import CombinedKeys, list_keys
 from .factory import RemoteOptions, key_source
 from .importing import ALGORITHMS, KeyRules, import_key, parse_keys
 from .material import KeyProblem, why_unread
 from .public_material import public_numbers
-from .remote.backup import KeySetCopy, boot_clock
-from .remote.backup_stores import FileStore, RedisStore
+from .remote.backup import KeySetBackup, boot_clock
+from .remote.backup_stores import FileBackupStore, RedisBackupStore
 from .remote.cache_headers import freshness, retry_after, validators
 from .remote.connection import Attempt, GivenUp, Watchdog
 from .remote.http import Fetch, Fetched, FetchFailed, HttpFetch
 from .remote.key_set import BadKeySet, RemoteRules, Snapshot, parse_key_set, usable_keys
-from .remote.loader import Loaded, Loader, LoadFailed, host_of
+from .remote.loader import LoadedKeySet, Loader, LoadFailed, host_of
 from .remote.refresh_policy import (
     DOUBT_WAIT,
     EMPTY_WAIT,
     MAX_PAUSE_WITHOUT_KEYS,
-    Decision,
-    KeySetMachine,
+    KeyLookup,
     KeySetState,
-    Question,
+    LookupDecision,
+    RefreshPolicy,
 )
 from .remote.source import RemoteKeys, refresh
 from .source import MAX_CANDIDATES, MAX_KID, Health, KeySource, VerificationKey
@@ -48,30 +48,30 @@ __all__ = [
     "MAX_PAUSE_WITHOUT_KEYS",
     "Attempt",
     "BadKeySet",
-    "Decision",
+    "CombinedKeys",
     "Fetch",
     "FetchFailed",
     "Fetched",
-    "FileStore",
+    "FileBackupStore",
     "GivenUp",
     "Health",
     "HttpFetch",
     "KeyIndex",
+    "KeyLookup",
     "KeyProblem",
     "KeyRules",
-    "KeySetCopy",
-    "KeySetMachine",
+    "KeySetBackup",
     "KeySetState",
     "KeySource",
     "LoadFailed",
-    "Loaded",
+    "LoadedKeySet",
     "Loader",
-    "Question",
-    "RedisStore",
+    "LookupDecision",
+    "RedisBackupStore",
+    "RefreshPolicy",
     "RemoteKeys",
     "RemoteOptions",
     "RemoteRules",
-    "SeveralSources",
     "Snapshot",
     "StaticKeys",
     "VerificationKey",
@@ -88,7 +88,7 @@ __all__ = [
     "is_redis_url",
     "is_url",
     "key_source",
-    "listed",
+    "list_keys",
     "parse_key_set",
     "parse_keys",
     "public_numbers",

@@ -24,7 +24,7 @@ def _without_kid(algorithm: str, source: KeySource) -> _Keys:
     return keys
 
 
-class SeveralSources(KeySource, Closable):
+class CombinedKeys(KeySource, Closable):
     """Keys of different sources side by side, as in a migration from one to the next.
 
     :param sources: asked in this order, so those that answer at once come first.
@@ -53,25 +53,25 @@ class SeveralSources(KeySource, Closable):
             return AMBIGUOUS
         return keys if len({key.thumbprint for key in keys}) <= 1 else AMBIGUOUS
 
-    def reconsider(self, kid: str | None, algorithm: str, tried: _Keys) -> _Keys:
+    def candidates_after_failure(self, kid: str | None, algorithm: str, tried: _Keys) -> _Keys:
         """See :class:`KeySource`: now every source is asked."""
         known = {key.thumbprint for key in tried}
 
         def others(source: KeySource) -> _Keys:
             keys = source.candidates(kid, algorithm)
             new = [key for key in keys if key.thumbprint not in known]
-            return new or (source.reconsider(kid, algorithm, tried) if keys else [])
+            return new or (source.candidates_after_failure(kid, algorithm, tried) if keys else [])
 
         return self._ask(others, lambda found: len(found) >= MAX_CANDIDATES)[:MAX_CANDIDATES]
 
-    def holds(self, key: VerificationKey, kid: str | None, algorithm: str) -> bool:
+    def is_active(self, key: VerificationKey, kid: str | None, algorithm: str) -> bool:
         """See :class:`KeySource`: whichever source it is of, though others come before it."""
         if kid is None:
-            return super().holds(key, kid, algorithm)
+            return super().is_active(key, kid, algorithm)
         for source in self.sources:
             # Whether one that is out of reach had it, is found out as for a new token.
             with suppress(Unavailable):
-                if source.holds(key, kid, algorithm):
+                if source.is_active(key, kid, algorithm):
                     return True
         return False
 
@@ -109,11 +109,11 @@ class ListedKey(NamedTuple):
     age: float | None  #: seconds since its issuer confirmed it; ``None`` for a configured key
 
 
-def listed(source: KeySource) -> Iterator[ListedKey]:
+def list_keys(source: KeySource) -> Iterator[ListedKey]:
     """Yield the keys of *source*; those of an app's own kind of source cannot be listed."""
-    if isinstance(source, SeveralSources):
+    if isinstance(source, CombinedKeys):
         for each in source.sources:
-            yield from listed(each)
+            yield from list_keys(each)
     elif isinstance(source, RemoteKeys) and source.snapshot:
         told = source.health()
         for key in source.snapshot.index.keys:

@@ -7,18 +7,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from .combined import SeveralSources
+from .combined import CombinedKeys
 from .importing import KeyRules, parse_keys
 from .remote import (
+    BackupStore,
     Fetch,
-    FileStore,
-    KeySetCopy,
-    KeySetMachine,
+    FileBackupStore,
+    KeySetBackup,
     Loader,
-    RedisStore,
+    RedisBackupStore,
+    RefreshPolicy,
     RemoteKeys,
     RemoteRules,
-    Store,
 )
 from .source import KeySource
 from .static import StaticKeys
@@ -45,9 +45,9 @@ def remote_keys(url: str, rules: KeyRules, options: RemoteOptions) -> RemoteKeys
     copy = None
     if options.copy:
         store = _store(options.copy, _identity(urls, rules), options.rules)
-        copy = KeySetCopy(store, rules, options.rules.max_stale, options.rules.max_keys)
+        copy = KeySetBackup(store, rules, options.rules.max_stale, options.rules.max_keys)
     loader = Loader(urls, options.fetch, rules, options.rules, copy)
-    return RemoteKeys(KeySetMachine(options.rules), loader)
+    return RemoteKeys(RefreshPolicy(options.rules), loader)
 
 
 def _identity(urls: Sequence[str], rules: KeyRules) -> str:
@@ -59,12 +59,12 @@ def _identity(urls: Sequence[str], rules: KeyRules) -> str:
     return sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _store(place: str, name: str, rules: RemoteRules) -> Store:
+def _store(place: str, name: str, rules: RemoteRules) -> BackupStore:
     # Keys are written anew, and may come out somewhat longer than the issuer wrote them.
     limit = 4 * rules.max_bytes + _RECORD
     if is_redis_url(place):
-        return RedisStore(place, f"flask-connector-auth:jwks:{name}", rules.max_stale, limit)
-    return FileStore(Path(f"{place}.{name}"), limit)
+        return RedisBackupStore(place, f"flask-connector-auth:jwks:{name}", rules.max_stale, limit)
+    return FileBackupStore(Path(f"{place}.{name}"), limit)
 
 
 def key_source(
@@ -94,7 +94,7 @@ def key_source(
     if problems:
         return None, problems
     sources += [_remote(url, rules, options) for url in urls]
-    return sources[0] if len(sources) == 1 else SeveralSources(sources), []
+    return sources[0] if len(sources) == 1 else CombinedKeys(sources), []
 
 
 def _is_source(item: Any) -> bool:

@@ -14,7 +14,7 @@ from joserfc.jwk import ECKey, JWKRegistry, Key, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from ..core import decode_base64url
-from .material import KeyProblem, PrivateKey, entries
+from .material import KeyProblem, PrivateKeyError, entries
 from .points import is_of_small_order
 from .public_material import PRIVATE_MEMBERS, is_public
 from .source import MAX_KID, VerificationKey, Verify
@@ -46,7 +46,7 @@ _KEY_CLASSES: tuple[tuple[type, Callable[[Any, Any], Key]], ...] = (
 )
 
 
-class Unfit(KeyProblem):
+class UnsuitableKey(KeyProblem):
     """A key that is sound but meant for something else than these signatures."""
 
 
@@ -88,7 +88,7 @@ def parse_keys(
             except KeyProblem as problem:
                 message = f"{place}{entry.place}{problem}"
                 # RFC 7517 section 5: a set may hold keys that are meant for others.
-                if entry.in_set and isinstance(problem, Unfit):
+                if entry.in_set and isinstance(problem, UnsuitableKey):
                     logger.warning("key left out: %s", message)
                 else:
                     problems.append(message)
@@ -113,14 +113,14 @@ def import_key(material: Any, rules: KeyRules) -> VerificationKey:
     if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= MAX_KID):
         raise KeyProblem(f"a kid is a string of 1 to {MAX_KID} characters")
     if PRIVATE_MEMBERS & material.keys():
-        raise PrivateKey(PRIVATE)
+        raise PrivateKeyError(PRIVATE)
     if material.get("use", "sig") != "sig":
-        raise Unfit("its use is not sig (RFC 7517 section 4.2)")
+        raise UnsuitableKey("its use is not sig (RFC 7517 section 4.2)")
     operations = material.get("key_ops", ("verify",))
     if not isinstance(operations, list | tuple) or "verify" not in operations:
-        raise Unfit("its key_ops lack verify (RFC 7517 section 4.3)")
+        raise UnsuitableKey("its key_ops lack verify (RFC 7517 section 4.3)")
     if named is not None and named not in rules.algorithms:
-        raise Unfit("its alg is not on the allow-list (RFC 7517 section 4.4)")
+        raise UnsuitableKey("its alg is not on the allow-list (RFC 7517 section 4.4)")
     algorithms = rules.algorithms if named is None else (named,)
     return _verification_key(_load_jwk(material, rules.public_numbers), kid, algorithms, rules)
 
@@ -128,9 +128,9 @@ def import_key(material: Any, rules: KeyRules) -> VerificationKey:
 def _load_jwk(jwk: Mapping[str, Any], public_numbers: frozenset[bytes]) -> Key:
     kind = jwk.get("kty")
     if not isinstance(kind, str) or kind not in _VALUE_MEMBERS:
-        raise Unfit("its kty is not known (RFC 7518 section 6.1)")
+        raise UnsuitableKey("its kty is not known (RFC 7518 section 6.1)")
     if isinstance(jwk.get("crv"), str) and kind in _CURVES and jwk["crv"] not in _CURVES[kind]:
-        raise Unfit("its crv is not known (RFC 7518 section 6.2.1.1, RFC 8037 section 2)")
+        raise UnsuitableKey("its crv is not known (RFC 7518 section 6.2.1.1, RFC 8037 section 2)")
     # Only what makes the key: x5c, jku and the like are not looked at.
     members: dict[str, Any] = {name: jwk.get(name) for name in _VALUE_MEMBERS[kind]}
     try:
@@ -157,7 +157,7 @@ def _wrap(public_key: Any) -> Key:
     for native, key_class in _KEY_CLASSES:
         if isinstance(public_key, native):
             return key_class(public_key, public_key)
-    raise Unfit("a key of a kind that signs nothing here")
+    raise UnsuitableKey("a key of a kind that signs nothing here")
 
 
 def _verification_key(
@@ -181,7 +181,7 @@ def _verification_key(
         if isinstance(key, OctKey) and len(key.raw_value) * 8 < model.algorithm_security:
             raise KeyProblem(f"a secret shorter than the hash of {name} (RFC 7518 section 3.2)")
     if not fitting:
-        raise Unfit("no algorithm of the allow-list can use it")
+        raise UnsuitableKey("no algorithm of the allow-list can use it")
     return VerificationKey(kid, key.thumbprint(), fitting, key)
 
 

@@ -18,11 +18,11 @@ class KeyProblem(ValueError):
     """What is wrong with a key; the text never holds key material."""
 
 
-class PrivateKey(KeyProblem):
+class PrivateKeyError(KeyProblem):
     """A key that others must not have; where it could be read, it is no secret any more."""
 
 
-class Entry(NamedTuple):
+class KeyEntry(NamedTuple):
     """One key, not yet understood."""
 
     place: str  #: where it stands, for messages
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
     material: Mapping[str, Any] | str | bytes  #: a JWK, the text of a PEM block, or DER
 
 
-def entries(value: Any) -> list[Entry]:
+def entries(value: Any) -> list[KeyEntry]:
     """Return the single keys in *value*: anything that :func:`parse_keys` takes but a list.
 
     :raises KeyProblem: if *value* is none of those, or its file cannot be read.
@@ -46,18 +46,18 @@ def entries(value: Any) -> list[Entry]:
     return _entries_of_file(Path(value)) if found is None else found
 
 
-def _entries_of_object(value: Mapping[str, Any]) -> list[Entry]:
+def _entries_of_object(value: Mapping[str, Any]) -> list[KeyEntry]:
     if "keys" not in value:
-        return [Entry("", False, value)]
+        return [KeyEntry("", False, value)]
     if not isinstance(value["keys"], list | tuple):
         raise KeyProblem("the member keys of a JWK Set is a list (RFC 7517 section 5.1)")
     return [
-        Entry(f"key {number} of the set: ", True, entry)
+        KeyEntry(f"key {number} of the set: ", True, entry)
         for number, entry in enumerate(value["keys"], 1)
     ]
 
 
-def _entries_of_text(text: str) -> list[Entry] | None:
+def _entries_of_text(text: str) -> list[KeyEntry] | None:
     text = text.strip()
     if text.startswith("{"):
         try:
@@ -68,7 +68,7 @@ def _entries_of_text(text: str) -> list[Entry] | None:
         blocks = [match.group() for match in _PEM.finditer(text)]
         if not blocks:
             raise KeyProblem("an incomplete PEM block")
-        return [Entry("", False, block) for block in blocks]
+        return [KeyEntry("", False, block) for block in blocks]
     if is_url(text):
         raise KeyProblem("a URL, which cannot stand here")
     try:
@@ -76,7 +76,7 @@ def _entries_of_text(text: str) -> list[Entry] | None:
     except (Base64Error, ValueError):
         return None
     # DER of a key is a SEQUENCE, and longer than any name of a file that happens to be base64.
-    return [Entry("", False, der)] if der[:1] == b"0" and len(der) > 40 else None
+    return [KeyEntry("", False, der)] if der[:1] == b"0" and len(der) > 40 else None
 
 
 def why_unread(error: OSError | ValueError) -> str:
@@ -84,13 +84,13 @@ def why_unread(error: OSError | ValueError) -> str:
     return str(error.strerror) if isinstance(error, OSError) else "not a file name"
 
 
-def _entries_of_file(path: Path) -> list[Entry]:
+def _entries_of_file(path: Path) -> list[KeyEntry]:
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         raise KeyProblem(f"neither a key nor a readable file ({why_unread(error)})") from None
     if content[:1] == b"0":
-        return [Entry("", False, content)]
+        return [KeyEntry("", False, content)]
     try:
         found = _entries_of_text(content.decode())
     except UnicodeDecodeError:

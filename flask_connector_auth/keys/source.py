@@ -59,7 +59,7 @@ class KeySource(Protocol):
         """
         ...
 
-    def reconsider(
+    def candidates_after_failure(
         self, kid: str | None, algorithm: str, tried: Sequence[VerificationKey]
     ) -> Sequence[VerificationKey]:
         """Return further keys to try, after the signature failed under those *tried*.
@@ -68,7 +68,7 @@ class KeySource(Protocol):
         """
         return ()
 
-    def holds(self, key: VerificationKey, kid: str | None, algorithm: str) -> bool:
+    def is_active(self, key: VerificationKey, kid: str | None, algorithm: str) -> bool:
         """Whether *key*, which has verified a token with *kid* and *algorithm*, is still in force.
 
         :raises Unavailable: if it cannot be known just now.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
-from .material import KeyProblem, PrivateKey
+from .material import KeyProblem, PrivateKeyError
 
 #: What is said of a private key, in whatever form.
 PRIVATE = "a private key where a public one belongs"
@@ -43,7 +43,7 @@ def load_public_key(material: str | bytes) -> PublicKey:
     """
     if isinstance(material, str):
         if "PRIVATE KEY-----" in material:
-            raise PrivateKey(PRIVATE)
+            raise PrivateKeyError(PRIVATE)
         if "BEGIN CERTIFICATE" in material:
             raise KeyProblem("a certificate; extract its key with openssl x509 -pubkey -noout")
     try:

@@ -45,11 +45,11 @@ class KeyIndex:
         keys = self._answers.get((kid, algorithm))
         return self._others.get(algorithm, []) if keys is None else keys
 
-    def knows(self, kid: str | None) -> bool:
+    def covers_kid(self, kid: str | None) -> bool:
         """Whether a token with that *kid* can be judged by these keys as they are."""
         return kid is None or kid in self._by_kid or bool(self._unnamed)
 
-    def crowded(self) -> dict[str | None, int]:
+    def overfull_kids(self) -> dict[str | None, int]:
         """Return the number of keys for each ``kid`` that has more than are tried for a token."""
         numbers: dict[str | None, int] = {None: len(self._unnamed)}
         numbers |= {kid: len(keys) for kid, keys in self._by_kid.items()}
@@ -77,7 +77,7 @@ class StaticKeys(KeyIndex, KeySource):
 
     def __init__(self, keys: Iterable[VerificationKey]) -> None:
         super().__init__(keys)
-        for kid, number in self.crowded().items():
+        for kid, number in self.overfull_kids().items():
             name = "no kid" if kid is None else f"the kid {kid!r}"
             raise ValueError(f"{number} keys for {name}: at most {MAX_CANDIDATES} are tried")
 

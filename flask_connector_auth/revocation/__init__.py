@@ -4,9 +4,9 @@ The service revokes and restores, a follower keeps a local copy of the shared st
 requests read the copy alone. Nothing here knows Flask or how a token is verified.
 """
 
-from .cache import Mirror
+from .cache import RevocationCache
 from .follower import Follower, turn
-from .revocation_set import Table
+from .revocation_set import RevocationSet
 from .service import RevocationRules, Revocations
 from .store import (
     NOTHING,
@@ -15,7 +15,7 @@ from .store import (
     Position,
     RevocationStore,
     RevocationStoreError,
-    State,
+    StoreState,
     Update,
     has_lost,
     later,
@@ -30,8 +30,8 @@ from .subjects import (
     digest_of,
     kind_of,
     last_use,
-    lives,
-    mark,
+    retention,
+    subject_key,
     token_digest,
 )
 
@@ -44,24 +44,24 @@ __all__ = [
     "Known",
     "Logged",
     "MemoryStore",
-    "Mirror",
     "Position",
+    "RevocationCache",
     "RevocationRules",
+    "RevocationSet",
     "RevocationStore",
     "RevocationStoreError",
     "Revocations",
-    "State",
+    "StoreState",
     "Subject",
-    "Table",
     "Update",
     "digest_of",
     "has_lost",
     "kind_of",
     "last_use",
     "later",
-    "lives",
-    "mark",
     "news",
+    "retention",
+    "subject_key",
     "token_digest",
     "turn",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf
 
 from ..core import Reason, Rejected, Unavailable, boottime
-from .revocation_set import Table
+from .revocation_set import RevocationSet
 from .subjects import Change, Key, Subject
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class _Held:
         return self.restored or (at is not None and said is not None and at <= said)
 
 
-class Mirror:
+class RevocationCache:
     """The copy of what is revoked that requests are judged by. They take no lock.
 
     :param table: what there is in the beginning.
@@ -40,14 +40,14 @@ class Mirror:
 
     def __init__(
         self,
-        table: Table,
+        table: RevocationSet,
         max_lag: float = inf,
         *,
         closed: bool = True,
         stale: Callable[[], object] = lambda: None,
         clock: Callable[[], float] = boottime,
     ) -> None:
-        self.table: Table = table
+        self.table: RevocationSet = table
         self.max_lag = max_lag
         #: Whether there is a store behind it, so that it can be too old.
         self.copied: bool = max_lag != inf
@@ -62,7 +62,7 @@ class Mirror:
         self._held: dict[Key, _Held] = {}
         self._lock = threading.Lock()
 
-    def forked(self) -> None:
+    def reset_after_fork(self) -> None:
         """Go on in a child process, where nothing keeps the copy fresh yet."""
         self._lock = threading.Lock()
         self.expire()
@@ -166,7 +166,7 @@ class Mirror:
         self._confirm(began)
         return news
 
-    def replace(self, table: Table, began: float) -> Table:
+    def replace(self, table: RevocationSet, began: float) -> RevocationSet:
         """Judge by *table* from now on, and by what is held; return the table from before.
 
         :param began: see :meth:`take`.

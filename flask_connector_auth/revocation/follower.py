@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from random import SystemRandom
 from typing import Any
 
-from ..core import Cautious, Closable, boottime, close, register, renew_after_fork
-from .cache import Mirror
-from .revocation_set import Table
+from ..core import Closable, JumpResistantClock, boottime, close, register, register_fork_reset
+from .cache import RevocationCache
+from .revocation_set import RevocationSet
 from .store import RevocationStore, RevocationStoreError, Update
 from .subjects import Change, Kind
 
@@ -45,7 +45,7 @@ class _Question:
     store: RevocationStore
     position: Any
     wait: float  #: seconds that the store may wait for a change
-    lives: Mapping[Kind, float]
+    retention: Mapping[Kind, float]
     began: float
 
     def ask(self) -> "_Answer":
@@ -54,7 +54,7 @@ class _Question:
             if not update.complete or update.lost:
                 return _Answer(self.began, update)
             # Read here, where a large copy or a slow store keeps no app alive.
-            table = Table(self.lives)
+            table = RevocationSet(self.retention)
             for change in update.changes:
                 table.put(change)
             return _Answer(self.began, update, table)
@@ -69,7 +69,7 @@ class _Answer:
 
     began: float  #: when the question was asked
     update: Update | None
-    table: Table | None = None  #: the entries of a complete update
+    table: RevocationSet | None = None  #: the entries of a complete update
     failure: str | None = None  #: why there is no update
 
 
@@ -84,7 +84,7 @@ class Follower(Closable):
     def __init__(
         self,
         store: RevocationStore,
-        mirror: Mirror,
+        mirror: RevocationCache,
         tell: Callable[[Iterable[Change]], None],
         clock: Callable[[], float],
         elapsed: Callable[[], float] = boottime,
@@ -94,20 +94,20 @@ class Follower(Closable):
         self._mirror = mirror
         self._tell = tell
         # What is swept by a clock that is wrong for a while would not be read again.
-        self._clock = Cautious(clock, elapsed)
+        self._clock = JumpResistantClock(clock, elapsed)
         self._elapsed = elapsed
         self._position: Any = None
         # A copy that is taken but not up to date yet, and where to go on from.
-        self._loading: tuple[Table, Any] | None = None
+        self._loading: tuple[RevocationSet, Any] | None = None
         self._failures = 0
         self._told: set[str] = set()
         self._sweep_at = 0.0
-        self.forked()
+        self.reset_after_fork()
         mirror.wake = self.wake
-        renew_after_fork(self)
+        register_fork_reset(self)
         register(self)
 
-    def forked(self) -> None:
+    def reset_after_fork(self) -> None:
         """Go on in a child process, where no thread runs, and a lock may stay locked."""
         self._process = os.getpid()
         self._lock = threading.Lock()
@@ -115,7 +115,7 @@ class Follower(Closable):
         self._ended = threading.Event()
         self._tried = threading.Event()
         self._wait = 0.0
-        self._mirror.forked()
+        self._mirror.reset_after_fork()
 
     def wake(self) -> None:
         """See that the store is followed; at first, give it a moment to answer."""
@@ -127,7 +127,7 @@ class Follower(Closable):
         """Follow the store in a thread, unless one does."""
         # uWSGI forks behind Python's back: no hook ran, and a thread of the parent seems alive.
         if self._process != os.getpid():
-            self.forked()
+            self.reset_after_fork()
         # Whoever holds it is about to start one: nobody waits for a lock.
         if not self._lock.acquire(blocking=False):
             return
@@ -152,7 +152,7 @@ class Follower(Closable):
         The copy counts as too old from then on: the next request begins to follow anew.
         """
         if self._process != os.getpid():
-            self.forked()
+            self.reset_after_fork()
         with self._lock:
             self._ended.set()
             thread, tried, self._tried = self._thread, self._tried, threading.Event()
@@ -167,8 +167,8 @@ class Follower(Closable):
     def question(self) -> _Question:
         """Return what to ask the store next."""
         position = self._loading[1] if self._loading else self._position
-        lives = self._mirror.table.lives
-        return _Question(self._store, position, self._wait, lives, self._elapsed())
+        retention = self._mirror.table.retention
+        return _Question(self._store, position, self._wait, retention, self._elapsed())
 
     def settle(self, answer: _Answer) -> float:
         """Take *answer*, and return for how many seconds not to ask again."""
@@ -187,7 +187,7 @@ class Follower(Closable):
             pause = _GATHER if self._wait else 0.0
         return max(0.0, pause - (self._elapsed() - began))
 
-    def _take(self, update: Update, table: Table | None, began: float) -> None:
+    def _take(self, update: Update, table: RevocationSet | None, began: float) -> None:
         self._wait = 0.0
         if update.lost:
             self._write_back(update)
@@ -228,7 +228,7 @@ class Follower(Closable):
                 self._mirror.settled(change, lasts=False)
 
     def _load(self, changes: Iterable[Change], position: Any) -> None:
-        table = Table(self._mirror.table.lives)
+        table = RevocationSet(self._mirror.table.retention)
         for change in changes:
             table.put(change)
         self._loading = table, position

@@ -6,16 +6,16 @@ from typing import Any
 from .subjects import SLACK, Change, Key, Kind, kind_of
 
 
-class Table:
+class RevocationSet:
     """All entries that one process knows. Readers need no lock; writers take turns.
 
     :param lives: for how long after its time each kind of mark can match, in seconds.
     """
 
-    __slots__ = ("lives", "marks", "tokens", "version")
+    __slots__ = ("marks", "retention", "tokens", "version")
 
-    def __init__(self, lives: Mapping[Kind, float]) -> None:
-        self.lives: Mapping[Kind, float] = lives
+    def __init__(self, retention: Mapping[Kind, float]) -> None:
+        self.retention: Mapping[Kind, float] = retention
         self.tokens: dict[bytes, float] = {}  #: until when each is needed, by digest
         self.marks: dict[str, float] = {}  #: *not before* times, by name
         #: Another object after each change: what passed under this very one passes again.
@@ -50,7 +50,7 @@ class Table:
             if now < until + SLACK:
                 yield Change(digest, until, until)
         for name, at in self.marks.items():
-            until = at + self.lives[kind_of(name)]
+            until = at + self.retention[kind_of(name)]
             if now < until + SLACK:
                 yield Change(name, at, until)
 
@@ -61,11 +61,11 @@ class Table:
         """
         for digest in [one for one, until in self.tokens.items() if until + SLACK <= now]:
             del self.tokens[digest]
-        ends = {kind: now - SLACK - life for kind, life in self.lives.items()}
+        ends = {kind: now - SLACK - life for kind, life in self.retention.items()}
         for name in [one for one, at in self.marks.items() if at <= ends[kind_of(one)]]:
             del self.marks[name]
 
-    def since(self, before: "Table") -> Iterator[Change]:
+    def since(self, before: "RevocationSet") -> Iterator[Change]:
         """Yield what is not as it was in the table *before*."""
         for entries in ("tokens", "marks"):
             old, new = dict(getattr(before, entries)), dict(getattr(self, entries))

@@ -6,12 +6,22 @@ from math import inf
 from typing import Any
 
 from ..core import MAX_INTEGER, revocation_changed, revocation_stale, send
-from .cache import Mirror
+from .cache import RevocationCache
 from .follower import Follower
-from .revocation_set import Table
+from .revocation_set import RevocationSet
 from .store import RevocationStore, RevocationStoreError
 from .stores.memory import MemoryStore
-from .subjects import Change, Key, Kind, Subject, kind_of, last_use, lives, mark, token_digest
+from .subjects import (
+    Change,
+    Key,
+    Kind,
+    Subject,
+    kind_of,
+    last_use,
+    retention,
+    subject_key,
+    token_digest,
+)
 
 _DIGEST_BYTES = 32
 
@@ -48,16 +58,16 @@ class Revocations:
         # Another service that shares the store may accept AppJWTs that live longer than ours: so
         # only in a process of its own MAX_LIFETIME says when an install's entry is over.
         max_lifetime = rules.max_lifetime if store is None else None
-        kept = lives(max_lifetime, rules.leeway, rules.keep)
+        kept = retention(max_lifetime, rules.leeway, rules.keep)
         if store is None:
             memory = MemoryStore(kept, clock)
             self._store: RevocationStore = memory
             # Not a copy: what is stored is what requests see.
-            self.mirror: Mirror = Mirror(memory.table)
+            self.mirror: RevocationCache = RevocationCache(memory.table)
         else:
             self._store = store
-            self.mirror = Mirror(
-                Table(kept), rules.max_lag, closed=rules.closed, stale=self._tell_stale
+            self.mirror = RevocationCache(
+                RevocationSet(kept), rules.max_lag, closed=rules.closed, stale=self._tell_stale
             )
             self._follower = Follower(store, self.mirror, self._tell, clock)
         #: Return if a token may pass; see :meth:`Mirror.check`.
@@ -149,7 +159,7 @@ class Revocations:
     def _change(self, key: Key, token: str | None, at: float | None) -> Change:
         rules = self._rules
         if kind_of(key) is not Kind.TOKEN:
-            life = self.mirror.table.lives[kind_of(key)]
+            life = self.mirror.table.retention[kind_of(key)]
             if at is None:
                 at = self._now()
             elif _time(at) + life <= self._clock():
@@ -217,7 +227,7 @@ def _key(
     if not name:
         raise ValueError("an id is not empty")
     name.encode()  # half a surrogate pair is an error: no claim has one
-    return mark(kind, name)
+    return subject_key(kind, name)
 
 
 def _time(at: Any) -> float:

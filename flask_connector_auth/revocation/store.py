@@ -89,7 +89,7 @@ class Logged(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StoreState:
     """What the store says of itself at one moment."""
 
     position: Position
@@ -102,7 +102,7 @@ class State:
     log: Sequence[Logged]  #: what is in the log from the id on that was asked for, oldest first
 
 
-def has_lost(state: State, known: Position | None) -> bool:
+def has_lost(state: StoreState, known: Position | None) -> bool:
     """Whether the store lost what it had acknowledged, as far as *known* can tell.
 
     It was emptied, evicted entries, was restored from an older copy, or a replica took over that
@@ -115,7 +115,7 @@ def has_lost(state: State, known: Position | None) -> bool:
     return state.position.run != known.run or _differs(state, known)
 
 
-def _differs(state: State, known: Position) -> bool:
+def _differs(state: StoreState, known: Position) -> bool:
     """Whether the change that *known* ends with is not the one that this history has there."""
     if state.position.version <= known.version:
         return state.position != known
@@ -125,7 +125,7 @@ def _differs(state: State, known: Position) -> bool:
     return state.oldest is not None and state.oldest <= known.version
 
 
-def news(state: State, known: Position) -> Sequence[Logged]:
+def news(state: StoreState, known: Position) -> Sequence[Logged]:
     """Return the changes after *known*, where the log goes on from it without a gap; else none.
 
     Whatever the run: a change with the same mark is the same change, and so is all before it.
@@ -143,13 +143,13 @@ def same(one: Position, other: Position) -> bool:
     return one[1:] == other[1:]
 
 
-def _found(state: State, known: Position) -> Position | None:
+def _found(state: StoreState, known: Position) -> Position | None:
     """Return what the log has under the id of *known*."""
     first = state.log[0].position if state.log else None
     return first if first and first.last == known.last else None
 
 
-def later(state: State, known: Known) -> tuple[str, str]:
+def later(state: StoreState, known: Known) -> tuple[str, str]:
     """Return the first and the last id of what was surely changed after *known*, for XRANGE.
 
     In one history, ids only grow. Those of another history can only be compared as times: between

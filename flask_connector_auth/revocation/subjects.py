@@ -25,7 +25,7 @@ class Kind(StrEnum):
     CONSUMER = "consumer"  #: all ConsumerJWS of one ``lp_consumer_id``
 
 
-#: The name of an entry: the digest of a token, or what :func:`mark` returns.
+#: The name of an entry: the digest of a token, or what :func:`subject_key` returns.
 Key = bytes | str
 
 
@@ -48,7 +48,7 @@ class Subject(NamedTuple):
     marks: tuple[str, ...]  #: the names of the entries of its ids
 
 
-def mark(kind: str, name: str) -> str:
+def subject_key(kind: str, name: str) -> str:
     """Return the name of the entry of an install, account or consumer."""
     return kind + ":" + name
 
@@ -94,7 +94,9 @@ def last_use(text: str, leeway: float, keep: float) -> float:
     return float(expires + leeway + _MARGIN) if sound else keep
 
 
-def lives(max_lifetime: float | None, leeway: float, keep: float | None) -> Mapping[Kind, float]:
+def retention(
+    max_lifetime: float | None, leeway: float, keep: float | None
+) -> Mapping[Kind, float]:
     """Return for how long after its *not before* time each kind of mark can match, in seconds.
 
     :param max_lifetime: of an AppJWT, where there is a limit.

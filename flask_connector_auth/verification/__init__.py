@@ -4,7 +4,7 @@ Headers are read, tokens are looked up in the cache or checked one rule after th
 accounts and scopes are compared with what a view requires. Nothing here knows Flask.
 """
 
-from .cache import Entry, TokenCache
+from .cache import CachedToken, TokenCache
 from .headers import read_token
 from .policy import check_account, check_distinct, check_same_account, check_scopes
 from .profiles import APP_JWT, CONSUMER_JWS, TokenProfile
@@ -13,7 +13,7 @@ from .verifier import Verifier, VerifierRules
 __all__ = [
     "APP_JWT",
     "CONSUMER_JWS",
-    "Entry",
+    "CachedToken",
     "TokenCache",
     "TokenProfile",
     "Verifier",

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from ..core import renew_after_fork
+from ..core import register_fork_reset
 from ..revocation import Subject
 
 T = TypeVar("T")
@@ -14,16 +14,16 @@ T = TypeVar("T")
 _MAX_CHANCES = 16
 
 
-class Entry(Generic[T]):
+class CachedToken(Generic[T]):
     """A verified token, with what must still hold when it comes again."""
 
     __slots__ = (
         "algorithm",
+        "checked_version",
         "expires",
         "key",
         "kid",
         "not_before",
-        "passed",
         "subject",
         "token",
         "used",
@@ -43,7 +43,7 @@ class Entry(Generic[T]):
         self.algorithm: str = algorithm
         self.key: object = key  #: that verified it
         self.subject: Subject | None = None  #: what of it can be revoked, once that is needed
-        self.passed: object = None  #: the version of the revocations that it was not among
+        self.checked_version: object = None  #: the version of the revocations that it was not among
         self.not_before: float = not_before  #: seconds since the epoch, leeway included
         self.expires: float = expires  #: likewise; not later than the entry's own age allows
         self.used: bool = False  #: since an eviction last passed by
@@ -62,17 +62,17 @@ class TokenCache(Generic[T]):
         self.size = size
         self.hits = 0  #: tokens that were known; counted without a lock, so not to the last one
         self.misses: int = 0  #: good tokens that had to be verified
-        self._entries: OrderedDict[bytes, Entry[T]] = OrderedDict()
-        self.forked()
-        renew_after_fork(self)
+        self._entries: OrderedDict[bytes, CachedToken[T]] = OrderedDict()
+        self.reset_after_fork()
+        register_fork_reset(self)
         #: Return the entry of a digest, or ``None``; whether it still holds is for the caller.
-        self.get: Callable[[bytes], Entry[T] | None] = self._entries.get
+        self.get: Callable[[bytes], CachedToken[T] | None] = self._entries.get
 
-    def forked(self) -> None:
+    def reset_after_fork(self) -> None:
         """Go on in a child process, where a lock that a thread held at the fork stays locked."""
         self._lock = threading.Lock()
 
-    def put(self, digest: bytes, entry: Entry[T]) -> None:
+    def put(self, digest: bytes, entry: CachedToken[T]) -> None:
         """Keep *entry*, in place of the one that came first and was not used since."""
         with self._lock:
             self.misses += 1

@@ -26,7 +26,7 @@ class TokenProfile(Generic[TokenT]):
     label: str  #: what the log calls it
     ids: Mapping[str, str]  #: what the log tells of it: the claim, by the name of the attribute
 
-    def vouched(self, kid: str | None, claims: Mapping[str, Any]) -> dict[str, str]:
+    def loggable_claims(self, kid: str | None, claims: Mapping[str, Any]) -> dict[str, str]:
         """Return what the log tells of a token with a good signature, whatever its *claims*."""
         told: dict[str, Any] = {
             "kid": kid,

@@ -9,8 +9,8 @@ from typing import Any, Generic
 
 from ..core import Malformed, Reason, Rejected, decode_base64url, load_object
 from ..keys import MAX_KID, KeySource, VerificationKey
-from ..revocation import Mirror, Subject, Table, digest_of, mark
-from .cache import Entry, TokenCache
+from ..revocation import RevocationCache, RevocationSet, Subject, digest_of, subject_key
+from .cache import CachedToken, TokenCache
 from .checks import check_names, check_times
 from .headers import read_token
 from .profiles import TokenProfile, TokenT
@@ -47,7 +47,7 @@ class Verifier(Generic[TokenT]):
         profile: TokenProfile[TokenT],
         rules: VerifierRules,
         keys: KeySource,
-        mirror: Mirror | None = None,
+        mirror: RevocationCache | None = None,
     ) -> None:
         self.profile = profile
         self.rules = rules
@@ -59,7 +59,7 @@ class Verifier(Generic[TokenT]):
         # Where nothing is remembered, there is no digest to look for.
         self._max_known = rules.max_token_bytes if self.cache.size else -1
         self._candidates = keys.candidates
-        self._holds: Callable[[Any, str | None, str], bool] = keys.holds
+        self._is_active: Callable[[Any, str | None, str], bool] = keys.is_active
         self._known = self.cache.get
         self._check_names: Callable[[dict[str, Any]], None] = partial(
             check_names, profile, rules.issuer
@@ -67,11 +67,11 @@ class Verifier(Generic[TokenT]):
         self._check_times: Callable[[dict[str, Any], float], None] = partial(
             check_times, profile, rules.leeway, rules.max_lifetime
         )
-        self._mirror = mirror or Mirror(Table({}))
+        self._mirror = mirror or RevocationCache(RevocationSet({}))
         # Of good tokens alone: what a stranger sends never stays.
         self._headers: dict[bytes, tuple[str, str | None]] = {}
 
-    def judge(self, text: str, now: float, header: str | None = None) -> TokenT | None:
+    def authenticate(self, text: str, now: float, header: str | None = None) -> TokenT | None:
         """Return what *text* says, remembered or verified.
 
         :param text: a token; or what may be one, if *header* is given.
@@ -90,7 +90,7 @@ class Verifier(Generic[TokenT]):
         if (
             entry is not None
             and entry.not_before <= now < entry.expires
-            and self._holds(entry.key, entry.kid, entry.algorithm)
+            and self._is_active(entry.key, entry.kid, entry.algorithm)
         ):
             entry.used = True
             self.cache.hits += 1
@@ -109,7 +109,7 @@ class Verifier(Generic[TokenT]):
                         return None
                     raise
                 if plain != text:
-                    return self.judge(plain, now)
+                    return self.authenticate(plain, now)
             entry = self._verified(text, now)
             if digest:
                 self.cache.put(digest, entry)
@@ -119,13 +119,13 @@ class Verifier(Generic[TokenT]):
             mirror.check_age()
         # Read before the entries are: what changes meanwhile makes another version.
         version = mirror.table.version
-        if entry.passed is not version:
+        if entry.checked_version is not version:
             try:
                 mirror.check_entries(entry.subject or self._subject(entry, text))
             except Rejected as rejected:
-                rejected.verified = self.profile.vouched(entry.kid, entry.token.claims)
+                rejected.verified = self.profile.loggable_claims(entry.kid, entry.token.claims)
                 raise
-            entry.passed = version
+            entry.checked_version = version
         return entry.token
 
     def verify(self, text: str, now: float) -> TokenT:
@@ -137,7 +137,7 @@ class Verifier(Generic[TokenT]):
         """
         return self._verified(text, now).token
 
-    def _verified(self, text: str, now: float) -> Entry[TokenT]:
+    def _verified(self, text: str, now: float) -> CachedToken[TokenT]:
         # Sizes and dots before anything is copied, so that junk costs next to nothing.
         if len(text) > self._max_bytes:
             raise Rejected(Reason.TOO_LARGE)
@@ -164,26 +164,28 @@ class Verifier(Generic[TokenT]):
             self._check_times(claims, now)
             token = self.profile.build(claims)
         except Rejected as rejected:
-            rejected.verified = self.profile.vouched(kid, claims)
+            rejected.verified = self.profile.loggable_claims(kid, claims)
             raise
         if parameters is None and len(self._headers) < _MAX_HEADERS:
             self._headers[header] = algorithm, kid
         not_before = max(claims.get("iat", now), claims.get("nbf", now)) - self.rules.leeway
         expires = min(claims.get("exp", inf) + self.rules.leeway, now + self.rules.cache_max_age)
-        return Entry(token, kid, algorithm, key, not_before, expires)
+        return CachedToken(token, kid, algorithm, key, not_before, expires)
 
-    def _subject(self, entry: Entry[TokenT], text: str) -> Subject:
+    def _subject(self, entry: CachedToken[TokenT], text: str) -> Subject:
         """Work out what of *entry* can be revoked; only where that is needed, and once."""
-        marks = [mark(kind, getattr(entry.token, name)) for kind, name in self.profile.revocable]
+        marks = [
+            subject_key(kind, getattr(entry.token, name)) for kind, name in self.profile.revocable
+        ]
         issued_at = entry.token.claims.get("iat")
         entry.subject = Subject(digest_of(text), issued_at, tuple(marks))
         return entry.subject
 
-    def vouched(self, text: str, token: TokenT) -> dict[str, str]:
+    def loggable_claims(self, text: str, token: TokenT) -> dict[str, str]:
         """Return what the log tells of *token*, whose *text* was verified before."""
         header = text.encode("ascii").partition(b".")[0]
         _, kid = self._headers.get(header) or self._parameters(decode_base64url(header))
-        return self.profile.vouched(kid, token.claims)
+        return self.profile.loggable_claims(kid, token.claims)
 
     def _key(
         self, kid: str | None, algorithm: str, message: bytes, signature: bytes
@@ -193,7 +195,7 @@ class Verifier(Generic[TokenT]):
         if not keys:
             raise Rejected(Reason.UNKNOWN_KEY)
         key = _verifying(keys, algorithm, message, signature) or _verifying(
-            self.keys.reconsider(kid, algorithm, keys), algorithm, message, signature
+            self.keys.candidates_after_failure(kid, algorithm, keys), algorithm, message, signature
         )
         if key is None:
             raise Rejected(Reason.BAD_SIGNATURE)

@@ -18,9 +18,9 @@ from .exceptions import (
     blueprint,
 )
 from .log_limit import LogLimit
-from .reporting import tell
-from .responses import Catalogue
-from .runtime import EXTENSION, State, current
+from .reporting import log_rejection
+from .responses import ErrorResponses
+from .runtime import EXTENSION, Runtime, current
 
 __all__ = [
     "EXTENSION",
@@ -28,21 +28,21 @@ __all__ = [
     "AppJWTMissing",
     "AuthenticationUnavailable",
     "Binding",
-    "Catalogue",
     "ConnectorAuthError",
     "ConsumerJWSMissing",
+    "ErrorResponses",
     "Identity",
     "InvalidAppJWT",
     "InvalidConsumerJWS",
     "LogLimit",
     "MissingParameter",
     "Route",
-    "State",
+    "Runtime",
     "audit",
     "blueprint",
     "current",
     "current_app_jwt",
     "current_consumer_jws",
     "current_request",
-    "tell",
+    "log_rejection",
 ]

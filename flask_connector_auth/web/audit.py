@@ -8,8 +8,8 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from ..core import Requirements
-from .routes import EndpointRequirements, names, requirements_at
-from .runtime import State, current
+from .routes import EndpointRequirements, requirements_for, rule_has_argument
+from .runtime import Runtime, current
 
 # What a rule that names no methods is asked for.
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
@@ -65,7 +65,7 @@ def audit(app: Flask) -> list[Route]:
     return sorted(found, key=lambda route: (route.rule, route.host or "", route.methods))
 
 
-def _routes(app: Flask, state: State, rule: Rule) -> Iterator[Route]:
+def _routes(app: Flask, state: Runtime, rule: Rule) -> Iterator[Route]:
     # Without a view there is nothing to get to.
     if rule.build_only or rule.endpoint not in app.view_functions:
         return
@@ -74,7 +74,7 @@ def _routes(app: Flask, state: State, rule: Rule) -> Iterator[Route]:
         methods.discard("OPTIONS")  # which Flask answers by itself
     alike: dict[tuple[Requirements, Access], list[str]] = {}
     for method in sorted(methods):
-        enforced = requirements_at(app, state, rule.endpoint, method)
+        enforced = requirements_for(app, state, rule.endpoint, method)
         alike.setdefault((enforced.requirements, _access(enforced)), []).append(method)
     for (requirements, access), group in alike.items():
         binding = _binding(state, rule) if requirements else None
@@ -92,8 +92,8 @@ def _access(enforced: EndpointRequirements) -> Access:
     return Access.PUBLIC if enforced.is_public else Access.UNPROTECTED
 
 
-def _binding(state: State, rule: Rule) -> Binding:
-    named = names(rule, state.account_argument)
+def _binding(state: Runtime, rule: Rule) -> Binding:
+    named = rule_has_argument(rule, state.account_argument)
     if state.audience is not None:
         return Binding.BOTH if named else Binding.AUDIENCE
     return Binding.URL if named else Binding.ANY

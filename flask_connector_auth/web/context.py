@@ -14,7 +14,7 @@ from ..core import AppJWT, ConsumerJWS, Requirements
 # Where a request keeps its identity, with the account that it was judged by. On the request object,
 # which lives as long as one request of one app: ``g`` belongs to the app context, which outlives a
 # request in tests, and an environ can be dispatched twice.
-JUDGED = "_connector_auth_judged"
+IDENTITY_ATTRIBUTE = "_connector_auth_judged"
 
 
 class Identity(NamedTuple):
@@ -47,7 +47,7 @@ current_request_context: Callable[[], RequestContext] = getattr(
 
 def identity_of(request: Request) -> Identity | None:
     """Return the identity of *request*, or ``None`` if it was not protected (yet)."""
-    judged = getattr(request, JUDGED, None)
+    judged = getattr(request, IDENTITY_ATTRIBUTE, None)
     return judged[0] if judged else None
 
 
@@ -115,7 +115,7 @@ def _proxy(name: str, token_class: type) -> Any:
         def read(self: _TokenProxy) -> Any:
             try:
                 # What nearly every view reads, without the functions in between.
-                return value_of(getattr(current_request(), JUDGED)[0][index])
+                return value_of(getattr(current_request(), IDENTITY_ATTRIBUTE)[0][index])
             except (AttributeError, RuntimeError):
                 return getattr(self._get_current_object(), field)
 

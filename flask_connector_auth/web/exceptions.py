@@ -7,8 +7,8 @@ from werkzeug.exceptions import HTTPException
 
 from ..core import Reason
 from ..core import error_rows as envelope
-from .responses import Catalogue
-from .runtime import EXTENSION, State, current_app
+from .responses import ErrorResponses
+from .runtime import EXTENSION, Runtime, current_app
 
 
 class EnvelopeError(HTTPException):
@@ -104,16 +104,16 @@ class AuthenticationUnavailable(ConnectorAuthError):
         self.response.headers["Retry-After"] = str(min(30, max(1, round(retry_after))))
 
 
-def _catalogue() -> Catalogue:
+def _catalogue() -> ErrorResponses:
     try:
         app = current_app()
     except RuntimeError:
         return _DOCUMENTED  # outside of any app
-    state: State | None = app.extensions.get(EXTENSION)
+    state: Runtime | None = app.extensions.get(EXTENSION)
     return state.catalogue if state else _DOCUMENTED
 
 
-_DOCUMENTED = Catalogue({}, "Connector API")
+_DOCUMENTED = ErrorResponses({}, "Connector API")
 
 
 blueprint: Blueprint = Blueprint("connector_auth", __name__)

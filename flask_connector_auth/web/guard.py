@@ -28,7 +28,13 @@ from ..verification import (
     check_scopes,
     read_token,
 )
-from .context import JUDGED, Identity, current_request, current_request_context, identity_of
+from .context import (
+    IDENTITY_ATTRIBUTE,
+    Identity,
+    current_request,
+    current_request_context,
+    identity_of,
+)
 from .exceptions import (
     AppJWTMissing,
     AuthenticationUnavailable,
@@ -38,9 +44,9 @@ from .exceptions import (
     InvalidConsumerJWS,
     MissingParameter,
 )
-from .reporting import tell
-from .routes import account_of, at_contact
-from .runtime import EXTENSION, State, current, current_app
+from .reporting import log_rejection
+from .routes import account_of, remember_requirements
+from .runtime import EXTENSION, Runtime, current, current_app
 
 _OTHER_APP = (
     "A token is asked for in the context of another app than the one that the request came to: ask "
@@ -85,8 +91,8 @@ def enforce(
     app, request = context.app, context.request
     if current_app() is not app:
         raise RuntimeError(_OTHER_APP)
-    state: State = app.extensions.get(EXTENSION) or current(app)
-    rule, judged = request.url_rule, getattr(request, JUDGED, None)
+    state: Runtime = app.extensions.get(EXTENSION) or current(app)
+    rule, judged = request.url_rule, getattr(request, IDENTITY_ATTRIBUTE, None)
     asked = declared.requirements
     if rule is not None:
         # What the endpoint asks for was merged at first contact: look-ups remain of it.
@@ -98,7 +104,7 @@ def enforce(
             or app.before_request_funcs.get(None) != endpoint.app_hooks
             or (endpoint.has_more and endpoint.has_changed(app))
         ):
-            endpoint = at_contact(app, state, rule, request.method)
+            endpoint = remember_requirements(app, state, rule, request.method)
         merged = endpoint.included.get(declared)
         asked = endpoint.together_with(declared, keep=view) if merged is None else merged
     if asked is NOTHING:
@@ -130,7 +136,7 @@ def enforce(
         if (requirement := asked.app_jwt) is not None:
             header = request.environ.get("HTTP_AUTHORIZATION")
             if header is not None:
-                app_jwt = state.app_jwt.judge(
+                app_jwt = state.app_jwt.authenticate(
                     # The two spellings that nearly all clients use; others are read at more length.
                     header[state.after_scheme] if header[:7] == "Bearer " else header,
                     now,
@@ -142,19 +148,21 @@ def enforce(
                 if requirement.scopes or requirement.any_scopes:
                     check_scopes(app_jwt, requirement)
             elif not requirement.optional:
-                raise tell(state, request, AppJWTMissing(Reason.MISSING))
+                raise log_rejection(state, request, AppJWTMissing(Reason.MISSING))
         if (requirement := asked.consumer_jws) is not None:
             profile = CONSUMER_JWS
             header = request.environ.get(state.consumer_key)
             if header is not None:
-                consumer_jws = state.consumer_jws.judge(header, now, header)
+                consumer_jws = state.consumer_jws.authenticate(header, now, header)
             if consumer_jws is not None:
                 # Where the URL names an account, and both tokens that one, they name the same.
                 if consumer_jws.account_id != account or audience is not None:
                     check_account(consumer_jws.account_id, account, audience)
                     check_same_account(app_jwt, consumer_jws)
             elif not requirement.optional:
-                raise tell(state, request, ConsumerJWSMissing(Reason.MISSING), app_jwt=app_jwt)
+                raise log_rejection(
+                    state, request, ConsumerJWSMissing(Reason.MISSING), app_jwt=app_jwt
+                )
     except Rejected as rejected:
         reason, retry_after, verified = rejected.reason, None, rejected.verified
         header = None
@@ -166,9 +174,9 @@ def enforce(
         identity = tuple.__new__(Identity, (asked, app_jwt, consumer_jws))
         if judged is not None and judged[0] == identity:
             # It is as it was: no news, and the same object.
-            setattr(request, JUDGED, (judged[0], account))
+            setattr(request, IDENTITY_ATTRIBUTE, (judged[0], account))
             return None
-        setattr(request, JUDGED, (identity, account))
+        setattr(request, IDENTITY_ATTRIBUTE, (identity, account))
         if token_verified.receivers:
             token_verified.send(app, app_jwt=app_jwt, consumer_jws=consumer_jws)
         return None
@@ -176,7 +184,7 @@ def enforce(
     # And not by a local name, which would close a circle with the traceback: all that the request
     # has would wait for the garbage collector. Nor does any local name hold a token: there are
     # reporters of errors that show them.
-    raise tell(
+    raise log_rejection(
         state,
         request,
         _refusal(state, request.environ, profile, reason, retry_after),
@@ -187,7 +195,7 @@ def enforce(
 
 
 def _refusal(
-    state: State,
+    state: Runtime,
     environ: WSGIEnvironment,
     profile: _Profile,
     reason: Reason,
@@ -208,7 +216,7 @@ def _refusal(
     return InvalidAppJWT(reason)
 
 
-def _sent_twice(state: State, environ: WSGIEnvironment) -> bool:
+def _sent_twice(state: Runtime, environ: WSGIEnvironment) -> bool:
     """Whether both headers hold one text: it has failed as a ConsumerJWS; this is why."""
     header = environ.get("HTTP_AUTHORIZATION", "")
     if len(header) >= state.after_scheme.stop:

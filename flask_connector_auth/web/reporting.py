@@ -8,7 +8,7 @@ from flask import Request
 from ..core import AppJWT, ConsumerJWS, token_rejected
 from ..verification import read_token
 from .exceptions import AuthenticationUnavailable, ConnectorAuthError
-from .runtime import State, current_app
+from .runtime import Runtime, current_app
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -16,8 +16,8 @@ logger: logging.Logger = logging.getLogger(__name__)
 _MAX_SHOWN = 64
 
 
-def tell(
-    state: State,
+def log_rejection(
+    state: Runtime,
     request: Request,
     error: ConnectorAuthError,
     verified: Mapping[str, str] = {},
@@ -53,16 +53,16 @@ def tell(
 
 
 def _known(
-    state: State, request: Request, app_jwt: AppJWT | None, consumer_jws: ConsumerJWS | None
+    state: Runtime, request: Request, app_jwt: AppJWT | None, consumer_jws: ConsumerJWS | None
 ) -> dict[str, str]:
     """Return what is told of the tokens that were verified, read once more from their headers."""
     known: dict[str, str] = {}
     if app_jwt is not None:
         text = read_token(request.environ["HTTP_AUTHORIZATION"], bearer=True)
-        known |= state.app_jwt.vouched(text, app_jwt)
+        known |= state.app_jwt.loggable_claims(text, app_jwt)
     if consumer_jws is not None:
         text = read_token(request.environ[state.consumer_key], bearer=False)
-        known |= state.consumer_jws.vouched(text, consumer_jws)
+        known |= state.consumer_jws.loggable_claims(text, consumer_jws)
     return known
 
 

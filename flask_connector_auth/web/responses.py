@@ -15,7 +15,7 @@ _MISSING = (APP_JWT_MISSING, CONSUMER_JWS_MISSING)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RenderedResponse:
     """What is sent for one row: the same bytes whatever the reason was."""
 
     row: ErrorRow  #: as it is sent, overrides included
@@ -37,7 +37,7 @@ class Answer:
         return json.loads(self.body)  # type: ignore[no-any-return]
 
 
-class Catalogue:
+class ErrorResponses:
     """The answers of one app, with its overrides of the error table.
 
     :param overrides: rows to send instead, by documented code.
@@ -50,14 +50,14 @@ class Catalogue:
             row: self._render(row, overrides.get(code, row)) for code, row in ROWS.items()
         }
 
-    def answer(self, row: ErrorRow) -> Answer:
+    def answer(self, row: ErrorRow) -> RenderedResponse:
         """Return the answer for *row*; one of the app's own is rendered at its first use."""
         answer = self._answers.get(row)
         if answer is None:
             answer = self._answers[row] = self._render(row, row)
         return answer
 
-    def _render(self, row: ErrorRow, shown: ErrorRow) -> Answer:
+    def _render(self, row: ErrorRow, shown: ErrorRow) -> RenderedResponse:
         body = render(shown)
         headers = {
             "Content-Type": "application/json",
@@ -72,4 +72,4 @@ class Catalogue:
             headers["WWW-Authenticate"] = challenge.to_header()
         phrase = HTTP_STATUS_CODES.get(shown.status, "Unknown").upper()
         status_line = f"{shown.status} {phrase}"
-        return Answer(shown, shown.status, status_line, body, [*headers.items()])
+        return RenderedResponse(shown, shown.status, status_line, body, [*headers.items()])

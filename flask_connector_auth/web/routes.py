@@ -12,14 +12,14 @@ from ..core import (
     NOTHING,
     Declared,
     Requirements,
+    attached_protection,
+    attached_requirements,
+    certain_requirements,
+    collected_requirements,
     is_public,
-    mark_of,
-    marked,
     merged,
-    protection_of,
-    surely_marked,
 )
-from .runtime import State, current_app
+from .runtime import Runtime, current_app
 
 # More than a view has wrappers; what is decorated anew in each request must not add up.
 _MAX_INCLUDED = 32
@@ -59,12 +59,12 @@ class EndpointRequirements:
         by_hooks = by_targets = NOTHING
         if not self.is_public:
             hooks = [self.app_hooks, *(hooks for _, hooks in self._hooks)]
-            by_hooks = merged(map(protection_of, chain.from_iterable(filter(None, hooks))))
-            by_targets = merged(map(mark_of, [app, *map(app.blueprints.get, names)]))
+            by_hooks = merged(map(attached_protection, chain.from_iterable(filter(None, hooks))))
+            by_targets = merged(map(attached_requirements, [app, *map(app.blueprints.get, names)]))
         #: What the endpoint asks for; ``NOTHING`` itself where that is nothing.
-        self.requirements = merged([*map(marked, layers), by_hooks, by_targets])
+        self.requirements = merged([*map(collected_requirements, layers), by_hooks, by_targets])
         #: Whether that is certain to be asked before the view runs.
-        self.is_sure = bool(merged([*map(surely_marked, layers), by_hooks]))
+        self.is_sure = bool(merged([*map(certain_requirements, layers), by_hooks]))
         #: What it asks for together with each caller whose part is known.
         self.included: dict[Declared, Requirements] = {}
 
@@ -102,7 +102,9 @@ class EndpointRequirements:
         return asked
 
 
-def requirements_at(app: Flask, state: State, endpoint: str, method: str) -> EndpointRequirements:
+def requirements_for(
+    app: Flask, state: Runtime, endpoint: str, method: str
+) -> EndpointRequirements:
     """Return what is enforced at *endpoint*: what is remembered, as long as it is current."""
     known: EndpointRequirements | None = state.routes.get((endpoint, method))
     if known is not None and known.is_current(app):
@@ -110,7 +112,9 @@ def requirements_at(app: Flask, state: State, endpoint: str, method: str) -> End
     return EndpointRequirements(app, endpoint, method)
 
 
-def at_contact(app: Flask, state: State, rule: Rule, method: str) -> EndpointRequirements:
+def remember_requirements(
+    app: Flask, state: Runtime, rule: Rule, method: str
+) -> EndpointRequirements:
     """Return what is enforced at *rule*, and remember it."""
     found = EndpointRequirements(app, rule.endpoint, method)
     # Rules without a method list accept arbitrary methods: a client could grow what is kept.
@@ -119,7 +123,7 @@ def at_contact(app: Flask, state: State, rule: Rule, method: str) -> EndpointReq
     return found
 
 
-def names(rule: Rule, argument: str) -> bool:
+def rule_has_argument(rule: Rule, argument: str) -> bool:
     """Whether a URL of *rule* has *argument*; a default of ``None`` says that it has none."""
     return argument in rule.arguments and (rule.defaults or {}).get(argument, "") is not None
 
@@ -145,7 +149,7 @@ def account_of(
     """
     rule, view_args = request.url_rule, request.view_args or {}
     in_url = view_args.get(name)
-    if in_url is None and rule is not None and names(rule, name):
+    if in_url is None and rule is not None and rule_has_argument(rule, name):
         in_url = _argument_in_url(request, name)
     place = declared.positions.get(name, len(args))
     passed = args[place] if place < len(args) else kwargs.get(name, _NOT_PASSED)

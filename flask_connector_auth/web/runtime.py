@@ -12,20 +12,20 @@ from ..core import AppJWT, ConsumerJWS
 from ..revocation import Revocations
 from ..verification import Verifier
 from .log_limit import LogLimit
-from .responses import Catalogue
+from .responses import ErrorResponses
 
 EXTENSION = "connector_auth"
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class Runtime:
     """All that one app's requests need, made once at ``init_app``."""
 
     settings: Settings
     app_jwt: Verifier[AppJWT]
     consumer_jws: Verifier[ConsumerJWS]
     revocations: Revocations
-    catalogue: Catalogue
+    catalogue: ErrorResponses
     clock: Callable[[], float]  #: seconds since the epoch
     consumer_key: str  #: where WSGI keeps the header of the ConsumerJWS
     #: Of ``Authorization``, behind ``Bearer``; a little of what is too large, rather than a copy.
@@ -46,12 +46,12 @@ class State:
 current_app: Callable[[], Flask] = current_app_proxy._get_current_object  # type: ignore[attr-defined]
 
 
-def current(app: Flask | None = None) -> State:
+def current(app: Flask | None = None) -> Runtime:
     """Return the state of the current app, or of *app*.
 
     :raises RuntimeError: if the app has no extension: then nothing is verified, and nothing passes.
     """
-    state: State | None = (app or current_app()).extensions.get(EXTENSION)
+    state: Runtime | None = (app or current_app()).extensions.get(EXTENSION)
     if state is None:
         raise RuntimeError(
             "A token is asked for, but the app has no ConnectorAuth: call ConnectorAuth(app), or "

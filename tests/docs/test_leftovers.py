@@ -22,7 +22,7 @@ import threading
 
 import pytest
 
-from tests import leftovers
+from tests.support import leftovers
 
 leftovers.PATIENCE = 0.2
 over = threading.Event()
@@ -119,7 +119,7 @@ import threading
 
 import pytest
 
-from tests import leftovers
+from tests.support import leftovers
 
 leftovers.PATIENCE = 0.2
 

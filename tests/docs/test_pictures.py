@@ -12,7 +12,7 @@ from flask import Flask
 from flask_connector_auth import Reason, require_app_jwt, require_consumer_jws
 from flask_connector_auth.cli.steps import steps_of
 from flask_connector_auth.core import token_requirement
-from flask_connector_auth.keys import KeyIndex, KeySetMachine, KeySetState, RemoteRules
+from flask_connector_auth.keys import KeyIndex, KeySetState, RefreshPolicy, RemoteRules
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.web import current
 from tests.docs.test_code_blocks import PAGES
@@ -107,7 +107,7 @@ def test_the_drawing_of_a_key_set_has_every_state() -> None:
     assert list(groups("key_set", "state-")) == list(KeySetState)
 
 
-def events(machine: KeySetMachine, now: float) -> Iterator[tuple[KeySetMachine, float]]:
+def events(machine: RefreshPolicy, now: float) -> Iterator[tuple[RefreshPolicy, float]]:
     """Return what *machine* becomes by each thing that can happen to it at *now*, and when."""
     index = KeyIndex([])
     for pause in (1, 310, 3700):
@@ -130,7 +130,7 @@ def events(machine: KeySetMachine, now: float) -> Iterator[tuple[KeySetMachine, 
 def transitions() -> set[tuple[str, str]]:
     """Return the changes of state that happen within six events."""
     found = set()
-    reached = [(KeySetMachine(RemoteRules(), lambda: 0.5), 1000.0)]
+    reached = [(RefreshPolicy(RemoteRules(), lambda: 0.5), 1000.0)]
     for _ in range(6):
         following = {}
         for machine, now in reached:

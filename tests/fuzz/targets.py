@@ -98,7 +98,7 @@ def verifier(data: bytes) -> None:
 def accepted(judge: Verifier[Any], text: str, header: str | None = None) -> Any:
     """Return the token in *text*, or ``None`` if it is refused or blank."""
     try:
-        return judge.judge(text, NOW, header)
+        return judge.authenticate(text, NOW, header)
     except Rejected:
         return None
 

@@ -178,7 +178,8 @@ def test_what_we_accept_is_what_pyjwt_reads_and_what_we_refuse_is_by_a_rule(
         if reason is Reason.TOO_LARGE:
             assert text.index(".") > 2048 or len(text) > 16384
         elif reason is Reason.BAD_JSON:
-            assert not (is_strict(header) and is_strict(payload))
+            crowded = sum(map(header.count, (b"{", b"[", b","))) > 64
+            assert crowded or not (is_strict(header) and is_strict(payload))
         else:
             assert RULES[reason](name, json.loads(header), theirs)
 

@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks import concurrency
 from benchmarks.facts import NOBODY, Fact, Sent, Token, Who
-from flask_connector_auth.revocation import Mirror
+from flask_connector_auth.revocation import RevocationCache
 from tests.support.floor_helpers import cases
 
 #: What a request can be told there: the view's answer, and each of the four rows.
@@ -67,7 +67,7 @@ def test_an_identity_of_another_request_would_be_found(monkeypatch: pytest.Monke
 
 def test_a_wrong_verdict_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: where revocations are not looked at, the same run finds wrong answers."""
-    monkeypatch.setattr(Mirror, "check_entries", lambda _self, _subject: None)
+    monkeypatch.setattr(RevocationCache, "check_entries", lambda _self, _subject: None)
     [*wrong] = concurrency.run(3200).wrong
     assert any("permitted {40102}" in one or "permitted {40103}" in one for one in wrong)
 

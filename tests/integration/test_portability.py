@@ -9,7 +9,7 @@ import pytest
 
 from flask_connector_auth.core import register_at_fork
 
-SCRIPT = Path(__file__).with_name("bare_system.py")
+SCRIPT = Path(__file__).parents[1] / "support" / "bare_system.py"
 REMOTE = "remote in 401 40105 401"
 
 
@@ -21,10 +21,10 @@ def test_without_what_only_unix_has_everything_imports_and_verifies(tmp_path: Pa
         capture_output=True,
         text=True,
         timeout=120,
-        cwd=SCRIPT.parents[1],
+        cwd=SCRIPT.parents[2],
         env={
             **os.environ,
-            "PYTHONPATH": str(SCRIPT.parents[1]),
+            "PYTHONPATH": str(SCRIPT.parents[2]),
             "PYTHONUTF8": "0",
             "PYTHONCOERCECLOCALE": "0",
             "LC_ALL": "C",

@@ -16,7 +16,7 @@ from flask import Flask
 from flask_connector_auth import require_app_jwt, require_consumer_jws
 from flask_connector_auth.core import AppJWT, decode_base64url
 from flask_connector_auth.testing import Issuer
-from flask_connector_auth.verification import Entry
+from flask_connector_auth.verification import CachedToken
 from flask_connector_auth.web import EXTENSION
 from tests.support.heap import holders
 from tests.support.http_helpers import headers
@@ -55,7 +55,7 @@ def in_a_default(text: str) -> Any:
 
 def in_slots(text: str) -> Any:
     """Return an entry of the cache with *text* in it."""
-    return Entry(None, text, "ES256", None, 0, 1)
+    return CachedToken(None, text, "ES256", None, 0, 1)
 
 
 def in_a_class(text: str) -> Any:
@@ -127,7 +127,7 @@ def test_a_token_that_is_held_anywhere_is_found(make_app: MakeApp, issuer: Issue
     app, texts = make_app(), {name: issuer.app_jwt(jti=name) for name in PLACES}
     cache = app.extensions[EXTENSION].app_jwt.cache
     for name, text in texts.items():
-        cache.put(name.encode(), Entry(PLACES[name](text), None, "RS256", None, 0, 1))
+        cache.put(name.encode(), CachedToken(PLACES[name](text), None, "RS256", None, 0, 1))
     found = holders(signatures(*texts.values()), app)
     assert [name for name, text in texts.items() if found.keys().isdisjoint(signatures(text))] == []
     assert holders(signatures(*texts.values()), issuer) == {}

@@ -122,11 +122,11 @@ def test_an_oversized_token_is_refused_before_anything_is_copied(token: Any, tex
 
     def refused() -> None:
         with pytest.raises(Rejected) as caught:
-            judge.judge(text, issuer_of().clock())
+            judge.authenticate(text, issuer_of().clock())
         assert caught.value.reason is Reason.TOO_LARGE
 
     assert peak(refused) < MEGABYTE / 64
-    assert peak(lambda: judge.judge(good, issuer_of().clock())) < MEGABYTE / 64
+    assert peak(lambda: judge.authenticate(good, issuer_of().clock())) < MEGABYTE / 64
 
 
 @pytest.mark.parametrize("name", ["Authorization", "X-LP-ON-BEHALF"])

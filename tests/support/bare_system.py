@@ -109,7 +109,7 @@ def saved(issuer: Any, folder: Path) -> Iterator[str]:
 
     copy = str(folder / "jwks.copy")
     with KeySetServer(issuer) as server:
-        yield answers(server.url, issuer, JWKS_COPY=copy)
+        yield answers(server.url, issuer, JWKS_BACKUP=copy)
         until = time.monotonic() + 20
         while not (files := [*folder.glob("jwks.copy.????????")]) and time.monotonic() < until:
             time.sleep(0.01)
@@ -117,7 +117,7 @@ def saved(issuer: Any, folder: Path) -> Iterator[str]:
         for path in (folder, *files):
             path.chmod(0o777)
         server.fail("refuse")
-        yield answers(server.url, issuer, JWKS_COPY=copy)
+        yield answers(server.url, issuer, JWKS_BACKUP=copy)
 
 
 def commands(folder: Path) -> str:

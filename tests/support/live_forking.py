@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from flask_connector_auth.keys import (
     Fetched,
     KeyRules,
-    KeySetMachine,
     Loader,
+    RefreshPolicy,
     RemoteKeys,
     RemoteRules,
 )
@@ -47,7 +47,7 @@ def main() -> int:
     """Return 0 if parent and child both see the new key."""
     rules = RemoteRules(wait=10, cooldown=0.001)
     keys = Loader([URL], fetch, KeyRules(["ES256"]), rules)
-    source = RemoteKeys(KeySetMachine(rules), keys)
+    source = RemoteKeys(RefreshPolicy(rules), keys)
     assert kids(source, "a") == ["a"]
     world.publish("a", "b")
     answers: list[list[str | None]] = []

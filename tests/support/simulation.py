@@ -14,8 +14,8 @@ from flask_connector_auth.keys import (
     Fetched,
     FetchFailed,
     KeyRules,
-    KeySetMachine,
     Loader,
+    RefreshPolicy,
     RemoteKeys,
     RemoteRules,
     refresh,
@@ -64,7 +64,7 @@ class World:
     ) -> RemoteKeys:
         """Return a source of this world's keys; its fetches land at once unless *kind* says."""
         rules = rules or RemoteRules()
-        machine = KeySetMachine(rules, random.Random(1).random)
+        machine = RefreshPolicy(rules, random.Random(1).random)
         return (kind or AtOnce)(machine, Loader([URL], self.fetch, RULES, rules), self.clock)
 
 

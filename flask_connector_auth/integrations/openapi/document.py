@@ -14,7 +14,7 @@ from typing import Any
 from flask import Flask
 
 from ...verification import APP_JWT, CONSUMER_JWS, TokenProfile
-from ...web import ConnectorAuthError, Route, State, audit, current
+from ...web import ConnectorAuthError, Route, Runtime, audit, current
 from .security import conditions, errors_of, scopes_of, security_of
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -129,7 +129,7 @@ class _Writer:
     :param roles: whether scopes may be listed with a scheme that is not one of OAuth 2.0.
     """
 
-    def __init__(self, state: State, components: dict[str, Any], *, roles: bool) -> None:
+    def __init__(self, state: Runtime, components: dict[str, Any], *, roles: bool) -> None:
         self._state = state
         self._components = components
         self._roles = roles

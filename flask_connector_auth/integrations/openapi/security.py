@@ -16,7 +16,7 @@ from ...web import (
     InvalidConsumerJWS,
     MissingParameter,
     Route,
-    State,
+    Runtime,
 )
 
 _ACCOUNT: dict[Binding | None, str] = {
@@ -69,7 +69,7 @@ def conditions(route: Route) -> Iterator[str]:
         yield _ACCOUNT[route.binding]
 
 
-def errors_of(asked: Requirements, state: State) -> Iterator[type[ConnectorAuthError]]:
+def errors_of(asked: Requirements, state: Runtime) -> Iterator[type[ConnectorAuthError]]:
     """Yield the errors that a request can be refused with, those of one status together."""
     app_jwt, consumer_jws = asked.app_jwt, asked.consumer_jws
     if app_jwt is not None:
@@ -86,7 +86,7 @@ def errors_of(asked: Requirements, state: State) -> Iterator[type[ConnectorAuthE
         yield AuthenticationUnavailable
 
 
-def _may_be_out_of_reach(asked: Requirements, state: State) -> bool:
+def _may_be_out_of_reach(asked: Requirements, state: Runtime) -> bool:
     """Whether keys or revocations are not all in this process."""
     settings = state.settings
     if settings.revocation_store is not None and settings.revocation_on_outage == "closed":

@@ -4,22 +4,22 @@
 joins the two. Key material is read by :mod:`flask_connector_auth.keys.importing`, never here.
 """
 
-from .backup import KeySetCopy
-from .backup_stores import FileStore, RedisStore, Store
+from .backup import KeySetBackup
+from .backup_stores import BackupStore, FileBackupStore, RedisBackupStore
 from .http import Fetch
 from .key_set import RemoteRules
 from .loader import Loader
-from .refresh_policy import KeySetMachine
+from .refresh_policy import RefreshPolicy
 from .source import RemoteKeys
 
 __all__ = [
+    "BackupStore",
     "Fetch",
-    "FileStore",
-    "KeySetCopy",
-    "KeySetMachine",
+    "FileBackupStore",
+    "KeySetBackup",
     "Loader",
-    "RedisStore",
+    "RedisBackupStore",
+    "RefreshPolicy",
     "RemoteKeys",
     "RemoteRules",
-    "Store",
 ]

@@ -11,7 +11,7 @@ from ...core import Malformed, boottime, load_object
 from ..importing import KeyRules
 from ..source import VerificationKey
 from ..static import KeyIndex
-from .backup_stores import Store
+from .backup_stores import BackupStore
 from .key_set import BadKeySet, usable_keys
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ _MAX_AHEAD = 60
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-class Copied(NamedTuple):
+class SavedKeySet(NamedTuple):
     """A key set from a copy."""
 
     keys: KeyIndex
@@ -41,7 +41,7 @@ def boot_clock() -> tuple[str, float]:
         return "", 0.0
 
 
-class KeySetCopy:
+class KeySetBackup:
     """The last good set, for a start while its issuer is out of reach.
 
     Without the issuer's ETag: what was restored is replaced by what the issuer sends, never
@@ -55,7 +55,7 @@ class KeySetCopy:
 
     def __init__(
         self,
-        store: Store,
+        store: BackupStore,
         rules: KeyRules,
         max_age: float,
         max_keys: int,
@@ -88,7 +88,7 @@ class KeySetCopy:
         else:
             self._told = ""
 
-    def read(self, urls: Sequence[str]) -> Copied | None:
+    def read(self, urls: Sequence[str]) -> SavedKeySet | None:
         """Return the keys, their age in seconds, and the URL that confirmed them; or ``None``.
 
         :param urls: only a copy of one of these is good.
@@ -102,7 +102,7 @@ class KeySetCopy:
             self._tell(f"is not used: {type(error).__name__}")
         return None
 
-    def _understood(self, record: dict[str, Any], urls: Sequence[str]) -> Copied:
+    def _understood(self, record: dict[str, Any], urls: Sequence[str]) -> SavedKeySet:
         url = record.get("url")
         if record.get("format") != _FORMAT or not isinstance(url, str) or url not in urls:
             raise BadKeySet("it is of another format or URL")
@@ -111,7 +111,7 @@ class KeySetCopy:
             raise BadKeySet("it is too old")
         # The same filters as for what the issuer sends: a file can be edited.
         keys = usable_keys(record.get("keys"), self._rules, self._max_keys)
-        return Copied(KeyIndex(keys), age, url)
+        return SavedKeySet(KeyIndex(keys), age, url)
 
     def _age(self, confirmed_at: Any, boot: Any, uptime: Any) -> float:
         times = (confirmed_at, uptime)

@@ -12,7 +12,7 @@ from ...core import connector
 from .key_set import BadKeySet
 
 
-class Store(Protocol):
+class BackupStore(Protocol):
     """Where the bytes of a copy are kept."""
 
     def read(self) -> bytes | None:
@@ -24,7 +24,7 @@ class Store(Protocol):
         ...
 
 
-class FileStore:
+class FileBackupStore:
     """Keeps a copy in a file. Whoever can write that file can sign tokens that are accepted.
 
     :param limit: bytes that a record may have.
@@ -35,7 +35,7 @@ class FileStore:
         self._limit = limit
 
     def read(self) -> bytes | None:
-        """See :class:`Store`; a file that others can write, own, or have put there is not read."""
+        """See :class:`BackupStore`; a file that others own or can change is not read."""
         try:
             with open(self.path, "rb", opener=_open_at_once) as file:
                 status, folder = os.fstat(file.fileno()), os.stat(self.path.parent)
@@ -46,7 +46,7 @@ class FileStore:
             return None
 
     def write(self, record: bytes) -> None:
-        """See :class:`Store`; a reader sees the old record or the new one, never a part."""
+        """See :class:`BackupStore`; a reader sees the old record or the new one, never a part."""
         # For its owner alone, whatever the umask is.
         descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
         try:
@@ -89,7 +89,7 @@ def _bounded(record: bytes, limit: int) -> bytes:
     return record
 
 
-class RedisStore:
+class RedisBackupStore:
     """Keeps a copy in Redis. Whoever can write there can sign tokens that are accepted.
 
     A connection for each use, of which there are few: nothing is shared over a fork.
@@ -109,13 +109,13 @@ class RedisStore:
         self._limit = limit
 
     def read(self) -> bytes | None:
-        """See :class:`Store`."""
+        """See :class:`BackupStore`."""
         with self._connect() as redis:
             record: bytes = redis.getrange(self._name, 0, self._limit)
         # Nothing, if there is none.
         return _bounded(record, self._limit) if record else None
 
     def write(self, record: bytes) -> None:
-        """See :class:`Store`."""
+        """See :class:`BackupStore`."""
         with self._connect() as redis:
             redis.set(self._name, record, ex=self._lifetime)

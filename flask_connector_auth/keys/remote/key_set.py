@@ -8,7 +8,7 @@ from typing import Any
 
 from ...core import Malformed, load_object
 from ..importing import KeyRules, import_key
-from ..material import KeyProblem, PrivateKey
+from ..material import KeyProblem, PrivateKeyError
 from ..source import MAX_CANDIDATES, VerificationKey
 from ..static import KeyIndex
 
@@ -87,7 +87,7 @@ def _usable(entries: list[Any], rules: KeyRules) -> Iterator[VerificationKey]:
         try:
             key = _import(entry, rules)
         except KeyProblem as problem:
-            level = logging.ERROR if isinstance(problem, PrivateKey) else logging.WARNING
+            level = logging.ERROR if isinstance(problem, PrivateKeyError) else logging.WARNING
             logger.log(level, "key %d of the set is left out: %s", number, problem)
             continue
         # The same key under the same name is one key (RFC 7638), unless it is for another use.
@@ -109,7 +109,7 @@ def _import(entry: Any, rules: KeyRules) -> VerificationKey:
         raise KeyProblem("not an object")
     # First of all, since it is the worst: RFC 7518 sections 6.2.2, 6.3.2 and 6.4.
     if entry.get("kty") == "oct" or "d" in entry:
-        raise PrivateKey("a secret or private key, which everyone can read here")
+        raise PrivateKeyError("a secret or private key, which everyone can read here")
     # Without one, a key would be tried for every token, and no kid would be unknown any more.
     if entry.get("kid") is None:
         raise KeyProblem("without a kid")

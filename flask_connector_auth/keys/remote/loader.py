@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from ..importing import KeyRules
 from ..static import KeyIndex
-from .backup import Copied, KeySetCopy
+from .backup import KeySetBackup, SavedKeySet
 from .cache_headers import freshness, retry_after, validators
 from .connection import Attempt
 from .http import Fetch, Fetched, FetchFailed, HttpFetch
@@ -27,11 +27,11 @@ class LoadFailed(Exception):
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
-        self.copy: Copied | None = None  #: what serves instead, if nothing did before
+        self.copy: SavedKeySet | None = None  #: what serves instead, if nothing did before
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedKeySet:
     """A usable key set."""
 
     index: KeyIndex
@@ -55,7 +55,7 @@ class Loader:
         fetch: Fetch,
         key_rules: KeyRules,
         rules: RemoteRules,
-        copy: KeySetCopy | None = None,
+        copy: KeySetBackup | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.urls = urls
@@ -69,7 +69,7 @@ class Loader:
         self._logged: dict[str, str] = {}  # by URL, why it failed last
         self.attempt: Attempt = Attempt()  #: which the next load is
 
-    def load(self, known: Snapshot | None) -> Loaded:
+    def load(self, known: Snapshot | None) -> LoadedKeySet:
         """Return the set as it is now, after at most two timeouts, however many URLs there are.
 
         :param known: the set at hand, which a source may confirm instead of sending it again.
@@ -103,14 +103,14 @@ class Loader:
             failure.copy = self._copy.read(self.urls)
         raise failure
 
-    def keep(self, loaded: Loaded) -> None:
+    def keep(self, loaded: LoadedKeySet) -> None:
         """Save a copy of what was *loaded* just now, if there is to be one."""
         if self._copy:
             self._copy.save(loaded.source, loaded.index)
 
     def _load_from(
         self, url: str, known: Snapshot | None, timeout: float, attempt: Attempt
-    ) -> Loaded:
+    ) -> LoadedKeySet:
         # A fetch of the app's own is not told: it knows no attempts.
         more = {"attempt": attempt} if isinstance(self._fetch, HttpFetch) else {}
         known = known if known and known.source == url else None
@@ -132,10 +132,10 @@ class Loader:
             # without a result, it would be the last. By its class: its text may quote anything.
             raise LoadFailed(type(error).__name__) from None
 
-    def _understand(self, url: str, answer: Fetched, known: Snapshot | None) -> Loaded:
+    def _understand(self, url: str, answer: Fetched, known: Snapshot | None) -> LoadedKeySet:
         life = freshness(answer.headers)
         if answer.status == 304 and known and known.validators:
-            return Loaded(known.index, life, url, known.validators)
+            return LoadedKeySet(known.index, life, url, known.validators)
         if answer.status != 200:
             raise LoadFailed(_status(answer), retry_after(answer.headers))
         if len(answer.body) > self._rules.max_bytes:
@@ -145,7 +145,7 @@ class Loader:
         if digest != self._understood[0]:
             keys = parse_key_set(answer.body, self._key_rules, self._rules.max_keys)
             self._understood = digest, KeyIndex(keys)
-        return Loaded(self._understood[1], life, url, validators(answer.headers))
+        return LoadedKeySet(self._understood[1], life, url, validators(answer.headers))
 
 
 def _status(answer: Fetched) -> str:

@@ -28,7 +28,7 @@ class KeySetState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class KeyLookup:
     """A token that asks for keys."""
 
     kid: str | None
@@ -39,7 +39,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class LookupDecision:
     """What to do for one token."""
 
     keys: Sequence[VerificationKey] | None = None  #: to try; ``None``: nobody can know just now
@@ -61,10 +61,10 @@ class _Failure:
 
 # Without a state, which workers would inherit, and a user's tests would find changed.
 _random = SystemRandom()
-_NOBODY_KNOWS = Decision(note="unavailable")
+_NOBODY_KNOWS = LookupDecision(note="unavailable")
 
 
-class KeySetMachine:
+class RefreshPolicy:
     """The state of one remote key set.
 
     Times are seconds of one monotonic clock, handed in with every call. Not safe for threads by
@@ -190,7 +190,7 @@ class KeySetMachine:
         # No age is within that life: a copy is never fresh, however young it is.
         self.snapshot = Snapshot(index, now - age, -1, -1, source)
 
-    def forked(self) -> None:
+    def reset_after_fork(self) -> None:
         """This is a new process: no fetch of the old one will come back here."""
         self.abandoned()
         if self.snapshot is not None:
@@ -208,7 +208,7 @@ class KeySetMachine:
 
     # Questions
 
-    def lookup(self, question: "Question", now: float) -> Decision:
+    def lookup(self, question: "KeyLookup", now: float) -> LookupDecision:
         """Decide on a token at *now*. Where the answer is to wait, it is taken that it does."""
         state, snapshot = self.state(now), self.snapshot
         may_ask = self._under_way is None and now >= self.next_attempt(now)
@@ -216,58 +216,60 @@ class KeySetMachine:
             # Of an issuer that has failed nobody waits for the next answer: where it hangs, threads
             # would do nothing else.
             if snapshot is None and question.patient and not self.failing(now):
-                return Decision(wait=EMPTY_WAIT, refresh=may_ask)
-            return Decision(refresh=may_ask, note="unavailable")
+                return LookupDecision(wait=EMPTY_WAIT, refresh=may_ask)
+            return LookupDecision(refresh=may_ask, note="unavailable")
         index = snapshot.index
         if index is question.distrusted:
             if state is KeySetState.FRESH:
                 return self._doubtful(question, snapshot, now, may_ask)
-            return Decision([], refresh=may_ask)
+            return LookupDecision([], refresh=may_ask)
         if state is KeySetState.DUE:
             if question.patient:
-                return Decision(wait=self.rules.wait, refresh=may_ask)
+                return LookupDecision(wait=self.rules.wait, refresh=may_ask)
             if now - snapshot.confirmed_at > self.rules.max_stale:
                 return _NOBODY_KNOWS
-        if index.knows(question.kid):
+        if index.covers_kid(question.kid):
             ahead = now - snapshot.confirmed_at > snapshot.ahead
             keys = index.candidates(question.kid, question.algorithm)
             fresh = state is KeySetState.FRESH
-            return Decision(keys, refresh=may_ask and ahead, note="" if fresh else "stale_served")
+            return LookupDecision(
+                keys, refresh=may_ask and ahead, note="" if fresh else "stale_served"
+            )
         if state is KeySetState.FRESH:
             return self._unknown(question, now, may_ask)
         # A key that has appeared since cannot be told from one that never was.
-        return Decision(refresh=may_ask, note="unavailable")
+        return LookupDecision(refresh=may_ask, note="unavailable")
 
-    def _unknown(self, question: "Question", now: float, may_ask: bool) -> Decision:
+    def _unknown(self, question: "KeyLookup", now: float, may_ask: bool) -> LookupDecision:
         """Decide on a key that a set confirmed not long ago does not have."""
         rules = self.rules
         if self._asked_since >= question.since:
             # Asked for while this token waited: the answer stands.
-            return _NOBODY_KNOWS if self.failures else Decision([], note="unknown_refreshed")
+            return _NOBODY_KNOWS if self.failures else LookupDecision([], note="unknown_refreshed")
         if self._under_way is None and self._cooling(now):
-            return _NOBODY_KNOWS if self.failures else Decision([], note="unknown_cooldown")
+            return _NOBODY_KNOWS if self.failures else LookupDecision([], note="unknown_cooldown")
         if question.patient and not self.failing(now) and self._waiters < rules.max_waiting:
             self._waiters += 1
-            return Decision(wait=rules.wait, refresh=may_ask, unknown=True)
-        return Decision(refresh=may_ask, unknown=may_ask, note="unavailable")
+            return LookupDecision(wait=rules.wait, refresh=may_ask, unknown=True)
+        return LookupDecision(refresh=may_ask, unknown=may_ask, note="unavailable")
 
     def _doubtful(
-        self, question: "Question", snapshot: Snapshot, now: float, may_ask: bool
-    ) -> Decision:
+        self, question: "KeyLookup", snapshot: Snapshot, now: float, may_ask: bool
+    ) -> LookupDecision:
         """Decide on a signature that failed under a key that was confirmed not long ago.
 
         It is bad, as far as anyone knows; but issuers do put new keys under old names.
         """
         rules = self.rules
         if now - snapshot.confirmed_at <= rules.cooldown or self._asked_since >= question.since:
-            return Decision([])
+            return LookupDecision([])
         asks = may_ask and not self._cooling(now)
         # One for each fetch, and not for long: forged tokens must not hold the threads of others.
         waits = question.patient and not self._waiters and not self.failing(now)
         if waits and (asks or self._under_way is not None):
             self._waiters = 1
-            return Decision(wait=min(rules.wait, DOUBT_WAIT), refresh=asks, unknown=asks)
-        return Decision([], refresh=asks, unknown=asks)
+            return LookupDecision(wait=min(rules.wait, DOUBT_WAIT), refresh=asks, unknown=asks)
+        return LookupDecision([], refresh=asks, unknown=asks)
 
     def _cooling(self, now: float) -> bool:
         """Whether the issuer was asked for an unknown key not long ago."""

@@ -17,15 +17,15 @@ from ...core import (
     keys_refreshed,
     keys_stale,
     register,
-    renew_after_fork,
+    register_fork_reset,
     send,
 )
 from ..source import Health, KeySource, VerificationKey
 from ..static import KeyIndex
 from .connection import Attempt
 from .key_set import Snapshot
-from .loader import Loaded, Loader, LoadFailed
-from .refresh_policy import KeySetMachine, KeySetState, Question
+from .loader import LoadedKeySet, Loader, LoadFailed
+from .refresh_policy import KeyLookup, KeySetState, RefreshPolicy
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class RemoteKeys(KeySource, Closable):
 
     def __init__(
         self,
-        machine: KeySetMachine,
+        machine: RefreshPolicy,
         loader: Loader,
         clock: Callable[[], float] = boottime,
     ) -> None:
@@ -56,7 +56,7 @@ class RemoteKeys(KeySource, Closable):
         self._told: KeySetState | None = None
         self._counts: Counter[str] = Counter()
         self._renew()
-        renew_after_fork(self)
+        register_fork_reset(self)
         register(self)
 
     def _renew(self) -> None:
@@ -64,11 +64,11 @@ class RemoteKeys(KeySource, Closable):
         self._flight: threading.Event | None = None
         self._thread: threading.Thread | None = None
 
-    def forked(self) -> None:
+    def reset_after_fork(self) -> None:
         """Go on in a child process, where a lock that a thread held at the fork stays locked, and
         a fetch that was under way never lands."""
         self._renew()
-        self._machine.forked()
+        self._machine.reset_after_fork()
 
     def close(self) -> None:
         """Give up the fetch that is under way; see :class:`Closable`."""
@@ -86,11 +86,15 @@ class RemoteKeys(KeySource, Closable):
         """See :class:`KeySource`."""
         snapshot, now = self._machine.snapshot, self._clock()
         # What nearly every token takes: no lock, one look at one immutable object.
-        if snapshot and now - snapshot.confirmed_at <= snapshot.ahead and snapshot.index.knows(kid):
+        if (
+            snapshot
+            and now - snapshot.confirmed_at <= snapshot.ahead
+            and snapshot.index.covers_kid(kid)
+        ):
             return snapshot.index.candidates(kid, algorithm)
-        return self._ask(Question(kid, algorithm, since=now))
+        return self._ask(KeyLookup(kid, algorithm, since=now))
 
-    def reconsider(
+    def candidates_after_failure(
         self, kid: str | None, algorithm: str, tried: Sequence[VerificationKey]
     ) -> Sequence[VerificationKey]:
         """See :class:`KeySource`: an issuer may put new key material under a known ``kid``."""
@@ -100,7 +104,7 @@ class RemoteKeys(KeySource, Closable):
         # The set may have been replaced since the first ones were handed out.
         keys: Sequence[VerificationKey] = index.candidates(kid, algorithm) if index else []
         if all(key.thumbprint in known for key in keys):
-            keys = self._ask(Question(kid, algorithm, since=self._clock(), distrusted=index))
+            keys = self._ask(KeyLookup(kid, algorithm, since=self._clock(), distrusted=index))
         return [key for key in keys if key.thumbprint not in known]
 
     @property
@@ -127,7 +131,7 @@ class RemoteKeys(KeySource, Closable):
             "counts": dict(self._counts),
         }
 
-    def _ask(self, question: Question) -> Sequence[VerificationKey]:
+    def _ask(self, question: KeyLookup) -> Sequence[VerificationKey]:
         while True:
             with self._lock:
                 # Its turn decides, not its arrival: else a fetch that landed since is one of the
@@ -166,7 +170,7 @@ class RemoteKeys(KeySource, Closable):
             # The interpreter ends, or the machine has no thread left.
             self.land(flight, LoadFailed("no thread can be had"))
 
-    def land(self, flight: threading.Event, result: Loaded | LoadFailed) -> None:
+    def land(self, flight: threading.Event, result: LoadedKeySet | LoadFailed) -> None:
         """Take the *result* of a fetch, unless it was given up, or left to the parent of a fork."""
         changed = False
         before = self._machine.snapshot.index if self._machine.snapshot else None
@@ -230,7 +234,7 @@ def refresh(
     :param flight: what those wait for who need the result.
     """
     try:
-        result: Loaded | LoadFailed = loader.load(known)
+        result: LoadedKeySet | LoadFailed = loader.load(known)
     except LoadFailed as failed:
         result = failed
     except Exception as error:
@@ -240,7 +244,7 @@ def refresh(
     if source := reference():
         source.land(flight, result)
         del source
-        if isinstance(result, Loaded):
+        if isinstance(result, LoadedKeySet):
             # After landing: whoever waits for the keys need not wait for a disk.
             loader.keep(result)
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from ...core import Cautious, boottime, renew_after_fork
-from ..revocation_set import Table
+from ...core import JumpResistantClock, boottime, register_fork_reset
+from ..revocation_set import RevocationSet
 from ..store import Update
 from ..subjects import Change, Kind
 
@@ -19,27 +19,27 @@ _LOG_LENGTH = 1000
 class MemoryStore:
     """Keeps revocations in this process; see :class:`RevocationStore`.
 
-    :param lives: see :class:`Table`.
+    :param lives: see :class:`RevocationSet`.
     :param clock: returns the time in seconds since the epoch.
     :param elapsed: see :func:`boottime`.
     """
 
     def __init__(
         self,
-        lives: Mapping[Kind, float],
+        retention: Mapping[Kind, float],
         clock: Callable[[], float] = time.time,
         elapsed: Callable[[], float] = boottime,
     ) -> None:
-        self.table: Table = Table(lives)
+        self.table: RevocationSet = RevocationSet(retention)
         self.now = clock
-        self._sweep_by = Cautious(clock, elapsed)
+        self._sweep_by = JumpResistantClock(clock, elapsed)
         self._version = 0
         self._sweep_at = _LOG_LENGTH
         self._log: deque[Change] = deque(maxlen=_LOG_LENGTH)
-        self.forked()
-        renew_after_fork(self)
+        self.reset_after_fork()
+        register_fork_reset(self)
 
-    def forked(self) -> None:
+    def reset_after_fork(self) -> None:
         """Go on in a child process, where a lock that a thread held at the fork stays locked."""
         self._news = threading.Condition()
 

@@ -11,14 +11,14 @@ from itertools import chain
 from math import isnan
 from typing import Any, TypeVar
 
-from ...core import Cautious, Closable, boottime, connector
+from ...core import Closable, JumpResistantClock, boottime, connector
 from ..store import (
     NOTHING,
     Known,
     Logged,
     Position,
     RevocationStoreError,
-    State,
+    StoreState,
     Update,
     has_lost,
     later,
@@ -56,7 +56,7 @@ class RedisStore(Closable):
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._connect = connector(url)
-        self._clock = Cautious(clock, boottime)
+        self._clock = JumpResistantClock(clock, boottime)
         self._log_length = log_length
         self._client: Any = None
         self._process = 0
@@ -114,7 +114,7 @@ class RedisStore(Closable):
         found = re.search(rb"maxmemory_policy:([\w-]+)", memory)
         return found[1].decode() if found else None
 
-    def _without_news(self, state: State, known: Known | None) -> Update:
+    def _without_news(self, state: StoreState, known: Known | None) -> Update:
         there = Known(state.position, state.now)
         if has_lost(state, known.position if known else None):
             restored = self._restored(*later(state, known)) if known else ()
@@ -133,7 +133,7 @@ class RedisStore(Closable):
         if after.position.run != there.run or not after.intact:
             raise RevocationStoreError("it has lost data while they were read")
 
-    def _state(self, first: str, last: str, count: int) -> State:
+    def _state(self, first: str, last: str, count: int) -> StoreState:
         return self._do(lambda redis: _state(_eval(redis, scripts.READ, first, last, count)))
 
     def _all(self) -> Iterator[Change]:
@@ -187,16 +187,16 @@ def _check_version(info: bytes) -> None:
         raise _Unfit("Redis {} is too old, and {} is needed, at".format(*shown))
 
 
-def _state(answer: Sequence[Any]) -> State:
-    run, version, last, mark, size, entries, lost, (seconds, micros), oldest, log = answer
+def _state(answer: Sequence[Any]) -> StoreState:
+    run, version, last, subject_key, size, entries, lost, (seconds, micros), oldest, log = answer
     now = int(seconds) * 1000 + int(micros) // 1000
     name = run.decode()
     whole = int(size) == entries and not lost
     if not name:
         # Without a history, a log that was left over belongs to none.
-        return State(NOTHING, whole, now, None, ())
-    return State(
-        Position(name, int(version), last.decode(), mark.decode()),
+        return StoreState(NOTHING, whole, now, None, ())
+    return StoreState(
+        Position(name, int(version), last.decode(), subject_key.decode()),
         whole,
         now,
         int(oldest) if oldest else None,
@@ -205,8 +205,8 @@ def _state(answer: Sequence[Any]) -> State:
 
 
 def _logged(run: str, last: bytes, parts: Sequence[bytes]) -> Logged:
-    _, version, _, mark, field, value = parts
-    position = Position(run, int(version), last.decode(), mark.decode())
+    _, version, _, subject_key, field, value = parts
+    position = Position(run, int(version), last.decode(), subject_key.decode())
     return Logged(position, _change(field, value))
 
 

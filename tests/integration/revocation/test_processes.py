@@ -16,9 +16,9 @@ GEVENT = """
 from gevent import monkey
 monkey.patch_all()
 import sys, time
-from flask_connector_auth.revocation.revocations import RevocationRules, Revocations
-from flask_connector_auth.revocation.redis import RedisStore
-from tests.revocation.servers import until
+from flask_connector_auth.revocation import RevocationRules, Revocations
+from flask_connector_auth.revocation.stores.redis import RedisStore
+from tests.support.redis_servers import until
 one, other = (
     Revocations(RedisStore(sys.argv[1]), RevocationRules(), time.time) for _ in range(2)
 )
@@ -29,8 +29,8 @@ print(time.sleep.__module__)
 """
 ENDING = """
 import sys, time
-from flask_connector_auth.revocation.revocations import RevocationRules, Revocations
-from flask_connector_auth.revocation.redis import RedisStore
+from flask_connector_auth.revocation import RevocationRules, Revocations
+from flask_connector_auth.revocation.stores.redis import RedisStore
 one = Revocations(RedisStore(sys.argv[1]), RevocationRules(), time.time)
 one.revoke(account_id="a")
 """

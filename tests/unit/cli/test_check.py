@@ -104,8 +104,8 @@ def _fetch(*_args: Any, **_more: Any) -> Any:
             {"40102": {"title": "No"}},
         ),
         "copy": (
-            {"JWKS_COPY": f"redis://:{PASSWORD}@127.0.0.1/0?password={PASSWORD}"},
-            "JWKS_COPY",
+            {"JWKS_BACKUP": f"redis://:{PASSWORD}@127.0.0.1/0?password={PASSWORD}"},
+            "JWKS_BACKUP",
             "redis://***@127.0.0.1/0?***",
         ),
         "failover": (

@@ -11,12 +11,12 @@ import pytest
 from flask_connector_auth import ConfigurationError
 from flask_connector_auth.config import JwksSchema, load_settings
 from flask_connector_auth.keys import (
+    CombinedKeys,
     HttpFetch,
     KeySource,
-    RedisStore,
+    RedisBackupStore,
     RemoteKeys,
     RemoteRules,
-    SeveralSources,
     StaticKeys,
     VerificationKey,
 )
@@ -175,7 +175,7 @@ def test_plain_http_is_for_loopback(host: str) -> None:
 def test_urls_and_configured_keys_stand_side_by_side() -> None:
     """A static key and a URL together are common during a migration; configured keys come first."""
     source = load(APP_JWT_KEYS=[URL, STATIC, "https://other.example/jwks"])
-    assert isinstance(source, SeveralSources)
+    assert isinstance(source, CombinedKeys)
     assert [type(each) for each in source.sources] == [StaticKeys, RemoteKeys, RemoteKeys]
 
 
@@ -193,7 +193,7 @@ def test_own_sources_can_stand_beside_others() -> None:
     assert load(APP_JWT_KEYS=own) is own
     assert load(APP_JWT_KEYS=[own]) is own
     source = load(APP_JWT_KEYS=[own, STATIC])
-    assert isinstance(source, SeveralSources)
+    assert isinstance(source, CombinedKeys)
     assert [type(each) for each in source.sources] == [StaticKeys, Own]
 
 
@@ -267,9 +267,9 @@ def test_a_ca_file_that_cannot_be_loaded_is_told_with_the_reason(path: str, why:
 
 
 def test_each_url_has_a_copy_of_its_own(tmp_path: Path) -> None:
-    """JWKS_COPY: the path, with a name for the source, so that no two of them share a file."""
+    """JWKS_BACKUP: the path, with a name for the source, so that no two of them share a file."""
     place = str(tmp_path / "keys")
-    sources = [load(**changes, JWKS_COPY=place) for changes in SOURCES]
+    sources = [load(**changes, JWKS_BACKUP=place) for changes in SOURCES]
     paths = [Path(store_of(source).path) for source in sources]
     assert len(set(paths)) == len(SOURCES)
     assert {path.parent for path in paths} == {tmp_path}
@@ -285,10 +285,10 @@ def test_each_url_has_a_copy_of_its_own(tmp_path: Path) -> None:
     ],
 )
 def test_a_copy_is_found_by_what_decides_its_keys(changes: dict[str, Any], tmp_path: Path) -> None:
-    """JWKS_COPY: neither the order of an allow-list nor a limit makes another source."""
+    """JWKS_BACKUP: neither the order of an allow-list nor a limit makes another source."""
     place = str(tmp_path / "keys")
-    before = load(JWKS_COPY=place, APP_JWT_ALGORITHMS=["RS256", "PS256"])
-    after = load(JWKS_COPY=place, **{"APP_JWT_ALGORITHMS": ["RS256", "PS256"], **changes})
+    before = load(JWKS_BACKUP=place, APP_JWT_ALGORITHMS=["RS256", "PS256"])
+    after = load(JWKS_BACKUP=place, **{"APP_JWT_ALGORITHMS": ["RS256", "PS256"], **changes})
     assert store_of(before).path == store_of(after).path
 
 
@@ -325,8 +325,8 @@ NO_PLACE = {
 
 @pytest.mark.parametrize("place", list(NO_PLACE.values()), ids=list(NO_PLACE))
 def test_a_copy_has_a_place_that_can_be(place: str) -> None:
-    """JWKS_COPY: what is meant as a URL never becomes the name of a file, password included."""
-    assert problems(JWKS_COPY=place) == {"JWKS_COPY": PLACE}
+    """JWKS_BACKUP: what is meant as a URL never becomes the name of a file, password included."""
+    assert problems(JWKS_BACKUP=place) == {"JWKS_BACKUP": PLACE}
 
 
 @pytest.mark.parametrize(
@@ -339,14 +339,14 @@ def test_a_copy_has_a_place_that_can_be(place: str) -> None:
 )
 def test_a_file_may_be_called_so(place: str) -> None:
     """RFC 3986 section 4.2: a colon behind a slash is no scheme; one letter is a Windows drive."""
-    assert str(store_of(load(JWKS_COPY=place)).path).startswith(str(Path(place)))
+    assert str(store_of(load(JWKS_BACKUP=place)).path).startswith(str(Path(place)))
 
 
 @pytest.mark.parametrize("place", ["redis://127.0.0.1:1/0", "rediss://127.0.0.1:1", "unix:///no"])
 def test_a_copy_can_be_kept_in_redis(place: str) -> None:
-    """JWKS_COPY: a Redis URL in place of a path; nothing is asked of the server at the start."""
-    stores = [store_of(load(**changes, JWKS_COPY=place)) for changes in SOURCES]
-    assert {type(store) for store in stores} == {RedisStore}
+    """JWKS_BACKUP: a Redis URL in place of a path; nothing is asked of the server at the start."""
+    stores = [store_of(load(**changes, JWKS_BACKUP=place)) for changes in SOURCES]
+    assert {type(store) for store in stores} == {RedisBackupStore}
     names = {store._name for store in stores}
     assert len(names) == len(SOURCES)
     assert all(re.fullmatch("flask-connector-auth:jwks:[0-9a-f]{16}", name) for name in names)
@@ -356,7 +356,12 @@ def test_a_copy_can_be_kept_in_redis(place: str) -> None:
     ("name", "value"),
     [
         *(("JWKS_MAX_KEYS", 1), ("JWKS_MAX_BYTES", 1)),
-        *(("JWKS_COPY", None), ("JWKS_PROXY", None), ("JWKS_CA_FILE", None), ("JWKS_FETCH", None)),
+        *(
+            ("JWKS_BACKUP", None),
+            ("JWKS_PROXY", None),
+            ("JWKS_CA_FILE", None),
+            ("JWKS_FETCH", None),
+        ),
     ],
 )
 def test_the_least_that_can_be_set(name: str, value: int | None) -> None:
@@ -365,48 +370,48 @@ def test_the_least_that_can_be_set(name: str, value: int | None) -> None:
 
 
 def test_a_copy_is_not_read_in_the_clear() -> None:
-    """JWKS_COPY: whoever is on the way could sign tokens, as with the set itself."""
+    """JWKS_BACKUP: whoever is on the way could sign tokens, as with the set itself."""
     told = ["A Redis elsewhere needs rediss://, with its certificate verified."]
     for place in (
         *("redis://db.test/0", "rediss://db.test?ssl_cert_reqs=none"),
         *("rediss://db.test?ssl_check_hostname=n", "rediss://db.test?ssl_cert_reqs=%6eone"),
     ):
-        assert problems(JWKS_COPY=place) == {"JWKS_COPY": told}
-    assert load(JWKS_COPY="rediss://db.test")
+        assert problems(JWKS_BACKUP=place) == {"JWKS_BACKUP": told}
+    assert load(JWKS_BACKUP="rediss://db.test")
 
 
 @pytest.mark.parametrize("place", ["/nowhere/keys", "redis://localhost"])
 def test_a_copy_may_be_as_large_as_what_was_fetched(place: str) -> None:
     """JWKS_MAX_BYTES: of each key somewhat more is written than was sent, and some beside them."""
-    source = load(JWKS_COPY=place, JWKS_MAX_BYTES=1000)
+    source = load(JWKS_BACKUP=place, JWKS_MAX_BYTES=1000)
     assert isinstance(source, RemoteKeys)
     copy: Any = source._loader._copy
     assert copy._store._limit == 4 * 1000 + 65536
 
 
 def test_a_copy_goes_by_the_rules_of_its_source() -> None:
-    """JWKS_COPY: what is not taken from the issuer is not taken from the copy."""
+    """JWKS_BACKUP: what is not taken from the issuer is not taken from the copy."""
     rules = {"JWKS_MAX_STALE": 600, "JWKS_MAX_KEYS": 7, "APP_JWT_ALGORITHMS": ["ES256"]}
-    source = load(JWKS_COPY="/nowhere/keys", **rules)
+    source = load(JWKS_BACKUP="/nowhere/keys", **rules)
     assert isinstance(source, RemoteKeys)
     copy: Any = source._loader._copy
     assert (copy._max_age, copy._max_keys, [*copy._rules.algorithms]) == (600, 7, ["ES256"])
 
 
 def test_a_redis_url_that_is_none_is_told_without_quoting_it() -> None:
-    """JWKS_COPY: fail early, and keep the password out of the message."""
+    """JWKS_BACKUP: fail early, and keep the password out of the message."""
     for wrong in (
         *("redis://:do-not-tell-this@localhost:port/0", "redis://one,two", "redis://one/zero"),
         *("redis://one/0?passwort=do-not-tell-this", "rediss://one?ssl_cert_reqs=do-not-tell-this"),
         "unix:///run/redis.sock?foo=1",
     ):
-        assert problems(JWKS_COPY=wrong) == {"JWKS_COPY": ["It is not the URL of a Redis."]}
+        assert problems(JWKS_BACKUP=wrong) == {"JWKS_BACKUP": ["It is not the URL of a Redis."]}
 
 
 def test_redis_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """JWKS_COPY: where redis-py is not installed, the message says what to install."""
+    """JWKS_BACKUP: where redis-py is not installed, the message says what to install."""
     monkeypatch.setitem(sys.modules, "redis.backoff", None)
-    assert problems(JWKS_COPY="redis://127.0.0.1:1/0") == {
-        "JWKS_COPY": ["It needs pip install flask-connector-auth[redis]."]
+    assert problems(JWKS_BACKUP="redis://127.0.0.1:1/0") == {
+        "JWKS_BACKUP": ["It needs pip install flask-connector-auth[redis]."]
     }
-    assert load(JWKS_COPY="/nowhere/keys")
+    assert load(JWKS_BACKUP="/nowhere/keys")

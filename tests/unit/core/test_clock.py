@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from flask_connector_auth.core import Cautious, boottime, steady_clock
+from flask_connector_auth.core import JumpResistantClock, boottime, steady_clock
 from tests.support.floor_helpers import cases
 
 
@@ -38,7 +38,7 @@ def test_the_clock_of_this_system_never_goes_back() -> None:
 def test_what_is_forgotten_is_forgotten_by_time_that_has_passed() -> None:
     """A jump forward counts for nothing, one back at once; in between both clocks go on."""
     now, elapsed = 1000.0, 5.0
-    clock = Cautious(lambda: now, lambda: elapsed)
+    clock = JumpResistantClock(lambda: now, lambda: elapsed)
     told = [clock()]
     for jump, passed in ((0, 10), (3600, 10), (-3600, 10), (-100, 10), (100, 10)):
         now, elapsed = now + jump + passed, elapsed + passed

@@ -9,11 +9,11 @@ from flask_connector_auth.core import (
     NOTHING,
     Requirements,
     TokenRequirement,
+    attach_requirements,
+    attached_requirements,
+    collected_requirements,
     is_public,
-    mark,
-    mark_of,
     mark_public,
-    marked,
     token_requirement,
 )
 
@@ -121,7 +121,7 @@ def a_view(requirements=APP):
     def marked_view():
         return view()
 
-    mark(marked_view, requirements)
+    attach_requirements(marked_view, requirements)
     return marked_view
 
 
@@ -156,8 +156,8 @@ def as_method(inner):
 )
 def test_the_mark_is_found_through_a_foreign_decorator(decorate):
     """DESIGN section 3: also through decorators that drop the attributes of what they wrap."""
-    assert marked(decorate(view)) == NOTHING
-    assert marked(decorate(a_view())) == APP
+    assert collected_requirements(decorate(view)) == NOTHING
+    assert collected_requirements(decorate(a_view())) == APP
 
 
 def test_what_a_view_may_call_is_not_asked_for():
@@ -167,23 +167,23 @@ def test_what_a_view_may_call_is_not_asked_for():
     def a_plain_view(account_id=None):
         return called() if account_id else None
 
-    assert marked(a_plain_view) == NOTHING
-    assert mark_of(without_wraps(called)) == NOTHING
-    assert mark_of(called) == APP
+    assert collected_requirements(a_plain_view) == NOTHING
+    assert attached_requirements(without_wraps(called)) == NOTHING
+    assert attached_requirements(called) == APP
 
 
 def test_marks_of_all_layers_merge():
     """DESIGN section 3: whatever way they are stacked, all that was declared is asked for."""
     outer = without_wraps(a_view(APP))
-    mark(outer, CONSUMER)
-    assert marked(with_wraps(outer)) == APP | CONSUMER
+    attach_requirements(outer, CONSUMER)
+    assert collected_requirements(with_wraps(outer)) == APP | CONSUMER
 
 
 def test_a_view_of_any_kind_is_looked_at_without_harm():
     """DESIGN section 3: a callable object, a builtin and a partial ask for nothing."""
-    assert marked(print) == NOTHING
-    assert marked(functools.partial(view)) == NOTHING
-    assert marked(object()) == NOTHING
+    assert collected_requirements(print) == NOTHING
+    assert collected_requirements(functools.partial(view)) == NOTHING
+    assert collected_requirements(object()) == NOTHING
 
 
 def test_a_view_that_refers_to_itself_ends():
@@ -195,8 +195,8 @@ def test_a_view_that_refers_to_itself_ends():
     def other(**kwargs):
         return again
 
-    mark(other, APP)
-    assert marked(again) == APP
+    attach_requirements(other, APP)
+    assert collected_requirements(again) == APP
 
 
 def test_each_function_is_visited_once():
@@ -210,7 +210,10 @@ def test_each_function_is_visited_once():
 
         return wrapper
 
-    assert marked(functools.reduce(lambda inner, _: twice(inner), range(30), a_view())) == APP
+    assert (
+        collected_requirements(functools.reduce(lambda inner, _: twice(inner), range(30), a_view()))
+        == APP
+    )
 
 
 def test_an_empty_cell_is_passed_over():
@@ -219,9 +222,9 @@ def test_an_empty_cell_is_passed_over():
     def early(**kwargs):
         return late
 
-    assert marked(early) == NOTHING
+    assert collected_requirements(early) == NOTHING
     late = a_view()
-    assert marked(early) == APP
+    assert collected_requirements(early) == APP
 
 
 def test_the_walk_is_bounded():
@@ -233,8 +236,8 @@ def test_the_walk_is_bounded():
             layered = without_wraps(layered)
         return layered
 
-    assert marked(stack(60)) == APP
-    assert marked(stack(100)) == NOTHING
+    assert collected_requirements(stack(60)) == APP
+    assert collected_requirements(stack(100)) == NOTHING
 
 
 def test_nothing_but_functions_is_looked_into():
@@ -249,7 +252,7 @@ def test_nothing_but_functions_is_looked_into():
     def with_proxy(**kwargs):
         return proxy
 
-    assert marked(with_proxy) == NOTHING
+    assert collected_requirements(with_proxy) == NOTHING
 
 
 def test_public_is_the_views_own():

@@ -178,7 +178,7 @@ def test_one_key_for_two_algorithms_is_two_keys():
 )
 def test_which_tokens_the_keys_can_judge(keys, known):
     """jwks.md section 2: only a kid that no key has, where each key has one, is worth a fetch."""
-    assert {kid: source(*keys).knows(kid) for kid in known} == known
+    assert {kid: source(*keys).covers_kid(kid) for kid in known} == known
 
 
 def test_the_health_of_configured_keys_names_them():

@@ -9,7 +9,14 @@ import pytest
 
 from flask_connector_auth import Reason, Unavailable
 from flask_connector_auth.core import Rejected, boottime
-from flask_connector_auth.revocation import SLACK, Change, Kind, Mirror, Subject, Table
+from flask_connector_auth.revocation import (
+    SLACK,
+    Change,
+    Kind,
+    RevocationCache,
+    RevocationSet,
+    Subject,
+)
 from tests.support.floor_helpers import NOW
 
 LIVES = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.CONSUMER: 1000.0}
@@ -22,8 +29,8 @@ class Bench:
     def __init__(self, **options: Any) -> None:
         self.elapsed = 1000.0
         self.stale = 0
-        self.mirror = Mirror(
-            Table(LIVES), 5, stale=self.count, clock=lambda: self.elapsed, **options
+        self.mirror = RevocationCache(
+            RevocationSet(LIVES), 5, stale=self.count, clock=lambda: self.elapsed, **options
         )
 
     def count(self) -> None:
@@ -131,7 +138,7 @@ def test_it_is_asked_again_how_old_it_is_after_waking() -> None:
 def test_only_a_copy_can_be_too_old() -> None:
     """Whether a request has to look at the age at all."""
     assert Bench().mirror.copied is True
-    assert Mirror(Table(LIVES)).copied is False
+    assert RevocationCache(RevocationSet(LIVES)).copied is False
 
 
 @pytest.mark.parametrize(
@@ -180,7 +187,7 @@ def test_an_answer_that_was_on_its_way_takes_nothing_back() -> None:
     for before in ([], [revoked], [revoked, restored], [revoked]):
         assert bench.mirror.take(before, asked) == []
         assert bench.mirror.take(before, bench.elapsed) == []
-        bench.mirror.replace(Table(LIVES), bench.elapsed)
+        bench.mirror.replace(RevocationSet(LIVES), bench.elapsed)
         assert bench.judge() is Reason.REVOKED
     bench.elapsed += 1
     bench.mirror.take([revoked], asked)
@@ -227,7 +234,7 @@ def test_of_two_revocations_of_one_key_each_is_held() -> None:
 def test_after_what_is_held_comes_what_the_store_has_said(whole: bool) -> None:
     """Restored and revoked anew, or by a whole copy; however often the key was revoked."""
     bench = Bench()
-    said, table = Change("account:b", 5), Table(LIVES)
+    said, table = Change("account:b", 5), RevocationSet(LIVES)
     table.put(said)
     last = Change("account:b", 20)
     for change in (Change("account:b", 10), last):
@@ -246,7 +253,7 @@ def test_after_what_is_held_comes_what_the_store_has_said(whole: bool) -> None:
 def test_what_the_store_acknowledged_and_does_not_have_stays(whole: bool) -> None:
     """A failover lost it before any answer had it: it is in force here, and is to go back."""
     bench = Bench()
-    said, table = Change("account:b", 5), Table(LIVES)
+    said, table = Change("account:b", 5), RevocationSet(LIVES)
     table.put(said)
     if not whole:
         bench.mirror.take([said], bench.elapsed)
@@ -288,7 +295,7 @@ def test_a_child_holds_nothing_for_ever() -> None:
     bench = Bench()
     revoked, restored = Change(b"digest", inf), Change(b"digest", None)
     bench.mirror.hold(revoked)
-    bench.mirror.forked()
+    bench.mirror.reset_after_fork()
     bench.mirror.take([], bench.elapsed)
     assert bench.judge() is Reason.REVOKED
     assert bench.mirror.take([restored], bench.elapsed) == [restored]
@@ -297,9 +304,9 @@ def test_a_child_holds_nothing_for_ever() -> None:
 
 def test_an_original_is_never_too_old() -> None:
     """Without a store there is nothing to wait for."""
-    mirror = Mirror(Table(LIVES))
+    mirror = RevocationCache(RevocationSet(LIVES))
     assert (mirror.ready(), mirror.lag()) == (True, 0)
-    mirror.forked()
+    mirror.reset_after_fork()
     mirror.check(SUBJECT)
     assert mirror.ready()
 
@@ -308,7 +315,7 @@ def test_after_a_fork_it_has_to_be_confirmed_anew() -> None:
     """A child has no thread that follows the store; what is known stays."""
     bench = Bench()
     bench.mirror.take([Change(b"digest", inf)], bench.elapsed)
-    bench.mirror.forked()
+    bench.mirror.reset_after_fork()
     assert bench.judge() is Reason.REVOCATION_UNAVAILABLE
     bench.mirror.take([], bench.elapsed)
     assert bench.judge() is Reason.REVOKED
@@ -320,11 +327,11 @@ def test_what_is_held_outlasts_a_copy_that_does_not_have_it() -> None:
     second = Change(b"digest", 5.0)
     assert bench.mirror.hold(Change(b"digest", inf)) is True
     assert bench.mirror.hold(second) is False
-    bench.mirror.replace(Table(LIVES), bench.elapsed)
+    bench.mirror.replace(RevocationSet(LIVES), bench.elapsed)
     assert bench.judge() is Reason.REVOKED
     bench.mirror.settled(second, lasts=True)
     bench.elapsed += 1
-    bench.mirror.replace(Table(LIVES), bench.elapsed)
+    bench.mirror.replace(RevocationSet(LIVES), bench.elapsed)
     assert bench.judge() is None
 
 
@@ -337,16 +344,16 @@ def test_what_may_not_last_is_held_until_the_store_speaks_of_it() -> None:
     for _ in range(3):
         bench.elapsed += 1
         bench.mirror.take([Change("account:x", 1)], bench.elapsed)
-        bench.mirror.replace(Table(LIVES), bench.elapsed)
+        bench.mirror.replace(RevocationSet(LIVES), bench.elapsed)
         assert bench.judge() is Reason.REVOKED
     assert bench.mirror.take([restored], bench.elapsed) == [restored]
-    bench.mirror.replace(Table(LIVES), bench.elapsed)
+    bench.mirror.replace(RevocationSet(LIVES), bench.elapsed)
     assert bench.judge() is None
 
 
 def test_what_is_held_does_not_weaken_what_the_store_has() -> None:
     """Of two times the later one stays."""
-    bench, table = Bench(), Table(LIVES)
+    bench, table = Bench(), RevocationSet(LIVES)
     bench.mirror.hold(Change("account:b", NOW - 10))
     table.put(Change("account:b", NOW))
     bench.mirror.replace(table, bench.elapsed)
@@ -364,7 +371,7 @@ def test_only_news_are_returned() -> None:
 
 def test_what_differs_between_two_copies() -> None:
     """A whole copy that came in place of another: added, changed, gone."""
-    old, new = Table(LIVES), Table(LIVES)
+    old, new = RevocationSet(LIVES), RevocationSet(LIVES)
     for change in (Change(b"1", 1), Change(b"2", 1), Change("account:a", 1)):
         old.put(change)
     for change in (Change(b"1", 1), Change(b"2", 2), Change("account:b", 1)):
@@ -405,7 +412,7 @@ def test_the_clock_goes_on() -> None:
 def test_who_sees_a_new_version_sees_the_change() -> None:
     """What passed under a version of the table is not looked for again: so a change is there
     before its version is."""
-    table = Table(LIVES)
+    table = RevocationSet(LIVES)
     seen = []
 
     class Watched(dict[str, float]):

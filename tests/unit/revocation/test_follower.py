@@ -17,9 +17,9 @@ from flask_connector_auth.revocation import (
     Follower,
     Kind,
     MemoryStore,
-    Mirror,
+    RevocationCache,
+    RevocationSet,
     RevocationStore,
-    Table,
     turn,
 )
 from tests.support.floor_helpers import NOW, cases
@@ -62,7 +62,7 @@ class Bench:
         self.elapsed = 1000.0
         self.now = float(NOW)
         self.news: list[Change] = []
-        self.mirror = Mirror(Table(LIVES), max_lag, clock=lambda: self.elapsed)
+        self.mirror = RevocationCache(RevocationSet(LIVES), max_lag, clock=lambda: self.elapsed)
         self.store = Scripted(self)
         self.follower = Follower(
             self.store, self.mirror, self.tell, lambda: self.now, lambda: self.elapsed
@@ -472,7 +472,7 @@ def half_a_copy(store: Stuck) -> Iterable[Change]:
 
 def followed(store: RevocationStore) -> Follower:
     """Return a follower of *store* with a thread, and nothing that a test could change."""
-    follower = Follower(store, Mirror(Table(LIVES), 5), list, lambda: NOW)
+    follower = Follower(store, RevocationCache(RevocationSet(LIVES), 5), list, lambda: NOW)
     follower.start()
     return follower
 
@@ -531,7 +531,7 @@ def test_a_failure_that_is_over_holds_nothing() -> None:
         def read(self, position: Any, wait: float) -> Update:
             raise ConnectionError
 
-    mirror = Mirror(Table(LIVES), 5)
+    mirror = RevocationCache(RevocationSet(LIVES), 5)
     follower = Follower(OutOfReach(), mirror, list, lambda: NOW)
     gone = weakref.ref(follower)
     gc.disable()

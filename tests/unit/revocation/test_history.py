@@ -10,7 +10,7 @@ from flask_connector_auth.revocation import (
     Known,
     Logged,
     Position,
-    State,
+    StoreState,
     has_lost,
     later,
     news,
@@ -20,22 +20,22 @@ from tests.support.floor_helpers import cases
 FUTURE = 4_000_000_000_000
 
 
-def at(version: int, *, run: str = "r", id: str = "", mark: str = "") -> Position:
+def at(version: int, *, run: str = "r", id: str = "", subject_key: str = "") -> Position:
     """Return the position of a change; by default, its id and its mark repeat its version."""
-    return Position(run, version, id or f"{version}-0", mark or f"m{version}")
+    return Position(run, version, id or f"{version}-0", subject_key or f"m{version}")
 
 
 def state(
     *log: Position, last: Position | None = None, intact: bool = True, oldest: int | None = 1
-) -> State:
+) -> StoreState:
     """Return a store with *log* from the known id on, which ends with the last change or *last*."""
     change = Change("account:a", 1.0, inf)
     ends = last or log[-1]
-    return State(ends, intact, FUTURE, oldest, [Logged(each, change) for each in log])
+    return StoreState(ends, intact, FUTURE, oldest, [Logged(each, change) for each in log])
 
 
 KNOWN = at(5)
-OTHER = {number: at(number, mark=f"other{number}") for number in range(1, 10)}
+OTHER = {number: at(number, subject_key=f"other{number}") for number in range(1, 10)}
 
 
 @cases(
@@ -53,7 +53,7 @@ OTHER = {number: at(number, mark=f"other{number}") for number in range(1, 10)}
         "an older copy": (state(last=at(4)), True),
         "another last change": (state(OTHER[5]), True),
         "another last change under another id": (
-            state(last=at(5, id="4-9", mark="other5")),
+            state(last=at(5, id="4-9", subject_key="other5")),
             True,
         ),
         "another last change, without its log": (state(last=OTHER[5], oldest=None), True),
@@ -75,7 +75,7 @@ OTHER = {number: at(number, mark=f"other{number}") for number in range(1, 10)}
         ),
     },
 )
-def test_what_a_store_lost(there: State, lost: bool) -> None:
+def test_what_a_store_lost(there: StoreState, lost: bool) -> None:
     """Decision 12, revocation: it was emptied, evicted, restored, or taken over too early."""
     assert has_lost(there, KNOWN) is lost
 
@@ -92,7 +92,7 @@ def test_what_a_store_lost(there: State, lost: bool) -> None:
         ),
     },
 )
-def test_what_a_worker_without_a_copy_can_tell(there: State, lost: bool) -> None:
+def test_what_a_worker_without_a_copy_can_tell(there: StoreState, lost: bool) -> None:
     """Only that entries are missing; a store that is empty may be new."""
     assert has_lost(there, None) is lost
 
@@ -126,11 +126,11 @@ BEGUN = Position("r", 0, "0-0", "")
         "the known change cut off": (state(at(6), at(7), oldest=6), KNOWN, []),
         "all cut off": (state(last=at(9), oldest=None), KNOWN, []),
         "after another change": (state(OTHER[5], at(6)), KNOWN, []),
-        "after an earlier change": (state(at(4, id="5-0", mark="m5"), at(6)), KNOWN, []),
+        "after an earlier change": (state(at(4, id="5-0", subject_key="m5"), at(6)), KNOWN, []),
     },
 )
 def test_what_goes_on_from_the_known_change(
-    there: State, known: Position, versions: list[int]
+    there: StoreState, known: Position, versions: list[int]
 ) -> None:
     """Where a part of a log is missing, or another history's, what comes after it is not enough."""
     assert [one.position.version for one in news(there, known)] == versions
@@ -144,6 +144,6 @@ def test_what_goes_on_from_the_known_change(
         "another one": (state(at(9, run="s")), ("1234", f"{FUTURE}")),
     },
 )
-def test_what_was_surely_changed_later(there: State, between: tuple[str, str]) -> None:
+def test_what_was_surely_changed_later(there: StoreState, between: tuple[str, str]) -> None:
     """In one history ids grow; in another they are times, and those of the future prove nothing."""
     assert later(there, Known(KNOWN, 1234)) == between

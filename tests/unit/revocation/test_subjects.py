@@ -7,7 +7,14 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from flask_connector_auth.revocation import Kind, kind_of, last_use, lives, mark, token_digest
+from flask_connector_auth.revocation import (
+    Kind,
+    kind_of,
+    last_use,
+    retention,
+    subject_key,
+    token_digest,
+)
 from tests.support.floor_helpers import NOW, cases, encoded, issuer_of, untimed
 
 TOKEN = issuer_of().app_jwt()
@@ -75,22 +82,22 @@ def test_a_payload_that_no_verifier_takes_is_an_error(payload: str) -> None:
 
 def test_how_long_a_mark_can_match() -> None:
     """An install: as long as its last AppJWT lives; a ConsumerJWS has no end that is known."""
-    assert set(lives(None, 30, None).values()) == {inf}
-    assert lives(3600, 30, None) == {
+    assert set(retention(None, 30, None).values()) == {inf}
+    assert retention(3600, 30, None) == {
         **{Kind.INSTALL: 3600 + 30 + 60, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
     }
-    assert lives(3600, 30, 10**6) == {
+    assert retention(3600, 30, 10**6) == {
         **{Kind.INSTALL: 3600 + 30 + 60, Kind.ACCOUNT: 10**6, Kind.CONSUMER: 10**6}
     }
-    assert set(lives(None, 30, 10**6).values()) == {10**6}
+    assert set(retention(None, 30, 10**6).values()) == {10**6}
 
 
 @untimed
 @given(st.sampled_from([Kind.INSTALL, Kind.ACCOUNT, Kind.CONSUMER]), st.text())
 def test_a_name_tells_its_kind(kind: Kind, name: str) -> None:
     """Whatever an id is, it names an entry of its own kind only."""
-    assert kind_of(mark(kind, name)) is kind
-    assert mark(kind, name).removeprefix(f"{kind}:") == name
+    assert kind_of(subject_key(kind, name)) is kind
+    assert subject_key(kind, name).removeprefix(f"{kind}:") == name
     assert kind_of(name.encode()) is Kind.TOKEN
 
 

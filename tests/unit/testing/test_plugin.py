@@ -150,7 +150,7 @@ def test_the_key_set_server_rotates_and_fails(
 SUITE = """
 import pytest
 from flask_connector_auth.testing import Issuer, assert_connector_error
-from tests.test_testing_plugin import create_app
+from tests.unit.testing.test_plugin import create_app
 
 pytest_plugins = ["flask_connector_auth.testing.plugin"]
 
@@ -189,9 +189,8 @@ CLOSING = """
 import threading
 
 import pytest
-from flask_connector_auth.revocation.entries import Kind
-from flask_connector_auth.revocation.memory import MemoryStore
-from tests.test_testing_plugin import create_app
+from flask_connector_auth.revocation import Kind, MemoryStore
+from tests.unit.testing.test_plugin import create_app
 
 pytest_plugins = ["flask_connector_auth.testing.plugin"]
 STORE = MemoryStore(dict.fromkeys(Kind, 3600.0))

@@ -111,7 +111,7 @@ class Renewed(KeySource):
         """Return the old key."""
         return self.old.candidates(kid, algorithm)
 
-    def reconsider(
+    def candidates_after_failure(
         self, kid: str | None, algorithm: str, tried: Sequence[VerificationKey]
     ) -> Sequence[VerificationKey]:
         """Return the new key."""

@@ -8,7 +8,7 @@ import pytest
 
 from flask_connector_auth.core import Reason, Rejected
 from flask_connector_auth.keys import KeySource, VerificationKey
-from flask_connector_auth.revocation import Change, Mirror, Table, digest_of
+from flask_connector_auth.revocation import Change, RevocationCache, RevocationSet, digest_of
 from flask_connector_auth.verification import Verifier
 from tests.support.floor_helpers import (
     APP,
@@ -28,7 +28,7 @@ APP_IDS = {"account_id": "le81823118", "install_id": "75588e18-0000-4000-8000-00
 def answer(judge: Verifier[Any], text: str, header: str | None = None) -> Any:
     """Return what *judge* returns, or the reason why it refuses."""
     try:
-        return judge.judge(text, NOW, header)
+        return judge.authenticate(text, NOW, header)
     except Rejected as rejected:
         return rejected.reason
 
@@ -156,7 +156,9 @@ class Asked(KeySource):
         """Return the first key."""
         return [self.first]
 
-    def reconsider(self, kid: Any, algorithm: Any, tried: Any) -> Sequence[VerificationKey]:
+    def candidates_after_failure(
+        self, kid: Any, algorithm: Any, tried: Any
+    ) -> Sequence[VerificationKey]:
         """Note what was asked, and return the other key."""
         self.again.append((kid, algorithm, tried))
         return [self.then]
@@ -177,10 +179,10 @@ def test_a_source_is_asked_again_by_what_failed():
 # What is revoked
 
 
-def revoking(token, table: Table, **rules: Any) -> Verifier[Any]:
+def revoking(token, table: RevocationSet, **rules: Any) -> Verifier[Any]:
     """Return a verifier that goes by *table*."""
     judge = verifier(token, **{**REMEMBERING, **rules})
-    return Verifier(judge.profile, judge.rules, judge.keys, Mirror(table))
+    return Verifier(judge.profile, judge.rules, judge.keys, RevocationCache(table))
 
 
 def keys_of(token, text: str, said: Any) -> list[bytes | str]:
@@ -194,7 +196,7 @@ def keys_of(token, text: str, said: Any) -> list[bytes | str]:
 @pytest.mark.parametrize("size", [0, 10])
 def test_what_is_revoked_is_refused_however_often_it_came(token, which, size):
     """Row 40102 or 40103: before the token first comes, after it passed, and until restored."""
-    text, table = token.mint(issuer_of()), Table({})
+    text, table = token.mint(issuer_of()), RevocationSet({})
     said = verifier(token).verify(text, NOW)
     key = keys_of(token, text, said)[which]
     for _ in range(2):
@@ -208,7 +210,7 @@ def test_what_is_revoked_is_refused_however_often_it_came(token, which, size):
 @pytest.mark.parametrize(("at", "reason"), [(NOW - 1, None), (NOW, Reason.REVOKED)])
 def test_an_app_jwt_is_revoked_by_when_it_was_issued(at, reason):
     """docs/revocation.rst: what was issued until ``at``; a ConsumerJWS without ``iat``, always."""
-    table = Table({})
+    table = RevocationSet({})
     table.put(Change("account:le81823118", at))
     app, consumer = (revoking(token, table) for token in (APP, CONSUMER))
     refused = answer(app, issuer_of().app_jwt())
@@ -218,7 +220,7 @@ def test_an_app_jwt_is_revoked_by_when_it_was_issued(at, reason):
 
 def test_what_passed_is_not_looked_for_again_until_something_changes(monkeypatch):
     """docs/revocation.rst, What it costs: so the number of entries makes no difference."""
-    table, text = Table({}), issuer_of().app_jwt()
+    table, text = RevocationSet({}), issuer_of().app_jwt()
     table.put(Change(b"another token", inf))
     judge, looked = revoking(APP, table), []
     check = judge._mirror.check_entries
@@ -240,7 +242,7 @@ def test_what_passed_is_not_looked_for_again_until_something_changes(monkeypatch
 def told_of(judge: Verifier[Any], text: str, reason: Reason) -> Any:
     """Return what a refusal for *reason* carries for the log."""
     with pytest.raises(Rejected) as caught:
-        judge.judge(text, NOW)
+        judge.authenticate(text, NOW)
     assert caught.value.reason is reason
     return dict(caught.value.verified)
 
@@ -250,7 +252,7 @@ APP_TOLD = {"app_jwt.kid": "dev-1", **{f"app_jwt.{name}": of for name, of in APP
 
 def test_a_refusal_after_the_signature_tells_the_ids():
     """docs/operations.rst: what is vouched for by a key; nothing of a token that is not."""
-    signer, table = issuer_of(), Table({})
+    signer, table = issuer_of(), RevocationSet({})
     judge = revoking(APP, table)
     assert told_of(judge, signer.app_jwt(exp=1), Reason.EXPIRED) == APP_TOLD
     revoked = signer.app_jwt()
@@ -270,4 +272,4 @@ def test_what_the_log_tells_of_a_good_token(known):
     text = issuer_of().app_jwt()
     judge = verifier(APP)
     token = (judge if known else verifier(APP)).verify(text, NOW)
-    assert judge.vouched(text, token) == APP_TOLD
+    assert judge.loggable_claims(text, token) == APP_TOLD

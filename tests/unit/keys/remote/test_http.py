@@ -154,7 +154,7 @@ def test_a_fault_has_its_outcome(fault: str, server: KeySetServer, fetch: HttpFe
 
 PEAKS = """
 import sys, tracemalloc
-from flask_connector_auth.keys.fetch import FetchFailed, HttpFetch
+from flask_connector_auth.keys import FetchFailed, HttpFetch
 fetch = HttpFetch()
 tracemalloc.start()
 for url in sys.argv[1:]:
@@ -391,7 +391,7 @@ UNDER_GEVENT = """
 from gevent import monkey, sleep, spawn
 monkey.patch_all()
 import sys
-from flask_connector_auth.keys.fetch import FetchFailed, HttpFetch
+from flask_connector_auth.keys import FetchFailed, HttpFetch
 
 def work():
     while True:

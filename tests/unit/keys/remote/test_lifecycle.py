@@ -16,17 +16,17 @@ from flask_connector_auth import ConnectorAuth, require_app_jwt
 from flask_connector_auth.core import boottime, keys_refresh_failed
 from flask_connector_auth.keys import (
     Attempt,
+    CombinedKeys,
     Fetched,
     FetchFailed,
     GivenUp,
     HttpFetch,
     KeyRules,
-    KeySetMachine,
     KeySource,
     Loader,
+    RefreshPolicy,
     RemoteKeys,
     RemoteRules,
-    SeveralSources,
     Watchdog,
 )
 from flask_connector_auth.keys.remote import connection
@@ -54,7 +54,7 @@ class Due:
         loader = Loader(urls, fetch or HttpFetch(), KeyRules(["RS256"]), RULES)
         late = weakref.ref(self)
         self.source = RemoteKeys(
-            KeySetMachine(RULES), loader, lambda: boottime() + getattr(late(), "late", 0.0)
+            RefreshPolicy(RULES), loader, lambda: boottime() + getattr(late(), "late", 0.0)
         )
         assert self.ask()
         # It tells of the keys after it has handed them over.
@@ -181,7 +181,7 @@ def test_a_request_that_waits_for_a_fetch_starts_another(
 ) -> None:
     """It is still to be answered, and waits no longer than it may."""
     loader = Loader([key_set_server.url], HttpFetch(), KeyRules(["RS256"]), RULES)
-    source = RemoteKeys(KeySetMachine(RULES), loader)
+    source = RemoteKeys(RefreshPolicy(RULES), loader)
     key_set_server.fail("hang")
     found: list[Any] = []
     thread = threading.Thread(target=lambda: found.append(source.candidates("dev-1", "RS256")))
@@ -251,7 +251,7 @@ def test_of_several_sources_those_of_the_package_are_closed(
     hanging(2)
     thread = due.source._thread
     assert thread
-    SeveralSources([Mine(), due.source]).close()
+    CombinedKeys([Mine(), due.source]).close()
     assert not thread.is_alive()
 
 

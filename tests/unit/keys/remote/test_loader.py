@@ -14,11 +14,11 @@ from flask_connector_auth.keys import (
     Fetch,
     Fetched,
     FetchFailed,
-    FileStore,
+    FileBackupStore,
     HttpFetch,
     KeyRules,
-    KeySetCopy,
-    Loaded,
+    KeySetBackup,
+    LoadedKeySet,
     Loader,
     LoadFailed,
     RemoteRules,
@@ -55,12 +55,12 @@ def loader(
     return Loader(urls, fetch or HttpFetch(), KEY_RULES, rules, **more)
 
 
-def known(loaded: Loaded) -> Snapshot:
+def known(loaded: LoadedKeySet) -> Snapshot:
     """Return what becomes of a set that was *loaded*."""
     return Snapshot(loaded.index, 0, 300, 200, loaded.source, loaded.validators)
 
 
-def kids(loaded: Loaded) -> list[str | None]:
+def kids(loaded: LoadedKeySet) -> list[str | None]:
     """Return the ids of the keys that were loaded."""
     return [key.kid for key in loaded.index.keys]
 
@@ -384,13 +384,13 @@ def test_urls_that_hang_are_given_up_in_time(servers: list[KeySetServer]) -> Non
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Callable[[], KeySetCopy]:
+def copy(tmp_path: Path) -> Callable[[], KeySetBackup]:
     """Return a function that makes a copy at the same place, as after a restart."""
-    return lambda: KeySetCopy(FileStore(tmp_path / "copy", 100_000), KEY_RULES, 3600, 100)
+    return lambda: KeySetBackup(FileBackupStore(tmp_path / "copy", 100_000), KEY_RULES, 3600, 100)
 
 
 def test_a_copy_serves_only_where_there_is_nothing(
-    server: KeySetServer, copy: Callable[[], KeySetCopy]
+    server: KeySetServer, copy: Callable[[], KeySetBackup]
 ) -> None:
     """jwks.md, copy: read after the first fetch has failed, and not where there is a set."""
     loading = loader(server.url, copy=copy())
@@ -407,7 +407,7 @@ def test_a_copy_serves_only_where_there_is_nothing(
 
 
 def test_a_copy_is_renewed_by_each_confirmation(
-    server: KeySetServer, tmp_path: Path, copy: Callable[[], KeySetCopy]
+    server: KeySetServer, tmp_path: Path, copy: Callable[[], KeySetBackup]
 ) -> None:
     """jwks.md, copy: its age counts from the last one; else a set that stays would be too old."""
     loading = loader(server.url, copy=copy())
@@ -420,7 +420,7 @@ def test_a_copy_is_renewed_by_each_confirmation(
 
 
 def test_a_copy_of_a_mirror_is_that_of_the_mirror(
-    servers: list[KeySetServer], copy: Callable[[], KeySetCopy]
+    servers: list[KeySetServer], copy: Callable[[], KeySetBackup]
 ) -> None:
     """jwks.md, copy: of any of the issuer's URLs, and it says of which."""
     urls = [server.url for server in servers]

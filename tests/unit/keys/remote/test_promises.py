@@ -17,8 +17,8 @@ from flask_connector_auth.core import Unavailable
 from flask_connector_auth.keys import (
     HttpFetch,
     KeyRules,
-    KeySetMachine,
     Loader,
+    RefreshPolicy,
     RemoteKeys,
     RemoteRules,
 )
@@ -39,7 +39,7 @@ def send(source: RemoteKeys, what: str) -> str:
     try:
         if what == "bad signature":
             tried = source.candidates("old", "ES256")
-            return "200" if source.reconsider("old", "ES256", tried) else "401"
+            return "200" if source.candidates_after_failure("old", "ES256", tried) else "401"
         return "200" if source.candidates(what, "ES256") else "401"
     except Unavailable:
         return "503"
@@ -139,7 +139,7 @@ class Source:
         self.now = 0.0
         given = RemoteRules(**rules)
         loader = Loader([server.url], HttpFetch(), KeyRules(["RS256"]), given)
-        self.keys = kind(KeySetMachine(given), loader, lambda: self.now)
+        self.keys = kind(RefreshPolicy(given), loader, lambda: self.now)
 
     def kids(self, kid: str) -> list[str | None]:
         """Return the ids of the keys that a token gets."""
@@ -173,7 +173,7 @@ def test_an_issuer_that_hangs_holds_a_few_tokens_and_only_at_first(
     tried = keys.candidates(issuer.kid, "RS256")
     server.fail("hang")
     source.now = 100.0
-    bad = partial(keys.reconsider, issuer.kid, "RS256", tried)
+    bad = partial(keys.candidates_after_failure, issuer.kid, "RS256", tried)
 
     def waits() -> int:
         return int(keys.health()["counts"]["waits"]) - 1  # the first token had one
@@ -226,7 +226,7 @@ def test_new_material_under_an_old_kid_passes(
     tried = source.keys.candidates(issuer.kid, "RS256")
     server.publish(stranger)
     source.now += COOLDOWN + 1
-    (new,) = source.keys.reconsider(issuer.kid, "RS256", tried)
+    (new,) = source.keys.candidates_after_failure(issuer.kid, "RS256", tried)
     assert [new] == source.keys.candidates(issuer.kid, "RS256")
     assert new.thumbprint != tried[0].thumbprint
 

@@ -10,12 +10,12 @@ from flask_connector_auth.keys import (
     DOUBT_WAIT,
     EMPTY_WAIT,
     MAX_PAUSE_WITHOUT_KEYS,
-    Decision,
     KeyIndex,
+    KeyLookup,
     KeyRules,
-    KeySetMachine,
     KeySetState,
-    Question,
+    LookupDecision,
+    RefreshPolicy,
     RemoteRules,
     import_key,
 )
@@ -41,7 +41,7 @@ class Bench:
     def __init__(self, rules: RemoteRules = RULES, jitter: float = 0.0) -> None:
         self.now = 1000.0
         self.jitter = jitter
-        self.machine = KeySetMachine(rules, lambda: self.jitter)
+        self.machine = RefreshPolicy(rules, lambda: self.jitter)
 
     def after(self, seconds: float) -> "Bench":
         """Let time pass."""
@@ -68,10 +68,10 @@ class Bench:
         self.machine.failed(self.now, "no", retry_after)
         return self
 
-    def ask(self, kid: str | None = "a", since: float | None = None, **more: Any) -> Decision:
+    def ask(self, kid: str | None = "a", since: float | None = None, **more: Any) -> LookupDecision:
         """A token asks."""
         since = self.now if since is None else since
-        return self.machine.lookup(Question(kid, "ES256", since, **more), self.now)
+        return self.machine.lookup(KeyLookup(kid, "ES256", since, **more), self.now)
 
     @property
     def pause(self) -> float:
@@ -176,34 +176,39 @@ def outage(bench: Bench) -> None:
     bench.after(301).fail().after(3600)
 
 
-def known(refresh: bool = False, note: str = "") -> Decision:
+def known(refresh: bool = False, note: str = "") -> LookupDecision:
     """The known key serves."""
-    return Decision([KEYS["a"]], refresh=refresh, note=note)
+    return LookupDecision([KEYS["a"]], refresh=refresh, note=note)
 
 
-def nobody(refresh: bool = False) -> Decision:
+def nobody(refresh: bool = False) -> LookupDecision:
     """503."""
-    return Decision(refresh=refresh, note="unavailable")
+    return LookupDecision(refresh=refresh, note="unavailable")
 
 
-def nobody_yet() -> Decision:
+def nobody_yet() -> LookupDecision:
     """503, and the issuer is asked for the key."""
-    return Decision(refresh=True, unknown=True, note="unavailable")
+    return LookupDecision(refresh=True, unknown=True, note="unavailable")
 
 
-TABLE: list[tuple[Callable[[Bench], None], KeySetState, Decision, Decision]] = [
+TABLE: list[tuple[Callable[[Bench], None], KeySetState, LookupDecision, LookupDecision]] = [
     # what happened, the state, a known key, an unknown key
-    (empty, KeySetState.EMPTY, *[Decision(wait=EMPTY_WAIT, refresh=True)] * 2),
-    (empty_under_way, KeySetState.EMPTY, *[Decision(wait=EMPTY_WAIT)] * 2),
+    (empty, KeySetState.EMPTY, *[LookupDecision(wait=EMPTY_WAIT, refresh=True)] * 2),
+    (empty_under_way, KeySetState.EMPTY, *[LookupDecision(wait=EMPTY_WAIT)] * 2),
     (empty_failed, KeySetState.EMPTY, *[nobody()] * 2),
     (empty_retry, KeySetState.EMPTY, *[nobody(refresh=True)] * 2),
-    (fresh, KeySetState.FRESH, known(), Decision(wait=2, refresh=True, unknown=True)),
-    (ahead, KeySetState.FRESH, known(refresh=True), Decision(wait=2, refresh=True, unknown=True)),
-    (ahead_under_way, KeySetState.FRESH, known(), Decision(wait=2, unknown=True)),
+    (fresh, KeySetState.FRESH, known(), LookupDecision(wait=2, refresh=True, unknown=True)),
+    (
+        ahead,
+        KeySetState.FRESH,
+        known(refresh=True),
+        LookupDecision(wait=2, refresh=True, unknown=True),
+    ),
+    (ahead_under_way, KeySetState.FRESH, known(), LookupDecision(wait=2, unknown=True)),
     (fresh_failed, KeySetState.FRESH, known(), nobody_yet()),
     (fresh_overdue, KeySetState.FRESH, known(), nobody()),
-    (due, KeySetState.DUE, *[Decision(wait=2, refresh=True)] * 2),
-    (due_for_a_day, KeySetState.DUE, *[Decision(wait=2, refresh=True)] * 2),
+    (due, KeySetState.DUE, *[LookupDecision(wait=2, refresh=True)] * 2),
+    (due_for_a_day, KeySetState.DUE, *[LookupDecision(wait=2, refresh=True)] * 2),
     (stale, KeySetState.STALE, known(note="stale_served"), nobody()),
     (stale_retry, KeySetState.STALE, known(True, "stale_served"), nobody(refresh=True)),
     (overdue, KeySetState.STALE, known(note="stale_served"), nobody()),
@@ -219,8 +224,8 @@ TABLE: list[tuple[Callable[[Bench], None], KeySetState, Decision, Decision]] = [
 def test_what_a_token_gets_in_each_state(
     happened: Callable[[Bench], None],
     state: KeySetState,
-    for_known: Decision,
-    for_unknown: Decision,
+    for_known: LookupDecision,
+    for_unknown: LookupDecision,
 ) -> None:
     """The table of states: serve, wait, refuse, or 503, and whether a fetch is started."""
     bench = Bench()
@@ -269,7 +274,7 @@ def test_a_clock_may_begin_at_zero() -> None:
     """No time is special: a monotonic clock may start with the machine."""
     bench = Bench()
     bench.now = 0.0
-    assert bench.ask() == Decision(wait=EMPTY_WAIT, refresh=True)
+    assert bench.ask() == LookupDecision(wait=EMPTY_WAIT, refresh=True)
     bench.start(unknown=True)
     bench.land("a")
     assert bench.ask("b", since=0).note == "unknown_refreshed"
@@ -400,7 +405,7 @@ def test_an_unknown_key_that_is_published_passes_at_once() -> None:
     assert bench.ask("b").unknown
     bench.start(unknown=True).after(0.3)
     assert bench.land("a", "b")
-    assert bench.ask("b", since=since) == Decision([KEYS["b"]])
+    assert bench.ask("b", since=since) == LookupDecision([KEYS["b"]])
 
 
 def test_an_unknown_key_is_refused_once_the_issuer_was_asked() -> None:
@@ -410,7 +415,7 @@ def test_an_unknown_key_is_refused_once_the_issuer_was_asked() -> None:
     since = bench.now
     bench.start(unknown=True).after(0.3)
     assert not bench.land("a")
-    assert bench.ask("b", since=since) == Decision([], note="unknown_refreshed")
+    assert bench.ask("b", since=since) == LookupDecision([], note="unknown_refreshed")
 
 
 def test_an_unknown_key_is_503_if_its_own_fetch_failed() -> None:
@@ -433,7 +438,7 @@ def test_a_fetch_from_before_the_token_does_not_answer_for_it() -> None:
     ahead_under_way(bench)
     since = bench.now
     bench.after(0.1).land("a")
-    assert bench.ask("b", since=since) == Decision(wait=2, refresh=True, unknown=True)
+    assert bench.ask("b", since=since) == LookupDecision(wait=2, refresh=True, unknown=True)
 
 
 def test_an_answer_to_no_fetch_answers_for_no_token() -> None:
@@ -450,7 +455,7 @@ def test_unknown_keys_share_one_fetch_a_cooldown() -> None:
     fresh(bench)
     bench.start(unknown=True)
     bench.land("a")
-    assert bench.after(9).ask("b") == Decision([], note="unknown_cooldown")
+    assert bench.after(9).ask("b") == LookupDecision([], note="unknown_cooldown")
     assert bench.after(1).ask("b").unknown
     bench.start(unknown=True)
     bench.machine.failed(bench.now, "no")
@@ -491,13 +496,13 @@ def test_a_kid_that_was_asked_for_in_vain_is_asked_for_again() -> None:
         assert bench.ask("b").unknown
         bench.start(unknown=True)
         bench.land("a")
-        assert bench.ask("b", since) == Decision([], note="unknown_refreshed")
-        assert bench.after(9.9).ask("b") == Decision([], note="unknown_cooldown")
+        assert bench.ask("b", since) == LookupDecision([], note="unknown_refreshed")
+        assert bench.after(9.9).ask("b") == LookupDecision([], note="unknown_cooldown")
         bench.after(0.1)
     assert bench.ask("b").unknown
     bench.start(unknown=True)
     bench.land("a", "b")
-    assert bench.ask("b") == Decision([KEYS["b"]])
+    assert bench.ask("b") == LookupDecision([KEYS["b"]])
 
 
 # Who waits
@@ -508,23 +513,23 @@ def test_only_so_many_tokens_wait_for_one_fetch() -> None:
     bench = Bench(RemoteRules(max_waiting=3))
     fresh(bench)
     for kids in (("a",), ("a",), ("a", "b")):
-        assert bench.ask("b") == Decision(wait=2, refresh=True, unknown=True)
+        assert bench.ask("b") == LookupDecision(wait=2, refresh=True, unknown=True)
         bench.start(unknown=True)
-        assert [bench.ask(kid) for kid in "bc"] == [Decision(wait=2, unknown=True)] * 2
+        assert [bench.ask(kid) for kid in "bc"] == [LookupDecision(wait=2, unknown=True)] * 2
         assert [bench.ask(kid) for kid in "bc"] == [nobody()] * 2
         assert bench.ask("a") == known()
         bench.after(1).land(*kids)
         bench.after(RULES.cooldown)
-    assert bench.ask("b") == Decision([KEYS["b"]])
+    assert bench.ask("b") == LookupDecision([KEYS["b"]])
 
 
 def test_the_places_to_wait_are_those_of_one_fetch() -> None:
     """JWKS_MAX_WAITING: after a fetch, good or failed, and in a child process, all are free."""
     bench = Bench(RemoteRules(max_waiting=1))
     fresh(bench)
-    wait = Decision(wait=2, refresh=True, unknown=True)
+    wait = LookupDecision(wait=2, refresh=True, unknown=True)
     assert bench.ask("b") == wait
-    bench.machine.forked()
+    bench.machine.reset_after_fork()
     assert bench.ask("b") == wait
     bench.start(unknown=True).machine.failed(bench.now, "no")
     bench.confirm("a")
@@ -536,16 +541,16 @@ def test_where_every_token_needs_the_answer_all_of_them_wait() -> None:
     for before, wait in ((empty, EMPTY_WAIT), (due, RULES.wait)):
         bench = Bench(RemoteRules(max_waiting=1))
         before(bench)
-        assert bench.ask() == Decision(wait=wait, refresh=True)
+        assert bench.ask() == LookupDecision(wait=wait, refresh=True)
         bench.start()
-        assert [bench.ask(), bench.ask("b")] == [Decision(wait=wait)] * 2
+        assert [bench.ask(), bench.ask("b")] == [LookupDecision(wait=wait)] * 2
 
 
 # The same kid with new key material
 
 
 #: What the token does that makes the worker ask.
-ASKS = Decision(wait=DOUBT_WAIT, refresh=True, unknown=True)
+ASKS = LookupDecision(wait=DOUBT_WAIT, refresh=True, unknown=True)
 
 
 def test_a_failed_signature_is_reason_to_ask_once_the_set_is_older_than_the_cooldown() -> None:
@@ -553,14 +558,14 @@ def test_a_failed_signature_is_reason_to_ask_once_the_set_is_older_than_the_cool
     bench = Bench()
     bench.confirm("a")
     distrusted = bench.index
-    assert bench.after(10).ask("a", distrusted=distrusted) == Decision([])
+    assert bench.after(10).ask("a", distrusted=distrusted) == LookupDecision([])
     bench.after(1)
     since = bench.now
     assert bench.ask("a", distrusted=distrusted) == ASKS
     bench.start(unknown=True)
     bench.land("a")
     # The same keys are the same index, however often they are confirmed.
-    assert bench.ask("a", since, distrusted=distrusted) == Decision([])
+    assert bench.ask("a", since, distrusted=distrusted) == LookupDecision([])
     assert bench.after(11).ask("a", distrusted=distrusted) == ASKS
     bench.start(unknown=True)
     bench.land("a", "b")
@@ -575,8 +580,8 @@ def test_one_failed_signature_waits_and_the_others_are_refused() -> None:
     bad = {"distrusted": bench.index}
     assert bench.ask("a", **bad) == ASKS
     bench.start(unknown=True)
-    assert [bench.ask("a", **bad) for _ in range(9)] == [Decision([])] * 9
-    assert bench.ask("a", patient=False, **bad) == Decision([])
+    assert [bench.ask("a", **bad) for _ in range(9)] == [LookupDecision([])] * 9
+    assert bench.ask("a", patient=False, **bad) == LookupDecision([])
     assert bench.ask("a") == known()
 
 
@@ -585,13 +590,13 @@ def test_a_failed_signature_joins_a_fetch_that_nobody_waits_for() -> None:
     bench = Bench()
     ahead_under_way(bench)
     bad = {"distrusted": bench.index}
-    assert bench.ask("a", **bad) == Decision(wait=DOUBT_WAIT)
-    assert bench.ask("a", **bad) == Decision([])
+    assert bench.ask("a", **bad) == LookupDecision(wait=DOUBT_WAIT)
+    assert bench.ask("a", **bad) == LookupDecision([])
     bench.land("a")
-    assert bench.ask("a", since=0, **bad) == Decision([])
+    assert bench.ask("a", since=0, **bad) == LookupDecision([])
     ahead_under_way(bench)
     bench.ask("b")
-    assert bench.ask("a", **bad) == Decision([])
+    assert bench.ask("a", **bad) == LookupDecision([])
 
 
 def test_a_failed_signature_takes_a_place_of_those_to_wait() -> None:
@@ -600,7 +605,7 @@ def test_a_failed_signature_takes_a_place_of_those_to_wait() -> None:
     fresh(bench)
     assert bench.ask("a", distrusted=bench.index) == ASKS
     bench.start(unknown=True)
-    assert [bench.ask(kid) for kid in "bc"] == [Decision(wait=2, unknown=True)] * 2
+    assert [bench.ask(kid) for kid in "bc"] == [LookupDecision(wait=2, unknown=True)] * 2
     assert bench.ask("b") == nobody()
 
 
@@ -620,7 +625,7 @@ def test_a_failed_signature_waits_for_no_issuer_that_fails(
     before(bench)
     asks = before is fresh_failed
     bad = bench.ask("a", distrusted=bench.index)
-    assert bad == Decision([], refresh=asks, unknown=asks)
+    assert bad == LookupDecision([], refresh=asks, unknown=asks)
 
 
 def test_failed_signatures_and_unknown_keys_share_one_cooldown() -> None:
@@ -631,9 +636,9 @@ def test_failed_signatures_and_unknown_keys_share_one_cooldown() -> None:
     bench.after(9)
     assert bench.pause < 0
     assert bench.ask("b") == nobody()
-    assert bench.ask("a", distrusted=bench.index) == Decision([])
+    assert bench.ask("a", distrusted=bench.index) == LookupDecision([])
     bad = bench.after(1).ask("a", distrusted=bench.index)
-    assert bad == Decision([], refresh=True, unknown=True)
+    assert bad == LookupDecision([], refresh=True, unknown=True)
     assert bench.ask("b") == nobody_yet()
 
 
@@ -644,7 +649,7 @@ def test_a_failed_signature_does_not_ask_twice() -> None:
     since = bench.now
     bench.start(unknown=True)
     bench.land("a")
-    assert bench.after(1).ask("a", since, distrusted=bench.index) == Decision([])
+    assert bench.after(1).ask("a", since, distrusted=bench.index) == LookupDecision([])
     assert bench.ask("a", distrusted=bench.index) == ASKS
 
 
@@ -655,17 +660,17 @@ def test_a_failed_signature_is_refused_while_a_fetch_is_due(
     """DUE: it has waited for the fetch already, so it is 401; no second wait."""
     bench = Bench()
     before(bench)
-    assert bench.ask("a", distrusted=bench.index) == Decision([], refresh=True)
+    assert bench.ask("a", distrusted=bench.index) == LookupDecision([], refresh=True)
     bench.start()
-    assert bench.ask("a", distrusted=bench.index) == Decision([])
+    assert bench.ask("a", distrusted=bench.index) == LookupDecision([])
 
 
 def test_a_failed_signature_is_the_tokens_fault_while_keys_are_stale() -> None:
     """STALE: a signature that fails under a known key is 401, not 503."""
     bench = Bench()
     stale(bench)
-    assert bench.ask("a", distrusted=bench.index) == Decision([])
-    assert bench.after(2).ask("a", distrusted=bench.index) == Decision([], refresh=True)
+    assert bench.ask("a", distrusted=bench.index) == LookupDecision([])
+    assert bench.after(2).ask("a", distrusted=bench.index) == LookupDecision([], refresh=True)
 
 
 # Other events
@@ -701,7 +706,7 @@ def test_a_good_fetch_ends_every_trouble() -> None:
 
 
 def test_a_copy_serves_as_stale_for_what_is_left_of_its_allowance() -> None:
-    """JWKS_COPY: it enters as STALE, with the age it has."""
+    """JWKS_BACKUP: it enters as STALE, with the age it has."""
     bench = Bench().start()
     bench.machine.restored(bench.now, index("a"), 3000, "https://x")
     bench.machine.failed(bench.now, "no")
@@ -712,7 +717,7 @@ def test_a_copy_serves_as_stale_for_what_is_left_of_its_allowance() -> None:
 
 
 def test_a_copy_is_never_fresh() -> None:
-    """JWKS_COPY: not even a young one, and the issuer is asked as soon as the backoff allows."""
+    """JWKS_BACKUP: not even a young one, and the issuer is asked as soon as the backoff allows."""
     bench = Bench().start()
     bench.machine.restored(bench.now, index("a"), 0, "https://y")
     bench.machine.failed(bench.now, "no")
@@ -726,16 +731,16 @@ def test_a_child_process_starts_without_the_parents_fetch() -> None:
     """Fork: the set is inherited, a fetch under way is not, and refreshing spreads anew."""
     bench = Bench()
     ahead_under_way(bench)
-    bench.machine.forked()
+    bench.machine.reset_after_fork()
     assert bench.ask() == known(refresh=True)
     bench.confirm("a")
     bench.jitter = 1.0
-    bench.machine.forked()
+    bench.machine.reset_after_fork()
     assert bench.after(300 * 0.7 - 0.1).ask() == known()
     assert bench.after(0.2).ask() == known(refresh=True)
     empty = Bench().start()
-    empty.machine.forked()
-    assert empty.ask() == Decision(wait=EMPTY_WAIT, refresh=True)
+    empty.machine.reset_after_fork()
+    assert empty.ask() == LookupDecision(wait=EMPTY_WAIT, refresh=True)
 
 
 def test_stale_keys_can_be_forbidden() -> None:

@@ -26,11 +26,11 @@ from flask_connector_auth.core.forks import _renew
 from flask_connector_auth.keys import (
     Fetched,
     FetchFailed,
-    KeySetCopy,
-    KeySetMachine,
-    Loaded,
+    KeySetBackup,
+    LoadedKeySet,
     Loader,
     LoadFailed,
+    RefreshPolicy,
     RemoteKeys,
     RemoteRules,
     Snapshot,
@@ -327,14 +327,14 @@ class Memory:
 
 @pytest.mark.parametrize(("down_for", "serves"), [(0, True), (3000, True), (3700, False)])
 def test_the_copy_bridges_a_cold_start_and_no_more(down_for: float, serves: bool) -> None:
-    """JWKS_COPY: a restart does not start the allowance again."""
+    """JWKS_BACKUP: a restart does not start the allowance again."""
     world, memory = World("a"), Memory()
 
     def start() -> RemoteKeys:
         rules = RemoteRules()
-        copy = KeySetCopy(memory, RULES, rules.max_stale, rules.max_keys, lambda: world.now)
+        copy = KeySetBackup(memory, RULES, rules.max_stale, rules.max_keys, lambda: world.now)
         loader = Loader([URL], world.fetch, RULES, rules, copy)
-        return AtOnce(KeySetMachine(rules), loader, world.clock)
+        return AtOnce(RefreshPolicy(rules), loader, world.clock)
 
     world.now = 100_000
     assert kids(start(), "a") == ["a"]
@@ -391,14 +391,16 @@ def test_new_material_under_an_old_kid_is_found_when_a_signature_fails() -> None
     world = World("a", "b")
     source = world.source()
     old = source.candidates("a", "ES256")
-    assert source.reconsider("a", "ES256", old) == []  # the set is younger than the cooldown
+    assert (
+        source.candidates_after_failure("a", "ES256", old) == []
+    )  # the set is younger than the cooldown
     world.renew("a")
     world.now += 11
-    (new,) = source.reconsider("a", "ES256", old)
+    (new,) = source.candidates_after_failure("a", "ES256", old)
     assert new.thumbprint != old[0].thumbprint
     assert len(world.fetches) == 2
     # The set was replaced meanwhile: a verifier that still holds the old key gets the new one.
-    assert source.reconsider("a", "ES256", old) == [new]
+    assert source.candidates_after_failure("a", "ES256", old) == [new]
     assert len(world.fetches) == 2
 
 
@@ -423,7 +425,7 @@ def test_what_the_issuer_says_of_its_set_is_heard() -> None:
     assert source.health()["life"] == 60
     known: list[Snapshot | None] = []
 
-    def busy(snapshot: Snapshot | None) -> Loaded:
+    def busy(snapshot: Snapshot | None) -> LoadedKeySet:
         known.append(snapshot)
         raise LoadFailed("busy", retry_after=50)
 
@@ -442,7 +444,7 @@ def test_bad_signatures_buy_no_more_fetches_than_bad_kids() -> None:
     keys = source.candidates("a", "ES256")
     for _ in range(1000):
         world.now += 0.1
-        assert source.reconsider("a", "ES256", keys) == []
+        assert source.candidates_after_failure("a", "ES256", keys) == []
         assert kids(source, "b") == []
     assert len(world.fetches) <= 1 + 100 / 10 + 1
 
@@ -452,7 +454,7 @@ def test_without_a_set_there_is_nothing_to_reconsider() -> None:
     world = World("a")
     world.up = False
     with pytest.raises(Unavailable):
-        world.source().reconsider("a", "ES256", [])
+        world.source().candidates_after_failure("a", "ES256", [])
 
 
 # Attack
@@ -574,7 +576,7 @@ def test_each_change_of_state_is_told_once(caplog: pytest.LogCaptureFixture) -> 
     lines = [
         (record.levelname, record.getMessage())
         for record in caplog.records
-        if record.name.endswith("remote")
+        if record.name.endswith("remote.source")
     ]
     assert lines == [
         ("INFO", "key set changed: added 'a', removed none"),
@@ -666,7 +668,7 @@ def test_health_names_the_url_that_confirmed_the_keys_without_its_query() -> Non
             raise FetchFailed("down")
         return world.fetch(url, **options)
 
-    source = AtOnce(KeySetMachine(rules), Loader(urls, fetch, RULES, rules), world.clock)
+    source = AtOnce(RefreshPolicy(rules), Loader(urls, fetch, RULES, rules), world.clock)
     assert source.health()["source"] == URL
     assert kids(source, "a") == ["a"]
     assert source.health()["source"] == f"{URL}/failover"
@@ -679,9 +681,9 @@ def test_a_receiver_that_fails_is_in_nobodys_way(caplog: pytest.LogCaptureFixtur
     def fail(_sender: object, **_payload: object) -> None:
         raise RuntimeError("the receiver's")
 
-    copy = KeySetCopy(memory, RULES, rules.max_stale, rules.max_keys, lambda: world.now)
+    copy = KeySetBackup(memory, RULES, rules.max_stale, rules.max_keys, lambda: world.now)
     loader = Loader([URL], world.fetch, RULES, rules, copy)
-    source = AtOnce(KeySetMachine(rules), loader, world.clock)
+    source = AtOnce(RefreshPolicy(rules), loader, world.clock)
     with ExitStack() as stack:
         for signal in (keys_refreshed, keys_refresh_failed, keys_stale, keys_outage):
             stack.enter_context(signal.connected_to(fail, source))
