@@ -19,6 +19,7 @@ def locked(folder: Path) -> Iterator[None]:
     # A lock of SQLite works on every system, and ends with the process that holds it.
     file = folder / LOCK_NAME
     reserve(file)
+    restrict(file)
     with closing(sqlite3.connect(file, timeout=_PATIENCE, isolation_level=None)) as held:
         held.execute("BEGIN EXCLUSIVE")
         yield

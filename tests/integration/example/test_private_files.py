@@ -48,10 +48,17 @@ def use(app):
 
 
 def test_a_folder_that_others_can_look_into(start, shared):
-    """Database, signing keys, certificate with its key, and the console's key; the folder itself,
-    which is somebody's, stays as it is."""
+    """Database, signing keys, certificate with its key, the console's key, and the lock, which others
+    could hold; the folder itself, which is somebody's, stays as it is."""
     use(start(shared))
-    kept = {"connector.db", "signing-keys.json", "certificate.pem", "ca.pem", "console-key"}
+    kept = {
+        "connector.db",
+        "signing-keys.json",
+        "certificate.pem",
+        "ca.pem",
+        "console-key",
+        ".lock",
+    }
     assert modes(shared) == dict.fromkeys(kept, PRIVATE)
     assert stat.S_IMODE(shared.stat().st_mode) == 0o755
 
