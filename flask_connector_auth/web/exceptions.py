@@ -32,7 +32,7 @@ class ConnectorAuthError(EnvelopeError):
 
     ``str()`` of one is what the client may see: code, title and details as they are sent, the same
     whatever the reason was. GraphQL libraries, sockets and error reporters pass it on. For a log,
-    take ``repr()``, which names row and reason, or :attr:`reason`.
+    take ``repr()``, which names row and reason, or ``reason``.
 
     :param reason: why, for log and signal; the client never sees it.
     """
