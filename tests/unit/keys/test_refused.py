@@ -148,9 +148,12 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "empty JWK": ({}, "its kty is not known (RFC 7518 section 6.1)"),
     "X25519 PEM": (
         public_pem(X25519PrivateKey.generate()),
-        "a key of a kind that signs nothing here",
+        "a key of a type that no supported algorithm uses",
     ),
-    "X448 PEM": (public_pem(X448PrivateKey.generate()), "a key of a kind that signs nothing here"),
+    "X448 PEM": (
+        public_pem(X448PrivateKey.generate()),
+        "a key of a type that no supported algorithm uses",
+    ),
     "empty JWK Set": ({"keys": []}, "no usable key"),
     "empty list": ([], "no usable key"),
     "list of an empty set": ([{"keys": []}], "no usable key"),
@@ -183,7 +186,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "URL": (
         "https://issuer.example/jwks.json",
-        "a URL, which cannot stand here",
+        "a URL, where only a key or the path of a file is accepted",
     ),
     "NoneType": (None, "a key cannot be given as NoneType"),
     "int": (12345678901234, "a key cannot be given as int"),

@@ -131,7 +131,7 @@ UNFIT = {
     "unknown Edwards curve": ({"kty": "OKP", "crv": "do-not-tell-this", "x": "AA"}, CURVE),
     "curve of no algorithm": (
         {"kty": "OKP", "crv": "X25519", "x": encoded(bytes([9] + [0] * 31))},
-        "a key of a kind that signs nothing here",
+        "a key of a type that no supported algorithm uses",
     ),
 }
 

@@ -11,8 +11,8 @@ from redis.cluster import cleanup_kwargs
 from flask_connector_auth.keys import (
     check_proxy,
     check_url,
-    crosses_in_the_clear,
     is_loopback,
+    is_unprotected_redis_url,
     is_url,
 )
 from tests.support.floor_helpers import pem, untimed
@@ -211,7 +211,7 @@ def test_no_message_quotes_the_url(url: str) -> None:
 )
 def test_what_stays_on_the_machine_or_is_verified(url: str) -> None:
     """As for key sets: plain text is for loopback alone."""
-    assert not crosses_in_the_clear(url)
+    assert not is_unprotected_redis_url(url)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_what_stays_on_the_machine_or_is_verified(url: str) -> None:
 )
 def test_what_others_on_the_way_can_change(url: str) -> None:
     """Plain text to another machine, one of several too, and TLS that looks at no certificate."""
-    assert crosses_in_the_clear(url)
+    assert is_unprotected_redis_url(url)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_what_others_on_the_way_can_change(url: str) -> None:
 def test_no_option_makes_an_unverified_connection(where: str, options: str) -> None:
     """Each is refused, told, or without effect, in every version of redis-py."""
     try:
-        exposed = crosses_in_the_clear(f"rediss{where}?{options}")
+        exposed = is_unprotected_redis_url(f"rediss{where}?{options}")
     except ValueError as error:
         assert str(error) == "not the URL of a Redis"
         assert error.__suppress_context__
@@ -281,9 +281,9 @@ def test_only_the_scheme_makes_a_connection_tls(value: str) -> None:
     """``ssl`` is an option of clients and of no connection: refused, or without effect."""
     for scheme in ("redis", "rediss"):
         with pytest.raises(ValueError, match="not the URL of a Redis"):
-            crosses_in_the_clear(f"{scheme}://db.test?ssl={value}")
+            is_unprotected_redis_url(f"{scheme}://db.test?ssl={value}")
         sentinel = f"{scheme}+sentinel://db.test/service?ssl={value}"
-        assert crosses_in_the_clear(sentinel) is (scheme == "redis")
+        assert is_unprotected_redis_url(sentinel) is (scheme == "redis")
 
 
 NEWER = "ssl_min_version" in signature(SSLConnection).parameters
@@ -301,18 +301,18 @@ def test_what_only_newer_versions_know(options: str) -> None:
     """What asks for as much as usual or more is good, where redis-py has it."""
     url = f"rediss://db.test?{options}"
     if NEWER:
-        assert not crosses_in_the_clear(url)
+        assert not is_unprotected_redis_url(url)
     else:
         with pytest.raises(ValueError, match="not the URL of a Redis"):
-            crosses_in_the_clear(url)
+            is_unprotected_redis_url(url)
 
 
 @pytest.mark.parametrize("port", [1, 26379])
 def test_a_cluster_is_judged_by_what_its_client_keeps(port: int) -> None:
     """redis-py 5.0 drops ssl_check_hostname there, so that no name is compared."""
     kept = cleanup_kwargs(ssl_check_hostname=True)
-    assert crosses_in_the_clear(f"rediss+cluster://db.test:{port}") is not bool(kept)
-    assert crosses_in_the_clear("rediss+cluster://a?ssl_check_hostname=n")
+    assert is_unprotected_redis_url(f"rediss+cluster://db.test:{port}") is not bool(kept)
+    assert is_unprotected_redis_url("rediss+cluster://a?ssl_check_hostname=n")
 
 
 @pytest.mark.parametrize(
@@ -321,4 +321,4 @@ def test_a_cluster_is_judged_by_what_its_client_keeps(port: int) -> None:
 def test_what_is_the_url_of_no_redis_is_not_judged(url: str) -> None:
     """Whether it is safe cannot be known."""
     with pytest.raises(ValueError, match="not the URL of a Redis"):
-        crosses_in_the_clear(url)
+        is_unprotected_redis_url(url)
