@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask_connector_auth.testing import Issuer
-from flask_connector_auth.testing.broken import WAYS
+from flask_connector_auth.testing.tampering import WAYS
 
 from .facts import Fact, Sent, Token
 from .turmoil import Rotation, Turmoil

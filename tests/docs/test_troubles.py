@@ -21,7 +21,7 @@ from flask_connector_auth import (
     token_rejected,
 )
 from flask_connector_auth.testing import ConnectorClient, Issuer
-from flask_connector_auth.testing.broken import WAYS
+from flask_connector_auth.testing.tampering import WAYS
 from tests.docs.test_code_blocks import PAGES, generated
 
 URL = "/api/account/le81823118"

@@ -19,7 +19,7 @@ from flask_connector_auth import KeySource, VerificationKey, require_app_jwt, re
 from flask_connector_auth.core import Reason, Rejected
 from flask_connector_auth.keys import KeyIndex
 from flask_connector_auth.testing import Issuer, KeySetServer
-from flask_connector_auth.testing.broken import Kind
+from flask_connector_auth.testing.tampering import Kind
 from flask_connector_auth.web import current
 from tests.support.floor_helpers import APP, both_tokens, cases, issuer_of, verifier
 from tests.support.http_helpers import assert_row, headers

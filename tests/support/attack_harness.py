@@ -16,7 +16,7 @@ from flask import Flask, got_request_exception
 from werkzeug.test import TestResponse
 
 from flask_connector_auth import token_rejected, token_verified
-from flask_connector_auth.testing.broken import Good, Kind
+from flask_connector_auth.testing.tampering import Good, Kind
 from tests.support.attack_stage import (
     CANARY,
     HEADERS,

@@ -15,7 +15,7 @@ from flask_connector_auth import (
     require_consumer_jws,
     verify_request,
 )
-from flask_connector_auth.testing.broken import Good, Kind
+from flask_connector_auth.testing.tampering import Good, Kind
 from tests.conftest import ACCOUNT
 from tests.support.floor_helpers import NOW, decoded, issuer_of, jwk
 

@@ -11,7 +11,7 @@ import pytest
 
 from flask_connector_auth.keys import ALGORITHMS
 from flask_connector_auth.testing import OMIT
-from flask_connector_auth.testing.broken import Good, Kind
+from flask_connector_auth.testing.tampering import Good, Kind
 from tests.support.attack_harness import Attack, against_both, withstand
 from tests.support.floor_helpers import decoded, der, encoded, issuer_of, jwk, pem
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flask_connector_auth.testing import OMIT
-from flask_connector_auth.testing.broken import Good, Kind
+from flask_connector_auth.testing.tampering import Good, Kind
 from tests.conftest import ACCOUNT
 from tests.support.attack_harness import Attack, against_both, withstand
 from tests.support.attack_stage import good

@@ -7,7 +7,7 @@ section 2. The tables of spellings are those of the verifier's own tests.
 import json
 from typing import Any
 
-from flask_connector_auth.testing.broken import Good, Kind
+from flask_connector_auth.testing.tampering import Good, Kind
 from tests.support.attack_harness import Attack, against_both, withstand
 from tests.support.floor_helpers import HEADER, broken_json, encoded
 from tests.unit.verification.test_verifier_form import respelled

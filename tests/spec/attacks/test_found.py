@@ -19,7 +19,7 @@ from flask_connector_auth import (
     verify_request,
 )
 from flask_connector_auth.testing import Issuer
-from flask_connector_auth.testing.broken import Good, Kind
+from flask_connector_auth.testing.tampering import Good, Kind
 from flask_connector_auth.web import Access, Binding, audit
 from tests.conftest import ACCOUNT
 from tests.spec.attacks.test_signatures import SMALL_POINTS

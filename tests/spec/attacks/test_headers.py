@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flask_connector_auth.testing.broken import Kind
+from flask_connector_auth.testing.tampering import Kind
 from tests.support.attack_harness import Attack, against_both, assert_refused, untouched, withstand
 from tests.support.attack_stage import HEADERS, INVALID, KINDS, MISSING, good_token, stages
 from tests.support.floor_helpers import cases

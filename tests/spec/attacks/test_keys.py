@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flask_connector_auth.testing import OMIT, KeySetServer
-from flask_connector_auth.testing.broken import Kind
+from flask_connector_auth.testing.tampering import Kind
 from tests.support.attack_harness import Attack, against_both, withstand
 from tests.support.attack_stage import CANARY, KINDS
 from tests.support.floor_helpers import cases, der, encoded, issuer_of, jwk, pem

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flask_connector_auth.testing.broken import Kind
+from flask_connector_auth.testing.tampering import Kind
 from tests.conftest import ACCOUNT
 from tests.support.attack_harness import assert_passes, assert_refused, untouched
 from tests.support.attack_stage import HEADERS, INVALID, KINDS, Stage, good, good_token, stages

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384
 
-from flask_connector_auth.testing.broken import Good, Kind
+from flask_connector_auth.testing.tampering import Good, Kind
 from tests.support.attack_harness import Attack, withstand
 from tests.support.attack_stage import KINDS
 from tests.support.floor_helpers import decoded, encoded, native_key

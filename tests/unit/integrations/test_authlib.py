@@ -22,7 +22,7 @@ from flask_connector_auth import (
 )
 from flask_connector_auth.integrations.authlib import AppJWTToken, AppJWTValidator
 from flask_connector_auth.testing import Issuer, KeySetServer
-from flask_connector_auth.testing.broken import WAYS
+from flask_connector_auth.testing.tampering import WAYS
 from tests.support.http_helpers import assert_row, headers
 
 THEIRS = "/api/account/le81823118/theirs"

@@ -35,7 +35,7 @@ def test_a_documented_answer_is_taken_for_its_own_row_only(code: int) -> None:
     """Rows 40102 to 40105: the bytes of the protocol page, and the headers beside them."""
     assert_connector_error(documented(code), code)
     for other in ROWS.keys() - {code}:
-        with pytest.raises(AssertionError, match=f"not the answer of row {other}:\n  body: "):
+        with pytest.raises(AssertionError, match=f"not the response of row {other}:\n  body: "):
             assert_connector_error(documented(code), other)
 
 
@@ -67,7 +67,7 @@ def test_any_other_answer_is_told_in_what_it_differs(deviation: str) -> None:
     with pytest.raises(AssertionError) as caught:
         assert_connector_error(answer, 40102)
     head, *lines = str(caught.value).split("\n  ")
-    assert head == "not the answer of row 40102:"
+    assert head == "not the response of row 40102:"
     [line] = lines
     assert line.startswith(f"{part}: ") and ", not " in line
 

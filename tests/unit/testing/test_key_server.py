@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from flask_connector_auth.testing import KeySetServer
-from flask_connector_auth.testing.faults import FAULTS, Answer
+from flask_connector_auth.testing.faults import FAULTS, RawResponse
 from flask_connector_auth.testing.key_server import _Listener
 from tests.support.floor_helpers import issuer_of
 from tests.support.tls import Authority
@@ -174,7 +174,7 @@ def test_a_fault_that_does_not_exist_is_refused(server: KeySetServer) -> None:
 @pytest.mark.parametrize("name", FAULTS)
 def test_every_fault_ends_by_itself(name: str) -> None:
     """A minute at most, and 64 MiB with a few headers, even if nobody stops the server."""
-    good = Answer(200, {}, b"{" + b" " * 2000 + b"}")
+    good = RawResponse(200, {}, b"{" + b" " * 2000 + b"}")
     silence, size = 0.0, 0
     pieces = FAULTS[name](good, **({"to": "http://127.0.0.1/"} if name == "redirect" else {}))
     try:

@@ -9,7 +9,7 @@ from flask import Flask
 
 from flask_connector_auth import Reason, require_app_jwt, require_consumer_jws
 from flask_connector_auth.testing import ConnectorClient, Issuer
-from flask_connector_auth.testing.broken import WAYS, Kind
+from flask_connector_auth.testing.tampering import WAYS, Kind
 from tests.support.floor_helpers import APP, NOW, decoded, issuer_of, jwk, pem, why_refused
 from tests.support.http_helpers import assert_row
 
@@ -83,7 +83,7 @@ def test_the_ways_are_those_that_are_documented() -> None:
     assert {name: way.reason for name, way in WAYS.items()} == REASONS
     assert {name for name, way in WAYS.items() if way.app_jwt_only} == APP_JWT_ONLY
     assert set(REASONS.values()) == set(Reason) - NO_TOKENS_FAULT
-    assert all(way.make.__doc__ for way in WAYS.values())
+    assert all(way.apply.__doc__ for way in WAYS.values())
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "Ed25519", "PS256"])
