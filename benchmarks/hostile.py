@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.signer import encode_base64url
-from flask_connector_auth.testing.tampering import Kind
+from flask_connector_auth.testing.tampering import TokenKind
 
 from .mint import of_unknown_key, with_bad_signature
 
@@ -23,7 +23,7 @@ class Mint(NamedTuple):
     """Tokens of one type."""
 
     issuer: Issuer
-    kind: Kind
+    kind: TokenKind
 
     def good(self, number: int, **claims: object) -> bytes:
         """Return the good token of *number*, with more *claims*."""

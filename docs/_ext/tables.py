@@ -107,7 +107,7 @@ def ways_table() -> str:
                 "AppJWT" if fault.app_jwt_only else "both",
                 fault.apply.__doc__ or "",
             )
-            for name, fault in tampering.WAYS.items()
+            for name, fault in tampering.TOKEN_FAULTS.items()
         ),
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 from joserfc.jwk import Key
 
 from .signer import Signer, without_omitted
-from .tampering import Good, Kind, break_token
+from .tampering import TokenKind, ValidToken, break_token
 
 
 class Clock:
@@ -60,7 +60,7 @@ class Issuer(Signer):
         """Return a ConsumerJWS with the protocol's claims, replaced or extended by *claims*."""
         return self.sign(self._consumer_jws_claims(claims))
 
-    def broken(self, name: str, kind: Kind = "app_jwt", /, **claims: Any) -> str:
+    def broken(self, name: str, kind: TokenKind = "app_jwt", /, **claims: Any) -> str:
         """Return a token that is valid except for one fault.
 
         :param name: the fault; :doc:`/testing` lists them.
@@ -71,7 +71,7 @@ class Issuer(Signer):
         makers = {"app_jwt": self._app_jwt_claims, "consumer_jws": self._consumer_jws_claims}
         claims_of, other_claims_of = makers.pop(kind), *makers.values()
         now = int(self.clock())
-        valid = Good(kind, self, now, claims_of(claims), other_claims_of({}))
+        valid = ValidToken(kind, self, now, claims_of(claims), other_claims_of({}))
         return break_token(name, valid)
 
     def _app_jwt_claims(self, claims: Mapping[str, Any]) -> dict[str, Any]:

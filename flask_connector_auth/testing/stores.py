@@ -26,11 +26,11 @@ class RevocationStoreContract:
 
     def test_an_empty_store_has_nothing(self) -> None:
         """The first worker finds nothing revoked."""
-        assert known(self.connect()) == {}
+        assert revocations_in(self.connect()) == {}
 
     def test_a_first_read_is_complete(self) -> None:
         """Marked as complete, so that it replaces the copy of a worker that had to start again."""
-        store = Copy(self.connect()).store
+        store = StoreFollower(self.connect()).store
         store.change([_INSTALL])
         assert store.read(None, 0).complete
 
@@ -39,11 +39,11 @@ class RevocationStoreContract:
         for change in (_INSTALL, Change(_TOKEN, inf, inf), Change("account:größe", 0.1)):
             self.connect().change([change])
         expected = {_INSTALL.key: _INSTALL.value, _TOKEN: inf, "account:größe": 0.1}
-        assert known(self.connect()) == expected
+        assert revocations_in(self.connect()) == expected
 
     def test_changes_are_followed_in_order(self) -> None:
         """From a position on, every worker reads only new changes, restored entries included."""
-        writer, reader = Copy(self.connect()), Copy(self.connect())
+        writer, reader = StoreFollower(self.connect()), StoreFollower(self.connect())
         changes = [_INSTALL, Change(_TOKEN, inf, inf), Change(_TOKEN, None), Change("account:a", 1)]
         for change in changes:
             writer.store.change([change])
@@ -55,7 +55,7 @@ class RevocationStoreContract:
 
     def test_reading_waits_for_a_change(self) -> None:
         """A read that waits returns at once on a change, and empty when its time is over."""
-        copy = Copy(self.connect())
+        copy = StoreFollower(self.connect())
         begin = time.monotonic()
         assert copy.follow(wait=0.2) == []
         assert 0.1 < time.monotonic() - begin < 5
@@ -70,41 +70,42 @@ class RevocationStoreContract:
 
     def test_a_change_never_weakens_another(self) -> None:
         """The later of two times wins, whatever their order; a restored entry is gone."""
-        copy = Copy(self.connect())
+        copy = StoreFollower(self.connect())
         for times in ((_LATER, _LATER + 2), (_LATER + 4, _LATER + 3)):
             for at in times:
                 copy.store.change([Change("account:a", at), Change(_TOKEN, at, at)])
             copy.follow()
             expected = {"account:a": max(times), _TOKEN: max(times)}
-            assert copy.entries == known(self.connect()) == expected
+            assert copy.entries == revocations_in(self.connect()) == expected
         copy.store.change([Change("account:a", None)])
         copy.store.change([Change("account:a", 1)])
         copy.follow()
-        assert copy.entries == known(self.connect()) == {"account:a": 1, _TOKEN: _LATER + 4}
+        expected = {"account:a": 1, _TOKEN: _LATER + 4}
+        assert copy.entries == revocations_in(self.connect()) == expected
 
     def test_absent_adds_only_missing_entries(self) -> None:
         """``absent`` writes only entries that are missing, restored ones included."""
-        copy = Copy(self.connect())
+        copy = StoreFollower(self.connect())
         copy.store.change([Change("account:a", 1), Change("account:b", 1)])
         copy.store.change([Change("account:b", None)])
         back = [Change("account:a", 2), Change("account:b", 2), Change("account:c", 2)]
         copy.store.change(back, absent=True)
         copy.follow()
         expected = {"account:a": 1, "account:b": 2, "account:c": 2}
-        assert copy.entries == known(self.connect()) == expected
+        assert copy.entries == revocations_in(self.connect()) == expected
 
     def test_many_changes_are_all_read(self) -> None:
         """No change is lost among thousands, for a worker that follows or one that starts later."""
-        copy = Copy(self.connect())
+        copy = StoreFollower(self.connect())
         changes = [Change(f"consumer:{number}", number) for number in range(2500)]
         copy.store.change(changes)
         copy.follow()
         expected = {change.key: change.value for change in changes}
-        assert copy.entries == known(self.connect()) == expected
+        assert copy.entries == revocations_in(self.connect()) == expected
 
     def test_many_workers_change_at_once(self) -> None:
         """Changes of several threads and connections are all made."""
-        copy, shared = Copy(self.connect()), self.connect()
+        copy, shared = StoreFollower(self.connect()), self.connect()
 
         def change(number: int) -> None:
             store = shared if number % 2 else self.connect()
@@ -118,7 +119,7 @@ class RevocationStoreContract:
             thread.join()
         copy.follow()
         assert len(copy.entries) == 200
-        assert copy.entries == known(self.connect())
+        assert copy.entries == revocations_in(self.connect())
 
     def test_there_is_one_clock(self) -> None:
         """All workers get the same time, in seconds since the epoch, and it does not go back."""
@@ -129,7 +130,7 @@ class RevocationStoreContract:
         assert times[0] > 1_700_000_000
 
 
-class Copy:
+class StoreFollower:
     """One worker's copy of a store, read as a worker reads it."""
 
     def __init__(self, store: RevocationStore) -> None:
@@ -161,6 +162,6 @@ class Copy:
         raise AssertionError("100 reads in a row were incomplete")
 
 
-def known(store: RevocationStore) -> dict[Any, float]:
+def revocations_in(store: RevocationStore) -> dict[Any, float]:
     """Return the entries that a new worker reads from *store*."""
-    return Copy(store).entries
+    return StoreFollower(store).entries

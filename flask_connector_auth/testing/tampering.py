@@ -10,7 +10,7 @@ from ..core import Reason
 from .signer import OMIT, Signer, encode_base64url
 
 #: The type of a token, by its maker in :class:`.Issuer`.
-Kind = Literal["app_jwt", "consumer_jws"]
+TokenKind = Literal["app_jwt", "consumer_jws"]
 
 # Seconds: more than the longest leeway.
 _BEYOND_LEEWAY = 2 * 3600
@@ -20,25 +20,25 @@ _MAX_TOKEN_BYTES = 16384
 
 
 @dataclass(frozen=True, slots=True)
-class Good:
+class ValidToken:
     """The parts of a valid token, to sign with changes."""
 
-    kind: Kind
+    kind: TokenKind
     signer: Signer
     now: int  #: seconds since the epoch
     claims: Mapping[str, Any]
-    others: Mapping[str, Any]  #: the claims of a valid token of the other type
+    other_claims: Mapping[str, Any]  #: the claims of a valid token of the other type
 
     @property
-    def caller(self) -> str:
+    def caller_claim(self) -> str:
         """The name of the claim that identifies the caller."""
         return "azp" if self.kind == "app_jwt" else "lp_consumer_id"
 
-    def having(self, **claims: Any) -> str:
+    def with_claims(self, **claims: Any) -> str:
         """Return the token, signed with *claims* in place of its own."""
         return self.signer.sign({**self.claims, **claims})
 
-    def under(self, **parameters: Any) -> str:
+    def with_header(self, **parameters: Any) -> str:
         """Return the token, signed with *parameters* in place of or beside the usual ones."""
         return self.signer.sign(self.claims, parameters)
 
@@ -46,33 +46,33 @@ class Good:
 class TokenFault(NamedTuple):
     """One way to break a token."""
 
-    apply: Callable[[Good], str]
+    apply: Callable[[ValidToken], str]
     reason: Reason  #: why the broken token is rejected
     app_jwt_only: bool  #: whether a ConsumerJWS cannot have this fault
 
 
 #: The faults that a token can have, by name.
-WAYS: dict[str, TokenFault] = {}
+TOKEN_FAULTS: dict[str, TokenFault] = {}
 
 
-def break_token(name: str, valid: Good) -> str:
+def break_token(name: str, valid: ValidToken) -> str:
     """Return the *valid* token with the fault of that *name*.
 
     :raises ValueError: if this type of token has no such fault.
     """
     possible = [
         fault_name
-        for fault_name, fault in WAYS.items()
+        for fault_name, fault in TOKEN_FAULTS.items()
         if valid.kind == "app_jwt" or not fault.app_jwt_only
     ]
     if name not in possible:
         raise ValueError(f"no way {name!r} to break this token; there are {', '.join(possible)}")
-    return WAYS[name].apply(valid)
+    return TOKEN_FAULTS[name].apply(valid)
 
 
 def _fault(reason: Reason, *, app_jwt_only: bool = False) -> Callable[[Any], Any]:
-    def register(apply: Callable[[Good], str]) -> Callable[[Good], str]:
-        WAYS[apply.__name__] = TokenFault(apply, reason, app_jwt_only)
+    def register(apply: Callable[[ValidToken], str]) -> Callable[[ValidToken], str]:
+        TOKEN_FAULTS[apply.__name__] = TokenFault(apply, reason, app_jwt_only)
         return apply
 
     return register
@@ -82,134 +82,134 @@ def _fault(reason: Reason, *, app_jwt_only: bool = False) -> Callable[[Any], Any
 
 
 @_fault(Reason.EXPIRED)
-def expired(valid: Good) -> str:
+def expired(valid: ValidToken) -> str:
     """It expired two hours ago, which is longer than any leeway."""
-    return valid.having(iat=valid.now - 2 * _BEYOND_LEEWAY, exp=valid.now - _BEYOND_LEEWAY)
+    return valid.with_claims(iat=valid.now - 2 * _BEYOND_LEEWAY, exp=valid.now - _BEYOND_LEEWAY)
 
 
 @_fault(Reason.NOT_YET_VALID)
-def not_yet_valid(valid: Good) -> str:
+def not_yet_valid(valid: ValidToken) -> str:
     """It becomes valid in two hours."""
-    return valid.having(nbf=valid.now + _BEYOND_LEEWAY, exp=valid.now + 2 * _BEYOND_LEEWAY)
+    return valid.with_claims(nbf=valid.now + _BEYOND_LEEWAY, exp=valid.now + 2 * _BEYOND_LEEWAY)
 
 
 @_fault(Reason.TOO_LONG_LIVED, app_jwt_only=True)
-def too_long_lived(valid: Good) -> str:
+def too_long_lived(valid: ValidToken) -> str:
     """It is valid for a century; rejected where ``CONNECTOR_AUTH_MAX_LIFETIME`` is set."""
-    return valid.having(exp=valid.now + _CENTURY)
+    return valid.with_claims(exp=valid.now + _CENTURY)
 
 
 @_fault(Reason.BAD_SIGNATURE)
-def forged(valid: Good) -> str:
+def forged(valid: ValidToken) -> str:
     """It is signed with another key, under the issuer's ``kid``."""
     return valid.signer.forger.sign(valid.claims)
 
 
 @_fault(Reason.BAD_SIGNATURE)
-def tampered(valid: Good) -> str:
+def tampered(valid: ValidToken) -> str:
     """The claim that identifies the caller was changed after signing."""
-    header, _, signature = valid.having().split(".")
-    payload = valid.having(**{valid.caller: "another caller"}).split(".")[1]
+    header, _, signature = valid.with_claims().split(".")
+    payload = valid.with_claims(**{valid.caller_claim: "another caller"}).split(".")[1]
     return f"{header}.{payload}.{signature}"
 
 
 @_fault(Reason.BAD_SIGNATURE)
-def embedded_key(valid: Good) -> str:
+def embedded_key(valid: ValidToken) -> str:
     """As ``forged``, with the forger's public key in the header as ``jwk``."""
     [key] = valid.signer.forger.key_set()["keys"]
     return valid.signer.forger.sign(valid.claims, {"jwk": key})
 
 
 @_fault(Reason.UNKNOWN_KEY)
-def unknown_key(valid: Good) -> str:
+def unknown_key(valid: ValidToken) -> str:
     """As ``forged``, under a ``kid`` that no key has."""
     return valid.signer.forger.sign(valid.claims, {"kid": "unknown"})
 
 
 @_fault(Reason.BAD_ALGORITHM)
-def unsigned(valid: Good) -> str:
+def unsigned(valid: ValidToken) -> str:
     """``alg`` is ``none``, and there is no signature."""
-    return valid.under(alg="none").rpartition(".")[0] + "."
+    return valid.with_header(alg="none").rpartition(".")[0] + "."
 
 
 @_fault(Reason.BAD_ALGORITHM)
-def confused_key(valid: Good) -> str:
+def confused_key(valid: ValidToken) -> str:
     """``alg`` is ``HS256``, and the HMAC secret is the issuer's public key."""
-    message = valid.under(alg="HS256").rpartition(".")[0]
+    message = valid.with_header(alg="HS256").rpartition(".")[0]
     mac = hmac.digest(valid.signer.pem().encode(), message.encode(), "sha256")
     return f"{message}.{encode_base64url(mac).decode()}"
 
 
 @_fault(Reason.CRITICAL)
-def critical(valid: Good) -> str:
+def critical(valid: ValidToken) -> str:
     """``crit`` requires an extension."""
-    return valid.under(crit=["x"], x=1)
+    return valid.with_header(crit=["x"], x=1)
 
 
 @_fault(Reason.BAD_PARAMETER)
-def bad_parameter(valid: Good) -> str:
+def bad_parameter(valid: ValidToken) -> str:
     """``typ`` is ``at+jwt``, an access token of another kind (RFC 9068)."""
-    return valid.under(typ="at+jwt")
+    return valid.with_header(typ="at+jwt")
 
 
 @_fault(Reason.BAD_JSON)
-def bad_json(valid: Good) -> str:
+def bad_json(valid: ValidToken) -> str:
     """A claim occurs twice."""
     text = json.dumps(valid.claims)
     return valid.signer.sign(f"{text[:-1]}, {text[1:]}".encode())
 
 
 @_fault(Reason.NOT_COMPACT)
-def not_compact(valid: Good) -> str:
+def not_compact(valid: ValidToken) -> str:
     """The third segment and its dot are missing."""
-    return valid.having().rpartition(".")[0]
+    return valid.with_claims().rpartition(".")[0]
 
 
 @_fault(Reason.TOO_LARGE)
-def too_large(valid: Good) -> str:
+def too_large(valid: ValidToken) -> str:
     """It has a claim as long as a whole token may be by default."""
-    return valid.having(padding="x" * _MAX_TOKEN_BYTES)
+    return valid.with_claims(padding="x" * _MAX_TOKEN_BYTES)
 
 
 @_fault(Reason.BAD_HEADER)
-def bad_header(valid: Good) -> str:
+def bad_header(valid: ValidToken) -> str:
     """It occurs twice with a comma between, as servers join a header that was sent twice."""
-    return f"{valid.having()}, {valid.having()}"
+    return f"{valid.with_claims()}, {valid.with_claims()}"
 
 
 @_fault(Reason.MISSING_CLAIM)
-def missing_claim(valid: Good) -> str:
+def missing_claim(valid: ValidToken) -> str:
     """The claim that identifies the caller is missing: ``azp`` or ``lp_consumer_id``."""
-    return valid.having(**{valid.caller: OMIT})
+    return valid.with_claims(**{valid.caller_claim: OMIT})
 
 
 @_fault(Reason.BAD_CLAIM)
-def bad_claim(valid: Good) -> str:
+def bad_claim(valid: ValidToken) -> str:
     """The claim that identifies the caller is an empty string."""
-    return valid.having(**{valid.caller: ""})
+    return valid.with_claims(**{valid.caller_claim: ""})
 
 
 @_fault(Reason.WRONG_ISSUER, app_jwt_only=True)
-def wrong_issuer(valid: Good) -> str:
+def wrong_issuer(valid: ValidToken) -> str:
     """``iss`` is another issuer."""
-    return valid.having(iss="another issuer")
+    return valid.with_claims(iss="another issuer")
 
 
 @_fault(Reason.WRONG_TYPE)
-def wrong_type(valid: Good) -> str:
+def wrong_type(valid: ValidToken) -> str:
     """It is a valid token of the other type."""
     # The additional claim makes it differ from the token in the other header.
-    return valid.signer.sign({**valid.others, "jti": "of the wrong type"})
+    return valid.signer.sign({**valid.other_claims, "jti": "of the wrong type"})
 
 
 @_fault(Reason.WRONG_ACCOUNT)
-def wrong_account(valid: Good) -> str:
+def wrong_account(valid: ValidToken) -> str:
     """It is for another account; rejected where the URL, a setting or the AppJWT names one."""
     claim = "aud" if valid.kind == "app_jwt" else "account_id"
-    return valid.having(**{claim: "another account"})
+    return valid.with_claims(**{claim: "another account"})
 
 
 @_fault(Reason.MISSING_SCOPE, app_jwt_only=True)
-def missing_scope(valid: Good) -> str:
+def missing_scope(valid: ValidToken) -> str:
     """It grants no scope; rejected where the view requires one."""
-    return valid.having(scope=OMIT)
+    return valid.with_claims(scope=OMIT)

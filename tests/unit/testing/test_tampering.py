@@ -9,7 +9,7 @@ from flask import Flask
 
 from flask_connector_auth import Reason, require_app_jwt, require_consumer_jws
 from flask_connector_auth.testing import ConnectorClient, Issuer
-from flask_connector_auth.testing.tampering import WAYS, Kind
+from flask_connector_auth.testing.tampering import TOKEN_FAULTS, TokenKind
 from tests.support.floor_helpers import APP, NOW, decoded, issuer_of, jwk, pem, why_refused
 from tests.support.http_helpers import assert_row
 
@@ -39,7 +39,7 @@ REASONS = {
     "missing_scope": Reason.MISSING_SCOPE,
 }
 APP_JWT_ONLY = {"too_long_lived", "wrong_issuer", "missing_scope"}
-ROWS_OF: dict[Kind, int] = {"app_jwt": 40102, "consumer_jws": 40103}
+ROWS_OF: dict[TokenKind, int] = {"app_jwt": 40102, "consumer_jws": 40103}
 EVERY = [
     (kind, name, reason)
     for kind in ROWS_OF
@@ -64,7 +64,7 @@ def app(make_app: Callable[..., Flask]) -> Flask:
 
 @pytest.mark.parametrize(("kind", "name", "reason"), EVERY)
 def test_a_broken_token_is_refused_for_what_its_name_says(
-    kind: Kind,
+    kind: TokenKind,
     name: str,
     reason: Reason,
     connector_client: ConnectorClient,
@@ -80,10 +80,10 @@ def test_a_broken_token_is_refused_for_what_its_name_says(
 
 def test_the_ways_are_those_that_are_documented() -> None:
     """Each has its reason and its description, and each possible reason has a fault."""
-    assert {name: way.reason for name, way in WAYS.items()} == REASONS
-    assert {name for name, way in WAYS.items() if way.app_jwt_only} == APP_JWT_ONLY
+    assert {name: way.reason for name, way in TOKEN_FAULTS.items()} == REASONS
+    assert {name for name, way in TOKEN_FAULTS.items() if way.app_jwt_only} == APP_JWT_ONLY
     assert set(REASONS.values()) == set(Reason) - NOT_OF_ONE_TOKEN
-    assert all(way.apply.__doc__ for way in WAYS.values())
+    assert all(way.apply.__doc__ for way in TOKEN_FAULTS.values())
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "Ed25519", "PS256"])
@@ -121,7 +121,7 @@ def test_the_claims_that_are_not_broken_are_the_callers() -> None:
         *(("consumer_jws", n) for n in sorted(APP_JWT_ONLY)),
     ],
 )
-def test_an_impossible_fault_is_an_error(kind: Kind, name: str) -> None:
+def test_an_impossible_fault_is_an_error(kind: TokenKind, name: str) -> None:
     """A ConsumerJWS has no scope, issuer or lifetime; the error lists the possible faults."""
     with pytest.raises(ValueError, match=f"no way '{name}' .* expired, not_yet_valid, "):
         issuer_of().broken(name, kind)
