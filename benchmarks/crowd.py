@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask_connector_auth.testing import Issuer
-from flask_connector_auth.testing.broken import WAYS
+from flask_connector_auth.testing.tampering import TOKEN_FAULTS
 
 from .facts import Fact, Sent, Token
 from .turmoil import Rotation, Turmoil
@@ -80,7 +80,7 @@ class Crowd:
         claim = {"app_jwt": "aud", "consumer_jws": "account_id"}[kind]
         faults = [
             name
-            for name, way in WAYS.items()
+            for name, way in TOKEN_FAULTS.items()
             if name not in _MINDED_BY_SOME and (kind == "app_jwt" or not way.app_jwt_only)
         ]
         for account in ACCOUNTS:

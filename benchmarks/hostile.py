@@ -7,8 +7,8 @@ from functools import partial
 from typing import NamedTuple
 
 from flask_connector_auth.testing import Issuer
-from flask_connector_auth.testing.broken import Kind
-from flask_connector_auth.testing.signer import segment
+from flask_connector_auth.testing.signer import encode_base64url
+from flask_connector_auth.testing.tampering import TokenKind
 
 from .mint import of_unknown_key, with_bad_signature
 
@@ -23,7 +23,7 @@ class Mint(NamedTuple):
     """Tokens of one type."""
 
     issuer: Issuer
-    kind: Kind
+    kind: TokenKind
 
     def good(self, number: int, **claims: object) -> bytes:
         """Return the good token of *number*, with more *claims*."""
@@ -40,7 +40,7 @@ class Mint(NamedTuple):
     def under(self, header: bytes) -> bytes:
         """Return a token with this *header*, and so with a signature that is wrong."""
         _, payload, signature = self.good(0).split(b".")
-        return b".".join([segment(header), payload, signature])
+        return b".".join([encode_base64url(header), payload, signature])
 
 
 def unsigned(mint: Mint) -> dict[str, bytes]:

@@ -22,7 +22,7 @@ from flask_connector_auth.config import key_set_schema as jwks_schema
 from flask_connector_auth.config import revocation_schema, schema
 from flask_connector_auth.core import error_rows as envelope
 from flask_connector_auth.core import reasons, signals, token_requirement
-from flask_connector_auth.testing import Issuer, broken
+from flask_connector_auth.testing import Issuer, tampering
 from flask_connector_auth.web import current
 
 
@@ -103,11 +103,11 @@ def ways_table() -> str:
         (
             (
                 f"``{name}``",
-                f"``{way.reason}``",
-                "AppJWT" if way.app_jwt_only else "both",
-                way.make.__doc__ or "",
+                f"``{fault.reason}``",
+                "AppJWT" if fault.app_jwt_only else "both",
+                fault.apply.__doc__ or "",
             )
-            for name, way in broken.WAYS.items()
+            for name, fault in tampering.TOKEN_FAULTS.items()
         ),
     )
 
@@ -135,7 +135,7 @@ TABLES = {
 }
 #: The modules that the tables are made from.
 SOURCES = (
-    *(broken, envelope, reasons, schema, jwks_schema, revocation_schema),
+    *(tampering, envelope, reasons, schema, jwks_schema, revocation_schema),
     *(signals, troubles),
     *(import_module(f"flask_connector_auth.cli.{module}") for module in COMMANDS.values()),
 )

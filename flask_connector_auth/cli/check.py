@@ -10,7 +10,7 @@ from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 
 from ..config import ConfigurationError
 from ..health import health_of
-from ..keys import crosses_in_the_clear, list_keys
+from ..keys import is_unprotected_redis_url, list_keys
 from ..revocation import RevocationStoreError
 from ..revocation.stores.redis import RedisStore
 from ..web import Binding, Runtime, audit
@@ -40,7 +40,7 @@ def weaknesses(app: Flask, state: Runtime) -> Iterator[dict[str, str]]:
         yield _one("long_leeway", text)
     if state.settings.revocation_store and state.settings.revocation_on_outage == "open":
         yield _one("revocation_open", "While its store is out of reach, revoked tokens may pass.")
-    if crosses_in_the_clear(str(app.config.get("CONNECTOR_AUTH_REVOCATION_URL"))):
+    if is_unprotected_redis_url(str(app.config.get("CONNECTOR_AUTH_REVOCATION_URL"))):
         text = (
             "Whoever is on the way to the revocation store can take a revocation back: rediss://."
         )

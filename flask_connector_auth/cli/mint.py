@@ -9,7 +9,7 @@ import click
 from joserfc.jws import JWSRegistry
 
 from ..keys import ALGORITHMS
-from ..testing.issuer import Issuer
+from ..testing import Issuer
 from ..web import Runtime
 from .app import CannotRun, load_state, only_in_development
 from .keygen import SigningKey, read

@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields
 from marshmallow.validate import Range
 
-from ..keys import check_proxy, check_url, crosses_in_the_clear, is_file_name, is_redis_url
+from ..keys import check_proxy, check_url, is_file_name, is_redis_url, is_unprotected_redis_url
 from .fields import Number, Text, Whole
 
 
@@ -38,7 +38,7 @@ def _check_copy(place: str) -> None:
             )
         return
     try:
-        exposed = crosses_in_the_clear(place)
+        exposed = is_unprotected_redis_url(place)
     except ImportError:
         raise ValidationError("It needs pip install flask-connector-auth[redis].") from None
     except ValueError as error:

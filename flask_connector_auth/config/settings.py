@@ -17,9 +17,9 @@ from ..keys import (
     KeySource,
     RemoteOptions,
     RemoteRules,
+    describe_read_error,
     key_source,
     public_numbers,
-    why_unread,
 )
 from ..revocation import RevocationStore
 from .schema import PREFIX, SettingsSchema
@@ -112,7 +112,7 @@ def _remote_options(values: dict[str, Any], problems: dict[str, list[str]]) -> R
     try:
         fetch = fetch or HttpFetch(given["jwks_ca_file"], given["jwks_proxy"])
     except (OSError, ValueError) as error:
-        why = "no certificates in it" if isinstance(error, SSLError) else why_unread(error)
+        why = "no certificates in it" if isinstance(error, SSLError) else describe_read_error(error)
         problems[f"{PREFIX}JWKS_CA_FILE"] = [f"It cannot be loaded ({why})."]
         fetch = HttpFetch()
     return RemoteOptions(rules, fetch, given["jwks_failover"] or (), given["jwks_backup"])

@@ -2,13 +2,13 @@
 
 A :class:`KeySource` returns the keys that may verify a token. Keys come from configured material
 (:mod:`.importing`), from a URL (:mod:`.remote`), or from several sources at once. Nothing here
-knows Flask, claims or settings by name.
+depends on Flask, on the claims of a token, or on how settings are loaded.
 """
 
 from .combined import CombinedKeys, list_keys
 from .factory import RemoteOptions, key_source
 from .importing import ALGORITHMS, KeyRules, import_key, parse_keys
-from .material import KeyProblem, why_unread
+from .material import KeyProblem, describe_read_error
 from .public_material import public_numbers
 from .remote.backup import KeySetBackup, boot_clock
 from .remote.backup_stores import FileBackupStore, RedisBackupStore
@@ -32,10 +32,10 @@ from .static import KeyIndex, StaticKeys
 from .urls import (
     check_proxy,
     check_url,
-    crosses_in_the_clear,
     is_file_name,
     is_loopback,
     is_redis_url,
+    is_unprotected_redis_url,
     is_url,
 )
 
@@ -79,13 +79,14 @@ __all__ = [
     "boot_clock",
     "check_proxy",
     "check_url",
-    "crosses_in_the_clear",
+    "describe_read_error",
     "freshness",
     "host_of",
     "import_key",
     "is_file_name",
     "is_loopback",
     "is_redis_url",
+    "is_unprotected_redis_url",
     "is_url",
     "key_source",
     "list_keys",
@@ -96,5 +97,4 @@ __all__ = [
     "retry_after",
     "usable_keys",
     "validators",
-    "why_unread",
 ]

@@ -1,4 +1,4 @@
-"""Sources of keys in; one that has the keys of all of them out."""
+"""A key source that combines others, and the listing of the keys that a source has."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -7,97 +7,99 @@ from typing import NamedTuple
 
 from ..core import Closable, Unavailable, close
 from .remote import RemoteKeys
-from .source import AMBIGUOUS, MAX_CANDIDATES, Health, KeySource, VerificationKey
+from .source import AMBIGUOUS_MATCH, MAX_CANDIDATES, Health, KeySource, VerificationKey
 from .static import KeyIndex
 
 _Keys = Sequence[VerificationKey]
 
 
-class _InDoubt(Exception):
-    """Of the keys of one source alone, several fit."""
+class _AmbiguousKeys(Exception):
+    """Several keys of one source alone match."""
 
 
-def _without_kid(algorithm: str, source: KeySource) -> _Keys:
+def _candidates_without_kid(algorithm: str, source: KeySource) -> _Keys:
     keys = source.candidates(None, algorithm)
-    if keys is AMBIGUOUS:
-        raise _InDoubt
+    if keys is AMBIGUOUS_MATCH:
+        raise _AmbiguousKeys
     return keys
 
 
 class CombinedKeys(KeySource, Closable):
-    """Keys of different sources side by side, as in a migration from one to the next.
+    """The keys of several sources, as during a migration from one to another.
 
-    :param sources: asked in this order, so those that answer at once come first.
+    :param sources: queried in this order, so sources without I/O come first.
     """
 
     def __init__(self, sources: Sequence[KeySource]) -> None:
         self.sources = sources
 
     def close(self) -> None:
-        """Close those sources that the package made."""
+        """Close the sources that the package has made."""
         for source in self.sources:
             close(source)
 
     def candidates(self, kid: str | None, algorithm: str) -> _Keys:
         """See :class:`KeySource`: the keys of the first source that has any.
 
-        So the tokens of a configured key never make another source fetch. That two sources have
-        different keys under one ``kid`` shows when the signature fails.
+        So the tokens of a configured key never cause a fetch by another source. If two sources
+        have different keys with one ``kid``, the signature fails, and
+        :meth:`candidates_after_failure` finds the other key.
         """
         if kid is not None:
-            return self._ask(lambda source: source.candidates(kid, algorithm), bool)
-        # Without a kid there must be no doubt, in and among all that answer, which key is meant.
+            return self._collect(lambda source: source.candidates(kid, algorithm), bool)
+        # Without a kid, exactly one key must match among all sources within reach.
         try:
-            keys = self._ask(partial(_without_kid, algorithm), lambda found: False)
-        except _InDoubt:
-            return AMBIGUOUS
-        return keys if len({key.thumbprint for key in keys}) <= 1 else AMBIGUOUS
+            keys = self._collect(partial(_candidates_without_kid, algorithm), lambda found: False)
+        except _AmbiguousKeys:
+            return AMBIGUOUS_MATCH
+        return keys if len({key.thumbprint for key in keys}) <= 1 else AMBIGUOUS_MATCH
 
     def candidates_after_failure(self, kid: str | None, algorithm: str, tried: _Keys) -> _Keys:
-        """See :class:`KeySource`: now every source is asked."""
-        known = {key.thumbprint for key in tried}
+        """See :class:`KeySource`: the keys of all sources, without those *tried*."""
+        tried_thumbprints = {key.thumbprint for key in tried}
 
-        def others(source: KeySource) -> _Keys:
+        def untried(source: KeySource) -> _Keys:
             keys = source.candidates(kid, algorithm)
-            new = [key for key in keys if key.thumbprint not in known]
+            new = [key for key in keys if key.thumbprint not in tried_thumbprints]
             return new or (source.candidates_after_failure(kid, algorithm, tried) if keys else [])
 
-        return self._ask(others, lambda found: len(found) >= MAX_CANDIDATES)[:MAX_CANDIDATES]
+        return self._collect(untried, lambda found: len(found) >= MAX_CANDIDATES)[:MAX_CANDIDATES]
 
     def is_active(self, key: VerificationKey, kid: str | None, algorithm: str) -> bool:
-        """See :class:`KeySource`: whichever source it is of, though others come before it."""
+        """See :class:`KeySource`: whether it is active in any source, whatever their order."""
         if kid is None:
             return super().is_active(key, kid, algorithm)
         for source in self.sources:
-            # Whether one that is out of reach had it, is found out as for a new token.
+            # If no other source has the key, the token is verified anew, and that reports the
+            # source that is out of reach.
             with suppress(Unavailable):
                 if source.is_active(key, kid, algorithm):
                     return True
         return False
 
     def health(self) -> Health:
-        """See :class:`KeySource`; ready if all sources are."""
-        each = [source.health() for source in self.sources]
-        return {"ready": all(health.get("ready") for health in each), "sources": each}
+        """See :class:`KeySource`: ready if all sources are."""
+        states = [source.health() for source in self.sources]
+        return {"ready": all(state.get("ready") for state in states), "sources": states}
 
-    def _ask(
-        self, question: Callable[[KeySource], _Keys], enough: Callable[[_Keys], bool]
+    def _collect(
+        self, keys_of: Callable[[KeySource], _Keys], is_enough: Callable[[_Keys], bool]
     ) -> list[VerificationKey]:
-        """Join the answers to *question*, until it is *enough*.
+        """Return the keys of one source after the other, until they are enough.
 
-        :raises Unavailable: if there is none, and a source that could have had it is out of reach.
+        :raises Unavailable: if none were found, and a source that may have some is out of reach.
         """
         found: list[VerificationKey] = []
-        out_of_reach: Unavailable | None = None
+        outage: Unavailable | None = None
         for source in self.sources:
             try:
-                found += question(source)
+                found += keys_of(source)
             except Unavailable as unavailable:
-                out_of_reach = unavailable
-            if enough(found):
+                outage = unavailable
+            if is_enough(found):
                 break
-        if out_of_reach is not None and not found:
-            raise out_of_reach
+        if outage is not None and not found:
+            raise outage
         return found
 
 
@@ -110,14 +112,14 @@ class ListedKey(NamedTuple):
 
 
 def list_keys(source: KeySource) -> Iterator[ListedKey]:
-    """Yield the keys of *source*; those of an app's own kind of source cannot be listed."""
+    """Yield the keys of *source*, except those of an app's own kind of source."""
     if isinstance(source, CombinedKeys):
-        for each in source.sources:
-            yield from list_keys(each)
+        for part in source.sources:
+            yield from list_keys(part)
     elif isinstance(source, RemoteKeys) and source.snapshot:
-        told = source.health()
+        health = source.health()
         for key in source.snapshot.index.keys:
-            yield ListedKey(key, told["source"], told["age"])
+            yield ListedKey(key, health["source"], health["age"])
     elif isinstance(source, KeyIndex):
         for key in source.keys:
             yield ListedKey(key, "configuration", None)

@@ -1,4 +1,4 @@
-"""The settings of fetched key sets in; one value that is handed on out."""
+"""Making a key source from the value of a keys setting."""
 
 import json
 from collections.abc import Sequence
@@ -27,50 +27,22 @@ from .urls import check_url, is_redis_url, is_url
 
 @dataclass(frozen=True, slots=True)
 class RemoteOptions:
-    """How key sets are fetched."""
+    """How key sets are fetched and backed up."""
 
     rules: RemoteRules
     fetch: Fetch
-    failover: Sequence[str] = ()  #: URLs of the same issuer
-    copy: str | None = None  #: a path or a Redis URL
+    failover: Sequence[str] = ()  #: more URLs of the same issuer's set
+    backup: str | None = None  #: a path or a Redis URL
 
 
-# Bytes that a copy has beside the keys.
-_RECORD = 65536
-
-
-def remote_keys(url: str, rules: KeyRules, options: RemoteOptions) -> RemoteKeys:
-    """Return the source of the keys at *url*."""
-    urls = [url, *options.failover]
-    copy = None
-    if options.copy:
-        store = _store(options.copy, _identity(urls, rules), options.rules)
-        copy = KeySetBackup(store, rules, options.rules.max_stale, options.rules.max_keys)
-    loader = Loader(urls, options.fetch, rules, options.rules, copy)
-    return RemoteKeys(RefreshPolicy(options.rules), loader)
-
-
-def _identity(urls: Sequence[str], rules: KeyRules) -> str:
-    """Return a name for all that decides which record a source writes, and which it can read.
-
-    Two sources with one name write the same keys, and each can use what the other has written.
-    """
-    parts = [urls, sorted(set(rules.algorithms)), rules.min_rsa_bits]
-    return sha256(json.dumps(parts).encode()).hexdigest()[:16]
-
-
-def _store(place: str, name: str, rules: RemoteRules) -> BackupStore:
-    # Keys are written anew, and may come out somewhat longer than the issuer wrote them.
-    limit = 4 * rules.max_bytes + _RECORD
-    if is_redis_url(place):
-        return RedisBackupStore(place, f"flask-connector-auth:jwks:{name}", rules.max_stale, limit)
-    return FileBackupStore(Path(f"{place}.{name}"), limit)
+# Bytes that a backup contains beside the keys.
+_BACKUP_OVERHEAD = 65536
 
 
 def key_source(
     value: Any, rules: KeyRules, options: RemoteOptions
 ) -> tuple[KeySource | None, list[str]]:
-    """Return the source of the keys in *value*, or a sentence on each thing wrong with it.
+    """Return the source of the keys in *value*, or ``None`` and a sentence on each problem.
 
     :param value: what :func:`parse_keys` takes, the URL of a JWK Set, a :class:`KeySource`, or a
         list of any of these.
@@ -93,7 +65,7 @@ def key_source(
             problems.append(str(error))
     if problems:
         return None, problems
-    sources += [_remote(url, rules, options) for url in urls]
+    sources += [_remote_keys(url, rules, options) for url in urls]
     return sources[0] if len(sources) == 1 else CombinedKeys(sources), []
 
 
@@ -101,8 +73,28 @@ def _is_source(item: Any) -> bool:
     return is_url(item) or isinstance(item, KeySource)
 
 
-def _remote(url: str, rules: KeyRules, options: RemoteOptions) -> KeySource:
-    # Only where it is used: what it takes to fetch a set is a good part of this package.
-    pass
+def _remote_keys(url: str, rules: KeyRules, options: RemoteOptions) -> RemoteKeys:
+    urls = [url, *options.failover]
+    backup = None
+    if options.backup:
+        store = _backup_store(options.backup, _backup_name(urls, rules), options.rules)
+        backup = KeySetBackup(store, rules, options.rules.max_stale, options.rules.max_keys)
+    loader = Loader(urls, options.fetch, rules, options.rules, backup)
+    return RemoteKeys(RefreshPolicy(options.rules), loader)
 
-    return remote_keys(url, rules, options)
+
+def _backup_name(urls: Sequence[str], rules: KeyRules) -> str:
+    """Return a name made from all that decides what a source writes and can read.
+
+    Two sources with one name write the same keys, and each can use what the other has written.
+    """
+    parts = [urls, sorted(set(rules.algorithms)), rules.min_rsa_bits]
+    return sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _backup_store(place: str, name: str, rules: RemoteRules) -> BackupStore:
+    # Keys are encoded anew, and can become somewhat longer than in the issuer's response.
+    limit = 4 * rules.max_bytes + _BACKUP_OVERHEAD
+    if is_redis_url(place):
+        return RedisBackupStore(place, f"flask-connector-auth:jwks:{name}", rules.max_stale, limit)
+    return FileBackupStore(Path(f"{place}.{name}"), limit)

@@ -1,4 +1,4 @@
-"""Configured key material in; the verification keys it holds, and what is wrong with it, out."""
+"""Import of configured key material as verification keys, with checks of type and strength."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +14,9 @@ from joserfc.jwk import ECKey, JWKRegistry, Key, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from ..core import decode_base64url
-from .material import KeyProblem, PrivateKeyError, entries
-from .points import is_of_small_order
+from .material import KeyProblem, PrivateKeyError, load_public_key, read_key_entries
 from .public_material import PRIVATE_MEMBERS, is_public
 from .source import MAX_KID, VerificationKey, Verify
-from .spki import PRIVATE, load_public_key
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -44,84 +42,91 @@ _KEY_CLASSES: tuple[tuple[type, Callable[[Any, Any], Key]], ...] = (
     (Ed25519PublicKey, OKPKey),
     (Ed448PublicKey, OKPKey),
 )
+# The field of each Edwards curve, and y of its points of small order (RFC 8032 section 5).
+_P_25519 = 2**255 - 19
+_Y_OF_ORDER_8 = 0x5FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_SMALL_25519 = {0, 1, _P_25519 - 1, _Y_OF_ORDER_8, _P_25519 - _Y_OF_ORDER_8}
+_P_448 = 2**448 - 2**224 - 1
+_SMALL_448 = {0, 1, _P_448 - 1}
+_ED25519_BYTES = 32
 
 
 class UnsuitableKey(KeyProblem):
-    """A key that is sound but meant for something else than these signatures."""
+    """A sound key that is meant for something else than verifying these tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRules:
-    """What a key must be good for."""
+    """The requirements that a key must meet."""
 
     algorithms: Sequence[str]  #: the allow-list
     min_rsa_bits: int = 2048
-    #: What no secret may be: see :func:`public_numbers`.
+    #: Numbers that no secret may equal: see :func:`public_numbers`.
     public_numbers: frozenset[bytes] = field(default=frozenset(), repr=False)
 
 
 def parse_keys(
-    value: Any, rules: KeyRules, elsewhere: Callable[[Any], bool] = lambda item: False
+    value: Any, rules: KeyRules, is_skipped: Callable[[Any], bool] = lambda item: False
 ) -> tuple[list[VerificationKey], list[str]]:
-    """Return the keys in *value*, and a sentence on each thing that is wrong with it.
+    """Return the keys in *value*, and a sentence on each problem found.
 
     :param value: PEM text, bare base64 of a DER SubjectPublicKeyInfo, a JWK or JWK Set (object or
         JSON text), the path of a file that holds one of these, or a list of any of them.
-    :param elsewhere: whether an item is for somebody else to read; others are still numbered.
+    :param is_skipped: whether to leave out an item, which still counts in the item numbers.
     """
     keys: list[VerificationKey] = []
     problems: list[str] = []
-    several = isinstance(value, list | tuple)
-    items = value if several else [value]
+    is_list = isinstance(value, list | tuple)
+    items = value if is_list else [value]
     for number, item in enumerate(items, 1):
-        if elsewhere(item):
+        if is_skipped(item):
             continue
-        place = f"item {number}: " if several else ""
+        place = f"item {number}: " if is_list else ""
         try:
-            found = entries(item)
+            entries = read_key_entries(item)
         except KeyProblem as problem:
             problems.append(f"{place}{problem}")
             continue
-        for entry in found:
+        for entry in entries:
             try:
                 keys.append(import_key(entry.material, rules))
             except KeyProblem as problem:
                 message = f"{place}{entry.place}{problem}"
-                # RFC 7517 section 5: a set may hold keys that are meant for others.
+                # RFC 7517 section 5: a set may contain keys that are meant for other uses.
                 if entry.in_set and isinstance(problem, UnsuitableKey):
                     logger.warning("key left out: %s", message)
                 else:
                     problems.append(message)
-    if not keys and not problems and not any(map(elsewhere, items)):
+    if not keys and not problems and not any(map(is_skipped, items)):
         problems.append("no usable key")
     return keys, problems
 
 
 def import_key(material: Any, rules: KeyRules) -> VerificationKey:
-    """Return the key in *material*, if it is sound and good for *rules*.
+    """Return the key in *material* if it is sound and meets *rules*.
 
     :param material: a JWK, the text of one PEM block, or the bytes of a DER SubjectPublicKeyInfo.
-    :raises Unfit: if the key is meant for something else.
-    :raises PrivateKey: if it is private.
+    :raises UnsuitableKey: if the key is meant for something else.
+    :raises PrivateKeyError: if it is private.
     :raises KeyProblem: if it is weak or malformed.
     """
     if not isinstance(material, Mapping):
         native, limited_to = load_public_key(material)
-        fitting = [name for name in rules.algorithms if limited_to is None or name in limited_to]
-        return _verification_key(_wrap(native), None, fitting, rules)
-    kid, named = material.get("kid"), material.get("alg")
+        allowed = [name for name in rules.algorithms if limited_to is None or name in limited_to]
+        return _verification_key(_joserfc_key(native), None, allowed, rules)
+    kid, algorithm = material.get("kid"), material.get("alg")
     if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= MAX_KID):
         raise KeyProblem(f"a kid is a string of 1 to {MAX_KID} characters")
     if PRIVATE_MEMBERS & material.keys():
-        raise PrivateKeyError(PRIVATE)
+        raise PrivateKeyError
     if material.get("use", "sig") != "sig":
         raise UnsuitableKey("its use is not sig (RFC 7517 section 4.2)")
     operations = material.get("key_ops", ("verify",))
     if not isinstance(operations, list | tuple) or "verify" not in operations:
         raise UnsuitableKey("its key_ops lack verify (RFC 7517 section 4.3)")
-    if named is not None and named not in rules.algorithms:
+    if algorithm is not None and algorithm not in rules.algorithms:
         raise UnsuitableKey("its alg is not on the allow-list (RFC 7517 section 4.4)")
-    algorithms = rules.algorithms if named is None else (named,)
+    algorithms = rules.algorithms if algorithm is None else (algorithm,)
     return _verification_key(_load_jwk(material, rules.public_numbers), kid, algorithms, rules)
 
 
@@ -131,43 +136,44 @@ def _load_jwk(jwk: Mapping[str, Any], public_numbers: frozenset[bytes]) -> Key:
         raise UnsuitableKey("its kty is not known (RFC 7518 section 6.1)")
     if isinstance(jwk.get("crv"), str) and kind in _CURVES and jwk["crv"] not in _CURVES[kind]:
         raise UnsuitableKey("its crv is not known (RFC 7518 section 6.2.1.1, RFC 8037 section 2)")
-    # Only what makes the key: x5c, jku and the like are not looked at.
+    # Only the members that make up the key: x5c, jku and the like are ignored.
     members: dict[str, Any] = {name: jwk.get(name) for name in _VALUE_MEMBERS[kind]}
     try:
         if kind == "RSA":
-            # Not by way of joserfc's import, which warns about weak keys where we refuse them.
+            # Not imported by joserfc, which only warns about weak keys that are refused here.
             n, e = (int.from_bytes(decode_base64url(members[name].encode())) for name in "ne")
-            return _wrap(RSAPublicNumbers(e, n).public_key())
+            return _joserfc_key(RSAPublicNumbers(e, n).public_key())
         if kind == "oct":
-            # Likewise: joserfc only warns about a short secret.
+            # joserfc only warns about a short secret, too.
             secret = decode_base64url(members["k"].encode())
             if len(secret) < _MIN_SECRET_BYTES:
                 raise KeyProblem("a secret shorter than any hash (RFC 7518 section 3.2)")
             if is_public(secret, public_numbers):
                 raise KeyProblem("a public key, which is no secret (RFC 8725 section 2.1)")
             return JWKRegistry.import_key({"kty": "oct", **members})
-        return _wrap(JWKRegistry.import_key({"kty": kind, **members}).public_key)
+        return _joserfc_key(JWKRegistry.import_key({"kty": kind, **members}).public_key)
     except KeyProblem:
         raise
     except Exception:
         raise KeyProblem(f"not a sound {kind} key (RFC 7518 section 6)") from None
 
 
-def _wrap(public_key: Any) -> Key:
+def _joserfc_key(public_key: Any) -> Key:
+    """Return the joserfc key for a *public_key* of the library ``cryptography``."""
     for native, key_class in _KEY_CLASSES:
         if isinstance(public_key, native):
             return key_class(public_key, public_key)
-    raise UnsuitableKey("a key of a kind that signs nothing here")
+    raise UnsuitableKey("a key of a type that no supported algorithm uses")
 
 
 def _verification_key(
     key: Key, kid: str | None, algorithms: Sequence[str], rules: KeyRules
 ) -> VerificationKey:
     if isinstance(key, RSAKey):
-        _judge_rsa(key.public_key, rules.min_rsa_bits)
+        _check_rsa_strength(key.public_key, rules.min_rsa_bits)
     if isinstance(key, OKPKey) and is_of_small_order(key.public_key.public_bytes_raw()):
-        raise KeyProblem("a point of small order, for which anybody can sign")
-    fitting: dict[str, Verify] = {}
+        raise KeyProblem("a point of small order, for which anyone can forge signatures")
+    usable: dict[str, Verify] = {}
     for name in algorithms:
         # The class attribute: get_alg() warns about EdDSA, which RFC 9864 has only renamed.
         model = JWSRegistry.algorithms[name]
@@ -175,21 +181,22 @@ def _verification_key(
             model.check_key(key)
         except JoseError:
             continue
-        fitting[name] = model.verify
+        usable[name] = model.verify
         if isinstance(key, RSAKey) and name in _PSS:
-            fitting[name] = _OfLength((key.public_key.key_size + 7) // 8, model.verify)
+            usable[name] = _ExactLengthVerify((key.public_key.key_size + 7) // 8, model.verify)
         if isinstance(key, OctKey) and len(key.raw_value) * 8 < model.algorithm_security:
             raise KeyProblem(f"a secret shorter than the hash of {name} (RFC 7518 section 3.2)")
-    if not fitting:
+    if not usable:
         raise UnsuitableKey("no algorithm of the allow-list can use it")
-    return VerificationKey(kid, key.thumbprint(), fitting, key)
+    return VerificationKey(kid, key.thumbprint(), usable, key)
 
 
 @dataclass(frozen=True, slots=True)
-class _OfLength:
-    """Takes signatures of one length alone (RFC 8017 section 8.1.2 step 1).
+class _ExactLengthVerify:
+    """Accepts only signatures of the exact length (RFC 8017 section 8.1.2 step 1).
 
-    OpenSSL takes one of RSASSA-PSS without its leading zeros, too: a second spelling of the token.
+    OpenSSL also accepts an RSASSA-PSS signature without its leading zeros, which would be a
+    second spelling of the same token.
     """
 
     octets: int
@@ -199,7 +206,7 @@ class _OfLength:
         return len(signature) == self.octets and self.verify(message, signature, key)
 
 
-def _judge_rsa(key: RSAPublicKey, min_bits: int) -> None:
+def _check_rsa_strength(key: RSAPublicKey, min_bits: int) -> None:
     bits, numbers = key.key_size, key.public_numbers()
     if not min_bits <= bits <= _MAX_RSA_BITS:
         raise KeyProblem(f"an RSA key of {bits} bits; {min_bits} to {_MAX_RSA_BITS} are accepted")
@@ -209,3 +216,18 @@ def _judge_rsa(key: RSAPublicKey, min_bits: int) -> None:
         raise KeyProblem("an RSA key with an even modulus, which is no product of two odd primes")
     if bits < 2048:
         logger.warning("an RSA key of %d bits is accepted, by configuration", bits)
+
+
+def is_of_small_order(encoded: bytes) -> bool:
+    """Whether a key is a point of small order (RFC 8725 section 3.5), such as all zeros.
+
+    With such a key, many or all signatures that were made without a private key are valid, and
+    OpenSSL accepts it.
+
+    :param encoded: the bytes of an Ed25519 or Ed448 key (RFC 8032 sections 5.1.2 and 5.2.2).
+    """
+    number = int.from_bytes(encoded, "little")
+    # Without the bit for the sign of x. An encoding may contain y, or y plus the prime.
+    if len(encoded) == _ED25519_BYTES:
+        return number % 2**255 % _P_25519 in _SMALL_25519
+    return number % 2**455 % _P_448 in _SMALL_448

@@ -1,4 +1,4 @@
-"""A token's key id and algorithm in; the keys to try out: the seam behind which keys live."""
+"""The interface of a key source, and the keys that it returns."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,15 +6,14 @@ from typing import Any, Protocol, runtime_checkable
 
 from joserfc.jwk import Key
 
-#: How many keys may be tried for one token: real key sets do hold several under one ``kid``.
+#: The most keys to try for one token. Real key sets contain several keys with one ``kid``.
 MAX_CANDIDATES = 4
 #: The longest key id, in characters.
 MAX_KID = 256
-
-
-#: No key: several fit a token that names none. Told from "none fits" by identity.
-AMBIGUOUS: "Sequence[VerificationKey]" = []
-#: Whether a signature (second) over a message (first) is that of a key (third).
+#: No candidates, because several keys support the algorithm of a token without ``kid``. Compare
+#: by identity: an empty list that means "no such key" is equal to it.
+AMBIGUOUS_MATCH: "Sequence[VerificationKey]" = []
+#: Called with message, signature and key: whether the key made that signature over the message.
 Verify = Callable[[bytes, bytes, Any], bool]
 
 
@@ -23,58 +22,66 @@ class VerificationKey:
     """One key, with the algorithms it may be used for."""
 
     kid: str | None  #: RFC 7517 section 4.5; ``None`` for a key without one, such as a PEM
-    #: RFC 7638, SHA-256: the name of the key material itself; not shown, since that of a weak
-    #: secret gives it away.
+    #: SHA-256 thumbprint of the key material (RFC 7638). Left out of the repr, because a weak
+    #: secret can be guessed from its thumbprint (section 7).
     thumbprint: str = field(repr=False)
-    #: By ``alg``, what verifies its signatures.
+    #: By ``alg``, the function that verifies its signatures.
     algorithms: Mapping[str, Verify] = field(repr=False)
     key: Key = field(repr=False)
 
     def verifies(self, algorithm: str, message: bytes, signature: bytes) -> bool:
-        """Whether *signature* is this key's over *message*; never raises.
+        """Whether this key made *signature* over *message*; never raises.
 
         :param algorithm: one of :attr:`algorithms`.
         """
         try:
             return self.algorithms[algorithm](message, signature, self.key)
         except Exception:
-            # The signature is the attacker's: whatever it makes a library raise, it is not good.
+            # The signature may come from an attacker. If it makes a library fail, it is invalid.
             return False
 
 
-#: What a key source says of itself: at least ``ready``; plain values only.
+#: The state of a key source: at least ``ready``, and only values that JSON has.
 Health = Mapping[str, Any]
 
 
 @runtime_checkable
 class KeySource(Protocol):
-    """Where verification keys come from. Subclass it: only :meth:`candidates` has no default."""
+    """A source of verification keys. A subclass must define :meth:`candidates`, and no more."""
 
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
         """Return the keys to try for a token, at most four.
 
         :param kid: the token's ``kid``, or ``None`` if it has none.
-        :param algorithm: the token's ``alg``, already found on the allow-list.
-        :raises Unavailable: if the keys cannot be had just now.
+        :param algorithm: the token's ``alg``, which is on the allow-list.
+        :raises Unavailable: if the keys are temporarily out of reach.
         """
         ...
 
     def candidates_after_failure(
         self, kid: str | None, algorithm: str, tried: Sequence[VerificationKey]
     ) -> Sequence[VerificationKey]:
-        """Return further keys to try, after the signature failed under those *tried*.
+        """Return further keys to try after none of those *tried* verified the signature.
 
-        :raises Unavailable: if it cannot be known just now whether there are any.
+        The default is none. A source of keys that can be replaced returns the new keys here.
+
+        :raises Unavailable: if the source cannot tell at the moment whether there are any.
         """
         return ()
 
     def is_active(self, key: VerificationKey, kid: str | None, algorithm: str) -> bool:
-        """Whether *key*, which has verified a token with *kid* and *algorithm*, is still in force.
+        """Whether *key*, which has verified a token with *kid* and *algorithm*, may still do so.
 
-        :raises Unavailable: if it cannot be known just now.
+        Called for each request with a token that was verified before, so a key that the source no
+        longer returns also ends the tokens that it has verified.
+
+        :raises Unavailable: if the source cannot tell at the moment.
         """
         return key in self.candidates(kid, algorithm)
 
     def health(self) -> Health:
-        """Return the state of this source, without any I/O."""
+        """Return the state of this source, without any I/O.
+
+        The default is ``ready`` and the name of the class.
+        """
         return {"source": type(self).__name__, "ready": True}

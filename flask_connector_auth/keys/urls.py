@@ -1,4 +1,4 @@
-"""A configured URL in; nothing out if keys may be fetched by it, or else what is wrong with it."""
+"""Checks of configured URLs: key sets, proxies and Redis servers."""
 
 import os
 import re
@@ -9,43 +9,44 @@ from urllib.parse import SplitResult, urlsplit
 
 from ..core import connections
 
-# One letter is the drive of a file on Windows; no scheme is so short.
-_SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+://")
+# At least two letters: a single one is a Windows drive, and no scheme is that short.
+_URL = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+://")
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
-# The name of a file; a colon in its first part would make that a scheme (RFC 3986 section 4.2).
-_FILE = re.compile(r"(?:[A-Za-z]:)?[^:/\\]*(?:[/\\].*)?", re.DOTALL)
+# A colon in the first part of a relative name would make that a scheme (RFC 3986 section 4.2).
+_FILE_NAME = re.compile(r"(?:[A-Za-z]:)?[^:/\\]*(?:[/\\].*)?", re.DOTALL)
 
 
 def is_url(value: object) -> bool:
-    """Whether *value* is meant to be a URL (RFC 3986 section 3), good or not."""
-    # Text before a PEM block may begin in any way.
-    return isinstance(value, str) and _SCHEME.match(value) is not None and "-----BEGIN" not in value
+    """Whether *value* is meant as a URL (RFC 3986 section 3), valid or not."""
+    # Text before a PEM block is free, and may begin with a URL.
+    return isinstance(value, str) and _URL.match(value) is not None and "-----BEGIN" not in value
 
 
 def check_url(url: str) -> None:
     """Check the URL of a key set.
 
-    Plain ``http`` is for loopback alone: whoever can change an answer on its way can sign tokens.
+    Plain ``http`` is for loopback alone: anyone who can change the response on its way can put in
+    a key of their own, and sign tokens.
 
-    :raises ValueError: if it is not absolute, not ``https``, or has user info or a fragment; the
-        text quotes nothing of it.
+    :raises ValueError: if it is not absolute, not ``https``, or has user info or a fragment. The
+        text quotes no part of the URL.
     """
     parts = _split(url)
     if "@" in parts.netloc or "#" in url:
         raise ValueError("user info and fragments are not sent")
-    plain = parts.scheme == "http" and is_loopback(parts.hostname or "")
-    if parts.scheme != "https" and not plain:
+    is_local = parts.scheme == "http" and is_loopback(parts.hostname or "")
+    if parts.scheme != "https" and not is_local:
         raise ValueError("https is needed, except for loopback")
 
 
 def check_proxy(url: str) -> None:
     """Check the URL of a proxy.
 
-    :raises ValueError: if it is not ``http://host:port``; the text quotes nothing of it.
+    :raises ValueError: if it is not ``http://host:port``. The text quotes no part of the URL.
     """
     parts = _split(url)
-    more = parts.path not in ("", "/") or {"?", "#", "@"} & set(url)
-    if parts.scheme != "http" or not parts.port or more:
+    has_more = parts.path not in ("", "/") or {"?", "#", "@"} & set(url)
+    if parts.scheme != "http" or not parts.port or has_more:
         raise ValueError("not http://host:port")
 
 
@@ -54,21 +55,21 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
     except ValueError:
         parts = urlsplit("")
-    # urlsplit drops white space, which nobody meant to be part of a URL.
+    # urlsplit() silently drops white space and control characters.
     if not parts.hostname or not re.fullmatch("[!-~]+", url):
         raise ValueError("not an absolute URL")
     try:
-        usable = parts.port != 0
+        has_valid_port = parts.port != 0
     except ValueError:
-        usable = False
-    if not usable:
-        # urlsplit's own words quote it, and it may be the half of a password.
+        has_valid_port = False
+    if not has_valid_port:
+        # The message of urlsplit() quotes the port, which may be half of a password.
         raise ValueError("Port out of range 0-65535")
     return parts
 
 
 def is_loopback(host: str) -> bool:
-    """Whether *host* is this machine, by its name or address as it stands there."""
+    """Whether *host* is ``localhost`` or a loopback address, without resolving a name."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
@@ -76,34 +77,35 @@ def is_loopback(host: str) -> bool:
 
 
 def is_redis_url(place: str) -> bool:
-    """Whether *place* is meant as the URL of one Redis, good or not."""
+    """Whether *place* is meant as the URL of a single Redis server, valid or not."""
     return place.startswith(_REDIS_SCHEMES)
 
 
 def is_file_name(place: str) -> bool:
-    """Whether *place* can be the name of a file, and is not meant as a URL.
+    """Whether *place* can be a file name, and is not meant as a URL.
 
     A relative name with a colon in its first part needs ``./`` before it (RFC 3986 section 4.2).
     """
     try:
-        return b"\0" not in os.fsencode(place) and _FILE.fullmatch(place) is not None
+        return b"\0" not in os.fsencode(place) and _FILE_NAME.fullmatch(place) is not None
     except UnicodeEncodeError:
         return False
 
 
-def crosses_in_the_clear(url: str) -> bool:
-    """Whether a Redis *url* leads to another machine by what others on the way can change.
+def is_unprotected_redis_url(url: str) -> bool:
+    """Whether *url* connects to a Redis server on another machine without verified TLS.
 
-    By plain text, or by TLS without a look at the certificate; with Sentinels or a Cluster too.
-    What redis-py has made of the URL is judged, not its text.
+    Over plain text, or TLS without verification of the certificate, anyone on the way can change
+    what is read. All servers of a Sentinel or Cluster URL count. The check looks at the connections
+    that redis-py makes of the URL, not at its text.
 
     :raises ImportError: if redis-py is not installed.
-    :raises ValueError: if *url* is a URL, and not that of a Redis; its text has nothing of it.
+    :raises ValueError: if *url* is a URL, but not of a Redis server. The text quotes no part of it.
     """
-    return is_url(url) and not all(map(_is_safe_on_its_way, connections(url)))
+    return is_url(url) and not all(map(_is_protected, connections(url)))
 
 
-def _is_safe_on_its_way(connection: Any) -> bool:
+def _is_protected(connection: Any) -> bool:
     from redis import SSLConnection, UnixDomainSocketConnection
 
     if isinstance(connection, UnixDomainSocketConnection):
@@ -114,30 +116,34 @@ def _is_safe_on_its_way(connection: Any) -> bool:
 
 
 def _is_verified(connection: Any) -> bool:
-    """Whether a TLS *connection* is sure to lead to the machine that its certificate names."""
-    # redis-py 5.0 has none of these options.
-    oldest = getattr(connection, "ssl_min_version", None)
+    """Whether a TLS *connection* verifies the server's certificate and host name."""
+    # redis-py 5.0 has none of these three options.
+    min_version = getattr(connection, "ssl_min_version", None)
     ciphers = getattr(connection, "ssl_ciphers", None)
     flags = getattr(connection, "ssl_include_verify_flags", None) or ()
     return (
         connection.cert_reqs == ssl.CERT_REQUIRED
         and bool(connection.check_hostname)
-        and (oldest is None or (isinstance(oldest, int) and oldest >= ssl.TLSVersion.TLSv1_2))
-        # With it, whoever has a certificate can write one for another name.
+        and (min_version is None or _is_recent(min_version))
+        # With proxy certificates, the holder of any certificate can issue one for another name.
         and ssl.VerifyFlags.VERIFY_ALLOW_PROXY_CERTS not in flags
-        and (ciphers is None or _need_certificates(ciphers))
+        and (ciphers is None or _are_strong(ciphers))
     )
 
 
-def _need_certificates(ciphers: str) -> bool:
-    """Whether each of *ciphers* shows a certificate, as strong as usual, and then encrypts."""
+def _is_recent(tls_version: object) -> bool:
+    return isinstance(tls_version, int) and tls_version >= ssl.TLSVersion.TLSv1_2
+
+
+def _are_strong(ciphers: str) -> bool:
+    """Whether all *ciphers* authenticate the server, encrypt, and keep OpenSSL's usual strength."""
     context = ssl.create_default_context()
-    usual = context.security_level
+    usual_level = context.security_level
     try:
         context.set_ciphers(ciphers)
     except ssl.SSLError:
         return False
-    chosen = context.get_ciphers()
-    return context.security_level >= usual and not any(
-        cipher["auth"] == "auth-null" or cipher["strength_bits"] == 0 for cipher in chosen
+    return context.security_level >= usual_level and not any(
+        cipher["auth"] == "auth-null" or cipher["strength_bits"] == 0
+        for cipher in context.get_ciphers()
     )

@@ -1,4 +1,4 @@
-"""A response and an error in; nothing out, or all in which it is not the answer of that error."""
+"""A test client that sends tokens, and an assertion about error responses."""
 
 import json
 from typing import Any
@@ -30,65 +30,65 @@ _ERRORS: dict[int, type[ConnectorAuthError]] = {
 }
 _HEADERS = ("Content-Type", "Cache-Control", "WWW-Authenticate")
 # Seconds (RFC 9110 section 10.2.3).
-_RETRY_AFTER = {str(seconds) for seconds in range(1, 31)}
+_RETRY_AFTER_VALUES = {str(seconds) for seconds in range(1, 31)}
 
 
 def assert_connector_error(
     response: Response, error: int | type[ConnectorAuthError], *, exact: bool = True
 ) -> None:
-    """Assert that *response* is the answer of an error: its status, its bytes and its headers.
+    """Assert that *response* is the response for *error*: its status, body and headers.
 
-    Where an app's context is pushed, the answer is what that app makes of it by
-    ``CONNECTOR_AUTH_ERROR_CATALOGUE`` and ``CONNECTOR_AUTH_REALM``; elsewhere the documented one.
+    In an app context, ``CONNECTOR_AUTH_ERROR_CATALOGUE`` and ``CONNECTOR_AUTH_REALM`` of that app
+    apply; outside, the documented response is expected.
 
-    :param error: the documented ``errorCode``, or an exception with a row of your own.
-    :param exact: whether the body has to have these very bytes; if not, these members in this
-        order, which is what Flask-RESTX makes of them.
-    :raises AssertionError: if it is another answer; the text says in what.
+    :param error: the documented ``errorCode``, or an exception class with a row of your own.
+    :param exact: whether the body must match byte for byte. If not, the members and their order
+        must match: Flask-RESTX encodes the body anew.
+    :raises AssertionError: if the response differs; the text lists each difference.
     :raises KeyError: if no documented row has that code.
     """
-    wanted = _ERRORS[error] if isinstance(error, int) else error
-    expected, got = (_parts(each, exact) for each in (wanted().response, response))
-    wrong = [
-        f"{name}: {got[name]!r}, not {value!r}"
+    exception = _ERRORS[error] if isinstance(error, int) else error
+    expected, actual = _parts(exception().response, exact), _parts(response, exact)
+    differences = [
+        f"{name}: {actual[name]!r}, not {value!r}"
         for name, value in expected.items()
-        if got[name] != value
+        if actual[name] != value
     ]
-    if wrong:
-        lines = "\n  ".join(wrong)
-        raise AssertionError(f"not the answer of row {wanted.row.error_code}:\n  {lines}")
+    if differences:
+        lines = "\n  ".join(differences)
+        raise AssertionError(f"not the response of row {exception.row.error_code}:\n  {lines}")
 
 
 def _parts(response: Response, exact: bool) -> dict[str, Any]:
     waits = response.headers.getlist("Retry-After")
     return {
         "status": response.status_code,
-        "body": response.data if exact else _pairs(response.data),
+        "body": response.data if exact else _json_pairs(response.data),
         **{name: response.headers.getlist(name) for name in _HEADERS},
-        "Retry-After": ["1 to 30" if wait in _RETRY_AFTER else wait for wait in waits],
+        "Retry-After": ["1 to 30" if wait in _RETRY_AFTER_VALUES else wait for wait in waits],
     }
 
 
-def _pairs(body: bytes) -> Any:
+def _json_pairs(body: bytes) -> Any:
     try:
         return json.loads(body, object_pairs_hook=list)
     except ValueError:
         return body
 
 
-# The default of an argument for which None means something.
-_NEW: Any = object()
+# Default of an argument for which None has a meaning: send a new token.
+_NEW_TOKEN: Any = object()
 
 
 class ConnectorClient(FlaskClient):
-    """Flask's test client, with the two headers in each request.
+    """Flask's test client, with both tokens in each request.
 
     Each method takes ``app_jwt`` and ``consumer_jws`` beside Flask's own arguments: the token to
-    send, or ``None`` to send none. A new one is sent if nothing is said; a header that is given
-    among ``headers`` stays as it is.
+    send, or ``None`` to send none. By default it sends a new token. A header that is given in
+    ``headers`` takes precedence.
 
-    :param app: the app to ask; it has to trust the *issuer*.
-    :param issuer: mints what is sent.
+    :param app: the app under test, which must trust the *issuer*.
+    :param issuer: issues the tokens.
     """
 
     def __init__(self, app: Flask, issuer: Issuer) -> None:
@@ -99,17 +99,17 @@ class ConnectorClient(FlaskClient):
     def open(
         self,
         *args: Any,
-        app_jwt: str | None = _NEW,
-        consumer_jws: str | None = _NEW,
+        app_jwt: str | None = _NEW_TOKEN,
+        consumer_jws: str | None = _NEW_TOKEN,
         **kwargs: Any,
     ) -> TestResponse:
         """Send a request; see :meth:`flask.testing.FlaskClient.open`."""
         headers = Headers(kwargs.pop("headers", None))
-        for name, token, new in (
+        for name, token, make_token in (
             ("Authorization", app_jwt, self._issuer.app_jwt),
             (self._consumer_header, consumer_jws, self._issuer.consumer_jws),
         ):
-            text = new() if token is _NEW else token
-            if text is not None and name not in headers:
-                headers[name] = text
+            value = make_token() if token is _NEW_TOKEN else token
+            if value is not None and name not in headers:
+                headers[name] = value
         return super().open(*args, headers=headers, **kwargs)

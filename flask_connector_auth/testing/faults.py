@@ -1,4 +1,4 @@
-"""A good HTTP answer in; what a faulty server sends in its place, piece by piece, out."""
+"""Faults of an HTTP server: each turns a good response into what a faulty server sends."""
 
 import gzip
 from collections.abc import Callable, Iterable, Mapping
@@ -6,22 +6,22 @@ from dataclasses import dataclass, replace
 from http.client import responses
 from typing import Any
 
-#: What goes over the wire: bytes, and seconds of silence between them. A fault that raises
+#: What a server sends: bytes, and numbers for seconds of silence between them. A fault that raises
 #: :exc:`ConnectionResetError` resets the connection.
 Wire = Iterable[bytes | float]
 
-# Seconds, and bytes: no fault is without end.
-_LONGEST = 60.0
-_MOST = 2**26
+# Every fault ends by itself, after at most so many seconds and bytes.
+_MAX_SECONDS = 60.0
+_MAX_BYTES = 2**26
 _BLOCK = b" " * 2**16
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer, not necessarily a sound one."""
+class RawResponse:
+    """An HTTP response as it is sent, valid or not."""
 
     status: int
-    headers: Mapping[str, str | None]  #: ``None`` leaves one out
+    headers: Mapping[str, str | None]  #: the value ``None`` leaves a header out
     body: bytes = b""
 
     def head(self) -> bytes:
@@ -32,103 +32,103 @@ class Answer:
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
     def wire(self) -> bytes:
-        """Return the whole answer."""
+        """Return the whole response as bytes."""
         return self.head() + self.body
 
-    def having(self, **headers: str | None) -> "Answer":
-        """Return this answer with other *headers*; ``_`` in a name stands for ``-``."""
+    def with_headers(self, **headers: str | None) -> "RawResponse":
+        """Return this response with other *headers*; ``_`` in a name stands for ``-``."""
         changed = {name.replace("_", "-"): value for name, value in headers.items()}
         return replace(self, headers={**self.headers, **changed})
 
 
-def drip_headers(good: Answer, interval: float = 0.1) -> Wire:
-    """The headers, a byte each *interval* seconds."""
+def drip_headers(good: RawResponse, interval: float = 0.1) -> Wire:
+    """The headers, one byte every *interval* seconds."""
     yield from _dripping(good.head(), interval)
 
 
-def drip_body(good: Answer, interval: float = 0.1) -> Wire:
-    """The headers at once, the body a byte each *interval* seconds."""
+def drip_body(good: RawResponse, interval: float = 0.1) -> Wire:
+    """The headers at once, the body one byte every *interval* seconds."""
     yield good.head()
     yield from _dripping(good.body, interval)
 
 
 def _dripping(text: bytes, interval: float) -> Wire:
-    for number in range(min(len(text), int(_LONGEST / interval))):
+    for number in range(min(len(text), int(_MAX_SECONDS / interval))):
         yield text[number : number + 1]
         yield interval
 
 
-def hang(_good: Answer) -> Wire:
-    """Nothing, and the connection stays open."""
-    yield _LONGEST
+def hang(_good: RawResponse) -> Wire:
+    """No response, while the connection stays open."""
+    yield _MAX_SECONDS
 
 
-def reset(_good: Answer) -> Wire:
-    """The connection is reset (RST) in place of an answer."""
+def reset(_good: RawResponse) -> Wire:
+    """The connection is reset (RST) instead of a response."""
     yield b""
     raise ConnectionResetError
 
 
-def lie_long(good: Answer, by: int = 100) -> Wire:
-    """A Content-Length larger than the body, *by* that many bytes."""
-    yield good.having(Content_Length=str(len(good.body) + by)).wire()
+def lie_long(good: RawResponse, by: int = 100) -> Wire:
+    """A Content-Length that exceeds the body *by* that many bytes."""
+    yield good.with_headers(Content_Length=str(len(good.body) + by)).wire()
 
 
-def lie_short(good: Answer, by: int = 1) -> Wire:
-    """A Content-Length smaller than the body, *by* that many bytes."""
-    yield good.having(Content_Length=str(len(good.body) - by)).wire()
+def lie_short(good: RawResponse, by: int = 1) -> Wire:
+    """A Content-Length that falls short of the body *by* that many bytes."""
+    yield good.with_headers(Content_Length=str(len(good.body) - by)).wire()
 
 
-def bomb(good: Answer, size: int = 2**24) -> Wire:
-    """A gzip-encoded body, small on the wire, of *size* bytes once it is inflated."""
+def bomb(good: RawResponse, size: int = 2**24) -> Wire:
+    """A small gzip-encoded body that inflates to *size* bytes."""
     body = gzip.compress(good.body + b" " * (size - len(good.body)))
-    yield replace(good, body=body).having(Content_Encoding="gzip").wire()
+    yield replace(good, body=body).with_headers(Content_Encoding="gzip").wire()
 
 
-def redirect(good: Answer, to: str, status: int = 302) -> Wire:
+def redirect(good: RawResponse, to: str, status: int = 302) -> Wire:
     """A redirect *to* another URL."""
-    yield Answer(status, {"Location": to}).wire()
+    yield RawResponse(status, {"Location": to}).wire()
 
 
-def not_modified(good: Answer) -> Wire:
-    """304 (Not Modified), whether it was asked for or not."""
-    yield Answer(304, {**good.headers, "Content-Length": None}).wire()
+def not_modified(good: RawResponse) -> Wire:
+    """304 (Not Modified), even to an unconditional request."""
+    yield RawResponse(304, {**good.headers, "Content-Length": None}).wire()
 
 
-def status(good: Answer, status: int = 503, retry_after: int | str | None = None) -> Wire:
-    """Any *status*, over the good body; *retry_after* is the header of that name."""
+def status(good: RawResponse, status: int = 503, retry_after: int | str | None = None) -> Wire:
+    """Any *status* with the good body; *retry_after* is the header of that name."""
     wait = None if retry_after is None else str(retry_after)
-    yield replace(good, status=status).having(Retry_After=wait).wire()
+    yield replace(good, status=status).with_headers(Retry_After=wait).wire()
 
 
-def huge(good: Answer) -> Wire:
-    """The good body in chunks, and then more and more chunks of white space."""
-    yield good.having(Content_Length=None, Transfer_Encoding="chunked").head()
+def huge(good: RawResponse) -> Wire:
+    """The good body in chunks, followed by 64 MiB of white space."""
+    yield good.with_headers(Content_Length=None, Transfer_Encoding="chunked").head()
     yield _chunk(good.body)
-    for _ in range(_MOST // len(_BLOCK)):
+    for _ in range(_MAX_BYTES // len(_BLOCK)):
         yield _chunk(_BLOCK)
     yield b"0\r\n\r\n"
 
 
-def chunked(good: Answer, size: int = 64) -> Wire:
-    """The good answer in chunks of *size* bytes: not a fault, but not what one expects either."""
-    yield good.having(Content_Length=None, Transfer_Encoding="chunked").head()
+def chunked(good: RawResponse, size: int = 64) -> Wire:
+    """The good response in chunks of *size* bytes: valid, but unusual."""
+    yield good.with_headers(Content_Length=None, Transfer_Encoding="chunked").head()
     for start in range(0, len(good.body), size):
         yield _chunk(good.body[start : start + size])
     yield b"0\r\n\r\n"
 
 
-def truncated(good: Answer) -> Wire:
-    """A chunked body that is cut off within a chunk."""
-    yield good.having(Content_Length=None, Transfer_Encoding="chunked").head()
+def truncated(good: RawResponse) -> Wire:
+    """A chunked body that ends within a chunk."""
+    yield good.with_headers(Content_Length=None, Transfer_Encoding="chunked").head()
     yield _chunk(good.body)[:-10]
 
 
-def negative_chunk(good: Answer) -> Wire:
-    """A chunk of the size -1, which makes some clients read for ever, and so much the more."""
-    yield good.having(Content_Length=None, Transfer_Encoding="chunked").head()
+def negative_chunk(good: RawResponse) -> Wire:
+    """A chunk of size -1, on which some clients read forever, followed by 64 MiB."""
+    yield good.with_headers(Content_Length=None, Transfer_Encoding="chunked").head()
     yield b"-1\r\n"
-    for _ in range(_MOST // len(_BLOCK)):
+    for _ in range(_MAX_BYTES // len(_BLOCK)):
         yield _BLOCK
 
 
@@ -136,24 +136,24 @@ def _chunk(content: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(content), content)
 
 
-def header_flood(good: Answer) -> Wire:
-    """Headers, and more headers."""
+def header_flood(good: RawResponse) -> Wire:
+    """100,000 headers after the good ones."""
     yield good.head()[:-2]
     for number in range(100_000):
         yield b"X-%d: %b\r\n" % (number, b"x" * 200)
 
 
-def http10(good: Answer) -> Wire:
-    """The good body by HTTP/1.0: no length, the end of the connection is its end."""
+def http10(good: RawResponse) -> Wire:
+    """The good body in HTTP/1.0, without a length: it ends with the connection."""
     yield b"HTTP/1.0 200 OK\r\n\r\n" + good.body
 
 
-def junk(good: Answer, body: bytes = b"<html>Welcome</html>") -> Wire:
-    """A *body* that is no JSON."""
+def junk(good: RawResponse, body: bytes = b"<html>Welcome</html>") -> Wire:
+    """A *body* that is not JSON."""
     yield replace(good, body=body).wire()
 
 
-#: The faults by name; each takes the good answer, and options with defaults.
+#: The faults by name. Each takes the good response, and options.
 FAULTS: Mapping[str, Callable[..., Wire]] = {
     fault.__name__: fault
     for fault in (
@@ -163,18 +163,18 @@ FAULTS: Mapping[str, Callable[..., Wire]] = {
 }
 
 
-def fault(name: str, **options: Any) -> Callable[[Answer], Wire]:
+def fault(name: str, **options: Any) -> Callable[[RawResponse], Wire]:
     """Return the fault of that *name* with these *options*.
 
-    :raises ValueError: if there is none of that name.
-    :raises TypeError: if it has no such options.
+    :raises ValueError: if there is no such fault.
+    :raises TypeError: if the fault has no such options.
     """
     if name not in FAULTS:
         raise ValueError(f"no fault {name!r}; there are refuse, {', '.join(FAULTS)}")
 
-    def faulty(good: Answer) -> Wire:
+    def faulty(good: RawResponse) -> Wire:
         return FAULTS[name](good, **options)
 
-    # Called, a generator binds its arguments, and does nothing yet.
-    faulty(Answer(200, {}))
+    # Raises TypeError for wrong options now; a generator runs no code until it is iterated.
+    faulty(RawResponse(200, {}))
     return faulty

@@ -1,4 +1,4 @@
-"""The time of the machine in; the time as a test has set it out."""
+"""An issuer of AppJWTs and ConsumerJWSs for tests and development, and a clock that can be set."""
 
 import json
 import time
@@ -8,15 +8,15 @@ from typing import Any
 
 from joserfc.jwk import Key
 
-from .broken import Good, Kind, broken
-from .signer import OMIT, Signer
+from .signer import Signer, without_omitted
+from .tampering import TokenKind, ValidToken, break_token
 
 
 class Clock:
-    """A clock that can be set: call it for the time in seconds since the epoch."""
+    """A clock that can be set. Calling it returns the time in seconds since the epoch."""
 
     def __init__(self) -> None:
-        #: Seconds by which it is ahead of the machine's.
+        #: Seconds by which this clock is ahead of the system clock.
         self.ahead: float = 0.0
 
     def __call__(self) -> float:
@@ -24,13 +24,13 @@ class Clock:
 
 
 class Issuer(Signer):
-    """Signs tokens with one private key.
+    """Issues AppJWTs and ConsumerJWSs, signed with one private key.
 
     :param key: the private key; a new RSA key of 2048 bits if not given.
-    :param kid: the key's id, in every token and in :meth:`~.Signer.key_set`.
+    :param kid: the key id, in every token and in :meth:`~.Signer.key_set`.
     :param algorithm: ``alg`` of the tokens.
     :param name: ``iss`` of the AppJWTs.
-    :param account_id: the account of both tokens.
+    :param account_id: the account in both types of token.
     :param lifetime: seconds from ``iat`` to ``exp`` of an AppJWT.
     :param clock: returns the time in seconds since the epoch.
     """
@@ -53,26 +53,28 @@ class Issuer(Signer):
         self.clock = clock
 
     def app_jwt(self, **claims: Any) -> str:
-        """Return an AppJWT with the protocol's claims, *claims* in place of theirs."""
-        return self.sign(self._app_jwt(claims))
+        """Return an AppJWT with the protocol's claims, replaced or extended by *claims*."""
+        return self.sign(self._app_jwt_claims(claims))
 
     def consumer_jws(self, **claims: Any) -> str:
-        """Return a ConsumerJWS with the protocol's claims, *claims* in place of theirs."""
-        return self.sign(self._consumer_jws(claims))
+        """Return a ConsumerJWS with the protocol's claims, replaced or extended by *claims*."""
+        return self.sign(self._consumer_jws_claims(claims))
 
-    def broken(self, name: str, kind: Kind = "app_jwt", /, **claims: Any) -> str:
-        """Return a token with a fault, for which it is refused.
+    def broken(self, name: str, kind: TokenKind = "app_jwt", /, **claims: Any) -> str:
+        """Return a token that is valid except for one fault.
 
-        :param name: of the fault; :doc:`/testing` lists them.
+        :param name: the fault; :doc:`/testing` lists them.
         :param kind: ``app_jwt`` or ``consumer_jws``.
         :param claims: as for :meth:`app_jwt` and :meth:`consumer_jws`.
-        :raises ValueError: if a token of that type cannot be broken so.
+        :raises ValueError: if a token of that type has no such fault.
         """
-        makers = {"app_jwt": self._app_jwt, "consumer_jws": self._consumer_jws}
-        own, other = makers.pop(kind), *makers.values()
-        return broken(name, Good(kind, self, int(self.clock()), own(claims), other({})))
+        makers = {"app_jwt": self._app_jwt_claims, "consumer_jws": self._consumer_jws_claims}
+        claims_of, other_claims_of = makers.pop(kind), *makers.values()
+        now = int(self.clock())
+        valid = ValidToken(kind, self, now, claims_of(claims), other_claims_of({}))
+        return break_token(name, valid)
 
-    def _app_jwt(self, claims: Mapping[str, Any]) -> dict[str, Any]:
+    def _app_jwt_claims(self, claims: Mapping[str, Any]) -> dict[str, Any]:
         now = int(self.clock())
         documented = {
             "aud": self.account_id,
@@ -82,18 +84,15 @@ class Issuer(Signer):
             "exp": now + self.lifetime,
             "iat": now,
         }
-        return _present({**documented, **claims})
+        return without_omitted({**documented, **claims})
 
-    def _consumer_jws(self, claims: Mapping[str, Any]) -> dict[str, Any]:
+    def _consumer_jws_claims(self, claims: Mapping[str, Any]) -> dict[str, Any]:
         documented = {"account_id": self.account_id, "ext_consumer_id": "consumer-1"}
         claims = {**documented, **claims}
-        # The service's own id of a consumer: one for each account and external id.
-        named = json.dumps([claims["account_id"], claims["ext_consumer_id"]], default=str)
-        return _present({"lp_consumer_id": sha256(named.encode()).hexdigest(), **claims})
+        # Like the real service, one lp_consumer_id for each account and external id.
+        identity = json.dumps([claims["account_id"], claims["ext_consumer_id"]], default=str)
+        lp_consumer_id = sha256(identity.encode()).hexdigest()
+        return without_omitted({"lp_consumer_id": lp_consumer_id, **claims})
 
     def __repr__(self) -> str:
         return f"<Issuer {self.name!r} kid={self.kid!r}>"
-
-
-def _present(claims: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in claims.items() if value is not OMIT}

@@ -1,4 +1,4 @@
-"""A key set in; a real HTTP(S) server on loopback that publishes it, well or badly, out."""
+"""An HTTP(S) server on loopback that publishes a key set, and can fail on purpose."""
 
 import socket
 import ssl
@@ -14,37 +14,37 @@ from json import dumps
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any, NamedTuple, Self
 
-from .faults import Answer, Wire, fault
+from .faults import RawResponse, Wire, fault
 from .issuer import Issuer
 
-# Seconds after which the server gives a silent client up.
-_PATIENCE = 60.0
-_MAX_REQUEST = 65536
+# Seconds after which the server closes the connection of a silent client.
+_CLIENT_TIMEOUT = 60.0
+_MAX_REQUEST_BYTES = 65536
 
 
 class Request(NamedTuple):
-    """What a client asked for."""
+    """A request that the server has received."""
 
     path: str  #: with the query
     headers: Mapping[str, str]  #: names in lower case
 
     @property
     def conditional(self) -> bool:
-        """Whether an answer was asked for only if it is another one (RFC 9110 section 13.1)."""
+        """Whether the request is conditional (RFC 9110 section 13.1)."""
         return not self.headers.keys().isdisjoint({"if-none-match", "if-modified-since"})
 
 
 class KeySetServer:
     """Publishes a JWK Set on loopback, for development and tests; use it in a ``with`` statement.
 
-    It answers every path, sends an ETag, and 304 (Not Modified) to whoever has that one already.
-    See :meth:`fail` for what can go wrong on purpose. Nothing of it outlives :meth:`stop`; one that
-    is dropped instead ends with the next garbage collection.
+    It responds on every path with the set and an ETag, or with 304 (Not Modified) to a conditional
+    request. :meth:`fail` makes it fail. :meth:`stop` ends all threads and connections; without it,
+    they end when the server is garbage collected.
 
     :param keys: see :meth:`publish`.
-    :param headers: sent with every answer, such as ``Cache-Control``; ``None`` leaves one out, such
-        as ``ETag``.
-    :param ssl_context: a server's, for ``https``.
+    :param headers: sent with every response, such as ``Cache-Control``; ``None`` leaves out a
+        header such as ``ETag``.
+    :param ssl_context: a server-side context, for ``https``.
     """
 
     def __init__(
@@ -54,15 +54,15 @@ class KeySetServer:
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self.headers: dict[str, str | None] = dict(headers or {})
-        #: Seconds before each answer.
+        #: Seconds before each response.
         self.delay: float = 0.0
-        #: What was asked for, oldest first.
+        #: The requests received, oldest first.
         self.requests: list[Request] = []
-        #: The set as it is sent.
+        #: The body of the responses.
         self.body: bytes = b""
         self.port: int = 0
         self._tls = ssl_context
-        self._fault: Callable[[Answer], Wire] | None = None
+        self._fault: Callable[[RawResponse], Wire] | None = None
         self._listener: _Listener | None = None
         self._accepting = threading.Thread()
         self._stopping = threading.Event()
@@ -72,22 +72,22 @@ class KeySetServer:
 
     @property
     def url(self) -> str:
-        """Where the set is, once the server was started."""
+        """The URL of the set, once the server has started."""
         return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}/jwks.json"
 
     def publish(self, *keys: Issuer | Mapping[str, Any]) -> None:
-        """Publish these *keys*, issuers' or those of JWK Sets, and no others from now on.
+        """Publish only these *keys* from now on: those of issuers or of JWK Sets.
 
-        A rotation is ``publish(old, new)``, and after a while ``publish(new)``.
+        A rotation is ``publish(old, new)``, and later ``publish(new)``.
         """
-        sets = [each.key_set() if isinstance(each, Issuer) else each for each in keys]
-        self.body = dumps({"keys": [key for each in sets for key in each["keys"]]}).encode()
+        sets = [source.key_set() if isinstance(source, Issuer) else source for source in keys]
+        self.body = dumps({"keys": [key for jwks in sets for key in jwks["keys"]]}).encode()
 
     def fail(self, name: str, **options: Any) -> None:
-        """Answer every request with a fault from now on, until :meth:`recover`.
+        """Respond to every request with a fault, until :meth:`recover`.
 
-        :param name: ``refuse`` closes the listening socket; the others, and their *options*, are
-            the functions of :mod:`flask_connector_auth.testing.faults`.
+        :param name: ``refuse``, which closes the listening socket, or the name of a function of
+            :mod:`flask_connector_auth.testing.faults`, which also has the *options*.
         :raises ValueError: if there is no such fault.
         """
         if name == "refuse":
@@ -96,12 +96,12 @@ class KeySetServer:
             self._fault = fault(name, **options)
 
     def recover(self) -> None:
-        """Answer well again."""
+        """Respond without faults again."""
         self._fault = None
         self.start()
 
     def start(self) -> None:
-        """Listen, on the same port as before; a running server stays as it is."""
+        """Listen, on the same port as before. Does nothing if the server is running."""
         if self._listener is None:
             self._stopping.clear()
             self._listener = _Listener(self.port, weakref.WeakMethod(self._serve))
@@ -110,7 +110,7 @@ class KeySetServer:
             self._accepting.start()
 
     def stop(self) -> None:
-        """Close every socket and end every thread, in whatever it is doing."""
+        """Close every socket and end every thread, whatever it is doing."""
         if self._listener is not None:
             self._listener.shutdown()
             self._accepting.join()
@@ -118,7 +118,7 @@ class KeySetServer:
                 self._stopping.set()
                 for connection in self._connections:
                     with suppress(OSError):
-                        # That of TLS would wait for the client.
+                        # Not the shutdown of a TLS socket, which would wait for the client.
                         socket.socket.shutdown(connection, socket.SHUT_RDWR)
             self._listener.server_close()
             self._listener = None
@@ -136,19 +136,19 @@ class KeySetServer:
             if request is None:
                 return
             self.requests.append(request)
-            answer, faulty = self._answer(request), self._fault
-            pieces = faulty(answer) if faulty else [answer.wire()]
+            response, apply_fault = self._response(request), self._fault
+            pieces = apply_fault(response) if apply_fault else [response.wire()]
             try:
                 for piece in chain([self.delay], pieces):
                     _send(connection, piece)
             except ConnectionResetError:
-                # Closed without lingering, a connection is reset.
+                # A connection that is closed without lingering is reset.
                 linger = struct.pack("ii", 1, 0)
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
     @contextmanager
     def _connection(self, accepted: socket.socket) -> Iterator[socket.socket]:
-        accepted.settimeout(_PATIENCE)
+        accepted.settimeout(_CLIENT_TIMEOUT)
         connection: socket.socket = accepted
         if self._tls:
             connection = self._tls.wrap_socket(
@@ -167,7 +167,7 @@ class KeySetServer:
                 with self._lock:
                     self._connections.discard(connection)
 
-    def _answer(self, request: Request) -> Answer:
+    def _response(self, request: Request) -> RawResponse:
         body = self.body
         headers: dict[str, str | None] = {
             "Content-Type": "application/jwk-set+json",
@@ -175,21 +175,19 @@ class KeySetServer:
             "ETag": f'"{sha256(body).hexdigest()[:16]}"',
             **self.headers,
         }
-        etags, since = (
-            request.headers.get(name) for name in ("if-none-match", "if-modified-since")
-        )
-        known = etags == headers["ETag"] if etags else since == headers.get("Last-Modified")
-        if request.conditional and known:
-            return Answer(304, {**headers, "Content-Length": None})
-        return Answer(200, headers, body)
+        etag, since = (request.headers.get(name) for name in ("if-none-match", "if-modified-since"))
+        is_current = etag == headers["ETag"] if etag else since == headers.get("Last-Modified")
+        if request.conditional and is_current:
+            return RawResponse(304, {**headers, "Content-Length": None})
+        return RawResponse(200, headers, body)
 
 
-class _Dropped(Exception):
-    """There is no server any more to listen for."""
+class _ServerCollectedError(Exception):
+    """The key set server was garbage collected without :meth:`KeySetServer.stop`."""
 
 
 class _Listener(ThreadingTCPServer):
-    """Hands each connection to the server, in a thread of its own; it does not keep it alive."""
+    """Passes each connection to the server in a new thread, with a weak reference to the server."""
 
     allow_reuse_address = True
     request_queue_size = 128
@@ -201,17 +199,17 @@ class _Listener(ThreadingTCPServer):
         super().__init__(("127.0.0.1", port), BaseRequestHandler)
 
     def accept(self) -> None:
-        """Accept connections until :meth:`shutdown`, or until the server is gone."""
+        """Accept connections until :meth:`shutdown`, or until the server is collected."""
         try:
-            # The seconds that stopping takes.
+            # The interval in seconds, which is also how long stopping takes.
             self.serve_forever(0.01)
-        except _Dropped:
+        except _ServerCollectedError:
             self.server_close()
 
     def service_actions(self) -> None:
-        """Look after each connection, and now and then; see :class:`socketserver.BaseServer`."""
+        """End if the server was collected; called regularly by :meth:`serve_forever`."""
         if self._serve() is None:
-            raise _Dropped
+            raise _ServerCollectedError
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Serve a connection; see :class:`socketserver.BaseServer`."""
@@ -220,29 +218,30 @@ class _Listener(ThreadingTCPServer):
 
 
 def _send(connection: socket.socket, piece: bytes | float) -> None:
-    """Send bytes, or wait for so many seconds.
+    """Send bytes, or wait for that many seconds.
 
-    :raises ConnectionAbortedError: if the connection ends while it waits, from either side.
+    :raises ConnectionAbortedError: if either side closes the connection while it waits.
     """
     if isinstance(piece, bytes):
         connection.sendall(piece)
     elif piece:
         connection.settimeout(piece)
         with suppress(TimeoutError):
-            # Of TLS too, only to be woken: a client has nothing more to send.
+            # Wakes up when the client closes the connection. The raw socket, for TLS too: a client
+            # has nothing more to send.
             socket.socket.recv(connection, 1, socket.MSG_PEEK)
             raise ConnectionAbortedError
-        connection.settimeout(_PATIENCE)
+        connection.settimeout(_CLIENT_TIMEOUT)
 
 
 def _read_request(connection: socket.socket) -> Request | None:
     head = b""
     while b"\r\n\r\n" not in head:
-        more = connection.recv(_MAX_REQUEST)
-        head += more
-        if not more or len(head) > _MAX_REQUEST:
+        received = connection.recv(_MAX_REQUEST_BYTES)
+        head += received
+        if not received or len(head) > _MAX_REQUEST_BYTES:
             return None
-    first, *lines = head.decode("latin-1").partition("\r\n\r\n")[0].split("\r\n")
+    request_line, *lines = head.decode("latin-1").partition("\r\n\r\n")[0].split("\r\n")
     pairs = (line.partition(":") for line in lines)
     headers = {name.lower(): value.strip() for name, _, value in pairs}
-    return Request(first.split(" ")[1] if " " in first else "", headers)
+    return Request(request_line.split(" ")[1] if " " in request_line else "", headers)

@@ -1,4 +1,4 @@
-"""A token generator that lets Authlib's token endpoint issue AppJWTs."""
+"""A token generator with which Authlib's token endpoint issues AppJWTs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,18 +12,16 @@ from ..core import token_requirement
 from .issuer import Issuer
 from .signer import OMIT
 
-_GRANT_TYPE = "client_credentials"
-
 
 class AppJWTGenerator:
     """A token generator for Authlib's ``AuthorizationServer``.
 
     Register it with ``server.register_token_generator("client_credentials", AppJWTGenerator(…))``.
     As with Authlib's own generator, a token has the scopes that the client's
-    ``get_allowed_scope(scope)`` returns, a string in which they are separated by single spaces.
+    ``get_allowed_scope(scope)`` returns: a string, with single spaces between the scopes.
 
     :param issuer: signs the tokens.
-    :param account_of: returns the account that a client belongs to.
+    :param account_of: returns the account of a client.
     """
 
     def __init__(self, issuer: Issuer, account_of: Callable[[Any], str]) -> None:
@@ -39,20 +37,19 @@ class AppJWTGenerator:
         expires_in: int | None = None,
         include_refresh_token: bool = False,
     ) -> dict[str, Any]:
-        """Return the answer of RFC 6749 section 5.1, without a refresh token (section 4.4.3).
+        """Return the response of RFC 6749 section 5.1, without a refresh token (section 4.4.3).
 
-        :param scope: the scopes that the client asks for; ``client.get_allowed_scope()`` gets
-            ``None`` if there are none, and may return a default then (section 3.3).
-        :param expires_in: seconds that the token is good for; by default, the issuer's lifetime.
-        :raises authlib.oauth2.rfc6749.InvalidScopeError: if the client may have none of the scopes
-            that it asks for, or ``get_allowed_scope()`` returns ``None`` or what is no scope
-            (section 5.2).
+        :param scope: the requested scopes. Without any, ``client.get_allowed_scope()`` gets
+            ``None``, and may return a default (section 3.3).
+        :param expires_in: lifetime of the token in seconds; by default the issuer's lifetime.
+        :raises authlib.oauth2.rfc6749.InvalidScopeError: if none of the requested scopes is
+            allowed, or ``get_allowed_scope()`` returns ``None`` or an invalid scope (section 5.2).
         :raises authlib.oauth2.rfc6749.UnsupportedGrantTypeError: for any grant but client
             credentials: an AppJWT stands for the app itself, whatever a user has granted.
         """
-        if grant_type != _GRANT_TYPE:
+        if grant_type != "client_credentials":
             raise UnsupportedGrantTypeError(grant_type)
-        granted = _granted(client, scope or None)
+        granted = _granted_scopes(client, scope or None)
         lifetime = self._issuer.lifetime if expires_in is None else expires_in
         now = int(self._issuer.clock())
         token = self._issuer.app_jwt(
@@ -62,15 +59,15 @@ class AppJWTGenerator:
             iat=now,
             exp=now + lifetime,
         )
-        answer = {"access_token": token, "token_type": "Bearer", "expires_in": lifetime}
-        # Mandatory where it differs from what was asked for, and never empty (sections 5.1, 3.3).
-        return {**answer, "scope": granted} if granted else answer
+        response = {"access_token": token, "token_type": "Bearer", "expires_in": lifetime}
+        # Required if it differs from the request, and never empty (sections 5.1 and 3.3).
+        return {**response, "scope": granted} if granted else response
 
 
-def _granted(client: Any, scope: str | None) -> str:
-    """Return the scopes that *client* gets, each once; an empty string if none were asked for."""
+def _granted_scopes(client: Any, scope: str | None) -> str:
+    """Return the scopes that *client* gets, each once; may be empty if none were requested."""
     allowed = client.get_allowed_scope(scope)
-    # No token is issued without any of the scopes asked for: its answer could not say so.
+    # An empty scope cannot be stated in the response, so no token is issued without any.
     if allowed is None or (scope and not allowed):
         raise InvalidScopeError
     try:

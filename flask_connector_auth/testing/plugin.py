@@ -1,6 +1,6 @@
-"""A fixture ``app`` of the user's in; fixtures to ask it with real tokens, out.
+"""Pytest fixtures: an issuer, a client for your fixture ``app``, a key set server, time travel.
 
-One line in ``conftest.py`` switches them on::
+One line in ``conftest.py`` enables them::
 
     pytest_plugins = ["flask_connector_auth.testing.plugin"]
 """
@@ -20,11 +20,11 @@ from .key_server import KeySetServer
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown() -> Generator[None, None, None]:
-    """Close what apps have opened, after each test, and what its fixtures have after that.
+    """Close all apps after each test, before and after its fixtures are torn down.
 
-    It is what ``ConnectorAuth.close`` does for one app: an app that lives longer begins anew.
+    Like ``ConnectorAuth.close`` for one app: an app that is used again opens its connections anew.
     """
-    # First, while the servers of fixtures are up: their end is no outage.
+    # Before the servers of fixtures end, so that their end is not reported as an outage.
     close_all()
     try:
         return (yield)
@@ -34,7 +34,7 @@ def pytest_runtest_teardown() -> Generator[None, None, None]:
 
 @pytest.fixture(scope="session")
 def connector_clock() -> Iterator[Clock]:
-    """The clock of the issuer, and of each app that is made from now on without one of its own."""
+    """The clock of the issuer, and of each app created from now on without its own clock."""
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clocks, "wall", clock)
@@ -43,7 +43,7 @@ def connector_clock() -> Iterator[Clock]:
 
 @pytest.fixture(scope="session")
 def issuer(connector_clock: Clock) -> Issuer:
-    """An issuer with a new key. Define this fixture anew for one of another name or account."""
+    """An issuer with a new key. Override this fixture for another name or account."""
     return Issuer(clock=connector_clock)
 
 
@@ -56,13 +56,13 @@ def key_set_server(issuer: Issuer) -> Iterator[KeySetServer]:
 
 @pytest.fixture
 def connector_client(app: Flask, issuer: Issuer) -> ConnectorClient:
-    """A client of *app*, a fixture of yours; it sends the issuer's tokens."""
+    """A client for your fixture *app*, which sends tokens of the issuer."""
     return ConnectorClient(app, issuer)
 
 
 @pytest.fixture
 def time_travel(connector_clock: Clock) -> Iterator[Callable[[float], None]]:
-    """A function that moves apps and issuer by so many seconds; after the test all is as before."""
+    """A function that moves the clock of apps and issuer by some seconds, until the test ends."""
 
     def travel(seconds: float) -> None:
         connector_clock.ahead += seconds
@@ -73,11 +73,11 @@ def time_travel(connector_clock: Clock) -> Iterator[Callable[[float], None]]:
 
 @pytest.fixture
 def refusals() -> Iterator[list[Reason]]:
-    """Why requests were refused during the test, oldest first."""
+    """Why requests were rejected during the test, oldest first."""
     reasons: list[Reason] = []
 
-    def note(_app: Flask, error: ConnectorAuthError) -> None:
+    def record(_app: Flask, error: ConnectorAuthError) -> None:
         reasons.append(error.reason)
 
-    with token_rejected.connected_to(note):
+    with token_rejected.connected_to(record):
         yield reasons

@@ -12,7 +12,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, Key, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from flask_connector_auth.testing.signer import segment
+from flask_connector_auth.testing.signer import encode_base64url
 
 RSA = RSAKey.generate_key(2048)
 KEYS: dict[str, Key] = {
@@ -62,7 +62,7 @@ def test_joserfc_names_a_key_by_what_it_is() -> None:
     """joserfc: the thumbprint of a wrapped key is that of RFC 7638 section 3, without padding."""
     jwk = KEYS["ES256"].as_dict(private=False)
     canonical = f'{{"crv":"P-256","kty":"EC","x":"{jwk["x"]}","y":"{jwk["y"]}"}}'
-    expected = segment(sha256(canonical.encode()).digest()).decode()
+    expected = encode_base64url(sha256(canonical.encode()).digest()).decode()
     assert KEYS["ES256"].thumbprint() == expected
 
 
@@ -79,7 +79,7 @@ def test_joserfc_reads_the_members_of_a_jwk_strictly(change: str) -> None:
 def test_joserfc_tells_the_bytes_of_a_secret() -> None:
     """joserfc: raw_value and algorithm_security, by which a secret is as long as the hash (RFC
     7518 section 3.2)."""
-    key = JWKRegistry.import_key({"kty": "oct", "k": segment(b"s" * 32).decode()})
+    key = JWKRegistry.import_key({"kty": "oct", "k": encode_base64url(b"s" * 32).decode()})
     assert isinstance(key, OctKey) and key.raw_value == b"s" * 32
     securities = [JWSRegistry.algorithms[f"HS{n}"].algorithm_security for n in (256, 384, 512)]
     assert securities == [256, 384, 512]

@@ -30,7 +30,7 @@ from flask_connector_auth.integrations import authlib as resource_protector
 from flask_connector_auth.integrations import openapi
 from flask_connector_auth.keys import ALGORITHMS
 from flask_connector_auth.testing import Issuer, plugin
-from flask_connector_auth.testing.broken import WAYS
+from flask_connector_auth.testing.tampering import TOKEN_FAULTS
 from tests.support.http_helpers import headers
 from tests.support.project import (
     PAGES,
@@ -179,10 +179,14 @@ def test_the_table_of_reasons_lists_every_reason() -> None:
 def test_the_table_of_ways_lists_every_way_to_break_a_token() -> None:
     """One row for each, with its reason, the tokens that it is for, and its docstring."""
     rows = generated("ways")
-    assert [row[0] for row in rows] == [f"``{name}``" for name in WAYS]
-    assert rows[0][1:] == ["``expired``", "both", "It expired two hours ago: no leeway is so long."]
+    assert [row[0] for row in rows] == [f"``{name}``" for name in TOKEN_FAULTS]
+    assert rows[0][1:] == [
+        "``expired``",
+        "both",
+        "It expired two hours ago, which is longer than any leeway.",
+    ]
     assert {row[0] for row in rows if row[2] == "AppJWT"} == {
-        f"``{name}``" for name, way in WAYS.items() if way.app_jwt_only
+        f"``{name}``" for name, way in TOKEN_FAULTS.items() if way.app_jwt_only
     }
 
 

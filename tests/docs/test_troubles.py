@@ -20,7 +20,7 @@ from flask_connector_auth import (
     token_rejected,
 )
 from flask_connector_auth.testing import ConnectorClient, Issuer
-from flask_connector_auth.testing.broken import WAYS
+from flask_connector_auth.testing.tampering import TOKEN_FAULTS
 from tests.support.project import PAGES, generated
 from tests.support.types import MakeApp
 
@@ -52,7 +52,7 @@ def send_all_that_is_refused(make_app: MakeApp, issuer: Issuer) -> None:
         app = make_app(MAX_LIFETIME=7200, MISSING_PARAMETER_ROW=told_apart)
         client = client_of(app, issuer)
         assert client.get(URL).status_code == 200
-        for name, way in WAYS.items():
+        for name, way in TOKEN_FAULTS.items():
             client.get(URL, app_jwt=issuer.broken(name))
             if not way.app_jwt_only:
                 client.get(URL, consumer_jws=issuer.broken(name, "consumer_jws"))

@@ -22,7 +22,7 @@ from flask_connector_auth import (
 )
 from flask_connector_auth.core import Reason, Unavailable
 from flask_connector_auth.keys import KeyRules, StaticKeys, parse_keys
-from flask_connector_auth.testing.signer import OMIT, Signer
+from flask_connector_auth.testing import OMIT, Signer
 from tests.fuzz.model import Model, Sent, View, marks_of, signing_input
 from tests.fuzz.targets import thawed
 from tests.support.floor_helpers import examples

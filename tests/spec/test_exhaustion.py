@@ -19,7 +19,7 @@ from flask_connector_auth import KeySource, VerificationKey, require_app_jwt, re
 from flask_connector_auth.core import Reason, Rejected
 from flask_connector_auth.keys import KeyIndex
 from flask_connector_auth.testing import Issuer, KeySetServer
-from flask_connector_auth.testing.broken import Kind
+from flask_connector_auth.testing.tampering import TokenKind
 from flask_connector_auth.web import current
 from tests.support.floor_helpers import APP, both_tokens, cases, issuer_of, verifier
 from tests.support.http_helpers import assert_row, headers
@@ -62,7 +62,7 @@ def with_views(app: Flask) -> FlaskClient:
 
 @pytest.mark.parametrize("kind", ["app_jwt", "consumer_jws"])
 def test_a_hostile_token_costs_one_verification_or_none(
-    kind: Kind, make_app: MakeApp, issuer: Issuer
+    kind: TokenKind, make_app: MakeApp, issuer: Issuer
 ) -> None:
     """Rows 40102 and 40103: none for what is too large, malformed or of no key; else one."""
     keys = Counted(cast(KeyIndex, current(make_app()).app_jwt.keys))

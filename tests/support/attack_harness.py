@@ -16,7 +16,7 @@ from flask import Flask, got_request_exception
 from werkzeug.test import TestResponse
 
 from flask_connector_auth import token_rejected, token_verified
-from flask_connector_auth.testing.broken import Good, Kind
+from flask_connector_auth.testing.tampering import TokenKind, ValidToken
 from tests.support.attack_stage import (
     CANARY,
     HEADERS,
@@ -32,7 +32,7 @@ from tests.support.http_helpers import CHALLENGES, INVALID, ROWS
 from tests.support.recorded_logs import listening
 
 #: What breaks a token: the text to send is made of the good one.
-Attack = Callable[[Good], str]
+Attack = Callable[[ValidToken], str]
 # Characters: what is shorter may stand in a log by chance.
 _LONG = 9
 _FORMAT = logging.Formatter("%(levelname)s %(name)s %(message)s")
@@ -156,7 +156,7 @@ def assert_refused(stage: Stage, row: int, environ: Mapping[str, str], **request
     assert_nothing_told(told, answer, environ.values())
 
 
-def withstand(attack: Attack, kind: Kind, algorithm: str = "RS256", **settings: Any) -> None:
+def withstand(attack: Attack, kind: TokenKind, algorithm: str = "RS256", **settings: Any) -> None:
     """Assert that every mode of an app refuses a broken token of a *kind*, and nothing but that.
 
     :param settings: see :func:`stages`.

@@ -15,7 +15,7 @@ from flask_connector_auth import (
     require_consumer_jws,
     verify_request,
 )
-from flask_connector_auth.testing.broken import Good, Kind
+from flask_connector_auth.testing.tampering import TokenKind, ValidToken
 from tests.support.floor_helpers import NOW, decoded, issuer_of, jwk
 from tests.support.http_helpers import ACCOUNT
 
@@ -24,9 +24,9 @@ MARKER = "marker-that-only-a-token-holds"
 #: What an attack puts where it wants to be told.
 CANARY = "canary-of-the-attacker"
 SCOPE = "msg.consumer"
-KINDS: tuple[Kind, ...] = ("app_jwt", "consumer_jws")
+KINDS: tuple[TokenKind, ...] = ("app_jwt", "consumer_jws")
 #: Where WSGI keeps the header of each token.
-HEADERS: dict[Kind, str] = {
+HEADERS: dict[TokenKind, str] = {
     "app_jwt": "HTTP_AUTHORIZATION",
     "consumer_jws": "HTTP_X_LP_ON_BEHALF",
 }
@@ -61,22 +61,22 @@ class Stage(NamedTuple):
 
 
 @cache
-def _claims(kind: Kind) -> dict[str, Any]:
+def _claims(kind: TokenKind) -> dict[str, Any]:
     issuer = issuer_of()
     minted = issuer.app_jwt if kind == "app_jwt" else issuer.consumer_jws
     claims: dict[str, Any] = json.loads(decoded(minted(sub=MARKER).split(".")[1]))
     return claims
 
 
-def good(kind: Kind, algorithm: str = "RS256") -> Good:
+def good(kind: TokenKind, algorithm: str = "RS256") -> ValidToken:
     """Return the good token of a *kind*, to be broken."""
     claims = {each: _claims(each) for each in KINDS}
     other = claims.pop("consumer_jws" if kind == "app_jwt" else "app_jwt")
-    return Good(kind, issuer_of(algorithm), NOW, claims[kind], other)
+    return ValidToken(kind, issuer_of(algorithm), NOW, claims[kind], other)
 
 
 @cache
-def good_token(kind: Kind, algorithm: str) -> str:
+def good_token(kind: TokenKind, algorithm: str) -> str:
     """Return the good token that all attacks are beside; made once."""
     return issuer_of(algorithm).sign(_claims(kind))
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from flask_connector_auth.testing.tampering import TokenKind
+
 from flask_connector_auth.testing import assert_connector_error
-from flask_connector_auth.testing.broken import Kind
 
 #: The account that the tokens of the test kit are for, unless a test names another one.
 ACCOUNT = "le81823118"
@@ -51,8 +52,8 @@ def assert_row(response: Any, code: int) -> None:
 
 
 #: The row for a token that is missing, and for one that is invalid.
-MISSING: dict[Kind, int] = {"app_jwt": 40105, "consumer_jws": 40104}
-INVALID: dict[Kind, int] = {"app_jwt": 40102, "consumer_jws": 40103}
+MISSING: dict[TokenKind, int] = {"app_jwt": 40105, "consumer_jws": 40104}
+INVALID: dict[TokenKind, int] = {"app_jwt": 40102, "consumer_jws": 40103}
 
 #: The headers of a CORS preflight (Fetch standard).
 PREFLIGHT = {"Origin": "https://attacker.example", "Access-Control-Request-Method": "GET"}

@@ -57,6 +57,7 @@ API = {
 }
 TESTING_API = {
     "AppJWTGenerator": "issuer, account_of",
+    "Clock": "",
     "ConnectorClient": "app, issuer",
     "ConnectorClient.open": "self, args, app_jwt, consumer_jws, kwargs",
     "Issuer": "key, kid, algorithm, name, account_id, lifetime, clock",
@@ -72,6 +73,10 @@ TESTING_API = {
     "KeySetServer.recover": "self",
     "KeySetServer.start": "self",
     "KeySetServer.stop": "self",
+    "Signer": "key, kid, algorithm",
+    "Signer.key_set": "self",
+    "Signer.pem": "self",
+    "Signer.sign": "self, payload, header",
     "assert_connector_error": "response, error, exact",
 }
 RESOURCE_PROTECTOR_API = {

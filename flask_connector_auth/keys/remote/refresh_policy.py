@@ -160,7 +160,7 @@ class RefreshPolicy:
         """
         rules, before = self.rules, self.snapshot
         life = rules.max_age if life is None else min(max(life, rules.min_age), rules.max_age)
-        changed = before is None or before.index.names != index.names
+        changed = before is None or before.index.identities != index.identities
         if before is not None and not changed:
             index = before.index  # the same keys are the same object, here and in every cache
         ahead = life * (0.8 - 0.1 * self._jitter())

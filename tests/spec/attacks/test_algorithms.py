@@ -11,7 +11,7 @@ import pytest
 
 from flask_connector_auth.keys import ALGORITHMS
 from flask_connector_auth.testing import OMIT
-from flask_connector_auth.testing.broken import Good, Kind
+from flask_connector_auth.testing.tampering import TokenKind, ValidToken
 from tests.support.attack_harness import Attack, against_both, withstand
 from tests.support.floor_helpers import decoded, der, encoded, issuer_of, jwk, pem
 
@@ -24,19 +24,19 @@ ALLOWED: dict[str, dict[str, Any]] = {
 
 def unsigned(algorithm: str) -> Attack:
     """Return the attack that signs nothing, by an *algorithm* that says so."""
-    return lambda good: good.under(alg=algorithm).rpartition(".")[0] + "."
+    return lambda good: good.with_header(alg=algorithm).rpartition(".")[0] + "."
 
 
 def named(algorithm: Any) -> Attack:
     """Return the attack that has a genuine RS256 signature under another name."""
-    return lambda good: good.under(alg=algorithm)
+    return lambda good: good.with_header(alg=algorithm)
 
 
 def by_hmac(algorithm: str, secret: bytes) -> Attack:
     """Return the attack that signs with what everybody knows (CVE-2015-9235)."""
 
-    def attack(good: Good) -> str:
-        message = good.under(alg=algorithm).rpartition(".")[0]
+    def attack(good: ValidToken) -> str:
+        message = good.with_header(alg=algorithm).rpartition(".")[0]
         digest = hmac.digest(secret, message.encode(), "sha" + algorithm[2:])
         return f"{message}.{encoded(digest)}"
 
@@ -46,7 +46,7 @@ def by_hmac(algorithm: str, secret: bytes) -> Attack:
 def by_own_key(algorithm: str, key: str) -> Attack:
     """Return the attack that signs with the attacker's own *key*, under the issuer's ``kid``."""
 
-    def attack(good: Good) -> str:
+    def attack(good: ValidToken) -> str:
         return issuer_of(algorithm, owner="stranger").sign(good.claims, {"alg": key})
 
     return attack
@@ -56,7 +56,7 @@ NONE = {
     # CVE-2015-9235: with the empty signature that it asks for.
     **{f"alg {name!r}": unsigned(name) for name in ("none", "None", "NONE", "nOnE", "NoNe", "")},
     "alg none, a genuine signature": named("none"),
-    "alg none after it": lambda good: good.having() + unsigned("none")(good),
+    "alg none after it": lambda good: good.with_claims() + unsigned("none")(good),
 }
 PUBLIC_KEYS = {
     # CVE-2016-10555, CVE-2022-29217, CVE-2024-33663, CVE-2024-37568.
@@ -100,7 +100,9 @@ OTHERS = {
 
 @pytest.mark.parametrize("allowed", ALLOWED)
 @against_both(NONE | CONFUSED | NAMES | OTHERS)
-def test_no_name_of_an_algorithm_opens_a_door(attack: Attack, kind: Kind, allowed: str) -> None:
+def test_no_name_of_an_algorithm_opens_a_door(
+    attack: Attack, kind: TokenKind, allowed: str
+) -> None:
     """RFC 8725 section 3.1, ASVS 9.1.2: whatever is allowed, the key decides what it is for."""
     withstand(attack, kind, **ALLOWED[allowed])
 
@@ -108,23 +110,23 @@ def test_no_name_of_an_algorithm_opens_a_door(attack: Attack, kind: Kind, allowe
 @against_both(
     {
         "unbounded p2c": named("PBES2-HS256+A128KW"),
-        "p2c": lambda good: good.under(alg="PBES2-HS512+A256KW", p2c=2**31 - 1, p2s="AAAA"),
-        "five parts": lambda good: good.under(alg="RSA-OAEP", enc="A256GCM") + ".AAAA.AAAA",
+        "p2c": lambda good: good.with_header(alg="PBES2-HS512+A256KW", p2c=2**31 - 1, p2s="AAAA"),
+        "five parts": lambda good: good.with_header(alg="RSA-OAEP", enc="A256GCM") + ".AAAA.AAAA",
         "five empty parts": lambda good: (
-            good.under(alg="dir", enc="A256GCM").split(".")[0] + "...."
+            good.with_header(alg="dir", enc="A256GCM").split(".")[0] + "...."
         ),
-        "zip": lambda good: good.under(zip="DEF"),
-        "zip in capitals": lambda good: good.under(zip="DEF", alg="RSA-OAEP", enc="A256GCM"),
+        "zip": lambda good: good.with_header(zip="DEF"),
+        "zip in capitals": lambda good: good.with_header(zip="DEF", alg="RSA-OAEP", enc="A256GCM"),
     }
 )
-def test_nothing_is_decrypted_derived_or_inflated(attack: Attack, kind: Kind) -> None:
+def test_nothing_is_decrypted_derived_or_inflated(attack: Attack, kind: TokenKind) -> None:
     """RFC 8725 section 3.6, CVE-2026-27932, CVE-2024-33664: what is encrypted is no token here."""
     withstand(attack, kind)
 
 
 @against_both(
     {
-        f"crit {critical!r}": lambda good, critical=critical: good.under(
+        f"crit {critical!r}": lambda good, critical=critical: good.with_header(
             crit=critical, b64=True, exp=1, x=1
         )
         for critical in (
@@ -133,14 +135,14 @@ def test_nothing_is_decrypted_derived_or_inflated(attack: Attack, kind: Kind) ->
         )
     }
     | {
-        "b64 false": lambda good: good.under(b64=False),
-        "b64 true": lambda good: good.under(b64=True),
-        "b64 false, critical": lambda good: good.under(b64=False, crit=["b64"]),
+        "b64 false": lambda good: good.with_header(b64=False),
+        "b64 true": lambda good: good.with_header(b64=True),
+        "b64 false, critical": lambda good: good.with_header(b64=False, crit=["b64"]),
         "crit by escapes": lambda good: good.signer.sign(
             good.claims, b'{"kid":"dev-1","alg":"RS256","\\u0063rit":["x"]}'
         ),
     }
 )
-def test_no_extension_is_understood(attack: Attack, kind: Kind) -> None:
+def test_no_extension_is_understood(attack: Attack, kind: TokenKind) -> None:
     """RFC 7515 section 4.1.11, RFC 7797, CVE-2025-59420, CVE-2026-32597, CVE-2026-48990."""
     withstand(attack, kind)

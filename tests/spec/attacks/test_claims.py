@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flask_connector_auth.testing import OMIT
-from flask_connector_auth.testing.broken import Good, Kind
+from flask_connector_auth.testing.tampering import TokenKind, ValidToken
 from tests.support.attack_harness import Attack, against_both, withstand
 from tests.support.attack_stage import good
 from tests.support.floor_helpers import NOW
@@ -36,13 +36,13 @@ NO_TIME: tuple[Any, ...] = (
 
 def claim(name: str, value: Any) -> Attack:
     """Return the attack with another value of one claim."""
-    return lambda each: each.having(**{name: value})
+    return lambda each: each.with_claims(**{name: value})
 
 
 def raw(name: str, value: bytes) -> Attack:
     """Return the attack with a claim whose value is spelled just so."""
 
-    def attack(each: Good) -> str:
+    def attack(each: ValidToken) -> str:
         kept = {key: held for key, held in each.claims.items() if key != name}
         return each.signer.sign(
             json.dumps(kept).encode()[:-1] + b',"%b":%b}' % (name.encode(), value)
@@ -60,7 +60,7 @@ def _shown(value: Any) -> str:
     return "left out" if value is OMIT else ascii(value)[:30]
 
 
-def only(kind: Kind, table: dict[str, Attack]) -> pytest.MarkDecorator:
+def only(kind: TokenKind, table: dict[str, Attack]) -> pytest.MarkDecorator:
     """Parametrise a test by the attacks of a table, for one token."""
     return pytest.mark.parametrize(
         ("attack", "kind"), [(attack, kind) for attack in table.values()], ids=list(table)
@@ -68,7 +68,7 @@ def only(kind: Kind, table: dict[str, Attack]) -> pytest.MarkDecorator:
 
 
 @only("app_jwt", claims(("azp", "aud", "iss"), NO_TEXT) | claims(("aud",), ACCOUNTS))
-def test_an_app_jwt_names_one_app_and_one_account(attack: Attack, kind: Kind) -> None:
+def test_an_app_jwt_names_one_app_and_one_account(attack: Attack, kind: TokenKind) -> None:
     """Row 40102, ASVS 9.2.3, CVE-2020-26160: an unexpected type is no absent claim."""
     withstand(attack, kind)
 
@@ -78,7 +78,7 @@ def test_an_app_jwt_names_one_app_and_one_account(attack: Attack, kind: Kind) ->
     claims(("account_id", "ext_consumer_id", "lp_consumer_id"), (*NO_TEXT, [ACCOUNT]))
     | claims(("account_id",), ACCOUNTS),
 )
-def test_a_consumer_jws_names_one_consumer_of_that_account(attack: Attack, kind: Kind) -> None:
+def test_a_consumer_jws_names_one_consumer_of_that_account(attack: Attack, kind: TokenKind) -> None:
     """Row 40103, RFC 8725 section 3.9: whole strings, code point by code point."""
     withstand(attack, kind)
 
@@ -94,7 +94,7 @@ def test_a_consumer_jws_names_one_consumer_of_that_account(attack: Attack, kind:
         ),
     ),
 )
-def test_an_issuer_is_compared_exactly(attack: Attack, kind: Kind) -> None:
+def test_an_issuer_is_compared_exactly(attack: Attack, kind: TokenKind) -> None:
     """RFC 8725 section 3.8, CVE-2024-53861: no prefix, no part, no other case, no list."""
     withstand(attack, kind)
 
@@ -121,7 +121,7 @@ TIMES = claims(("exp", "iat", "nbf"), NO_TIME) | {
         "issued later, by an exponent": raw("iat", b"18e8" + b"1"),
     }
 )
-def test_a_time_is_a_number_that_fits(attack: Attack, kind: Kind) -> None:
+def test_a_time_is_a_number_that_fits(attack: Attack, kind: TokenKind) -> None:
     """ASVS 9.2.1, RFC 7519 sections 4.1.4 to 4.1.6: honoured wherever they are, in both tokens."""
     withstand(attack, kind)
 
@@ -166,38 +166,40 @@ def test_a_time_is_a_number_that_fits(attack: Attack, kind: Kind) -> None:
         ),
     },
 )
-def test_an_app_jwt_ends_and_grants_what_it_says(attack: Attack, kind: Kind) -> None:
+def test_an_app_jwt_ends_and_grants_what_it_says(attack: Attack, kind: TokenKind) -> None:
     """RFC 9068 section 4, RFC 6749 section 3.3: split at single spaces, compared exactly."""
     withstand(attack, kind)
 
 
-def combined(each: Good) -> str:
+def combined(each: ValidToken) -> str:
     """Return one text with all claims of both tokens."""
-    return each.signer.sign({**each.others, **each.claims})
+    return each.signer.sign({**each.other_claims, **each.claims})
 
 
 @against_both(
     {
-        "the other token": lambda each: good(_other(each)).having(),
+        "the other token": lambda each: good(_other(each)).with_claims(),
         "the other token, in a text of its own": lambda each: each.signer.sign(
-            {**each.others, "jti": "1"}
+            {**each.other_claims, "jti": "1"}
         ),
         "all claims of both": combined,
         "no claims": lambda each: each.signer.sign({}),
         "claims in the header": lambda each: each.signer.sign({}, each.claims),
-        "a token in a token": lambda each: each.signer.sign(each.having().encode(), {"cty": "JWT"}),
-        "typ of an access token": lambda each: each.under(typ="at+jwt"),
-        "typ in lower case": lambda each: each.under(typ="jwt"),
-        "typ of a list": lambda each: each.under(typ=["JWT"]),
-        "typ null": lambda each: each.under(typ=None),
+        "a token in a token": lambda each: each.signer.sign(
+            each.with_claims().encode(), {"cty": "JWT"}
+        ),
+        "typ of an access token": lambda each: each.with_header(typ="at+jwt"),
+        "typ in lower case": lambda each: each.with_header(typ="jwt"),
+        "typ of a list": lambda each: each.with_header(typ=["JWT"]),
+        "typ null": lambda each: each.with_header(typ=None),
     }
 )
-def test_no_token_stands_in_for_the_other(attack: Attack, kind: Kind) -> None:
+def test_no_token_stands_in_for_the_other(attack: Attack, kind: TokenKind) -> None:
     """RFC 8725 sections 3.11 and 3.12, ASVS 9.2.2: also as one text in both headers."""
     withstand(attack, kind)
 
 
-def _other(each: Good) -> Kind:
+def _other(each: ValidToken) -> TokenKind:
     return "consumer_jws" if each.kind == "app_jwt" else "app_jwt"
 
 
@@ -205,12 +207,12 @@ def _other(each: Good) -> Kind:
     "app_jwt",
     {f"foreign: {name}": claim(name, None) for name in ("lp_consumer_id", "ext_consumer_id")},
 )
-def test_an_app_jwt_has_no_claim_of_a_consumer(attack: Attack, kind: Kind) -> None:
+def test_an_app_jwt_has_no_claim_of_a_consumer(attack: Attack, kind: TokenKind) -> None:
     """RFC 8725 section 3.12: whatever its value is."""
     withstand(attack, kind)
 
 
 @only("consumer_jws", {f"foreign: {name}": claim(name, None) for name in ("azp", "scope")})
-def test_a_consumer_jws_has_no_claim_of_an_app(attack: Attack, kind: Kind) -> None:
+def test_a_consumer_jws_has_no_claim_of_an_app(attack: Attack, kind: TokenKind) -> None:
     """RFC 8725 section 3.12: whatever its value is."""
     withstand(attack, kind)

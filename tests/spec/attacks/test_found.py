@@ -19,7 +19,7 @@ from flask_connector_auth import (
     verify_request,
 )
 from flask_connector_auth.testing import Issuer
-from flask_connector_auth.testing.broken import Good, Kind
+from flask_connector_auth.testing.tampering import TokenKind, ValidToken
 from flask_connector_auth.web import Access, Binding, audit
 from tests.support.attack_harness import withstand
 from tests.support.attack_stage import KINDS
@@ -142,9 +142,9 @@ def test_a_stranger_does_not_fill_the_memory_with_methods(make_app: MakeApp) -> 
     assert len(state.routes) == 0
 
 
-def without_its_leading_zero(good: Good) -> str:
+def without_its_leading_zero(good: ValidToken) -> str:
     """Return a genuine token without the first byte of its signature, which is zero."""
-    signed = (good.having().rpartition(".") for _ in iter(int, 1))
+    signed = (good.with_claims().rpartition(".") for _ in iter(int, 1))
     message, signature = next(
         (message, signature) for message, _, text in signed if (signature := decoded(text))[0] == 0
     )
@@ -152,7 +152,7 @@ def without_its_leading_zero(good: Good) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_pss_signature_is_as_long_as_the_modulus(kind: Kind) -> None:
+def test_a_pss_signature_is_as_long_as_the_modulus(kind: TokenKind) -> None:
     """RFC 8017 section 8.1.2, step 1: a shorter one is none, though its number is the same."""
     withstand(without_its_leading_zero, kind, "PS256")
 

@@ -98,7 +98,7 @@ def runs_the_view(app: Flask) -> None:
 def test_a_leak_is_seen(leak: Callable[[Flask], None]) -> None:
     """Each way to tell, and the control beside it."""
     tight, stage = leaky(), leaky()
-    environ = stage.environ(**{HEADERS["app_jwt"]: good("app_jwt").having(exp=1)})
+    environ = stage.environ(**{HEADERS["app_jwt"]: good("app_jwt").with_claims(exp=1)})
     assert_refused(tight, 40102, environ)
     leak(stage.app)
     with pytest.raises(AssertionError):
@@ -108,6 +108,6 @@ def test_a_leak_is_seen(leak: Callable[[Flask], None]) -> None:
 def test_a_good_token_is_no_attack() -> None:
     """Nor is one that only has another text: the answer is then that of the view."""
     with pytest.raises(AssertionError):
-        withstand(lambda each: each.having(), "app_jwt")
+        withstand(lambda each: each.with_claims(), "app_jwt")
     with pytest.raises(AssertionError):
-        withstand(lambda each: each.having(jti="another text"), "app_jwt")
+        withstand(lambda each: each.with_claims(jti="another text"), "app_jwt")

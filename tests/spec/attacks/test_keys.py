@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flask_connector_auth.testing import OMIT, KeySetServer
-from flask_connector_auth.testing.broken import Kind
+from flask_connector_auth.testing.tampering import TokenKind
 from tests.support.attack_harness import Attack, against_both, withstand
 from tests.support.attack_stage import CANARY, KINDS
 from tests.support.floor_helpers import cases, der, encoded, issuer_of, jwk, pem
@@ -61,7 +61,7 @@ BROUGHT_ALONG = {
 
 @pytest.mark.parametrize("keys", ["by name", "without a name"])
 @against_both(KID_TRICKS | BROUGHT_ALONG)
-def test_no_key_but_the_configured_one_counts(attack: Attack, kind: Kind, keys: str) -> None:
+def test_no_key_but_the_configured_one_counts(attack: Attack, kind: TokenKind, keys: str) -> None:
     """RFC 8725 section 3.10, ASVS 9.1.3: ``kid`` is looked up, and no key is taken from a token."""
     withstand(attack, kind, **({} if keys == "by name" else {"APP_JWT_KEYS": pem()}))
 
@@ -69,7 +69,7 @@ def test_no_key_but_the_configured_one_counts(attack: Attack, kind: Kind, keys: 
 @cases("parameter", {"jku": "jku", "x5u": "x5u", "kid": "kid"})
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_fetched_from_where_a_token_says(
-    kind: Kind, parameter: str, server: KeySetServer
+    kind: TokenKind, parameter: str, server: KeySetServer
 ) -> None:
     """ASVS 9.1.3: a set with the attacker's key is there; nobody asks."""
     withstand(forged(**{parameter: server.url}), kind)
@@ -86,21 +86,21 @@ def server() -> Iterator[KeySetServer]:
 @against_both(
     {
         f"signed: {name}": lambda good, kid=kid: good.signer.sign(
-            {**good.claims, "exp": 1, "nbf": 2**40, good.caller: ""},
+            {**good.claims, "exp": 1, "nbf": 2**40, good.caller_claim: ""},
             {"kid": kid.replace(CANARY, "")},
         )
         for name, kid in KIDS.items()
     }
 )
-def test_a_name_that_the_signature_covers_forges_no_line(attack: Attack, kind: Kind) -> None:
+def test_a_name_that_the_signature_covers_forges_no_line(attack: Attack, kind: TokenKind) -> None:
     """CWE-117: the log tells it, since it is verified: on one line, printable, and cut."""
     withstand(attack, kind, APP_JWT_KEYS=pem())
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_key_of_the_other_token_is_no_key(kind: Kind) -> None:
+def test_the_key_of_the_other_token_is_no_key(kind: TokenKind) -> None:
     """RFC 8725 section 3.8: with a key set each, whoever signs the one token cannot sign both."""
-    keys: dict[Kind, Any] = {each: (pem(), pem(owner="stranger")) for each in KINDS}
+    keys: dict[TokenKind, Any] = {each: (pem(), pem(owner="stranger")) for each in KINDS}
     keys[kind] = pem()
     names = dict(zip(KINDS, ("APP_JWT_KEYS", "CONSUMER_JWS_KEYS"), strict=True))
     withstand(forged(), kind, **{names[each]: keys[each] for each in KINDS})

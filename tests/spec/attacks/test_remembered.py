@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flask_connector_auth.testing.broken import Kind
+from flask_connector_auth.testing.tampering import TokenKind
 from tests.support.attack_harness import assert_passes, assert_refused, untouched
 from tests.support.attack_stage import HEADERS, KINDS, Stage, good, good_token, stages
 from tests.support.floor_helpers import decoded, encoded
@@ -55,7 +55,7 @@ def twin(token: str) -> str:
 
 @pytest.mark.parametrize("revoked", [0, 1], ids=["the token", "the twin"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_revoked_token_has_no_twin(kind: Kind, revoked: int) -> None:
+def test_a_revoked_token_has_no_twin(kind: TokenKind, revoked: int) -> None:
     """RFC 7518 section 3.4: a twin is as good as the token, and as bad once one is revoked."""
     token = good_token(kind, "ES256")
     twins = token, twin(token)
@@ -70,7 +70,7 @@ def test_a_revoked_token_has_no_twin(kind: Kind, revoked: int) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_part_of_a_remembered_token_is_its_name(kind: Kind) -> None:
+def test_no_part_of_a_remembered_token_is_its_name(kind: TokenKind) -> None:
     """Decision 0011: the digest is of the whole text; one character makes another."""
     token = good_token(kind, "RS256")
     stage = stages()[0]

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384
 
-from flask_connector_auth.testing.broken import Good, Kind
+from flask_connector_auth.testing.tampering import TokenKind, ValidToken
 from tests.support.attack_harness import Attack, withstand
 from tests.support.attack_stage import KINDS
 from tests.support.floor_helpers import decoded, encoded, native_key
@@ -27,8 +27,8 @@ _ORDER = 2**252 + 27742317777372353535851937790883648493  # of Ed25519, RFC 8032
 def signed(forge: Forge) -> Attack:
     """Return the attack that puts another signature under the good signing input."""
 
-    def attack(good: Good) -> str:
-        message, _, signature = good.having().rpartition(".")
+    def attack(good: ValidToken) -> str:
+        message, _, signature = good.with_claims().rpartition(".")
         return f"{message}.{encoded(forge(message.encode(), decoded(signature)))}"
 
     return attack
@@ -183,6 +183,6 @@ EVERY = [
 
 
 @pytest.mark.parametrize(("algorithm", "name", "kind"), EVERY)
-def test_a_signature_has_one_form(algorithm: str, name: str, kind: Kind) -> None:
+def test_a_signature_has_one_form(algorithm: str, name: str, kind: TokenKind) -> None:
     """RFC 8725 section 3.4: of the right length, in range, by the very scheme that alg names."""
     withstand(signed(FAMILIES[algorithm][name]), kind, algorithm)

@@ -1,26 +1,26 @@
 """The test kit's own ways to break a token, end to end: one for each reason there is.
 
-That each is refused for its reason is held by ``tests/unit/testing/test_broken.py``.
+That each is refused for its reason is held by ``tests/unit/testing/test_tampering.py``.
 """
 
 import pytest
 
-from flask_connector_auth.testing.broken import WAYS, Kind
+from flask_connector_auth.testing.tampering import TOKEN_FAULTS, TokenKind
 from tests.support.attack_harness import assert_nothing_told, watching, withstand
 from tests.support.attack_stage import KINDS, MODES, stages
 
 WAYS_OF = [
     (name, kind)
-    for name, way in WAYS.items()
+    for name, way in TOKEN_FAULTS.items()
     for kind in KINDS
     if kind == "app_jwt" or not way.app_jwt_only
 ]
 
 
 @pytest.mark.parametrize(("name", "kind"), WAYS_OF)
-def test_every_way_to_break_a_token_gets_one_answer(name: str, kind: Kind) -> None:
+def test_every_way_to_break_a_token_gets_one_answer(name: str, kind: TokenKind) -> None:
     """Rows 40102 and 40103, RFC 8725 section 3.3: the same bytes, whatever was wrong."""
-    withstand(WAYS[name].make, kind)
+    withstand(TOKEN_FAULTS[name].apply, kind)
 
 
 @pytest.mark.parametrize("mode", range(len(MODES)), ids=list(MODES))

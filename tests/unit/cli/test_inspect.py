@@ -13,7 +13,7 @@ from flask_connector_auth import ConnectorAuth, KeySource, Reason, Unavailable
 from flask_connector_auth.cli.steps import steps_of
 from flask_connector_auth.core import token_requirement
 from flask_connector_auth.testing import OMIT
-from flask_connector_auth.testing.signer import segment
+from flask_connector_auth.testing.signer import encode_base64url
 from flask_connector_auth.web import current
 from tests.support.floor_helpers import NOW, cases, issuer_of, jwk
 from tests.support.http_helpers import ACCOUNT, headers
@@ -316,7 +316,7 @@ def test_inspecting_leaves_the_app_as_it_was(inspect: Callable[..., Any], app: F
 
 def encoded(content: bytes) -> str:
     """Return *content* as a segment."""
-    return segment(content).decode()
+    return encode_base64url(content).decode()
 
 
 @cases(

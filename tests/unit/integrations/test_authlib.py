@@ -21,7 +21,7 @@ from flask_connector_auth import (
 )
 from flask_connector_auth.integrations.authlib import AppJWTToken, AppJWTValidator
 from flask_connector_auth.testing import Issuer, KeySetServer
-from flask_connector_auth.testing.broken import WAYS
+from flask_connector_auth.testing.tampering import TOKEN_FAULTS
 from tests.support.http_helpers import assert_row, headers
 from tests.support.types import MakeApp
 
@@ -75,7 +75,7 @@ def test_a_good_token_is_the_same_under_both(app: Flask, issuer: Issuer) -> None
     assert (ours.json["account_id"], ours.json["claims"]["jti"]) == ("le81823118", "1")
 
 
-@pytest.mark.parametrize("name", sorted(WAYS.keys() - {"missing_scope"}))
+@pytest.mark.parametrize("name", sorted(TOKEN_FAULTS.keys() - {"missing_scope"}))
 def test_a_broken_token_is_refused(
     name: str, app: Flask, issuer: Issuer, refusals: list[Reason]
 ) -> None:
@@ -87,7 +87,7 @@ def test_a_broken_token_is_refused(
     assert challenge.startswith('Bearer realm="a realm", ')
     assert "charset" in challenge and ', error="invalid_token", ' in challenge
     assert_row(get(app, OURS, token), 40102)
-    assert refusals == [WAYS[name].reason] * 2
+    assert refusals == [TOKEN_FAULTS[name].reason] * 2
 
 
 def test_a_missing_scope_is_authlibs_to_tell(
@@ -275,7 +275,7 @@ def test_a_refusal_is_logged_as_that_of_our_decorator(
     theirs, ours = (record.getMessage() for record in caplog.records)
     assert answers[1] == 401
     assert theirs.replace("'theirs'", "'ours'") == ours
-    assert f"refused: {WAYS[name].reason} " in ours
+    assert f"refused: {TOKEN_FAULTS[name].reason} " in ours
 
 
 CONSUMER = "/api/account/le81823118/consumer"

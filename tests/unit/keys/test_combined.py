@@ -1,4 +1,4 @@
-"""Keys of several sources side by side: which are tried, which are asked, who is out of reach."""
+"""Several sources combined: which keys are tried, which sources are queried, and outages."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,10 @@ from flask_connector_auth.keys import (
     KeySource,
     StaticKeys,
     VerificationKey,
+    list_keys,
     parse_keys,
 )
-from tests.support.simulation import World, new_key
+from tests.support.simulation import URL, World, new_key
 
 RULES = KeyRules(["ES256"])
 
@@ -64,7 +65,7 @@ def test_two_sources_may_have_different_keys_under_one_kid() -> None:
 
 
 def test_new_material_is_found_behind_another_source() -> None:
-    """Every source is asked to reconsider what was tried of it."""
+    """Every source is queried for further keys after a failure."""
     world = World("a")
     source = CombinedKeys([static(new_key("b")), world.source()])
     old = source.candidates("a", "ES256")
@@ -75,7 +76,7 @@ def test_new_material_is_found_behind_another_source() -> None:
 
 
 def test_a_key_is_in_force_whatever_stands_before_its_source() -> None:
-    """A key without kid answers for every kid, and one that is out of reach for none."""
+    """A key without kid is active for every kid; a source out of reach has no active key."""
     pem, jwk = new_key("a"), new_key("b")
     del pem["kid"]
     world = World("a")
@@ -84,7 +85,7 @@ def test_a_key_is_in_force_whatever_stands_before_its_source() -> None:
         (key,) = static(jwk).candidates("b", "ES256")
         assert source.is_active(key, "b", "ES256")
         assert not source.is_active(key, "a", "ES256")
-        # Without a kid there must be no doubt, as for a new token.
+        # Without a kid, exactly one key must match, as for a new token.
         assert not source.is_active(key, None, "ES256")
     assert CombinedKeys([static(jwk)]).is_active(key, None, "ES256")
 
@@ -98,60 +99,68 @@ def test_no_more_than_four_keys_are_tried_again() -> None:
     assert len(source.candidates_after_failure("a", "ES256", first)) == 4
 
 
-class Noted(KeySource):
-    """Notes what it is asked."""
+class RecordingSource(KeySource):
+    """Records the calls of its methods."""
 
     def __init__(self, *entries: dict[str, str]) -> None:
         self.keys = static(*entries)
-        self.asked: list[tuple[str, str | None]] = []
+        self.calls: list[tuple[str, str | None]] = []
 
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
-        """Return what there is at first."""
-        self.asked.append(("candidates", kid))
+        """Return the keys."""
+        self.calls.append(("candidates", kid))
         return self.keys.candidates(kid, algorithm)
 
     def candidates_after_failure(
         self, kid: str | None, algorithm: str, tried: Sequence[VerificationKey]
     ) -> Sequence[VerificationKey]:
         """Return nothing more."""
-        self.asked.append(("reconsider", kid))
+        self.calls.append(("candidates_after_failure", kid))
         return []
 
 
-def test_no_source_is_asked_in_vain() -> None:
-    """One that has no key of that kid has none to reconsider; after four keys none is asked."""
-    first, second, third = Noted(new_key("a")), Noted(new_key("b")), Noted(new_key("a"))
+def test_no_source_is_queried_needlessly() -> None:
+    """A source without that kid has no further keys; after four keys no source is queried."""
+    first, second, third = (
+        RecordingSource(new_key("a")),
+        RecordingSource(new_key("b")),
+        RecordingSource(new_key("a")),
+    )
     source = CombinedKeys([first, second, third])
     tried = source.candidates("a", "ES256")
     assert kids(source.candidates_after_failure("a", "ES256", tried)) == ["a"]
-    assert first.asked == [("candidates", "a"), ("candidates", "a"), ("reconsider", "a")]
-    assert second.asked == third.asked == [("candidates", "a")]
-    last = Noted(new_key("a"))
+    assert first.calls == [
+        ("candidates", "a"),
+        ("candidates", "a"),
+        ("candidates_after_failure", "a"),
+    ]
+    assert second.calls == third.calls == [("candidates", "a")]
+    last = RecordingSource(new_key("a"))
     enough = [static(*(new_key("a") for _ in range(size))) for size in (1, 4)]
     source = CombinedKeys([*enough, last])
     assert len(source.candidates_after_failure("a", "ES256", source.candidates("a", "ES256"))) == 4
-    assert last.asked == []
+    assert last.calls == []
 
 
-def test_a_token_without_kid_must_leave_no_doubt() -> None:
+def test_a_token_without_kid_must_be_unambiguous() -> None:
     """A token without kid is tried only where one key fits, among all sources."""
-    one = new_key("a")
-    assert kids(CombinedKeys([static(one), static(one)]).candidates(None, "ES256"))
-    both = CombinedKeys([static(one), static(new_key("b"))])
+    single = new_key("a")
+    assert kids(CombinedKeys([static(single), static(single)]).candidates(None, "ES256"))
+    both = CombinedKeys([static(single), static(new_key("b"))])
     assert both.candidates(None, "ES256") == []
-    # Two in one source and the third in another: each alone would answer with one or none.
+    # Two keys in one source and a third in another: each alone would return one key or none.
     doubtful = static(new_key("a"), new_key("b"))
-    for other in (static(one), Down()):
+    for other in (static(single), Down()):
         for sources in ([doubtful, other], [other, doubtful]):
             assert CombinedKeys(sources).candidates(None, "ES256") == []
-    assert CombinedKeys([static(one)]).candidates(None, "RS256") == []
-    # Nobody knows whether there is one.
+    assert CombinedKeys([static(single)]).candidates(None, "RS256") == []
+    # The source out of reach may have a key.
     with pytest.raises(Unavailable):
-        CombinedKeys([Down(), static(one)]).candidates(None, "RS256")
+        CombinedKeys([Down(), static(single)]).candidates(None, "RS256")
 
 
 def test_503_only_if_a_source_that_could_have_the_key_is_out_of_reach() -> None:
-    """jwks.md, failover: another source's key serves; an unknown one cannot be judged."""
+    """docs/decisions/0006: another source with the key is used; for an unknown kid, 503."""
     for sources in ([Down(), static(new_key("a"))], [static(new_key("a")), Down()]):
         source = CombinedKeys(sources)
         found = source.candidates("a", "ES256")
@@ -159,7 +168,7 @@ def test_503_only_if_a_source_that_could_have_the_key_is_out_of_reach() -> None:
         with pytest.raises(Unavailable) as caught:
             source.candidates("b", "ES256")
         assert caught.value.retry_after == 7
-        # The signature failed under the one key that is known; the other source may have another.
+        # The signature failed with the only key in reach; the other source may have another.
         with pytest.raises(Unavailable):
             source.candidates_after_failure("a", "ES256", found)
 
@@ -173,8 +182,8 @@ def test_health_is_that_of_each_source() -> None:
     assert [each["ready"] for each in health["sources"]] == [True, False]
 
 
-def test_a_source_of_ones_own_needs_one_method() -> None:
-    """KeySource: reconsider and health have defaults."""
+def test_a_custom_source_needs_one_method() -> None:
+    """KeySource: candidates_after_failure and health have defaults."""
 
     class Own(KeySource):
         def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
@@ -186,3 +195,22 @@ def test_a_source_of_ones_own_needs_one_method() -> None:
         **{"source": "configuration", "state": "static", "ready": True},
         **{"keys": 1, "kids": ["a"]},
     }
+
+
+def listed(source: KeySource) -> list[tuple[str | None, str, float | None]]:
+    """Return kid, origin and age of each key."""
+    return [(entry.key.kid, entry.origin, entry.age) for entry in list_keys(source)]
+
+
+def test_keys_are_listed_with_their_origin_and_age() -> None:
+    """Configured keys have no age; of a URL the fetched keys; custom sources cannot be listed."""
+    world = World("a", "b")
+    remote, configured = world.source(), static(new_key("c"))
+    source = CombinedKeys([configured, Down(), CombinedKeys([remote])])
+    assert listed(source) == [("c", "configuration", None)]
+    assert world.fetches == []
+    remote.candidates("a", "ES256")
+    world.now += 7
+    assert listed(source) == [("c", "configuration", None), ("a", URL, 7), ("b", URL, 7)]
+    assert listed(remote) == [("a", URL, 7), ("b", URL, 7)]
+    assert listed(Down()) == []

@@ -1,4 +1,4 @@
-"""Every form in which a public key may be configured, and what is read from it."""
+"""Every form in which a public key may be configured."""
 
 import json
 from base64 import b64encode, encodebytes
@@ -24,7 +24,7 @@ def pkcs1() -> str:
 
 
 def thumbprints(value: Any, rules: KeyRules = RS256) -> list[str]:
-    """Return the thumbprints of the keys in *value*, in which nothing is wrong."""
+    """Return the thumbprints of the keys in *value*, which has no problems."""
     keys, problems = parse_keys(value, rules)
     assert problems == []
     return [key.thumbprint for key in keys]
@@ -47,8 +47,8 @@ TEXTS: dict[str, str] = {
 
 
 @cases("text", TEXTS)
-def test_a_key_may_be_given_as_text(text):
-    """DESIGN section 2: PEM, bare base64 DER as the real service prints it, JWK, JWK Set."""
+def test_a_key_may_be_given_as_text(text: str) -> None:
+    """docs/keys.rst: PEM, bare base64 DER as the real service prints it, JWK, JWK Set."""
     assert thumbprints(text) == [signing_key().thumbprint()]
 
 
@@ -64,35 +64,41 @@ def test_a_key_may_be_given_as_text(text):
         "tuple of one": (pem(),),
     },
 )
-def test_a_key_may_be_given_as_an_object(value):
+def test_a_key_may_be_given_as_an_object(value: Any) -> None:
     """RFC 7517 sections 4 and 5: a JWK and a JWK Set, as JSON objects are in Python."""
     assert thumbprints(value) == [signing_key().thumbprint()]
 
 
 @pytest.mark.parametrize("as_path", [Path, str], ids=["pathlib", "str"])
 @cases("content", {"DER": der(), **{name: text.encode() for name, text in TEXTS.items()}})
-def test_a_key_may_be_given_as_a_file(content, as_path: Callable[[Path], Any], tmp_path):
-    """DESIGN section 2: a file of any of these forms, and of binary DER."""
+def test_a_key_may_be_given_as_a_file(
+    content: bytes, as_path: Callable[[Path], Any], tmp_path: Path
+) -> None:
+    """docs/keys.rst: a file of any of these forms, or of binary DER."""
     path = tmp_path / "a key.pub"
     path.write_bytes(content)
     assert thumbprints(as_path(path)) == [signing_key().thumbprint()]
 
 
-def test_a_relative_path_starts_at_the_working_directory(tmp_path, monkeypatch):
-    """DESIGN section 2: as everywhere in Python."""
+def test_a_relative_path_starts_at_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs/keys.rst: a path, as everywhere in Python."""
     (tmp_path / "key.pem").write_text(pem())
     monkeypatch.chdir(tmp_path)
     assert thumbprints("key.pem") == [signing_key().thumbprint()]
 
 
-def test_a_short_name_is_a_path_though_it_is_base64(tmp_path, monkeypatch):
-    """DESIGN section 2: no public key is as short as a name that happens to start like DER."""
+def test_a_short_name_is_a_path_though_it_is_base64(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A public key is longer than a file name that happens to start like DER."""
     (tmp_path / "MIIBkeys").write_text(pem())
     monkeypatch.chdir(tmp_path)
     assert thumbprints("MIIBkeys") == [signing_key().thumbprint()]
 
 
-def test_one_text_may_hold_several_pem_blocks(tmp_path):
+def test_one_text_may_hold_several_pem_blocks(tmp_path: Path) -> None:
     """RFC 7468 section 2: blocks one after the other, as in a bundle, each a key."""
     both = [signing_key(owner=owner).thumbprint() for owner in ("ours", "other 1")]
     text = f"{pem()}\n# the next one\n{pem(owner='other 1')}"
@@ -101,8 +107,8 @@ def test_one_text_may_hold_several_pem_blocks(tmp_path):
     assert thumbprints(tmp_path / "bundle.pem") == both
 
 
-def test_a_list_may_mix_all_forms(tmp_path):
-    """DESIGN section 2: each item in a form of its own; the order is kept."""
+def test_a_list_may_mix_all_forms(tmp_path: Path) -> None:
+    """docs/keys.rst: each item in any form, in the order given."""
     (tmp_path / "key.der").write_bytes(der("ES384"))
     mixed = [
         jwk(),
@@ -119,7 +125,7 @@ def test_a_list_may_mix_all_forms(tmp_path):
 
 
 @pytest.mark.parametrize("algorithm", [name for name in ALGORITHMS if not name.startswith("HS")])
-def test_a_key_of_each_algorithm_may_be_given_in_each_form(algorithm):
+def test_a_key_of_each_algorithm_may_be_given_in_each_form(algorithm: str) -> None:
     """RFC 7518 section 3.1, RFC 8037: PEM, DER and JWK of one key are one key."""
     kind = "RSA" if algorithm[:2] in ("RS", "PS") else algorithm
     forms = [pem(algorithm), b64encode(der(kind)).decode(), jwk(algorithm)]
@@ -129,15 +135,15 @@ def test_a_key_of_each_algorithm_may_be_given_in_each_form(algorithm):
 @pytest.mark.parametrize(
     ("members", "kid"), [({}, None), ({"kid": None}, None), ({"kid": "a"}, "a")]
 )
-def test_a_kid_comes_from_the_jwk(members, kid):
+def test_a_kid_comes_from_the_jwk(members: dict[str, Any], kid: Any) -> None:
     """RFC 7517 section 4.5: optional; a PEM has none."""
     assert [key.kid for key in parse_keys(jwk(**members), RS256)[0]] == [kid]
     assert [key.kid for key in parse_keys(pem(), RS256)[0]] == [None]
 
 
 @pytest.mark.parametrize("kid", ["", "k" * 257, 5, True, ["a"], {}])
-def test_a_kid_is_a_short_string(kid):
-    """RFC 7517 section 4.5: what no token could name is an error in the configuration."""
+def test_a_kid_is_a_short_string(kid: Any) -> None:
+    """RFC 7517 section 4.5: a kid that no token can have is an error in the configuration."""
     assert thumbprints([jwk(kid="k"), jwk(kid="k" * 256)])
     assert parse_keys(jwk(kid=kid), RS256) == (
         [],
@@ -157,7 +163,7 @@ def test_a_kid_is_a_short_string(kid):
         (jwk("HS512"), {"HS256", "HS384", "HS512"}),
     ],
 )
-def test_a_key_is_good_for_the_algorithms_of_its_type(value, fitting):
+def test_a_key_is_good_for_the_algorithms_of_its_type(value: Any, fitting: set[str]) -> None:
     """RFC 8725 section 3.1: by key type and curve; by ``alg`` alone where the JWK has it."""
     (key,), problems = parse_keys(value, KeyRules(ALGORITHMS))
     assert (key.algorithms.keys(), problems) == (fitting, [])
@@ -173,6 +179,6 @@ def test_a_key_is_good_for_the_algorithms_of_its_type(value, fitting):
         "unknown": {"ext": True, "https://issuer.example/note": {"a": [1]}},
     },
 )
-def test_other_members_of_a_jwk_do_no_harm(members):
-    """RFC 7517 section 4: what is not understood is ignored; nothing is fetched or parsed."""
+def test_other_members_of_a_jwk_do_no_harm(members: dict[str, Any]) -> None:
+    """RFC 7517 section 4: unknown members are ignored; nothing is fetched or parsed."""
     assert thumbprints(jwk(**members)) == [signing_key().thumbprint()]

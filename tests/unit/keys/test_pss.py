@@ -77,7 +77,7 @@ def as_pem(der: bytes) -> str:
 
 
 def algorithms(value: Any, rules: KeyRules = EVERY) -> set[str]:
-    """Return what the one key in *value* may be used for."""
+    """Return the algorithms of the only key in *value*."""
     (key,), wrong = parse_keys(value, rules)
     assert wrong == []
     return set(key.algorithms)
@@ -152,13 +152,13 @@ def test_only_its_signatures_verify(algorithm: str) -> None:
     token = issuer_of(algorithm, kid="a").app_jwt()
     rules = verifier(APP, algorithms=ALGORITHMS).rules
 
-    def judged(value: Any) -> Reason | None:
+    def reason_for(value: Any) -> Reason | None:
         keys, _ = parse_keys(value, EVERY)
         return refusal(Verifier(APP.profile, rules, StaticKeys(keys)), token)
 
-    assert judged(pem()) is None
-    assert judged(as_pem(ANY)) == (None if algorithm in PS else Reason.UNKNOWN_KEY)
-    assert judged(as_pem(FOR_256)) == (None if algorithm == "PS256" else Reason.UNKNOWN_KEY)
+    assert reason_for(pem()) is None
+    assert reason_for(as_pem(ANY)) == (None if algorithm in PS else Reason.UNKNOWN_KEY)
+    assert reason_for(as_pem(FOR_256)) == (None if algorithm == "PS256" else Reason.UNKNOWN_KEY)
 
 
 @pytest.mark.parametrize(
@@ -166,13 +166,13 @@ def test_only_its_signatures_verify(algorithm: str) -> None:
     [
         as_pem(limited(NULL)),
         as_pem(limited(sequence(salt(32) + b"\0"))),
-        # DER leaves out what is usual.
+        # DER omits default values.
         as_pem(limited(sequence(digest(SHA1), mask(SHA1), salt(20)))),
         as_pem(ANY + b"\0"),
         as_pem(ANY).replace("PUBLIC", "EC PUBLIC"),
         as_pem(ANY).replace("PUBLIC KEY-----\n", "PUBLIC KEY-----\nComment: a\n\n", 1),
     ],
 )
-def test_what_is_no_such_key(value: str) -> None:
-    """RFC 7468 section 13, RFC 4055 section 3.1: what cannot be read is not used."""
+def test_a_malformed_key_is_refused(value: str) -> None:
+    """RFC 7468 section 13, RFC 4055 section 3.1: a key that cannot be parsed is refused."""
     assert parse_keys(value, EVERY) == ([], ["not a public key in PEM or DER"])

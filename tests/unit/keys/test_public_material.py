@@ -1,4 +1,4 @@
-"""What everybody can know is no HMAC secret, in whatever form it is written (docs/keys.rst)."""
+"""Public material is refused as an HMAC secret, in whatever form (docs/keys.rst)."""
 
 import hmac
 import json
@@ -86,7 +86,7 @@ SSH = public_bytes("Ed25519", Encoding.OpenSSH, PublicFormat.OpenSSH)
 X5C = [b64encode(certificate(Encoding.DER)).decode()]
 TEXT = b64encode(der()).decode()
 
-#: What shows by itself that it is public, whatever else is configured.
+#: Material that is recognised as public by itself, whatever else is configured.
 BY_FORM: dict[str, bytes] = {
     "PEM": pem().encode(),
     "PEM of PKCS1": public_bytes("RSA", Encoding.PEM, PublicFormat.PKCS1),
@@ -148,7 +148,7 @@ BY_FORM: dict[str, bytes] = {
 }
 N = native_key("RSA", "ours").public_key().public_numbers().n
 ED = native_key("Ed25519", "ours").public_key().public_bytes_raw()
-#: What only a comparison with the other keys shows.
+#: Material that is recognised only by comparison with the other keys.
 BY_NUMBER: dict[str, bytes] = {
     "text of n": jwk()["n"].encode(),
     "bytes of n": N.to_bytes(256),
@@ -173,37 +173,39 @@ def oct_key(secret: bytes) -> dict[str, str]:
     return {"kty": "oct", "k": encoded(secret)}
 
 
-def told(secret: bytes, *others: Any) -> list[str]:
-    """Return what is said of *secret* beside *others*."""
+def problems_of(secret: bytes, *others: Any) -> list[str]:
+    """Return the problems of *secret* beside the keys *others*."""
     given = {"APP_JWT_KEYS": [*others, oct_key(secret)], "APP_JWT_ALGORITHMS": [*ALGORITHMS[:13]]}
     return problems(**given)["APP_JWT_KEYS"]
 
 
 def accepts_a_token_of(secret: bytes, keys: list[VerificationKey]) -> bool:
     """Whether a verifier with *keys* takes a token with a MAC by *secret*."""
-    judge = Verifier(APP.profile, verifier(APP, algorithms=HMAC.algorithms).rules, StaticKeys(keys))
+    hmac_verifier = Verifier(
+        APP.profile, verifier(APP, algorithms=HMAC.algorithms).rules, StaticKeys(keys)
+    )
     unsigned = encoded(b'{"alg":"HS256"}') + "." + issuer_of().app_jwt().split(".")[1]
     mac = hmac.digest(secret, unsigned.encode(), "sha256")
-    return refusal(judge, f"{unsigned}.{encoded(mac)}") is None
+    return refusal(hmac_verifier, f"{unsigned}.{encoded(mac)}") is None
 
 
 @cases("secret", BY_FORM)
 def test_public_material_is_no_secret(secret: bytes) -> None:
-    """RFC 8725 section 2.1: it is known by parsing it, whatever other keys there are."""
-    assert told(secret) == [f"item 1: {PUBLIC}."]
+    """RFC 8725 section 2.1: parsing it shows that it is public, whatever other keys there are."""
+    assert problems_of(secret) == [f"item 1: {PUBLIC}."]
 
 
 @cases("secret", BY_NUMBER)
 def test_the_numbers_of_a_configured_key_are_no_secret(secret: bytes) -> None:
     """RFC 8725 section 2.1: by themselves they look like any secret, so they are compared."""
-    assert told(secret, *CONFIGURED) == [f"item 6: {PUBLIC}."]
-    # docs/keys.rst: which numbers are those of a key elsewhere, cannot be known.
+    assert problems_of(secret, *CONFIGURED) == [f"item 6: {PUBLIC}."]
+    # docs/keys.rst: the numbers of keys that are not configured cannot be recognised.
     assert load(APP_JWT_KEYS=oct_key(secret), APP_JWT_ALGORITHMS=["HS256"])
 
 
 @cases("secret", BY_FORM | BY_NUMBER)
 def test_a_token_with_a_mac_by_public_material_is_refused(secret: bytes) -> None:
-    """RFC 8725 section 2.1: whoever knows the public key could sign."""
+    """RFC 8725 section 2.1: anyone with the public key could sign."""
     rules = KeyRules(HMAC.algorithms, public_numbers=public_numbers(CONFIGURED))
     keys, wrong = parse_keys([CONFIGURED[0], oct_key(secret)], rules)
     assert wrong == [f"item 2: {PUBLIC}"]
@@ -212,7 +214,7 @@ def test_a_token_with_a_mac_by_public_material_is_refused(secret: bytes) -> None
 
 @pytest.mark.parametrize("size", [32, 48, 64, 65, 256])
 def test_a_token_with_a_mac_by_a_random_secret_passes(size: int) -> None:
-    """The control: what is random is a secret, beside the same keys."""
+    """Control: a random secret is accepted beside the same keys."""
     secret = os.urandom(size)
     rules = KeyRules(HMAC.algorithms, public_numbers=public_numbers(CONFIGURED))
     keys, wrong = parse_keys([CONFIGURED[0], oct_key(secret)], rules)
@@ -248,7 +250,7 @@ def test_any_random_secret_is_accepted(content: bytes, written: str) -> None:
 @untimed
 @given(st.text(min_size=32) | st.text('{}[]":,0123456789abcdef\\u', min_size=32))
 def test_any_text_is_accepted(text: str) -> None:
-    """Whatever a text looks like, it is judged without an error."""
+    """Any text is checked without an exception."""
     secret = text.encode(errors="replace")
     assert import_key(oct_key(secret), KeyRules(("HS256",))).algorithms.keys() == {"HS256"}
 
@@ -267,7 +269,7 @@ def test_any_text_is_accepted(text: str) -> None:
     },
 )
 def test_what_is_nearly_public_is_accepted(secret: bytes) -> None:
-    """The edges of what is refused: what does not parse is not public."""
+    """Edge cases: material that cannot be parsed is not public."""
     numbers = public_numbers({"kty": "EC", "x": "AQ", "y": "AQEBAQEBAQEBAQEBAQEB"}, *CONFIGURED)
     rules = KeyRules(("HS256",), public_numbers=numbers)
     assert import_key(oct_key(secret), rules)
@@ -275,17 +277,17 @@ def test_what_is_nearly_public_is_accepted(secret: bytes) -> None:
 
 def test_a_public_key_of_one_token_is_no_secret_of_the_other() -> None:
     """docs/keys.rst: keys are compared with those of both tokens."""
-    one = {"APP_JWT_KEYS": oct_key(ED), "APP_JWT_ALGORITHMS": ["HS256"]}
-    other = {"CONSUMER_JWS_ALGORITHMS": ["Ed25519"]}
-    stranger = jwk("Ed25519", owner="other 1")
-    assert load(**one, **other, CONSUMER_JWS_KEYS=stranger)
-    told = problems(**one, **other, CONSUMER_JWS_KEYS=jwk("Ed25519"))
-    assert told == {"APP_JWT_KEYS": [f"{PUBLIC}."]}
-    one = {"CONSUMER_JWS_KEYS": oct_key(ED), "CONSUMER_JWS_ALGORITHMS": ["HS256"]}
-    other = {"APP_JWT_ALGORITHMS": ["Ed25519"]}
-    assert load(**one, **other, APP_JWT_KEYS=stranger)
-    told = problems(**one, **other, APP_JWT_KEYS=jwk("Ed25519"))
-    assert told == {"CONSUMER_JWS_KEYS": [f"{PUBLIC}."]}
+    hmac_setting = {"APP_JWT_KEYS": oct_key(ED), "APP_JWT_ALGORITHMS": ["HS256"]}
+    other_setting = {"CONSUMER_JWS_ALGORITHMS": ["Ed25519"]}
+    unrelated = jwk("Ed25519", owner="other 1")
+    assert load(**hmac_setting, **other_setting, CONSUMER_JWS_KEYS=unrelated)
+    found = problems(**hmac_setting, **other_setting, CONSUMER_JWS_KEYS=jwk("Ed25519"))
+    assert found == {"APP_JWT_KEYS": [f"{PUBLIC}."]}
+    hmac_setting = {"CONSUMER_JWS_KEYS": oct_key(ED), "CONSUMER_JWS_ALGORITHMS": ["HS256"]}
+    other_setting = {"APP_JWT_ALGORITHMS": ["Ed25519"]}
+    assert load(**hmac_setting, **other_setting, APP_JWT_KEYS=unrelated)
+    found = problems(**hmac_setting, **other_setting, APP_JWT_KEYS=jwk("Ed25519"))
+    assert found == {"CONSUMER_JWS_KEYS": [f"{PUBLIC}."]}
 
 
 @pytest.mark.parametrize("kind", ["RSA", "ES256", "Ed25519", "Ed448"])
@@ -301,15 +303,15 @@ def test_numbers_are_compared_in_whatever_form_a_key_is_given(kind: str, tmp_pat
 
 
 def test_a_key_that_no_algorithm_can_use_is_public_too() -> None:
-    """docs/keys.rst: a key that a set has for others is as well known."""
+    """docs/keys.rst: a key for another use is public as well."""
     mixed = {"keys": [jwk(kid="left out"), oct_key(jwk()["n"].encode())]}
     given = {"APP_JWT_KEYS": mixed, "APP_JWT_ALGORITHMS": ["HS256"]}
     assert problems(**given) == {"APP_JWT_KEYS": [f"key 2 of the set: {PUBLIC}."]}
     agreement = X25519PrivateKey.generate().public_key().public_bytes_raw()
     unfit = {"kty": "OKP", "crv": "X25519", "x": encoded(agreement)}
     mixed = {"keys": [unfit, oct_key(agreement)]}
-    told = problems(**{**given, "APP_JWT_KEYS": mixed})
-    assert told == {"APP_JWT_KEYS": [f"key 2 of the set: {PUBLIC}."]}
+    found = problems(**{**given, "APP_JWT_KEYS": mixed})
+    assert found == {"APP_JWT_KEYS": [f"key 2 of the set: {PUBLIC}."]}
 
 
 def test_where_no_secret_is_allowed_a_file_is_read_once() -> None:
@@ -330,6 +332,6 @@ def test_where_no_secret_is_allowed_a_file_is_read_once() -> None:
         *({"kty": "RSA", "n": 5}, {"kty": "RSA", "n": "a+b"}, "-----BEGIN PUBLIC KEY-----"),
     ],
 )
-def test_what_has_no_number_is_left_to_others(value: Any) -> None:
-    """What is wrong with a key is told where it is read."""
+def test_invalid_keys_have_no_numbers(value: Any) -> None:
+    """parse_keys() reports what is wrong with a key."""
     assert public_numbers(value) == frozenset()

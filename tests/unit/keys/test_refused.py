@@ -1,8 +1,10 @@
-"""Keys that are refused, each with a sentence that does not quote it."""
+"""Keys that are refused, each with a message that does not quote the key."""
 
 import json
 from base64 import b64encode
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,7 +42,7 @@ MODULUS = jwk()["n"]
 
 
 def private(kind: str, form: PrivateFormat, encoding: Encoding = Encoding.PEM) -> bytes:
-    """Return a private key as it stands in a file."""
+    """Return a private key as a file contains it."""
     return native_key(kind, "ours").private_bytes(encoding, form, NoEncryption())
 
 
@@ -70,7 +72,7 @@ def strings_in(value: Any) -> list[str]:
 
 
 def only_problem(value: Any, rules: KeyRules = EVERY) -> str:
-    """Return the one thing that is wrong with *value*, which it does not quote."""
+    """Return the only problem of *value*, which must not quote it."""
     keys, (problem,) = parse_keys(value, rules)
     assert keys == []
     assert not any(text in problem for text in strings_in(value))
@@ -148,9 +150,12 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "empty JWK": ({}, "its kty is not known (RFC 7518 section 6.1)"),
     "X25519 PEM": (
         public_pem(X25519PrivateKey.generate()),
-        "a key of a kind that signs nothing here",
+        "a key of a type that no supported algorithm uses",
     ),
-    "X448 PEM": (public_pem(X448PrivateKey.generate()), "a key of a kind that signs nothing here"),
+    "X448 PEM": (
+        public_pem(X448PrivateKey.generate()),
+        "a key of a type that no supported algorithm uses",
+    ),
     "empty JWK Set": ({"keys": []}, "no usable key"),
     "empty list": ([], "no usable key"),
     "list of an empty set": ([{"keys": []}], "no usable key"),
@@ -183,7 +188,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "URL": (
         "https://issuer.example/jwks.json",
-        "a URL, which cannot stand here",
+        "a URL, where only a key or the path of a file is accepted",
     ),
     "NoneType": (None, "a key cannot be given as NoneType"),
     "int": (12345678901234, "a key cannot be given as int"),
@@ -195,8 +200,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
 
 
 @cases("value, problem", REFUSED)
-def test_a_bad_key_is_refused_without_quoting_it(value, problem):
-    """DESIGN section 1, security.md sections 2 and 10: private, weak, malformed, or no key."""
+def test_a_bad_key_is_refused_without_quoting_it(value: Any, problem: str) -> None:
+    """docs/keys.rst, What is refused at start: private, weak and malformed keys."""
     assert only_problem(value) == problem
 
 
@@ -216,13 +221,13 @@ SECRETS = {
 
 
 @cases("secret", SECRETS)
-def test_a_text_that_is_no_key_is_never_quoted(secret):
-    """security.md section 10: it may be an HMAC secret, given in a form that is not supported."""
+def test_a_text_that_is_no_key_is_never_quoted(secret: str) -> None:
+    """It may be an HMAC secret in a form that is not supported."""
     assert only_problem(secret).startswith(NO_FILE)
 
 
-def files(folder):
-    """Return paths of which none leads to a key, and what is said of each."""
+def files(folder: Path) -> dict[str, str]:
+    """Return paths that lead to no key, with the expected problem of each."""
     (folder / "empty").touch()
     (folder / "text").write_text("do-not-tell-this")
     (folder / "utf-16").write_text(pem(), encoding="utf-16")
@@ -247,8 +252,10 @@ def files(folder):
 
 
 @pytest.mark.parametrize("as_path", [lambda path: path, str], ids=["pathlib", "str"])
-def test_a_file_without_a_key_is_refused_without_naming_it(as_path, tmp_path):
-    """security.md section 10: what was taken for a path may have been a secret."""
+def test_a_file_without_a_key_is_refused_without_naming_it(
+    as_path: Callable[[Path], Any], tmp_path: Path
+) -> None:
+    """Text that was used as a path may be a secret."""
     for name, problem in files(tmp_path).items():
         assert only_problem(as_path(tmp_path / name)) == problem
     assert parse_keys(as_path(tmp_path / "key.pem"), EVERY)[1] == []

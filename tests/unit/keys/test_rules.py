@@ -1,7 +1,8 @@
-"""What a sound key must be good for: strength by configuration, use by its own members."""
+"""Which sound keys are accepted: their strength by configuration, their use by their members."""
 
 import logging
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,15 +33,15 @@ RS256 = KeyRules(("RS256",))
 LOGGER = "flask_connector_auth.keys.importing"
 
 
-def logged(caplog) -> list[tuple[str, int, str]]:
-    """Return what was logged, and forget it."""
+def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, int, str]]:
+    """Return the log records so far, and clear them."""
     records = caplog.record_tuples.copy()
     caplog.clear()
     return records
 
 
-def test_rsa_1024_is_accepted_by_setting_with_a_warning(caplog):
-    """DESIGN section 1: the protocol page's samples are RSA-1024; each such key is told."""
+def test_rsa_1024_is_accepted_by_setting_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """Protocol page: its sample keys are RSA-1024. Each accepted key of that size is logged."""
     native = native_key("RSA-1024", "ours")
     weak = RSAKey(native, native)
     issuer = Issuer(weak, clock=lambda: NOW)
@@ -55,7 +56,7 @@ def test_rsa_1024_is_accepted_by_setting_with_a_warning(caplog):
     assert logged(caplog) == []
 
 
-def test_a_deployment_may_ask_for_more_bits():
+def test_a_deployment_may_ask_for_more_bits() -> None:
     """RFC 8725 section 3.2: the setting raises the bound too."""
     assert parse_keys(pem(), KeyRules(("RS256",), min_rsa_bits=2049)) == (
         [],
@@ -66,16 +67,16 @@ def test_a_deployment_may_ask_for_more_bits():
 @pytest.mark.parametrize(
     "members", [{"n": number(2**2047 + 1)}, {"n": number(2**8191 + 1)}, {"e": number(2**64 - 1)}]
 )
-def test_the_bounds_themselves_are_accepted(members):
+def test_the_bounds_themselves_are_accepted(members: dict[str, Any]) -> None:
     """RFC 8725 section 3.2: 2048 to 8192 bits, and an exponent of at most 64."""
     assert parse_keys(jwk(**members), RS256)[1] == []
 
 
 @pytest.mark.parametrize(("name", "length"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
-def test_a_secret_is_as_long_as_the_hash(name, length):
+def test_a_secret_is_as_long_as_the_hash(name: str, length: int) -> None:
     """RFC 7518 section 3.2, RFC 8725 section 3.5: for every algorithm of the allow-list."""
 
-    def problems(size, *algorithms):
+    def problems(size: int, *algorithms: str) -> list[str]:
         secret = {"kty": "oct", "k": encoded(b"s" * size)}
         return parse_keys(secret, KeyRules(algorithms))[1]
 
@@ -91,7 +92,7 @@ def test_a_secret_is_as_long_as_the_hash(name, length):
 
 
 @pytest.mark.parametrize("algorithms", [("RS256",), ("ES256", "RS512")])
-def test_a_secret_is_for_hmac_alone(algorithms):
+def test_a_secret_is_for_hmac_alone(algorithms: tuple[str, ...]) -> None:
     """RFC 8725 section 3.1: where no HMAC is allowed, a secret is no key."""
     assert parse_keys(jwk("HS256"), KeyRules(("HS256",)))[1] == []
     assert parse_keys(jwk("HS256"), KeyRules(algorithms)) == (
@@ -131,13 +132,15 @@ UNFIT = {
     "unknown Edwards curve": ({"kty": "OKP", "crv": "do-not-tell-this", "x": "AA"}, CURVE),
     "curve of no algorithm": (
         {"kty": "OKP", "crv": "X25519", "x": encoded(bytes([9] + [0] * 31))},
-        "a key of a kind that signs nothing here",
+        "a key of a type that no supported algorithm uses",
     ),
 }
 
 
 @cases("unfit, problem", UNFIT)
-def test_a_key_for_something_else_is_left_out_of_a_set(unfit, problem, caplog):
+def test_a_key_for_something_else_is_left_out_of_a_set(
+    unfit: Any, problem: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """RFC 7517 section 5: a set may hold keys for others; each that is left out is logged."""
     (key,), problems = parse_keys({"keys": [unfit, jwk(kid="good")]}, RS256)
     assert (key.kid, problems) == ("good", [])
@@ -147,16 +150,20 @@ def test_a_key_for_something_else_is_left_out_of_a_set(unfit, problem, caplog):
 
 
 @cases("unfit, problem", UNFIT)
-def test_a_key_for_something_else_is_refused_where_it_was_meant(unfit, problem, caplog):
-    """DESIGN section 5: given alone or in a list, it was given to be used."""
+def test_a_key_for_something_else_is_refused_where_it_was_meant(
+    unfit: Any, problem: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """docs/keys.rst: a key given alone or in a list was given to be used."""
     assert parse_keys(unfit, RS256) == ([], [problem])
     assert parse_keys([pem(), unfit], RS256)[1] == [f"item 2: {problem}"]
     assert logged(caplog) == []
 
 
 @pytest.mark.parametrize("name", ["PEM", "base64 DER", "DER file"])
-def test_a_key_outside_a_set_is_meant(name, tmp_path, caplog):
-    """DESIGN section 5: whatever its form, a key for something else is an error there."""
+def test_a_key_outside_a_set_is_meant(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """docs/keys.rst: whatever its form, a key for another use is an error outside a set."""
     (tmp_path / "key.der").write_bytes(der("ES256"))
     forms = {
         "PEM": pem("ES256"),
@@ -168,8 +175,8 @@ def test_a_key_outside_a_set_is_meant(name, tmp_path, caplog):
     assert logged(caplog) == []
 
 
-def test_a_set_of_keys_for_others_is_of_no_use(caplog):
-    """security.md section 2: what leaves nothing to verify with cannot be meant."""
+def test_a_set_of_keys_for_others_is_of_no_use(caplog: pytest.LogCaptureFixture) -> None:
+    """docs/keys.rst: a setting without any usable key is an error."""
     assert parse_keys({"keys": [unfit for unfit, _ in UNFIT.values()]}, RS256) == (
         [],
         ["no usable key"],
@@ -180,8 +187,8 @@ def test_a_set_of_keys_for_others_is_of_no_use(caplog):
 @pytest.mark.parametrize(
     "broken", [None, 5, "do-not-tell-this", ["a"], {"kty": "RSA"}, jwk(d="AQAB"), jwk(kid=5)]
 )
-def test_a_broken_key_in_a_set_is_an_error(broken, caplog):
-    """DESIGN section 5: a configured set is corrected once, and not logged at each start."""
+def test_a_broken_key_in_a_set_is_an_error(broken: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """docs/keys.rst: a broken key in a configured set is an error, not a warning at each start."""
     keys, (problem,) = parse_keys({"keys": [jwk(), broken]}, RS256)
     assert len(keys) == 1
     assert problem.startswith("key 2 of the set: ")
@@ -189,8 +196,8 @@ def test_a_broken_key_in_a_set_is_an_error(broken, caplog):
     assert logged(caplog) == []
 
 
-def test_everything_that_is_wrong_is_told_with_its_place():
-    """DESIGN section 5: all problems at once; the good keys between them are no problem."""
+def test_every_problem_is_reported_with_its_place() -> None:
+    """All problems are reported at once, also with good keys between them."""
     broken = {"kty": "RSA", "n": "do-not-tell-this"}
     value = [pem(), {"keys": [jwk(), broken, broken]}, "do-not-tell-this", broken, 5]
     keys, problems = parse_keys(value, KeyRules(ALGORITHMS))
@@ -204,8 +211,8 @@ def test_everything_that_is_wrong_is_told_with_its_place():
     ]
 
 
-def test_what_somebody_else_reads_is_passed_over_but_counted():
-    """DESIGN section 2: a static key and a URL together, and a place that is the user's own."""
+def test_a_skipped_item_still_counts() -> None:
+    """docs/keys.rst, list: URLs and key sources are skipped, and count in the item numbers."""
     value = ["elsewhere", pem(), "elsewhere", 5, "elsewhere"]
     keys, problems = parse_keys(value, RS256, lambda item: item == "elsewhere")
     assert [key.thumbprint for key in keys] == [signing_key().thumbprint()]
@@ -233,8 +240,8 @@ jwks = st.fixed_dictionaries(
 
 @untimed
 @given(json_values | jwks | st.lists(jwks).map(lambda keys: {"keys": keys}))
-def test_any_json_value_is_keys_or_problems(value):
-    """security.md section 10: nothing is raised, and no problem quotes what was given."""
+def test_any_json_value_is_keys_or_problems(value: Any) -> None:
+    """Nothing is raised, and no problem quotes the value."""
     keys, problems = parse_keys(value, KeyRules(ALGORITHMS))
     assert keys or problems
     assert all(type(problem) is str and "hush-hush" not in problem for problem in problems)
@@ -244,8 +251,8 @@ def test_any_json_value_is_keys_or_problems(value):
 @given(
     hushed, st.sampled_from(["", "{", '{"keys":[', "-----BEGIN PUBLIC KEY-----\n", "MIIB", "a:/"])
 )
-def test_any_text_is_keys_or_problems(text, start):
-    """security.md section 10: whatever a text looks like at first, it is not quoted."""
+def test_any_text_is_keys_or_problems(text: str, start: str) -> None:
+    """Whatever a text starts with, it is not quoted."""
     keys, (problem,) = parse_keys(start + text, KeyRules(ALGORITHMS))
     assert keys == []
     assert "hush-hush" not in problem

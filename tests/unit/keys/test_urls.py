@@ -1,4 +1,4 @@
-"""Which URLs keys may be fetched by."""
+"""Which URLs are accepted for key sets, proxies and Redis."""
 
 from inspect import signature
 
@@ -11,8 +11,8 @@ from redis.cluster import cleanup_kwargs
 from flask_connector_auth.keys import (
     check_proxy,
     check_url,
-    crosses_in_the_clear,
     is_loopback,
+    is_unprotected_redis_url,
     is_url,
 )
 from tests.support.floor_helpers import pem, untimed
@@ -37,7 +37,7 @@ PROXY = "not http://host:port"
     ],
 )
 def test_what_is_meant_to_be_a_url(value: str) -> None:
-    """RFC 3986 section 3.1: what begins with a scheme and two slashes, good or not."""
+    """RFC 3986 section 3.1: text that begins with a scheme and two slashes, valid or not."""
     assert is_url(value)
 
 
@@ -80,12 +80,12 @@ def test_what_is_not(value: object) -> None:
     ],
 )
 def test_a_url_that_is_safe(url: str) -> None:
-    """jwks.md, the fetch: https, or http to this machine."""
+    """docs/keys.rst: https, or http to this machine."""
     check_url(url)
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "problem"),
     [
         ("", ABSOLUTE),
         ("issuer.example/jwks", ABSOLUTE),
@@ -126,11 +126,11 @@ def test_a_url_that_is_safe(url: str) -> None:
         ("https://user:sec/ret@issuer.example/", PORT),
     ],
 )
-def test_a_url_that_is_not(url: str, told: str) -> None:
-    """jwks.md, the fetch: what is refused when the app starts."""
+def test_a_url_that_is_not(url: str, problem: str) -> None:
+    """docs/keys.rst: other URLs are refused at start."""
     with pytest.raises(ValueError) as caught:
         check_url(url)
-    assert str(caught.value) == told
+    assert str(caught.value) == problem
 
 
 @pytest.mark.parametrize("url", ["http://proxy.example:3128", "http://127.0.0.1:8080/"])
@@ -140,7 +140,7 @@ def test_a_proxy_that_can_be_used(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "problem"),
     [
         ("proxy.example:3128", ABSOLUTE),
         ("http://:3128", ABSOLUTE),
@@ -155,11 +155,11 @@ def test_a_proxy_that_can_be_used(url: str) -> None:
         ("http://proxy.example:3128/#", PROXY),
     ],
 )
-def test_a_proxy_that_cannot(url: str, told: str) -> None:
-    """JWKS_PROXY: nothing that would be left out without a word."""
+def test_a_proxy_that_cannot(url: str, problem: str) -> None:
+    """JWKS_PROXY: nothing that would be ignored silently."""
     with pytest.raises(ValueError) as caught:
         check_proxy(url)
-    assert str(caught.value) == told
+    assert str(caught.value) == problem
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_what_is_this_machine(host: str, expected: bool) -> None:
 @untimed
 @given(st.text() | st.text("htps:/[]@#?%.1x0 \\").map("https://secret:".__add__))
 def test_no_message_quotes_the_url(url: str) -> None:
-    """Whatever is configured, what is said of it is one of these sentences."""
+    """Whatever the URL, the message is one of these sentences."""
     for check in (check_url, check_proxy):
         try:
             check(url)
@@ -209,9 +209,9 @@ def test_no_message_quotes_the_url(url: str) -> None:
         *("a file", "/redis://db.test", "redis.copy", "None"),
     ],
 )
-def test_what_stays_on_the_machine_or_is_verified(url: str) -> None:
+def test_a_protected_redis_url(url: str) -> None:
     """As for key sets: plain text is for loopback alone."""
-    assert not crosses_in_the_clear(url)
+    assert not is_unprotected_redis_url(url)
 
 
 @pytest.mark.parametrize(
@@ -246,9 +246,9 @@ def test_what_stays_on_the_machine_or_is_verified(url: str) -> None:
         "rediss+cluster://a,b?ssl_cert_reqs=none",
     ],
 )
-def test_what_others_on_the_way_can_change(url: str) -> None:
-    """Plain text to another machine, one of several too, and TLS that looks at no certificate."""
-    assert crosses_in_the_clear(url)
+def test_an_unprotected_redis_url(url: str) -> None:
+    """Plain text to another machine, even one of several, and TLS that verifies no certificate."""
+    assert is_unprotected_redis_url(url)
 
 
 @pytest.mark.parametrize(
@@ -266,9 +266,9 @@ def test_what_others_on_the_way_can_change(url: str) -> None:
 )
 @pytest.mark.parametrize("where", ["://db.test", "+sentinel://a,b/c"])
 def test_no_option_makes_an_unverified_connection(where: str, options: str) -> None:
-    """Each is refused, told, or without effect, in every version of redis-py."""
+    """Each is refused, reported, or without effect, in every version of redis-py."""
     try:
-        exposed = crosses_in_the_clear(f"rediss{where}?{options}")
+        exposed = is_unprotected_redis_url(f"rediss{where}?{options}")
     except ValueError as error:
         assert str(error) == "not the URL of a Redis"
         assert error.__suppress_context__
@@ -281,9 +281,9 @@ def test_only_the_scheme_makes_a_connection_tls(value: str) -> None:
     """``ssl`` is an option of clients and of no connection: refused, or without effect."""
     for scheme in ("redis", "rediss"):
         with pytest.raises(ValueError, match="not the URL of a Redis"):
-            crosses_in_the_clear(f"{scheme}://db.test?ssl={value}")
+            is_unprotected_redis_url(f"{scheme}://db.test?ssl={value}")
         sentinel = f"{scheme}+sentinel://db.test/service?ssl={value}"
-        assert crosses_in_the_clear(sentinel) is (scheme == "redis")
+        assert is_unprotected_redis_url(sentinel) is (scheme == "redis")
 
 
 NEWER = "ssl_min_version" in signature(SSLConnection).parameters
@@ -297,28 +297,28 @@ NEWER = "ssl_min_version" in signature(SSLConnection).parameters
         "ssl_exclude_verify_flags=VERIFY_X509_STRICT",
     ],
 )
-def test_what_only_newer_versions_know(options: str) -> None:
-    """What asks for as much as usual or more is good, where redis-py has it."""
+def test_options_of_newer_versions(options: str) -> None:
+    """Options as strict as the defaults or stricter are accepted, if redis-py has them."""
     url = f"rediss://db.test?{options}"
     if NEWER:
-        assert not crosses_in_the_clear(url)
+        assert not is_unprotected_redis_url(url)
     else:
         with pytest.raises(ValueError, match="not the URL of a Redis"):
-            crosses_in_the_clear(url)
+            is_unprotected_redis_url(url)
 
 
 @pytest.mark.parametrize("port", [1, 26379])
 def test_a_cluster_is_judged_by_what_its_client_keeps(port: int) -> None:
     """redis-py 5.0 drops ssl_check_hostname there, so that no name is compared."""
     kept = cleanup_kwargs(ssl_check_hostname=True)
-    assert crosses_in_the_clear(f"rediss+cluster://db.test:{port}") is not bool(kept)
-    assert crosses_in_the_clear("rediss+cluster://a?ssl_check_hostname=n")
+    assert is_unprotected_redis_url(f"rediss+cluster://db.test:{port}") is not bool(kept)
+    assert is_unprotected_redis_url("rediss+cluster://a?ssl_check_hostname=n")
 
 
 @pytest.mark.parametrize(
     "url", ["http://db.test", "redis://one,two", "redis+ring://one", "redis://localhost:port"]
 )
-def test_what_is_the_url_of_no_redis_is_not_judged(url: str) -> None:
-    """Whether it is safe cannot be known."""
+def test_a_url_of_no_redis_is_an_error(url: str) -> None:
+    """Whether such a URL is safe cannot be determined."""
     with pytest.raises(ValueError, match="not the URL of a Redis"):
-        crosses_in_the_clear(url)
+        is_unprotected_redis_url(url)

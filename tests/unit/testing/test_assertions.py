@@ -1,4 +1,4 @@
-"""The test kit's assertion: it takes the documented answers, and no other."""
+"""The assertion accepts the documented responses, and no others."""
 
 import pytest
 from flask import Response
@@ -30,11 +30,11 @@ def documented(code: int = 40102, body: bytes | None = None, **changes: str | No
 
 
 @pytest.mark.parametrize("code", ROWS)
-def test_a_documented_answer_is_taken_for_its_own_row_only(code: int) -> None:
+def test_a_documented_response_matches_its_own_row_only(code: int) -> None:
     """Rows 40102 to 40105: the bytes of the protocol page, and the headers beside them."""
     assert_connector_error(documented(code), code)
     for other in ROWS.keys() - {code}:
-        with pytest.raises(AssertionError, match=f"not the answer of row {other}:\n  body: "):
+        with pytest.raises(AssertionError, match=f"not the response of row {other}:\n  body: "):
             assert_connector_error(documented(code), other)
 
 
@@ -60,25 +60,25 @@ DEVIATIONS = {
 
 
 @pytest.mark.parametrize("deviation", DEVIATIONS)
-def test_any_other_answer_is_told_in_what_it_differs(deviation: str) -> None:
-    """One line for each part, with what was there and what should have been."""
+def test_each_difference_is_reported(deviation: str) -> None:
+    """One line for each part, with the actual and the expected value."""
     answer, part = DEVIATIONS[deviation]
     with pytest.raises(AssertionError) as caught:
         assert_connector_error(answer, 40102)
     head, *lines = str(caught.value).split("\n  ")
-    assert head == "not the answer of row 40102:"
+    assert head == "not the response of row 40102:"
     [line] = lines
     assert line.startswith(f"{part}: ") and ", not " in line
 
 
 def test_a_view_that_ran_is_no_error() -> None:
-    """A forgotten decorator is told by its status first."""
+    """For a forgotten decorator, the status comes first."""
     with pytest.raises(AssertionError, match="\n  status: 200, not 401\n  body: b'in', not "):
         assert_connector_error(Response("in"), 40105)
 
 
 def test_members_and_their_order_can_be_enough() -> None:
-    """features.md, probe 1: Flask-RESTX writes the envelope anew, with white space of its own."""
+    """Flask-RESTX encodes the envelope anew, with different white space."""
     loose = documented(body=ROWS[40102].replace(b",", b", ") + b"\n")
     assert_connector_error(loose, 40102, exact=False)
     swapped = ROWS[40102].replace(b'{"kind":"resp","code":401,', b'{"code":401,"kind":"resp",')
@@ -88,7 +88,7 @@ def test_members_and_their_order_can_be_enough() -> None:
 
 
 @pytest.mark.parametrize(("wait", "passes"), [("1", True), ("30", True), ("31", False)])
-def test_an_outage_asks_for_a_short_wait(wait: str, passes: bool) -> None:
+def test_an_outage_has_a_short_retry_after(wait: str, passes: bool) -> None:
     """Row 50301: Retry-After is within 1 to 30 seconds, whatever it is."""
     answer = AuthenticationUnavailable().response
     answer.headers["Retry-After"] = wait
@@ -99,8 +99,8 @@ def test_an_outage_asks_for_a_short_wait(wait: str, passes: bool) -> None:
             assert_connector_error(answer, 50301)
 
 
-def test_an_apps_own_row_and_own_words_are_expected_of_it(make_app: MakeApp) -> None:
-    """DESIGN: a subclass with a row; the catalogue and the realm of the current app."""
+def test_rows_texts_and_realm_of_the_app_are_expected(make_app: MakeApp) -> None:
+    """A subclass with a row of its own; catalogue and realm of the current app apply."""
 
     class Closed(ConnectorAuthError):
         row = ErrorRow(40901, "Closed", "It is closed")
@@ -116,7 +116,7 @@ def test_an_apps_own_row_and_own_words_are_expected_of_it(make_app: MakeApp) -> 
         assert_connector_error(answer, 40102)
 
 
-def test_a_code_that_is_not_documented_is_a_mistake_of_the_test() -> None:
+def test_an_undocumented_code_is_an_error() -> None:
     """Protocol page, Error Responses: there is no row 40101."""
     with pytest.raises(KeyError):
         assert_connector_error(documented(), 40101)

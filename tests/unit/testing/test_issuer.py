@@ -1,6 +1,7 @@
-"""The test kit's issuer: the protocol's tokens by default, anything at all on demand."""
+"""The issuer: the protocol's tokens by default, any other content on request."""
 
 import json
+from typing import Any
 
 import pytest
 from joserfc.jwk import OctKey
@@ -25,7 +26,7 @@ def parts(token: str) -> tuple[dict, dict]:
     return json.loads(decoded(header)), json.loads(decoded(payload))
 
 
-def test_an_app_jwt_has_the_documented_claims():
+def test_an_app_jwt_has_the_documented_claims() -> None:
     """Protocol page, Authorization: an hour from now, for one account and one install."""
     header, claims = parts(issuer_of().app_jwt())
     assert header == {"kid": "dev-1", "typ": "JWT", "alg": "RS256"}
@@ -39,7 +40,7 @@ def test_an_app_jwt_has_the_documented_claims():
     }
 
 
-def test_a_consumer_jws_has_the_documented_claims():
+def test_a_consumer_jws_has_the_documented_claims() -> None:
     """Protocol page, Get ConsumerJWS: account, external id, and 64 hexadecimal digits."""
     header, claims = parts(issuer_of().consumer_jws())
     assert header == {"kid": "dev-1", "typ": "JWT", "alg": "RS256"}
@@ -48,10 +49,10 @@ def test_a_consumer_jws_has_the_documented_claims():
     assert len(bytes.fromhex(claims["lp_consumer_id"])) == 32
 
 
-def test_a_consumer_has_one_id_for_each_account():
+def test_a_consumer_has_one_id_for_each_account() -> None:
     """Protocol page, Get ConsumerJWS: the same consumer gets the same id, others get others."""
 
-    def lp_consumer_id(**claims):
+    def lp_consumer_id(**claims: Any) -> str:
         return parts(issuer_of().consumer_jws(**claims))[1]["lp_consumer_id"]
 
     assert lp_consumer_id() == lp_consumer_id()
@@ -63,11 +64,11 @@ def test_a_consumer_has_one_id_for_each_account():
         lp_consumer_id(account_id="ab", ext_consumer_id="c"),
     }
     assert len(ids) == 5
-    assert lp_consumer_id(lp_consumer_id="mine") == "mine"
+    assert lp_consumer_id(lp_consumer_id="given") == "given"
 
 
-def test_claims_take_the_place_of_the_documented_ones():
-    """DESIGN section 3: a test says what differs, and nothing else."""
+def test_claims_replace_the_documented_ones() -> None:
+    """A test states only the claims that differ."""
     _, claims = parts(issuer_of().app_jwt(aud="le1", sub="x", azp=None, scope=OMIT))
     assert (claims["aud"], claims["sub"], claims["azp"]) == ("le1", "x", None)
     assert "scope" not in claims
@@ -75,20 +76,20 @@ def test_claims_take_the_place_of_the_documented_ones():
     assert claims == {"ext_consumer_id": "consumer-1", "exp": 5}
 
 
-def test_header_parameters_take_the_place_of_the_usual_ones():
+def test_header_parameters_replace_the_usual_ones() -> None:
     """RFC 7515 section 4: replaced, added or left out, under a genuine signature."""
     header, claims = parts(issuer_of().sign({"a": 1}, {"typ": OMIT, "alg": "none", "x": 1}))
     assert header == {"kid": "dev-1", "alg": "none", "x": 1}
     assert claims == {"a": 1}
 
 
-def test_bytes_are_signed_as_they_are():
+def test_bytes_are_signed_as_they_are() -> None:
     """RFC 7515 section 5.1: for tests of what no encoder would write."""
     header, payload, _ = issuer_of().sign(b"\xff no JSON", b"{ }").split(".")
     assert (decoded(header), decoded(payload)) == (b"{ }", b"\xff no JSON")
 
 
-def test_an_issuer_is_what_its_arguments_say():
+def test_an_issuer_is_what_its_arguments_say() -> None:
     """Protocol page, Authorization: name, kid, algorithm, lifetime and clock are free."""
     issuer = Issuer(
         signing_key("ES256"),
@@ -103,7 +104,9 @@ def test_an_issuer_is_what_its_arguments_say():
     assert (claims["iss"], claims["iat"], claims["exp"]) == ("Other", 9, 14)
 
 
-def test_an_issuer_makes_its_own_key_and_uses_the_time_of_day(issuer, stranger):
+def test_an_issuer_makes_its_own_key_and_uses_the_time_of_day(
+    issuer: Issuer, stranger: Issuer
+) -> None:
     """RFC 8725 section 3.2: 2048 bits; no two issuers share a key."""
     keys = issuer.key_set()
     _, claims = parts(issuer.app_jwt())
@@ -112,7 +115,7 @@ def test_an_issuer_makes_its_own_key_and_uses_the_time_of_day(issuer, stranger):
     assert len(decoded(keys["keys"][0]["n"])) == 256
 
 
-def test_its_key_set_verifies_its_tokens():
+def test_its_key_set_verifies_its_tokens() -> None:
     """RFC 7517 section 5: a public key with kid, use and alg, and nothing private."""
     (key,) = issuer_of("ES256", kid="k").key_set()["keys"]
     assert key == {**jwk("ES256"), "kid": "k", "use": "sig", "alg": "ES256"}
@@ -122,20 +125,20 @@ def test_its_key_set_verifies_its_tokens():
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "Ed25519"])
-def test_its_key_set_holds_no_private_member(algorithm):
-    """RFC 7517 section 9.2: what a key set tells may be known to all."""
+def test_its_key_set_holds_no_private_member(algorithm: str) -> None:
+    """RFC 7517 section 9.2: a key set is public."""
     (key,) = issuer_of(algorithm).key_set()["keys"]
     assert not {"d", "p", "q", "dp", "dq", "qi"} & key.keys()
 
 
-def test_a_secret_has_no_public_key_set():
-    """RFC 7517 section 5: what is published is public; a secret has nothing to publish."""
+def test_a_secret_has_no_public_key_set() -> None:
+    """RFC 7517 section 5: a key set contains public keys, and a secret has none."""
     issuer = Issuer(OctKey.import_key("do-not-tell-this" * 4), algorithm="HS256")
     with pytest.raises(ValueError, match="a secret has no public half"):
         issuer.key_set()
 
 
-def test_its_repr_holds_no_key():
-    """security.md section 10: an issuer may stand in a log."""
+def test_its_repr_holds_no_key() -> None:
+    """An issuer may appear in a log."""
     issuer = Issuer(OctKey.import_key("do-not-tell-this" * 4), algorithm="HS256")
     assert repr(issuer) == "<Issuer 'Sentinel' kid='dev-1'>"

@@ -1,4 +1,4 @@
-"""The server of key sets for development and tests: what it sends, and that nothing of it stays."""
+"""The key set server: what it sends, and that no thread or socket of it stays."""
 
 import gc
 import socket
@@ -15,17 +15,17 @@ from typing import Any, NamedTuple
 import pytest
 
 from flask_connector_auth.testing import KeySetServer
-from flask_connector_auth.testing.faults import FAULTS, Answer
+from flask_connector_auth.testing.faults import FAULTS, RawResponse
 from flask_connector_auth.testing.key_server import _Listener
 from tests.support.floor_helpers import issuer_of
 from tests.support.tls import Authority
 
-ASKS = b"GET / HTTP/1.1\r\n\r\n"
+REQUEST = b"GET / HTTP/1.1\r\n\r\n"
 OLD, NEW = issuer_of(kid="old"), issuer_of(owner="new", kid="new")
 
 
-class Got(NamedTuple):
-    """What a client got."""
+class Received(NamedTuple):
+    """The response that a client received."""
 
     status: int
     headers: dict[str, str]
@@ -37,14 +37,14 @@ class Got(NamedTuple):
         return [key["kid"] for key in loads(self.body)["keys"]]
 
 
-def get(server: KeySetServer, **headers: str) -> Got:
-    """Ask for the set; ``_`` in a name stands for ``-``."""
+def get(server: KeySetServer, **headers: str) -> Received:
+    """Request the set; ``_`` in a name stands for ``-``."""
     connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     try:
         connection.request("GET", "/jwks.json?x=1", headers=sent)
         with connection.getresponse() as response:
-            return Got(response.status, dict(response.getheaders()), response.read())
+            return Received(response.status, dict(response.getheaders()), response.read())
     finally:
         connection.close()
 
@@ -75,7 +75,7 @@ def test_keys_are_rotated_while_it_runs(server: KeySetServer) -> None:
     assert get(server).body == b"anything"
 
 
-def test_it_answers_304_to_those_who_have_the_set(server: KeySetServer) -> None:
+def test_it_responds_304_by_the_etag(server: KeySetServer) -> None:
     """RFC 9110 section 15.4.5: by the ETag, until other keys are published."""
     etag = get(server).headers["ETag"]
     assert get(server, If_None_Match=etag)[::2] == (304, b"")
@@ -86,7 +86,7 @@ def test_it_answers_304_to_those_who_have_the_set(server: KeySetServer) -> None:
     assert answer.headers["ETag"] != etag
 
 
-def test_it_answers_304_by_the_date_too(server: KeySetServer) -> None:
+def test_it_responds_304_by_the_date_too(server: KeySetServer) -> None:
     """RFC 9110 section 13.1.3: where it has one, and there is no ETag to go by (section 13.2.2)."""
     date = "Mon, 01 Jan 2024 00:00:00 GMT"
     assert get(server, If_Modified_Since=date).status == 200
@@ -99,7 +99,7 @@ def test_it_answers_304_by_the_date_too(server: KeySetServer) -> None:
     assert get(server, If_Modified_Since=date, If_None_Match='"another"').status == 200
 
 
-def test_it_says_how_long_the_set_holds() -> None:
+def test_it_sends_any_header() -> None:
     """RFC 9111 section 5.2.2.1: any header can be chosen, and changed while it runs."""
     with KeySetServer(OLD, headers={"Cache-Control": "max-age=60"}) as server:
         assert get(server).headers["Cache-Control"] == "max-age=60"
@@ -107,8 +107,8 @@ def test_it_says_how_long_the_set_holds() -> None:
         assert get(server).headers["Cache-Control"] == "no-store"
 
 
-def test_it_tells_what_was_asked_for(server: KeySetServer) -> None:
-    """How often, with what headers, and whether under a condition."""
+def test_it_records_the_requests(server: KeySetServer) -> None:
+    """Their number and headers, and whether they were conditional."""
     get(server)
     get(server, If_None_Match='"1"')
     get(server, If_Modified_Since="x")
@@ -117,8 +117,8 @@ def test_it_tells_what_was_asked_for(server: KeySetServer) -> None:
     assert server.requests[1].headers["if-none-match"] == '"1"'
 
 
-def test_it_answers_late(server: KeySetServer) -> None:
-    """After the delay, and not before."""
+def test_it_delays_responses(server: KeySetServer) -> None:
+    """Not before the delay is over."""
     server.delay = 0.1
     begin = time.monotonic()
     assert get(server).status == 200
@@ -126,10 +126,10 @@ def test_it_answers_late(server: KeySetServer) -> None:
 
 
 def test_no_request_waits_for_another(server: KeySetServer) -> None:
-    """While one client is answered a byte now and then, another one is answered."""
+    """While one client receives a byte now and then, another one gets its response."""
     server.fail("drip_headers", interval=20)
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
-        client.sendall(ASKS)
+        client.sendall(REQUEST)
         assert client.recv(1) == b"H"
         server.recover()
         assert get(server).status == 200
@@ -145,7 +145,7 @@ def test_it_fails_until_it_recovers(server: KeySetServer) -> None:
 
 
 def test_it_refuses_until_it_recovers(server: KeySetServer) -> None:
-    """Nobody listens; afterwards it is where it was before."""
+    """The port is closed; afterwards the server is at the same URL."""
     url = server.url
     server.fail("refuse")
     with pytest.raises(ConnectionRefusedError):
@@ -156,7 +156,7 @@ def test_it_refuses_until_it_recovers(server: KeySetServer) -> None:
 
 
 def test_it_resets_connections(server: KeySetServer) -> None:
-    """RST, not FIN: the client is told that something is wrong."""
+    """RST, not FIN, so that the client gets an error."""
     server.fail("reset")
     with pytest.raises(ConnectionResetError):
         get(server)
@@ -173,8 +173,8 @@ def test_a_fault_that_does_not_exist_is_refused(server: KeySetServer) -> None:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_every_fault_ends_by_itself(name: str) -> None:
-    """A minute at most, and 64 MiB with a few headers, even if nobody stops the server."""
-    good = Answer(200, {}, b"{" + b" " * 2000 + b"}")
+    """After at most a minute and 64 MiB with some headers, even if the server is not stopped."""
+    good = RawResponse(200, {}, b"{" + b" " * 2000 + b"}")
     silence, size = 0.0, 0
     pieces = FAULTS[name](good, **({"to": "http://127.0.0.1/"} if name == "redirect" else {}))
     try:
@@ -190,11 +190,11 @@ def test_every_fault_ends_by_itself(name: str) -> None:
     assert FAULTS[name].__doc__
 
 
-# The end
+# Stopping
 
 
 class Client(NamedTuple):
-    """What a client is in the middle of when the server stops."""
+    """The state of a client when the server stops."""
 
     fault: str | None
     sends: bytes
@@ -202,11 +202,11 @@ class Client(NamedTuple):
 
 
 CLIENTS = {
-    "that is answered nothing": Client("hang", ASKS, 0),
-    "that is answered a byte now and then": Client("drip_headers", ASKS, 1),
-    "that does not read what it is sent": Client("huge", ASKS, 1),
-    "that asks for nothing": Client(None, b"", 0),
-    "that asks half a question": Client(None, ASKS[:5], 0),
+    "that receives nothing": Client("hang", REQUEST, 0),
+    "that receives a byte now and then": Client("drip_headers", REQUEST, 1),
+    "that does not read the response": Client("huge", REQUEST, 1),
+    "that sends nothing": Client(None, b"", 0),
+    "that sends half a request": Client(None, REQUEST[:5], 0),
 }
 
 
@@ -221,7 +221,7 @@ def open_descriptors() -> Callable[[], int]:
 def test_nothing_of_it_stays(
     client: Client, tls: bool, tmp_path: Path, open_descriptors: Callable[[], int]
 ) -> None:
-    """No thread, no socket: whatever a client is waiting for, it waits no longer."""
+    """No thread, no socket: whatever a client waits for, its connection ends."""
     authority = Authority(tmp_path)
     context = authority.context() if tls else None
     threads, descriptors = set(threading.enumerate()), open_descriptors()
@@ -229,8 +229,8 @@ def test_nothing_of_it_stays(
         if client.fault:
             server.fail(client.fault, **({"interval": 10} if "drip" in client.fault else {}))
         connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
-        # Who has no question goes without the handshake too.
-        if tls and client.sends == ASKS:
+        # A client that sends no request skips the handshake too.
+        if tls and client.sends == REQUEST:
             trusting = ssl.create_default_context(cafile=authority.ca_file)
             connection = trusting.wrap_socket(connection, server_hostname="127.0.0.1")
         connection.sendall(client.sends)
@@ -243,8 +243,8 @@ def test_nothing_of_it_stays(
     assert open_descriptors() == descriptors
 
 
-def test_a_server_that_is_dropped_ends(open_descriptors: Callable[[], int]) -> None:
-    """Nobody can stop it any more: the next collection does."""
+def test_a_server_that_is_collected_ends(open_descriptors: Callable[[], int]) -> None:
+    """Without a reference to it, the next garbage collection stops it."""
     threads, descriptors = set(threading.enumerate()), open_descriptors()
     server = KeySetServer(OLD)
     server.start()
@@ -258,8 +258,8 @@ def test_a_server_that_is_dropped_ends(open_descriptors: Callable[[], int]) -> N
     assert open_descriptors() == descriptors
 
 
-def test_a_connection_that_comes_when_it_is_dropped_is_closed() -> None:
-    """It was accepted just before."""
+def test_a_connection_during_the_collection_is_closed() -> None:
+    """It was accepted just before the server was collected."""
     with _Listener(0, lambda: None) as listener:
         address: Any = listener.server_address
         with socket.create_connection(address, timeout=10) as client:
@@ -272,7 +272,7 @@ def test_a_client_that_has_gone_is_not_waited_for(server: KeySetServer) -> None:
     server.fail("hang")
     before = set(threading.enumerate())
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
-        client.sendall(ASKS)
+        client.sendall(REQUEST)
         while not server.requests:
             time.sleep(0)
         (serving,) = set(threading.enumerate()) - before
@@ -281,16 +281,16 @@ def test_a_client_that_has_gone_is_not_waited_for(server: KeySetServer) -> None:
 
 
 def test_a_connection_that_comes_too_late_is_closed(server: KeySetServer) -> None:
-    """Accepted before the end, looked at after it."""
+    """Accepted before the server stopped, and served after."""
     server.stop()
-    one, other = socket.socketpair()
-    with other:
-        server._serve(one)
-        assert other.recv(1) == b""
+    accepted, client = socket.socketpair()
+    with client:
+        server._serve(accepted)
+        assert client.recv(1) == b""
 
 
 def test_it_can_be_stopped_and_started_at_any_time(server: KeySetServer) -> None:
-    """Twice is once."""
+    """Starting or stopping twice is the same as once."""
     server.start()
     assert get(server).status == 200
     server.stop()
@@ -300,7 +300,7 @@ def test_it_can_be_stopped_and_started_at_any_time(server: KeySetServer) -> None
 
 
 def test_a_request_without_end_is_given_up(server: KeySetServer) -> None:
-    """Neither what is no HTTP nor what is too much of it stops others."""
+    """Neither invalid nor oversized requests stop other clients."""
     for sent in (b"x" * 100_000, b"\r\n\r\n"):
         client = socket.create_connection(("127.0.0.1", server.port), timeout=30)
         with client, suppress(ConnectionError):

@@ -1,4 +1,4 @@
-"""``AppJWTGenerator``: what Authlib's token endpoint grants to a client, and states of it."""
+"""``AppJWTGenerator``: which scopes Authlib's token endpoint grants to a client, and states."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -33,7 +33,7 @@ class Client(OAuth2ClientMixin):
 
 
 class Model:
-    """A client whose ``get_allowed_scope()`` is of the app's own making."""
+    """A client with a ``get_allowed_scope()`` of the app."""
 
     def __init__(self, get_allowed_scope: Callable[[str | None], Any]) -> None:
         self.get_allowed_scope = get_allowed_scope
@@ -60,7 +60,7 @@ class ClientGrant(ClientCredentialsGrant):
 
 
 @pytest.fixture
-def ask() -> Callable[..., Any]:
+def request_token() -> Callable[..., Any]:
     """Return a function that sends a token request to Authlib's server, and returns the answer.
 
     The server is made for all grants by one line, ``default``, as careless apps do.
@@ -73,20 +73,20 @@ def ask() -> Callable[..., Any]:
     app.add_url_rule("/token", "token", server.create_token_response, methods=["POST"])
     client: FlaskClient = app.test_client()
 
-    def ask(**sent: str) -> Any:
+    def request(**sent: str) -> Any:
         form = {"client_id": Client.client_id, "client_secret": Client.client_secret, **sent}
         return client.post("/token", base_url="https://localhost", data=form)
 
-    return ask
+    return request
 
 
-def said(answer: dict[str, Any]) -> Any:
-    """Return what the token in *answer* says, once it was verified."""
-    return verifier(APP).verify(answer["access_token"], NOW)
+def verified(response: dict[str, Any]) -> Any:
+    """Return the verified token in *response*."""
+    return verifier(APP).verify(response["access_token"], NOW)
 
 
 @cases(
-    "asked, granted",
+    "requested, granted",
     {
         "one": ("msg.consumer", "msg.consumer"),
         "all": (ALLOWED, ALLOWED),
@@ -97,38 +97,45 @@ def said(answer: dict[str, Any]) -> Any:
     },
 )
 def test_a_client_gets_the_scopes_it_is_allowed(
-    ask: Callable[..., Any], asked: str, granted: str
+    request_token: Callable[..., Any], requested: str, granted: str
 ) -> None:
-    """RFC 6749 sections 3.3, 5.1: of those asked for, each once; the answer states them."""
-    answer = ask(grant_type="client_credentials", scope=asked)
+    """RFC 6749 sections 3.3, 5.1: of the requested ones, each once; the response states them."""
+    answer = request_token(grant_type="client_credentials", scope=requested)
     assert answer.status_code == 200
-    assert answer.json["scope"] == said(answer.json).claims["scope"] == granted
-    assert said(answer.json).scopes == frozenset(granted.split(" "))
+    assert answer.json["scope"] == verified(answer.json).claims["scope"] == granted
+    assert verified(answer.json).scopes == frozenset(granted.split(" "))
     assert (answer.json["token_type"], answer.json["expires_in"]) == ("Bearer", 3600)
-    assert (said(answer.json).account_id, said(answer.json).install_id) == ("le1", "install-1")
+    assert (verified(answer.json).account_id, verified(answer.json).install_id) == (
+        "le1",
+        "install-1",
+    )
 
 
-@pytest.mark.parametrize("asked", ["admin", "MSG.CONSUMER", "msg", "msg.consumer.x", " "])
-def test_a_client_that_is_allowed_none_of_them(ask: Callable[..., Any], asked: str) -> None:
-    """RFC 6749 section 5.2: ``invalid_scope``, and no token: its answer could not tell."""
-    answer = ask(grant_type="client_credentials", scope=asked)
+@pytest.mark.parametrize("requested", ["admin", "MSG.CONSUMER", "msg", "msg.consumer.x", " "])
+def test_a_client_that_is_allowed_none_of_them(
+    request_token: Callable[..., Any], requested: str
+) -> None:
+    """RFC 6749 section 5.2: ``invalid_scope``, and no token: no scope is left to state."""
+    answer = request_token(grant_type="client_credentials", scope=requested)
     assert (answer.status_code, answer.json["error"]) == (400, "invalid_scope")
     assert "access_token" not in answer.json
 
 
 @pytest.mark.parametrize("form", [{}, {"scope": ""}], ids=str)
-def test_a_client_that_asks_for_none(ask: Callable[..., Any], form: dict[str, str]) -> None:
+def test_a_client_that_asks_for_none(
+    request_token: Callable[..., Any], form: dict[str, str]
+) -> None:
     """RFC 6749 sections 3.2, 3.3: an empty parameter is none; Authlib's model has no default."""
-    answer = ask(grant_type="client_credentials", **form)
+    answer = request_token(grant_type="client_credentials", **form)
     assert answer.json.keys() == {"access_token", "token_type", "expires_in"}
-    assert "scope" not in said(answer.json).claims
+    assert "scope" not in verified(answer.json).claims
 
 
-@pytest.mark.parametrize("asked", [None, ""])
-def test_a_default_of_the_client(asked: str | None) -> None:
-    """RFC 6749 section 3.3: what it gets without asking is its model's to say, and is stated."""
-    answer = GENERATE("client_credentials", Model(lambda scope: scope or "basic"), scope=asked)
-    assert answer["scope"] == said(answer).claims["scope"] == "basic"
+@pytest.mark.parametrize("requested", [None, ""])
+def test_a_default_of_the_client(requested: str | None) -> None:
+    """RFC 6749 section 3.3: the model decides on a default, and the response states it."""
+    answer = GENERATE("client_credentials", Model(lambda scope: scope or "basic"), scope=requested)
+    assert answer["scope"] == verified(answer).claims["scope"] == "basic"
 
 
 @cases(
@@ -143,7 +150,7 @@ def test_a_model_that_refuses_or_returns_no_scope(allowed: str | None) -> None:
 
 
 def test_a_model_without_such_a_rule_gets_no_token() -> None:
-    """A client that cannot say what it is allowed is no reason to grant what it asks for."""
+    """Without a rule for scopes, no scope is granted."""
     model = Model(lambda scope: scope)
     assert GENERATE("client_credentials", model, scope="a")["scope"] == "a"
     del model.get_allowed_scope
@@ -151,12 +158,12 @@ def test_a_model_without_such_a_rule_gets_no_token() -> None:
         GENERATE("client_credentials", model, scope="a")
 
 
-def test_a_grant_of_a_user(ask: Callable[..., Any]) -> None:
-    """RFC 6749 section 5.2: an AppJWT is the app's own, and names no user that it is limited to."""
+def test_a_grant_of_a_user(request_token: Callable[..., Any]) -> None:
+    """RFC 6749 section 5.2: an AppJWT is for the app itself, and names no user."""
     user = {"username": "ada", "password": "x", "scope": "msg.consumer"}
-    answer = ask(grant_type="password", **user)
+    answer = request_token(grant_type="password", **user)
     assert (answer.status_code, answer.json["error"]) == (400, "unsupported_grant_type")
-    assert ask(grant_type="client_credentials", scope="msg.consumer").status_code == 200
+    assert request_token(grant_type="client_credentials", scope="msg.consumer").status_code == 200
 
 
 def test_never_a_refresh_token() -> None:
@@ -166,14 +173,14 @@ def test_never_a_refresh_token() -> None:
 
 
 def test_another_lifetime() -> None:
-    """RFC 6749 section 5.1: ``expires_in`` and ``exp`` are those that the grant has asked for."""
+    """RFC 6749 section 5.1: ``expires_in`` and ``exp`` are those that the grant has requested."""
     answer = GENERATE("client_credentials", Client(), expires_in=60)
-    claims = said(answer).claims
+    claims = verified(answer).claims
     assert answer["expires_in"] == claims["exp"] - claims["iat"] == 60
 
 
 def test_the_claims_are_the_documented_ones() -> None:
-    """Protocol page, Authorization: an app's token has no other claim than a real one."""
+    """Protocol page, Authorization: the same claims as in a real token."""
     text = GENERATE("client_credentials", Client(), scope="msg.agent")["access_token"]
     assert decoded(text.split(".")[1]) == decoded(
         issuer_of().app_jwt(aud="le1", azp="install-1", scope="msg.agent").split(".")[1]

@@ -1,46 +1,23 @@
-"""The test kit's fixtures, as a user's tests have them."""
+"""The pytest fixtures, used as in a user's tests."""
 
 from collections.abc import Callable
 from importlib.metadata import distribution
 from typing import Any
 
 import pytest
-from flask import Flask, request
+from flask import Flask
 
 from flask_connector_auth import (
     ConnectorAuth,
     Reason,
-    current_app_jwt,
-    current_consumer_jws,
     require_app_jwt,
-    require_consumer_jws,
 )
 from flask_connector_auth.testing import ConnectorClient, Issuer, KeySetServer
 from tests.support.http_helpers import assert_row
 from tests.support.pytest_runs import run_pytest
+from tests.support.user_app import create_app
 
 Travel = Callable[[float], None]
-
-
-def create_app(keys: Any, **settings: Any) -> Flask:
-    """A user's app factory: it knows nothing of tests, and of no clock."""
-    app = Flask("an_app")
-    app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = keys
-    app.config.update({f"CONNECTOR_AUTH_{name}": value for name, value in settings.items()})
-    ConnectorAuth(app)
-
-    @app.route("/who", methods=["GET", "POST"])
-    @require_app_jwt
-    @require_consumer_jws
-    def who() -> dict[str, Any]:
-        return {
-            "install": current_app_jwt.install_id,
-            "consumer": current_consumer_jws.ext_consumer_id,
-            "json": request.get_json(silent=True),
-            "header": request.headers.get("X-Mine"),
-        }
-
-    return app
 
 
 @pytest.fixture
@@ -51,7 +28,7 @@ def app(issuer: Issuer) -> Flask:
 
 def test_the_client_sends_both_headers(connector_client: ConnectorClient) -> None:
     """Protocol page, Authorization: good tokens of the issuer, beside whatever else is sent."""
-    answer = connector_client.post("/who", json={"a": 1}, headers={"X-Mine": "yes"})
+    answer = connector_client.post("/who", json={"a": 1}, headers={"X-Custom": "yes"})
     assert answer.json == {
         "install": "75588e18-0000-4000-8000-000000000000",
         "consumer": "consumer-1",
@@ -78,18 +55,18 @@ def test_the_client_sends_what_it_is_given(
     assert_row(connector_client.get("/who", headers=[("X-LP-ON-BEHALF", "junk")]), 40103)
 
 
-def test_the_client_knows_the_apps_header(issuer: Issuer) -> None:
+def test_the_client_uses_the_apps_header(issuer: Issuer) -> None:
     """Protocol page, Messaging REST API: the header of the ConsumerJWS has a setting."""
     app = create_app(issuer.key_set(), CONSUMER_HEADER="LP-On-Behalf")
     assert ConnectorClient(app, issuer).get("/who").json["consumer"] == "consumer-1"
 
 
 def test_the_client_is_of_the_account_of_its_issuer() -> None:
-    """Both tokens are of the account that an issuer of one's own is made for."""
-    mine = Issuer(account_id="le1")
+    """Both tokens are for the account of the issuer."""
+    own_issuer = Issuer(account_id="le1")
     for account, status in (("le1", 200), ("le2", 401)):
-        app = create_app(mine.key_set(), AUDIENCE=account)
-        assert ConnectorClient(app, mine).get("/who").status_code == status
+        app = create_app(own_issuer.key_set(), AUDIENCE=account)
+        assert ConnectorClient(app, own_issuer).get("/who").status_code == status
 
 
 def test_a_token_expires_while_the_test_goes_on(
@@ -107,10 +84,10 @@ def test_a_token_expires_while_the_test_goes_on(
     assert refusals == [Reason.EXPIRED, Reason.NOT_YET_VALID]
 
 
-def test_what_is_revoked_is_revoked_at_the_time_of_the_test(
+def test_a_revocation_uses_the_time_of_the_test(
     app: Flask, connector_client: ConnectorClient, issuer: Issuer, time_travel: Travel
 ) -> None:
-    """All that an install was issued until the time that the test has come to."""
+    """It applies to tokens issued before the time to which the test has moved."""
     time_travel(86400)
     token = issuer.app_jwt()
     with app.app_context():
@@ -121,7 +98,7 @@ def test_what_is_revoked_is_revoked_at_the_time_of_the_test(
 
 
 def test_a_clock_of_the_apps_own_is_left_alone(issuer: Issuer, time_travel: Travel) -> None:
-    """ConnectorAuth(clock=…) is what it was made with, whatever the kit does."""
+    """An app with ConnectorAuth(clock=…) keeps that clock."""
     app = Flask("an_app")
     app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = issuer.key_set()
     now = issuer.clock()
@@ -136,7 +113,7 @@ def test_a_clock_of_the_apps_own_is_left_alone(issuer: Issuer, time_travel: Trav
 def test_the_key_set_server_rotates_and_fails(
     key_set_server: KeySetServer, issuer: Issuer, refusals: list[Reason]
 ) -> None:
-    """jwks.md: real HTTP; a new key is found, and an outage is not the client's fault."""
+    """docs/key_sets.rst: over real HTTP, a new key is found; an outage is a 503."""
     client = ConnectorClient(create_app(key_set_server.url), issuer)
     assert client.get("/who").status_code == 200
     new = Issuer(kid="dev-2")
@@ -150,7 +127,7 @@ def test_the_key_set_server_rotates_and_fails(
 SUITE = """
 import pytest
 from flask_connector_auth.testing import Issuer, assert_connector_error
-from tests.unit.testing.test_plugin import create_app
+from tests.support.user_app import create_app
 
 pytest_plugins = ["flask_connector_auth.testing.plugin"]
 
@@ -180,7 +157,7 @@ def test_now(connector_client, connector_clock):
 
 
 def test_one_app_serves_a_whole_run_of_tests(tmp_path: Any) -> None:
-    """Issue 8.2: one line switches the kit on; after each test it is the time of day again."""
+    """docs/testing.rst: one line enables the fixtures; after each test the clock is right again."""
     (tmp_path / "test_suite.py").write_text(SUITE)
     assert run_pytest(tmp_path) == {"passed": 3}
 
@@ -190,7 +167,7 @@ import threading
 
 import pytest
 from flask_connector_auth.revocation import Kind, MemoryStore
-from tests.unit.testing.test_plugin import create_app
+from tests.support.user_app import create_app
 
 pytest_plugins = ["flask_connector_auth.testing.plugin"]
 STORE = MemoryStore(dict.fromkeys(Kind, 3600.0))
@@ -228,7 +205,7 @@ def test_nothing_that_an_app_opens_outlives_its_test(tmp_path: Any) -> None:
 
 
 def test_nothing_is_switched_on_by_being_installed(tmp_path: Any) -> None:
-    """Issue 8.2: no entry point, which would import the package into every run of pytest."""
+    """docs/testing.rst: no entry point, which would import the package into every run of pytest."""
     assert not distribution("flask-connector-auth").entry_points.select(group="pytest11")
     (tmp_path / "test_suite.py").write_text("def test_suite(issuer): ...")
     assert run_pytest(tmp_path) == {"error": 1}

@@ -102,7 +102,7 @@ def test_the_same_keys_come_back(bench: Bench, caplog: pytest.LogCaptureFixture)
     copied = bench.copy.read([OTHER, URL])
     assert copied is not None
     keys, age, source = copied
-    assert keys.names == INDEX.names
+    assert keys.identities == INDEX.identities
     assert [list(key.algorithms) for key in keys.keys] == [
         list(key.algorithms) for key in INDEX.keys
     ]
@@ -255,7 +255,7 @@ def test_a_good_copy_is_used(change: Change, bench: Bench, file: Path) -> None:
     change(bench, file)
     copied = bench.copy.read([URL])
     assert copied is not None
-    assert copied.keys.names == INDEX.names
+    assert copied.keys.identities == INDEX.identities
     assert 0 <= copied.age <= ALLOWANCE
 
 
@@ -422,7 +422,7 @@ def test_edited_keys_pass_the_same_filters(
     copied = bench.copy.read([URL])
     assert copied is not None
     kept = [key for key in INDEX.keys if key.kid == "a" and key.key.key_type != "EC"]
-    assert copied.keys.names == KeyIndex(kept).names
+    assert copied.keys.identities == KeyIndex(kept).identities
     assert len(told(caplog)) == 2
 
 
@@ -550,7 +550,7 @@ def test_redis_keeps_the_same_record(
     assert redis.get("app:jwks") == file.read_bytes()
     copied = in_redis.copy.read([URL])
     assert copied is not None
-    assert copied.keys.names == INDEX.names
+    assert copied.keys.identities == INDEX.identities
 
 
 @pytest.mark.parametrize(("allowance", "least"), [(3600, 3500), (3599.5, 3500), (0, -2), (0.5, -2)])
@@ -703,8 +703,8 @@ def test_writers_of_one_file_leave_a_whole_record(bench: Bench, file: Path) -> N
         thread.start()
     while any(thread.is_alive() for thread in threads):
         copied = bench.copy.read([URL])
-        assert copied is None or copied.keys.names == INDEX.names
+        assert copied is None or copied.keys.identities == INDEX.identities
     copied = bench.copy.read([URL])
     assert copied is not None
-    assert copied.keys.names == INDEX.names
+    assert copied.keys.identities == INDEX.identities
     assert os.listdir(file.parent) == [file.name]

@@ -112,7 +112,7 @@ BAD = {
     "no algorithm for it": (jwk("Ed25519", kid="x"), "no algorithm of the allow-list can use it"),
     "curve for encryption": (
         {"kty": "OKP", "crv": "X25519", "x": "A" * 43, "kid": "x"},
-        "a key of a kind that signs nothing here",
+        "a key of a type that no supported algorithm uses",
     ),
     "RSA-1024": (
         jwk(kid="x", n=number(2**1023 + 1)),

@@ -400,7 +400,7 @@ def test_a_copy_serves_only_where_there_is_nothing(
     restarted = loader(server.url, copy=copy())
     failed = failure(restarted)
     assert failed.copy is not None
-    assert failed.copy.keys.names == loaded.index.names
+    assert failed.copy.keys.identities == loaded.index.identities
     assert (failed.copy.source, failed.retry_after) == (server.url, 7)
     assert failure(restarted, known(loaded)).copy is None
     assert failure(loader("https://x.test/", copy=copy(), fetch=own(None))).copy is None

@@ -14,7 +14,7 @@ from flask_connector_auth import Change, RevocationStoreError
 from flask_connector_auth.revocation.stores import redis_scripts as scripts
 from flask_connector_auth.revocation.stores.redis import RedisStore
 from flask_connector_auth.testing import Issuer
-from flask_connector_auth.testing.stores import Copy, known
+from flask_connector_auth.testing.stores import StoreFollower, revocations_in
 from tests.support.floor_helpers import cases
 from tests.support.ports import free_port
 from tests.support.redis_servers import BINARIES, Server, until
@@ -58,7 +58,7 @@ def test_what_has_long_expired_is_forgotten(server: Server) -> None:
         for left in (52, 2, 2):
             store.change([])
             assert client.hlen(scripts.ENTRIES) == client.zcard(scripts.EXPIRY) == left
-    assert known(RedisStore(server.url)) == entries(A, B)
+    assert revocations_in(RedisStore(server.url)) == entries(A, B)
 
 
 @pytest.mark.parametrize("days", [-2, 2])
@@ -97,7 +97,7 @@ def test_an_entry_whose_time_was_evicted_stays_for_good(server: Server) -> None:
 def test_the_log_is_cut_off(server: Server) -> None:
     """Who is too far behind reads everything, and misses nothing."""
     store = RedisStore(server.url, log_length=10)
-    copy = Copy(RedisStore(server.url))
+    copy = StoreFollower(RedisStore(server.url))
     changes = [Change(f"consumer:{number}", 1.0) for number in range(1000)]
     for change in changes:
         store.change([change])
@@ -215,7 +215,7 @@ def test_lost_data_are_noticed(
     store.change([A])
     before = saved(server)
     store.change([B])
-    copy = Copy(RedisStore(server.url))
+    copy = StoreFollower(RedisStore(server.url))
     assert copy.entries == entries(A, B)
     lose(server, before)
     while not (update := copy.store.read(copy.position, 0)).lost:
@@ -224,7 +224,7 @@ def test_lost_data_are_noticed(
         copy.position = update.position
     assert {change.key for change in update.changes} == {change.key for change in left}
     copy.follow()
-    assert copy.entries == known(RedisStore(server.url)) == entries(*left)
+    assert copy.entries == revocations_in(RedisStore(server.url)) == entries(*left)
     assert copy.follow() == []
 
 
@@ -237,7 +237,7 @@ def test_two_histories_under_the_same_ids(changes: tuple[Change, ...], server: S
     server.do("XSETID", scripts.LOG, "4000000000000-0")
     before = saved(server)
     store.change([B])
-    copy = Copy(RedisStore(server.url))
+    copy = StoreFollower(RedisStore(server.url))
     put_back(server, before)
     for change in changes:
         store.change([change])
@@ -254,7 +254,7 @@ def test_two_histories_by_clocks_that_differ_a_little(server: Server) -> None:
     before, ahead = saved(server), int(store.now() * 1000) + 100
     server.do("XSETID", scripts.LOG, f"{ahead}-0")
     store.change([B])
-    copy = Copy(RedisStore(server.url))
+    copy = StoreFollower(RedisStore(server.url))
     put_back(server, before)
     store.change([C])
     until(lambda: store.now() * 1000 > ahead + 1)
@@ -281,7 +281,7 @@ def test_a_loss_is_told_until_a_worker_has_written_back(server: Server) -> None:
         assert lost(server)
     store.change([], absent=True)
     assert not lost(server)
-    assert known(RedisStore(server.url)) == entries(A, C, D)
+    assert revocations_in(RedisStore(server.url)) == entries(A, C, D)
 
 
 def test_a_change_can_be_all_that_a_new_store_has(server: Server) -> None:
@@ -296,21 +296,21 @@ def test_a_change_can_be_all_that_a_new_store_has(server: Server) -> None:
 def test_what_else_may_be_evicted_is_not_missed(name: str, server: Server) -> None:
     """Without its log, or the times to forget by, the store has all that matters."""
     store = RedisStore(server.url)
-    copy = Copy(RedisStore(server.url))
+    copy = StoreFollower(RedisStore(server.url))
     store.change([A, B])
     server.do("DEL", name)
     copy.follow()
     assert copy.entries == entries(A, B)
     store.change([C])
     copy.follow()
-    assert copy.entries == known(RedisStore(server.url)) == entries(A, B, C)
+    assert copy.entries == revocations_in(RedisStore(server.url)) == entries(A, B, C)
 
 
 def test_what_was_restored_since_is_told_with_what_is_there(server: Server) -> None:
     """Then nobody writes it back."""
     store = RedisStore(server.url)
     store.change([A, B])
-    copy = Copy(RedisStore(server.url))
+    copy = StoreFollower(RedisStore(server.url))
     server.do("FLUSHDB")
     next_millisecond(store)
     store.change([A])
@@ -325,7 +325,7 @@ def test_an_emptied_store_is_no_copy_to_go_on_from(server: Server) -> None:
     in the meantime is no less one."""
     store = RedisStore(server.url)
     store.change([A])
-    copy = Copy(RedisStore(server.url))
+    copy = StoreFollower(RedisStore(server.url))
     server.do("FLUSHDB")
     for _ in range(2):
         update = copy.store.read(copy.position, 0)
@@ -333,7 +333,7 @@ def test_an_emptied_store_is_no_copy_to_go_on_from(server: Server) -> None:
         copy.position = update.position
     store.change([A], absent=True)
     copy.follow()
-    assert copy.entries == known(RedisStore(server.url)) == entries(A)
+    assert copy.entries == revocations_in(RedisStore(server.url)) == entries(A)
 
 
 @pytest.mark.parametrize("evict", [evicted, evicted_and_used])
@@ -344,7 +344,7 @@ def test_what_was_changed_before_an_eviction_is_told_before_it(
     writes back a revocation that nobody else knows."""
     store = RedisStore(server.url)
     store.change([A])
-    copy = Copy(RedisStore(server.url))
+    copy = StoreFollower(RedisStore(server.url))
     store.change([RESTORED, B])
     evict(scripts.ENTRIES)(server, {})
     update = copy.store.read(copy.position, 0)
@@ -379,7 +379,7 @@ def test_what_was_restored_before_is_not(ahead: bool, server: Server) -> None:
     server.do("FLUSHDB")
     next_millisecond(store)
     store.change([A])
-    copy = Copy(RedisStore(server.url))
+    copy = StoreFollower(RedisStore(server.url))
     put_back(server, older)
     update = copy.store.read(copy.position, 0)
     assert (update.lost, [change[:2] for change in update.changes]) == (True, [B[:2]])
@@ -414,7 +414,7 @@ def test_a_server_without_memory(own_server: Server) -> None:
     with pytest.raises(RevocationStoreError, match=told):
         store.change([B])
     assert not lost(own_server)
-    assert known(store) == entries(A)
+    assert revocations_in(store) == entries(A)
 
 
 # Connections

@@ -1,9 +1,8 @@
-"""Keys of Edwards curves for which anybody can sign."""
+"""Keys of Edwards curves for which anyone can forge signatures."""
 
 import pytest
 
-from flask_connector_auth.keys import KeyProblem, KeyRules, import_key
-from flask_connector_auth.keys import points as edwards
+from flask_connector_auth.keys import KeyProblem, KeyRules, import_key, importing
 from tests.support.floor_helpers import encoded, jwk
 
 P = 2**255 - 19
@@ -12,7 +11,7 @@ D = -121665 * pow(121666, -1, P) % P
 SIGN = 2**255
 P_448, SIGN_448 = 2**448 - 2**224 - 1, 2**455
 RULES = KeyRules(["EdDSA", "Ed25519", "Ed448"])
-PROBLEM = "a point of small order, for which anybody can sign"
+PROBLEM = "a point of small order, for which anyone can forge signatures"
 
 
 def added(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
@@ -39,15 +38,15 @@ def root(square: int) -> int:
 
 def test_the_table_has_every_point_of_small_order() -> None:
     """RFC 8032 section 5.1: the cofactor is 8, so there are eight, the multiples of one of them."""
-    y = edwards._Y_OF_ORDER_8
+    y = importing._Y_OF_ORDER_8
     x = root((y * y - 1) * pow(D * y * y + 1, -1, P) % P)
     points = multiples((x, y))
     assert len(set(points)) == 8
-    assert {y for _, y in points} == edwards._SMALL_25519
+    assert {y for _, y in points} == importing._SMALL_25519
 
 
 @pytest.mark.parametrize("sign", [0, SIGN], ids=["even", "odd"])
-@pytest.mark.parametrize("y", sorted({*edwards._SMALL_25519, P, P + 1}))
+@pytest.mark.parametrize("y", sorted({*importing._SMALL_25519, P, P + 1}))
 def test_an_ed25519_key_of_small_order_is_refused(y: int, sign: int) -> None:
     """RFC 8725 section 3.5: in each of its spellings, of which some are not canonical."""
     key = {"kty": "OKP", "crv": "Ed25519", "x": encoded((y + sign).to_bytes(32, "little"))}
@@ -56,7 +55,7 @@ def test_an_ed25519_key_of_small_order_is_refused(y: int, sign: int) -> None:
 
 
 @pytest.mark.parametrize("sign", [0, SIGN_448], ids=["even", "odd"])
-@pytest.mark.parametrize("y", sorted({*edwards._SMALL_448, P_448, P_448 + 1}))
+@pytest.mark.parametrize("y", sorted({*importing._SMALL_448, P_448, P_448 + 1}))
 def test_an_ed448_key_of_small_order_is_refused(y: int, sign: int) -> None:
     """RFC 8725 section 3.5: the cofactor is 4, so there are four of them; in each spelling."""
     key = {"kty": "OKP", "crv": "Ed448", "x": encoded((y + sign).to_bytes(57, "little"))}

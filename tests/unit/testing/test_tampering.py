@@ -1,4 +1,4 @@
-"""The test kit's broken tokens: each is refused for its one fault, and for nothing else."""
+"""Broken tokens: each is rejected for its one fault, and for no other reason."""
 
 import hmac
 import json
@@ -8,13 +8,13 @@ from flask import Flask
 
 from flask_connector_auth import Reason, require_app_jwt, require_consumer_jws
 from flask_connector_auth.testing import ConnectorClient, Issuer
-from flask_connector_auth.testing.broken import WAYS, Kind
+from flask_connector_auth.testing.tampering import TOKEN_FAULTS, TokenKind
 from tests.support.floor_helpers import APP, NOW, decoded, issuer_of, jwk, pem, why_refused
 from tests.support.http_helpers import assert_row
 from tests.support.types import MakeApp
 
 URL = "/api/account/le81823118"
-#: What the documentation says of each way.
+#: The reason that the documentation states for each fault.
 REASONS = {
     "expired": Reason.EXPIRED,
     "not_yet_valid": Reason.NOT_YET_VALID,
@@ -39,15 +39,15 @@ REASONS = {
     "missing_scope": Reason.MISSING_SCOPE,
 }
 APP_JWT_ONLY = {"too_long_lived", "wrong_issuer", "missing_scope"}
-ROWS_OF: dict[Kind, int] = {"app_jwt": 40102, "consumer_jws": 40103}
+ROWS_OF: dict[TokenKind, int] = {"app_jwt": 40102, "consumer_jws": 40103}
 EVERY = [
     (kind, name, reason)
     for kind in ROWS_OF
     for name, reason in REASONS.items()
     if kind == "app_jwt" or name not in APP_JWT_ONLY
 ]
-#: What no single token can be broken to: it depends on the app, or on the other header.
-NO_TOKENS_FAULT = {
+#: Reasons that no single token can cause: they depend on the app, or on the other header.
+NOT_OF_ONE_TOKEN = {
     *(Reason.MISSING, Reason.SAME_TOKEN, Reason.REVOKED, Reason.VIEW),
     *(Reason.KEYS_UNAVAILABLE, Reason.REVOCATION_UNAVAILABLE),
 }
@@ -55,7 +55,7 @@ NO_TOKENS_FAULT = {
 
 @pytest.fixture
 def app(make_app: MakeApp) -> Flask:
-    """An app that asks for all that a token can be refused for."""
+    """An app in which every fault leads to a rejection."""
     app = make_app(MAX_LIFETIME=7200)
     view = require_app_jwt(scopes="msg.consumer")(require_consumer_jws(lambda account_id: {}))
     app.add_url_rule("/api/account/<account_id>", "view", view)
@@ -64,7 +64,7 @@ def app(make_app: MakeApp) -> Flask:
 
 @pytest.mark.parametrize(("kind", "name", "reason"), EVERY)
 def test_a_broken_token_is_refused_for_what_its_name_says(
-    kind: Kind,
+    kind: TokenKind,
     name: str,
     reason: Reason,
     connector_client: ConnectorClient,
@@ -79,17 +79,17 @@ def test_a_broken_token_is_refused_for_what_its_name_says(
 
 
 def test_the_ways_are_those_that_are_documented() -> None:
-    """Each has its reason and its sentence, and each fault that a token can have has a way."""
-    assert {name: way.reason for name, way in WAYS.items()} == REASONS
-    assert {name for name, way in WAYS.items() if way.app_jwt_only} == APP_JWT_ONLY
-    assert set(REASONS.values()) == set(Reason) - NO_TOKENS_FAULT
-    assert all(way.make.__doc__ for way in WAYS.values())
+    """Each has its reason and its description, and each possible reason has a fault."""
+    assert {name: way.reason for name, way in TOKEN_FAULTS.items()} == REASONS
+    assert {name for name, way in TOKEN_FAULTS.items() if way.app_jwt_only} == APP_JWT_ONLY
+    assert set(REASONS.values()) == set(Reason) - NOT_OF_ONE_TOKEN
+    assert all(way.apply.__doc__ for way in TOKEN_FAULTS.values())
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "Ed25519", "PS256"])
 @pytest.mark.parametrize("name", ["forged", "tampered", "embedded_key", "unknown_key", "unsigned"])
 def test_a_token_of_any_algorithm_can_be_broken(algorithm: str, name: str) -> None:
-    """RFC 7518 section 3.1: the forger has a key of the same type, and signs by it."""
+    """RFC 7518 section 3.1: the forger signs with a key of the same type."""
     issuer = issuer_of(algorithm)
     trusted = {"keys": issuer.key_set(), "algorithms": [algorithm]}
     assert why_refused(APP, issuer.app_jwt(), **trusted) is None
@@ -97,14 +97,14 @@ def test_a_token_of_any_algorithm_can_be_broken(algorithm: str, name: str) -> No
 
 
 def test_a_confused_key_signs_as_a_secret() -> None:
-    """CVE-2015-9235: good for a verifier that takes the public key's PEM for an HMAC secret."""
+    """CVE-2015-9235: valid for a verifier that uses the public key's PEM as an HMAC secret."""
     message, _, signature = issuer_of().broken("confused_key").rpartition(".")
     assert json.loads(decoded(message.split(".")[0]))["alg"] == "HS256"
     assert hmac.digest(pem().encode(), message.encode(), "sha256") == decoded(signature)
 
 
 def test_the_claims_that_are_not_broken_are_the_callers() -> None:
-    """Claims are replaced as in a good token; the fault itself stays."""
+    """Claims are replaced as in a valid token, except for the fault itself."""
     token = issuer_of().broken("expired", aud="le1", sub="x", exp=NOW + 60)
     claims = json.loads(decoded(token.split(".")[1]))
     assert (claims["aud"], claims["sub"], claims["exp"]) == ("le1", "x", NOW - 7200)
@@ -116,19 +116,19 @@ def test_the_claims_that_are_not_broken_are_the_callers() -> None:
 @pytest.mark.parametrize(
     ("kind", "name"),
     [
-        ("app_jwt", "brocken"),
+        ("app_jwt", "misspelled"),
         ("consumer_jws", ""),
         *(("consumer_jws", n) for n in sorted(APP_JWT_ONLY)),
     ],
 )
-def test_a_way_that_there_is_not_is_an_error(kind: Kind, name: str) -> None:
-    """A ConsumerJWS has neither scope nor issuer nor lifetime; the error names what there is."""
+def test_an_impossible_fault_is_an_error(kind: TokenKind, name: str) -> None:
+    """A ConsumerJWS has no scope, issuer or lifetime; the error lists the possible faults."""
     with pytest.raises(ValueError, match=f"no way '{name}' .* expired, not_yet_valid, "):
         issuer_of().broken(name, kind)
 
 
 def test_a_secret_cannot_be_confused_with_a_public_key() -> None:
-    """RFC 7517 section 5: it has no public half that anybody could know."""
+    """RFC 7517 section 5: a secret has no public half."""
     issuer = issuer_of("HS256")
     with pytest.raises(ValueError, match="a secret has no public half"):
         issuer.broken("confused_key")

@@ -1,0 +1,215 @@
+"""Broken tokens for tests: each is a valid token with one fault, chosen by name."""
+
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from ..core import Reason
+from .signer import OMIT, Signer, encode_base64url
+
+#: The type of a token, by its maker in :class:`.Issuer`.
+TokenKind = Literal["app_jwt", "consumer_jws"]
+
+# Seconds: more than the longest leeway.
+_BEYOND_LEEWAY = 2 * 3600
+_CENTURY = 100 * 365 * 86400
+# Bytes: the default of CONNECTOR_AUTH_MAX_TOKEN_BYTES.
+_MAX_TOKEN_BYTES = 16384
+
+
+@dataclass(frozen=True, slots=True)
+class ValidToken:
+    """The parts of a valid token, to sign with changes."""
+
+    kind: TokenKind
+    signer: Signer
+    now: int  #: seconds since the epoch
+    claims: Mapping[str, Any]
+    other_claims: Mapping[str, Any]  #: the claims of a valid token of the other type
+
+    @property
+    def caller_claim(self) -> str:
+        """The name of the claim that identifies the caller."""
+        return "azp" if self.kind == "app_jwt" else "lp_consumer_id"
+
+    def with_claims(self, **claims: Any) -> str:
+        """Return the token, signed with *claims* in place of its own."""
+        return self.signer.sign({**self.claims, **claims})
+
+    def with_header(self, **parameters: Any) -> str:
+        """Return the token, signed with *parameters* in place of or beside the usual ones."""
+        return self.signer.sign(self.claims, parameters)
+
+
+class TokenFault(NamedTuple):
+    """One way to break a token."""
+
+    apply: Callable[[ValidToken], str]
+    reason: Reason  #: why the broken token is rejected
+    app_jwt_only: bool  #: whether a ConsumerJWS cannot have this fault
+
+
+#: The faults that a token can have, by name.
+TOKEN_FAULTS: dict[str, TokenFault] = {}
+
+
+def break_token(name: str, valid: ValidToken) -> str:
+    """Return the *valid* token with the fault of that *name*.
+
+    :raises ValueError: if this type of token has no such fault.
+    """
+    possible = [
+        fault_name
+        for fault_name, fault in TOKEN_FAULTS.items()
+        if valid.kind == "app_jwt" or not fault.app_jwt_only
+    ]
+    if name not in possible:
+        raise ValueError(f"no way {name!r} to break this token; there are {', '.join(possible)}")
+    return TOKEN_FAULTS[name].apply(valid)
+
+
+def _fault(reason: Reason, *, app_jwt_only: bool = False) -> Callable[[Any], Any]:
+    def register(apply: Callable[[ValidToken], str]) -> Callable[[ValidToken], str]:
+        TOKEN_FAULTS[apply.__name__] = TokenFault(apply, reason, app_jwt_only)
+        return apply
+
+    return register
+
+
+# The docstrings below are the last column of a table in the docs.
+
+
+@_fault(Reason.EXPIRED)
+def expired(valid: ValidToken) -> str:
+    """It expired two hours ago, which is longer than any leeway."""
+    return valid.with_claims(iat=valid.now - 2 * _BEYOND_LEEWAY, exp=valid.now - _BEYOND_LEEWAY)
+
+
+@_fault(Reason.NOT_YET_VALID)
+def not_yet_valid(valid: ValidToken) -> str:
+    """It becomes valid in two hours."""
+    return valid.with_claims(nbf=valid.now + _BEYOND_LEEWAY, exp=valid.now + 2 * _BEYOND_LEEWAY)
+
+
+@_fault(Reason.TOO_LONG_LIVED, app_jwt_only=True)
+def too_long_lived(valid: ValidToken) -> str:
+    """It is valid for a century; rejected where ``CONNECTOR_AUTH_MAX_LIFETIME`` is set."""
+    return valid.with_claims(exp=valid.now + _CENTURY)
+
+
+@_fault(Reason.BAD_SIGNATURE)
+def forged(valid: ValidToken) -> str:
+    """It is signed with another key, under the issuer's ``kid``."""
+    return valid.signer.forger.sign(valid.claims)
+
+
+@_fault(Reason.BAD_SIGNATURE)
+def tampered(valid: ValidToken) -> str:
+    """The claim that identifies the caller was changed after signing."""
+    header, _, signature = valid.with_claims().split(".")
+    payload = valid.with_claims(**{valid.caller_claim: "another caller"}).split(".")[1]
+    return f"{header}.{payload}.{signature}"
+
+
+@_fault(Reason.BAD_SIGNATURE)
+def embedded_key(valid: ValidToken) -> str:
+    """As ``forged``, with the forger's public key in the header as ``jwk``."""
+    [key] = valid.signer.forger.key_set()["keys"]
+    return valid.signer.forger.sign(valid.claims, {"jwk": key})
+
+
+@_fault(Reason.UNKNOWN_KEY)
+def unknown_key(valid: ValidToken) -> str:
+    """As ``forged``, under a ``kid`` that no key has."""
+    return valid.signer.forger.sign(valid.claims, {"kid": "unknown"})
+
+
+@_fault(Reason.BAD_ALGORITHM)
+def unsigned(valid: ValidToken) -> str:
+    """``alg`` is ``none``, and there is no signature."""
+    return valid.with_header(alg="none").rpartition(".")[0] + "."
+
+
+@_fault(Reason.BAD_ALGORITHM)
+def confused_key(valid: ValidToken) -> str:
+    """``alg`` is ``HS256``, and the HMAC secret is the issuer's public key."""
+    message = valid.with_header(alg="HS256").rpartition(".")[0]
+    mac = hmac.digest(valid.signer.pem().encode(), message.encode(), "sha256")
+    return f"{message}.{encode_base64url(mac).decode()}"
+
+
+@_fault(Reason.CRITICAL)
+def critical(valid: ValidToken) -> str:
+    """``crit`` requires an extension."""
+    return valid.with_header(crit=["x"], x=1)
+
+
+@_fault(Reason.BAD_PARAMETER)
+def bad_parameter(valid: ValidToken) -> str:
+    """``typ`` is ``at+jwt``, an access token of another kind (RFC 9068)."""
+    return valid.with_header(typ="at+jwt")
+
+
+@_fault(Reason.BAD_JSON)
+def bad_json(valid: ValidToken) -> str:
+    """A claim occurs twice."""
+    text = json.dumps(valid.claims)
+    return valid.signer.sign(f"{text[:-1]}, {text[1:]}".encode())
+
+
+@_fault(Reason.NOT_COMPACT)
+def not_compact(valid: ValidToken) -> str:
+    """The third segment and its dot are missing."""
+    return valid.with_claims().rpartition(".")[0]
+
+
+@_fault(Reason.TOO_LARGE)
+def too_large(valid: ValidToken) -> str:
+    """It has a claim as long as a whole token may be by default."""
+    return valid.with_claims(padding="x" * _MAX_TOKEN_BYTES)
+
+
+@_fault(Reason.BAD_HEADER)
+def bad_header(valid: ValidToken) -> str:
+    """It occurs twice with a comma between, as servers join a header that was sent twice."""
+    return f"{valid.with_claims()}, {valid.with_claims()}"
+
+
+@_fault(Reason.MISSING_CLAIM)
+def missing_claim(valid: ValidToken) -> str:
+    """The claim that identifies the caller is missing: ``azp`` or ``lp_consumer_id``."""
+    return valid.with_claims(**{valid.caller_claim: OMIT})
+
+
+@_fault(Reason.BAD_CLAIM)
+def bad_claim(valid: ValidToken) -> str:
+    """The claim that identifies the caller is an empty string."""
+    return valid.with_claims(**{valid.caller_claim: ""})
+
+
+@_fault(Reason.WRONG_ISSUER, app_jwt_only=True)
+def wrong_issuer(valid: ValidToken) -> str:
+    """``iss`` is another issuer."""
+    return valid.with_claims(iss="another issuer")
+
+
+@_fault(Reason.WRONG_TYPE)
+def wrong_type(valid: ValidToken) -> str:
+    """It is a valid token of the other type."""
+    # The additional claim makes it differ from the token in the other header.
+    return valid.signer.sign({**valid.other_claims, "jti": "of the wrong type"})
+
+
+@_fault(Reason.WRONG_ACCOUNT)
+def wrong_account(valid: ValidToken) -> str:
+    """It is for another account; rejected where the URL, a setting or the AppJWT names one."""
+    claim = "aud" if valid.kind == "app_jwt" else "account_id"
+    return valid.with_claims(**{claim: "another account"})
+
+
+@_fault(Reason.MISSING_SCOPE, app_jwt_only=True)
+def missing_scope(valid: ValidToken) -> str:
+    """It grants no scope; rejected where the view requires one."""
+    return valid.with_claims(scope=OMIT)
