@@ -6,21 +6,18 @@ from typing import Any
 from flask import Blueprint, Flask
 from flask.typing import ResponseReturnValue
 
-from .config import Settings, load_settings
+from .config import load_settings
 from .core import Declared, attach_protection, attach_requirements, attached_requirements, lifecycle
 from .core import clock as clocks
 from .decorators import Scopes, requirements_from_arguments
 from .health import health_blueprint, health_of
-from .revocation import RevocationRules, Revocations
-from .verification import APP_JWT, CONSUMER_JWS, Verifier, VerifierRules
+from .revocation import Revocations
 from .web import (
     EXTENSION,
-    ErrorResponses,
-    LogLimit,
     Runtime,
     blueprint,
-    current,
     current_request,
+    current_runtime,
     guard,
 )
 
@@ -51,7 +48,7 @@ class ConnectorAuth:
         if EXTENSION in app.extensions:
             raise RuntimeError("ConnectorAuth was set up for this app before")
         clock = self._clock or clocks.wall
-        app.extensions[EXTENSION] = _state(load_settings(app.config), clock)
+        app.extensions[EXTENSION] = Runtime.from_settings(load_settings(app.config), clock)
         app.register_blueprint(blueprint)
 
     def protect(
@@ -99,7 +96,7 @@ class ConnectorAuth:
         # The app may hide the hook in one of its own: the target itself is marked as well.
         attach_requirements(target, attached_requirements(target) | requirements)
         if isinstance(target, Flask) and EXTENSION in target.extensions:
-            current(target).routes.clear()
+            current_runtime(target).endpoints.clear()
 
     @property
     def revocations(self) -> Revocations:
@@ -107,7 +104,7 @@ class ConnectorAuth:
 
         :raises RuntimeError: outside of an app's context; there is ``with app.app_context():``.
         """
-        return current().revocations
+        return current_runtime().revocations
 
     def health(self, app: Flask | None = None) -> dict[str, Any]:
         """Return how the verification of *app* is, without any I/O: plain values only.
@@ -122,7 +119,7 @@ class ConnectorAuth:
         :param app: the current app, if not given.
         :raises RuntimeError: if the app has no extension.
         """
-        return health_of(current(app))
+        return health_of(current_runtime(app))
 
     def close(self, app: Flask | None = None) -> None:
         """End the threads of *app* at once, and close its sockets and connections.
@@ -139,7 +136,7 @@ class ConnectorAuth:
         :param app: the current app, if not given.
         :raises RuntimeError: if the app has no extension.
         """
-        state = current(app)
+        state = current_runtime(app)
         for verifier in state.verifiers.values():
             lifecycle.close(verifier.keys)
         state.revocations.close()
@@ -155,46 +152,3 @@ class ConnectorAuth:
         only operators get.
         """
         return health_blueprint(self.health)
-
-
-def _state(settings: Settings, clock: Callable[[], float]) -> Runtime:
-    def rules(algorithms: tuple[str, ...]) -> VerifierRules:
-        return VerifierRules(
-            algorithms=algorithms,
-            issuer=settings.issuer,
-            leeway=settings.leeway,
-            max_lifetime=settings.max_lifetime,
-            max_token_bytes=settings.max_token_bytes,
-            max_header_bytes=settings.max_header_bytes,
-            cache_size=settings.cache_size,
-            cache_max_age=settings.cache_max_age,
-        )
-
-    revocations = Revocations(
-        settings.revocation_store,
-        RevocationRules(
-            leeway=settings.leeway,
-            max_lifetime=settings.max_lifetime,
-            keep=settings.revocation_keep,
-            max_lag=settings.revocation_max_lag,
-            closed=settings.revocation_on_outage == "closed",
-        ),
-        clock,
-    )
-    mirror = revocations.mirror
-    app_rules, consumer_rules = map(
-        rules, (settings.app_jwt_algorithms, settings.consumer_jws_algorithms)
-    )
-    return Runtime(
-        settings=settings,
-        app_jwt=Verifier(APP_JWT, app_rules, settings.app_jwt_keys, mirror),
-        consumer_jws=Verifier(CONSUMER_JWS, consumer_rules, settings.consumer_jws_keys, mirror),
-        revocations=revocations,
-        catalogue=ErrorResponses(settings.error_catalogue, settings.realm),
-        clock=clock,
-        account_argument=settings.account_argument,
-        audience=settings.audience,
-        consumer_key="HTTP_" + settings.consumer_header.upper().replace("-", "_"),
-        after_scheme=slice(len("Bearer "), 2 * settings.max_token_bytes + len("Bearer ") + 1),
-        log_limit=LogLimit(settings.log_limit, settings.log_burst),
-    )

@@ -13,7 +13,14 @@ from authlib.oauth2.rfc6750 import (  # type: ignore[import-untyped]
 )
 
 from ..core import AppJWT, Reason, Requirements, TokenRequirement
-from ..web import InvalidAppJWT, MissingParameter, current, current_request, guard, log_rejection
+from ..web import (
+    InvalidAppJWT,
+    MissingParameter,
+    current_request,
+    current_runtime,
+    guard,
+    log_rejection,
+)
 
 __all__ = ["AppJWTToken", "AppJWTValidator"]
 
@@ -104,5 +111,5 @@ class AppJWTValidator(BearerTokenValidator):  # type: ignore[misc]
             super().validate_token(token, scopes, request)
         except InsufficientScopeError:
             error = InvalidAppJWT(Reason.MISSING_SCOPE)
-            log_rejection(current(), current_request(), error, app_jwt=token.app_jwt)
+            log_rejection(current_runtime(), current_request(), error, app_jwt=token.app_jwt)
             raise

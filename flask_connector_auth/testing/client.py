@@ -17,7 +17,7 @@ from ..web import (
     InvalidAppJWT,
     InvalidConsumerJWS,
     MissingParameter,
-    current,
+    current_runtime,
 )
 from .issuer import Issuer
 
@@ -94,7 +94,7 @@ class ConnectorClient(FlaskClient):
     def __init__(self, app: Flask, issuer: Issuer) -> None:
         super().__init__(app, app.response_class)
         self._issuer = issuer
-        self._consumer_header = current(app).settings.consumer_header
+        self._consumer_header = current_runtime(app).settings.consumer_header
 
     def open(
         self,

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask
 
 from flask_connector_auth import ConnectorAuth, require_app_jwt, require_consumer_jws
-from flask_connector_auth.web import current
+from flask_connector_auth.web import current_runtime
 from tests.support.http_helpers import headers
 
 ACCOUNT = "le81823118"
@@ -57,4 +57,4 @@ class World:
     @property
     def revocations(self) -> Any:
         """What is revoked in the app."""
-        return current(self.app).revocations
+        return current_runtime(self.app).revocations

@@ -308,9 +308,9 @@ def test_a_view_that_is_decorated_anew_in_each_request_adds_up_to_nothing(
     for _ in range(2):
         assert client.get("/x", headers=headers(issuer.app_jwt())).status_code == 200
         assert_row(client.get("/x"), 40105)
-    ((key, route),) = app.extensions["connector_auth"].routes.items()
+    ((key, endpoint),) = app.extensions["connector_auth"].endpoints.items()
     assert key == ("x", "GET")
-    assert len(route.included) <= 32
+    assert len(endpoint.combined) <= 32
 
 
 def test_a_decorated_helper_works_where_no_view_is_found(make_app: MakeApp, issuer: Issuer) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from flask import Flask
 
 from ...verification import APP_JWT, CONSUMER_JWS, TokenProfile
-from ...web import ConnectorAuthError, Route, Runtime, audit, current
+from ...web import ConnectorAuthError, Route, Runtime, audit, current_runtime
 from .security import conditions, errors_of, scopes_of, security_of
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -99,7 +99,7 @@ def add_authentication(document: Mapping[str, Any], app: Flask) -> dict[str, Any
     if not version.startswith("3."):
         raise ValueError(NEEDED)
     components, paths = (dict(document.get(name, {})) for name in ("components", "paths"))
-    writer = _Writer(current(app), components, roles=not version.startswith("3.0"))
+    writer = _Writer(current_runtime(app), components, roles=not version.startswith("3.0"))
     for path, routes in _routes(app).items():
         if path in paths:
             # Made anew, never written into: one object may be the operation of several methods.
@@ -164,7 +164,7 @@ class _Writer:
     ) -> dict[str, Any]:
         titles, examples = [], {}
         for error in errors:
-            envelope = self._state.catalogue.answer(error.row).data()
+            envelope = self._state.error_responses.response_for(error.row).envelope()
             titles.append(envelope["body"]["title"])
             example = {"summary": titles[-1], "value": envelope}
             examples[error.__name__] = self._component("examples", error.__name__, example)

@@ -216,7 +216,7 @@ def test_an_optional_token(make_app: MakeApp, issuer: Issuer) -> None:
     def view() -> Any:
         if current_token:
             return {"who": current_token["azp"]}
-        with pytest.raises(RuntimeError, match="only in a request that was asked"):
+        with pytest.raises(RuntimeError, match="only in a request for which"):
             bool(current_app_jwt)
         return {"who": None}
 
