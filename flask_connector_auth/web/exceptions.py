@@ -2,11 +2,12 @@
 
 from typing import Any, ClassVar
 
-from flask import Blueprint, Response, has_app_context
+from flask import Blueprint, Response, has_app_context, has_request_context
 from werkzeug.exceptions import HTTPException
 
 from ..core import Reason
 from ..core import error_rows as envelope
+from .context import current_request_context
 from .responses import ErrorResponses
 from .runtime import EXTENSION, Runtime, current_app
 
@@ -110,9 +111,16 @@ class AuthenticationUnavailable(ConnectorAuthError):
 
 
 def _error_responses() -> ErrorResponses:
-    if not has_app_context():
+    """Return the error responses of the app that answers: that of the request, if there is one.
+
+    Within a request another app's context may be the current one (decision 0001).
+    """
+    if has_request_context():
+        app = current_request_context().app
+    elif has_app_context():
+        app = current_app()
+    else:
         return _DOCUMENTED
-    app = current_app()
     runtime: Runtime | None = app.extensions.get(EXTENSION)
     return runtime.error_responses if runtime else _DOCUMENTED
 

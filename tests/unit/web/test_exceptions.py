@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Blueprint, Flask
+from flask.ctx import AppContext
 from werkzeug.exceptions import HTTPException, Unauthorized
 
 from flask_connector_auth import (
@@ -202,6 +203,32 @@ def test_without_a_handler_the_answer_is_the_same(app: Flask) -> None:
         for error in (InvalidAppJWT(), NotYours()):
             assert error.get_response().data == error.response.data
             assert json.loads(error.response.data) == error.data
+
+
+@pytest.mark.skipif(
+    hasattr(AppContext, "request"), reason="From Flask 3.2 on the request is hidden there."
+)
+def test_the_app_of_the_request_renders_what_is_raised_in_another_apps_context(
+    make_app: Callable[..., Flask],
+) -> None:
+    """Decision 0001: the titles and the realm that a client gets are those of the app it called."""
+    app, other = make_app(), make_app(REALM="Other", ERROR_CATALOGUE={40102: {"title": "Other"}})
+    plain = Flask("without_the_extension")
+    contexts = {"other": other, "plain": plain}
+
+    @app.get("/<name>")
+    def in_context(name: str) -> Any:
+        with contexts[name].app_context():
+            raise InvalidAppJWT
+
+    for name in contexts:
+        response = app.test_client().get(f"/{name}")
+        assert_row(response, 40102)
+        assert "Connector API" in response.headers["WWW-Authenticate"]
+    with other.app_context():
+        assert "Other" in InvalidAppJWT().response.headers["WWW-Authenticate"]
+    with plain.app_context():
+        assert InvalidAppJWT().response.data == ROWS[40102]
 
 
 def test_errors_can_be_made_without_an_app() -> None:
