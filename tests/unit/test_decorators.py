@@ -116,7 +116,7 @@ def test_an_optional_token_may_be_missing_but_never_invalid(
     issuer: Issuer,
     stranger: Issuer,
 ) -> None:
-    """DESIGN: optional lets a missing token pass; a forged or insufficient one never does."""
+    """``optional`` lets a missing token pass; a forged or insufficient one never does."""
     apps = {
         "missing": None,
         "invalid": stranger.app_jwt(),

@@ -68,7 +68,7 @@ def assert_theirs(answer: Any, status: int, error: str) -> None:
 
 
 def test_a_good_token_is_the_same_under_both(app: Flask, issuer: Issuer) -> None:
-    """Issue 8 part 5: one token, one identity, whether or not its route was moved yet."""
+    """docs/moving_authlib.rst: one token, one identity, whether or not its route was moved yet."""
     token = issuer.app_jwt(scope="msg.consumer other", jti="1")
     theirs, ours = (get(app, url, token) for url in (THEIRS, OURS))
     assert theirs.status_code == 200

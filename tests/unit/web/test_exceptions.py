@@ -19,14 +19,12 @@ from flask_connector_auth import (
     ErrorRow,
     InvalidAppJWT,
     InvalidConsumerJWS,
-    KeySource,
     Reason,
-    Unavailable,
-    VerificationKey,
     require_app_jwt,
 )
 from flask_connector_auth.testing import OMIT, Issuer
 from tests.support.http_helpers import ROWS, assert_row, headers
+from tests.support.outages import Outage
 
 
 class NotYours(ConnectorAuthError):
@@ -77,7 +75,7 @@ def test_head_gets_the_headers_of_the_row_and_no_body(app: Flask) -> None:
 
 
 def test_an_app_adds_a_row_of_its_own(app: Flask) -> None:
-    """DESIGN: a subclass with a row is sent in the envelope, with the status its code names."""
+    """A subclass with a row is sent in the envelope, with the status its code names."""
     response = app.test_client().get("/not-yours")
     assert (response.status_code, response.data) == (409, NOT_YOURS)
     assert response.content_type == "application/json"
@@ -98,7 +96,7 @@ def test_an_own_401_row_has_a_challenge(make_app: Callable[..., Flask]) -> None:
 
 
 def test_the_catalogue_overrides_a_row(make_app: Callable[..., Flask]) -> None:
-    """DESIGN: the page contradicts itself on 40105, so a deployment may decide; others stay."""
+    """Decision 0008: the page contradicts itself on 40105, so a deployment decides; others stay."""
     override = {40105: {"errorCode": 40104, "details": "No AUTHORIZATION"}}
     client = with_views(make_app(ERROR_CATALOGUE=override)).test_client()
     assert client.get("/x").data == (
@@ -178,7 +176,7 @@ def app_with_handlers(
 def test_a_generic_handler_never_takes_our_errors(
     before: bool, scope: str, generic: Any, issuer: Issuer
 ) -> None:
-    """DESIGN: HTTPException, Exception, 401: the envelope is sent all the same."""
+    """Decision 0003: handlers for HTTPException, Exception or 401 are not called."""
     client = app_with_handlers(issuer, [generic], before=before, scope=scope).test_client()
     assert_row(client.get("/x"), 40105)
     assert_row(client.get("/other-consumer"), 40103)
@@ -191,7 +189,7 @@ def test_a_generic_handler_never_takes_our_errors(
 def test_the_apps_handler_for_one_of_our_exceptions_wins(
     before: bool, scope: str, url: str, own: Any, issuer: Issuer
 ) -> None:
-    """DESIGN: an app's own handler wins in any order of registration, generic ones beside it."""
+    """Decision 0003: an app's handler wins in any order of registration, generic ones beside it."""
     for handlers in itertools.permutations([own, HTTPException]):
         app = app_with_handlers(issuer, handlers, before=before, scope=scope)
         assert app.test_client().get(url).status_code == 418
@@ -244,18 +242,6 @@ def test_what_a_view_raises_has_a_reason_of_its_own() -> None:
     assert InvalidAppJWT(Reason.EXPIRED).reason is Reason.EXPIRED
 
 
-class Outage(KeySource):
-    """A key source that cannot be reached."""
-
-    def __init__(self, retry_after: float) -> None:
-        self.retry_after = retry_after
-        self.asked = 0
-
-    def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
-        self.asked += 1
-        raise Unavailable(Reason.KEYS_UNAVAILABLE, self.retry_after)
-
-
 @pytest.mark.parametrize(("wanted", "sent"), [(0, "1"), (7.4, "7"), (30, "30"), (3600, "30")])
 def test_our_outage_is_a_503_and_never_the_clients_fault(
     wanted: float,
@@ -282,10 +268,10 @@ def test_our_outage_is_a_503_and_never_the_clients_fault(
 def test_junk_is_refused_before_any_key_is_looked_up(
     make_app: Callable[..., Flask], issuer: Issuer
 ) -> None:
-    """DESIGN: junk is 401 in an outage too, and never a reason to ask for keys."""
+    """Junk is answered with 401 in an outage too, and no key is looked up for it."""
     outage = Outage(1)
     client = with_views(make_app(APP_JWT_KEYS=outage)).test_client()
     for junk in ("a.b.c", "Basic eA==", issuer.sign({}, {"alg": "none"}), issuer.sign({}, b"[]")):
         assert_row(client.get("/x", headers=headers(junk)), 40102)
-    assert outage.asked == 0
+    assert outage.look_ups == 0
     assert AuthenticationUnavailable().response.headers["Retry-After"] == "1"
