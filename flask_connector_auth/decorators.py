@@ -59,6 +59,8 @@ def require_app_jwt(
         (row 40001) where it is switched on.
     :raises AuthenticationUnavailable: in a request, if the token cannot be verified at the moment:
         row 50301.
+
+    .. versionadded:: 0.1
     """
     requirements = Requirements(app_jwt=token_requirement(scopes, any_scope, optional))
     return _decorator(view, requirements, 'require_app_jwt(scopes="…")')
@@ -83,6 +85,8 @@ def require_consumer_jws(view: Any = None, /, *, optional: bool = False) -> Any:
     :raises InvalidConsumerJWS: in a request with an invalid token: row 40103.
     :raises AuthenticationUnavailable: in a request, if the token cannot be verified at the moment:
         row 50301.
+
+    .. versionadded:: 0.1
     """
     requirements = Requirements(consumer_jws=TokenRequirement(optional=optional))
     return _decorator(view, requirements, "require_consumer_jws(optional=True)")
@@ -96,6 +100,8 @@ def public(view: V) -> V:
 
     :param view: a view function, or a method of a view class.
     :returns: *view* itself.
+
+    .. versionadded:: 0.1
     """
     mark_public(view)
     return view
@@ -126,6 +132,8 @@ def verify_request(
         characters that a token cannot carry.
     :raises RuntimeError: outside of a request, in an app without the extension, or in the context
         of another app than the request's.
+
+    .. versionadded:: 0.1
     """
     return guard.identify(
         requirements_from_arguments(

@@ -30,6 +30,8 @@ class ConnectorAuth:
     :param app: an app to set up at once.
     :param clock: returns the time in seconds since the epoch; by default the system's clock.
     :raises ConfigurationError: see :meth:`init_app`.
+
+    .. versionadded:: 0.1
     """
 
     def __init__(

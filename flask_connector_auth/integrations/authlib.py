@@ -33,6 +33,8 @@ class AppJWTToken(Mapping[str, Any]):
     It also has the methods that Authlib's ``BearerTokenValidator`` calls on a token.
 
     :param app_jwt: the verified token.
+
+    .. versionadded:: 0.1
     """
 
     def __init__(self, app_jwt: AppJWT) -> None:
@@ -74,6 +76,8 @@ class AppJWTValidator(BearerTokenValidator):  # type: ignore[misc]
 
     :param realm: of the challenge in ``WWW-Authenticate`` (RFC 6750 section 3); by default none.
     :param extra_attributes: a dict of further parameters of the challenge.
+
+    .. versionadded:: 0.1
     """
 
     def authenticate_token(self, token_string: str) -> AppJWTToken:

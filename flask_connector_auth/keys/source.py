@@ -20,7 +20,10 @@ Verify = Callable[[bytes, bytes, Any], bool]
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """One key, with the algorithms it may be used for."""
+    """One key, with the algorithms it may be used for.
+
+    .. versionadded:: 0.1
+    """
 
     kid: str | None  #: RFC 7517 section 4.5; ``None`` for a key without one, such as a PEM
     #: RFC 7638, SHA-256: the name of the key material itself; not shown, since that of a weak
@@ -48,7 +51,10 @@ Health = Mapping[str, Any]
 
 @runtime_checkable
 class KeySource(Protocol):
-    """Where verification keys come from. Subclass it: only :meth:`candidates` has no default."""
+    """Where verification keys come from. Subclass it: only :meth:`candidates` has no default.
+
+    .. versionadded:: 0.1
+    """
 
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
         """Return the keys to try for a token, at most four.

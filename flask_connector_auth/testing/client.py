@@ -46,6 +46,8 @@ def assert_connector_error(
         order, which is what Flask-RESTX makes of them.
     :raises AssertionError: if it is another answer; the text says in what.
     :raises KeyError: if no documented row has that code.
+
+    .. versionadded:: 0.1
     """
     wanted = _ERRORS[error] if isinstance(error, int) else error
     expected, got = (_parts(each, exact) for each in (wanted().response, response))
@@ -89,6 +91,8 @@ class ConnectorClient(FlaskClient):
 
     :param app: the app to ask; it has to trust the *issuer*.
     :param issuer: mints what is sent.
+
+    .. versionadded:: 0.1
     """
 
     def __init__(self, app: Flask, issuer: Issuer) -> None:

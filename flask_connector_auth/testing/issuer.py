@@ -13,7 +13,10 @@ from .signer import OMIT, Signer
 
 
 class Clock:
-    """A clock that can be set: call it for the time in seconds since the epoch."""
+    """A clock that can be set: call it for the time in seconds since the epoch.
+
+    .. versionadded:: 0.1
+    """
 
     def __init__(self) -> None:
         #: Seconds by which it is ahead of the machine's.
@@ -33,6 +36,8 @@ class Issuer(Signer):
     :param account_id: the account of both tokens.
     :param lifetime: seconds from ``iat`` to ``exp`` of an AppJWT.
     :param clock: returns the time in seconds since the epoch.
+
+    .. versionadded:: 0.1
     """
 
     def __init__(

@@ -23,7 +23,10 @@ _MAX_REQUEST = 65536
 
 
 class Request(NamedTuple):
-    """What a client asked for."""
+    """What a client asked for.
+
+    .. versionadded:: 0.1
+    """
 
     path: str  #: with the query
     headers: Mapping[str, str]  #: names in lower case
@@ -45,6 +48,8 @@ class KeySetServer:
     :param headers: sent with every answer, such as ``Cache-Control``; ``None`` leaves one out, such
         as ``ETag``.
     :param ssl_context: a server's, for ``https``.
+
+    .. versionadded:: 0.1
     """
 
     def __init__(

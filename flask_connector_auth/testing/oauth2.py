@@ -24,6 +24,8 @@ class AppJWTGenerator:
 
     :param issuer: signs the tokens.
     :param account_of: returns the account that a client belongs to.
+
+    .. versionadded:: 0.1
     """
 
     def __init__(self, issuer: Issuer, account_of: Callable[[Any], str]) -> None:

@@ -18,6 +18,8 @@ class RevocationStoreContract:
     """Tests for pytest: subclass it, and say in :meth:`connect` where your store is.
 
     Each test has to begin with nothing revoked.
+
+    .. versionadded:: 0.1
     """
 
     def connect(self) -> RevocationStore:

@@ -18,7 +18,10 @@ IDENTITY_ATTRIBUTE = "_connector_auth_identity"
 
 
 class Identity(NamedTuple):
-    """Who is calling: the tokens that fulfilled all requirements."""
+    """Who is calling: the tokens that fulfilled all requirements.
+
+    .. versionadded:: 0.1
+    """
 
     requirements: Requirements  #: what was required
     app_jwt: AppJWT | None  #: ``None`` if not required, or optional and not sent

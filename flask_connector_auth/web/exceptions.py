@@ -34,9 +34,11 @@ class ConnectorAuthError(EnvelopeError):
 
     ``str()`` returns what the client may see: code, title and details as they are sent, the same
     for every reason. GraphQL libraries, sockets and error reporters pass it on. For a log, use
-    ``repr()``, which shows row and reason, or :attr:`reason`.
+    ``repr()``, which shows row and reason, or the attribute ``reason``.
 
     :param reason: for log and signal; it is never sent to the client.
+
+    .. versionadded:: 0.1
     """
 
     row: ClassVar[envelope.ErrorRow]  #: the row of the error table that is sent
@@ -63,25 +65,37 @@ class ConnectorAuthError(EnvelopeError):
 
 
 class InvalidAppJWT(ConnectorAuthError):
-    """Row 40102: the AppJWT has expired or is invalid."""
+    """Row 40102: the AppJWT has expired or is invalid.
+
+    .. versionadded:: 0.1
+    """
 
     row: ClassVar[envelope.ErrorRow] = envelope.INVALID_APP_JWT
 
 
 class InvalidConsumerJWS(ConnectorAuthError):
-    """Row 40103: the ConsumerJWS is invalid, or does not allow what the view was called for."""
+    """Row 40103: the ConsumerJWS is invalid, or does not allow what the view was called for.
+
+    .. versionadded:: 0.1
+    """
 
     row: ClassVar[envelope.ErrorRow] = envelope.INVALID_CONSUMER_JWS
 
 
 class ConsumerJWSMissing(ConnectorAuthError):
-    """Row 40104: the ConsumerJWS is missing."""
+    """Row 40104: the ConsumerJWS is missing.
+
+    .. versionadded:: 0.1
+    """
 
     row: ClassVar[envelope.ErrorRow] = envelope.CONSUMER_JWS_MISSING
 
 
 class AppJWTMissing(ConnectorAuthError):
-    """Row 40105: the AppJWT is missing."""
+    """Row 40105: the AppJWT is missing.
+
+    .. versionadded:: 0.1
+    """
 
     row: ClassVar[envelope.ErrorRow] = envelope.APP_JWT_MISSING
 
@@ -90,6 +104,8 @@ class MissingParameter(ConnectorAuthError):
     """Row 40001: the AppJWT lacks a mandatory claim, or its issuer is wrong.
 
     Sent only where ``CONNECTOR_AUTH_MISSING_PARAMETER_ROW`` is set; else row 40102 is.
+
+    .. versionadded:: 0.1
     """
 
     row: ClassVar[envelope.ErrorRow] = envelope.MISSING_PARAMETER
@@ -101,6 +117,8 @@ class AuthenticationUnavailable(ConnectorAuthError):
     :param retry_after: seconds until the client should try again, sent as ``Retry-After``
         (RFC 9110 section 10.2.3), rounded and limited to 1 to 30: a known client gives up above
         that.
+
+    .. versionadded:: 0.1
     """
 
     row: ClassVar[envelope.ErrorRow] = envelope.UNAVAILABLE

@@ -92,6 +92,8 @@ def add_authentication(document: Mapping[str, Any], app: Flask) -> dict[str, Any
     :param document: of OpenAPI 3, with the paths of the rules of *app*.
     :raises ValueError: if *document* is of another version than OpenAPI 3.
     :raises RuntimeError: if *app* has no extension.
+
+    .. versionadded:: 0.1
     """
     version = str(document.get("openapi"))
     if not version.startswith("3."):
@@ -115,6 +117,8 @@ class ConnectorAuthPlugin(BasePlugin):
 
     :param app: the app whose views are documented.
     :raises ValueError: when it is passed to a spec of another version than OpenAPI 3.
+
+    .. versionadded:: 0.1
     """
 
     def __init__(self, app: Flask) -> None:
