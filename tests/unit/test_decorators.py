@@ -325,3 +325,25 @@ def test_a_decorated_helper_works_where_no_view_is_found(make_app: MakeApp, issu
     client = app.test_client()
     assert_row(client.get("/nowhere"), 40105)
     assert client.get("/nowhere", headers=headers(issuer.app_jwt())).status_code == 404
+
+
+def test_a_preflight_with_an_identity_is_answered_where_more_is_required(
+    make_app: MakeApp, issuer: Issuer
+) -> None:
+    """Fetch standard: a preflight has no tokens, so what a view requires cannot refuse it."""
+    app, helper = make_app(), require_consumer_jws(lambda: "x")
+
+    @app.before_request
+    def check() -> None:
+        verify_request(consumer_jws=False)
+
+    @app.route("/x", methods=["OPTIONS"])
+    def x() -> Any:
+        return helper()
+
+    client, sent = app.test_client(), headers(issuer.app_jwt())
+    preflight = {"Origin": "https://a.test", "Access-Control-Request-Method": "GET"}
+    response = client.options("/x", headers={**sent, **preflight})
+    assert (response.status_code, response.data, response.allow) == (200, b"", {"OPTIONS"})
+    assert_row(client.options("/x", headers=sent), 40104)
+    assert client.options("/nowhere", headers=sent).status_code == 404
