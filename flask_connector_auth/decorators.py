@@ -1,4 +1,4 @@
-"""A view in; the same view out, asking for tokens before it runs."""
+"""Decorators that require tokens, and the function that requires them of the current request."""
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -41,18 +41,26 @@ def require_app_jwt(
     any_scope: Scopes = (),
     optional: bool = False,
 ) -> Any:
-    """Let *view* run only for a request with a valid AppJWT in ``Authorization``.
+    """Run *view* only for requests with a valid AppJWT in ``Authorization``.
 
-    Works bare and called, on functions, ``async def`` views and methods, and in the ``decorators``
-    of a ``MethodView``.
+    Works with and without arguments, on functions, ``async def`` views and methods, and in the
+    ``decorators`` of a ``MethodView``.
 
-    :param scopes: scopes that must all be granted: a list, or a string split at single spaces
+    :param scopes: scopes that must all be granted: a list, or a string that is split at single
+        spaces (RFC 6749 section 3.3).
+    :param any_scope: scopes of which at least one must be granted; a list or a string.
+    :param optional: accept requests without the token; those with an invalid one are still refused.
+    :raises TypeError: when decorating, if the decorated object is not a view.
+    :raises ValueError: when decorating, if a scope has characters that a token cannot carry
         (RFC 6749 section 3.3).
-    :param any_scope: scopes of which one must be granted.
-    :param optional: let a request without the token pass; one with an invalid token never does.
-    :raises TypeError: at import, if what is decorated is not a view.
-    :raises ValueError: at import, if a scope is not one that a token can carry.
-    :raises AppJWTMissing, InvalidAppJWT: at request time; answered as rows 40105 and 40102.
+    :raises AppJWTMissing: in a request without the token: row 40105 (protocol page, Error
+        Responses).
+    :raises InvalidAppJWT: in a request with an invalid token: row 40102, or :exc:`MissingParameter`
+        (row 40001) where it is switched on.
+    :raises AuthenticationUnavailable: in a request, if the token cannot be verified at the moment:
+        row 50301.
+
+    .. versionadded:: 0.1
     """
     requirements = Requirements(app_jwt=token_requirement(scopes, any_scope, optional))
     return _decorator(view, requirements, 'require_app_jwt(scopes="…")')
@@ -65,25 +73,35 @@ def require_consumer_jws(
     *, optional: bool = False
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def require_consumer_jws(view: Any = None, /, *, optional: bool = False) -> Any:
-    """Let *view* run only for a request with a valid ConsumerJWS in ``X-LP-ON-BEHALF``.
+    """Run *view* only for requests with a valid ConsumerJWS in ``X-LP-ON-BEHALF``.
 
-    With :func:`require_app_jwt` on the same view, in either order, the AppJWT is judged first and
-    both must name one account.
+    With :func:`require_app_jwt` on the same view, in either order, the AppJWT is verified first and
+    both tokens must name the same account. ``CONNECTOR_AUTH_CONSUMER_HEADER`` changes the header.
 
-    :param optional: let a request without the token pass; one with an invalid token never does.
-    :raises TypeError: at import, if what is decorated is not a view.
-    :raises ConsumerJWSMissing, InvalidConsumerJWS: at request time; answered as rows 40104 and
-        40103.
+    :param optional: accept requests without the token; those with an invalid one are still refused.
+    :raises TypeError: when decorating, if the decorated object is not a view.
+    :raises ConsumerJWSMissing: in a request without the token: row 40104 (protocol page, Error
+        Responses).
+    :raises InvalidConsumerJWS: in a request with an invalid token: row 40103.
+    :raises AuthenticationUnavailable: in a request, if the token cannot be verified at the moment:
+        row 50301.
+
+    .. versionadded:: 0.1
     """
     requirements = Requirements(consumer_jws=TokenRequirement(optional=optional))
     return _decorator(view, requirements, "require_consumer_jws(optional=True)")
 
 
 def public(view: V) -> V:
-    """Exempt *view* from what ``protect()`` asks for its blueprint or app.
+    """Exempt *view* from what ``protect()`` requires for its blueprint or app.
 
-    What decorators of its own ask for still holds. The function itself is marked: registered at
-    two endpoints, it is exempt at both.
+    Requirements of decorators on *view* remain. The function itself is marked: registered at two
+    endpoints, it is exempt at both.
+
+    :param view: a view function, or a method of a view class.
+    :returns: *view* itself.
+
+    .. versionadded:: 0.1
     """
     mark_public(view)
     return view
@@ -97,15 +115,25 @@ def verify_request(
     any_scope: Scopes = (),
     optional: bool = False,
 ) -> Identity:
-    """Ask the current request for tokens, as the decorators do, where no view can be decorated.
+    """Require tokens of the current request, as the decorators do, where no view can be decorated.
 
-    Each call judges as of now: what expired or was revoked since the last one is refused.
+    The tokens are verified in each call: one that expired or was revoked since the last call is
+    refused. Requirements of the endpoint apply too.
 
-    :param app_jwt: whether to ask for the AppJWT, with *scopes* and *any_scope*.
-    :param consumer_jws: whether to ask for the ConsumerJWS.
-    :param optional: let missing tokens pass; invalid ones never do.
+    :param app_jwt: whether the AppJWT is required.
+    :param consumer_jws: whether the ConsumerJWS is required.
+    :param scopes: scopes of the AppJWT that must all be granted: a list, or a string that is split
+        at single spaces (RFC 6749 section 3.3).
+    :param any_scope: scopes of which at least one must be granted; a list or a string.
+    :param optional: accept missing tokens; invalid ones are still refused.
     :returns: the verified tokens, as ``app_jwt`` and ``consumer_jws``.
-    :raises ConnectorAuthError: the row that the request is to be answered with.
+    :raises ConnectorAuthError: with the row that the request should be answered with.
+    :raises ValueError: if no token is required, scopes are passed without an AppJWT, or a scope has
+        characters that a token cannot carry.
+    :raises RuntimeError: outside of a request, in an app without the extension, or in the context
+        of another app than the request's.
+
+    .. versionadded:: 0.1
     """
     return guard.identify(
         requirements_from_arguments(
@@ -121,12 +149,12 @@ def verify_request(
 def requirements_from_arguments(
     *, app_jwt: bool, consumer_jws: bool, scopes: Scopes, any_scope: Scopes, optional: bool
 ) -> Requirements:
-    """Return what the arguments of ``protect()`` and :func:`verify_request` ask for.
+    """Return the requirements that the arguments of ``protect()`` and :func:`verify_request` mean.
 
-    :raises ValueError: if they ask for no token, or for scopes of no AppJWT.
+    :raises ValueError: if no token is required, or scopes are passed without an AppJWT.
     """
     if not (app_jwt or consumer_jws) or (not app_jwt and (scopes or any_scope)):
-        raise ValueError("ask for a token; scopes are those of the AppJWT")
+        raise ValueError("require at least one token; scopes can be required of the AppJWT only")
     return Requirements(
         token_requirement(scopes, any_scope, optional) if app_jwt else None,
         TokenRequirement(optional) if consumer_jws else None,
@@ -137,8 +165,8 @@ def _decorator(view: Any, requirements: Requirements, usage: str) -> Any:
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
         if not callable(view) or isinstance(view, type):
             raise TypeError(
-                f"a view function or method is decorated, not {view!r}: write @{usage} with "
-                "keywords above it, or list the decorator in the class's decorators"
+                f"only a view function or method can be decorated, not {view!r}: pass arguments by "
+                f"keyword, as in @{usage}, or list the decorator in the class's decorators"
             )
         return _wrap(view, requirements)
 
@@ -147,43 +175,47 @@ def _decorator(view: Any, requirements: Requirements, usage: str) -> Any:
 
 def _wrap(view: Callable[P, R], requirements: Requirements) -> Callable[P, R]:
     inner: Callable[..., Any] = view
-    ours: Any = getattr(view, _WRAPPER, (None, None))
-    if ours[0] is view:
-        # One of ours directly on another: one wrapper does for both, and calls what is inside.
-        inner = ours[1]
+    wrapper_and_view: Any = getattr(view, _WRAPPER, (None, None))
+    if wrapper_and_view[0] is view:
+        # Two of these decorators directly on each other share one wrapper, which calls the view.
+        inner = wrapper_and_view[1]
         requirements |= attached_requirements(view)
     declared = Declared(requirements, _positions(inner))
-    # A coroutine function stays one, for Flask and for decorators that await what they wrap.
+    # The wrapper of a coroutine function is one, for Flask and decorators that await the view.
     guarded = _guarded_coroutine if iscoroutinefunction(inner) else _guarded
     wrapper = wraps(view)(guarded(inner, declared))
     attach_requirements(wrapper, requirements | collected_requirements(view))
-    # With its own name on it, since functools.wraps hands every attribute on to what wraps it.
+    # With the wrapper itself, since functools.wraps copies all attributes to further wrappers.
     setattr(wrapper, _WRAPPER, (wrapper, inner))
     return cast(Callable[P, R], wrapper)
 
 
 def _positions(view: Callable[..., Any]) -> dict[str, int]:
-    """Return the names of the arguments that *view* takes by place too, with their places."""
+    """Return the names of the arguments that *view* takes by position, with their positions."""
     parameters: Iterable[Parameter] = ()
     # A callable that is written in C may have no signature.
     with suppress(TypeError, ValueError):
-        # Its own one: that of what it wraps may have other arguments.
+        # Not that of a wrapped function, which may have other arguments.
         parameters = signature(view, follow_wrapped=False).parameters.values()
-    by_place = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    return {each.name: place for place, each in enumerate(parameters) if each.kind in by_place}
+    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return {
+        parameter.name: position
+        for position, parameter in enumerate(parameters)
+        if parameter.kind in positional
+    }
 
 
 def _guarded(view: Callable[..., Any], declared: Declared) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        answer = guard.enforce(declared, args, kwargs)
-        return view(*args, **kwargs) if answer is None else answer
+        response = guard.enforce(declared, args, kwargs)
+        return view(*args, **kwargs) if response is None else response
 
     return wrapper
 
 
 def _guarded_coroutine(view: Callable[..., Any], declared: Declared) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        answer = guard.enforce(declared, args, kwargs)
-        return await view(*args, **kwargs) if answer is None else answer
+        response = guard.enforce(declared, args, kwargs)
+        return await view(*args, **kwargs) if response is None else response
 
     return wrapper

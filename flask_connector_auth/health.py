@@ -1,4 +1,4 @@
-"""What an app verifies with in; how that is, and a blueprint that serves it, out."""
+"""The health of keys, caches and revocations, and a blueprint that serves it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -9,35 +9,35 @@ from .decorators import public
 from .web import Runtime
 
 
-def health_of(state: Runtime) -> dict[str, Any]:
-    """Return how the verification of an app is, without any I/O; see ``ConnectorAuth.health``."""
-    verifiers = state.verifiers
+def health_of(runtime: Runtime) -> dict[str, Any]:
+    """Return the health of an app's verification, without any I/O; see ``ConnectorAuth.health``."""
+    verifiers = runtime.verifiers
     return {
-        "keys": {name: dict(each.keys.health()) for name, each in verifiers.items()},
-        "cache": {name: each.cache.health() for name, each in verifiers.items()},
-        "revocation": state.revocations.health(),
+        "keys": {name: dict(verifier.keys.health()) for name, verifier in verifiers.items()},
+        "cache": {name: verifier.cache.health() for name, verifier in verifiers.items()},
+        "revocation": runtime.revocations.health(),
     }
 
 
-def is_ready(told: Mapping[str, Any]) -> bool:
-    """Whether all that is *told* of is ready."""
-    return all(_readiness(told))
+def is_ready(health: Mapping[str, Any]) -> bool:
+    """Whether all parts of *health* are ready."""
+    return all(_readiness(health))
 
 
-def health_blueprint(health: Callable[[], Mapping[str, Any]]) -> Blueprint:
-    """Return a blueprint that serves *health* at ``/health``: 200 if all is ready, else 503.
+def health_blueprint(get_health: Callable[[], Mapping[str, Any]]) -> Blueprint:
+    """Return a blueprint that serves ``/health``: status 200 if all is ready, else 503.
 
-    :param health: returns plain values for the current app, without any I/O.
+    :param get_health: returns plain values for the current app, without any I/O.
     """
     blueprint = Blueprint("connector_auth_health", __name__)
 
     @blueprint.get("/health")
     @public
     def show() -> Response:
-        """Answer without asking for tokens: the keys may be out of reach."""
-        told = health()
-        ready = is_ready(told)
-        response = jsonify({"ready": ready, **told})
+        """Answer without requiring tokens: the keys may be unavailable."""
+        health = get_health()
+        ready = is_ready(health)
+        response = jsonify({"ready": ready, **health})
         response.status_code = 200 if ready else 503
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -45,10 +45,10 @@ def health_blueprint(health: Callable[[], Mapping[str, Any]]) -> Blueprint:
     return blueprint
 
 
-def _readiness(told: Mapping[str, Any]) -> Iterator[bool]:
-    """Yield the ``ready`` of *told* and of every mapping in it."""
-    if "ready" in told:
-        yield bool(told["ready"])
-    for value in told.values():
+def _readiness(health: Mapping[str, Any]) -> Iterator[bool]:
+    """Yield the ``ready`` of *health* and of every mapping in it."""
+    if "ready" in health:
+        yield bool(health["ready"])
+    for value in health.values():
         if isinstance(value, Mapping):
             yield from _readiness(value)

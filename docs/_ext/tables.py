@@ -23,7 +23,7 @@ from flask_connector_auth.config import revocation_schema, schema
 from flask_connector_auth.core import error_rows as envelope
 from flask_connector_auth.core import reasons, signals, token_requirement
 from flask_connector_auth.testing import Issuer, tampering
-from flask_connector_auth.web import current
+from flask_connector_auth.web import current_runtime
 
 
 def settings_list(part: type[Schema]) -> str:
@@ -178,7 +178,7 @@ def _checks() -> dict[Reason, list[str]]:
     app = Flask("app")
     app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = Issuer().key_set()
     ConnectorAuth(app)
-    state = current(app)
+    state = current_runtime(app)
     found: dict[Reason, list[str]] = defaultdict(list)
     asked = token_requirement("msg.consumer")
     for step in steps_of(state, state.app_jwt, "le81823118", asked):

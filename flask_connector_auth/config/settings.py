@@ -26,7 +26,10 @@ from .schema import PREFIX, SettingsSchema
 
 
 class ConfigurationError(ValueError):
-    """The configuration cannot be used. Its text lists every problem, and no configured value."""
+    """The configuration cannot be used. Its text lists every problem, and no configured value.
+
+    .. versionadded:: 0.1
+    """
 
     def __init__(self, problems: Mapping[str, list[str]]) -> None:
         self.problems: dict[str, list[str]] = dict(problems)  #: sentences, by configuration key

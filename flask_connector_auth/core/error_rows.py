@@ -12,6 +12,8 @@ class ErrorRow:
 
     :raises ValueError: if the first three of the five digits of *error_code* are not an HTTP error
         status: they are the status that the row is sent with.
+
+    .. versionadded:: 0.1
     """
 
     error_code: int  #: ``errorCode``, five digits: the HTTP status and a running number
@@ -56,7 +58,10 @@ ROWS = {
 
 
 class BodySchema(Schema):
-    """The ``body`` member (protocol page, Error Responses)."""
+    """The ``body`` member (protocol page, Error Responses).
+
+    .. versionadded:: 0.1
+    """
 
     title: fields.String = fields.String(required=True)
     details: fields.String = fields.String(required=True)
@@ -64,7 +69,10 @@ class BodySchema(Schema):
 
 
 class EnvelopeSchema(Schema):
-    """The envelope; members are dumped in the order of declaration."""
+    """The envelope; members are dumped in the order of declaration.
+
+    .. versionadded:: 0.1
+    """
 
     kind: fields.Constant[str] = fields.Constant("resp")
     code: fields.Integer = fields.Integer(required=True, attribute="status")

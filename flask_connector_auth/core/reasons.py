@@ -5,7 +5,10 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """One word for each way a request can fail."""
+    """One word for each way a request can fail.
+
+    .. versionadded:: 0.1
+    """
 
     MISSING = "missing"  #: the header is absent or blank
     BAD_HEADER = "bad_header"  #: the header is not one token, bare or behind ``Bearer``
@@ -59,6 +62,8 @@ class Unavailable(Exception):
 
     :param reason: what is out of reach.
     :param retry_after: seconds until trying again makes sense.
+
+    .. versionadded:: 0.1
     """
 
     def __init__(self, reason: Reason, retry_after: float = 1) -> None:

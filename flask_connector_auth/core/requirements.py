@@ -18,7 +18,10 @@ _MAX_LAYERS = 64
 
 @dataclass(frozen=True, slots=True)
 class TokenRequirement:
-    """What is asked of one token."""
+    """What is asked of one token.
+
+    .. versionadded:: 0.1
+    """
 
     optional: bool = False  #: a missing token passes; an invalid one never does
     scopes: frozenset[str] = frozenset()  #: all of these must be granted
@@ -37,6 +40,8 @@ class Requirements:
     """Which tokens an endpoint asks for; ``None`` where it does not ask for that one.
 
     ``a | b`` asks for everything that *a* or *b* asks for.
+
+    .. versionadded:: 0.1
     """
 
     app_jwt: TokenRequirement | None = None

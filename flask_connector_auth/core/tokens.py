@@ -10,7 +10,10 @@ Claims = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class AppJWT:
-    """A verified AppJWT: which app calls, for which account (protocol page, Authorization)."""
+    """A verified AppJWT: which app calls, for which account (protocol page, Authorization).
+
+    .. versionadded:: 0.1
+    """
 
     account_id: str  #: ``aud``, the account
     install_id: str  #: ``azp``, the app install id
@@ -23,7 +26,10 @@ class AppJWT:
 
 @dataclass(frozen=True, slots=True)
 class ConsumerJWS:
-    """A verified ConsumerJWS: on behalf of which consumer (protocol page, Get ConsumerJWS)."""
+    """A verified ConsumerJWS: on behalf of which consumer (protocol page, Get ConsumerJWS).
+
+    .. versionadded:: 0.1
+    """
 
     account_id: str  #: the account
     ext_consumer_id: str  #: the consumer's id in the calling app

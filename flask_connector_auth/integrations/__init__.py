@@ -1,4 +1,4 @@
-"""Bridges to other packages, each imported by its own name only.
+"""Integrations with other packages; each is loaded only by apps that import it.
 
-An app that does not use Authlib's resource protector or OpenAPI documents never loads them.
+They are Authlib's resource protector and OpenAPI documents.
 """

@@ -1,6 +1,6 @@
-"""A Bearer token that Authlib's ResourceProtector read in; who is calling, or Authlib's error, out.
+"""A token validator for Authlib's ``ResourceProtector``.
 
-Imported by its own name only: an app that does not use Authlib's Flask integration never loads it.
+It is loaded only by apps that import it: Authlib is an optional dependency.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,14 @@ from authlib.oauth2.rfc6750 import (  # type: ignore[import-untyped]
 )
 
 from ..core import AppJWT, Reason, Requirements, TokenRequirement
-from ..web import InvalidAppJWT, MissingParameter, current, current_request, guard, log_rejection
+from ..web import (
+    InvalidAppJWT,
+    MissingParameter,
+    current_request,
+    current_runtime,
+    guard,
+    log_rejection,
+)
 
 __all__ = ["AppJWTToken", "AppJWTValidator"]
 
@@ -21,13 +28,17 @@ _APP_JWT = Requirements(app_jwt=TokenRequirement())
 
 
 class AppJWTToken(Mapping[str, Any]):
-    """What Authlib's ``current_token`` is: a read-only mapping of the AppJWT's claims.
+    """The value of Authlib's ``current_token``: a read-only mapping of the AppJWT's claims.
 
-    Beside that it has what Authlib's ``BearerTokenValidator`` asks of a token.
+    It also has the methods that Authlib's ``BearerTokenValidator`` calls on a token.
+
+    :param app_jwt: the verified token.
+
+    .. versionadded:: 0.1
     """
 
     def __init__(self, app_jwt: AppJWT) -> None:
-        self.app_jwt = app_jwt  #: the same object as ``current_app_jwt`` stands for
+        self.app_jwt = app_jwt  #: the object that ``current_app_jwt`` is a proxy of
 
     def __getitem__(self, name: str) -> Any:
         return self.app_jwt.claims[name]
@@ -39,15 +50,15 @@ class AppJWTToken(Mapping[str, Any]):
         return len(self.app_jwt.claims)
 
     def get_scope(self) -> list[str]:
-        """Return the scopes: a list, which Authlib takes as it is; a string it splits anew."""
+        """Return the scopes, sorted: as a list, since Authlib would split a string again."""
         return sorted(self.app_jwt.scopes)
 
     def is_expired(self) -> bool:
-        """Whether it has expired: no, or it would have been refused before."""
+        """Return ``False``: an expired token is refused before."""
         return False
 
     def is_revoked(self) -> bool:
-        """Whether it was revoked: no, or it would have been refused before."""
+        """Return ``False``: a revoked token is refused before."""
         return False
 
     def __repr__(self) -> str:
@@ -57,31 +68,35 @@ class AppJWTToken(Mapping[str, Any]):
 class AppJWTValidator(BearerTokenValidator):  # type: ignore[misc]
     """Verifies AppJWTs for Authlib's ``ResourceProtector``, as ``@require_app_jwt`` would.
 
-    Register it with ``require_oauth.register_token_validator(AppJWTValidator())``. The current app
-    has a :class:`~flask_connector_auth.ConnectorAuth`: keys, settings, revocations, log and signals
-    are its own, and the view can read ``current_app_jwt``. What is wrong with a token is told by
-    Authlib's errors. An outage on our side is row 50301; where ``@require_consumer_jws`` stands
-    below, its rows are its own.
+    Register it with ``require_oauth.register_token_validator(AppJWTValidator())``. It uses the
+    :class:`~flask_connector_auth.ConnectorAuth` of the current app: its keys, settings,
+    revocations, log and signals; and the view can read ``current_app_jwt``. Requests with a bad
+    token get Authlib's errors; if the token cannot be verified at the moment, they get row 50301.
+    ``@require_consumer_jws`` below it answers with its own rows.
 
-    :param realm: of the challenge in ``WWW-Authenticate``; none, if not given.
-    :param extra_attributes: further parameters of the challenge.
+    :param realm: of the challenge in ``WWW-Authenticate`` (RFC 6750 section 3); by default none.
+    :param extra_attributes: a dict of further parameters of the challenge.
+
+    .. versionadded:: 0.1
     """
 
     def authenticate_token(self, token_string: str) -> AppJWTToken:
-        """Return the token of the current request.
+        """Return the verified token of the current request.
 
-        :param token_string: as it stands in ``Authorization``.
-        :raises authlib.oauth2.rfc6750.InvalidTokenError: if it is not good, whatever the reason
+        :param token_string: the token of ``Authorization``.
+        :raises authlib.oauth2.rfc6750.InvalidTokenError: if the token is invalid, for any reason
             (RFC 6750 section 3.1).
-        :raises AuthenticationUnavailable: if it cannot be judged just now.
-        :raises ConsumerJWSMissing, InvalidConsumerJWS: if the view asks for that token too.
-        :raises RuntimeError: if it is not what ``Authorization`` holds, or the app has no
-            extension.
+        :raises AuthenticationUnavailable: if the token cannot be verified at the moment.
+        :raises ConsumerJWSMissing, InvalidConsumerJWS: if the view requires that token too.
+        :raises RuntimeError: if *token_string* is not the token of ``Authorization``, or the app
+            has no extension.
         """
         sent = current_request().headers.get("Authorization", "").split(None, 1)
         if sent[1:] != [token_string]:
-            # The account, the log and current_app_jwt are those of the request, so only its own.
-            raise RuntimeError("AppJWTValidator verifies what the Authorization header holds")
+            # Account, log and current_app_jwt belong to the request, and so must the token.
+            raise RuntimeError(
+                "AppJWTValidator verifies only the token of the request's Authorization header"
+            )
         try:
             identity = guard.identify(_APP_JWT)
         except (InvalidAppJWT, MissingParameter):
@@ -93,16 +108,20 @@ class AppJWTValidator(BearerTokenValidator):  # type: ignore[misc]
     def validate_token(
         self, token: AppJWTToken, scopes: Sequence[str] | None, request: object
     ) -> None:
-        """Check the scopes, by Authlib's rules: all those in one of *scopes* must be granted.
+        """Check the scopes by Authlib's rules: all scopes in one of *scopes* must be granted.
 
-        A missing one is logged and told by ``token_rejected``, after ``token_verified``.
+        If they are not, the rejection is logged, and ``token_rejected`` is sent, after
+        ``token_verified``.
 
-        :raises authlib.oauth2.rfc6750.InsufficientScopeError: if none is granted
+        :param token: as :meth:`authenticate_token` returned it.
+        :param scopes: strings of scopes, separated by spaces; one of the strings must be granted.
+        :param request: Authlib's request, which is not used.
+        :raises authlib.oauth2.rfc6750.InsufficientScopeError: if none of the strings is granted
             (RFC 6750 section 3.1).
         """
         try:
             super().validate_token(token, scopes, request)
         except InsufficientScopeError:
             error = InvalidAppJWT(Reason.MISSING_SCOPE)
-            log_rejection(current(), current_request(), error, app_jwt=token.app_jwt)
+            log_rejection(current_runtime(), current_request(), error, app_jwt=token.app_jwt)
             raise

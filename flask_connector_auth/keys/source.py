@@ -19,7 +19,10 @@ Verify = Callable[[bytes, bytes, Any], bool]
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """One key, with the algorithms it may be used for."""
+    """One key, with the algorithms it may be used for.
+
+    .. versionadded:: 0.1
+    """
 
     kid: str | None  #: RFC 7517 section 4.5; ``None`` for a key without one, such as a PEM
     #: SHA-256 thumbprint of the key material (RFC 7638). Left out of the repr, because a weak

@@ -47,6 +47,8 @@ class Revocations:
 
     :param store: for all workers; ``None``: there is one process.
     :param clock: returns the time in seconds since the epoch, by which tokens are judged.
+
+    .. versionadded:: 0.1
     """
 
     def __init__(

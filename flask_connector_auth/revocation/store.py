@@ -8,12 +8,18 @@ from .subjects import Change
 
 
 class RevocationStoreError(Exception):
-    """The store did not do what it was asked for. Its text never has a password or a token."""
+    """The store did not do what it was asked for. Its text never has a password or a token.
+
+    .. versionadded:: 0.1
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What a store says when it is asked for news."""
+    """What a store says when it is asked for news.
+
+    .. versionadded:: 0.1
+    """
 
     position: Any  #: where to go on from; the store's own affair
     changes: Iterable[Change]  #: in order; may be read while it comes, and once only
@@ -32,6 +38,8 @@ class RevocationStore(Protocol):
     """Where revocations are kept for all workers; called from several threads, never in a request.
 
     Any exception counts as a failure; a :class:`RevocationStoreError` is told in its own words.
+
+    .. versionadded:: 0.1
     """
 
     def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:

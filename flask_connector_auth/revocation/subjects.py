@@ -30,7 +30,10 @@ Key = bytes | str
 
 
 class Change(NamedTuple):
-    """That something is revoked, or no longer; times in seconds since the epoch."""
+    """That something is revoked, or no longer; times in seconds since the epoch.
+
+    .. versionadded:: 0.1
+    """
 
     key: Key
     #: Of a token: when the entry is no longer needed, or infinity. Of anything else: the *not
@@ -66,6 +69,8 @@ def token_digest(text: str) -> bytes:
 
     :param text: a compact JWS (RFC 7515 section 7.1), without ``Bearer``; it is not verified.
     :raises ValueError: if it is none; its text has nothing of the token.
+
+    .. versionadded:: 0.1
     """
     if not _COMPACT.fullmatch(text):
         raise ValueError("not a token: three base64url segments are expected, and nothing else")

@@ -17,7 +17,7 @@ from ..web import (
     InvalidAppJWT,
     InvalidConsumerJWS,
     MissingParameter,
-    current,
+    current_runtime,
 )
 from .issuer import Issuer
 
@@ -46,6 +46,8 @@ def assert_connector_error(
         must match: Flask-RESTX encodes the body anew.
     :raises AssertionError: if the response differs; the text lists each difference.
     :raises KeyError: if no documented row has that code.
+
+    .. versionadded:: 0.1
     """
     exception = _ERRORS[error] if isinstance(error, int) else error
     expected, actual = _parts(exception().response, exact), _parts(response, exact)
@@ -94,7 +96,7 @@ class ConnectorClient(FlaskClient):
     def __init__(self, app: Flask, issuer: Issuer) -> None:
         super().__init__(app, app.response_class)
         self._issuer = issuer
-        self._consumer_header = current(app).settings.consumer_header
+        self._consumer_header = current_runtime(app).settings.consumer_header
 
     def open(
         self,

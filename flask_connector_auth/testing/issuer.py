@@ -33,6 +33,8 @@ class Issuer(Signer):
     :param account_id: the account in both types of token.
     :param lifetime: seconds from ``iat`` to ``exp`` of an AppJWT.
     :param clock: returns the time in seconds since the epoch.
+
+    .. versionadded:: 0.1
     """
 
     def __init__(

@@ -19,6 +19,8 @@ class Signer:
     :param key: the private key; a new RSA key of 2048 bits if not given.
     :param kid: the key id, in every token and in :meth:`key_set`.
     :param algorithm: ``alg`` of the tokens.
+
+    .. versionadded:: 0.1
     """
 
     def __init__(

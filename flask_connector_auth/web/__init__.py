@@ -1,8 +1,8 @@
 """What happens to a request: Flask's part of the package.
 
-The guard enforces what an endpoint requires, the context keeps who is calling, and exceptions
-become the documented error envelope. Rules on tokens, keys and revocations belong to the packages
-below.
+The guard enforces what an endpoint requires, the context holds the identity of the caller, and
+exceptions become the documented error envelope. Rules on tokens, keys and revocations belong to the
+packages below.
 """
 
 from .audit import Access, Binding, Route, audit
@@ -20,7 +20,7 @@ from .exceptions import (
 from .log_limit import LogLimit
 from .reporting import log_rejection
 from .responses import ErrorResponses
-from .runtime import EXTENSION, Runtime, current
+from .runtime import EXTENSION, Runtime, current_runtime
 
 __all__ = [
     "EXTENSION",
@@ -40,9 +40,9 @@ __all__ = [
     "Runtime",
     "audit",
     "blueprint",
-    "current",
     "current_app_jwt",
     "current_consumer_jws",
     "current_request",
+    "current_runtime",
     "log_rejection",
 ]

@@ -1,24 +1,26 @@
-"""A row and a reason in; an exception that Flask turns into the documented envelope out."""
+"""HTTP exceptions, rendered as the documented error envelope."""
 
 from typing import Any, ClassVar
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, has_app_context, has_request_context
 from werkzeug.exceptions import HTTPException
 
 from ..core import Reason
 from ..core import error_rows as envelope
+from .context import current_request_context
 from .responses import ErrorResponses
 from .runtime import EXTENSION, Runtime, current_app
 
 
 class EnvelopeError(HTTPException):
-    """Where the blueprint's error handler is registered, and nothing else.
+    """The class that the error handler of the extension is registered for.
 
     Flask looks a handler up by the code of the exception's *class* first, then along its bases.
-    With one code for all, whatever status an instance has, our handler is found before any
-    generic one (``HTTPException``, ``Exception``, of a blueprint too); and with this class above
-    the public ones, an app's handler for any of those is found before ours, whichever was
-    registered first. ``Unauthorized`` is no base, so an app's ``errorhandler(401)`` is not met.
+    All errors have one code, whatever the status of the instance: so this handler is found before
+    generic ones (for ``HTTPException`` or ``Exception``, of a blueprint too). The public classes
+    derive from this one: so an app's handler for any of them is found before this one, whichever
+    was registered first. ``Unauthorized`` is no base, so that an app's ``errorhandler(401)`` is not
+    found either.
     """
 
     code: int | None = 401
@@ -26,34 +28,36 @@ class EnvelopeError(HTTPException):
 
 
 class ConnectorAuthError(EnvelopeError):
-    """The root of this package's HTTP errors; each is sent as the envelope of its :attr:`row`.
+    """Base class of this package's HTTP errors; each is sent as the envelope of its :attr:`row`.
 
-    Subclass it with a row of your own to have that sent in the same envelope.
+    Subclass it with another row, and that row is sent in the same envelope.
 
-    ``str()`` of one is what the client may see: code, title and details as they are sent, the same
-    whatever the reason was. GraphQL libraries, sockets and error reporters pass it on. For a log,
-    take ``repr()``, which names row and reason, or ``reason``.
+    ``str()`` returns what the client may see: code, title and details as they are sent, the same
+    for every reason. GraphQL libraries, sockets and error reporters pass it on. For a log, use
+    ``repr()``, which shows row and reason, or the attribute ``reason``.
 
-    :param reason: why, for log and signal; the client never sees it.
+    :param reason: for log and signal; it is never sent to the client.
+
+    .. versionadded:: 0.1
     """
 
-    row: ClassVar[envelope.ErrorRow]  #: what is sent
+    row: ClassVar[envelope.ErrorRow]  #: the row of the error table that is sent
 
     def __init__(self, reason: Reason = Reason.VIEW) -> None:
-        answer = _catalogue().answer(self.row)
-        # Flask-RESTful sends ``response`` where it finds one set, and asks no handler.
-        super().__init__(answer.row.details, answer.response())
-        self.code: int | None = answer.status
+        rendered = _error_responses().response_for(self.row)
+        # Flask-RESTful sends ``response`` if it is set, and calls no error handler.
+        super().__init__(rendered.row.details, rendered.to_response())
+        self.code: int | None = rendered.status
         self.reason = reason
-        self._answer = answer
+        self._rendered = rendered
 
     @property
     def data(self) -> dict[str, Any]:
-        """The envelope as an object, which is what Flask-RESTX sends."""
-        return self._answer.data()
+        """The envelope as an object, which Flask-RESTX sends."""
+        return self._rendered.envelope()
 
     def __str__(self) -> str:
-        row = self._answer.row
+        row = self._rendered.row
         return f"{row.error_code} {row.title}: {row.details}"
 
     def __repr__(self) -> str:
@@ -61,40 +65,60 @@ class ConnectorAuthError(EnvelopeError):
 
 
 class InvalidAppJWT(ConnectorAuthError):
-    """Row 40102: the AppJWT has expired or is invalid."""
+    """Row 40102: the AppJWT has expired or is invalid.
+
+    .. versionadded:: 0.1
+    """
 
     row: ClassVar[envelope.ErrorRow] = envelope.INVALID_APP_JWT
 
 
 class InvalidConsumerJWS(ConnectorAuthError):
-    """Row 40103: the ConsumerJWS is invalid, or not good for what the view was asked."""
+    """Row 40103: the ConsumerJWS is invalid, or does not allow what the view was called for.
+
+    .. versionadded:: 0.1
+    """
 
     row: ClassVar[envelope.ErrorRow] = envelope.INVALID_CONSUMER_JWS
 
 
 class ConsumerJWSMissing(ConnectorAuthError):
-    """Row 40104: there is no ConsumerJWS."""
+    """Row 40104: the ConsumerJWS is missing.
+
+    .. versionadded:: 0.1
+    """
 
     row: ClassVar[envelope.ErrorRow] = envelope.CONSUMER_JWS_MISSING
 
 
 class AppJWTMissing(ConnectorAuthError):
-    """Row 40105: there is no AppJWT."""
+    """Row 40105: the AppJWT is missing.
+
+    .. versionadded:: 0.1
+    """
 
     row: ClassVar[envelope.ErrorRow] = envelope.APP_JWT_MISSING
 
 
 class MissingParameter(ConnectorAuthError):
-    """Row 40001, by setting: the AppJWT lacks a mandatory claim, or its issuer is wrong."""
+    """Row 40001: the AppJWT lacks a mandatory claim, or its issuer is wrong.
+
+    Sent only where ``CONNECTOR_AUTH_MISSING_PARAMETER_ROW`` is set; else row 40102 is.
+
+    .. versionadded:: 0.1
+    """
 
     row: ClassVar[envelope.ErrorRow] = envelope.MISSING_PARAMETER
 
 
 class AuthenticationUnavailable(ConnectorAuthError):
-    """Row 50301: the tokens cannot be judged just now; our fault, never the client's.
+    """Row 50301: the tokens cannot be verified at the moment; the server's fault.
 
     :param retry_after: seconds until the client should try again, sent as ``Retry-After``
-        (RFC 9110 section 10.2.3), within 1 to 30: a known client gives up above that.
+        (RFC 9110 section 10.2.3), rounded and limited to 1 to 30: a known client gives up above
+        that.
+
+    .. versionadded:: 0.1
     """
 
     row: ClassVar[envelope.ErrorRow] = envelope.UNAVAILABLE
@@ -104,15 +128,22 @@ class AuthenticationUnavailable(ConnectorAuthError):
         self.response.headers["Retry-After"] = str(min(30, max(1, round(retry_after))))
 
 
-def _catalogue() -> ErrorResponses:
-    try:
+def _error_responses() -> ErrorResponses:
+    """Return the error responses of the app that answers: that of the request, if there is one.
+
+    Within a request another app's context may be the current one (decision 0001).
+    """
+    if has_request_context():
+        app = current_request_context().app
+    elif has_app_context():
         app = current_app()
-    except RuntimeError:
-        return _DOCUMENTED  # outside of any app
-    state: Runtime | None = app.extensions.get(EXTENSION)
-    return state.catalogue if state else _DOCUMENTED
+    else:
+        return _DOCUMENTED
+    runtime: Runtime | None = app.extensions.get(EXTENSION)
+    return runtime.error_responses if runtime else _DOCUMENTED
 
 
+# For errors that are made outside of any app, or in an app without the extension.
 _DOCUMENTED = ErrorResponses({}, "Connector API")
 
 
@@ -121,5 +152,5 @@ blueprint: Blueprint = Blueprint("connector_auth", __name__)
 
 @blueprint.app_errorhandler(EnvelopeError)
 def send_envelope(error: EnvelopeError) -> Response:
-    """Return the answer that *error* was made with."""
+    """Return the response that *error* was made with."""
     return error.response

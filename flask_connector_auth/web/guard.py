@@ -1,16 +1,13 @@
-"""A request and what is asked of it in; its identity remembered, or one HTTP error out."""
+"""The check of a request before its view runs: who is calling, or the error that is sent."""
 
 from collections.abc import Mapping
 from sys import maxsize
 from typing import Any, cast
-from wsgiref.types import WSGIEnvironment
 
-from flask import Request, Response
+from flask import Flask, Request, Response
 
 from ..core import (
     NOTHING,
-    AppJWT,
-    ConsumerJWS,
     Declared,
     Reason,
     Rejected,
@@ -23,122 +20,156 @@ from ..verification import (
     CONSUMER_JWS,
     TokenProfile,
     check_account,
-    check_distinct,
     check_same_account,
     check_scopes,
-    read_token,
 )
 from .context import (
     IDENTITY_ATTRIBUTE,
     Identity,
-    current_request,
     current_request_context,
     identity_of,
 )
-from .exceptions import (
-    AppJWTMissing,
-    AuthenticationUnavailable,
-    ConnectorAuthError,
-    ConsumerJWSMissing,
-    InvalidAppJWT,
-    InvalidConsumerJWS,
-    MissingParameter,
-)
-from .reporting import log_rejection
-from .routes import account_of, remember_requirements
-from .runtime import EXTENSION, Runtime, current, current_app
+from .reporting import Failure, error_for_failure
+from .routes import find_account, remember_requirements
+from .runtime import EXTENSION, Runtime, current_app, current_runtime
 
 _OTHER_APP = (
-    "A token is asked for in the context of another app than the one that the request came to: ask "
-    "in that app's own context."
+    "A token is required in the context of another app than the one that the request came to: "
+    "call the view, or verify_request(), in the context of the request's own app."
 )
-# Behind all arguments that a view is called with.
-_NOWHERE = maxsize
-_TOLD_APART = (Reason.MISSING_CLAIM, Reason.WRONG_ISSUER)
-_Profile = TokenProfile[AppJWT] | TokenProfile[ConsumerJWS]
-
-
-def identify(requirements: Requirements) -> Identity:
-    """Return who sends the current request, with the tokens that are asked for.
-
-    As :func:`enforce`, but for a caller that is no view: a preflight is asked for them too, and
-    what was found before in the same request is looked at again.
-    """
-    enforce(Declared(requirements), view=False)
-    return cast(Identity, identity_of(current_request()))
+# Greater than the number of arguments of any call.
+_NO_POSITION = maxsize
 
 
 def enforce(
-    declared: Declared,
-    args: tuple[Any, ...] = (),
-    kwargs: Mapping[str, Any] = {},
-    *,
-    view: bool = True,
+    declared: Declared, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] = {}
 ) -> Response | None:
-    """Let the current request go on to its view only with the tokens that are asked for.
+    """Let the current request reach its view only with the tokens that are required.
 
-    :param declared: what the caller asks for, beside all that the endpoint asks for.
-    :param args: what the view is called with, by place.
-    :param kwargs: what it is called with by name.
-    :param view: whether the caller stands before a view, with the same *declared* each time.
-    :returns: the answer to a CORS preflight, to be sent instead of running the view, or ``None``.
-    :raises ConnectorAuthError: the one row that the request is answered with.
-    :raises RuntimeError: if the app has no extension, or is not the one that the request came to.
+    :param declared: the requirements of the caller, as one object for all requests.
+    :param args: the positional arguments of the view, as *kwargs* are those by keyword.
+    :returns: the response to a CORS preflight, to be sent instead of running the view, or ``None``.
+    :raises ConnectorAuthError: the error that the request is answered with.
+    :raises RuntimeError: if the app has no extension, or is not the app of the request.
     """
-    # All in one function, each proxy unwrapped once: in a request, whose code leaves nothing in
-    # the processor's caches, each call and each object touched costs twice what it costs alone.
+    # Hot path, deliberately inline, with each proxy unwrapped once: inside a request a call costs
+    # about twice what a micro-benchmark shows.
     context = current_request_context()
     app, request = context.app, context.request
     if current_app() is not app:
         raise RuntimeError(_OTHER_APP)
-    state: Runtime = app.extensions.get(EXTENSION) or current(app)
-    rule, judged = request.url_rule, getattr(request, IDENTITY_ATTRIBUTE, None)
-    asked = declared.requirements
+    runtime: Runtime = app.extensions.get(EXTENSION) or current_runtime(app)
+    rule, required = request.url_rule, declared.requirements
     if rule is not None:
-        # What the endpoint asks for was merged at first contact: look-ups remain of it.
-        endpoint = state.routes.get((rule.endpoint, request.method))
-        # As EndpointRequirements.is_current() does.
+        # Merged at first contact; later requests look the result up.
+        endpoint = runtime.endpoints.get((rule.endpoint, request.method))
+        # The same comparison as EndpointRequirements.is_current().
         if (
             endpoint is None
             or app.view_functions.get(rule.endpoint) is not endpoint.view
             or app.before_request_funcs.get(None) != endpoint.app_hooks
-            or (endpoint.has_more and endpoint.has_changed(app))
+            or (endpoint.has_other_sources and endpoint.has_changed_sources(app))
         ):
-            endpoint = remember_requirements(app, state, rule, request.method)
-        merged = endpoint.included.get(declared)
-        asked = endpoint.together_with(declared, keep=view) if merged is None else merged
-    if asked is NOTHING:
+            endpoint = remember_requirements(app, runtime, rule, request.method)
+        combined = endpoint.combined.get(declared)
+        required = endpoint.combine_with(declared, remember=True) if combined is None else combined
+    if required is NOTHING:
         return None
-    name, view_args = state.account_argument, request.view_args
+    name, view_args = runtime.account_argument, request.view_args
     account = view_args.get(name) if view_args else None
     if (
         account is None
         or kwargs.get(name, account) is not account
-        or (args and declared.positions.get(name, _NOWHERE) < len(args))
+        or (args and declared.positions.get(name, _NO_POSITION) < len(args))
     ):
-        account = account_of(request, name, declared, args, kwargs)
-    if judged is not None:
-        # An outer wrapper was here before; an app may have routed the request anew since.
-        known, for_account = judged
-        if known.requirements is not asked:
-            together = known.requirements | asked
-            asked = known.requirements if together == known.requirements else together
-        # Not where somebody asks once more: a socket is one request for hours.
-        if view and asked is known.requirements and for_account == account:
-            return None
-    if view and request.method == "OPTIONS" and _is_preflight(request):
+        account = find_account(request, name, declared, args, kwargs)
+    if (kept := getattr(request, IDENTITY_ATTRIBUTE, None)) is not None:
+        return _enforce_again(app, request, required, account, kept[0], kept[1])
+    if request.method == "OPTIONS" and _is_preflight(request):
         return app.make_default_options_response()
-    audience, now = state.audience, state.clock()
+    _authenticate(runtime, request, required, account, None)
+    return None
+
+
+def identify(requirements: Requirements) -> Identity:
+    """Return the identity of the current request, with the tokens that are required.
+
+    The tokens are checked again in each call, since a WebSocket is one request that can last for
+    hours. A CORS preflight is checked too, since no view runs here whose response could be
+    replaced.
+
+    :param requirements: the requirements of the caller, beside those of the endpoint.
+    :raises ConnectorAuthError: the error that the request is answered with.
+    :raises RuntimeError: if the app has no extension, or is not the app of the request.
+    """
+    context = current_request_context()
+    app, request = context.app, context.request
+    if current_app() is not app:
+        raise RuntimeError(_OTHER_APP)
+    runtime, declared = current_runtime(app), Declared(requirements)
+    if request.url_rule is not None:
+        endpoint = remember_requirements(app, runtime, request.url_rule, request.method)
+        requirements = endpoint.combine_with(declared, remember=False)
+    account = find_account(request, runtime.account_argument, declared, (), {})
+    identity = identity_of(request)
+    if identity is not None:
+        requirements = _combined_with(identity, requirements)
+    _authenticate(runtime, request, requirements, account, identity)
+    return cast(Identity, identity_of(request))
+
+
+def _enforce_again(
+    app: Flask,
+    request: Request,
+    required: Requirements,
+    account: Any,
+    identity: Identity,
+    known_account: Any,
+) -> Response | None:
+    """Do what :func:`enforce` does for a *request* that has an identity already.
+
+    An outer decorator, a hook of ``protect()`` or ``verify_request()`` ran before. The tokens are
+    verified again if more is required now, or if the app has routed the request anew since, to
+    another account.
+    """
+    required = _combined_with(identity, required)
+    if required is identity.requirements and known_account == account:
+        return None
+    if request.method == "OPTIONS" and _is_preflight(request):
+        return app.make_default_options_response()
+    _authenticate(current_runtime(app), request, required, account, identity)
+    return None
+
+
+def _combined_with(identity: Identity, required: Requirements) -> Requirements:
+    """Return *required* together with the requirements that *identity* was verified for.
+
+    The latter are returned as the same object if *required* adds nothing to them.
+    """
+    known = identity.requirements
+    if known is required:
+        return known
+    combined = known | required
+    return known if combined == known else combined
+
+
+def _authenticate(
+    runtime: Runtime, request: Request, required: Requirements, account: Any, known: Identity | None
+) -> None:
+    """Verify the tokens that are *required*, and keep the identity on *request*.
+
+    :param known: the identity that *request* has already.
+    """
+    audience, now, header = runtime.audience, runtime.clock(), None
     app_jwt = consumer_jws = None
-    profile: _Profile = APP_JWT
+    profile: TokenProfile[Any] = APP_JWT
     try:
         # The AppJWT first, whatever the order of declaration.
-        if (requirement := asked.app_jwt) is not None:
-            header = request.environ.get("HTTP_AUTHORIZATION")
-            if header is not None:
-                app_jwt = state.app_jwt.authenticate(
-                    # The two spellings that nearly all clients use; others are read at more length.
-                    header[state.after_scheme] if header[:7] == "Bearer " else header,
+        if (requirement := required.app_jwt) is not None:
+            if (header := request.environ.get("HTTP_AUTHORIZATION")) is not None:
+                app_jwt = runtime.app_jwt.authenticate(
+                    # The two spellings that nearly all clients send; read_token() reads others.
+                    header[runtime.bearer_token_slice] if header[:7] == "Bearer " else header,
                     now,
                     header,
                 )
@@ -148,88 +179,33 @@ def enforce(
                 if requirement.scopes or requirement.any_scopes:
                     check_scopes(app_jwt, requirement)
             elif not requirement.optional:
-                raise log_rejection(state, request, AppJWTMissing(Reason.MISSING))
-        if (requirement := asked.consumer_jws) is not None:
+                raise Rejected(Reason.MISSING)
+        if (requirement := required.consumer_jws) is not None:
             profile = CONSUMER_JWS
-            header = request.environ.get(state.consumer_key)
-            if header is not None:
-                consumer_jws = state.consumer_jws.authenticate(header, now, header)
+            if (header := request.environ.get(runtime.consumer_environ_key)) is not None:
+                consumer_jws = runtime.consumer_jws.authenticate(header, now, header)
             if consumer_jws is not None:
-                # Where the URL names an account, and both tokens that one, they name the same.
+                # Two tokens that both name the account of the URL name the same account.
                 if consumer_jws.account_id != account or audience is not None:
                     check_account(consumer_jws.account_id, account, audience)
                     check_same_account(app_jwt, consumer_jws)
             elif not requirement.optional:
-                raise log_rejection(
-                    state, request, ConsumerJWSMissing(Reason.MISSING), app_jwt=app_jwt
-                )
-    except Rejected as rejected:
-        reason, retry_after, verified = rejected.reason, None, rejected.verified
-        header = None
-    except Unavailable as unavailable:
-        reason, retry_after, verified = unavailable.reason, unavailable.retry_after, {}
-        header = None
+                raise Rejected(Reason.MISSING)
+    except (Rejected, Unavailable) as error:
+        failure, header = Failure.of(error), None  # error reporters show what local variables hold
     else:
         # Past the constructor, which takes five times as long.
-        identity = tuple.__new__(Identity, (asked, app_jwt, consumer_jws))
-        if judged is not None and judged[0] == identity:
-            # It is as it was: no news, and the same object.
-            setattr(request, IDENTITY_ATTRIBUTE, (judged[0], account))
-            return None
-        setattr(request, IDENTITY_ATTRIBUTE, (identity, account))
-        if token_verified.receivers:
-            token_verified.send(app, app_jwt=app_jwt, consumer_jws=consumer_jws)
-        return None
-    # Outside of the handlers, so without a cause: a log of the error must not get what was sent.
-    # And not by a local name, which would close a circle with the traceback: all that the request
-    # has would wait for the garbage collector. Nor does any local name hold a token: there are
-    # reporters of errors that show them.
-    raise log_rejection(
-        state,
-        request,
-        _refusal(state, request.environ, profile, reason, retry_after),
-        verified,
-        app_jwt,
-        consumer_jws,
-    )
+        identity = tuple.__new__(Identity, (required, app_jwt, consumer_jws))
+        is_new = known is None or known != identity  # else the same object, and no signal
+        setattr(request, IDENTITY_ATTRIBUTE, (identity if is_new else known, account))
+        if is_new and token_verified.receivers:
+            token_verified.send(current_app(), app_jwt=app_jwt, consumer_jws=consumer_jws)
+        return
+    # Outside the `except` block, and not by a local variable: see error_for_failure().
+    raise error_for_failure(runtime, request, profile, failure, app_jwt, consumer_jws)
 
 
-def _refusal(
-    state: Runtime,
-    environ: WSGIEnvironment,
-    profile: _Profile,
-    reason: Reason,
-    retry_after: float | None,
-) -> ConnectorAuthError:
-    """Make the error for *reason*: the one place where one becomes the other.
-
-    :param retry_after: seconds, if it is not the client's fault.
-    """
-    if retry_after is not None:
-        return AuthenticationUnavailable(reason, retry_after)
-    if profile is CONSUMER_JWS:
-        # What is too large is not searched once more.
-        twice = reason is not Reason.TOO_LARGE and _sent_twice(state, environ)
-        return InvalidConsumerJWS(Reason.SAME_TOKEN if twice else reason)
-    if state.settings.missing_parameter_row and reason in _TOLD_APART:
-        return MissingParameter(reason)
-    return InvalidAppJWT(reason)
-
-
-def _sent_twice(state: Runtime, environ: WSGIEnvironment) -> bool:
-    """Whether both headers hold one text: it has failed as a ConsumerJWS; this is why."""
-    header = environ.get("HTTP_AUTHORIZATION", "")
-    if len(header) >= state.after_scheme.stop:
-        return False
-    try:
-        app_text = read_token(header, bearer=True)
-        check_distinct(app_text, read_token(environ.get(state.consumer_key), bearer=False))
-    except Rejected as rejected:
-        return rejected.reason is Reason.SAME_TOKEN
-    return False
-
-
-def _is_preflight(req: Request) -> bool:
-    """Whether an OPTIONS request is a true CORS preflight (Fetch standard)."""
-    environ = req.environ
+def _is_preflight(request: Request) -> bool:
+    """Whether an OPTIONS request is a CORS preflight (Fetch standard)."""
+    environ = request.environ
     return "HTTP_ORIGIN" in environ and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ

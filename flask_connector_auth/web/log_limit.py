@@ -1,5 +1,4 @@
-"""A reason and the time in; whether a line about it may be logged out, so that no flood of bad
-tokens becomes a flood of log."""
+"""A limit for log lines: a flood of bad tokens must not become a flood of log."""
 
 import threading
 import time
@@ -8,27 +7,27 @@ from dataclasses import dataclass
 
 from ..core import Reason, register_at_fork
 
-# Held for a moment, and only where a request is refused. A fork waits for it, so that no child is
-# born with a lock that nobody is left to release.
+# Held for a moment, and only if a request is refused. A fork waits for it: otherwise a child could
+# inherit a lock whose holder, another thread, does not exist there.
 _lock = threading.Lock()
 register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 @dataclass(slots=True)
 class _Bucket:
-    """What one reason may log."""
+    """The token bucket of one reason."""
 
     lines: float  #: that may be logged at once
-    at: float  #: when that was so
+    updated_at: float  #: the time of *lines*
     held_back: int = 0  #: lines since the last one that was logged
 
 
 class LogLimit:
-    """A token bucket for each reason: they are a closed set, so memory is bounded.
+    """A token bucket for each reason: reasons are a closed set, so memory is bounded.
 
     :param per_second: lines that each reason may log in the long run; 0 or ``None``: any number.
-    :param burst: lines that it may log at once.
-    :param clock: returns seconds that never go back.
+    :param burst: lines that each reason may log at once.
+    :param clock: returns seconds; never goes back.
     """
 
     def __init__(
@@ -40,15 +39,18 @@ class LogLimit:
         self._buckets = {reason: _Bucket(burst, clock()) for reason in Reason}
 
     def take(self, reason: Reason) -> int | None:
-        """Return how many lines about *reason* were held back before this one, or ``None`` if this
-        one is too."""
+        """Take one line about *reason* out of its bucket.
+
+        :returns: the number of lines held back since the last one that was logged, or ``None`` if
+            this line is held back too.
+        """
         if not self._per_second:
             return 0
         bucket = self._buckets[reason]
         with _lock:
             now = self._clock()
-            gained = (now - bucket.at) * self._per_second
-            bucket.lines, bucket.at = min(self._burst, bucket.lines + gained), now
+            gained = (now - bucket.updated_at) * self._per_second
+            bucket.lines, bucket.updated_at = min(self._burst, bucket.lines + gained), now
             if bucket.lines < 1:
                 bucket.held_back += 1
                 return None

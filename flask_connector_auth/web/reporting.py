@@ -1,73 +1,156 @@
-"""A refused request in; one line of log, within its limit, and a signal out."""
+"""The rejection of a request: its error, one rate-limited log line, and a signal."""
 
 import logging
 from collections.abc import Mapping
+from typing import Any, NamedTuple
+from wsgiref.types import WSGIEnvironment
 
 from flask import Request
 
-from ..core import AppJWT, ConsumerJWS, token_rejected
-from ..verification import read_token
-from .exceptions import AuthenticationUnavailable, ConnectorAuthError
+from ..core import AppJWT, ConsumerJWS, Reason, Rejected, Unavailable, token_rejected
+from ..verification import CONSUMER_JWS, TokenProfile, check_distinct, read_token
+from .exceptions import (
+    AppJWTMissing,
+    AuthenticationUnavailable,
+    ConnectorAuthError,
+    ConsumerJWSMissing,
+    InvalidAppJWT,
+    InvalidConsumerJWS,
+    MissingParameter,
+)
 from .runtime import Runtime, current_app
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-# Characters of one value: more than any id that is seen in earnest.
-_MAX_SHOWN = 64
+# Longer than any real id.
+_MAX_VALUE_LENGTH = 64
+_MISSING_PARAMETER_REASONS = (Reason.MISSING_CLAIM, Reason.WRONG_ISSUER)
+
+
+class Failure(NamedTuple):
+    """Why a token was not accepted, without the exception: its traceback holds the token."""
+
+    reason: Reason
+    retry_after: float | None  #: seconds, if the fault is the server's
+    loggable_claims: Mapping[str, str]
+
+    @classmethod
+    def of(cls, error: Rejected | Unavailable) -> "Failure":
+        """Return the failure that *error* stands for."""
+        if isinstance(error, Unavailable):
+            return cls(error.reason, error.retry_after, {})
+        return cls(error.reason, None, error.verified)
+
+
+def error_for_failure(
+    runtime: Runtime,
+    request: Request,
+    profile: TokenProfile[Any],
+    failure: Failure,
+    app_jwt: AppJWT | None,
+    consumer_jws: ConsumerJWS | None,
+) -> ConnectorAuthError:
+    """Return the error for *failure*, once it is logged and the signal is sent.
+
+    Raise the error outside of any ``except`` block: then it has no ``__cause__``, and a log of it
+    does not show what was sent. Raise it without assigning it to a local variable: the traceback
+    would hold the variable, and the variable the traceback, so that all objects of the request
+    would wait for the garbage collector.
+
+    :param profile: of the token that failed.
+    :param app_jwt: as it was verified, even if its account or scopes are what failed.
+    :param consumer_jws: likewise.
+    """
+    error = _error(runtime, request.environ, profile, failure)
+    return log_rejection(runtime, request, error, failure.loggable_claims, app_jwt, consumer_jws)
 
 
 def log_rejection(
-    state: Runtime,
+    runtime: Runtime,
     request: Request,
     error: ConnectorAuthError,
-    verified: Mapping[str, str] = {},
+    loggable_claims: Mapping[str, str] = {},
     app_jwt: AppJWT | None = None,
     consumer_jws: ConsumerJWS | None = None,
 ) -> ConnectorAuthError:
     """Log that *request* is refused with *error*, send the signal, and return *error*.
 
-    The line is ``INFO``, or ``ERROR`` where the fault is ours. Nothing is told of a token but what
-    its signature vouches for. The record carries the same values as ``connector_auth``, a dict.
+    The level is ``INFO``, or ``ERROR`` if the fault is the server's. Of a token the line has only
+    what a verified signature covers. The record carries the same values as ``connector_auth``, a
+    dict.
 
-    :param verified: what is known of a token that was refused; see :class:`Rejected`.
-    :param app_jwt: as it was verified, even if it is what the request is refused for.
+    :param loggable_claims: of a token that was refused; see :class:`Rejected`.
+    :param app_jwt: as it was verified, even if the request is refused because of it.
     :param consumer_jws: likewise.
     """
     level = logging.ERROR if isinstance(error, AuthenticationUnavailable) else logging.INFO
     if logger.isEnabledFor(level):
-        held_back = state.log_limit.take(error.reason)
+        held_back = runtime.log_limit.take(error.reason)
         if held_back is not None:
-            told = {
+            claims = {**_claims_of(runtime, request, app_jwt, consumer_jws), **loggable_claims}
+            values = {
                 "row": error.row.error_code,
                 "endpoint": request.endpoint,
-                **_cut({**_known(state, request, app_jwt, consumer_jws), **verified}),
+                **{name: _shortened(value) for name, value in claims.items()},
                 "held_back": held_back,
             }
-            # By ascii(), so that no value can end the line or change what a terminal shows.
-            line = " ".join(f"{name}={value!a}" for name, value in told.items())
-            extra = {"connector_auth": {"reason": error.reason.value, **told}}
+            # By ascii(), so that no value can end the line or control a terminal.
+            line = " ".join(f"{name}={value!a}" for name, value in values.items())
+            extra = {"connector_auth": {"reason": error.reason.value, **values}}
             logger.log(level, "refused: %s %s", error.reason, line, extra=extra)
     if token_rejected.receivers:
         token_rejected.send(current_app(), error=error)
     return error
 
 
-def _known(
-    state: Runtime, request: Request, app_jwt: AppJWT | None, consumer_jws: ConsumerJWS | None
+def _error(
+    runtime: Runtime, environ: WSGIEnvironment, profile: TokenProfile[Any], failure: Failure
+) -> ConnectorAuthError:
+    """Return the error for *failure*: the only place that maps reasons to errors."""
+    reason = failure.reason
+    if failure.retry_after is not None:
+        return AuthenticationUnavailable(reason, failure.retry_after)
+    if profile is CONSUMER_JWS:
+        if reason is Reason.MISSING:
+            return ConsumerJWSMissing(reason)
+        # A header that is too large is not searched a second time.
+        if reason is not Reason.TOO_LARGE and _have_same_token(runtime, environ):
+            reason = Reason.SAME_TOKEN
+        return InvalidConsumerJWS(reason)
+    if reason is Reason.MISSING:
+        return AppJWTMissing(reason)
+    if runtime.settings.missing_parameter_row and reason in _MISSING_PARAMETER_REASONS:
+        return MissingParameter(reason)
+    return InvalidAppJWT(reason)
+
+
+def _have_same_token(runtime: Runtime, environ: WSGIEnvironment) -> bool:
+    """Whether both headers hold the same text, which then cannot be a ConsumerJWS."""
+    header = environ.get("HTTP_AUTHORIZATION", "")
+    if len(header) >= runtime.bearer_token_slice.stop:
+        return False
+    try:
+        app_text = read_token(header, bearer=True)
+        consumer_text = read_token(environ.get(runtime.consumer_environ_key), bearer=False)
+        check_distinct(app_text, consumer_text)
+    except Rejected as rejected:
+        return rejected.reason is Reason.SAME_TOKEN
+    return False
+
+
+def _claims_of(
+    runtime: Runtime, request: Request, app_jwt: AppJWT | None, consumer_jws: ConsumerJWS | None
 ) -> dict[str, str]:
-    """Return what is told of the tokens that were verified, read once more from their headers."""
-    known: dict[str, str] = {}
+    """Return the loggable claims of verified tokens, whose text is read again from the headers."""
+    claims: dict[str, str] = {}
     if app_jwt is not None:
         text = read_token(request.environ["HTTP_AUTHORIZATION"], bearer=True)
-        known |= state.app_jwt.loggable_claims(text, app_jwt)
+        claims |= runtime.app_jwt.loggable_claims(text, app_jwt)
     if consumer_jws is not None:
-        text = read_token(request.environ[state.consumer_key], bearer=False)
-        known |= state.consumer_jws.loggable_claims(text, consumer_jws)
-    return known
+        text = read_token(request.environ[runtime.consumer_environ_key], bearer=False)
+        claims |= runtime.consumer_jws.loggable_claims(text, consumer_jws)
+    return claims
 
 
-def _cut(told: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: value if len(value) <= _MAX_SHOWN else value[:_MAX_SHOWN] + "..."
-        for name, value in told.items()
-    }
+def _shortened(value: str) -> str:
+    return value if len(value) <= _MAX_VALUE_LENGTH else value[:_MAX_VALUE_LENGTH] + "..."

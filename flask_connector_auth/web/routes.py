@@ -1,4 +1,4 @@
-"""What an endpoint asks for: the marks of its blueprints, its view and its method, merged."""
+"""The requirements of an endpoint, and the account that a request to it names."""
 
 from collections.abc import Mapping
 from itertools import chain
@@ -21,26 +21,26 @@ from ..core import (
 )
 from .runtime import Runtime, current_app
 
-# More than a view has wrappers; what is decorated anew in each request must not add up.
-_MAX_INCLUDED = 32
+# More than a view has wrappers. Bounds what is kept of functions decorated anew in each request.
+_MAX_COMBINED = 32
 # Stands for an argument that was not passed.
 _NOT_PASSED = object()
 
 
 class EndpointRequirements:
-    """What one endpoint asks of a request with one method, and what that was worked out from.
+    """The requirements of one endpoint for requests with one method, and their sources.
 
-    The requirement belongs to the endpoint, not to the wrapper that happens to run first: so the
-    order of errors is the same however it was declared.
+    Requirements belong to the endpoint and not to the wrapper that happens to run first: so the
+    order of errors is the same however they were declared.
     """
 
     __slots__ = (
-        "_endpoint", "_hooks", "_methods", "app_hooks", "has_more",
-        "included", "is_public", "is_sure", "requirements", "view",
+        "_endpoint", "_hooks", "_methods", "app_hooks", "combined",
+        "has_other_sources", "is_certain", "is_public", "requirements", "view",
     )  # fmt: skip
 
     def __init__(self, app: Flask, endpoint: str, method: str) -> None:
-        # Read once, and first: all below is worked out from what is remembered here.
+        # The sources are read once, and first: all below is computed from these copies.
         self.view = app.view_functions.get(endpoint)
         self.app_hooks = _hooks_of(app, None)
         self._endpoint = endpoint
@@ -51,33 +51,33 @@ class EndpointRequirements:
             (view_class, name, getattr(view_class, name, None))
             for name in _method_names(view_class, method)
         ]
-        #: Whether it was worked out from more than the view and the hooks of the app.
-        self.has_more = bool(self._hooks or self._methods)
+        #: Whether there are sources beside the view and the hooks of the app.
+        self.has_other_sources = bool(self._hooks or self._methods)
         layers = [self.view, *(function for *_, function in self._methods)]
-        #: Whether what is asked for app and blueprints is not asked here.
+        #: Whether the endpoint is exempt from what app and blueprints require.
         self.is_public = any(map(is_public, layers))
         by_hooks = by_targets = NOTHING
         if not self.is_public:
             hooks = [self.app_hooks, *(hooks for _, hooks in self._hooks)]
             by_hooks = merged(map(attached_protection, chain.from_iterable(filter(None, hooks))))
             by_targets = merged(map(attached_requirements, [app, *map(app.blueprints.get, names)]))
-        #: What the endpoint asks for; ``NOTHING`` itself where that is nothing.
+        #: All that the endpoint requires; the object ``NOTHING`` if it requires nothing.
         self.requirements = merged([*map(collected_requirements, layers), by_hooks, by_targets])
-        #: Whether that is certain to be asked before the view runs.
-        self.is_sure = bool(merged([*map(certain_requirements, layers), by_hooks]))
-        #: What it asks for together with each caller whose part is known.
-        self.included: dict[Declared, Requirements] = {}
+        #: Whether it is certain that a token is checked before the view runs.
+        self.is_certain = bool(merged([*map(certain_requirements, layers), by_hooks]))
+        #: The requirements of endpoint and caller together, for each caller seen so far.
+        self.combined: dict[Declared, Requirements] = {}
 
     def is_current(self, app: Flask) -> bool:
-        """Whether view and hooks are still those that this was worked out from."""
+        """Whether view, methods and hooks are still those that this was computed from."""
         return (
             app.view_functions.get(self._endpoint) is self.view
             and app.before_request_funcs.get(None) == self.app_hooks
-            and not (self.has_more and self.has_changed(app))
+            and not (self.has_other_sources and self.has_changed_sources(app))
         )
 
-    def has_changed(self, app: Flask) -> bool:
-        """Whether hooks of blueprints, or methods of the view's class, are others by now."""
+    def has_changed_sources(self, app: Flask) -> bool:
+        """Whether hooks of blueprints, or methods of the view's class, were replaced."""
         hooks = app.before_request_funcs
         for name, known in self._hooks:
             if hooks.get(name) != known:
@@ -87,48 +87,48 @@ class EndpointRequirements:
                 return True
         return False
 
-    def together_with(self, declared: Declared, *, keep: bool) -> Requirements:
-        """Return what the endpoint and a caller ask for together: ``NOTHING`` itself, if nothing.
+    def combine_with(self, declared: Declared, *, remember: bool) -> Requirements:
+        """Return the requirements of endpoint and caller together; ``NOTHING`` itself if none.
 
-        :param keep: whether the caller will come again, and is worth remembering.
+        :param remember: whether the caller uses the same *declared* for each request.
         """
-        asked = self.requirements
+        combined = self.requirements
         if not (self.is_public and declared.for_target):
-            together = merged([asked, declared.requirements])
-            # One object for all callers that add nothing: to compare values takes longer.
-            asked = asked if together == asked else together
-        if keep and len(self.included) < _MAX_INCLUDED:
-            self.included[declared] = asked
-        return asked
+            together = merged([combined, declared.requirements])
+            # One object for all callers that add nothing: identity is faster to compare.
+            combined = combined if together == combined else together
+        if remember and len(self.combined) < _MAX_COMBINED:
+            self.combined[declared] = combined
+        return combined
 
 
 def requirements_for(
-    app: Flask, state: Runtime, endpoint: str, method: str
+    app: Flask, runtime: Runtime, endpoint: str, method: str
 ) -> EndpointRequirements:
-    """Return what is enforced at *endpoint*: what is remembered, as long as it is current."""
-    known: EndpointRequirements | None = state.routes.get((endpoint, method))
+    """Return the requirements of *endpoint*: the remembered ones if these are still current."""
+    known: EndpointRequirements | None = runtime.endpoints.get((endpoint, method))
     if known is not None and known.is_current(app):
         return known
     return EndpointRequirements(app, endpoint, method)
 
 
 def remember_requirements(
-    app: Flask, state: Runtime, rule: Rule, method: str
+    app: Flask, runtime: Runtime, rule: Rule, method: str
 ) -> EndpointRequirements:
-    """Return what is enforced at *rule*, and remember it."""
-    found = EndpointRequirements(app, rule.endpoint, method)
+    """Return the requirements of the endpoint of *rule*, and remember them."""
+    found = requirements_for(app, runtime, rule.endpoint, method)
     # Rules without a method list accept arbitrary methods: a client could grow what is kept.
     if rule.methods is not None:
-        state.routes[rule.endpoint, method] = found
+        runtime.endpoints[rule.endpoint, method] = found
     return found
 
 
 def rule_has_argument(rule: Rule, argument: str) -> bool:
-    """Whether a URL of *rule* has *argument*; a default of ``None`` says that it has none."""
+    """Whether URLs of *rule* have *argument*; with a default of ``None`` they have not."""
     return argument in rule.arguments and (rule.defaults or {}).get(argument, "") is not None
 
 
-def account_of(
+def find_account(
     request: Request,
     name: str,
     declared: Declared,
@@ -137,37 +137,39 @@ def account_of(
 ) -> Any:
     """Return the account that the URL of *request* and the call of its view name together.
 
-    What a decorator of the app passes to the view binds as the URL does: it may have looked the
-    account up by another name.
+    An argument that a decorator of the app passes to the view binds as the URL does: the decorator
+    may have looked the account up by another name.
 
     :param name: of the argument that names the account.
-    :param args: what the view is called with, by place.
-    :param kwargs: what it is called with by name.
-    :returns: ``None`` if neither names an account; ``""``, which no token is of, if the two differ,
-        or if one of them looked for an account and found none.
-    :raises werkzeug.exceptions.HTTPException: if the URL was changed meanwhile, and fits no rule.
+    :param args: the positional arguments of the view.
+    :param kwargs: the keyword arguments of the view.
+    :returns: ``None`` if neither names an account; ``""``, which no token names, if the two differ,
+        or if an account was looked up and not found.
+    :raises werkzeug.exceptions.HTTPException: if the URL was changed since it was routed, and no
+        rule matches it.
     """
     rule, view_args = request.url_rule, request.view_args or {}
     in_url = view_args.get(name)
     if in_url is None and rule is not None and rule_has_argument(rule, name):
         in_url = _argument_in_url(request, name)
-    place = declared.positions.get(name, len(args))
-    passed = args[place] if place < len(args) else kwargs.get(name, _NOT_PASSED)
+    position = declared.positions.get(name, len(args))
+    passed = args[position] if position < len(args) else kwargs.get(name, _NOT_PASSED)
     if passed is _NOT_PASSED:
         return in_url
     if passed is None:
-        # A rule with a default of ``None`` passes it on: that is no account, not an unknown one.
+        # Flask passes the default ``None`` of a rule on: no account, rather than an unknown one.
         return in_url if name in view_args else ""
     return passed if in_url is None or str(in_url) == str(passed) else ""
 
 
 def _argument_in_url(request: Request, name: str) -> Any:
-    """Return what the URL of *request* says for *name*, which its rule has; never ``None``.
+    """Return the value of *name*, an argument of the rule, in the URL of *request*; never ``None``.
 
-    For where the app takes it out of the view's arguments before the view runs, as Flask's manual
-    does with a language code: it names the account all the same.
+    The URL names the account even if the app removes the argument before the view runs, as Flask's
+    manual does with a language code (URL processors).
 
-    :raises werkzeug.exceptions.HTTPException: if the URL was changed meanwhile, and fits no rule.
+    :raises werkzeug.exceptions.HTTPException: if the URL was changed since it was routed, and no
+        rule matches it.
     """
     adapter = cast(MapAdapter, current_app().create_url_adapter(request))
     value = adapter.match()[1].get(name)

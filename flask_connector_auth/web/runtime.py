@@ -1,4 +1,4 @@
-"""The current app in; what its extension was set up with out."""
+"""All that the requests of one app need: settings, verifiers, revocations, rendered errors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,8 +9,8 @@ from flask import current_app as current_app_proxy
 
 from ..config import Settings
 from ..core import AppJWT, ConsumerJWS
-from ..revocation import Revocations
-from ..verification import Verifier
+from ..revocation import RevocationRules, Revocations
+from ..verification import APP_JWT, CONSUMER_JWS, Verifier, VerifierRules
 from .log_limit import LogLimit
 from .responses import ErrorResponses
 
@@ -19,22 +19,48 @@ EXTENSION = "connector_auth"
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """All that one app's requests need, made once at ``init_app``."""
+    """All that one app's requests need, built once by ``init_app``."""
 
     settings: Settings
     app_jwt: Verifier[AppJWT]
     consumer_jws: Verifier[ConsumerJWS]
     revocations: Revocations
-    catalogue: ErrorResponses
-    clock: Callable[[], float]  #: seconds since the epoch
-    consumer_key: str  #: where WSGI keeps the header of the ConsumerJWS
-    #: Of ``Authorization``, behind ``Bearer``; a little of what is too large, rather than a copy.
-    after_scheme: slice
+    error_responses: ErrorResponses
+    clock: Callable[[], float]  #: returns seconds since the epoch
+    consumer_environ_key: str  #: of the ConsumerJWS header in a WSGI environ
+    #: What follows ``Bearer `` in ``Authorization``; of a value that is too large only a part, to
+    #: save the copy.
+    bearer_token_slice: slice
     account_argument: str  #: the view argument that names the account
     audience: frozenset[str] | None  #: the accounts that are served
     log_limit: LogLimit
-    #: The ``EndpointRequirements`` of each (endpoint, method) that a request has come to.
-    routes: dict[tuple[str, str], Any] = field(default_factory=dict)
+    #: The ``EndpointRequirements`` by endpoint and method, kept from the first request on.
+    endpoints: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_settings(cls, settings: Settings, clock: Callable[[], float]) -> "Runtime":
+        """Build what *settings* describe.
+
+        :param clock: returns seconds since the epoch.
+        """
+        revocations = _revocations(settings, clock)
+        app_rules = _verifier_rules(settings, settings.app_jwt_algorithms)
+        consumer_rules = _verifier_rules(settings, settings.consumer_jws_algorithms)
+        cache = revocations.mirror
+        scheme = len("Bearer ")
+        return cls(
+            settings=settings,
+            app_jwt=Verifier(APP_JWT, app_rules, settings.app_jwt_keys, cache),
+            consumer_jws=Verifier(CONSUMER_JWS, consumer_rules, settings.consumer_jws_keys, cache),
+            revocations=revocations,
+            error_responses=ErrorResponses(settings.error_catalogue, settings.realm),
+            clock=clock,
+            account_argument=settings.account_argument,
+            audience=settings.audience,
+            consumer_environ_key="HTTP_" + settings.consumer_header.upper().replace("-", "_"),
+            bearer_token_slice=slice(scheme, 2 * settings.max_token_bytes + scheme + 1),
+            log_limit=LogLimit(settings.log_limit, settings.log_burst),
+        )
 
     @property
     def verifiers(self) -> dict[str, Verifier[Any]]:
@@ -42,19 +68,43 @@ class Runtime:
         return {"app_jwt": self.app_jwt, "consumer_jws": self.consumer_jws}
 
 
-#: Returns the app object itself: what a signal is sent from, and one look-up instead of two.
+#: Returns the app object itself: the sender of signals, and one look-up instead of two.
 current_app: Callable[[], Flask] = current_app_proxy._get_current_object  # type: ignore[attr-defined]
 
 
-def current(app: Flask | None = None) -> Runtime:
-    """Return the state of the current app, or of *app*.
+def current_runtime(app: Flask | None = None) -> Runtime:
+    """Return the runtime of *app*, or of the current app.
 
-    :raises RuntimeError: if the app has no extension: then nothing is verified, and nothing passes.
+    :raises RuntimeError: if the app has no extension: nothing is verified, so no request passes.
     """
-    state: Runtime | None = (app or current_app()).extensions.get(EXTENSION)
-    if state is None:
+    runtime: Runtime | None = (app or current_app()).extensions.get(EXTENSION)
+    if runtime is None:
         raise RuntimeError(
-            "A token is asked for, but the app has no ConnectorAuth: call ConnectorAuth(app), or "
+            "A token is required, but the app has no ConnectorAuth: call ConnectorAuth(app), or "
             "connector_auth.init_app(app) in the application factory."
         )
-    return state
+    return runtime
+
+
+def _revocations(settings: Settings, clock: Callable[[], float]) -> Revocations:
+    rules = RevocationRules(
+        leeway=settings.leeway,
+        max_lifetime=settings.max_lifetime,
+        keep=settings.revocation_keep,
+        max_lag=settings.revocation_max_lag,
+        closed=settings.revocation_on_outage == "closed",
+    )
+    return Revocations(settings.revocation_store, rules, clock)
+
+
+def _verifier_rules(settings: Settings, algorithms: tuple[str, ...]) -> VerifierRules:
+    return VerifierRules(
+        algorithms=algorithms,
+        issuer=settings.issuer,
+        leeway=settings.leeway,
+        max_lifetime=settings.max_lifetime,
+        max_token_bytes=settings.max_token_bytes,
+        max_header_bytes=settings.max_header_bytes,
+        cache_size=settings.cache_size,
+        cache_max_age=settings.cache_max_age,
+    )

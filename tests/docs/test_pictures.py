@@ -13,7 +13,7 @@ from flask_connector_auth.cli.steps import steps_of
 from flask_connector_auth.core import token_requirement
 from flask_connector_auth.keys import KeyIndex, KeySetState, RefreshPolicy, RemoteRules
 from flask_connector_auth.testing import Issuer
-from flask_connector_auth.web import current
+from flask_connector_auth.web import current_runtime
 from tests.support.http_helpers import headers
 from tests.support.project import PAGES
 from tests.support.types import MakeApp
@@ -58,7 +58,7 @@ def test_the_path_of_a_request_has_every_check_in_its_order(
     """The reasons beside the steps, from top to bottom, are those of the verifier's own checks."""
     shown = [(step, word) for step, told in groups("request", "step-").items() for word in told]
     reasons = [(step, Reason(word)) for step, word in shown if word in set(Reason)]
-    state = current(make_app())
+    state = current_runtime(make_app())
     checks = steps_of(state, state.app_jwt, None, token_requirement())
     stages = {"payload": "claims", "value": "claims"}  # which are one box
     told = {

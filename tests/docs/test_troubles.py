@@ -124,11 +124,11 @@ def test_the_page_names_the_exceptions_that_are_raised(make_app: MakeApp) -> Non
         app.test_client().get("/")
     with pytest.raises(RuntimeError, match="ConnectorAuth was set up for this app before"):
         ConnectorAuth(make_app())
-    with pytest.raises(RuntimeError, match="current_app_jwt is there only in a request"):
+    with pytest.raises(RuntimeError, match="current_app_jwt exists only in a request"):
         str(current_app_jwt.install_id)
     for words in (
         "the app has no ConnectorAuth",
         "ConnectorAuth was set up for this app before",
-        "``current_app_jwt`` is there only in a request",
+        "``current_app_jwt`` exists only in a request",
     ):
         assert words in page

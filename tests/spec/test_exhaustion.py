@@ -20,7 +20,7 @@ from flask_connector_auth.core import Reason, Rejected
 from flask_connector_auth.keys import KeyIndex
 from flask_connector_auth.testing import Issuer, KeySetServer
 from flask_connector_auth.testing.tampering import TokenKind
-from flask_connector_auth.web import current
+from flask_connector_auth.web import current_runtime
 from tests.support.floor_helpers import APP, both_tokens, cases, issuer_of, verifier
 from tests.support.http_helpers import assert_row, headers
 from tests.support.types import MakeApp
@@ -65,7 +65,7 @@ def test_a_hostile_token_costs_one_verification_or_none(
     kind: TokenKind, make_app: MakeApp, issuer: Issuer
 ) -> None:
     """Rows 40102 and 40103: none for what is too large, malformed or of no key; else one."""
-    keys = Counted(cast(KeyIndex, current(make_app()).app_jwt.keys))
+    keys = Counted(cast(KeyIndex, current_runtime(make_app()).app_jwt.keys))
     client, mint = with_views(make_app(APP_JWT_KEYS=keys)), hostile.Mint(issuer, kind)
     known = issuer.app_jwt()
 
@@ -168,7 +168,7 @@ def test_where_only_the_consumer_is_asked_for_a_large_authorization_is_left_alon
 def test_garbage_leaves_nothing(make_app: MakeApp, issuer: Issuer) -> None:
     """Distinct bad tokens, cut, forged and of unknown keys: neither cache nor headers grow."""
     app = make_app()
-    client, state = with_views(app), current(app)
+    client, state = with_views(app), current_runtime(app)
     for case in islice(loads.garbage(issuer.app_jwt().encode()), 300):
         token = case.headers["HTTP_AUTHORIZATION"].decode()
         assert_row(client.get("/app_jwt", headers=headers(token)), 40102)
@@ -180,7 +180,7 @@ def test_garbage_leaves_nothing(make_app: MakeApp, issuer: Issuer) -> None:
 def test_good_tokens_stay_within_the_size_of_the_cache(make_app: MakeApp, issuer: Issuer) -> None:
     """CACHE_SIZE: however many tokens the issuer makes, under however many headers."""
     app = make_app(CACHE_SIZE=20)
-    client, state = with_views(app), current(app)
+    client, state = with_views(app), current_runtime(app)
     for number in range(100):
         claims = issuer._app_jwt({"azp": f"install-{number}"})
         token = issuer.sign(claims, {"x": number})

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from flask_connector_auth.testing.tampering import TokenKind
-
 from flask_connector_auth.testing import assert_connector_error
+from flask_connector_auth.testing.tampering import TokenKind
 
 #: The account that the tokens of the test kit are for, unless a test names another one.
 ACCOUNT = "le81823118"

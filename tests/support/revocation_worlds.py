@@ -6,7 +6,6 @@ from typing import Any
 from flask import Flask
 
 from flask_connector_auth import ConnectorAuth, require_app_jwt, require_consumer_jws
-from flask_connector_auth.web import current
 from tests.support.http_helpers import headers
 
 ACCOUNT = "le81823118"
@@ -58,7 +57,7 @@ class World:
     @property
     def revocations(self) -> Any:
         """What is revoked in the app."""
-        return current(self.app).revocations
+        return current_runtime(self.app).revocations
 
 
 #: The fixture ``world``: one more worker; keyword arguments are the settings of its app.

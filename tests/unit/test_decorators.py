@@ -115,7 +115,7 @@ def test_an_optional_token_may_be_missing_but_never_invalid(
     issuer: Issuer,
     stranger: Issuer,
 ) -> None:
-    """DESIGN: optional lets a missing token pass; a forged or insufficient one never does."""
+    """``optional`` lets a missing token pass; a forged or insufficient one never does."""
     apps = {
         "missing": None,
         "invalid": stranger.app_jwt(),
@@ -146,7 +146,7 @@ MISUSES: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("misuse", MISUSES)
 def test_what_is_not_a_view_is_refused_at_import(misuse: str) -> None:
     """A misused decorator says at import what to write instead."""
-    with pytest.raises(TypeError, match=r"write @require_(app_jwt|consumer_jws)\("):
+    with pytest.raises(TypeError, match=r"as in @require_(app_jwt|consumer_jws)\("):
         MISUSES[misuse]()
 
 
@@ -167,7 +167,7 @@ def test_a_scope_that_no_token_can_carry_is_refused_at_import(scope: Any) -> Non
 )
 def test_a_call_that_asks_for_nothing_is_refused(arguments: Any, make_app: MakeApp) -> None:
     """verify_request() and protect() ask for a token; scopes are those of the AppJWT."""
-    with make_app().test_request_context(), pytest.raises(ValueError, match="ask for a token"):
+    with make_app().test_request_context(), pytest.raises(ValueError, match="at least one token"):
         verify_request(**arguments)
 
 
@@ -307,9 +307,9 @@ def test_a_view_that_is_decorated_anew_in_each_request_adds_up_to_nothing(
     for _ in range(2):
         assert client.get("/x", headers=headers(issuer.app_jwt())).status_code == 200
         assert_row(client.get("/x"), 40105)
-    ((key, route),) = app.extensions["connector_auth"].routes.items()
+    ((key, endpoint),) = app.extensions["connector_auth"].endpoints.items()
     assert key == ("x", "GET")
-    assert len(route.included) <= 32
+    assert len(endpoint.combined) <= 32
 
 
 def test_a_decorated_helper_works_where_no_view_is_found(make_app: MakeApp, issuer: Issuer) -> None:
@@ -325,3 +325,25 @@ def test_a_decorated_helper_works_where_no_view_is_found(make_app: MakeApp, issu
     client = app.test_client()
     assert_row(client.get("/nowhere"), 40105)
     assert client.get("/nowhere", headers=headers(issuer.app_jwt())).status_code == 404
+
+
+def test_a_preflight_with_an_identity_is_answered_where_more_is_required(
+    make_app: MakeApp, issuer: Issuer
+) -> None:
+    """Fetch standard: a preflight has no tokens, so what a view requires cannot refuse it."""
+    app, helper = make_app(), require_consumer_jws(lambda: "x")
+
+    @app.before_request
+    def check() -> None:
+        verify_request(consumer_jws=False)
+
+    @app.route("/x", methods=["OPTIONS"])
+    def x() -> Any:
+        return helper()
+
+    client, sent = app.test_client(), headers(issuer.app_jwt())
+    preflight = {"Origin": "https://a.test", "Access-Control-Request-Method": "GET"}
+    response = client.options("/x", headers={**sent, **preflight})
+    assert (response.status_code, response.data, response.allow) == (200, b"", {"OPTIONS"})
+    assert_row(client.options("/x", headers=sent), 40104)
+    assert client.options("/nowhere", headers=sent).status_code == 404

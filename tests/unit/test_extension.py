@@ -23,7 +23,7 @@ from tests.support.types import MakeApp
 
 
 def test_bad_configuration_fails_at_init_app_and_sets_nothing_up() -> None:
-    """DESIGN: one error that lists every problem by key; the app stays without the extension."""
+    """One error lists every problem by key; the app stays without the extension."""
     app = Flask("an_app")
     app.config.update(CONNECTOR_AUTH_LEEWAY="long", CONNECTOR_AUTH_ISUER="x")
     with pytest.raises(ConfigurationError) as caught:
@@ -48,7 +48,7 @@ def test_an_app_is_set_up_once(make_app: MakeApp) -> None:
 def test_settings_come_from_the_environment_too(
     monkeypatch: pytest.MonkeyPatch, issuer: Issuer
 ) -> None:
-    """DESIGN: from_prefixed_env() brings JSON, or plain strings where a value is no JSON."""
+    """Flask's from_prefixed_env() yields JSON, or plain strings if a value is not JSON."""
     monkeypatch.setenv("FLASK_CONNECTOR_AUTH_APP_JWT_KEYS", json.dumps(issuer.key_set()))
     monkeypatch.setenv("FLASK_CONNECTOR_AUTH_AUDIENCE", "5313846")
     monkeypatch.setenv("FLASK_CONNECTOR_AUTH_ISSUER", "Other")
@@ -130,7 +130,7 @@ def test_the_account_is_bound(
 
 
 def test_the_name_of_the_account_argument_is_a_setting(make_app: MakeApp, issuer: Issuer) -> None:
-    """DESIGN: the argument is called account_id unless configured; a default of None binds none."""
+    """The argument is account_id unless configured; a default of None binds to no account."""
     app = make_app(ACCOUNT_ARGUMENT="brand")
     view = require_app_jwt(lambda brand: {"brand": brand})
     app.add_url_rule("/", "x", view, defaults={"brand": None})
@@ -169,7 +169,7 @@ def test_one_text_in_both_headers_is_refused(make_app: MakeApp, issuer: Issuer) 
 
 
 def test_signals_tell_what_happened_and_carry_no_token(make_app: MakeApp, issuer: Issuer) -> None:
-    """DESIGN: the sender is the app; the payload is the verified values, or the error."""
+    """docs/signals.rst: the sender is the app; the payload is the verified values, or the error."""
     app = pair_view(make_app())
     told: list[Any] = []
 

@@ -15,7 +15,7 @@ from tests.support.types import MakeApp
 
 
 def test_health_is_served_as_json(make_app: MakeApp) -> None:
-    """Issue 6.4: what ``health()`` returns, with one word on all of it, and never from a cache."""
+    """The route serves ``health()`` with a ``ready`` for all of it, and never from a cache."""
     app, auth = make_app(), ConnectorAuth()
     app.register_blueprint(auth.health_blueprint(), url_prefix="/internal")
     answer = app.test_client().get("/internal/health")

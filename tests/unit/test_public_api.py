@@ -149,12 +149,13 @@ def test_the_public_names() -> None:
 
 @pytest.mark.parametrize("module", [flask_connector_auth, testing, openapi, resource_protector])
 def test_every_public_name_says_what_it_is(module: ModuleType) -> None:
-    """Classes, their public methods and functions have docstrings."""
+    """Classes, their public methods and functions have docstrings, with a version."""
     for name in module.__all__:
         value = inspect.getattr_static(module, name)
         if not inspect.isclass(value) and not inspect.isfunction(value):
             continue
-        assert value.__doc__, name
+        assert value.__doc__ is not None, name
+        assert ".. versionadded:: " in value.__doc__, name
         for method, function in vars(value).items():
             if inspect.isfunction(function) and not method.startswith("_"):
                 assert function.__doc__, f"{name}.{method}"

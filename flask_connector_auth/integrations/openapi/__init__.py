@@ -1,9 +1,8 @@
-"""An OpenAPI document and its app in; the document with what each operation asks for out.
+"""OpenAPI documents that state which tokens each operation requires.
 
-Needs ``pip install flask-connector-auth[openapi]``; nothing else in the package imports this.
+Needs ``pip install flask-connector-auth[openapi]``; no other part of the package imports this one.
 """
 
-from .document import add_authentication
-from .plugin import ConnectorAuthPlugin
+from .document import ConnectorAuthPlugin, add_authentication
 
 __all__ = ["ConnectorAuthPlugin", "add_authentication"]

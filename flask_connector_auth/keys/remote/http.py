@@ -25,12 +25,18 @@ _HEADERS = {
 
 
 class FetchFailed(Exception):
-    """A fetch brought nothing. The text says why, and quotes nothing of what was received."""
+    """A fetch brought nothing. The text says why, and quotes nothing of what was received.
+
+    .. versionadded:: 0.1
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A whole answer, whatever its status."""
+    """A whole answer, whatever its status.
+
+    .. versionadded:: 0.1
+    """
 
     status: int
     body: bytes = field(repr=False)
@@ -38,7 +44,10 @@ class Fetched:
 
 
 class Fetch(Protocol):
-    """How a key set is fetched; ``JWKS_FETCH`` takes any callable like this one."""
+    """How a key set is fetched; ``JWKS_FETCH`` takes any callable like this one.
+
+    .. versionadded:: 0.1
+    """
 
     def __call__(
         self, url: str, *, headers: Mapping[str, str], timeout: float, max_bytes: int

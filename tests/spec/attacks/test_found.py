@@ -139,7 +139,7 @@ def test_a_stranger_does_not_fill_the_memory_with_methods(make_app: MakeApp) -> 
     client, state = app.test_client(), app.extensions["connector_auth"]
     for number in range(300):
         assert_row(client.open("/any", method=f"M{number}"), 40105)
-    assert len(state.routes) == 0
+    assert len(state.endpoints) == 0
 
 
 def without_its_leading_zero(good: ValidToken) -> str:

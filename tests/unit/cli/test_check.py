@@ -17,7 +17,7 @@ from flask_connector_auth.cli.check import eviction, weaknesses
 from flask_connector_auth.config import SettingsSchema
 from flask_connector_auth.revocation import MemoryStore
 from flask_connector_auth.testing import Issuer, KeySetServer
-from flask_connector_auth.web import current
+from flask_connector_auth.web import current_runtime
 from tests.support.floor_helpers import cases, der, jwk, pem, signing_key
 from tests.support.ports import free_port
 from tests.support.redis_servers import Server
@@ -363,7 +363,7 @@ def test_a_store_that_is_reached_in_the_clear_is_a_warning(
 ) -> None:
     """Others on the way could undo a revocation; not on this machine."""
     app = make_app(REVOCATION_URL=url)
-    told = {each["code"]: each["text"] for each in weaknesses(app, current(app))}
+    told = {each["code"]: each["text"] for each in weaknesses(app, current_runtime(app))}
     assert ("revocation_in_the_clear" in told) is weak
 
 
@@ -393,7 +393,7 @@ def test_a_policy_that_cannot_be_known_is_no_warning(make_app: MakeApp) -> None:
     """A store of the app's own has none, and a server that is gone does not say."""
     gone = {"REVOCATION_URL": f"redis://127.0.0.1:{free_port()}"}
     for settings in ({"REVOCATION_STORE": MemoryStore({})}, gone, {}):
-        assert [*eviction(current(make_app(**settings)))] == []
+        assert [*eviction(current_runtime(make_app(**settings)))] == []
 
 
 @cases(

@@ -14,7 +14,7 @@ from flask_connector_auth.cli.steps import steps_of
 from flask_connector_auth.core import token_requirement
 from flask_connector_auth.testing import OMIT
 from flask_connector_auth.testing.signer import encode_base64url
-from flask_connector_auth.web import current
+from flask_connector_auth.web import current_runtime
 from tests.support.floor_helpers import NOW, cases, issuer_of, jwk
 from tests.support.http_helpers import ACCOUNT, headers
 from tests.support.ports import free_port
@@ -66,7 +66,7 @@ def app(make_app: MakeApp) -> Flask:
         clock=lambda: NOW, APP_JWT_KEYS=KEYS, AUDIENCE=[ACCOUNT, "le3"], MAX_LIFETIME=7200
     )
     with app.app_context():
-        current().revocations.revoke(install_id="revoked")
+        current_runtime().revocations.revoke(install_id="revoked")
     return app
 
 
@@ -136,7 +136,7 @@ def test_the_check_that_fails_is_shown_with_all_before_it_passed(
 
 def test_each_check_is_seen_to_fail(app: Flask) -> None:
     """The table of broken tokens is complete: no check of an AppJWT is without one, in order."""
-    state = current(app)
+    state = current_runtime(app)
     steps = steps_of(state, state.app_jwt, None, token_requirement())
     told = [(step.stage, reason) for step in steps for reason in step.reasons]
     seen = dict.fromkeys((stage, reason) for stage, reason, _ in BROKEN.values())
@@ -150,7 +150,7 @@ def test_the_checks_are_those_of_the_security_page(app: Flask) -> None:
     documented = [re.findall(r"\w+", cell) for cell in cells]
     assert documented[-2:] == [["wrong_account"], ["same_token"]]
     del documented[-2:]
-    state = current(app)
+    state = current_runtime(app)
     steps = steps_of(state, state.app_jwt, None, token_requirement())
     ours = (Reason.KEYS_UNAVAILABLE, Reason.REVOCATION_UNAVAILABLE)
     assert [[each for each in step.reasons if each not in ours] for step in steps] == documented
@@ -299,7 +299,7 @@ def test_a_signature_may_be_what_nobody_can_judge(
     inspect: Callable[..., Any], make_app: MakeApp, app: Flask
 ) -> None:
     """Keys found, but perhaps not all: the signature is unavailable, not the key."""
-    doubtful = make_app(APP_JWT_KEYS=Doubtful(current(app).app_jwt.keys))
+    doubtful = make_app(APP_JWT_KEYS=Doubtful(current_runtime(app).app_jwt.keys))
     found = inspect(theirs.app_jwt(), status=2, app=doubtful)
     told = {each["stage"]: each["result"] for each in found["checks"]}
     assert (told["key"], told["signature"]) == ("pass", "unavailable")

@@ -20,7 +20,6 @@ from flask_connector_auth import (
     require_consumer_jws,
 )
 from flask_connector_auth.integrations.openapi import ConnectorAuthPlugin, add_authentication
-from flask_connector_auth.integrations.openapi.document import SCHEMA
 from flask_connector_auth.testing import Issuer
 from tests.support.floor_helpers import cases
 from tests.support.http_helpers import headers
@@ -418,14 +417,16 @@ def test_a_converter_may_have_arguments(make_app: MakeApp) -> None:
 
 def test_the_schema_is_that_of_the_envelope(make_app: MakeApp) -> None:
     """Its members are EnvelopeSchema's, all required; the constants are the protocol page's."""
-    schema = EnvelopeSchema()
-    assert [*SCHEMA["properties"]] == SCHEMA["required"] == [*schema.fields]
-    body = SCHEMA["properties"]["body"]
-    names = [field.data_key or name for name, field in schema.fields["body"].schema.fields.items()]
-    assert [*body["properties"]] == body["required"] == names
     app = make_app()
     app.add_url_rule("/x", "x", require_app_jwt(view))
-    envelope, check = app.test_client().get("/x").json, Draft202012Validator(SCHEMA).is_valid
+    documented_schema = documented(app)["components"]["schemas"]["ConnectorAuthError"]
+    schema = EnvelopeSchema()
+    assert [*documented_schema["properties"]] == documented_schema["required"] == [*schema.fields]
+    body = documented_schema["properties"]["body"]
+    names = [field.data_key or name for name, field in schema.fields["body"].schema.fields.items()]
+    assert [*body["properties"]] == body["required"] == names
+    envelope = app.test_client().get("/x").json
+    check = Draft202012Validator(documented_schema).is_valid
     assert check(envelope)
     for name in envelope:
         assert not check({**envelope, name: 7.5})

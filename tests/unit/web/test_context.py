@@ -210,7 +210,7 @@ def test_an_optional_token_that_was_not_sent(make_app: MakeApp) -> None:
 
 
 def test_what_a_view_sees_of_the_tokens(make_app: MakeApp) -> None:
-    """DESIGN: the documented attributes, read-only claims, and a repr that shows ids only."""
+    """docs/request.rst: the attributes, read-only claims, and a repr that shows ids only."""
     minted = Issuer(clock=lambda: 1_000_000)
     app = make_app(clock=lambda: 1_000_000, APP_JWT_KEYS=minted.key_set())
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Blueprint, Flask
+from flask.ctx import AppContext
 from werkzeug.exceptions import HTTPException, Unauthorized
 
 from flask_connector_auth import (
@@ -75,7 +76,7 @@ def test_head_gets_the_headers_of_the_row_and_no_body(app: Flask) -> None:
 
 
 def test_an_app_adds_a_row_of_its_own(app: Flask) -> None:
-    """DESIGN: a subclass with a row is sent in the envelope, with the status its code names."""
+    """A subclass with a row is sent in the envelope, with the status its code names."""
     response = app.test_client().get("/not-yours")
     assert (response.status_code, response.data) == (409, NOT_YOURS)
     assert response.content_type == "application/json"
@@ -96,7 +97,7 @@ def test_an_own_401_row_has_a_challenge(make_app: MakeApp) -> None:
 
 
 def test_the_catalogue_overrides_a_row(make_app: MakeApp) -> None:
-    """DESIGN: the page contradicts itself on 40105, so a deployment may decide; others stay."""
+    """Decision 0008: the page contradicts itself on 40105, so a deployment decides; others stay."""
     override = {40105: {"errorCode": 40104, "details": "No AUTHORIZATION"}}
     client = with_views(make_app(ERROR_CATALOGUE=override)).test_client()
     assert client.get("/x").data == (
@@ -176,7 +177,7 @@ def app_with_handlers(
 def test_a_generic_handler_never_takes_our_errors(
     before: bool, scope: str, generic: Any, issuer: Issuer
 ) -> None:
-    """DESIGN: HTTPException, Exception, 401: the envelope is sent all the same."""
+    """Decision 0003: handlers for HTTPException, Exception or 401 are not called."""
     client = app_with_handlers(issuer, [generic], before=before, scope=scope).test_client()
     assert_row(client.get("/x"), 40105)
     assert_row(client.get("/other-consumer"), 40103)
@@ -189,7 +190,7 @@ def test_a_generic_handler_never_takes_our_errors(
 def test_the_apps_handler_for_one_of_our_exceptions_wins(
     before: bool, scope: str, url: str, own: Any, issuer: Issuer
 ) -> None:
-    """DESIGN: an app's own handler wins in any order of registration, generic ones beside it."""
+    """Decision 0003: an app's handler wins in any order of registration, generic ones beside it."""
     for handlers in itertools.permutations([own, HTTPException]):
         app = app_with_handlers(issuer, handlers, before=before, scope=scope)
         assert app.test_client().get(url).status_code == 418
@@ -201,6 +202,32 @@ def test_without_a_handler_the_answer_is_the_same(app: Flask) -> None:
         for error in (InvalidAppJWT(), NotYours()):
             assert error.get_response().data == error.response.data
             assert json.loads(error.response.data) == error.data
+
+
+@pytest.mark.skipif(
+    hasattr(AppContext, "request"), reason="From Flask 3.2 on the request is hidden there."
+)
+def test_the_app_of_the_request_renders_what_is_raised_in_another_apps_context(
+    make_app: MakeApp,
+) -> None:
+    """Decision 0001: the titles and the realm that a client gets are those of the app it called."""
+    app, other = make_app(), make_app(REALM="Other", ERROR_CATALOGUE={40102: {"title": "Other"}})
+    plain = Flask("without_the_extension")
+    contexts = {"other": other, "plain": plain}
+
+    @app.get("/<name>")
+    def in_context(name: str) -> Any:
+        with contexts[name].app_context():
+            raise InvalidAppJWT
+
+    for name in contexts:
+        response = app.test_client().get(f"/{name}")
+        assert_row(response, 40102)
+        assert "Connector API" in response.headers["WWW-Authenticate"]
+    with other.app_context():
+        assert "Other" in InvalidAppJWT().response.headers["WWW-Authenticate"]
+    with plain.app_context():
+        assert InvalidAppJWT().response.data == ROWS[40102]
 
 
 def test_errors_can_be_made_without_an_app() -> None:
@@ -240,10 +267,10 @@ def test_our_outage_is_a_503_and_never_the_clients_fault(
 
 
 def test_junk_is_refused_before_any_key_is_looked_up(make_app: MakeApp, issuer: Issuer) -> None:
-    """DESIGN: junk is 401 in an outage too, and never a reason to ask for keys."""
+    """Junk is answered with 401 in an outage too, and no key is looked up for it."""
     outage = Outage(1)
     client = with_views(make_app(APP_JWT_KEYS=outage)).test_client()
     for junk in ("a.b.c", "Basic eA==", issuer.sign({}, {"alg": "none"}), issuer.sign({}, b"[]")):
         assert_row(client.get("/x", headers=headers(junk)), 40102)
-    assert outage.asked == 0
+    assert outage.look_ups == 0
     assert AuthenticationUnavailable().response.headers["Retry-After"] == "1"

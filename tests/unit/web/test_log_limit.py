@@ -30,7 +30,7 @@ def taken(limit: LogLimit, times: int, reason: Reason = Reason.EXPIRED) -> list[
 
 
 def test_a_burst_then_a_line_a_second_and_the_next_one_tells_what_was_held_back() -> None:
-    """Issue 6.4: ten at once, then one a second, and no line is lost without being counted."""
+    """docs/operations.rst: ten at once, then one a second; lines held back are counted."""
     clock = Clock()
     limit = LogLimit(1, 10, clock)
     assert taken(limit, 13) == [0] * 10 + [None] * 3
@@ -132,7 +132,7 @@ class ForkingClock(Clock):
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_fork_leaves_no_lock_behind() -> None:
-    """Issue 6.5: a child that was forked while a line was counted can count its own."""
+    """A child process that was forked while a line was counted can count its own lines."""
     clock = ForkingClock()
     clock.forking.set()
     limit = LogLimit(1, 10, clock)

@@ -57,7 +57,7 @@ def line(reason: str, row: int, endpoint: str = "x", known: str = "", level: str
 def test_what_is_not_verified_is_not_told(
     make_app: MakeApp, issuer: Issuer, stranger: Issuer
 ) -> None:
-    """Issue 6.4: reason, row and endpoint alone of what was not sent, is no token, or is forged."""
+    """docs/operations.rst: of a missing or forged token only reason, row and endpoint."""
     client = pair_view(make_app()).test_client()
     good, forged = issuer.app_jwt(azp="install-1"), stranger.app_jwt(azp=CANARY)
     kid = stranger.sign({"aud": CANARY}, {"kid": CANARY})
@@ -92,7 +92,7 @@ def test_what_is_not_verified_is_not_told(
 def test_of_a_token_with_a_good_signature_its_ids_are_told(
     claims: dict[str, Any], reason: str, known: str, make_app: MakeApp, issuer: Issuer
 ) -> None:
-    """Issue 6.4: kid, account and install id where they were verified, and no other claim."""
+    """docs/operations.rst: kid, account and install id if they were verified; no other claim."""
     client = pair_view(make_app()).test_client()
     token = issuer.app_jwt(**{"azp": "install-1", "sub": CANARY, **claims})
     with listening() as recorder:
@@ -168,7 +168,7 @@ def test_a_request_that_has_no_endpoint(make_app: MakeApp) -> None:
 
 
 def test_our_own_outage_is_an_error(make_app: MakeApp, issuer: Issuer) -> None:
-    """DESIGN: 503 is ERROR, is limited like the others, and tells whose AppJWT was good."""
+    """503 is logged as ERROR, within the same limit, with the ids of a verified AppJWT."""
 
     class Out(KeySource):
         def candidates(self, kid: str | None, algorithm: str) -> Any:
@@ -257,7 +257,7 @@ def test_no_line_has_a_token_a_key_or_what_is_not_verified(
     place: int,
     removed: int,
 ) -> None:
-    """Issue 6.4: good, forged and mutated tokens; the log of everybody, down to DEBUG."""
+    """Good, forged and mutated tokens; the log of all libraries, down to DEBUG."""
     by = {"issuer": issuer, "stranger": stranger}
     ids = {"issuer": {}, "stranger": {"aud": CANARY, "azp": CANARY, "iss": CANARY}}
     app_jwt = by[signers[0]].app_jwt(**SECRETS, **ids[signers[0]])
@@ -279,7 +279,7 @@ def test_no_line_has_a_token_a_key_or_what_is_not_verified(
 
 
 def test_a_flood_of_one_kind_is_held_back(make_app: MakeApp) -> None:
-    """Issue 6.4: ten lines at once, then those of one second; the next one tells of the others."""
+    """docs/operations.rst: ten lines at once, then one a second, with the number held back."""
     app, now = pair_view(make_app()), [1000.0]
     state = app.extensions["connector_auth"]
     limit = LogLimit(state.settings.log_limit, state.settings.log_burst, lambda: now[0])
