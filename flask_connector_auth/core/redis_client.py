@@ -73,7 +73,7 @@ def _read(url: str) -> _Client:
         return _MAKERS[match["kind"]](match, ours)
     except (ValueError, TypeError, RedisError):
         # The cause may quote a password.
-        raise ValueError("not the URL of a Redis") from None
+        raise ValueError("not a valid Redis URL") from None
 
 
 def _standalone(url: "re.Match[str]", ours: dict[str, Any]) -> _Client:

@@ -94,7 +94,7 @@ BAD = [
     *(("MAX_STALE", value) for value in (-1, "0", None)),
     *((name, value) for name in WHOLE for value in (0, 1.5, "7", None)),
     *(("FAILOVER", value) for value in (URL, ["http://issuer.example/"], [""], [5], {})),
-    *(("COPY", value) for value in ("", True)),
+    *(("BACKUP", value) for value in ("", True)),
     *(("CA_FILE", value) for value in ("", "/nowhere/ca.pem")),
     *(("PROXY", value) for value in ("", "proxy:3128", "https://proxy:3128", "http://proxy")),
     *(("PROXY", value) for value in ("http://user@proxy:1", "http://proxy:x", "http://p:1/x")),
@@ -111,17 +111,23 @@ def test_a_bad_value_is_told_under_its_key(name: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"JWKS_MIN_AGE": 301}, {"JWKS_MIN_AGE": ["It is over JWKS_MAX_AGE."]}),
-        ({"JWKS_COOLDOWN": 300}, {"JWKS_COOLDOWN": ["It is not below JWKS_MAX_AGE."]}),
-        ({"JWKS_TIMEOUT": 300}, {"JWKS_TIMEOUT": ["It is not below JWKS_MAX_AGE."]}),
-        ({"JWKS_RETRY": 61}, {"JWKS_RETRY": ["It is over JWKS_RETRY_MAX."]}),
+        ({"JWKS_MIN_AGE": 301}, {"JWKS_MIN_AGE": ["Must be at most CONNECTOR_AUTH_JWKS_MAX_AGE."]}),
+        (
+            {"JWKS_COOLDOWN": 300},
+            {"JWKS_COOLDOWN": ["Must be less than CONNECTOR_AUTH_JWKS_MAX_AGE."]},
+        ),
+        (
+            {"JWKS_TIMEOUT": 300},
+            {"JWKS_TIMEOUT": ["Must be less than CONNECTOR_AUTH_JWKS_MAX_AGE."]},
+        ),
+        ({"JWKS_RETRY": 61}, {"JWKS_RETRY": ["Must be at most CONNECTOR_AUTH_JWKS_RETRY_MAX."]}),
         (
             {"JWKS_MAX_STALE": 299},
-            {"JWKS_MAX_STALE": ["It is neither 0 nor JWKS_MAX_AGE or more."]},
+            {"JWKS_MAX_STALE": ["Must be 0, or at least CONNECTOR_AUTH_JWKS_MAX_AGE."]},
         ),
         (
             {"JWKS_MAX_STALE": 0.5},
-            {"JWKS_MAX_STALE": ["It is neither 0 nor JWKS_MAX_AGE or more."]},
+            {"JWKS_MAX_STALE": ["Must be 0, or at least CONNECTOR_AUTH_JWKS_MAX_AGE."]},
         ),
     ],
 )
@@ -263,7 +269,7 @@ def test_an_own_fetch_replaces_the_built_in_one() -> None:
 )
 def test_a_ca_file_that_cannot_be_loaded_is_told_with_the_reason(path: str, why: str) -> None:
     """JWKS_CA_FILE: fail early, by its key; the path is not quoted."""
-    assert problems(JWKS_CA_FILE=path) == {"JWKS_CA_FILE": [f"It cannot be loaded ({why})."]}
+    assert problems(JWKS_CA_FILE=path) == {"JWKS_CA_FILE": [f"The file cannot be loaded ({why})."]}
 
 
 def test_each_url_has_a_copy_of_its_own(tmp_path: Path) -> None:
@@ -293,8 +299,8 @@ def test_a_copy_is_found_by_what_decides_its_keys(changes: dict[str, Any], tmp_p
 
 
 PLACE = [
-    "Neither the URL of one Redis (redis://, rediss://, unix://) nor the name of a file; a name "
-    "with a colon starts with / or ./."
+    "Must be a file path, or the URL of one Redis server (redis://, rediss:// or unix://). A path "
+    "with a colon needs / or ./ at its start."
 ]
 NO_PLACE = {
     "a NUL": "a\0b",
@@ -371,7 +377,7 @@ def test_the_least_that_can_be_set(name: str, value: int | None) -> None:
 
 def test_a_copy_is_not_read_in_the_clear() -> None:
     """JWKS_BACKUP: whoever is on the way could sign tokens, as with the set itself."""
-    told = ["A Redis elsewhere needs rediss://, with its certificate verified."]
+    told = ["A Redis server on another host needs rediss:// and a verified certificate."]
     for place in (
         *("redis://db.test/0", "rediss://db.test?ssl_cert_reqs=none"),
         *("rediss://db.test?ssl_check_hostname=n", "rediss://db.test?ssl_cert_reqs=%6eone"),
@@ -405,13 +411,13 @@ def test_a_redis_url_that_is_none_is_told_without_quoting_it() -> None:
         *("redis://one/0?passwort=do-not-tell-this", "rediss://one?ssl_cert_reqs=do-not-tell-this"),
         "unix:///run/redis.sock?foo=1",
     ):
-        assert problems(JWKS_BACKUP=wrong) == {"JWKS_BACKUP": ["It is not the URL of a Redis."]}
+        assert problems(JWKS_BACKUP=wrong) == {"JWKS_BACKUP": ["Not a valid Redis URL."]}
 
 
 def test_redis_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """JWKS_BACKUP: where redis-py is not installed, the message says what to install."""
     monkeypatch.setitem(sys.modules, "redis.backoff", None)
     assert problems(JWKS_BACKUP="redis://127.0.0.1:1/0") == {
-        "JWKS_BACKUP": ["It needs pip install flask-connector-auth[redis]."]
+        "JWKS_BACKUP": ["Redis support is not installed: pip install flask-connector-auth[redis]."]
     }
     assert load(JWKS_BACKUP="/nowhere/keys")

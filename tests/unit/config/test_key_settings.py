@@ -147,11 +147,11 @@ def test_a_row_may_be_overridden(code, override, row):
         "null": (None, ["Field may not be null."]),
         "list": ([], ["Not a valid mapping type."]),
         "text": ("{}", ["Not a valid mapping type."]),
-        "unknown row": ({40199: {}}, ["40199: Not a row of the error table."]),
+        "unknown row": ({40199: {}}, ["40199: Not a code of the error table."]),
         "no code": ({"missing": {}}, ["missing: Not a valid integer."]),
         "row null": ({40102: None}, ["40102: Field may not be null."]),
         "unknown member": ({40102: {"titel": SECRET}}, ["40102: titel: Unknown field."]),
-        "empty title": ({40102: {"title": ""}}, ["40102: title: Not a non-empty string."]),
+        "empty title": ({40102: {"title": ""}}, ["40102: title: Must be a non-empty string."]),
         "code as text": (
             {40102: {"errorCode": "40199"}},
             ["40102: errorCode: Not a valid integer."],
@@ -182,7 +182,7 @@ def test_a_row_may_be_overridden(code, override, row):
         ),
         "a readable and an unreadable one": (
             {40102: {"errorCode": 40302, "title": 1.5}},
-            ["40102: title: Not a non-empty string.", CODE_STAYS.format(40102)],
+            ["40102: title: Must be a non-empty string.", CODE_STAYS.format(40102)],
         ),
     },
 )

@@ -10,7 +10,11 @@ from flask_connector_auth.revocation.stores.redis import RedisStore
 from tests.support.floor_helpers import cases, load, problems
 from tests.unit.revocation.stores.test_contract import LIVES
 
-BAD_URL = "It is not the URL of a Redis."
+BAD_URL = "Not a valid Redis URL."
+BELOW_LIFETIME = (
+    "Must be at least CONNECTOR_AUTH_MAX_LIFETIME + CONNECTOR_AUTH_LEEWAY: an AppJWT can be valid "
+    "that long."
+)
 SECRET = "do-not-tell-this"
 
 GOOD = {
@@ -80,8 +84,8 @@ def test_a_bad_url(url: str) -> None:
 @cases(
     ("value", "told"),
     {
-        "a number": (True, "Not a non-empty string."),
-        "empty": ("", "Not a non-empty string."),
+        "a number": (True, "Must be a non-empty string."),
+        "empty": ("", "Must be a non-empty string."),
     },
 )
 def test_what_is_no_url(value: Any, told: str) -> None:
@@ -92,7 +96,7 @@ def test_what_is_no_url(value: Any, told: str) -> None:
 def test_redis_py_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without it, the error says what to install; without a URL it is not missed."""
     monkeypatch.setitem(sys.modules, "redis.backoff", None)
-    told = "It needs pip install flask-connector-auth[redis]."
+    told = "Redis support is not installed: pip install flask-connector-auth[redis]."
     assert problems(REVOCATION_URL="redis://") == {"REVOCATION_URL": [told]}
     assert load().revocation_store is None
 
@@ -102,10 +106,10 @@ def test_a_store_of_ones_own_is_an_object() -> None:
     store = MemoryStore(LIVES)
     assert load(REVOCATION_STORE=store).revocation_store is store
     for wrong in (MemoryStore, "redis://", {}, 5):
-        told = {"REVOCATION_STORE": ["Not a RevocationStore."]}
+        told = {"REVOCATION_STORE": ["Must be an instance of RevocationStore."]}
         assert problems(REVOCATION_STORE=wrong) == told
     assert problems(REVOCATION_STORE=store, REVOCATION_URL="redis://") == {
-        "REVOCATION_URL": ["It is one too many beside REVOCATION_STORE."]
+        "REVOCATION_URL": ["Cannot be combined with CONNECTOR_AUTH_REVOCATION_STORE."]
     }
 
 
@@ -127,7 +131,7 @@ def test_what_is_kept_outlives_every_app_jwt(
     if good:
         assert load(REVOCATION_KEEP=keep, **others).revocation_keep == keep
     else:
-        told = {"REVOCATION_KEEP": ["It is below MAX_LIFETIME + LEEWAY."]}
+        told = {"REVOCATION_KEEP": [BELOW_LIFETIME]}
         assert problems(REVOCATION_KEEP=keep, **others) == told
 
 
@@ -143,8 +147,8 @@ def test_all_problems_are_told_together() -> None:
     )
     assert told == {
         "REVOCATION_URL": [BAD_URL],
-        "REVOCATION_KEEP": ["It is below MAX_LIFETIME + LEEWAY."],
-        "LEEWAY": ["Not a finite number."],
+        "REVOCATION_KEEP": [BELOW_LIFETIME],
+        "LEEWAY": ["Must be a finite number."],
         "REVOCATION_MAX_LAG": ["Must be greater than or equal to 1."],
-        "REVOCATION_ON_OUTAGE": ["Neither closed nor open."],
+        "REVOCATION_ON_OUTAGE": ['Must be "closed" or "open".'],
     }

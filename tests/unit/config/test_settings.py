@@ -61,20 +61,20 @@ def test_every_field_of_the_schema_is_a_setting():
         assert field.metadata["doc"].endswith(".")
 
 
-TEXT = "Not a non-empty string."
-NUMBER = "Not a finite number."
+TEXT = "Must be a non-empty string."
+NUMBER = "Must be a finite number."
 NULL = "Field may not be null."
-NAME = "Not the name of a view argument."
-HEADER = "Not a header name that can carry the ConsumerJWS (RFC 9110 section 5.1)."
-REALM = "Not printable ASCII without quotes."
-NAMES = 'Not a list of algorithm names, such as ["RS256"].'
-FLAG = "Not true or false."
-EMPTY = "An empty list would accept nothing."
+NAME = "Must be the name of a view argument."
+HEADER = "Must be a header name (RFC 9110 section 5.1) that carries nothing else."
+REALM = "Must be printable ASCII without quotes and backslashes."
+NAMES = 'Must be a list of algorithm names, such as ["RS256"].'
+FLAG = "Must be true or false."
+EMPTY = "Must not be empty: no token would be accepted."
 NOT_A_STRING = {True: TEXT, 1.5: TEXT, (): TEXT, b"a": TEXT, "": TEXT}
 NOT_A_NUMBER = {True: NUMBER, "30": NUMBER, "": NUMBER, (): NUMBER, float("nan"): NUMBER}
 NOT_A_NUMBER |= {float("inf"): NUMBER, float("-inf"): NUMBER}
-NOT_WHOLE = dict.fromkeys([*NOT_A_NUMBER, 2048.5, 2048.0], "Not a whole number.")
-OUTAGE = "Neither closed nor open."
+NOT_WHOLE = dict.fromkeys([*NOT_A_NUMBER, 2048.5, 2048.0], "Must be a whole number.")
+OUTAGE = 'Must be "closed" or "open".'
 AT_LEAST_ONE = "Must be greater than or equal to 1."
 
 #: For each setting: good values with what they are loaded as; bad values with what is said.
@@ -155,7 +155,7 @@ TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
     ),
     "REVOCATION_ON_OUTAGE": (
         [("closed", "closed"), ("open", "open")],
-        {None: NULL, "": OUTAGE, "OPEN": OUTAGE, "fail": OUTAGE, True: "Not a valid string."},
+        {None: NULL, "": TEXT, "OPEN": OUTAGE, "fail": OUTAGE, True: TEXT},
     ),
     "REVOCATION_KEEP": (
         [(None, None), (0.5, 0.5), (2592000, 2592000)],
@@ -254,7 +254,7 @@ def test_all_problems_are_reported_at_once():
         "LEEWAY": [NUMBER],
         "ISUER": ["Unknown setting. Did you mean CONNECTOR_AUTH_ISSUER?"],
         "APP_JWT_ALGORITHMS": ["1: Unknown algorithm."],
-        "ERROR_CATALOGUE": ["40199: Not a row of the error table."],
+        "ERROR_CATALOGUE": ["40199: Not a code of the error table."],
     }
     assert caught.value.problems == {PREFIX + key: told for key, told in expected.items()}
     lines = [f"{PREFIX}{key}: {text}" for key in sorted(expected) for text in expected[key]]
@@ -264,7 +264,7 @@ def test_all_problems_are_reported_at_once():
 @pytest.mark.parametrize(
     ("config", "told"),
     [
-        ({}, "Missing: without keys no token can be verified."),
+        ({}, "Missing: tokens cannot be verified without keys."),
         ({"APP_JWT_KEYS": None}, NULL),
         ({"APP_JWT_KEYS": []}, "no usable key."),
         ({"APP_JWT_KEYS": ""}, "neither a key nor a readable file (Is a directory)."),

@@ -270,7 +270,7 @@ def test_no_option_makes_an_unverified_connection(where: str, options: str) -> N
     try:
         exposed = crosses_in_the_clear(f"rediss{where}?{options}")
     except ValueError as error:
-        assert str(error) == "not the URL of a Redis"
+        assert str(error) == "not a valid Redis URL"
         assert error.__suppress_context__
     else:
         assert exposed is (options not in ("ssl_cert_reqs=", "connection_class=Connection"))
@@ -280,7 +280,7 @@ def test_no_option_makes_an_unverified_connection(where: str, options: str) -> N
 def test_only_the_scheme_makes_a_connection_tls(value: str) -> None:
     """``ssl`` is an option of clients and of no connection: refused, or without effect."""
     for scheme in ("redis", "rediss"):
-        with pytest.raises(ValueError, match="not the URL of a Redis"):
+        with pytest.raises(ValueError, match="not a valid Redis URL"):
             crosses_in_the_clear(f"{scheme}://db.test?ssl={value}")
         sentinel = f"{scheme}+sentinel://db.test/service?ssl={value}"
         assert crosses_in_the_clear(sentinel) is (scheme == "redis")
@@ -303,7 +303,7 @@ def test_what_only_newer_versions_know(options: str) -> None:
     if NEWER:
         assert not crosses_in_the_clear(url)
     else:
-        with pytest.raises(ValueError, match="not the URL of a Redis"):
+        with pytest.raises(ValueError, match="not a valid Redis URL"):
             crosses_in_the_clear(url)
 
 
@@ -320,5 +320,5 @@ def test_a_cluster_is_judged_by_what_its_client_keeps(port: int) -> None:
 )
 def test_what_is_the_url_of_no_redis_is_not_judged(url: str) -> None:
     """Whether it is safe cannot be known."""
-    with pytest.raises(ValueError, match="not the URL of a Redis"):
+    with pytest.raises(ValueError, match="not a valid Redis URL"):
         crosses_in_the_clear(url)
