@@ -7,12 +7,12 @@ from inspect import Parameter, iscoroutinefunction, signature
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from .core import (
-    Declared,
+    Declaration,
     Requirements,
     TokenRequirement,
     attach_requirements,
-    attached_requirements,
-    collected_requirements,
+    collect_requirements,
+    get_attached_requirements,
     mark_public,
     token_requirement,
 )
@@ -151,12 +151,12 @@ def _wrap(view: Callable[P, R], requirements: Requirements) -> Callable[P, R]:
     if ours[0] is view:
         # One of ours directly on another: one wrapper does for both, and calls what is inside.
         inner = ours[1]
-        requirements |= attached_requirements(view)
-    declared = Declared(requirements, _positions(inner))
+        requirements |= get_attached_requirements(view)
+    declared = Declaration(requirements, _positions(inner))
     # A coroutine function stays one, for Flask and for decorators that await what they wrap.
     guarded = _guarded_coroutine if iscoroutinefunction(inner) else _guarded
     wrapper = wraps(view)(guarded(inner, declared))
-    attach_requirements(wrapper, requirements | collected_requirements(view))
+    attach_requirements(wrapper, requirements | collect_requirements(view))
     # With its own name on it, since functools.wraps hands every attribute on to what wraps it.
     setattr(wrapper, _WRAPPER, (wrapper, inner))
     return cast(Callable[P, R], wrapper)
@@ -173,7 +173,7 @@ def _positions(view: Callable[..., Any]) -> dict[str, int]:
     return {each.name: place for place, each in enumerate(parameters) if each.kind in by_place}
 
 
-def _guarded(view: Callable[..., Any], declared: Declared) -> Callable[..., Any]:
+def _guarded(view: Callable[..., Any], declared: Declaration) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         answer = guard.enforce(declared, args, kwargs)
         return view(*args, **kwargs) if answer is None else answer
@@ -181,7 +181,7 @@ def _guarded(view: Callable[..., Any], declared: Declared) -> Callable[..., Any]
     return wrapper
 
 
-def _guarded_coroutine(view: Callable[..., Any], declared: Declared) -> Callable[..., Any]:
+def _guarded_coroutine(view: Callable[..., Any], declared: Declaration) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         answer = guard.enforce(declared, args, kwargs)
         return await view(*args, **kwargs) if answer is None else answer

@@ -7,7 +7,13 @@ from flask import Blueprint, Flask
 from flask.typing import ResponseReturnValue
 
 from .config import Settings, load_settings
-from .core import Declared, attach_protection, attach_requirements, attached_requirements, lifecycle
+from .core import (
+    Declaration,
+    attach_hook_requirements,
+    attach_requirements,
+    close_if_closable,
+    get_attached_requirements,
+)
 from .core import clock as clocks
 from .decorators import Scopes, requirements_from_arguments
 from .health import health_blueprint, health_of
@@ -50,7 +56,7 @@ class ConnectorAuth:
         """
         if EXTENSION in app.extensions:
             raise RuntimeError("ConnectorAuth was set up for this app before")
-        clock = self._clock or clocks.wall
+        clock = self._clock or clocks.wall_time
         app.extensions[EXTENSION] = _state(load_settings(app.config), clock)
         app.register_blueprint(blueprint)
 
@@ -81,7 +87,7 @@ class ConnectorAuth:
             optional=optional,
         )
 
-        declared = Declared(requirements, for_target=True)
+        declared = Declaration(requirements, for_target=True)
 
         def before_view() -> ResponseReturnValue | None:
             request = current_request()
@@ -94,10 +100,10 @@ class ConnectorAuth:
             return guard.enforce(declared)
 
         # For the audit and the order of errors; what is enforced is what the hook itself holds.
-        attach_protection(before_view, requirements)
+        attach_hook_requirements(before_view, requirements)
         target.before_request(before_view)
         # The app may hide the hook in one of its own: the target itself is marked as well.
-        attach_requirements(target, attached_requirements(target) | requirements)
+        attach_requirements(target, get_attached_requirements(target) | requirements)
         if isinstance(target, Flask) and EXTENSION in target.extensions:
             current(target).routes.clear()
 
@@ -141,7 +147,7 @@ class ConnectorAuth:
         """
         state = current(app)
         for verifier in state.verifiers.values():
-            lifecycle.close(verifier.keys)
+            close_if_closable(verifier.keys)
         state.revocations.close()
 
     def health_blueprint(self) -> Blueprint:

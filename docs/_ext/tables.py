@@ -47,7 +47,7 @@ def rows_table() -> str:
         ("Status", "errorCode", "title", "details", "Exception"),
         (
             (row.status, code, row.title, row.details, f":exc:`{exceptions[row]}`")
-            for code, row in envelope.ROWS.items()
+            for code, row in envelope.ERROR_ROWS.items()
         ),
     )
 
@@ -64,7 +64,7 @@ def row_reasons_table() -> str:
         ("errorCode", "title", "Reasons"),
         (
             (code, row.title, ", ".join(_link(each) for each in Reason if code in _rows(each)))
-            for code, row in envelope.ROWS.items()
+            for code, row in envelope.ERROR_ROWS.items()
         ),
     )
 

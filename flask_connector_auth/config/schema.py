@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import OneOf, Range, Regexp
 
-from ..core import ROWS
+from ..core import ERROR_ROWS
 from ..keys import check_proxy, check_url
 from .fields import (
     Audience,
@@ -110,7 +110,7 @@ class TokenSchema(Schema):
         ),
     )
     error_catalogue: fields.Dict = fields.Dict(
-        keys=fields.Integer(validate=OneOf(ROWS, error="Not a code of the error table.")),
+        keys=fields.Integer(validate=OneOf(ERROR_ROWS, error="Not a code of the error table.")),
         values=fields.Nested(OverrideSchema),
         load_default=dict,
         metadata={

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from marshmallow import ValidationError
 
-from ..core import ROWS, ErrorRow
+from ..core import ERROR_ROWS, ErrorRow
 from ..keys import (
     ALGORITHMS,
     Fetch,
@@ -131,7 +131,7 @@ def _overridden_rows(
     for code, override in overrides.items():
         attributes = {"errorCode": "error_code"}
         changes = {attributes.get(name, name): value for name, value in override.items()}
-        row = ROWS[code]
+        row = ERROR_ROWS[code]
         try:
             rows[code] = replace(row, **changes)
         except ValueError as error:

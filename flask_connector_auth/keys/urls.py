@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from ..core import connections
+from ..core import redis_connections
 
 # One letter is the drive of a file on Windows; no scheme is so short.
 _SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+://")
@@ -100,7 +100,7 @@ def crosses_in_the_clear(url: str) -> bool:
     :raises ImportError: if redis-py is not installed.
     :raises ValueError: if *url* is a URL, and not that of a Redis; its text has nothing of it.
     """
-    return is_url(url) and not all(map(_is_safe_on_its_way, connections(url)))
+    return is_url(url) and not all(map(_is_safe_on_its_way, redis_connections(url)))
 
 
 def _is_safe_on_its_way(connection: Any) -> bool:

@@ -37,7 +37,7 @@ def connector_clock() -> Iterator[Clock]:
     """The clock of the issuer, and of each app that is made from now on without one of its own."""
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clocks, "wall", clock)
+        patch.setattr(clocks, "wall_time", clock)
         yield clock
 
 

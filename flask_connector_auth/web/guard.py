@@ -8,10 +8,10 @@ from wsgiref.types import WSGIEnvironment
 from flask import Request, Response
 
 from ..core import (
-    NOTHING,
+    NO_REQUIREMENTS,
     AppJWT,
     ConsumerJWS,
-    Declared,
+    Declaration,
     Reason,
     Rejected,
     Requirements,
@@ -64,12 +64,12 @@ def identify(requirements: Requirements) -> Identity:
     As :func:`enforce`, but for a caller that is no view: a preflight is asked for them too, and
     what was found before in the same request is looked at again.
     """
-    enforce(Declared(requirements), view=False)
+    enforce(Declaration(requirements), view=False)
     return cast(Identity, identity_of(current_request()))
 
 
 def enforce(
-    declared: Declared,
+    declared: Declaration,
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] = {},
     *,
@@ -107,7 +107,7 @@ def enforce(
             endpoint = remember_requirements(app, state, rule, request.method)
         merged = endpoint.included.get(declared)
         asked = endpoint.together_with(declared, keep=view) if merged is None else merged
-    if asked is NOTHING:
+    if asked is NO_REQUIREMENTS:
         return None
     name, view_args = state.account_argument, request.view_args
     account = view_args.get(name) if view_args else None
@@ -164,7 +164,7 @@ def enforce(
                     state, request, ConsumerJWSMissing(Reason.MISSING), app_jwt=app_jwt
                 )
     except Rejected as rejected:
-        reason, retry_after, verified = rejected.reason, None, rejected.verified
+        reason, retry_after, verified = rejected.reason, None, rejected.loggable_claims
         header = None
     except Unavailable as unavailable:
         reason, retry_after, verified = unavailable.reason, unavailable.retry_after, {}

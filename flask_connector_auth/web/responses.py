@@ -9,7 +9,7 @@ from flask import Response
 from werkzeug.datastructures import Headers, WWWAuthenticate
 from werkzeug.http import HTTP_STATUS_CODES
 
-from ..core import APP_JWT_MISSING, CONSUMER_JWS_MISSING, ROWS, ErrorRow, render
+from ..core import APP_JWT_MISSING, CONSUMER_JWS_MISSING, ERROR_ROWS, ErrorRow, render_envelope
 
 _MISSING = (APP_JWT_MISSING, CONSUMER_JWS_MISSING)
 
@@ -47,7 +47,7 @@ class ErrorResponses:
     def __init__(self, overrides: Mapping[int, ErrorRow], realm: str) -> None:
         self._realm = realm
         self._answers = {
-            row: self._render(row, overrides.get(code, row)) for code, row in ROWS.items()
+            row: self._render(row, overrides.get(code, row)) for code, row in ERROR_ROWS.items()
         }
 
     def answer(self, row: ErrorRow) -> RenderedResponse:
@@ -58,7 +58,7 @@ class ErrorResponses:
         return answer
 
     def _render(self, row: ErrorRow, shown: ErrorRow) -> RenderedResponse:
-        body = render(shown)
+        body = render_envelope(shown)
         headers = {
             "Content-Type": "application/json",
             "Content-Length": str(len(body)),

@@ -9,15 +9,15 @@ from flask.views import MethodView
 from werkzeug.routing import MapAdapter, Rule
 
 from ..core import (
-    NOTHING,
-    Declared,
+    NO_REQUIREMENTS,
+    Declaration,
     Requirements,
-    attached_protection,
-    attached_requirements,
-    certain_requirements,
-    collected_requirements,
+    collect_certain_requirements,
+    collect_hook_requirements,
+    collect_requirements,
+    get_attached_requirements,
     is_public,
-    merged,
+    merge_requirements,
 )
 from .runtime import Runtime, current_app
 
@@ -56,17 +56,25 @@ class EndpointRequirements:
         layers = [self.view, *(function for *_, function in self._methods)]
         #: Whether what is asked for app and blueprints is not asked here.
         self.is_public = any(map(is_public, layers))
-        by_hooks = by_targets = NOTHING
+        by_hooks = by_targets = NO_REQUIREMENTS
         if not self.is_public:
             hooks = [self.app_hooks, *(hooks for _, hooks in self._hooks)]
-            by_hooks = merged(map(attached_protection, chain.from_iterable(filter(None, hooks))))
-            by_targets = merged(map(attached_requirements, [app, *map(app.blueprints.get, names)]))
-        #: What the endpoint asks for; ``NOTHING`` itself where that is nothing.
-        self.requirements = merged([*map(collected_requirements, layers), by_hooks, by_targets])
+            by_hooks = merge_requirements(
+                map(collect_hook_requirements, chain.from_iterable(filter(None, hooks)))
+            )
+            by_targets = merge_requirements(
+                map(get_attached_requirements, [app, *map(app.blueprints.get, names)])
+            )
+        #: What the endpoint asks for; ``NO_REQUIREMENTS`` itself where that is nothing.
+        self.requirements = merge_requirements(
+            [*map(collect_requirements, layers), by_hooks, by_targets]
+        )
         #: Whether that is certain to be asked before the view runs.
-        self.is_sure = bool(merged([*map(certain_requirements, layers), by_hooks]))
+        self.is_sure = bool(
+            merge_requirements([*map(collect_certain_requirements, layers), by_hooks])
+        )
         #: What it asks for together with each caller whose part is known.
-        self.included: dict[Declared, Requirements] = {}
+        self.included: dict[Declaration, Requirements] = {}
 
     def is_current(self, app: Flask) -> bool:
         """Whether view and hooks are still those that this was worked out from."""
@@ -87,14 +95,14 @@ class EndpointRequirements:
                 return True
         return False
 
-    def together_with(self, declared: Declared, *, keep: bool) -> Requirements:
-        """Return what the endpoint and a caller ask for together: ``NOTHING`` itself, if nothing.
+    def together_with(self, declared: Declaration, *, keep: bool) -> Requirements:
+        """Return what the endpoint and a caller ask for together; ``NO_REQUIREMENTS`` if nothing.
 
         :param keep: whether the caller will come again, and is worth remembering.
         """
         asked = self.requirements
         if not (self.is_public and declared.for_target):
-            together = merged([asked, declared.requirements])
+            together = merge_requirements([asked, declared.requirements])
             # One object for all callers that add nothing: to compare values takes longer.
             asked = asked if together == asked else together
         if keep and len(self.included) < _MAX_INCLUDED:
@@ -131,7 +139,7 @@ def rule_has_argument(rule: Rule, argument: str) -> bool:
 def account_of(
     request: Request,
     name: str,
-    declared: Declared,
+    declared: Declaration,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> Any:

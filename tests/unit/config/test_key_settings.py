@@ -9,7 +9,7 @@ import pytest
 from flask import Config
 
 from flask_connector_auth.config import load_settings
-from flask_connector_auth.core import ROWS, ErrorRow
+from flask_connector_auth.core import ERROR_ROWS, ErrorRow
 from flask_connector_auth.keys import KeySource, VerificationKey
 from tests.support.floor_helpers import (
     SECRET,
@@ -132,7 +132,7 @@ CODE_STAYS = "{}: errorCode must keep its first three digits, the HTTP status."
             ErrorRow(40105, "ConsumerJWS is missing", "X_ON_BEHALF_HEADER is not present"),
         ),
         ({"title": 5, "details": "b", "errorCode": 40199}, ErrorRow(40199, "5", "b")),
-        ({}, ROWS[40104]),
+        ({}, ERROR_ROWS[40104]),
     ],
 )
 @pytest.mark.parametrize("code", [40104, "40104"], ids=["int", "as from the environment"])

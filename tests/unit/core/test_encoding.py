@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_connector_auth.core import Malformed, decode_base64url, load_object
+from flask_connector_auth.core import Malformed, decode_base64url, load_json_object
 from tests.support.floor_helpers import HEADER, broken_json, cases, untimed
 
 ALPHABET = (ascii_letters + digits + "-_").encode()
@@ -117,22 +117,22 @@ def test_a_segment_that_is_read_is_the_only_spelling_of_its_content(segment):
 )
 def test_a_json_object_is_read(text, value):
     """RFC 8259: white space, any letter, whole surrogate pairs, a name at two depths, 32 levels."""
-    assert load_object(text) == value
+    assert load_json_object(text) == value
 
 
 @cases("bad", broken_json(HEADER) | broken_json(b'{"n":1}'))
 def test_what_two_parsers_could_read_differently_is_refused(bad):
     """RFC 8725 sections 3.7 and 2.4: one object, strict UTF-8, nothing twice, no NaN."""
-    assert load_object(HEADER)["alg"] == "RS256"
+    assert load_json_object(HEADER)["alg"] == "RS256"
     with pytest.raises(Malformed):
-        load_object(bad)
+        load_json_object(bad)
 
 
 @cases("bad", broken_json(json.dumps({"secret": SECRET}).encode()))
 def test_the_error_never_holds_the_input(bad):
     """security.md section 10: parsers quote their input, so neither text nor cause is shown."""
     with pytest.raises(Malformed) as caught:
-        load_object(bad)
+        load_json_object(bad)
     assert caught.value.__cause__ is None
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
@@ -156,7 +156,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), json_values), st.booleans())
 def test_every_json_object_is_read_as_it_was_written(value, escaped):
     """RFC 8259 section 8: with escapes or without, an object survives the round trip."""
-    assert load_object(json.dumps(value, ensure_ascii=escaped).encode()) == value
+    assert load_json_object(json.dumps(value, ensure_ascii=escaped).encode()) == value
 
 
 @untimed
@@ -164,7 +164,7 @@ def test_every_json_object_is_read_as_it_was_written(value, escaped):
 def test_any_bytes_are_an_object_or_malformed(text):
     """security.md section 1: a payload ends in an object or a refusal, in no other exception."""
     try:
-        value = load_object(text)
+        value = load_json_object(text)
     except Malformed:
         return
     assert type(value) is dict
@@ -175,7 +175,7 @@ def test_any_bytes_are_an_object_or_malformed(text):
 def test_any_tokens_of_json_are_an_object_or_malformed(tokens):
     """RFC 8259 section 2: what is almost JSON is JSON or refused."""
     try:
-        value = load_object("".join(tokens).encode())
+        value = load_json_object("".join(tokens).encode())
     except Malformed:
         return
     assert json.loads(json.dumps(value)) == value

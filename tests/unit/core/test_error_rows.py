@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from flask_connector_auth.core import ErrorRow, render
+from flask_connector_auth.core import ErrorRow, render_envelope
 from flask_connector_auth.core import error_rows as envelope
 
 ROWS = {
@@ -42,12 +42,12 @@ ROWS = {
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.error_code)
 def test_a_row_renders_to_its_documented_bytes(row):
     """Rows 40102 to 40105, 40001 and 50301: members, order and spelling are the protocol page's."""
-    assert render(row) == ROWS[row]
+    assert render_envelope(row) == ROWS[row]
 
 
 def test_the_rows_that_can_be_overridden_are_all_rows():
     """Protocol page, Error Responses: each row is found by its documented code."""
-    assert {row.error_code: row for row in ROWS} == envelope.ROWS
+    assert {row.error_code: row for row in ROWS} == envelope.ERROR_ROWS
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_row_is_always_an_error(code):
 
 def test_a_row_of_ones_own_is_escaped_and_compact():
     """RFC 8259 section 7: quotes, line breaks and any letter travel as ASCII, without a newline."""
-    assert render(ErrorRow(40901, 'a "b"\n', "é")) == (
+    assert render_envelope(ErrorRow(40901, 'a "b"\n', "é")) == (
         b'{"kind":"resp","code":409,"body":{"title":"a \\"b\\"\\n","details":"\\u00e9",'
         b'"errorCode":40901},"type":".ReqBody$ErrorResp"}'
     )

@@ -6,7 +6,7 @@ from flask_connector_auth.core import Reason, Rejected, Unavailable
 def test_a_rejection_carries_its_reason_and_nothing_of_the_token() -> None:
     """DESIGN: one word, for the log; what was verified is added by who verified it."""
     rejected = Rejected(Reason.EXPIRED)
-    assert (rejected.reason, rejected.verified, rejected.args) == (
+    assert (rejected.reason, rejected.loggable_claims, rejected.args) == (
         Reason.EXPIRED,
         {},
         (Reason.EXPIRED,),

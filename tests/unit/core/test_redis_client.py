@@ -7,7 +7,7 @@ from redis import SSLConnection
 from redis.cluster import RedisCluster
 from redis.sentinel import SentinelManagedSSLConnection
 
-from flask_connector_auth.core import TIMEOUT, connector
+from flask_connector_auth.core import REDIS_TIMEOUT, redis_connector
 from tests.support.floor_helpers import cases
 
 OPTIONS = (
@@ -28,7 +28,7 @@ def is_as_we_need_it(found: dict[str, Any]) -> bool:
     retry = found["retry"]
     assert (retry._retries, retry._backoff.compute(1)) == (0, 0)
     names = ("socket_timeout", "socket_connect_timeout", "decode_responses", "protocol")
-    return [found[name] for name in names] == [TIMEOUT, TIMEOUT, False, 2]
+    return [found[name] for name in names] == [REDIS_TIMEOUT, REDIS_TIMEOUT, False, 2]
 
 
 @cases(
@@ -42,12 +42,12 @@ def is_as_we_need_it(found: dict[str, Any]) -> bool:
 )
 def test_whoever_waits_does_not_wait_long(url: str) -> None:
     """Whatever the URL asks for."""
-    assert is_as_we_need_it(options(connector(url)()))
+    assert is_as_we_need_it(options(redis_connector(url)()))
 
 
 def test_a_service_is_that_of_its_sentinels() -> None:
     """Its name, database, user, password and TLS."""
-    client = connector(SENTINELS)()
+    client = redis_connector(SENTINELS)()
     pool, found = client.connection_pool, options(client)
     assert pool.service_name == "service"
     assert pool.connection_class is SentinelManagedSSLConnection
@@ -58,7 +58,7 @@ def test_a_service_is_that_of_its_sentinels() -> None:
 def test_sentinels_have_a_login_of_their_own() -> None:
     """Theirs, not that of the service, at each address with its port or the usual one; by TLS like
     the service; and they are not waited for long either."""
-    sentinels = connector(SENTINELS)().connection_pool.sentinel_manager.sentinels
+    sentinels = redis_connector(SENTINELS)().connection_pool.sentinel_manager.sentinels
     found = [options(each) for each in sentinels]
     assert [(each["host"], each["port"]) for each in found] == [("one", 26379), ("two", 7)]
     for each, client in zip(found, sentinels, strict=True):
@@ -72,7 +72,7 @@ def test_sentinels_have_a_login_of_their_own() -> None:
 def test_a_service_without_options(database: int) -> None:
     """A plain connection, and the database that is named, or the first."""
     path = "Xservice" + (f"/{database}" if database else "")
-    client = connector(f"redis+sentinel://one/{path}")()
+    client = redis_connector(f"redis+sentinel://one/{path}")()
     pool = client.connection_pool
     assert pool.service_name == "Xservice"
     assert options(client).get("db", 0) == database
@@ -89,11 +89,11 @@ def test_a_cluster_has_nodes_and_options(monkeypatch: pytest.MonkeyPatch) -> Non
     # A client connects when it is made.
     monkeypatch.setattr(RedisCluster, "__init__", make)
     monkeypatch.setattr(RedisCluster, "__del__", lambda _self: None)
-    connector("rediss+cluster://user:secret@one,two:7?ssl_ca_certs=/ca.pem")()
+    redis_connector("rediss+cluster://user:secret@one,two:7?ssl_ca_certs=/ca.pem")()
     nodes = [(node.host, node.port) for node in made.pop("startup_nodes")]
     assert nodes == [("one", 6379), ("two", 7)]
     assert (made["username"], made["password"]) == ("user", "secret")
     assert (made["ssl"], made["ssl_ca_certs"]) == (True, "/ca.pem")
     assert is_as_we_need_it(made)
-    connector("redis+cluster://one")()
+    redis_connector("redis+cluster://one")()
     assert made["ssl"] is False

@@ -6,12 +6,12 @@ from types import MethodType
 import pytest
 
 from flask_connector_auth.core import (
-    NOTHING,
+    NO_REQUIREMENTS,
     Requirements,
     TokenRequirement,
     attach_requirements,
-    attached_requirements,
-    collected_requirements,
+    collect_requirements,
+    get_attached_requirements,
     is_public,
     mark_public,
     token_requirement,
@@ -80,9 +80,9 @@ def test_a_token_is_optional_only_where_all_say_so(one, other):
 @pytest.mark.parametrize(
     ("one", "other", "merged"),
     [
-        (NOTHING, NOTHING, NOTHING),
-        (APP, NOTHING, APP),
-        (NOTHING, APP, APP),
+        (NO_REQUIREMENTS, NO_REQUIREMENTS, NO_REQUIREMENTS),
+        (APP, NO_REQUIREMENTS, APP),
+        (NO_REQUIREMENTS, APP, APP),
         (APP, APP, APP),
         (APP, CONSUMER, Requirements(TokenRequirement(), TokenRequirement())),
         (
@@ -92,7 +92,7 @@ def test_a_token_is_optional_only_where_all_say_so(one, other):
         ),
         (
             Requirements(token_requirement(optional=True)),
-            NOTHING,
+            NO_REQUIREMENTS,
             Requirements(token_requirement(optional=True)),
         ),
     ],
@@ -105,7 +105,7 @@ def test_merged_requirements_ask_for_all_that_either_asks_for(one, other, merged
 
 def test_requirements_are_true_where_they_ask_for_a_token():
     """DESIGN section 3: nothing asked is false; an optional token is still something asked."""
-    assert not NOTHING
+    assert not NO_REQUIREMENTS
     assert APP
     assert CONSUMER
     assert Requirements(app_jwt=token_requirement(optional=True))
@@ -156,8 +156,8 @@ def as_method(inner):
 )
 def test_the_mark_is_found_through_a_foreign_decorator(decorate):
     """DESIGN section 3: also through decorators that drop the attributes of what they wrap."""
-    assert collected_requirements(decorate(view)) == NOTHING
-    assert collected_requirements(decorate(a_view())) == APP
+    assert collect_requirements(decorate(view)) == NO_REQUIREMENTS
+    assert collect_requirements(decorate(a_view())) == APP
 
 
 def test_what_a_view_may_call_is_not_asked_for():
@@ -167,23 +167,23 @@ def test_what_a_view_may_call_is_not_asked_for():
     def a_plain_view(account_id=None):
         return called() if account_id else None
 
-    assert collected_requirements(a_plain_view) == NOTHING
-    assert attached_requirements(without_wraps(called)) == NOTHING
-    assert attached_requirements(called) == APP
+    assert collect_requirements(a_plain_view) == NO_REQUIREMENTS
+    assert get_attached_requirements(without_wraps(called)) == NO_REQUIREMENTS
+    assert get_attached_requirements(called) == APP
 
 
 def test_marks_of_all_layers_merge():
     """DESIGN section 3: whatever way they are stacked, all that was declared is asked for."""
     outer = without_wraps(a_view(APP))
     attach_requirements(outer, CONSUMER)
-    assert collected_requirements(with_wraps(outer)) == APP | CONSUMER
+    assert collect_requirements(with_wraps(outer)) == APP | CONSUMER
 
 
 def test_a_view_of_any_kind_is_looked_at_without_harm():
     """DESIGN section 3: a callable object, a builtin and a partial ask for nothing."""
-    assert collected_requirements(print) == NOTHING
-    assert collected_requirements(functools.partial(view)) == NOTHING
-    assert collected_requirements(object()) == NOTHING
+    assert collect_requirements(print) == NO_REQUIREMENTS
+    assert collect_requirements(functools.partial(view)) == NO_REQUIREMENTS
+    assert collect_requirements(object()) == NO_REQUIREMENTS
 
 
 def test_a_view_that_refers_to_itself_ends():
@@ -196,7 +196,7 @@ def test_a_view_that_refers_to_itself_ends():
         return again
 
     attach_requirements(other, APP)
-    assert collected_requirements(again) == APP
+    assert collect_requirements(again) == APP
 
 
 def test_each_function_is_visited_once():
@@ -211,7 +211,7 @@ def test_each_function_is_visited_once():
         return wrapper
 
     assert (
-        collected_requirements(functools.reduce(lambda inner, _: twice(inner), range(30), a_view()))
+        collect_requirements(functools.reduce(lambda inner, _: twice(inner), range(30), a_view()))
         == APP
     )
 
@@ -222,9 +222,9 @@ def test_an_empty_cell_is_passed_over():
     def early(**kwargs):
         return late
 
-    assert collected_requirements(early) == NOTHING
+    assert collect_requirements(early) == NO_REQUIREMENTS
     late = a_view()
-    assert collected_requirements(early) == APP
+    assert collect_requirements(early) == APP
 
 
 def test_the_walk_is_bounded():
@@ -236,8 +236,8 @@ def test_the_walk_is_bounded():
             layered = without_wraps(layered)
         return layered
 
-    assert collected_requirements(stack(60)) == APP
-    assert collected_requirements(stack(100)) == NOTHING
+    assert collect_requirements(stack(60)) == APP
+    assert collect_requirements(stack(100)) == NO_REQUIREMENTS
 
 
 def test_nothing_but_functions_is_looked_into():
@@ -252,7 +252,7 @@ def test_nothing_but_functions_is_looked_into():
     def with_proxy(**kwargs):
         return proxy
 
-    assert collected_requirements(with_proxy) == NOTHING
+    assert collect_requirements(with_proxy) == NO_REQUIREMENTS
 
 
 def test_public_is_the_views_own():

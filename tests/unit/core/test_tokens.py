@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from flask_connector_auth.core import AppJWT, ConsumerJWS, read_only
+from flask_connector_auth.core import AppJWT, ConsumerJWS, freeze_claims
 
 APP_JWT = AppJWT(
     account_id="le1",
@@ -13,13 +13,13 @@ APP_JWT = AppJWT(
     issuer="Sentinel",
     issued_at=1000,
     expires_at=4600,
-    claims=read_only({"aud": "le1", "email": "someone@example.com"}),
+    claims=freeze_claims({"aud": "le1", "email": "someone@example.com"}),
 )
 CONSUMER_JWS = ConsumerJWS(
     account_id="le1",
     ext_consumer_id="consumer-1",
     lp_consumer_id="abc",
-    claims=read_only({"account_id": "le1", "email": "someone@example.com"}),
+    claims=freeze_claims({"account_id": "le1", "email": "someone@example.com"}),
 )
 
 
@@ -50,7 +50,7 @@ def test_a_token_cannot_be_changed(token):
 @pytest.mark.parametrize("depth", ["top", "inside a member", "inside a list"])
 def test_claims_are_read_only_at_every_depth(depth):
     """DESIGN section 5: ``claims`` is a read-only mapping."""
-    claims = read_only({"a": {"b": 1}, "c": [{"d": 1}]})
+    claims = freeze_claims({"a": {"b": 1}, "c": [{"d": 1}]})
     mapping = {"top": claims, "inside a member": claims["a"], "inside a list": claims["c"][0]}
     with pytest.raises(TypeError, match="does not support item assignment"):
         mapping[depth]["x"] = 1
@@ -58,7 +58,7 @@ def test_claims_are_read_only_at_every_depth(depth):
 
 def test_claims_keep_their_values():
     """DESIGN section 5: reading is as it was; only lists become tuples."""
-    claims = read_only({"a": {"b": [1, [True, None]]}, "c": "text", "d": 1.5})
+    claims = freeze_claims({"a": {"b": [1, [True, None]]}, "c": "text", "d": 1.5})
     assert claims == {"a": {"b": (1, (True, None))}, "c": "text", "d": 1.5}
     assert list(claims) == ["a", "c", "d"]
 
@@ -66,7 +66,7 @@ def test_claims_keep_their_values():
 def test_claims_do_not_follow_their_source():
     """RFC 8725 section 3.3: a later change of the parsed object changes no token."""
     source = {"a": {"b": 1}, "c": [1]}
-    claims = read_only(source)
+    claims = freeze_claims(source)
     source["a"]["b"] = 2
     source["c"].append(2)
     source["d"] = 1
