@@ -1,4 +1,4 @@
-"""Where revocations are kept, as it is configured: what can be known at the start is told there."""
+"""The settings of revocation: every mistake that can be found at start is reported there."""
 
 import sys
 from typing import Any
@@ -68,7 +68,7 @@ BAD = {
 
 @cases("url", GOOD)
 def test_a_good_url(url: str) -> None:
-    """Standalone, Sentinel and Cluster by URL; nothing is connected to."""
+    """Standalone, Sentinel and Cluster by URL; no connection is made."""
     settings = load(REVOCATION_URL=url)
     assert isinstance(settings.revocation_store, RedisStore)
     assert SECRET not in repr(settings)
@@ -76,38 +76,38 @@ def test_a_good_url(url: str) -> None:
 
 @cases("url", BAD)
 def test_a_bad_url(url: str) -> None:
-    """A clear error that names the setting, and never quotes the URL, which has a password."""
-    told = problems(REVOCATION_URL=url)
-    assert told == {"REVOCATION_URL": [BAD_URL]}
+    """The error names the setting and never quotes the URL, which has a password."""
+    reported = problems(REVOCATION_URL=url)
+    assert reported == {"REVOCATION_URL": [BAD_URL]}
 
 
 @cases(
-    ("value", "told"),
+    ("value", "text"),
     {
         "a number": (True, "Must be a non-empty string."),
         "empty": ("", "Must be a non-empty string."),
     },
 )
-def test_what_is_no_url(value: Any, told: str) -> None:
-    """The types of settings."""
-    assert problems(REVOCATION_URL=value) == {"REVOCATION_URL": [told]}
+def test_a_url_that_is_not_text(value: Any, text: str) -> None:
+    """Another type, and empty text, are refused before the URL is parsed."""
+    assert problems(REVOCATION_URL=value) == {"REVOCATION_URL": [text]}
 
 
 def test_redis_py_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without it, the error says what to install; without a URL it is not missed."""
+    """Without redis-py, the error says what to install; without a URL it is not needed."""
     monkeypatch.setitem(sys.modules, "redis.backoff", None)
-    told = "Redis support is not installed: pip install flask-connector-auth[redis]."
-    assert problems(REVOCATION_URL="redis://") == {"REVOCATION_URL": [told]}
+    text = "Redis support is not installed: pip install flask-connector-auth[redis]."
+    assert problems(REVOCATION_URL="redis://") == {"REVOCATION_URL": [text]}
     assert load().revocation_store is None
 
 
-def test_a_store_of_ones_own_is_an_object() -> None:
-    """Whatever has the three methods; not its class, and not beside a URL."""
+def test_a_store_of_the_app_is_an_object() -> None:
+    """Any object with the three methods; not a class, and not together with a URL."""
     store = MemoryStore(LIVES)
     assert load(REVOCATION_STORE=store).revocation_store is store
     for wrong in (MemoryStore, "redis://", {}, 5):
-        told = {"REVOCATION_STORE": ["Must be an instance of RevocationStore."]}
-        assert problems(REVOCATION_STORE=wrong) == told
+        expected = {"REVOCATION_STORE": ["Must be an instance of RevocationStore."]}
+        assert problems(REVOCATION_STORE=wrong) == expected
     assert problems(REVOCATION_STORE=store, REVOCATION_URL="redis://") == {
         "REVOCATION_URL": ["Cannot be combined with CONNECTOR_AUTH_REVOCATION_STORE."]
     }
@@ -124,20 +124,20 @@ def test_a_store_of_ones_own_is_an_object() -> None:
         ({"MAX_LIFETIME": 3600, "LEEWAY": 0}, 3599, False),
     ],
 )
-def test_what_is_kept_outlives_every_app_jwt(
+def test_a_revocation_is_kept_longer_than_any_app_jwt_lives(
     others: dict[str, Any], keep: float | None, good: bool
 ) -> None:
-    """``REVOCATION_KEEP`` is no less than the longest token."""
+    """``REVOCATION_KEEP`` is at least the longest lifetime plus the leeway."""
     if good:
         assert load(REVOCATION_KEEP=keep, **others).revocation_keep == keep
     else:
-        told = {"REVOCATION_KEEP": [BELOW_LIFETIME]}
-        assert problems(REVOCATION_KEEP=keep, **others) == told
+        expected = {"REVOCATION_KEEP": [BELOW_LIFETIME]}
+        assert problems(REVOCATION_KEEP=keep, **others) == expected
 
 
-def test_all_problems_are_told_together() -> None:
-    """One error for all, also where one makes it impossible to say more of another."""
-    told = problems(
+def test_all_problems_are_reported_together() -> None:
+    """One error lists all, even if one problem prevents a full check of another setting."""
+    reported = problems(
         REVOCATION_URL=f"http://{SECRET}",
         REVOCATION_KEEP=10,
         MAX_LIFETIME=60,
@@ -145,7 +145,7 @@ def test_all_problems_are_told_together() -> None:
         REVOCATION_MAX_LAG=0,
         REVOCATION_ON_OUTAGE="fail",
     )
-    assert told == {
+    assert reported == {
         "REVOCATION_URL": [BAD_URL],
         "REVOCATION_KEEP": [BELOW_LIFETIME],
         "LEEWAY": ["Must be a finite number."],

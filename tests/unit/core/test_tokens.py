@@ -1,6 +1,7 @@
-"""The values that a verified token becomes: immutable, and silent about the token."""
+"""The values of verified tokens: immutable, with a repr that is safe to log."""
 
 from dataclasses import FrozenInstanceError
+from typing import Any
 
 import pytest
 
@@ -34,36 +35,36 @@ CONSUMER_JWS = ConsumerJWS(
     ],
     ids=["AppJWT", "ConsumerJWS"],
 )
-def test_the_repr_shows_ids_and_nothing_else(token, text):
-    """DESIGN section 5: a token may stand in a log; its claims and the token itself may not."""
+def test_the_repr_shows_ids_and_nothing_else(token: AppJWT | ConsumerJWS, text: str) -> None:
+    """The ids may be logged; the claims and the token itself may not."""
     assert repr(token) == str(token) == text
 
 
 @pytest.mark.parametrize("token", [APP_JWT, CONSUMER_JWS], ids=["AppJWT", "ConsumerJWS"])
-def test_a_token_cannot_be_changed(token):
-    """RFC 8725 section 3.3: what was verified stays what was verified."""
+def test_a_token_cannot_be_changed(token: Any) -> None:
+    """RFC 8725 section 3.3: a verified value stays as it was verified."""
     with pytest.raises(FrozenInstanceError):
         token.account_id = "another"
     assert not hasattr(token, "__dict__")
 
 
 @pytest.mark.parametrize("depth", ["top", "inside a member", "inside a list"])
-def test_claims_are_read_only_at_every_depth(depth):
-    """DESIGN section 5: ``claims`` is a read-only mapping."""
+def test_claims_are_read_only_at_every_depth(depth: str) -> None:
+    """``claims`` is a read-only mapping, and so are the mappings inside it."""
     claims = freeze_claims({"a": {"b": 1}, "c": [{"d": 1}]})
     mapping = {"top": claims, "inside a member": claims["a"], "inside a list": claims["c"][0]}
     with pytest.raises(TypeError, match="does not support item assignment"):
         mapping[depth]["x"] = 1
 
 
-def test_claims_keep_their_values():
-    """DESIGN section 5: reading is as it was; only lists become tuples."""
+def test_claims_keep_their_values() -> None:
+    """Freezing changes only the type of lists, which become tuples."""
     claims = freeze_claims({"a": {"b": [1, [True, None]]}, "c": "text", "d": 1.5})
     assert claims == {"a": {"b": (1, (True, None))}, "c": "text", "d": 1.5}
     assert list(claims) == ["a", "c", "d"]
 
 
-def test_claims_do_not_follow_their_source():
+def test_claims_do_not_follow_their_source() -> None:
     """RFC 8725 section 3.3: a later change of the parsed object changes no token."""
     source = {"a": {"b": 1}, "c": [1]}
     claims = freeze_claims(source)
