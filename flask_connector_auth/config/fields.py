@@ -14,7 +14,7 @@ from ..keys import ALGORITHMS, crosses_in_the_clear, is_file_name, is_redis_url
 from ..revocation import RevocationStore
 
 #: What to do where redis-py, which is an extra, cannot be imported.
-REDIS_MISSING = "Redis support is not installed: pip install flask-connector-auth[redis]."
+REDIS_MISSING = "Redis support is not installed: pip install flask-connector-auth[redis]"
 
 
 class Setting(fields.Field[Any]):
@@ -24,6 +24,7 @@ class Setting(fields.Field[Any]):
     :param doc: what the setting means, for the documentation.
     """
 
+    types: ClassVar[tuple[type, ...]] = ()  #: types of accepted values; not their subclasses
     message: ClassVar[str]  #: reported for a value of the wrong type
     bounds: ClassVar[Range | None] = None  #: where the setting has no validator
 
@@ -33,11 +34,11 @@ class Setting(fields.Field[Any]):
         validate = validate or self.bounds
         super().__init__(load_default=default, validate=validate, metadata={"doc": doc}, **kwargs)
 
-    def _has_right_type(self, value: Any) -> bool:
-        raise NotImplementedError
+    def _accepts(self, value: Any) -> bool:
+        return type(value) in self.types
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
-        if not self._has_right_type(value):
+        if not self._accepts(value):
             raise ValidationError(self.message)
         return value
 
@@ -45,19 +46,18 @@ class Setting(fields.Field[Any]):
 class Number(Setting):
     """A finite number; neither a string nor a boolean."""
 
+    types = (int, float)
     message = "Must be a finite number."
 
-    def _has_right_type(self, value: Any) -> bool:
-        return type(value) in (int, float) and isfinite(value)
+    def _accepts(self, value: Any) -> bool:
+        return super()._accepts(value) and isfinite(value)
 
 
-class Whole(Setting):
+class WholeNumber(Setting):
     """A whole number; neither a string nor a boolean."""
 
+    types = (int,)
     message = "Must be a whole number."
-
-    def _has_right_type(self, value: Any) -> bool:
-        return type(value) is int
 
 
 class Seconds(Number):
@@ -66,7 +66,7 @@ class Seconds(Number):
     bounds = Range(min=0, min_inclusive=False)
 
 
-class Count(Whole):
+class Count(WholeNumber):
     """How many there may be: at least 1."""
 
     bounds = Range(min=1)
@@ -75,10 +75,8 @@ class Count(Whole):
 class Flag(Setting):
     """True or false; nothing that merely looks like one of them."""
 
+    types = (bool,)
     message = "Must be true or false."
-
-    def _has_right_type(self, value: Any) -> bool:
-        return type(value) is bool
 
 
 class Function(Setting):
@@ -86,7 +84,7 @@ class Function(Setting):
 
     message = "Must be callable."
 
-    def _has_right_type(self, value: Any) -> bool:
+    def _accepts(self, value: Any) -> bool:
         return callable(value)
 
 
@@ -95,7 +93,7 @@ class Store(Setting):
 
     message = "Must be an instance of RevocationStore."
 
-    def _has_right_type(self, value: Any) -> bool:
+    def _accepts(self, value: Any) -> bool:
         return isinstance(value, RevocationStore) and not isinstance(value, type)
 
 
@@ -103,10 +101,11 @@ class Text(Setting):
     """A non-empty string. An integer becomes its digits, because ``from_prefixed_env`` turns an
     account id into an integer."""
 
+    types = (str,)
     message = "Must be a non-empty string."
 
-    def _has_right_type(self, value: Any) -> bool:
-        return type(value) is str and value != ""
+    def _accepts(self, value: Any) -> bool:
+        return super()._accepts(value) and value != ""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         return super()._deserialize(str(value) if type(value) is int else value)
@@ -130,15 +129,17 @@ class OverrideSchema(Schema):
     details: Text = Text()
 
 
-def algorithms(default: list[str] | None, doc: str) -> fields.List[str]:
-    """Return a setting for an allow-list of ``alg``."""
-    return fields.List(
-        fields.String(validate=OneOf(ALGORITHMS, error="Unknown algorithm.")),
-        load_default=default,
-        validate=Length(min=1, error="Must not be empty: no token would be accepted."),
-        error_messages={"invalid": 'Must be a list of algorithm names, such as ["RS256"].'},
-        metadata={"doc": doc},
-    )
+class Algorithms(fields.List[str]):
+    """An allow-list of ``alg``."""
+
+    def __init__(self, default: list[str] | None, doc: str) -> None:
+        super().__init__(
+            fields.String(validate=OneOf(ALGORITHMS, error="Unknown algorithm.")),
+            load_default=default,
+            validate=Length(min=1, error="Must not be empty: no token would be accepted."),
+            error_messages={"invalid": 'Must be a list of algorithm names, such as ["RS256"].'},
+            metadata={"doc": doc},
+        )
 
 
 def passes(check: Callable[[str], None]) -> Callable[[str], None]:
@@ -148,7 +149,7 @@ def passes(check: Callable[[str], None]) -> Callable[[str], None]:
         try:
             check(value)
         except ValueError as error:
-            raise ValidationError(sentence(error)) from None
+            raise ValidationError(sentence(str(error))) from None
 
     return validate
 
@@ -156,29 +157,25 @@ def passes(check: Callable[[str], None]) -> Callable[[str], None]:
 def check_backup_place(place: str) -> None:
     """Check where a backup of a key set is to be kept.
 
-    :raises ValidationError: unless it is a file path, or the URL of one Redis that is on this
-        machine or is reached by verified TLS.
+    :raises ValueError: unless it is a file path, or the URL of one Redis that is on this machine or
+        is reached by verified TLS.
     """
-    if not is_redis_url(place):
-        if not is_file_name(place):
-            raise ValidationError(
-                "Must be a file path, or the URL of one Redis server (redis://, rediss:// or "
-                "unix://). A path with a colon needs / or ./ at its start."
+    if is_redis_url(place):
+        try:
+            exposed = crosses_in_the_clear(place)
+        except ImportError:
+            raise ValueError(REDIS_MISSING) from None
+        if exposed:
+            raise ValueError(
+                "a Redis server on another host needs rediss:// and a verified certificate"
             )
-        return
-    try:
-        exposed = crosses_in_the_clear(place)
-    except ImportError:
-        raise ValidationError(REDIS_MISSING) from None
-    except ValueError as error:
-        raise ValidationError(sentence(error)) from None
-    if exposed:
-        raise ValidationError(
-            "A Redis server on another host needs rediss:// and a verified certificate."
+    elif not is_file_name(place):
+        raise ValueError(
+            "must be a file path, or the URL of one Redis server (redis://, rediss:// or unix://). "
+            "A path with a colon needs / or ./ at its start"
         )
 
 
-def sentence(error: ValueError) -> str:
-    """Return the text of *error* as a sentence."""
-    text = str(error)
+def sentence(text: str) -> str:
+    """Return *text*, the message of an exception, as a sentence."""
     return f"{text[:1].upper()}{text[1:]}."

@@ -8,6 +8,7 @@ from marshmallow.validate import OneOf, Range, Regexp
 from ..core import ERROR_ROWS
 from ..keys import check_proxy, check_url
 from .fields import (
+    Algorithms,
     Audience,
     Count,
     Flag,
@@ -17,8 +18,7 @@ from .fields import (
     Seconds,
     Store,
     Text,
-    Whole,
-    algorithms,
+    WholeNumber,
     check_backup_place,
     passes,
 )
@@ -48,10 +48,10 @@ class TokenSchema(Schema):
             "doc": "Keys that verify ConsumerJWSs, in the same forms. Unset: the keys of AppJWTs."
         },
     )
-    app_jwt_algorithms: fields.List[str] = algorithms(
+    app_jwt_algorithms: Algorithms = Algorithms(
         ["RS256"], "Accepted values of ``alg`` in AppJWTs (RFC 8725 section 3.1)."
     )
-    consumer_jws_algorithms: fields.List[str] = algorithms(
+    consumer_jws_algorithms: Algorithms = Algorithms(
         None, "Accepted values of ``alg`` in ConsumerJWSs. Unset: those of AppJWTs."
     )
     issuer: Text = Text("Sentinel", "Required value of ``iss`` in AppJWTs (RFC 8725 section 3.8).")
@@ -82,7 +82,7 @@ class TokenSchema(Schema):
         None,
         "Longest accepted time from ``iat`` to ``exp`` of an AppJWT, in seconds. Unset: no limit.",
     )
-    min_rsa_bits: Whole = Whole(
+    min_rsa_bits: WholeNumber = WholeNumber(
         2048,
         "Shortest accepted RSA key, in bits. Each accepted key below 2048 bits is logged as a "
         "warning.",
@@ -92,7 +92,7 @@ class TokenSchema(Schema):
     max_header_bytes: Count = Count(
         2048, "Longest accepted header segment of a token, as base64url, in bytes."
     )
-    cache_size: Whole = Whole(
+    cache_size: WholeNumber = WholeNumber(
         4096,
         "Most verified tokens to keep in the cache of each token type. 0: no cache.",
         validate=_NOT_NEGATIVE,
@@ -184,7 +184,7 @@ class JwksSchema(Schema):
         "Where to keep a backup of the last good key set, for a start while the issuer is down: a "
         "file path, or the URL of one Redis server (``redis://``, ``rediss://`` or ``unix://``). "
         "Anyone with write access to the backup can forge tokens.",
-        validate=check_backup_place,
+        validate=passes(check_backup_place),
     )
     jwks_ca_file: Text = Text(
         None, "File of CA certificates to trust for key sets, instead of those of the system."

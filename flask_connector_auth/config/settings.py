@@ -98,7 +98,8 @@ def _read(config: Mapping[str, Any], problems: _Problems) -> dict[str, Any]:
     """Return the value of each setting by its field's name; ``None`` where it is not valid."""
     schema = SettingsSchema()
     configured = {key: value for key, value in config.items() if key.startswith(PREFIX)}
-    for key in configured.keys() - {field.data_key for field in schema.fields.values()}:
+    known = {field.data_key for field in schema.fields.values()}
+    for key in sorted(configured.keys() - known):
         name = key.removeprefix(PREFIX)
         # Without the prefix, which would make every name similar to every other.
         nearest = get_close_matches(name.lower(), schema.fields, n=1)
@@ -131,15 +132,12 @@ def _overridden_rows(
     for code, override in overrides.items():
         attributes = {"errorCode": "error_code"}
         changes = {attributes.get(name, name): value for name, value in override.items()}
-        row = ERROR_ROWS[code]
         try:
-            rows[code] = replace(row, **changes)
+            rows[code] = replace(ERROR_ROWS[code], **changes)
+            if rows[code].status != ERROR_ROWS[code].status:
+                raise ValueError("errorCode must keep its first three digits, the HTTP status")
         except ValueError as error:
             problems.add("ERROR_CATALOGUE", f"{code}: {error}.")
-            continue
-        if rows[code].status != row.status:
-            text = "errorCode must keep its first three digits, the HTTP status."
-            problems.add("ERROR_CATALOGUE", f"{code}: {text}")
     return rows
 
 
@@ -151,19 +149,19 @@ def _load_keys(values: Mapping[str, Any], problems: _Problems) -> dict[str, Any]
     algorithms = tuple(values["app_jwt_algorithms"] or ALGORITHMS)
     consumer_algorithms = tuple(values["consumer_jws_algorithms"] or algorithms)
     material, consumer_material = values["app_jwt_keys"], values["consumer_jws_keys"]
-    # The public numbers of both tokens' keys: what is public for one token is no secret for the
-    # other. Needed only where an HMAC algorithm is allowed; otherwise files are read only once.
+    # Numbers that are public in the keys of either token must not be HMAC secrets of any. Only an
+    # allowed HMAC algorithm makes them necessary: collecting them reads key files once more.
     symmetric = any(name.startswith("HS") for name in (*algorithms, *consumer_algorithms))
     numbers = public_numbers(material, consumer_material) if symmetric else frozenset[bytes]()
     rules = KeyRules(algorithms, min_rsa_bits, numbers)
     consumer_rules = KeyRules(consumer_algorithms, min_rsa_bits, numbers)
     options = _remote_options(values, problems)
 
-    def load(name: str, material: Any, rules: KeyRules) -> KeySource | None:
-        if material is None:
+    def load(name: str, keys: Any, key_rules: KeyRules) -> KeySource | None:
+        if keys is None:
             return None
-        source, wrong = key_source(material, rules, options)
-        for text in wrong:
+        source, texts = key_source(keys, key_rules, options)
+        for text in texts:
             problems.add(name, f"{text}.")
         return source
 
@@ -221,9 +219,9 @@ def _revocation_store(values: Mapping[str, Any], problems: _Problems) -> Revocat
 
         return RedisStore(url)
     except ImportError:
-        problems.add("REVOCATION_URL", REDIS_MISSING)
+        problems.add("REVOCATION_URL", sentence(REDIS_MISSING))
     except ValueError as error:
-        problems.add("REVOCATION_URL", sentence(error))
+        problems.add("REVOCATION_URL", sentence(str(error)))
     return None
 
 
@@ -231,7 +229,5 @@ def _check_retention(values: Mapping[str, Any], problems: _Problems) -> None:
     """Check that a revocation is kept for as long as an AppJWT can be valid."""
     keep, lifetime = values["revocation_keep"], values["max_lifetime"]
     if keep is not None and lifetime is not None and keep < lifetime + (values["leeway"] or 0):
-        bound = f"{PREFIX}MAX_LIFETIME + {PREFIX}LEEWAY"
-        problems.add(
-            "REVOCATION_KEEP", f"Must be at least {bound}: an AppJWT can be valid that long."
-        )
+        longest = f"{PREFIX}MAX_LIFETIME + {PREFIX}LEEWAY"
+        problems.add("REVOCATION_KEEP", f"Must be at least {longest}, an AppJWT's longest life.")

@@ -58,12 +58,8 @@ class Requirements:
 NO_REQUIREMENTS = Requirements()
 
 
-def _merge(
-    first: TokenRequirement | None, second: TokenRequirement | None
-) -> TokenRequirement | None:
-    if first is None or second is None:
-        return first or second
-    return first | second
+def _merge(a: TokenRequirement | None, b: TokenRequirement | None) -> TokenRequirement | None:
+    return a | b if a is not None and b is not None else a or b
 
 
 def merge_requirements(requirements: Iterable[Requirements]) -> Requirements:
@@ -136,16 +132,12 @@ def get_attached_requirements(target: Any) -> Requirements:
 
 def collect_requirements(view: Any) -> Requirements:
     """Return the requirements of *view* and of each function that it wraps or seems to wrap."""
-    return merge_requirements(
-        map(get_attached_requirements, _find_functions(view, _decorated_functions))
-    )
+    return merge_requirements(map(get_attached_requirements, _search(view, _decorated_functions)))
 
 
 def collect_certain_requirements(view: Any) -> Requirements:
     """Return the requirements of *view* and of each function that it declares to wrap."""
-    return merge_requirements(
-        map(get_attached_requirements, _find_functions(view, _wrapped_functions))
-    )
+    return merge_requirements(map(get_attached_requirements, _search(view, _wrapped_functions)))
 
 
 def attach_hook_requirements(hook: Callable[..., Any], requirements: Requirements) -> None:
@@ -160,7 +152,7 @@ def collect_hook_requirements(hook: Any) -> Requirements:
     hooks ever gets one, so a function that refers to one wraps it. A decorated view that *hook*
     refers to does not count: it may be a function that *hook* only calls.
     """
-    functions = _find_functions(hook, _referenced_functions)
+    functions = _search(hook, _referenced_functions)
     of_hooks = (getattr(function, _HOOK_ATTRIBUTE, NO_REQUIREMENTS) for function in functions)
     return merge_requirements([get_attached_requirements(hook), *of_hooks])
 
@@ -175,7 +167,7 @@ def is_public(view: Any) -> bool:
     return getattr(view, _PUBLIC_ATTRIBUTE, False) is True
 
 
-def _find_functions(view: Any, find_inner: Callable[[Any], list[Any]]) -> list[Any]:
+def _search(view: Any, find_inner: Callable[[Any], list[Any]]) -> list[Any]:
     """Return *view* and all functions that *find_inner* finds in it, and in those, in turn."""
     functions = [view]
     for function in functions:

@@ -1,19 +1,19 @@
 """The settings of revocation: every mistake that can be found at start is reported there."""
 
 import sys
+from math import inf
 from typing import Any
 
 import pytest
 
-from flask_connector_auth.revocation import MemoryStore
+from flask_connector_auth.revocation import Kind, MemoryStore
 from flask_connector_auth.revocation.stores.redis import RedisStore
 from tests.support.floor_helpers import cases, load, problems
-from tests.unit.revocation.stores.test_contract import LIVES
 
 BAD_URL = "Not a valid Redis URL."
 BELOW_LIFETIME = (
-    "Must be at least CONNECTOR_AUTH_MAX_LIFETIME + CONNECTOR_AUTH_LEEWAY: an AppJWT can be valid "
-    "that long."
+    "Must be at least CONNECTOR_AUTH_MAX_LIFETIME + CONNECTOR_AUTH_LEEWAY, an AppJWT's longest "
+    "life."
 )
 SECRET = "do-not-tell-this"
 
@@ -103,7 +103,7 @@ def test_redis_py_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_store_of_the_app_is_an_object() -> None:
     """Any object with the three methods; not a class, and not together with a URL."""
-    store = MemoryStore(LIVES)
+    store = MemoryStore(dict.fromkeys(Kind, inf))
     assert load(REVOCATION_STORE=store).revocation_store is store
     for wrong in (MemoryStore, "redis://", {}, 5):
         expected = {"REVOCATION_STORE": ["Must be an instance of RevocationStore."]}
