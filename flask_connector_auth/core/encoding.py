@@ -9,9 +9,8 @@ from typing import Any
 #: Only integers between this and its negative are the same to all parsers (RFC 8259 section 6).
 MAX_INTEGER: int = 2**53
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
-# The last characters, by the length of the incomplete group, whose 2 or 4 spare bits are zero. With
-# any spare bits, one signature would have several spellings, and a digest of the text would not
-# identify the token.
+# By length modulo 4: the last characters whose 4 or 2 spare bits are 0. If these bits could vary,
+# one signature would have several spellings, and a digest of the text would not identify the token.
 _CANONICAL_LAST = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
 _MAX_DEPTH = 32
 _WHITESPACE = " \t\n\r"  # RFC 8259 section 2
@@ -28,8 +27,8 @@ def decode_base64url(segment: bytes) -> bytes:
         spare bits that are not zero.
     """
     rest = len(segment) % 4
-    # The strict decoder below accepts only these beyond base64url: the two other characters of the
-    # standard alphabet, and padding.
+    # The strict decoder below would also accept padding, and the two characters in which the
+    # standard alphabet differs.
     if rest == 1 or b"+" in segment or b"/" in segment or b"=" in segment:
         raise Malformed("not base64url")
     if rest and segment[-1] not in _CANONICAL_LAST[rest]:
