@@ -7,12 +7,12 @@ from inspect import Parameter, iscoroutinefunction, signature
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from .core import (
-    Declared,
+    Declaration,
     Requirements,
     TokenRequirement,
     attach_requirements,
-    attached_requirements,
-    collected_requirements,
+    collect_requirements,
+    get_attached_requirements,
     mark_public,
     token_requirement,
 )
@@ -179,12 +179,12 @@ def _wrap(view: Callable[P, R], requirements: Requirements) -> Callable[P, R]:
     if wrapper_and_view[0] is view:
         # Two of these decorators directly on each other share one wrapper, which calls the view.
         inner = wrapper_and_view[1]
-        requirements |= attached_requirements(view)
-    declared = Declared(requirements, _positions(inner))
+        requirements |= get_attached_requirements(view)
+    declared = Declaration(requirements, _positions(inner))
     # The wrapper of a coroutine function is one, for Flask and decorators that await the view.
     guarded = _guarded_coroutine if iscoroutinefunction(inner) else _guarded
     wrapper = wraps(view)(guarded(inner, declared))
-    attach_requirements(wrapper, requirements | collected_requirements(view))
+    attach_requirements(wrapper, requirements | collect_requirements(view))
     # With the wrapper itself, since functools.wraps copies all attributes to further wrappers.
     setattr(wrapper, _WRAPPER, (wrapper, inner))
     return cast(Callable[P, R], wrapper)
@@ -205,7 +205,7 @@ def _positions(view: Callable[..., Any]) -> dict[str, int]:
     }
 
 
-def _guarded(view: Callable[..., Any], declared: Declared) -> Callable[..., Any]:
+def _guarded(view: Callable[..., Any], declared: Declaration) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         response = guard.enforce(declared, args, kwargs)
         return view(*args, **kwargs) if response is None else response
@@ -213,7 +213,7 @@ def _guarded(view: Callable[..., Any], declared: Declared) -> Callable[..., Any]
     return wrapper
 
 
-def _guarded_coroutine(view: Callable[..., Any], declared: Declared) -> Callable[..., Any]:
+def _guarded_coroutine(view: Callable[..., Any], declared: Declaration) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         response = guard.enforce(declared, args, kwargs)
         return await view(*args, **kwargs) if response is None else response

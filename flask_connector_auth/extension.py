@@ -7,7 +7,13 @@ from flask import Blueprint, Flask
 from flask.typing import ResponseReturnValue
 
 from .config import load_settings
-from .core import Declared, attach_protection, attach_requirements, attached_requirements, lifecycle
+from .core import (
+    Declaration,
+    attach_hook_requirements,
+    attach_requirements,
+    get_attached_requirements,
+    lifecycle,
+)
 from .core import clock as clocks
 from .decorators import Scopes, requirements_from_arguments
 from .health import health_blueprint, health_of
@@ -49,7 +55,7 @@ class ConnectorAuth:
         """
         if EXTENSION in app.extensions:
             raise RuntimeError("ConnectorAuth was set up for this app before")
-        clock = self._clock or clocks.wall
+        clock = self._clock or clocks.wall_time
         app.extensions[EXTENSION] = Runtime.from_settings(load_settings(app.config), clock)
         app.register_blueprint(blueprint)
 
@@ -85,7 +91,7 @@ class ConnectorAuth:
             optional=optional,
         )
 
-        declared = Declared(requirements, for_target=True)
+        declared = Declaration(requirements, for_target=True)
 
         def before_view() -> ResponseReturnValue | None:
             request = current_request()
@@ -98,10 +104,10 @@ class ConnectorAuth:
             return guard.enforce(declared)
 
         # For the audit and the order of errors; the hook itself enforces *declared* in any case.
-        attach_protection(before_view, requirements)
+        attach_hook_requirements(before_view, requirements)
         target.before_request(before_view)
         # The app may hide the hook in a hook of its own: so the target is marked as well.
-        attach_requirements(target, attached_requirements(target) | requirements)
+        attach_requirements(target, get_attached_requirements(target) | requirements)
         if isinstance(target, Flask) and EXTENSION in target.extensions:
             current_runtime(target).endpoints.clear()
 
@@ -146,7 +152,7 @@ class ConnectorAuth:
         """
         runtime = current_runtime(app)
         for verifier in runtime.verifiers.values():
-            lifecycle.close(verifier.keys)
+            lifecycle.close_if_closable(verifier.keys)
         runtime.revocations.close()
 
     def health_blueprint(self) -> Blueprint:

@@ -18,8 +18,7 @@ from marshmallow.validate import Range
 from flask_connector_auth import ConnectorAuth, ConnectorAuthError, Reason
 from flask_connector_auth.cli import COMMANDS, connector_auth
 from flask_connector_auth.cli.steps import steps_of
-from flask_connector_auth.config import key_set_schema as jwks_schema
-from flask_connector_auth.config import revocation_schema, schema
+from flask_connector_auth.config import schema
 from flask_connector_auth.core import error_rows as envelope
 from flask_connector_auth.core import reasons, signals, token_requirement
 from flask_connector_auth.testing import Issuer, tampering
@@ -48,7 +47,7 @@ def rows_table() -> str:
         ("Status", "errorCode", "title", "details", "Exception"),
         (
             (row.status, code, row.title, row.details, f":exc:`{exceptions[row]}`")
-            for code, row in envelope.ROWS.items()
+            for code, row in envelope.ERROR_ROWS.items()
         ),
     )
 
@@ -65,7 +64,7 @@ def row_reasons_table() -> str:
         ("errorCode", "title", "Reasons"),
         (
             (code, row.title, ", ".join(_link(each) for each in Reason if code in _rows(each)))
-            for code, row in envelope.ROWS.items()
+            for code, row in envelope.ERROR_ROWS.items()
         ),
     )
 
@@ -123,8 +122,8 @@ def command_help(name: str) -> str:
 #: What the ``generated`` directive takes.
 TABLES = {
     "token-settings": partial(settings_list, schema.TokenSchema),
-    "key-set-settings": partial(settings_list, jwks_schema.JwksSchema),
-    "revocation-settings": partial(settings_list, revocation_schema.RevocationSchema),
+    "key-set-settings": partial(settings_list, schema.JwksSchema),
+    "revocation-settings": partial(settings_list, schema.RevocationSchema),
     "rows": rows_table,
     "reasons": reasons_table,
     "ways": ways_table,
@@ -135,7 +134,7 @@ TABLES = {
 }
 #: The modules that the tables are made from.
 SOURCES = (
-    *(tampering, envelope, reasons, schema, jwks_schema, revocation_schema),
+    *(tampering, envelope, reasons, schema),
     *(signals, troubles),
     *(import_module(f"flask_connector_auth.cli.{module}") for module in COMMANDS.values()),
 )

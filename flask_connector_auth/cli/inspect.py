@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..core import Malformed, Rejected, decode_base64url, load_object, token_requirement
+from ..core import Malformed, Rejected, decode_base64url, load_json_object, token_requirement
 from ..verification import read_token
 from .app import load_state
 from .probes import follow
@@ -110,7 +110,7 @@ def _said(header: str, bearer: bool, now: float) -> dict[str, Any]:
 
 def _decoded(segment: str) -> dict[str, Any] | None:
     with suppress(Malformed):
-        return load_object(decode_base64url(segment.encode()))
+        return load_json_object(decode_base64url(segment.encode()))
     return None
 
 

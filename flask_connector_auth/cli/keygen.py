@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
 
-from ..core import load_object
+from ..core import load_json_object
 from ..keys import ALGORITHMS, MAX_KID
 from .app import CannotRun, only_in_development
 from .terminal import create, json_option, show
@@ -66,7 +66,7 @@ def read(text: bytes) -> SigningKey:
     try:
         jwk: dict[str, Any] = {}
         if text.lstrip().startswith(b"{"):
-            jwk = load_object(text)
+            jwk = load_json_object(text)
             material = {name: one for name, one in jwk.items() if name not in _NAMED}
             key: Key = JWKRegistry.import_key(material)
         else:

@@ -1,63 +1,181 @@
-"""A configured value in; a value of the right type out: the field types of the settings' schema."""
+"""Field types and validators for the settings: a value has the right type, or it is refused.
 
+Nothing is converted that only looks like the right type: ``"false"`` is a true string in Python.
+"""
+
+from collections.abc import Callable
 from math import isfinite
-from typing import Any
+from typing import Any, ClassVar
 
-from marshmallow import fields
+from marshmallow import Schema, ValidationError, fields, missing
+from marshmallow.validate import Length, OneOf, Range
+
+from ..keys import ALGORITHMS, is_file_name, is_redis_url, is_unprotected_redis_url
+from ..revocation import RevocationStore
+
+#: What to do where redis-py, which is an extra, cannot be imported.
+REDIS_MISSING = "Redis support is not installed: pip install flask-connector-auth[redis]"
 
 
-class Text(fields.Field[str]):
-    """A non-empty string; a whole number is its digits, since that is what ``from_prefixed_env``
-    makes of an account id."""
+class Setting(fields.Field[Any]):
+    """A setting with its default and its description; a default of ``None`` also permits ``None``.
 
-    default_error_messages: dict[str, Any] = {"invalid": "Not a non-empty string."}  # noqa: RUF012
+    :param default: the value of a setting that is not configured.
+    :param doc: what the setting means, for the documentation.
+    """
 
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        if type(value) is int:
-            return str(value)
-        if type(value) is not str or not value:
-            raise self.make_error("invalid")
+    types: ClassVar[tuple[type, ...]] = ()  #: types of accepted values; not their subclasses
+    message: ClassVar[str]  #: reported for a value of the wrong type
+    bounds: ClassVar[Range | None] = None  #: where the setting has no validator
+
+    def __init__(
+        self, default: Any = missing, doc: str = "", validate: Any = None, **kwargs: Any
+    ) -> None:
+        validate = validate or self.bounds
+        super().__init__(load_default=default, validate=validate, metadata={"doc": doc}, **kwargs)
+
+    def _accepts(self, value: Any) -> bool:
+        return type(value) in self.types
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        if not self._accepts(value):
+            raise ValidationError(self.message)
         return value
 
 
-class Number(fields.Field[float]):
+class Number(Setting):
     """A finite number; neither a string nor a boolean."""
 
-    default_error_messages: dict[str, Any] = {"invalid": "Not a finite number."}  # noqa: RUF012
+    types = (int, float)
+    message = "Must be a finite number."
 
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> float:
-        if type(value) not in (int, float) or not isfinite(value):
-            raise self.make_error("invalid")
-        return value  # type: ignore[no-any-return]
+    def _accepts(self, value: Any) -> bool:
+        return super()._accepts(value) and isfinite(value)
 
 
-class Whole(Number):
+class WholeNumber(Setting):
     """A whole number; neither a string nor a boolean."""
 
-    default_error_messages: dict[str, Any] = {"invalid": "Not a whole number."}  # noqa: RUF012
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
-        if type(value) is not int:
-            raise self.make_error("invalid")
-        return value
+    types = (int,)
+    message = "Must be a whole number."
 
 
-class Flag(fields.Field[bool]):
+class Seconds(Number):
+    """A duration: above 0, unless the setting has its own bounds."""
+
+    bounds = Range(min=0, min_inclusive=False)
+
+
+class Count(WholeNumber):
+    """How many there may be: at least 1."""
+
+    bounds = Range(min=1)
+
+
+class Flag(Setting):
     """True or false; nothing that merely looks like one of them."""
 
-    default_error_messages: dict[str, Any] = {"invalid": "Not true or false."}  # noqa: RUF012
+    types = (bool,)
+    message = "Must be true or false."
 
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
-        if type(value) is not bool:
-            raise self.make_error("invalid")
-        return value
+
+class Function(Setting):
+    """Any callable."""
+
+    message = "Must be callable."
+
+    def _accepts(self, value: Any) -> bool:
+        return callable(value)
+
+
+class Store(Setting):
+    """A revocation store, by its methods; not the class of one."""
+
+    message = "Must be an instance of RevocationStore."
+
+    def _accepts(self, value: Any) -> bool:
+        return isinstance(value, RevocationStore) and not isinstance(value, type)
+
+
+class Text(Setting):
+    """A non-empty string. An integer becomes its digits, because ``from_prefixed_env`` turns an
+    account id into an integer."""
+
+    types = (str,)
+    message = "Must be a non-empty string."
+
+    def _accepts(self, value: Any) -> bool:
+        return super()._accepts(value) and value != ""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        return super()._deserialize(str(value) if type(value) is int else value)
 
 
 class Audience(Text):
     """One account id or a list of them."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
-        several = value if isinstance(value, list | tuple | set | frozenset) else [value]
-        if not several:
-            raise self.make_error("invalid")
-        return frozenset(super(Audience, self)._deserialize(one) for one in several)
+        account_ids = value if isinstance(value, list | tuple | set | frozenset) else [value]
+        if not account_ids:
+            raise ValidationError(self.message)
+        return frozenset(super(Audience, self)._deserialize(each) for each in account_ids)
+
+
+class OverrideSchema(Schema):
+    """What a deployment may change in an error row."""
+
+    errorCode: fields.Integer = fields.Integer(strict=True)
+    title: Text = Text()
+    details: Text = Text()
+
+
+class Algorithms(fields.List[str]):
+    """An allow-list of ``alg``."""
+
+    def __init__(self, default: list[str] | None, doc: str) -> None:
+        super().__init__(
+            fields.String(validate=OneOf(ALGORITHMS, error="Unknown algorithm.")),
+            load_default=default,
+            validate=Length(min=1, error="Must not be empty: no token would be accepted."),
+            error_messages={"invalid": 'Must be a list of algorithm names, such as ["RS256"].'},
+            metadata={"doc": doc},
+        )
+
+
+def passes(check: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a validator that reports the ``ValueError`` that *check* raises."""
+
+    def validate(value: str) -> None:
+        try:
+            check(value)
+        except ValueError as error:
+            raise ValidationError(sentence(str(error))) from None
+
+    return validate
+
+
+def check_backup_place(place: str) -> None:
+    """Check where a backup of a key set is to be kept.
+
+    :raises ValueError: unless it is a file path, or the URL of one Redis that is on this machine or
+        is reached by verified TLS.
+    """
+    if is_redis_url(place):
+        try:
+            exposed = is_unprotected_redis_url(place)
+        except ImportError:
+            raise ValueError(REDIS_MISSING) from None
+        if exposed:
+            raise ValueError(
+                "a Redis server on another host needs rediss:// and a verified certificate"
+            )
+    elif not is_file_name(place):
+        raise ValueError(
+            "must be a file path, or the URL of one Redis server (redis://, rediss:// or unix://). "
+            "A path with a colon needs / or ./ at its start"
+        )
+
+
+def sentence(text: str) -> str:
+    """Return *text*, the message of an exception, as a sentence."""
+    return f"{text[:1].upper()}{text[1:]}."

@@ -3,47 +3,39 @@
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields
-from marshmallow.validate import Length, OneOf, Range, Regexp
+from marshmallow.validate import OneOf, Range, Regexp
 
-from ..core import ROWS
-from ..keys import ALGORITHMS
-from .fields import Audience, Flag, Number, Text, Whole
-from .key_set_schema import JwksSchema
-from .revocation_schema import RevocationSchema
+from ..core import ERROR_ROWS
+from ..keys import check_proxy, check_url
+from .fields import (
+    Algorithms,
+    Audience,
+    Count,
+    Flag,
+    Function,
+    Number,
+    OverrideSchema,
+    Seconds,
+    Store,
+    Text,
+    WholeNumber,
+    check_backup_place,
+    passes,
+)
 
 #: What the configuration keys of this package start with.
 PREFIX = "CONNECTOR_AUTH_"
 # Headers that carry something else, or that WSGI does not hand over like the others.
 _RESERVED_HEADERS = "(?!(?i:authorization|content-type|content-length|cookie|host)$)"
-
-
-class OverrideSchema(Schema):
-    """What a deployment may change in an error row."""
-
-    errorCode: fields.Integer = fields.Integer(strict=True)
-    title: Text = Text()
-    details: Text = Text()
-
-
-def _algorithms(**kwargs: Any) -> fields.List[str]:
-    return fields.List(
-        fields.String(validate=OneOf(ALGORITHMS, error="Unknown algorithm.")),
-        validate=Length(min=1, error="An empty list would accept nothing."),
-        error_messages={"invalid": 'Not a list of algorithm names, such as ["RS256"].'},
-        **kwargs,
-    )
-
-
-def _bytes(default: int, doc: str) -> Whole:
-    return Whole(load_default=default, validate=Range(min=1), metadata={"doc": doc})
+_NOT_NEGATIVE = Range(min=0)
 
 
 class TokenSchema(Schema):
-    """What a good token is, where it is read, and how a bad one is answered."""
+    """Which tokens are accepted, where they are read, and how other ones are answered."""
 
     app_jwt_keys: fields.Raw = fields.Raw(
         required=True,
-        error_messages={"required": "Missing: without keys no token can be verified."},
+        error_messages={"required": "Missing: tokens cannot be verified without keys."},
         metadata={
             "doc": "Keys that verify AppJWTs: the URL of a JWK Set, PEM text, bare base64 DER, a "
             "JWK, a JWK Set, the path of a file that holds one of these, a :class:`KeySource`, or "
@@ -52,105 +44,191 @@ class TokenSchema(Schema):
     )
     consumer_jws_keys: fields.Raw = fields.Raw(
         load_default=None,
-        allow_none=True,
-        metadata={"doc": "Keys that verify ConsumerJWS; unset: those of the AppJWT."},
-    )
-    app_jwt_algorithms: fields.List[str] = _algorithms(
-        load_default=["RS256"],
-        metadata={"doc": "Allow-list of ``alg`` (RFC 8725 section 3.1)."},
-    )
-    consumer_jws_algorithms: fields.List[str] = _algorithms(
-        load_default=None,
-        allow_none=True,
-        metadata={"doc": "Allow-list of ``alg``; unset: that of the AppJWT."},
-    )
-    issuer: Text = Text(
-        load_default="Sentinel",
-        metadata={"doc": "What ``iss`` of an AppJWT must equal (RFC 8725 section 3.8)."},
-    )
-    audience: Audience = Audience(
-        load_default=None,
-        allow_none=True,
         metadata={
-            "doc": "One account id, or a list, that tokens may name (RFC 8725 section 3.9); "
-            "unset: the account of the URL decides, or any where there is none."
+            "doc": "Keys that verify ConsumerJWSs, in the same forms. Unset: the keys of AppJWTs."
         },
     )
+    app_jwt_algorithms: Algorithms = Algorithms(
+        ["RS256"], "Accepted values of ``alg`` in AppJWTs (RFC 8725 section 3.1)."
+    )
+    consumer_jws_algorithms: Algorithms = Algorithms(
+        None, "Accepted values of ``alg`` in ConsumerJWSs. Unset: those of AppJWTs."
+    )
+    issuer: Text = Text("Sentinel", "Required value of ``iss`` in AppJWTs (RFC 8725 section 3.8).")
+    audience: Audience = Audience(
+        None,
+        "Account ids that are accepted in tokens: one id, or a list (RFC 8725 section 3.9). Unset: "
+        "the account in the URL is accepted, or any account where the URL has none.",
+    )
     account_argument: Text = Text(
-        load_default="account_id",
-        validate=Regexp(r"[^\W\d]\w*\Z", error="Not the name of a view argument."),
-        metadata={"doc": "View argument that must equal the token's account."},
+        "account_id",
+        "Name of the view argument that must equal the token's account.",
+        validate=Regexp(r"[^\W\d]\w*\Z", error="Must be the name of a view argument."),
     )
     consumer_header: Text = Text(
-        load_default="X-LP-ON-BEHALF",
+        "X-LP-ON-BEHALF",
+        "Request header that carries the ConsumerJWS. A sibling API uses ``LP-On-Behalf``.",
         validate=Regexp(
             _RESERVED_HEADERS + r"[A-Za-z0-9!#$%&'*+.^`|~-]+\Z",
-            error="Not a header name that can carry the ConsumerJWS (RFC 9110 section 5.1).",
+            error="Must be a header name (RFC 9110 section 5.1) that carries nothing else.",
         ),
-        metadata={"doc": "Header of the ConsumerJWS; a sibling API says ``LP-On-Behalf``."},
     )
     leeway: Number = Number(
-        load_default=30,
+        30,
+        "Clock difference that ``exp``, ``iat`` and ``nbf`` may show, in seconds.",
         validate=Range(min=0, max=3600),
-        metadata={"doc": "Clock difference that ``exp``, ``iat``, ``nbf`` may show, in seconds."},
     )
-    max_lifetime: Number = Number(
-        load_default=None,
-        allow_none=True,
-        validate=Range(min=0, min_inclusive=False),
-        metadata={"doc": "Longest time from ``iat`` to ``exp`` of an AppJWT, in seconds."},
+    max_lifetime: Seconds = Seconds(
+        None,
+        "Longest accepted time from ``iat`` to ``exp`` of an AppJWT, in seconds. Unset: no limit.",
     )
-    min_rsa_bits: Whole = Whole(
-        load_default=2048,
+    min_rsa_bits: WholeNumber = WholeNumber(
+        2048,
+        "Shortest accepted RSA key, in bits. Each accepted key below 2048 bits is logged as a "
+        "warning.",
         validate=Range(min=1024, max=8192),
-        metadata={"doc": "Shortest RSA key; below 2048 each such key is logged as a warning."},
     )
-    max_token_bytes: Whole = _bytes(16384, "Longest token, in bytes.")
-    max_header_bytes: Whole = _bytes(2048, "Longest header segment of a token, encoded, in bytes.")
-    cache_size: Whole = Whole(
-        load_default=4096,
-        validate=Range(min=0),
-        metadata={"doc": "Verified tokens kept for each token type, at most; 0: none."},
+    max_token_bytes: Count = Count(16384, "Longest accepted token, in bytes.")
+    max_header_bytes: Count = Count(
+        2048, "Longest accepted header segment of a token, as base64url, in bytes."
+    )
+    cache_size: WholeNumber = WholeNumber(
+        4096,
+        "Most verified tokens to keep in the cache of each token type. 0: no cache.",
+        validate=_NOT_NEGATIVE,
     )
     cache_max_age: Number = Number(
-        load_default=300,
-        validate=Range(min=0),
-        metadata={"doc": "How long one is kept before it is verified anew, in seconds; 0: not."},
+        300,
+        "Seconds to keep a verified token before it is verified again. 0: no cache.",
+        validate=_NOT_NEGATIVE,
     )
     realm: Text = Text(
-        load_default="Connector API",
-        validate=Regexp(r"[ !#-\[\]-~]+\Z", error="Not printable ASCII without quotes."),
-        metadata={"doc": "``realm`` of ``WWW-Authenticate`` (RFC 9110 section 11.5)."},
+        "Connector API",
+        "``realm`` of ``WWW-Authenticate`` (RFC 9110 section 11.5).",
+        validate=Regexp(
+            r"[ !#-\[\]-~]+\Z", error="Must be printable ASCII without quotes and backslashes."
+        ),
     )
     error_catalogue: fields.Dict = fields.Dict(
-        keys=fields.Integer(validate=OneOf(ROWS, error="Not a row of the error table.")),
+        keys=fields.Integer(validate=OneOf(ERROR_ROWS, error="Not a code of the error table.")),
         values=fields.Nested(OverrideSchema),
         load_default=dict,
         metadata={
-            "doc": "Changes to error rows: documented code to any of ``errorCode``, ``title``, "
-            "``details``. The HTTP status of a row stays."
+            "doc": "Changes to error rows: maps a documented code to another ``errorCode``, "
+            "``title`` or ``details``. The HTTP status of a row cannot change."
         },
     )
     missing_parameter_row: Flag = Flag(
-        load_default=False,
-        metadata={
-            "doc": "Whether a mandatory AppJWT claim that is missing, or a wrong issuer, answers "
-            "row 40001 instead of 40102."
-        },
+        False,
+        "Whether an AppJWT with a wrong issuer, or without a mandatory claim, is answered with row "
+        "40001 instead of 40102.",
     )
     log_limit: Number = Number(
-        load_default=1,
+        1,
+        "Most lines per second that each rejection reason logs in a process, on average. 0 or "
+        "``None``: no limit.",
+        validate=_NOT_NEGATIVE,
         allow_none=True,
-        validate=Range(min=0),
-        metadata={
-            "doc": "Lines a second that each reason for refusing requests may log, in a process, "
-            "over time; 0 or ``None``: any number."
-        },
     )
-    log_burst: Whole = Whole(
-        load_default=10,
+    log_burst: Count = Count(
+        10, "Lines that a reason can log at once before ``LOG_LIMIT`` applies."
+    )
+
+
+class JwksSchema(Schema):
+    """When a key set is fetched, and how; times in seconds."""
+
+    jwks_max_age: Seconds = Seconds(
+        300,
+        "Seconds to use a key set before it is fetched again, while its issuer answers. Cache "
+        "headers of the issuer can shorten this.",
+    )
+    jwks_min_age: Seconds = Seconds(
+        30,
+        "Least seconds to use a key set before it is fetched again, whatever the cache headers.",
+    )
+    jwks_cooldown: Seconds = Seconds(
+        10, "Least seconds between two fetches because of unknown keys, in each process."
+    )
+    jwks_timeout: Seconds = Seconds(5, "Most seconds that one fetch takes, from start to end.")
+    jwks_wait: Seconds = Seconds(
+        2,
+        "Most seconds that a request waits for a fetch. While there is no key set at all, it "
+        "waits up to 5 seconds.",
+    )
+    jwks_max_waiting: Count = Count(
+        4, "Most requests that wait for one fetch because of an unknown key, in each process."
+    )
+    jwks_retry: Seconds = Seconds(
+        1, "Seconds to pause after a failed fetch. The pause doubles with each further failure."
+    )
+    jwks_retry_max: Seconds = Seconds(
+        60,
+        "Longest such pause while the last key set is used. Without a usable set, a pause is at "
+        "most 5 seconds; with a fresh set, at most ``JWKS_COOLDOWN``.",
+    )
+    jwks_max_stale: Seconds = Seconds(
+        3600,
+        "Seconds to use a key set after its last confirmation while fetches fail. 0: not at all.",
+        validate=_NOT_NEGATIVE,
+    )
+    jwks_max_bytes: Count = Count(262144, "Largest accepted key set, in bytes.")
+    jwks_max_keys: Count = Count(100, "Most keys that are accepted in a key set.")
+    jwks_failover: fields.List[str] = fields.List(
+        Text(validate=passes(check_url)),
+        load_default=list,
+        metadata={"doc": "Further URLs of the same key set, fetched when the first one fails."},
+    )
+    jwks_backup: Text = Text(
+        None,
+        "Where to keep a backup of the last good key set, for a start while the issuer is down: a "
+        "file path, or the URL of one Redis server (``redis://``, ``rediss://`` or ``unix://``). "
+        "Anyone with write access to the backup can forge tokens.",
+        validate=passes(check_backup_place),
+    )
+    jwks_ca_file: Text = Text(
+        None, "File of CA certificates to trust for key sets, instead of those of the system."
+    )
+    jwks_proxy: Text = Text(
+        None,
+        "``http://host:port`` of a proxy for key sets. Proxies of the environment are not used.",
+        validate=passes(check_proxy),
+    )
+    jwks_fetch: Function = Function(
+        None, "A callable that replaces the built-in fetch; see :class:`Fetch`."
+    )
+
+
+class RevocationSchema(Schema):
+    """Where revocations are kept, and what happens while the store is out of reach."""
+
+    revocation_url: Text = Text(
+        None,
+        "Redis in which all workers share revocations: ``redis://``, ``rediss://``, ``unix://``, "
+        "``redis+sentinel://host:port,host:port/service`` or ``redis+cluster://host:port``. "
+        "Unset: each process has its own revocations.",
+    )
+    revocation_store: Store = Store(
+        None, "A :class:`RevocationStore` of your own, instead of ``REVOCATION_URL``."
+    )
+    revocation_max_lag: Number = Number(
+        5,
+        "Highest accepted age of a worker's copy of the store, in seconds.",
         validate=Range(min=1),
-        metadata={"doc": "Lines that it may log at once, before that limit holds."},
+    )
+    revocation_on_outage: Text = Text(
+        "closed",
+        "What happens when that copy is older, or was never loaded. ``closed``: requests are "
+        "answered with 503. ``open``: the last known copy is used, and revoked tokens can be "
+        "accepted.",
+        validate=OneOf(("closed", "open"), error='Must be "closed" or "open".'),
+    )
+    revocation_keep: Seconds = Seconds(
+        None,
+        "Seconds to keep a revocation whose tokens have no known expiry: the revocation of a token "
+        "without ``exp``, of an account, of a consumer, and of an app install in a shared store or "
+        "without ``MAX_LIFETIME``. Unset: forever. Once the revocation is dropped, such tokens are "
+        "accepted again.",
     )
 
 

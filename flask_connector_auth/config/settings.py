@@ -1,6 +1,6 @@
-"""``app.config`` in; one frozen settings object out, or one error that lists every problem."""
+"""Loads the settings from ``app.config``; one error lists every problem in them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from ssl import SSLError
@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from marshmallow import ValidationError
 
-from ..core import ROWS, ErrorRow
+from ..core import ERROR_ROWS, ErrorRow
 from ..keys import (
     ALGORITHMS,
     Fetch,
@@ -22,6 +22,7 @@ from ..keys import (
     public_numbers,
 )
 from ..revocation import RevocationStore
+from .fields import REDIS_MISSING, sentence
 from .schema import PREFIX, SettingsSchema
 
 
@@ -33,12 +34,12 @@ class ConfigurationError(ValueError):
 
     def __init__(self, problems: Mapping[str, list[str]]) -> None:
         self.problems: dict[str, list[str]] = dict(problems)  #: sentences, by configuration key
-        # What is given here is given again where the error is unpickled or copied.
+        # A copy or an unpickled error is made from these arguments.
         super().__init__(self.problems)
 
     def __str__(self) -> str:
-        each = sorted(self.problems.items())
-        lines = [f"{key}: {text}" for key, texts in each for text in texts]
+        items = sorted(self.problems.items())
+        lines = [f"{key}: {text}" for key, texts in items for text in texts]
         return "\n  ".join(["flask-connector-auth cannot start:", *lines])
 
 
@@ -72,156 +73,164 @@ class Settings:
     revocation_keep: float | None
 
 
+class _Problems(dict[str, list[str]]):
+    """The problems found so far: sentences, by configuration key."""
+
+    def add(self, name: str, problem: str) -> None:
+        """Report *problem*, a sentence, for the setting *name*, which is without its prefix."""
+        self.setdefault(PREFIX + name, []).append(problem)
+
+
 def load_settings(config: Mapping[str, Any]) -> Settings:
     """Return the settings in *config*, read once.
 
     :raises ConfigurationError: listing all that is wrong, by configuration key.
     """
+    problems = _Problems()
+    values = _read(config, problems)
+    values["error_catalogue"] = _overridden_rows(values["error_catalogue"] or {}, problems)
+    values |= _load_keys(values, problems)
+    values["revocation_store"] = _revocation_store(values, problems)
+    _check_retention(values, problems)
+    if problems:
+        raise ConfigurationError(problems)
+    return Settings(**{field.name: values[field.name] for field in fields(Settings)})
+
+
+def _read(config: Mapping[str, Any], problems: _Problems) -> dict[str, Any]:
+    """Return the value of each setting by its field's name; ``None`` where it is not valid."""
     schema = SettingsSchema()
+    configured = {key: value for key, value in config.items() if key.startswith(PREFIX)}
     known = {field.data_key for field in schema.fields.values()}
-    given = {key: value for key, value in config.items() if key.startswith(PREFIX)}
-    problems = {key: [_unknown(key, schema.fields)] for key in given if key not in known}
+    for key in sorted(configured.keys() - known):
+        name = key.removeprefix(PREFIX)
+        # Without the prefix, which would make every name similar to every other.
+        nearest = get_close_matches(name.lower(), schema.fields, n=1)
+        hint = f" Did you mean {PREFIX}{nearest[0].upper()}?" if nearest else ""
+        problems.add(name, f"Unknown setting.{hint}")
     values: dict[str, Any] = dict.fromkeys(schema.fields)
     try:
-        values |= cast(dict[str, Any], schema.load(given))
+        values |= cast(dict[str, Any], schema.load(configured))
     except ValidationError as error:
         values |= cast(dict[str, Any], error.valid_data)
         for key, messages in error.messages_dict.items():
-            problems[key] = list(_sentences(messages))
-    values["error_catalogue"] = _catalogue(values["error_catalogue"] or {}, problems)
-    _load_keys(values, _remote_options(values, problems), problems)
-    _load_revocation(values, problems)
-    if problems:
-        raise ConfigurationError(problems)
-    return Settings(**values)
-
-
-def _remote_options(values: dict[str, Any], problems: dict[str, list[str]]) -> RemoteOptions:
-    """Take the ``jwks_`` settings out of *values*, and return what they make together."""
-    given = {key: values.pop(key) for key in list(values) if key.startswith("jwks_")}
-    # What could not be read is reported already: its default stands in.
-    named = {each.name: given[f"jwks_{each.name}"] for each in fields(RemoteRules)}
-    rules = RemoteRules(**{name: value for name, value in named.items() if value is not None})
-    for name, wrong, text in (
-        ("MIN_AGE", rules.min_age > rules.max_age, "over JWKS_MAX_AGE"),
-        ("COOLDOWN", rules.cooldown >= rules.max_age, "not below JWKS_MAX_AGE"),
-        ("TIMEOUT", rules.timeout >= rules.max_age, "not below JWKS_MAX_AGE"),
-        ("RETRY", rules.retry > rules.retry_max, "over JWKS_RETRY_MAX"),
-        ("MAX_STALE", 0 < rules.max_stale < rules.max_age, "neither 0 nor JWKS_MAX_AGE or more"),
-    ):
-        if wrong:
-            problems.setdefault(f"{PREFIX}JWKS_{name}", []).append(f"It is {text}.")
-    fetch: Fetch | None = given["jwks_fetch"]
-    try:
-        fetch = fetch or HttpFetch(given["jwks_ca_file"], given["jwks_proxy"])
-    except (OSError, ValueError) as error:
-        why = "no certificates in it" if isinstance(error, SSLError) else describe_read_error(error)
-        problems[f"{PREFIX}JWKS_CA_FILE"] = [f"It cannot be loaded ({why})."]
-        fetch = HttpFetch()
-    return RemoteOptions(rules, fetch, given["jwks_failover"] or (), given["jwks_backup"])
-
-
-def _load_keys(
-    values: dict[str, Any], options: RemoteOptions, problems: dict[str, list[str]]
-) -> None:
-    # What could not be read counts as the most lenient value: no problem is reported twice.
-    min_rsa_bits = values["min_rsa_bits"] or 1024
-    algorithms = tuple(values["app_jwt_algorithms"] or ALGORITHMS)
-    consumer_algorithms = tuple(values["consumer_jws_algorithms"] or algorithms)
-    material, consumer_material = values["app_jwt_keys"], values["consumer_jws_keys"]
-    # Of both tokens: what is public for one is no secret for the other. Where no secret is
-    # allowed, files are read once.
-    symmetric = any(name.startswith("HS") for name in (*algorithms, *consumer_algorithms))
-    numbers = public_numbers(material, consumer_material) if symmetric else frozenset[bytes]()
-    rules = KeyRules(algorithms, min_rsa_bits, numbers)
-    consumer_rules = KeyRules(consumer_algorithms, min_rsa_bits, numbers)
-    source = _key_source("APP_JWT_KEYS", material, rules, options, problems)
-    if consumer_material is not None or consumer_rules != rules:
-        material = material if consumer_material is None else consumer_material
-        consumer_source = _key_source(
-            "CONSUMER_JWS_KEYS", material, consumer_rules, options, problems
-        )
-    else:
-        consumer_source = source
-    values |= {
-        "app_jwt_keys": source,
-        "app_jwt_algorithms": rules.algorithms,
-        "consumer_jws_keys": consumer_source,
-        "consumer_jws_algorithms": consumer_rules.algorithms,
-    }
-
-
-def _key_source(
-    name: str,
-    material: Any,
-    rules: KeyRules,
-    options: RemoteOptions,
-    problems: dict[str, list[str]],
-) -> KeySource | None:
-    if material is None:
-        return None
-    source, wrong = key_source(material, rules, options)
-    if wrong:
-        problems[PREFIX + name] = [f"{text}." for text in wrong]
-    return source
-
-
-def _load_revocation(values: dict[str, Any], problems: dict[str, list[str]]) -> None:
-    """Put the store into *values* that their URL means; nothing is connected to."""
-    url, keep, longest = (
-        values.pop("revocation_url"),
-        values["revocation_keep"],
-        values["max_lifetime"],
-    )
-    wrong = {"URL": "", "KEEP": ""}
-    if url is not None and values["revocation_store"] is not None:
-        wrong["URL"] = "It is one too many beside REVOCATION_STORE."
-    elif url is not None:
-        try:
-            # Only where it is used.
-            from ..revocation.stores.redis import RedisStore
-
-            values["revocation_store"] = RedisStore(url)
-        except ImportError:
-            wrong["URL"] = "It needs pip install flask-connector-auth[redis]."
-        except ValueError as error:
-            wrong["URL"] = f"It is {error}."
-    if keep is not None and longest is not None and keep < longest + (values["leeway"] or 0):
-        wrong["KEEP"] = "It is below MAX_LIFETIME + LEEWAY."
-    for name, told in wrong.items():
-        if told:
-            problems.setdefault(f"{PREFIX}REVOCATION_{name}", []).append(told)
-
-
-def _catalogue(
-    overrides: Mapping[int, Mapping[str, Any]], problems: dict[str, list[str]]
-) -> dict[int, ErrorRow]:
-    rows = {}
-    for code, override in overrides.items():
-        names = {"errorCode": "error_code"}
-        row = ROWS[code]
-        try:
-            rows[code] = replace(row, **{names.get(key, key): override[key] for key in override})
-        except ValueError as error:
-            problems.setdefault(f"{PREFIX}ERROR_CATALOGUE", []).append(f"{code}: {error}.")
-            continue
-        if rows[code].status != row.status:
-            problems.setdefault(f"{PREFIX}ERROR_CATALOGUE", []).append(
-                f"{code}: errorCode must keep its first three digits, the HTTP status."
-            )
-    return rows
-
-
-def _unknown(key: str, names: Iterable[str]) -> str:
-    # Without the prefix, which would make every name a near one.
-    nearest = get_close_matches(key.removeprefix(PREFIX).lower(), names, n=1)
-    return "Unknown setting." + (f" Did you mean {PREFIX}{nearest[0].upper()}?" if nearest else "")
+            for text in _sentences(messages):
+                problems.add(key.removeprefix(PREFIX), text)
+    return values
 
 
 def _sentences(messages: Any, path: str = "") -> Iterator[str]:
-    """Yield the sentences in marshmallow's nested *messages*, each behind where it applies."""
+    """Yield the sentences in marshmallow's nested *messages*, each after the item it is about."""
     if isinstance(messages, Mapping):
         for key, inner in messages.items():
             yield from _sentences(inner, path if key in ("key", "value") else f"{path}{key}: ")
     else:
         yield from (f"{path}{message}" for message in messages)
+
+
+def _overridden_rows(
+    overrides: Mapping[int, Mapping[str, Any]], problems: _Problems
+) -> dict[int, ErrorRow]:
+    rows = {}
+    for code, override in overrides.items():
+        attributes = {"errorCode": "error_code"}
+        changes = {attributes.get(name, name): value for name, value in override.items()}
+        try:
+            rows[code] = replace(ERROR_ROWS[code], **changes)
+            if rows[code].status != ERROR_ROWS[code].status:
+                raise ValueError("errorCode must keep its first three digits, the HTTP status")
+        except ValueError as error:
+            problems.add("ERROR_CATALOGUE", f"{code}: {error}.")
+    return rows
+
+
+def _load_keys(values: Mapping[str, Any], problems: _Problems) -> dict[str, Any]:
+    """Return the key sources and the allow-lists of both token types."""
+    # A setting that could not be read counts as its most lenient value: the keys are not reported
+    # for a mistake in another setting.
+    min_rsa_bits = values["min_rsa_bits"] or 1024
+    algorithms = tuple(values["app_jwt_algorithms"] or ALGORITHMS)
+    consumer_algorithms = tuple(values["consumer_jws_algorithms"] or algorithms)
+    material, consumer_material = values["app_jwt_keys"], values["consumer_jws_keys"]
+    # Numbers that are public in the keys of either token must not be HMAC secrets of any. Only an
+    # allowed HMAC algorithm makes them necessary: collecting them reads key files once more.
+    symmetric = any(name.startswith("HS") for name in (*algorithms, *consumer_algorithms))
+    numbers = public_numbers(material, consumer_material) if symmetric else frozenset[bytes]()
+    rules = KeyRules(algorithms, min_rsa_bits, numbers)
+    consumer_rules = KeyRules(consumer_algorithms, min_rsa_bits, numbers)
+    options = _remote_options(values, problems)
+
+    def load(name: str, keys: Any, key_rules: KeyRules) -> KeySource | None:
+        if keys is None:
+            return None
+        source, texts = key_source(keys, key_rules, options)
+        for text in texts:
+            problems.add(name, f"{text}.")
+        return source
+
+    source = consumer_source = load("APP_JWT_KEYS", material, rules)
+    if consumer_material is not None:
+        consumer_source = load("CONSUMER_JWS_KEYS", consumer_material, consumer_rules)
+    elif consumer_rules != rules:
+        consumer_source = load("CONSUMER_JWS_KEYS", material, consumer_rules)
+    return {
+        "app_jwt_keys": source,
+        "app_jwt_algorithms": algorithms,
+        "consumer_jws_keys": consumer_source,
+        "consumer_jws_algorithms": consumer_algorithms,
+    }
+
+
+def _remote_options(values: Mapping[str, Any], problems: _Problems) -> RemoteOptions:
+    """Return what the ``JWKS_`` settings make together."""
+    configured = {rule.name: values[f"jwks_{rule.name}"] for rule in fields(RemoteRules)}
+    # The default takes the place of a setting that could not be read, which is reported already.
+    rules = RemoteRules(**{name: value for name, value in configured.items() if value is not None})
+    for name, wrong, bound in (
+        ("MIN_AGE", rules.min_age > rules.max_age, "at most {}JWKS_MAX_AGE"),
+        ("COOLDOWN", rules.cooldown >= rules.max_age, "less than {}JWKS_MAX_AGE"),
+        ("TIMEOUT", rules.timeout >= rules.max_age, "less than {}JWKS_MAX_AGE"),
+        ("RETRY", rules.retry > rules.retry_max, "at most {}JWKS_RETRY_MAX"),
+        ("MAX_STALE", 0 < rules.max_stale < rules.max_age, "0, or at least {}JWKS_MAX_AGE"),
+    ):
+        if wrong:
+            problems.add(f"JWKS_{name}", f"Must be {bound.format(PREFIX)}.")
+    fetch = values["jwks_fetch"] or _built_in_fetch(values, problems)
+    return RemoteOptions(rules, fetch, values["jwks_failover"] or (), values["jwks_backup"])
+
+
+def _built_in_fetch(values: Mapping[str, Any], problems: _Problems) -> Fetch:
+    try:
+        return HttpFetch(values["jwks_ca_file"], values["jwks_proxy"])
+    except (OSError, ValueError) as error:
+        why = "no certificates in it" if isinstance(error, SSLError) else describe_read_error(error)
+        problems.add("JWKS_CA_FILE", f"The file cannot be loaded ({why}).")
+        return HttpFetch()
+
+
+def _revocation_store(values: Mapping[str, Any], problems: _Problems) -> RevocationStore | None:
+    """Return the configured store; no connection is made."""
+    url, store = values["revocation_url"], values["revocation_store"]
+    if url is None:
+        return cast(RevocationStore | None, store)
+    if store is not None:
+        problems.add("REVOCATION_URL", f"Cannot be combined with {PREFIX}REVOCATION_STORE.")
+        return None
+    try:
+        # redis-py is an extra: imported only where it is used.
+        from ..revocation.stores.redis import RedisStore
+
+        return RedisStore(url)
+    except ImportError:
+        problems.add("REVOCATION_URL", sentence(REDIS_MISSING))
+    except ValueError as error:
+        problems.add("REVOCATION_URL", sentence(str(error)))
+    return None
+
+
+def _check_retention(values: Mapping[str, Any], problems: _Problems) -> None:
+    """Check that a revocation is kept for as long as an AppJWT can be valid."""
+    keep, lifetime = values["revocation_keep"], values["max_lifetime"]
+    if keep is not None and lifetime is not None and keep < lifetime + (values["leeway"] or 0):
+        longest = f"{PREFIX}MAX_LIFETIME + {PREFIX}LEEWAY"
+        problems.add("REVOCATION_KEEP", f"Must be at least {longest}, an AppJWT's longest life.")

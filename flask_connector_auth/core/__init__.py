@@ -1,39 +1,46 @@
 """Values and small services that every other package uses.
 
-Reasons, tokens, requirements and error rows as data, strict JSON and base64url, signals, clocks,
-and what a process must renew after a fork or close with its app. Nothing here knows Flask, keys or
-revocations.
+Reasons, tokens, requirements and error rows as data; strict JSON and base64url; signals, clocks,
+clients of Redis; the objects to reset after a fork or to close with an app. Nothing here may import
+Flask or another package of this one.
 """
 
-from .clock import JumpResistantClock, boottime, steady_clock
-from .encoding import MAX_INTEGER, Malformed, decode_base64url, load_object
+from .clock import JumpResistantClock, select_steady_clock, steady_time
+from .encoding import MAX_INTEGER, Malformed, decode_base64url, load_json_object
 from .error_rows import (
     APP_JWT_MISSING,
     CONSUMER_JWS_MISSING,
-    ROWS,
+    ERROR_ROWS,
     BodySchema,
     EnvelopeSchema,
     ErrorRow,
-    render,
+    render_envelope,
 )
-from .forks import register_at_fork, register_fork_reset
-from .lifecycle import Closable, close, close_all, register
+from .lifecycle import (
+    Closable,
+    close_all,
+    close_if_closable,
+    register_at_fork,
+    register_closable,
+    register_fork_reset,
+    reset_all_after_fork,
+)
 from .reasons import Reason, Rejected, Unavailable
-from .redis_client import TIMEOUT, connections, connector
+from .redis_client import REDIS_TIMEOUT, redis_connections, redis_connector
 from .requirements import (
-    NOTHING,
-    Declared,
+    NO_REQUIREMENTS,
+    Declaration,
     Requirements,
     TokenRequirement,
-    attach_protection,
+    attach_hook_requirements,
     attach_requirements,
-    attached_protection,
-    attached_requirements,
-    certain_requirements,
-    collected_requirements,
+    collect_certain_requirements,
+    collect_hook_requirements,
+    collect_requirements,
+    get_attached_requirements,
     is_public,
     mark_public,
-    merged,
+    merge_requirements,
     token_requirement,
 )
 from .signals import (
@@ -43,24 +50,24 @@ from .signals import (
     keys_stale,
     revocation_changed,
     revocation_stale,
-    send,
+    send_signal,
     token_rejected,
     token_verified,
 )
-from .tokens import AppJWT, ConsumerJWS, read_only
+from .tokens import AppJWT, ConsumerJWS, freeze_claims
 
 __all__ = [
     "APP_JWT_MISSING",
     "CONSUMER_JWS_MISSING",
+    "ERROR_ROWS",
     "MAX_INTEGER",
-    "NOTHING",
-    "ROWS",
-    "TIMEOUT",
+    "NO_REQUIREMENTS",
+    "REDIS_TIMEOUT",
     "AppJWT",
     "BodySchema",
     "Closable",
     "ConsumerJWS",
-    "Declared",
+    "Declaration",
     "EnvelopeSchema",
     "ErrorRow",
     "JumpResistantClock",
@@ -70,35 +77,36 @@ __all__ = [
     "Requirements",
     "TokenRequirement",
     "Unavailable",
-    "attach_protection",
+    "attach_hook_requirements",
     "attach_requirements",
-    "attached_protection",
-    "attached_requirements",
-    "boottime",
-    "certain_requirements",
-    "close",
     "close_all",
-    "collected_requirements",
-    "connections",
-    "connector",
+    "close_if_closable",
+    "collect_certain_requirements",
+    "collect_hook_requirements",
+    "collect_requirements",
     "decode_base64url",
+    "freeze_claims",
+    "get_attached_requirements",
     "is_public",
     "keys_outage",
     "keys_refresh_failed",
     "keys_refreshed",
     "keys_stale",
-    "load_object",
+    "load_json_object",
     "mark_public",
-    "merged",
-    "read_only",
-    "register",
+    "merge_requirements",
+    "redis_connections",
+    "redis_connector",
     "register_at_fork",
+    "register_closable",
     "register_fork_reset",
-    "render",
+    "render_envelope",
+    "reset_all_after_fork",
     "revocation_changed",
     "revocation_stale",
-    "send",
-    "steady_clock",
+    "select_steady_clock",
+    "send_signal",
+    "steady_time",
     "token_rejected",
     "token_requirement",
     "token_verified",

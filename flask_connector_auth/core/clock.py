@@ -1,46 +1,46 @@
-"""Nothing in; seconds since the epoch, or seconds that never go back, out."""
+"""Clocks: the time of day, and seconds that never go back."""
 
 import time
 from collections.abc import Callable
 from functools import partial
 from math import inf
 
-#: The time in seconds since the epoch, for an app that is given no clock of its own. The test kit
-#: puts another in its place.
-wall: Callable[[], float] = time.time
+#: Returns seconds since the epoch, for an app without a clock of its own. The test kit replaces it.
+wall_time: Callable[[], float] = time.time
 
 
 class JumpResistantClock:
-    """Returns the time of *clock*, but for jumps forward of it: then what it was, and went on.
+    """A clock that follows *clock* when it is set back, and ignores it when it is set forward.
 
-    What is forgotten by a clock that is set wrong for a minute does not come back.
+    A record that is dropped once its time is over would not come back if the clock had only been
+    wrong for a minute. So time goes forward only as fast as *steady_time* does.
 
     :param clock: returns seconds since the epoch.
-    :param elapsed: see :data:`boottime`.
+    :param steady_time: see :data:`steady_time`.
     """
 
-    def __init__(self, clock: Callable[[], float], elapsed: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], steady_time: Callable[[], float]) -> None:
         self._clock = clock
-        self._elapsed = elapsed
+        self._steady_time = steady_time
         self._offset = inf
 
     def __call__(self) -> float:
-        """Return the time."""
-        elapsed = self._elapsed()
-        self._offset = min(self._offset, self._clock() - elapsed)
-        return elapsed + self._offset
+        """Return seconds since the epoch."""
+        now = self._steady_time()
+        self._offset = min(self._offset, self._clock() - now)
+        return now + self._offset
 
 
-def steady_clock() -> Callable[[], float]:
+def select_steady_clock() -> Callable[[], float]:
     """Return the clock of this system that never goes back and counts sleep, in seconds."""
     if not hasattr(time, "clock_gettime"):
-        # Windows, where this one goes on while the machine sleeps.
+        # Windows, where time.monotonic() also counts sleep.
         return time.monotonic
-    # Linux has a clock of its own for that. Elsewhere CLOCK_MONOTONIC is the best there is; on
-    # macOS it counts sleep too, and time.monotonic() does not.
+    # Linux counts sleep only in CLOCK_BOOTTIME. Other systems do not have that clock; their best
+    # one is CLOCK_MONOTONIC, which on macOS counts sleep, as time.monotonic() does not.
     name = "CLOCK_BOOTTIME" if hasattr(time, "CLOCK_BOOTTIME") else "CLOCK_MONOTONIC"
     return partial(time.clock_gettime, getattr(time, name))
 
 
-#: Returns seconds that never go back, those that the machine slept through included.
-boottime: Callable[[], float] = steady_clock()
+#: Returns seconds that never go back and include the time during which the machine slept.
+steady_time: Callable[[], float] = select_steady_clock()

@@ -1,5 +1,4 @@
-"""Base64url and JSON in; bytes and objects out, with nothing tolerated that two parsers could read
-differently."""
+"""Strict base64url and JSON: input that two parsers could read differently is refused."""
 
 import json
 from binascii import Error as Base64Error
@@ -7,18 +6,18 @@ from binascii import a2b_base64
 from math import isinf
 from typing import Any
 
-#: The integers that every JSON parser reads alike are nearer to zero (RFC 8259 section 6).
+#: Only integers between this and its negative are the same to all parsers (RFC 8259 section 6).
 MAX_INTEGER: int = 2**53
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
-# The last character of a segment holds 2 or 4 spare bits. Were they free to vary, one signature
-# would have several spellings, and a digest of the text would not name the token.
-_LAST = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
+# By length modulo 4: the last characters whose 4 or 2 spare bits are 0. If these bits could vary,
+# one signature would have several spellings, and a digest of the text would not identify the token.
+_CANONICAL_LAST = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
 _MAX_DEPTH = 32
 _WHITESPACE = " \t\n\r"  # RFC 8259 section 2
 
 
 class Malformed(ValueError):
-    """The input is not strictly well-formed. Its text never holds the input."""
+    """The input is not strictly well-formed. The text of the error never quotes it."""
 
 
 def decode_base64url(segment: bytes) -> bytes:
@@ -28,10 +27,11 @@ def decode_base64url(segment: bytes) -> bytes:
         spare bits that are not zero.
     """
     rest = len(segment) % 4
-    # Where the alphabets differ, and padding: the strict decoder takes these, and nothing else.
+    # The strict decoder below would also accept padding, and the two characters in which the
+    # standard alphabet differs.
     if rest == 1 or b"+" in segment or b"/" in segment or b"=" in segment:
         raise Malformed("not base64url")
-    if rest and segment[-1] not in _LAST[rest]:
+    if rest and segment[-1] not in _CANONICAL_LAST[rest]:
         raise Malformed("not canonical base64url")
     try:
         return a2b_base64(segment.translate(_TO_STANDARD) + b"=="[: -rest % 4], strict_mode=True)
@@ -39,18 +39,18 @@ def decode_base64url(segment: bytes) -> bytes:
         raise Malformed("not base64url") from None
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise Malformed("duplicate member")
     return members
 
 
-def _refuse_constant(_name: str) -> Any:
+def _reject_constant(_name: str) -> Any:
     raise Malformed("NaN and Infinity are not JSON")
 
 
-def _finite(number: str) -> float:
+def _parse_finite(number: str) -> float:
     value = float(number)
     if isinf(value):
         raise Malformed("a number beyond the range of a double")
@@ -58,7 +58,7 @@ def _finite(number: str) -> float:
 
 
 def _check_depth(value: Any) -> None:
-    # Level by level: whoever walks the value later, recursively, must not run out of stack.
+    # Later code walks the value recursively and must not run out of stack; this loop cannot.
     level = [value]
     for _ in range(_MAX_DEPTH):
         level = [
@@ -73,11 +73,13 @@ def _check_depth(value: Any) -> None:
 
 
 _decoder = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
+    object_pairs_hook=_object_without_duplicates,
+    parse_float=_parse_finite,
+    parse_constant=_reject_constant,
 )
 
 
-def load_object(text: bytes) -> dict[str, Any]:
+def load_json_object(text: bytes) -> dict[str, Any]:
     """Return the JSON object in *text*.
 
     :raises Malformed: unless *text* is strict UTF-8 (RFC 8725 section 3.7) and one JSON object
@@ -93,10 +95,10 @@ def load_object(text: bytes) -> dict[str, Any]:
         if text.count(b"{") + text.count(b"[") > _MAX_DEPTH:
             _check_depth(value)
         if b"\\u" in text:
-            # Only an escape can smuggle in half a surrogate pair, which no later encoder takes.
+            # Only an escape can produce half a surrogate pair, which UTF-8 cannot encode later.
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        # The cause would carry the whole input into a crash report.
+        # The cause holds the whole input, which would then be in every crash report.
         raise Malformed("not strict JSON") from None
     if type(value) is not dict:
         raise Malformed("not a JSON object")

@@ -1,4 +1,4 @@
-"""An error row in; the documented envelope, as bytes, out."""
+"""The rows of the documented error table, and the JSON envelope in which they are sent."""
 
 import json
 from dataclasses import dataclass
@@ -10,10 +10,8 @@ from marshmallow import Schema, fields
 class ErrorRow:
     """One row of the error table (protocol page, Error Responses).
 
-    :raises ValueError: if the first three of the five digits of *error_code* are not an HTTP error
-        status: they are the status that the row is sent with.
-
-    .. versionadded:: 0.1
+    :raises ValueError: if the first three of the five digits of *error_code*, which are the status
+        of the response, are not an HTTP error status.
     """
 
     error_code: int  #: ``errorCode``, five digits: the HTTP status and a running number
@@ -44,7 +42,7 @@ UNAVAILABLE = ErrorRow(
 )
 
 #: The rows that a deployment may override, by their documented code.
-ROWS = {
+ERROR_ROWS = {
     row.error_code: row
     for row in (
         INVALID_APP_JWT,
@@ -80,7 +78,7 @@ class EnvelopeSchema(Schema):
     type: fields.Constant[str] = fields.Constant(".ReqBody$ErrorResp")
 
 
-def render(row: ErrorRow) -> bytes:
+def render_envelope(row: ErrorRow) -> bytes:
     """Return the envelope of *row*: compact JSON without a trailing newline."""
     envelope = EnvelopeSchema().dump({"status": row.status, "body": row})
     return json.dumps(envelope, separators=(",", ":")).encode()

@@ -1,38 +1,81 @@
-"""What the package opens for an app, and closes with it."""
+"""Registries of the objects to reset in a forked process, and of those to close with an app.
 
+Both hold weak references: an object that is gone needs neither.
+"""
+
+import os
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Protocol
 from weakref import WeakSet
 
 
-class Closable(ABC):
-    """An object of the package that holds threads, sockets or connections for one app.
+class Forkable(Protocol):
+    """An object with locks or threads.
 
-    A store or a key source that an application made is none: its maker closes it.
+    A thread of the parent does not exist in the child, so a lock that it held stays locked there.
+    """
+
+    def reset_after_fork(self) -> None:
+        """Replace locks and forget threads, in the child process."""
+        ...
+
+
+class Closable(ABC):
+    """An object that the package opened for one app, with threads, sockets or connections.
+
+    A store or a key source that the application made is not one of these: the application closes
+    it.
     """
 
     @abstractmethod
     def close(self) -> None:
         """End the threads, and close the sockets and connections, at once.
 
-        Whatever uses the object after that opens new ones. Closing twice is no error.
+        The object opens new ones when it is used again. Closing it twice is no error.
         """
 
 
-def close(thing: object) -> None:
-    """Close *thing*, if the package opened it."""
-    if isinstance(thing, Closable):
-        thing.close()
+_forkables: WeakSet[Forkable] = WeakSet()
+_closables: WeakSet[Closable] = WeakSet()
 
 
-def register(one: Closable) -> None:
-    """Let :func:`close_all` close *one*, for as long as it lives."""
-    _all.add(one)
+def register_at_fork(**hooks: Callable[[], object]) -> None:
+    """Have *hooks* called at each fork; see :func:`os.register_at_fork`.
+
+    On Windows, where no process forks, this does nothing.
+    """
+    register = getattr(os, "register_at_fork", None)
+    if register is not None:
+        register(**hooks)
+
+
+def register_fork_reset(forkable: Forkable) -> None:
+    """Have *forkable* reset in each child process."""
+    _forkables.add(forkable)
+
+
+def reset_all_after_fork() -> None:
+    """Reset all registered objects, in a child process."""
+    for forkable in list(_forkables):
+        forkable.reset_after_fork()
+
+
+register_at_fork(after_in_child=reset_all_after_fork)
+
+
+def register_closable(closable: Closable) -> None:
+    """Let :func:`close_all` close *closable*."""
+    _closables.add(closable)
 
 
 def close_all() -> None:
-    """Close what is registered, for every app of this process."""
-    for one in list(_all):
-        one.close()
+    """Close all registered objects, for every app of this process."""
+    for closable in list(_closables):
+        closable.close()
 
 
-_all: WeakSet[Closable] = WeakSet()
+def close_if_closable(candidate: object) -> None:
+    """Close *candidate* if the package opened it; leave an object of the application alone."""
+    if isinstance(candidate, Closable):
+        candidate.close()

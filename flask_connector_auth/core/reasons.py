@@ -1,4 +1,4 @@
-"""Why a token was refused, as a closed set of words: for logs and exceptions, not the client."""
+"""The reasons for which a request fails: for logs, signals and exceptions, never for the client."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -32,22 +32,22 @@ class Reason(StrEnum):
     MISSING_SCOPE = "missing_scope"  #: a required scope was not granted
     REVOKED = "revoked"  #: the token, or all that its account, app or consumer was issued
     VIEW = "view"  #: the view itself refused the request
-    KEYS_UNAVAILABLE = "keys_unavailable"  #: the verification keys cannot be had just now
-    REVOCATION_UNAVAILABLE = "revocation_unavailable"  #: what is revoked cannot be known just now
+    KEYS_UNAVAILABLE = "keys_unavailable"  #: the verification keys are not available just now
+    REVOCATION_UNAVAILABLE = "revocation_unavailable"  #: what is revoked is not known just now
 
 
 class Rejected(Exception):
     """The token is refused: the client's fault. Carries a :class:`Reason`, never token text.
 
-    ``str()`` does not tell the reason, ``repr()`` does.
+    ``repr()`` shows the reason, ``str()`` does not.
     """
 
-    #: What the log may tell of the token all the same, since its signature is good.
-    verified: Mapping[str, str] = {}
+    #: Claims that the log may show, because the token's signature is good.
+    loggable_claims: Mapping[str, str] = {}
 
     @property
     def reason(self) -> Reason:
-        """The word for it."""
+        """Why the token is refused."""
         reason: Reason = self.args[0]
         return reason
 
@@ -56,14 +56,12 @@ class Rejected(Exception):
 
 
 class Unavailable(Exception):
-    """The token cannot be judged just now: our fault, so never blamed on the client's token.
+    """The token cannot be verified just now: the fault of this service, not of the client's token.
 
-    ``str()`` does not tell the reason, ``repr()`` does.
+    ``repr()`` shows the reason, ``str()`` does not.
 
-    :param reason: what is out of reach.
-    :param retry_after: seconds until trying again makes sense.
-
-    .. versionadded:: 0.1
+    :param reason: what is not available.
+    :param retry_after: seconds after which the client should try again.
     """
 
     def __init__(self, reason: Reason, retry_after: float = 1) -> None:

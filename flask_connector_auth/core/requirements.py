@@ -1,4 +1,8 @@
-"""What an endpoint asks of a request, as values that merge, and the mark that a view carries."""
+"""Requirements: which tokens and scopes an endpoint needs, and how a view carries them.
+
+A decorator attaches requirements to the function that it returns. The collecting functions find
+them again on a registered view, behind any decorators that were put around it.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -8,20 +12,17 @@ from inspect import CO_VARKEYWORDS
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
-_MARK = "_connector_auth_requirements"
-_PUBLIC = "_connector_auth_public"
-_PROTECTION = "_connector_auth_protection"
-_FUNCTIONS = (FunctionType, MethodType, partial)
-# More than any real stack of decorators holds: a bound on a walk through other people's closures.
-_MAX_LAYERS = 64
+_REQUIREMENTS_ATTRIBUTE = "_connector_auth_requirements"
+_PUBLIC_ATTRIBUTE = "_connector_auth_public"
+_HOOK_ATTRIBUTE = "_connector_auth_protection"
+_FUNCTION_TYPES = (FunctionType, MethodType, partial)
+# More than a real stack of decorators has. Bounds the search in closures of unknown code.
+_MAX_FUNCTIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRequirement:
-    """What is asked of one token.
-
-    .. versionadded:: 0.1
-    """
+    """What is required of one token. ``a | b`` requires everything that *a* or *b* requires."""
 
     optional: bool = False  #: a missing token passes; an invalid one never does
     scopes: frozenset[str] = frozenset()  #: all of these must be granted
@@ -37,11 +38,9 @@ class TokenRequirement:
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """Which tokens an endpoint asks for; ``None`` where it does not ask for that one.
+    """What is required of each token; ``None`` where that token is not required.
 
-    ``a | b`` asks for everything that *a* or *b* asks for.
-
-    .. versionadded:: 0.1
+    ``a | b`` requires everything that *a* or *b* requires.
     """
 
     app_jwt: TokenRequirement | None = None
@@ -56,31 +55,34 @@ class Requirements:
         return self.app_jwt is not None or self.consumer_jws is not None
 
 
-NOTHING = Requirements()
+NO_REQUIREMENTS = Requirements()
 
 
-def _merge(one: TokenRequirement | None, other: TokenRequirement | None) -> TokenRequirement | None:
-    if one is None or other is None:
-        return one or other
-    return one | other
+def _merge(a: TokenRequirement | None, b: TokenRequirement | None) -> TokenRequirement | None:
+    return a | b if a is not None and b is not None else a or b
+
+
+def merge_requirements(requirements: Iterable[Requirements]) -> Requirements:
+    """Return the union of *requirements*; :data:`NO_REQUIREMENTS` itself if all are empty."""
+    return reduce(Requirements.__or__, requirements, NO_REQUIREMENTS) or NO_REQUIREMENTS
 
 
 def token_requirement(
     scopes: str | Iterable[str] = (), any_scope: str | Iterable[str] = (), optional: bool = False
 ) -> TokenRequirement:
-    """Return what a decorator's arguments ask for.
+    """Return the requirement that a decorator's arguments describe.
 
     :param scopes: scopes that must all be granted; a string is split at single spaces.
     :param any_scope: scopes of which one must be granted; a string is split likewise.
     :raises ValueError: if a scope is not one that a token can carry (RFC 6749 section 3.3).
     """
-    any_scopes = _scopes(any_scope)
+    any_scopes = _parse_scopes(any_scope)
     return TokenRequirement(
-        optional, _scopes(scopes), frozenset({any_scopes}) if any_scopes else frozenset()
+        optional, _parse_scopes(scopes), frozenset({any_scopes}) if any_scopes else frozenset()
     )
 
 
-def _scopes(value: str | Iterable[str]) -> frozenset[str]:
+def _parse_scopes(value: str | Iterable[str]) -> frozenset[str]:
     scopes = frozenset(value.split(" ") if isinstance(value, str) and value else value)
     for scope in scopes:
         # The scope-token of RFC 6749: printable ASCII but space, quote and backslash.
@@ -89,15 +91,15 @@ def _scopes(value: str | Iterable[str]) -> frozenset[str]:
     return scopes
 
 
-class Declared:
-    """What one caller asks for: a decorator's wrapper, a hook of ``protect()``, or one call.
+class Declaration:
+    """The requirements that one decorator, one ``protect()`` or one call declares.
 
-    Equal to itself alone, so that it is a key that costs next to nothing.
+    Compared by identity, which makes it a cheap key.
 
-    :param requirements: what the caller asks for.
-    :param positions: the names of the view's arguments, with their places, for those that can be
-        passed by place.
-    :param for_target: whether it is asked for a blueprint or an app, and not of a public view.
+    :param requirements: what is required.
+    :param positions: the arguments of the view that can be passed by position: names and places.
+    :param for_target: whether the requirements are those of a blueprint or an app, from which
+        public views are exempt.
     """
 
     __slots__ = ("for_target", "positions", "requirements")
@@ -114,104 +116,102 @@ class Declared:
         self.for_target = for_target
 
 
-def merged(requirements: Iterable[Requirements]) -> Requirements:
-    """Return what asks for all of *requirements*; :data:`NOTHING` itself if none asks for any."""
-    return reduce(Requirements.__or__, requirements, NOTHING) or NOTHING
+def attach_requirements(target: Any, requirements: Requirements) -> None:
+    """Attach *requirements* to a view, a blueprint or an app, in place of earlier ones.
 
-
-def attach_requirements(marked_object: Any, requirements: Requirements) -> None:
-    """Let a view, a blueprint or an app carry *requirements*.
-
-    ``functools.wraps`` hands those of a view on to what wraps it.
+    ``functools.wraps`` copies those of a view to its wrapper.
     """
-    setattr(marked_object, _MARK, requirements)
+    setattr(target, _REQUIREMENTS_ATTRIBUTE, requirements)
 
 
-def attached_requirements(marked_object: Any) -> Requirements:
-    """Return what *marked_object* itself is marked with; what it may call does not count."""
-    found: Requirements = getattr(marked_object, _MARK, NOTHING)
-    return found
+def get_attached_requirements(target: Any) -> Requirements:
+    """Return what is attached to *target* itself; the functions that it calls do not count."""
+    requirements: Requirements = getattr(target, _REQUIREMENTS_ATTRIBUTE, NO_REQUIREMENTS)
+    return requirements
 
 
-def collected_requirements(view: Any) -> Requirements:
-    """Return all that *view*, and the functions it wraps or seems to wrap, ask for."""
-    return merged(map(attached_requirements, _layers(view, _decorated)))
+def collect_requirements(view: Any) -> Requirements:
+    """Return the requirements of *view* and of each function that it wraps or seems to wrap."""
+    return merge_requirements(map(get_attached_requirements, _search(view, _decorated_functions)))
 
 
-def certain_requirements(view: Any) -> Requirements:
-    """Return what *view*, and the functions it says that it wraps, ask for."""
-    return merged(map(attached_requirements, _layers(view, _handed_on)))
+def collect_certain_requirements(view: Any) -> Requirements:
+    """Return the requirements of *view* and of each function that it declares to wrap."""
+    return merge_requirements(map(get_attached_requirements, _search(view, _wrapped_functions)))
 
 
-def attach_protection(hook: Callable[..., Any], requirements: Requirements) -> None:
-    """Let *hook*, which ``protect()`` registers, carry *requirements*."""
-    setattr(hook, _PROTECTION, requirements)
+def attach_hook_requirements(hook: Callable[..., Any], requirements: Requirements) -> None:
+    """Attach *requirements* to the *hook* that ``protect()`` registers."""
+    setattr(hook, _HOOK_ATTRIBUTE, requirements)
 
 
-def attached_protection(hook: Any) -> Requirements:
-    """Return what *hook* asks for: as one of ``protect()``, as a wrapper of one, or decorated.
+def collect_hook_requirements(hook: Any) -> Requirements:
+    """Return the requirements of *hook*: a hook of ``protect()``, a wrapper of one, or decorated.
 
-    Only whoever registers hooks is ever given one of ``protect()``. So a function that holds one
-    wraps it, while a decorated view that it holds is something that it may call.
+    A hook of ``protect()`` is found in anything that *hook* refers to: only code that registers
+    hooks ever gets one, so a function that refers to one wraps it. A decorated view that *hook*
+    refers to does not count: it may be a function that *hook* only calls.
     """
-    protections = (getattr(each, _PROTECTION, NOTHING) for each in _layers(hook, _called))
-    return merged([attached_requirements(hook), *protections])
+    functions = _search(hook, _referenced_functions)
+    of_hooks = (getattr(function, _HOOK_ATTRIBUTE, NO_REQUIREMENTS) for function in functions)
+    return merge_requirements([get_attached_requirements(hook), *of_hooks])
 
 
 def mark_public(view: Callable[..., Any]) -> None:
-    """Let *view* be exempt from what is asked for its blueprint or app."""
-    setattr(view, _PUBLIC, True)
+    """Exempt *view* from the requirements of its blueprint and its app."""
+    setattr(view, _PUBLIC_ATTRIBUTE, True)
 
 
 def is_public(view: Any) -> bool:
-    """Whether *view* carries the mark itself: nothing is exempt by what it may call."""
-    return getattr(view, _PUBLIC, False) is True
+    """Whether *view* itself is marked public: a view that calls a public one is not exempt."""
+    return getattr(view, _PUBLIC_ATTRIBUTE, False) is True
 
 
-def _layers(view: Any, inside: Callable[[Any], list[Any]]) -> list[Any]:
-    """Return *view* and the functions found in it, and in these, by *inside*."""
-    layers = [view]
-    for layer in layers:
-        # By exact type: asking a proxy for anything may raise outside its context.
-        layers += [
-            found
-            for found in inside(layer)
-            if type(found) in _FUNCTIONS and not any(found is known for known in layers)
+def _search(view: Any, find_inner: Callable[[Any], list[Any]]) -> list[Any]:
+    """Return *view* and all functions that *find_inner* finds in it, and in those, in turn."""
+    functions = [view]
+    for function in functions:
+        functions += [
+            inner
+            for inner in find_inner(function)
+            # By exact type: any other question to a proxy can raise outside its context.
+            if type(inner) in _FUNCTION_TYPES and not any(inner is known for known in functions)
         ]
-        if len(layers) > _MAX_LAYERS:
+        if len(functions) > _MAX_FUNCTIONS:
             break
-    return layers
+    return functions
 
 
-def _handed_on(layer: Any) -> list[Any]:
-    """Return what *layer* itself says that it wraps."""
-    return [getattr(layer, "__wrapped__", None), getattr(layer, "__func__", None)]
+def _wrapped_functions(function: Any) -> list[Any]:
+    """Return what *function* declares to wrap, as ``functools.wraps`` and bound methods do."""
+    return [getattr(function, "__wrapped__", None), getattr(function, "__func__", None)]
 
 
-def _decorated(layer: Any) -> list[Any]:
-    """Return what *layer* says that it wraps, or holds as a decorator would.
+def _decorated_functions(function: Any) -> list[Any]:
+    """Return what *function* declares to wrap, or has in its closure if it is a decorator.
 
-    A decorator without ``functools.wraps`` drops the mark, but its closure still holds the view
-    that it wraps. Without this look inside, a view with such a decorator between ours would ask
-    for the tokens in the order of the wrappers, and answer 40104 where 40105 is documented.
+    A decorator without ``functools.wraps`` drops the attached requirements, but the view that it
+    wraps is still in its closure. Without a look there, two of our decorators with such a one
+    between them would each check their own token in the order of the wrappers, and answer 40104
+    where 40105 is documented.
     """
-    code = getattr(layer, "__code__", None)
-    # What takes any keyword hands them on: a decorator. A view's closure holds what the view may
-    # call, and asks for nothing until it is called.
+    code = getattr(function, "__code__", None)
+    # A function that accepts any keyword passes all of them on: a decorator. The closure of a view
+    # has functions that the view may call, whose requirements apply only when it calls them.
     is_decorator = isinstance(code, CodeType) and code.co_flags & CO_VARKEYWORDS
-    return [*_handed_on(layer), *(_enclosed(layer) if is_decorator else ())]
+    return [*_wrapped_functions(function), *(_closure_contents(function) if is_decorator else ())]
 
 
-def _called(layer: Any) -> list[Any]:
-    """Return what *layer* says that it wraps, or holds in any way that a function can."""
-    bound = [layer.func, *layer.args] if type(layer) is partial else []
-    return [*_handed_on(layer), *_enclosed(layer), *bound]
+def _referenced_functions(function: Any) -> list[Any]:
+    """Return what *function* declares to wrap, has in its closure, or binds as a ``partial``."""
+    bound = [function.func, *function.args] if type(function) is partial else []
+    return [*_wrapped_functions(function), *_closure_contents(function), *bound]
 
 
-def _enclosed(function: Any) -> list[Any]:
-    found = []
+def _closure_contents(function: Any) -> list[Any]:
+    contents = []
     for cell in getattr(function, "__closure__", None) or ():
-        # A cell is empty while the function it is to hold is still being decorated.
+        # A cell is empty until the name is bound, for example while its function is decorated.
         with suppress(ValueError):
-            found.append(cell.cell_contents)
-    return found
+            contents.append(cell.cell_contents)
+    return contents

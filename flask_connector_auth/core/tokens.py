@@ -1,4 +1,4 @@
-"""What a verified token says, as immutable values whose repr shows ids and no token."""
+"""The verified tokens as immutable values. Their repr shows ids, but neither claims nor token."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,18 +37,18 @@ class ConsumerJWS:
     claims: Claims = field(repr=False)  #: every claim, read-only
 
 
-def read_only(claims: dict[str, Any]) -> Claims:
+def freeze_claims(claims: dict[str, Any]) -> Claims:
     """Return a read-only view of *claims*, at every depth: lists become tuples."""
     frozen = claims.copy()
     for name, value in claims.items():
         if type(value) in (dict, list):
-            frozen[name] = _frozen(value)
+            frozen[name] = _freeze(value)
     return MappingProxyType(frozen)
 
 
-def _frozen(value: Any) -> Any:
+def _freeze(value: Any) -> Any:
     if isinstance(value, dict):
-        return read_only(value)
+        return freeze_claims(value)
     if isinstance(value, list):
-        return tuple(map(_frozen, value))
+        return tuple(map(_freeze, value))
     return value

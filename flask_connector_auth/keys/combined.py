@@ -5,7 +5,7 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from ..core import Closable, Unavailable, close
+from ..core import Closable, Unavailable, close_if_closable
 from .remote import RemoteKeys
 from .source import AMBIGUOUS_MATCH, MAX_CANDIDATES, Health, KeySource, VerificationKey
 from .static import KeyIndex
@@ -36,7 +36,7 @@ class CombinedKeys(KeySource, Closable):
     def close(self) -> None:
         """Close the sources that the package has made."""
         for source in self.sources:
-            close(source)
+            close_if_closable(source)
 
     def candidates(self, kid: str | None, algorithm: str) -> _Keys:
         """See :class:`KeySource`: the keys of the first source that has any.

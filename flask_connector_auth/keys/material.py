@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
-from ..core import Malformed, load_object
+from ..core import Malformed, load_json_object
 from .urls import is_url
 
 _PEM_BLOCK = re.compile("-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \\1-----", re.DOTALL)
@@ -93,7 +93,7 @@ def _entries_of_text(text: str) -> list[KeyEntry] | None:
     text = text.strip()
     if text.startswith("{"):
         try:
-            return _entries_of_object(load_object(text.encode()))
+            return _entries_of_object(load_json_object(text.encode()))
         except (Malformed, UnicodeEncodeError):
             raise KeyProblem("a JWK or JWK Set that is not strict JSON") from None
     if "-----BEGIN" in text:

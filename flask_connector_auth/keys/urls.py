@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from ..core import connections
+from ..core import redis_connections
 
 # At least two letters: a single one is a Windows drive, and no scheme is that short.
 _URL = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+://")
@@ -102,7 +102,7 @@ def is_unprotected_redis_url(url: str) -> bool:
     :raises ImportError: if redis-py is not installed.
     :raises ValueError: if *url* is a URL, but not of a Redis server. The text quotes no part of it.
     """
-    return is_url(url) and not all(map(_is_protected, connections(url)))
+    return is_url(url) and not all(map(_is_protected, redis_connections(url)))
 
 
 def _is_protected(connection: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import inf
 
-from ..core import Reason, Rejected, Unavailable, boottime
+from ..core import Reason, Rejected, Unavailable, steady_time
 from .revocation_set import RevocationSet
 from .subjects import Change, Key, Subject
 
@@ -35,7 +35,7 @@ class RevocationCache:
     :param max_lag: how old the copy may be, in seconds; infinity: it is the original.
     :param closed: whether a copy that is older refuses to judge.
     :param stale: called when the copy is too old, once until it is confirmed again.
-    :param clock: see :func:`boottime`.
+    :param clock: see :func:`steady_time`.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class RevocationCache:
         *,
         closed: bool = True,
         stale: Callable[[], object] = lambda: None,
-        clock: Callable[[], float] = boottime,
+        clock: Callable[[], float] = steady_time,
     ) -> None:
         self.table: RevocationSet = table
         self.max_lag = max_lag

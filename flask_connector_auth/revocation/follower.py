@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from random import SystemRandom
 from typing import Any
 
-from ..core import Closable, JumpResistantClock, boottime, close, register, register_fork_reset
+from ..core import (
+    Closable,
+    JumpResistantClock,
+    close_if_closable,
+    register_closable,
+    register_fork_reset,
+    steady_time,
+)
 from .cache import RevocationCache
 from .revocation_set import RevocationSet
 from .store import RevocationStore, RevocationStoreError, Update
@@ -78,7 +85,7 @@ class Follower(Closable):
 
     :param tell: called with what came from the store and is news.
     :param clock: returns the time in seconds since the epoch, by which tokens are judged.
-    :param elapsed: see :func:`boottime`.
+    :param elapsed: see :func:`steady_time`.
     """
 
     def __init__(
@@ -87,7 +94,7 @@ class Follower(Closable):
         mirror: RevocationCache,
         tell: Callable[[Iterable[Change]], None],
         clock: Callable[[], float],
-        elapsed: Callable[[], float] = boottime,
+        elapsed: Callable[[], float] = steady_time,
     ) -> None:
         self.last_error: str | None = None  #: since the store answered last
         self._store = store
@@ -105,7 +112,7 @@ class Follower(Closable):
         self.reset_after_fork()
         mirror.wake = self.wake
         register_fork_reset(self)
-        register(self)
+        register_closable(self)
 
     def reset_after_fork(self) -> None:
         """Go on in a child process, where no thread runs, and a lock may stay locked."""
@@ -158,7 +165,7 @@ class Follower(Closable):
             thread, tried, self._tried = self._thread, self._tried, threading.Event()
             self._wait = 0.0
         # What the thread waits for ends with the connection; what it opens after that, it closes.
-        close(self._store)
+        close_if_closable(self._store)
         if thread and thread is not threading.current_thread():
             thread.join(_END)
         self._mirror.expire()
@@ -289,7 +296,7 @@ def _follow(
     while (pause := turn(following)) is not None:
         ended.wait(pause)
     # The collector would warn of a socket that is open.
-    close(ours)
+    close_if_closable(ours)
 
 
 def _why(error: Exception) -> str:

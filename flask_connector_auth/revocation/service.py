@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from ..core import MAX_INTEGER, revocation_changed, revocation_stale, send
+from ..core import MAX_INTEGER, revocation_changed, revocation_stale, send_signal
 from .cache import RevocationCache
 from .follower import Follower
 from .revocation_set import RevocationSet
@@ -197,10 +197,10 @@ class Revocations:
         for key, value, _until in changes:
             name = None if isinstance(key, bytes) else key.partition(":")[2]
             revoked = value is not None
-            send(revocation_changed, self, kind=kind_of(key), name=name, revoked=revoked)
+            send_signal(revocation_changed, self, kind=kind_of(key), name=name, revoked=revoked)
 
     def _tell_stale(self) -> None:
-        send(revocation_stale, self)
+        send_signal(revocation_stale, self)
 
 
 def _key(

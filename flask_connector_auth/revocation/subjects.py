@@ -7,7 +7,7 @@ from hashlib import sha256
 from math import inf
 from typing import Any, NamedTuple
 
-from ..core import MAX_INTEGER, Malformed, decode_base64url, load_object
+from ..core import MAX_INTEGER, Malformed, decode_base64url, load_json_object
 
 #: How far a clock may be off, in seconds: an entry is kept for so much longer than it is needed.
 SLACK = 3600
@@ -90,7 +90,7 @@ def last_use(text: str, leeway: float, keep: float) -> float:
     :raises ValueError: if it is no token.
     """
     try:
-        claims = load_object(decode_base64url(text.split(".")[1].encode()))
+        claims = load_json_object(decode_base64url(text.split(".")[1].encode()))
     except Malformed:
         raise ValueError("not a token: its payload is no JSON object") from None
     expires: Any = claims.get("exp")

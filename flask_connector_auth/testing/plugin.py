@@ -37,7 +37,7 @@ def connector_clock() -> Iterator[Clock]:
     """The clock of the issuer, and of each app created from now on without its own clock."""
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clocks, "wall", clock)
+        patch.setattr(clocks, "wall_time", clock)
         yield clock
 
 

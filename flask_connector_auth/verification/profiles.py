@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from ..core import AppJWT, ConsumerJWS, Reason, Rejected, read_only
+from ..core import AppJWT, ConsumerJWS, Reason, Rejected, freeze_claims
 from ..revocation import Kind
 
 TokenT = TypeVar("TokenT", bound=AppJWT | ConsumerJWS)
@@ -50,7 +50,7 @@ def _app_jwt(claims: dict[str, Any]) -> AppJWT:
         issuer=claims["iss"],
         issued_at=claims["iat"],
         expires_at=claims["exp"],
-        claims=read_only(claims),
+        claims=freeze_claims(claims),
     )
 
 
@@ -77,7 +77,7 @@ def _consumer_jws(claims: dict[str, Any]) -> ConsumerJWS:
         account_id=claims["account_id"],
         ext_consumer_id=claims["ext_consumer_id"],
         lp_consumer_id=claims["lp_consumer_id"],
-        claims=read_only(claims),
+        claims=freeze_claims(claims),
     )
 
 

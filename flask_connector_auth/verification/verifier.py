@@ -7,7 +7,7 @@ from hashlib import sha256
 from math import inf
 from typing import Any, Generic
 
-from ..core import Malformed, Reason, Rejected, decode_base64url, load_object
+from ..core import Malformed, Reason, Rejected, decode_base64url, load_json_object
 from ..keys import MAX_KID, KeySource, VerificationKey
 from ..revocation import RevocationCache, RevocationSet, Subject, digest_of, subject_key
 from .cache import CachedToken, TokenCache
@@ -123,7 +123,9 @@ class Verifier(Generic[TokenT]):
             try:
                 mirror.check_entries(entry.subject or self._subject(entry, text))
             except Rejected as rejected:
-                rejected.verified = self.profile.loggable_claims(entry.kid, entry.token.claims)
+                rejected.loggable_claims = self.profile.loggable_claims(
+                    entry.kid, entry.token.claims
+                )
                 raise
             entry.checked_version = version
         return entry.token
@@ -164,7 +166,7 @@ class Verifier(Generic[TokenT]):
             self._check_times(claims, now)
             token = self.profile.build(claims)
         except Rejected as rejected:
-            rejected.verified = self.profile.loggable_claims(kid, claims)
+            rejected.loggable_claims = self.profile.loggable_claims(kid, claims)
             raise
         if parameters is None and len(self._headers) < _MAX_HEADERS:
             self._headers[header] = algorithm, kid
@@ -231,6 +233,6 @@ def _verifying(
 
 def _object(text: bytes) -> dict[str, Any]:
     try:
-        return load_object(text)
+        return load_json_object(text)
     except Malformed:
         raise Rejected(Reason.BAD_JSON) from None

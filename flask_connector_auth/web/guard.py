@@ -7,8 +7,8 @@ from typing import Any, cast
 from flask import Flask, Request, Response
 
 from ..core import (
-    NOTHING,
-    Declared,
+    NO_REQUIREMENTS,
+    Declaration,
     Reason,
     Rejected,
     Requirements,
@@ -42,7 +42,7 @@ _NO_POSITION = maxsize
 
 
 def enforce(
-    declared: Declared, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] = {}
+    declared: Declaration, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] = {}
 ) -> Response | None:
     """Let the current request reach its view only with the tokens that are required.
 
@@ -73,7 +73,7 @@ def enforce(
             endpoint = remember_requirements(app, runtime, rule, request.method)
         combined = endpoint.combined.get(declared)
         required = endpoint.combine_with(declared, remember=True) if combined is None else combined
-    if required is NOTHING:
+    if required is NO_REQUIREMENTS:
         return None
     name, view_args = runtime.account_argument, request.view_args
     account = view_args.get(name) if view_args else None
@@ -106,7 +106,7 @@ def identify(requirements: Requirements) -> Identity:
     app, request = context.app, context.request
     if current_app() is not app:
         raise RuntimeError(_OTHER_APP)
-    runtime, declared = current_runtime(app), Declared(requirements)
+    runtime, declared = current_runtime(app), Declaration(requirements)
     if request.url_rule is not None:
         endpoint = remember_requirements(app, runtime, request.url_rule, request.method)
         requirements = endpoint.combine_with(declared, remember=False)

@@ -39,7 +39,7 @@ class Failure(NamedTuple):
         """Return the failure that *error* stands for."""
         if isinstance(error, Unavailable):
             return cls(error.reason, error.retry_after, {})
-        return cls(error.reason, None, error.verified)
+        return cls(error.reason, None, error.loggable_claims)
 
 
 def error_for_failure(

@@ -9,7 +9,7 @@ from flask import Response
 from werkzeug.datastructures import Headers, WWWAuthenticate
 from werkzeug.http import HTTP_STATUS_CODES
 
-from ..core import APP_JWT_MISSING, CONSUMER_JWS_MISSING, ROWS, ErrorRow, render
+from ..core import APP_JWT_MISSING, CONSUMER_JWS_MISSING, ERROR_ROWS, ErrorRow, render_envelope
 
 _MISSING_ROWS = (APP_JWT_MISSING, CONSUMER_JWS_MISSING)
 
@@ -46,7 +46,7 @@ class ErrorResponses:
     def __init__(self, overrides: Mapping[int, ErrorRow], realm: str) -> None:
         self._realm = realm
         self._responses = {
-            row: self._render(row, overrides.get(code, row)) for code, row in ROWS.items()
+            row: self._render(row, overrides.get(code, row)) for code, row in ERROR_ROWS.items()
         }
 
     def response_for(self, row: ErrorRow) -> RenderedResponse:
@@ -57,7 +57,7 @@ class ErrorResponses:
         return response
 
     def _render(self, row: ErrorRow, sent_row: ErrorRow) -> RenderedResponse:
-        body = render(sent_row)
+        body = render_envelope(sent_row)
         headers = {
             "Content-Type": "application/json",
             "Content-Length": str(len(body)),

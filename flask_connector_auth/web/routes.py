@@ -9,15 +9,15 @@ from flask.views import MethodView
 from werkzeug.routing import MapAdapter, Rule
 
 from ..core import (
-    NOTHING,
-    Declared,
+    NO_REQUIREMENTS,
+    Declaration,
     Requirements,
-    attached_protection,
-    attached_requirements,
-    certain_requirements,
-    collected_requirements,
+    collect_certain_requirements,
+    collect_hook_requirements,
+    collect_requirements,
+    get_attached_requirements,
     is_public,
-    merged,
+    merge_requirements,
 )
 from .runtime import Runtime, current_app
 
@@ -56,17 +56,25 @@ class EndpointRequirements:
         layers = [self.view, *(function for *_, function in self._methods)]
         #: Whether the endpoint is exempt from what app and blueprints require.
         self.is_public = any(map(is_public, layers))
-        by_hooks = by_targets = NOTHING
+        by_hooks = by_targets = NO_REQUIREMENTS
         if not self.is_public:
             hooks = [self.app_hooks, *(hooks for _, hooks in self._hooks)]
-            by_hooks = merged(map(attached_protection, chain.from_iterable(filter(None, hooks))))
-            by_targets = merged(map(attached_requirements, [app, *map(app.blueprints.get, names)]))
+            by_hooks = merge_requirements(
+                map(collect_hook_requirements, chain.from_iterable(filter(None, hooks)))
+            )
+            by_targets = merge_requirements(
+                map(get_attached_requirements, [app, *map(app.blueprints.get, names)])
+            )
         #: All that the endpoint requires; the object ``NOTHING`` if it requires nothing.
-        self.requirements = merged([*map(collected_requirements, layers), by_hooks, by_targets])
+        self.requirements = merge_requirements(
+            [*map(collect_requirements, layers), by_hooks, by_targets]
+        )
         #: Whether it is certain that a token is checked before the view runs.
-        self.is_certain = bool(merged([*map(certain_requirements, layers), by_hooks]))
+        self.is_certain = bool(
+            merge_requirements([*map(collect_certain_requirements, layers), by_hooks])
+        )
         #: The requirements of endpoint and caller together, for each caller seen so far.
-        self.combined: dict[Declared, Requirements] = {}
+        self.combined: dict[Declaration, Requirements] = {}
 
     def is_current(self, app: Flask) -> bool:
         """Whether view, methods and hooks are still those that this was computed from."""
@@ -87,14 +95,14 @@ class EndpointRequirements:
                 return True
         return False
 
-    def combine_with(self, declared: Declared, *, remember: bool) -> Requirements:
+    def combine_with(self, declared: Declaration, *, remember: bool) -> Requirements:
         """Return the requirements of endpoint and caller together; ``NOTHING`` itself if none.
 
         :param remember: whether the caller uses the same *declared* for each request.
         """
         combined = self.requirements
         if not (self.is_public and declared.for_target):
-            together = merged([combined, declared.requirements])
+            together = merge_requirements([combined, declared.requirements])
             # One object for all callers that add nothing: identity is faster to compare.
             combined = combined if together == combined else together
         if remember and len(self.combined) < _MAX_COMBINED:
@@ -131,7 +139,7 @@ def rule_has_argument(rule: Rule, argument: str) -> bool:
 def find_account(
     request: Request,
     name: str,
-    declared: Declared,
+    declared: Declaration,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> Any:

@@ -25,7 +25,7 @@ from flask_connector_auth import (
     testing,
 )
 from flask_connector_auth.config import SettingsSchema
-from flask_connector_auth.core import ROWS, render
+from flask_connector_auth.core import ERROR_ROWS, render_envelope
 from flask_connector_auth.integrations import authlib as resource_protector
 from flask_connector_auth.integrations import openapi
 from flask_connector_auth.keys import ALGORITHMS
@@ -90,8 +90,8 @@ def test_the_readme_shows_two_commands() -> None:
 def test_an_envelope_that_is_shown_is_the_one_that_is_sent(page: str) -> None:
     """The envelope, byte for byte (protocol page, Error Responses)."""
     for literal in blocks(page, "json"):
-        row = ROWS[json.loads(literal)["body"]["errorCode"]]
-        assert literal.strip().encode() == render(row)
+        row = ERROR_ROWS[json.loads(literal)["body"]["errorCode"]]
+        assert literal.strip().encode() == render_envelope(row)
 
 
 def test_the_readme_shows_the_four_rows() -> None:
@@ -162,11 +162,12 @@ def test_the_settings_page_says_default_and_bounds(key: str, default: str) -> No
 def test_the_table_of_rows_lists_every_row() -> None:
     """One row for each of the error table, with the exception that is sent as it."""
     assert [row[:4] for row in generated("rows")] == [
-        [str(row.status), str(row.error_code), row.title, row.details] for row in ROWS.values()
+        [str(row.status), str(row.error_code), row.title, row.details]
+        for row in ERROR_ROWS.values()
     ]
     for _status, code, *_texts, exception in generated("rows"):
         name = re.fullmatch(r":exc:`(\w+)`", exception)
-        assert name and getattr(flask_connector_auth, name[1]).row is ROWS[int(code)]
+        assert name and getattr(flask_connector_auth, name[1]).row is ERROR_ROWS[int(code)]
 
 
 def test_the_table_of_reasons_lists_every_reason() -> None:

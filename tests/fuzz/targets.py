@@ -14,7 +14,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc.jwk import OctKey, OKPKey
 
-from flask_connector_auth.core import Malformed, Rejected, decode_base64url, load_object
+from flask_connector_auth.core import Malformed, Rejected, decode_base64url, load_json_object
 from flask_connector_auth.keys import (
     MAX_CANDIDATES,
     MAX_KID,
@@ -173,9 +173,12 @@ def strict(data: bytes) -> None:
         content = decode_base64url(data)
         assert urlsafe_b64encode(content).rstrip(b"=") == data
     with suppress(Malformed):
-        value = load_object(data)
+        value = load_json_object(data)
         assert value == json.loads(data.decode(), object_pairs_hook=once)
-        assert load_object(json.dumps(value, ensure_ascii=False, allow_nan=False).encode()) == value
+        assert (
+            load_json_object(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+            == value
+        )
 
 
 def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -56,8 +56,8 @@ class Lax:
         ("key_set", "parse_key_set", [], b"{}"),
         ("key_set", "parse_keys", ([], []), b"{}"),
         ("strict", "decode_base64url", b"", b"AA"),
-        ("strict", "load_object", {}, b'{"a":1}'),
-        ("strict", "load_object", RecursionError(), b"{}"),
+        ("strict", "load_json_object", {}, b'{"a":1}'),
+        ("strict", "load_json_object", RecursionError(), b"{}"),
         ("cache_control", "freshness", -1.0, b""),
         ("cache_control", "retry_after", float("nan"), b""),
         ("cache_control", "validators", {"If-None-Match": "made up"}, b""),
@@ -76,5 +76,5 @@ def test_a_target_notices_a_fault(
 
 def test_a_documented_refusal_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     """Control: what raises as it may is let go."""
-    monkeypatch.setattr(targets, "load_object", Lax(Malformed("x")))
+    monkeypatch.setattr(targets, "load_json_object", Lax(Malformed("x")))
     TARGETS["strict"](b"{}")

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Flask
 
 from flask_connector_auth import ConnectorAuth, require_app_jwt, require_consumer_jws
+from flask_connector_auth.web import current_runtime
 from tests.support.http_helpers import headers
 
 ACCOUNT = "le81823118"

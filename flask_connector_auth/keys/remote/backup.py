@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...core import Malformed, boottime, load_object
+from ...core import Malformed, load_json_object, steady_time
 from ..importing import KeyRules
 from ..source import VerificationKey
 from ..static import KeyIndex
@@ -36,7 +36,7 @@ def boot_clock() -> tuple[str, float]:
     Where there is no such name, it is empty.
     """
     try:
-        return _BOOT_ID.read_text(encoding="ascii").strip(), boottime()
+        return _BOOT_ID.read_text(encoding="ascii").strip(), steady_time()
     except OSError:
         return "", 0.0
 
@@ -95,7 +95,7 @@ class KeySetBackup:
         """
         try:
             record = self._store.read()
-            return None if record is None else self._understood(load_object(record), urls)
+            return None if record is None else self._understood(load_json_object(record), urls)
         except (BadKeySet, Malformed) as problem:
             self._tell(f"is not used: {problem}")
         except Exception as error:

@@ -8,7 +8,7 @@ from math import ceil
 from pathlib import Path
 from typing import Protocol
 
-from ...core import connector
+from ...core import redis_connector
 from .key_set import BadKeySet
 
 
@@ -94,7 +94,7 @@ class RedisBackupStore:
 
     A connection for each use, of which there are few: nothing is shared over a fork.
 
-    :param url: see :func:`connector`.
+    :param url: see :func:`redis_connector`.
     :param name: the key.
     :param lifetime: seconds after which Redis drops the copy.
     :param limit: bytes that a record may have.
@@ -103,7 +103,7 @@ class RedisBackupStore:
     """
 
     def __init__(self, url: str, name: str, lifetime: float, limit: int) -> None:
-        self._connect = connector(url)
+        self._connect = redis_connector(url)
         self._name = name
         self._lifetime = max(1, ceil(lifetime))
         self._limit = limit

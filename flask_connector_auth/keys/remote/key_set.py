@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...core import Malformed, load_object
+from ...core import Malformed, load_json_object
 from ..importing import KeyRules, import_key
 from ..material import KeyProblem, PrivateKeyError
 from ..source import MAX_CANDIDATES, VerificationKey
@@ -59,7 +59,7 @@ def parse_key_set(body: bytes, rules: KeyRules, max_keys: int) -> list[Verificat
         or none that can be used.
     """
     try:
-        entries = load_object(body).get("keys")
+        entries = load_json_object(body).get("keys")
     except Malformed as malformed:
         raise BadKeySet(str(malformed)) from None
     return usable_keys(entries, rules, max_keys)

@@ -11,14 +11,14 @@ from ...core import (
     Closable,
     Reason,
     Unavailable,
-    boottime,
     keys_outage,
     keys_refresh_failed,
     keys_refreshed,
     keys_stale,
-    register,
+    register_closable,
     register_fork_reset,
-    send,
+    send_signal,
+    steady_time,
 )
 from ..source import Health, KeySource, VerificationKey
 from ..static import KeyIndex
@@ -48,7 +48,7 @@ class RemoteKeys(KeySource, Closable):
         self,
         machine: RefreshPolicy,
         loader: Loader,
-        clock: Callable[[], float] = boottime,
+        clock: Callable[[], float] = steady_time,
     ) -> None:
         self._machine = machine
         self._loader = loader
@@ -57,7 +57,7 @@ class RemoteKeys(KeySource, Closable):
         self._counts: Counter[str] = Counter()
         self._renew()
         register_fork_reset(self)
-        register(self)
+        register_closable(self)
 
     def _renew(self) -> None:
         self._lock = threading.Lock()
@@ -190,7 +190,7 @@ class RemoteKeys(KeySource, Closable):
         flight.set()
         if isinstance(result, LoadFailed):
             self._counts["fetch_failed"] += 1
-            send(keys_refresh_failed, self, reason=str(result))
+            send_signal(keys_refresh_failed, self, reason=str(result))
         else:
             self._counts["fetched"] += 1
             if changed:
@@ -201,7 +201,7 @@ class RemoteKeys(KeySource, Closable):
         old, new = (({key.kid for key in each.keys} if each else set()) for each in (before, index))
         added, removed = new - old, old - new
         logger.info("key set changed: added %s, removed %s", _shown(added), _shown(removed))
-        send(keys_refreshed, self, added=added, removed=removed)
+        send_signal(keys_refreshed, self, added=added, removed=removed)
 
     def _report_state(self, now: float) -> None:
         """Tell of a change to or from a state that somebody should know of, once."""
@@ -216,7 +216,7 @@ class RemoteKeys(KeySource, Closable):
         if state in _NEWS:
             level, text, signal = _NEWS[state]
             logger.log(level, "key set of %s: %s", self._loader.name, text)
-            send(signal, self)
+            send_signal(signal, self)
         elif told is not None:
             logger.info("key set of %s: confirmed again", self._loader.name)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from ...core import JumpResistantClock, boottime, register_fork_reset
+from ...core import JumpResistantClock, register_fork_reset, steady_time
 from ..revocation_set import RevocationSet
 from ..store import Update
 from ..subjects import Change, Kind
@@ -21,14 +21,14 @@ class MemoryStore:
 
     :param lives: see :class:`RevocationSet`.
     :param clock: returns the time in seconds since the epoch.
-    :param elapsed: see :func:`boottime`.
+    :param elapsed: see :func:`steady_time`.
     """
 
     def __init__(
         self,
         retention: Mapping[Kind, float],
         clock: Callable[[], float] = time.time,
-        elapsed: Callable[[], float] = boottime,
+        elapsed: Callable[[], float] = steady_time,
     ) -> None:
         self.table: RevocationSet = RevocationSet(retention)
         self.now = clock

@@ -11,7 +11,7 @@ from itertools import chain
 from math import isnan
 from typing import Any, TypeVar
 
-from ...core import Closable, JumpResistantClock, boottime, connector
+from ...core import Closable, JumpResistantClock, redis_connector, steady_time
 from ..store import (
     NOTHING,
     Known,
@@ -41,7 +41,7 @@ _KEYS = (scripts.ENTRIES, scripts.EXPIRY, scripts.LOG, scripts.META)
 class RedisStore(Closable):
     """Keeps revocations in Redis 6.2 or later, or Valkey; see :class:`RevocationStore`.
 
-    :param url: see :func:`connector`.
+    :param url: see :func:`redis_connector`.
     :param log_length: changes that are remembered one by one, at least.
     :param clock: returns the time in seconds since the epoch, by another clock than the server's.
         An entry is forgotten only a day after both say that it is no longer needed.
@@ -55,8 +55,8 @@ class RedisStore(Closable):
         log_length: int = _LOG_LENGTH,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._connect = connector(url)
-        self._clock = JumpResistantClock(clock, boottime)
+        self._connect = redis_connector(url)
+        self._clock = JumpResistantClock(clock, steady_time)
         self._log_length = log_length
         self._client: Any = None
         self._process = 0

@@ -7,7 +7,7 @@ from time import monotonic
 
 import pytest
 
-from flask_connector_auth.core import forks
+from flask_connector_auth.core import reset_all_after_fork
 from flask_connector_auth.revocation import MemoryStore, RevocationRules, Revocations
 from tests.support.redis_servers import Server
 from tests.unit.revocation.stores.test_contract import LIVES
@@ -72,7 +72,7 @@ def test_in_a_child_everything_with_a_lock_begins_anew() -> None:
     followed = Revocations(MemoryStore(LIVES), RevocationRules(), lambda: 0.0)
     memory.revoke(account_id="a")
     with memory._store._news, followed.mirror._lock, followed._follower._lock:  # type: ignore[attr-defined, union-attr]
-        forks._renew()
+        reset_all_after_fork()
         assert not followed.mirror.ready()
         memory.revoke(account_id="b")
         followed.revoke(account_id="c")

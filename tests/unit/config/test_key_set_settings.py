@@ -1,4 +1,4 @@
-"""The settings of remote key sets, and which keys a configuration makes of URLs and the rest."""
+"""The settings of remote key sets, and the key sources that they result in."""
 
 import re
 import sys
@@ -34,13 +34,13 @@ def load(**values: Any) -> KeySource:
 
 
 def store_of(source: KeySource) -> Any:
-    """Return where a remote source keeps its copy."""
+    """Return the store in which a remote source keeps its backup."""
     assert isinstance(source, RemoteKeys)
-    copy: Any = source._loader._copy
-    return copy._store
+    backup: Any = source._loader._copy
+    return backup._store
 
 
-#: Settings that make different sources: what one writes, another cannot use.
+#: Settings that result in different sources: none can use the backup of another.
 SOURCES: list[dict[str, Any]] = [
     {},
     {"APP_JWT_KEYS": URL + "?v=2"},
@@ -66,7 +66,7 @@ def rules_of(source: KeySource) -> RemoteRules:
 
 
 def test_every_rule_has_its_setting_and_default() -> None:
-    """jwks.md section 2: the defaults of the settings are those of the rules."""
+    """docs/settings: the default of each setting is the default of its rule."""
     schema = JwksSchema()
     assert rules_of(load()) == RemoteRules()
     for rule in fields(RemoteRules):
@@ -82,7 +82,7 @@ def test_every_rule_has_its_setting_and_default() -> None:
 
 @pytest.mark.parametrize("name", [rule.name for rule in fields(RemoteRules)])
 def test_every_rule_can_be_set(name: str) -> None:
-    """jwks.md section 2: each setting reaches the machine."""
+    """Each setting reaches the refresh policy."""
     value = {"max_age": 400, "max_stale": 500, "cooldown": 20, "retry_max": 70}.get(name, 7)
     assert getattr(rules_of(load(**{f"JWKS_{name.upper()}": value})), name) == value
 
@@ -94,7 +94,7 @@ BAD = [
     *(("MAX_STALE", value) for value in (-1, "0", None)),
     *((name, value) for name in WHOLE for value in (0, 1.5, "7", None)),
     *(("FAILOVER", value) for value in (URL, ["http://issuer.example/"], [""], [5], {})),
-    *(("COPY", value) for value in ("", True)),
+    *(("BACKUP", value) for value in ("", True)),
     *(("CA_FILE", value) for value in ("", "/nowhere/ca.pem")),
     *(("PROXY", value) for value in ("", "proxy:3128", "https://proxy:3128", "http://proxy")),
     *(("PROXY", value) for value in ("http://user@proxy:1", "http://proxy:x", "http://p:1/x")),
@@ -103,33 +103,39 @@ BAD = [
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)
-def test_a_bad_value_is_told_under_its_key(name: str, value: Any) -> None:
+def test_a_bad_value_is_reported_under_its_key(name: str, value: Any) -> None:
     """Fail early: type, bounds and form of each setting are checked at the start."""
     assert list(problems(**{f"JWKS_{name}": value})) == [f"JWKS_{name}"]
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "expected"),
     [
-        ({"JWKS_MIN_AGE": 301}, {"JWKS_MIN_AGE": ["It is over JWKS_MAX_AGE."]}),
-        ({"JWKS_COOLDOWN": 300}, {"JWKS_COOLDOWN": ["It is not below JWKS_MAX_AGE."]}),
-        ({"JWKS_TIMEOUT": 300}, {"JWKS_TIMEOUT": ["It is not below JWKS_MAX_AGE."]}),
-        ({"JWKS_RETRY": 61}, {"JWKS_RETRY": ["It is over JWKS_RETRY_MAX."]}),
+        ({"JWKS_MIN_AGE": 301}, {"JWKS_MIN_AGE": ["Must be at most CONNECTOR_AUTH_JWKS_MAX_AGE."]}),
+        (
+            {"JWKS_COOLDOWN": 300},
+            {"JWKS_COOLDOWN": ["Must be less than CONNECTOR_AUTH_JWKS_MAX_AGE."]},
+        ),
+        (
+            {"JWKS_TIMEOUT": 300},
+            {"JWKS_TIMEOUT": ["Must be less than CONNECTOR_AUTH_JWKS_MAX_AGE."]},
+        ),
+        ({"JWKS_RETRY": 61}, {"JWKS_RETRY": ["Must be at most CONNECTOR_AUTH_JWKS_RETRY_MAX."]}),
         (
             {"JWKS_MAX_STALE": 299},
-            {"JWKS_MAX_STALE": ["It is neither 0 nor JWKS_MAX_AGE or more."]},
+            {"JWKS_MAX_STALE": ["Must be 0, or at least CONNECTOR_AUTH_JWKS_MAX_AGE."]},
         ),
         (
             {"JWKS_MAX_STALE": 0.5},
-            {"JWKS_MAX_STALE": ["It is neither 0 nor JWKS_MAX_AGE or more."]},
+            {"JWKS_MAX_STALE": ["Must be 0, or at least CONNECTOR_AUTH_JWKS_MAX_AGE."]},
         ),
     ],
 )
-def test_settings_that_contradict_each_other_are_told(
-    values: dict[str, Any], told: dict[str, list[str]]
+def test_contradicting_settings_are_reported(
+    values: dict[str, Any], expected: dict[str, list[str]]
 ) -> None:
-    """jwks.md section 2, refusals at start."""
-    assert problems(**values) == told
+    """Settings that contradict each other are refused at start."""
+    assert problems(**values) == expected
 
 
 @pytest.mark.parametrize(
@@ -142,13 +148,13 @@ def test_settings_that_contradict_each_other_are_told(
         {"JWKS_MAX_STALE": 300},
     ],
 )
-def test_the_edges_of_these_are_good(values: dict[str, Any]) -> None:
-    """jwks.md section 2: the controls beside the refusals."""
+def test_values_at_the_bounds_are_accepted(values: dict[str, Any]) -> None:
+    """Values at the bounds are accepted: the controls of the test above."""
     assert isinstance(load(**values), RemoteKeys)
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "problem"),
     [
         ("http://issuer.example/jwks", "https is needed, except for loopback"),
         ("ftp://issuer.example/jwks", "https is needed, except for loopback"),
@@ -160,15 +166,15 @@ def test_the_edges_of_these_are_good(values: dict[str, Any]) -> None:
         ("https://issuer.example/a b", "not an absolute URL"),
     ],
 )
-def test_a_url_that_is_not_safe_is_refused(url: str, told: str) -> None:
-    """jwks.md, the fetch: https, no user info, no fragment; the URL itself is not quoted."""
-    assert problems(APP_JWT_KEYS=url) == {"APP_JWT_KEYS": [f"a key set URL: {told}."]}
+def test_a_url_that_is_not_safe_is_refused(url: str, problem: str) -> None:
+    """https is required, user info and fragment are refused; the message does not quote the URL."""
+    assert problems(APP_JWT_KEYS=url) == {"APP_JWT_KEYS": [f"a key set URL: {problem}."]}
     assert "do-not-tell-this" not in str(problems(APP_JWT_KEYS=[STATIC, url]))
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"])
 def test_plain_http_is_for_loopback(host: str) -> None:
-    """jwks.md, the fetch: http only where nobody can be on the way."""
+    """Plain http is accepted only for loopback, where the answer cannot be changed on its way."""
     assert isinstance(load(APP_JWT_KEYS=f"http://{host}:8080/jwks"), RemoteKeys)
 
 
@@ -179,28 +185,28 @@ def test_urls_and_configured_keys_stand_side_by_side() -> None:
     assert [type(each) for each in source.sources] == [StaticKeys, RemoteKeys, RemoteKeys]
 
 
-class Own(KeySource):
-    """A key source of the app's own."""
+class AppKeys(KeySource):
+    """A key source that the app brings."""
 
     def candidates(self, kid: str | None, algorithm: str) -> list[VerificationKey]:
         """Have none."""
         return []
 
 
-def test_own_sources_can_stand_beside_others() -> None:
-    """A KeySource is taken as it is, alone or in a list."""
-    own = Own()
-    assert load(APP_JWT_KEYS=own) is own
-    assert load(APP_JWT_KEYS=[own]) is own
-    source = load(APP_JWT_KEYS=[own, STATIC])
+def test_sources_of_the_app_can_stand_beside_others() -> None:
+    """A KeySource is used as it is, alone or in a list."""
+    app_keys = AppKeys()
+    assert load(APP_JWT_KEYS=app_keys) is app_keys
+    assert load(APP_JWT_KEYS=[app_keys]) is app_keys
+    source = load(APP_JWT_KEYS=[app_keys, STATIC])
     assert isinstance(source, CombinedKeys)
-    assert [type(each) for each in source.sources] == [StaticKeys, Own]
+    assert [type(each) for each in source.sources] == [StaticKeys, AppKeys]
 
 
-def test_problems_are_numbered_as_the_items_stand() -> None:
-    """A list mixes all forms; a bad item is named by its place among all."""
-    told = problems(APP_JWT_KEYS=[URL, "nothing", Own(), 5])
-    assert told == {
+def test_problems_are_numbered_by_position() -> None:
+    """A list can mix all forms; a bad item is reported by its position in the whole list."""
+    reported = problems(APP_JWT_KEYS=[URL, "nothing", AppKeys(), 5])
+    assert reported == {
         "APP_JWT_KEYS": [
             "item 2: neither a key nor a readable file (No such file or directory).",
             "item 4: a key cannot be given as int.",
@@ -208,18 +214,18 @@ def test_problems_are_numbered_as_the_items_stand() -> None:
     }
 
 
-def test_too_many_static_keys_beside_a_url_are_told() -> None:
+def test_too_many_static_keys_beside_a_url_are_reported() -> None:
     """At most four keys are tried for a token, wherever they stand."""
     keys = [Issuer().key_set() for _ in range(5)]
-    told = problems(APP_JWT_KEYS=[URL, *keys])
-    assert told == {"APP_JWT_KEYS": ["5 keys for the kid 'dev-1': at most 4 are tried."]}
+    reported = problems(APP_JWT_KEYS=[URL, *keys])
+    assert reported == {"APP_JWT_KEYS": ["5 keys for the kid 'dev-1': at most 4 are tried."]}
 
 
 def test_failover_belongs_to_one_url() -> None:
-    """JWKS_FAILOVER names the same issuer's set: with two URLs nobody knows which."""
+    """JWKS_FAILOVER names the set of one issuer: with two URLs it is ambiguous."""
     assert isinstance(load(JWKS_FAILOVER=["https://mirror.example/jwks"]), RemoteKeys)
-    told = problems(APP_JWT_KEYS=[URL, URL + "?v=2"], JWKS_FAILOVER=["https://mirror.example/"])
-    assert told == {
+    reported = problems(APP_JWT_KEYS=[URL, URL + "?v=2"], JWKS_FAILOVER=["https://mirror.example/"])
+    assert reported == {
         "APP_JWT_KEYS": ["with JWKS_FAILOVER there is one URL, whose set the others have too."]
     }
     assert load(APP_JWT_KEYS=STATIC, JWKS_FAILOVER=["https://mirror.example/"])
@@ -235,7 +241,7 @@ def test_both_tokens_share_one_source_unless_configured_apart() -> None:
     assert apart.consumer_jws_keys is not apart.app_jwt_keys
 
 
-def test_an_own_fetch_replaces_the_built_in_one() -> None:
+def test_a_fetch_of_the_app_replaces_the_built_in_one() -> None:
     """JWKS_FETCH takes a callable; without it, the built-in fetch gets CA file and proxy."""
 
     def fetch(*_args: Any, **_kwargs: Any) -> Any:
@@ -261,13 +267,13 @@ def test_an_own_fetch_replaces_the_built_in_one() -> None:
         ("\ud800", "not a file name"),
     ],
 )
-def test_a_ca_file_that_cannot_be_loaded_is_told_with_the_reason(path: str, why: str) -> None:
+def test_a_ca_file_that_cannot_be_loaded_is_reported_with_the_reason(path: str, why: str) -> None:
     """JWKS_CA_FILE: fail early, by its key; the path is not quoted."""
-    assert problems(JWKS_CA_FILE=path) == {"JWKS_CA_FILE": [f"It cannot be loaded ({why})."]}
+    assert problems(JWKS_CA_FILE=path) == {"JWKS_CA_FILE": [f"The file cannot be loaded ({why})."]}
 
 
-def test_each_url_has_a_copy_of_its_own(tmp_path: Path) -> None:
-    """JWKS_BACKUP: the path, with a name for the source, so that no two of them share a file."""
+def test_each_source_has_its_own_backup(tmp_path: Path) -> None:
+    """JWKS_BACKUP: the path is extended by a name for the source, so no two share a file."""
     place = str(tmp_path / "keys")
     sources = [load(**changes, JWKS_BACKUP=place) for changes in SOURCES]
     paths = [Path(store_of(source).path) for source in sources]
@@ -280,11 +286,13 @@ def test_each_url_has_a_copy_of_its_own(tmp_path: Path) -> None:
     "changes",
     [
         {"APP_JWT_ALGORITHMS": ["PS256", "RS256", "PS256"]},
-        # Where an outage makes someone allow more, the record has to be found.
+        # An operator who raises a limit during an outage still needs the backup.
         {"JWKS_MAX_STALE": 7200, "JWKS_MAX_BYTES": 300_000, "JWKS_MAX_KEYS": 50},
     ],
 )
-def test_a_copy_is_found_by_what_decides_its_keys(changes: dict[str, Any], tmp_path: Path) -> None:
+def test_a_backup_is_found_by_the_settings_that_decide_its_keys(
+    changes: dict[str, Any], tmp_path: Path
+) -> None:
     """JWKS_BACKUP: neither the order of an allow-list nor a limit makes another source."""
     place = str(tmp_path / "keys")
     before = load(JWKS_BACKUP=place, APP_JWT_ALGORITHMS=["RS256", "PS256"])
@@ -293,8 +301,8 @@ def test_a_copy_is_found_by_what_decides_its_keys(changes: dict[str, Any], tmp_p
 
 
 PLACE = [
-    "Neither the URL of one Redis (redis://, rediss://, unix://) nor the name of a file; a name "
-    "with a colon starts with / or ./."
+    "Must be a file path, or the URL of one Redis server (redis://, rediss:// or unix://). A path "
+    "with a colon needs / or ./ at its start."
 ]
 NO_PLACE = {
     "a NUL": "a\0b",
@@ -324,8 +332,8 @@ NO_PLACE = {
 
 
 @pytest.mark.parametrize("place", list(NO_PLACE.values()), ids=list(NO_PLACE))
-def test_a_copy_has_a_place_that_can_be(place: str) -> None:
-    """JWKS_BACKUP: what is meant as a URL never becomes the name of a file, password included."""
+def test_a_place_that_is_neither_file_nor_redis_url_is_refused(place: str) -> None:
+    """JWKS_BACKUP: a mistyped URL never becomes a file whose name shows the password."""
     assert problems(JWKS_BACKUP=place) == {"JWKS_BACKUP": PLACE}
 
 
@@ -337,14 +345,14 @@ def test_a_copy_has_a_place_that_can_be(place: str) -> None:
         *("C:\\app\\keys", "C:/app/keys", "c:keys", "\\\\host\\share\\keys:prod", "folder\\a:b"),
     ],
 )
-def test_a_file_may_be_called_so(place: str) -> None:
+def test_a_file_path_can_contain_a_colon(place: str) -> None:
     """RFC 3986 section 4.2: a colon behind a slash is no scheme; one letter is a Windows drive."""
     assert str(store_of(load(JWKS_BACKUP=place)).path).startswith(str(Path(place)))
 
 
 @pytest.mark.parametrize("place", ["redis://127.0.0.1:1/0", "rediss://127.0.0.1:1", "unix:///no"])
-def test_a_copy_can_be_kept_in_redis(place: str) -> None:
-    """JWKS_BACKUP: a Redis URL in place of a path; nothing is asked of the server at the start."""
+def test_a_backup_can_be_kept_in_redis(place: str) -> None:
+    """JWKS_BACKUP: a Redis URL instead of a path; no connection is made at start."""
     stores = [store_of(load(**changes, JWKS_BACKUP=place)) for changes in SOURCES]
     assert {type(store) for store in stores} == {RedisBackupStore}
     names = {store._name for store in stores}
@@ -365,53 +373,53 @@ def test_a_copy_can_be_kept_in_redis(place: str) -> None:
     ],
 )
 def test_the_least_that_can_be_set(name: str, value: int | None) -> None:
-    """One key, one byte; and nothing, where nothing is the default."""
+    """One key, one byte; and None where that is the default."""
     assert load(**{name: value})
 
 
-def test_a_copy_is_not_read_in_the_clear() -> None:
-    """JWKS_BACKUP: whoever is on the way could sign tokens, as with the set itself."""
-    told = ["A Redis elsewhere needs rediss://, with its certificate verified."]
+def test_a_backup_is_not_read_in_the_clear() -> None:
+    """JWKS_BACKUP: an attacker on the network path could forge tokens, as with the set itself."""
+    expected = ["A Redis server on another host needs rediss:// and a verified certificate."]
     for place in (
         *("redis://db.test/0", "rediss://db.test?ssl_cert_reqs=none"),
         *("rediss://db.test?ssl_check_hostname=n", "rediss://db.test?ssl_cert_reqs=%6eone"),
     ):
-        assert problems(JWKS_BACKUP=place) == {"JWKS_BACKUP": told}
+        assert problems(JWKS_BACKUP=place) == {"JWKS_BACKUP": expected}
     assert load(JWKS_BACKUP="rediss://db.test")
 
 
 @pytest.mark.parametrize("place", ["/nowhere/keys", "redis://localhost"])
-def test_a_copy_may_be_as_large_as_what_was_fetched(place: str) -> None:
-    """JWKS_MAX_BYTES: of each key somewhat more is written than was sent, and some beside them."""
+def test_a_backup_can_hold_the_largest_key_set(place: str) -> None:
+    """JWKS_MAX_BYTES: a backup is larger than the fetched set, and its limit allows for that."""
     source = load(JWKS_BACKUP=place, JWKS_MAX_BYTES=1000)
     assert isinstance(source, RemoteKeys)
-    copy: Any = source._loader._copy
-    assert copy._store._limit == 4 * 1000 + 65536
+    backup: Any = source._loader._copy
+    assert backup._store._limit == 4 * 1000 + 65536
 
 
-def test_a_copy_goes_by_the_rules_of_its_source() -> None:
-    """JWKS_BACKUP: what is not taken from the issuer is not taken from the copy."""
+def test_a_backup_obeys_the_rules_of_its_source() -> None:
+    """JWKS_BACKUP: a key that is refused from the issuer is refused from the backup."""
     rules = {"JWKS_MAX_STALE": 600, "JWKS_MAX_KEYS": 7, "APP_JWT_ALGORITHMS": ["ES256"]}
     source = load(JWKS_BACKUP="/nowhere/keys", **rules)
     assert isinstance(source, RemoteKeys)
-    copy: Any = source._loader._copy
-    assert (copy._max_age, copy._max_keys, [*copy._rules.algorithms]) == (600, 7, ["ES256"])
+    backup: Any = source._loader._copy
+    assert (backup._max_age, backup._max_keys, [*backup._rules.algorithms]) == (600, 7, ["ES256"])
 
 
-def test_a_redis_url_that_is_none_is_told_without_quoting_it() -> None:
-    """JWKS_BACKUP: fail early, and keep the password out of the message."""
+def test_a_bad_redis_url_is_reported_without_quoting_it() -> None:
+    """JWKS_BACKUP: the start fails, and the message does not show the password."""
     for wrong in (
         *("redis://:do-not-tell-this@localhost:port/0", "redis://one,two", "redis://one/zero"),
         *("redis://one/0?passwort=do-not-tell-this", "rediss://one?ssl_cert_reqs=do-not-tell-this"),
         "unix:///run/redis.sock?foo=1",
     ):
-        assert problems(JWKS_BACKUP=wrong) == {"JWKS_BACKUP": ["It is not the URL of a Redis."]}
+        assert problems(JWKS_BACKUP=wrong) == {"JWKS_BACKUP": ["Not a valid Redis URL."]}
 
 
 def test_redis_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """JWKS_BACKUP: where redis-py is not installed, the message says what to install."""
     monkeypatch.setitem(sys.modules, "redis.backoff", None)
     assert problems(JWKS_BACKUP="redis://127.0.0.1:1/0") == {
-        "JWKS_BACKUP": ["It needs pip install flask-connector-auth[redis]."]
+        "JWKS_BACKUP": ["Redis support is not installed: pip install flask-connector-auth[redis]."]
     }
     assert load(JWKS_BACKUP="/nowhere/keys")

@@ -1,4 +1,4 @@
-"""The settings that make something: keys for both tokens, and overrides of the error table."""
+"""The settings of keys for both tokens, and of the error table."""
 
 import json
 import logging
@@ -9,7 +9,7 @@ import pytest
 from flask import Config
 
 from flask_connector_auth.config import load_settings
-from flask_connector_auth.core import ROWS, ErrorRow
+from flask_connector_auth.core import ERROR_ROWS, ErrorRow
 from flask_connector_auth.keys import KeySource, VerificationKey
 from tests.support.floor_helpers import (
     SECRET,
@@ -30,27 +30,27 @@ def algorithms_by_kid(source: Any) -> dict[str | None, set[str]]:
     return {key.kid: set(key.algorithms) for key in source.keys}
 
 
-class Elsewhere(KeySource):
-    """A key source of an app's own."""
+class AppKeys(KeySource):
+    """A key source that the app brings."""
 
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
         """Find nothing."""
         return ()
 
 
-def test_a_key_source_is_taken_as_it_is():
-    """DESIGN section 4: the seam for keys of one's own; each token may have its own source."""
-    one, other = Elsewhere(), Elsewhere()
-    settings = load(APP_JWT_KEYS=one)
-    assert settings.app_jwt_keys is settings.consumer_jws_keys is one
-    settings = load(APP_JWT_KEYS=one, CONSUMER_JWS_ALGORITHMS=["ES256"])
-    assert settings.app_jwt_keys is settings.consumer_jws_keys is one
-    settings = load(APP_JWT_KEYS=one, CONSUMER_JWS_KEYS=other)
-    assert (settings.app_jwt_keys, settings.consumer_jws_keys) == (one, other)
+def test_a_key_source_is_used_as_it_is() -> None:
+    """A KeySource of the app is used as it is; each token type can have its own."""
+    first, second = AppKeys(), AppKeys()
+    settings = load(APP_JWT_KEYS=first)
+    assert settings.app_jwt_keys is settings.consumer_jws_keys is first
+    settings = load(APP_JWT_KEYS=first, CONSUMER_JWS_ALGORITHMS=["ES256"])
+    assert settings.app_jwt_keys is settings.consumer_jws_keys is first
+    settings = load(APP_JWT_KEYS=first, CONSUMER_JWS_KEYS=second)
+    assert (settings.app_jwt_keys, settings.consumer_jws_keys) == (first, second)
 
 
-def test_the_keys_of_the_consumer_jws_default_to_the_app_jwts():
-    """DESIGN section 2: one set of keys for both, unless there is another."""
+def test_the_keys_of_the_consumer_jws_default_to_the_app_jwts() -> None:
+    """Both token types share one source, unless the ConsumerJWS has its own."""
     settings = load(APP_JWT_KEYS=jwk(kid="a"))
     assert settings.consumer_jws_keys is settings.app_jwt_keys
     settings = load(APP_JWT_KEYS=jwk(kid="a"), CONSUMER_JWS_KEYS=jwk(kid="b"))
@@ -58,7 +58,7 @@ def test_the_keys_of_the_consumer_jws_default_to_the_app_jwts():
     assert algorithms_by_kid(settings.consumer_jws_keys) == {"b": {"RS256"}}
 
 
-def test_the_same_keys_serve_each_token_by_its_own_allow_list():
+def test_the_same_keys_serve_each_token_by_its_own_allow_list() -> None:
     """RFC 8725 section 3.1: the allow-list is per token type, also where the keys are shared."""
     settings = load(
         APP_JWT_KEYS={"keys": [jwk(kid="a"), jwk("ES256", kid="b")]},
@@ -70,23 +70,23 @@ def test_the_same_keys_serve_each_token_by_its_own_allow_list():
     assert settings.consumer_jws_algorithms == ("RS512", "ES256")
 
 
-def test_keys_that_do_not_fit_one_allow_list_are_told_for_that_token():
-    """DESIGN section 5: the problem stands under the key of the token that it concerns."""
+def test_keys_that_do_not_fit_an_allow_list_are_reported_for_that_token() -> None:
+    """A problem is reported under the setting of the token type that it concerns."""
     assert problems(CONSUMER_JWS_ALGORITHMS=["ES256"]) == {
         "CONSUMER_JWS_KEYS": ["no algorithm of the allow-list can use it."]
     }
 
 
-def test_the_consumer_jws_may_have_keys_where_the_app_jwts_are_missing():
-    """DESIGN section 5: both keys are judged, each for itself."""
+def test_the_consumer_jws_may_have_keys_where_the_app_jwts_are_missing() -> None:
+    """The keys of each token type are checked independently."""
     assert problems(APP_JWT_KEYS=None, CONSUMER_JWS_KEYS=SECRET) == {
         "APP_JWT_KEYS": ["Field may not be null."],
         "CONSUMER_JWS_KEYS": ["neither a key nor a readable file (No such file or directory)."],
     }
 
 
-def test_a_mistake_in_one_setting_is_told_once():
-    """DESIGN section 5: keys are not blamed for an allow-list or a bound that cannot be read."""
+def test_a_mistake_in_one_setting_is_reported_once() -> None:
+    """Keys are not reported for a mistake in an allow-list or a bound."""
     weak = {"kty": "RSA", "n": number(2**1023 + 1), "e": "AQAB"}
     assert problems(APP_JWT_KEYS=pem("ES256"), APP_JWT_ALGORITHMS="ES256").keys() == {
         "APP_JWT_ALGORITHMS"
@@ -95,8 +95,8 @@ def test_a_mistake_in_one_setting_is_told_once():
     assert problems(CONSUMER_JWS_ALGORITHMS=["none"]).keys() == {"CONSUMER_JWS_ALGORITHMS"}
 
 
-def test_more_than_four_keys_for_a_kid_are_told():
-    """DESIGN section 1: at most four are tried for one token."""
+def test_more_than_four_keys_for_a_kid_are_reported() -> None:
+    """At most four keys are tried for one token."""
     keys = [jwk("ES256", owner=f"other {number}", kid="a") for number in range(5)]
     allowed = {"APP_JWT_ALGORITHMS": ["ES256"]}
     assert load(APP_JWT_KEYS={"keys": keys[:4]}, **allowed)
@@ -105,8 +105,8 @@ def test_more_than_four_keys_for_a_kid_are_told():
     }
 
 
-def test_rsa_1024_needs_the_setting(caplog):
-    """DESIGN section 1: refused with a message; accepted by setting, with a warning."""
+def test_rsa_1024_needs_the_setting(caplog: pytest.LogCaptureFixture) -> None:
+    """A key of 1024 bits is refused, or accepted by the setting with a warning."""
     n = native_key("RSA-1024", "ours").public_key().public_numbers().n
     weak = {"kty": "RSA", "n": number(n), "e": "AQAB"}
     assert problems(APP_JWT_KEYS=weak) == {
@@ -132,26 +132,26 @@ CODE_STAYS = "{}: errorCode must keep its first three digits, the HTTP status."
             ErrorRow(40105, "ConsumerJWS is missing", "X_ON_BEHALF_HEADER is not present"),
         ),
         ({"title": 5, "details": "b", "errorCode": 40199}, ErrorRow(40199, "5", "b")),
-        ({}, ROWS[40104]),
+        ({}, ERROR_ROWS[40104]),
     ],
 )
 @pytest.mark.parametrize("code", [40104, "40104"], ids=["int", "as from the environment"])
-def test_a_row_may_be_overridden(code, override, row):
-    """DESIGN section 1: code, title or details, by documented code; the rest stays."""
+def test_a_row_may_be_overridden(code: int, override: dict[str, Any], row: ErrorRow) -> None:
+    """Code, title and details can be changed, by the documented code; the rest stays."""
     assert load(ERROR_CATALOGUE={code: override}).error_catalogue == {40104: row}
 
 
 @cases(
-    "catalogue, told",
+    "catalogue, texts",
     {
         "null": (None, ["Field may not be null."]),
         "list": ([], ["Not a valid mapping type."]),
         "text": ("{}", ["Not a valid mapping type."]),
-        "unknown row": ({40199: {}}, ["40199: Not a row of the error table."]),
+        "unknown row": ({40199: {}}, ["40199: Not a code of the error table."]),
         "no code": ({"missing": {}}, ["missing: Not a valid integer."]),
         "row null": ({40102: None}, ["40102: Field may not be null."]),
         "unknown member": ({40102: {"titel": SECRET}}, ["40102: titel: Unknown field."]),
-        "empty title": ({40102: {"title": ""}}, ["40102: title: Not a non-empty string."]),
+        "empty title": ({40102: {"title": ""}}, ["40102: title: Must be a non-empty string."]),
         "code as text": (
             {40102: {"errorCode": "40199"}},
             ["40102: errorCode: Not a valid integer."],
@@ -182,17 +182,17 @@ def test_a_row_may_be_overridden(code, override, row):
         ),
         "a readable and an unreadable one": (
             {40102: {"errorCode": 40302, "title": 1.5}},
-            ["40102: title: Not a non-empty string.", CODE_STAYS.format(40102)],
+            ["40102: title: Must be a non-empty string.", CODE_STAYS.format(40102)],
         ),
     },
 )
-def test_a_bad_override_is_told(catalogue, told):
-    """DESIGN section 1: the HTTP status of a row stays, and a row stays an error."""
-    assert problems(ERROR_CATALOGUE=catalogue) == {"ERROR_CATALOGUE": told}
+def test_a_bad_override_is_reported(catalogue: Any, texts: list[str]) -> None:
+    """Decision 0004: the HTTP status of a row cannot change, so a row stays an error."""
+    assert problems(ERROR_CATALOGUE=catalogue) == {"ERROR_CATALOGUE": texts}
 
 
-def test_the_environment_will_do(monkeypatch):
-    """DESIGN section 5: what ``from_prefixed_env`` makes of strings loads as Python values do."""
+def test_all_settings_can_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The values that ``from_prefixed_env`` makes of strings load as Python values do."""
     environment = {
         "APP_JWT_KEYS": json.dumps({"keys": [jwk(kid="a"), jwk("HS256", kid="b")]}),
         "CONSUMER_JWS_KEYS": pem("ES256"),
@@ -234,8 +234,8 @@ def test_the_environment_will_do(monkeypatch):
         "kid": {"kty": "RSA", "kid": SECRET, "n": SECRET, "e": "AQAB"},
     },
 )
-def test_a_secret_is_never_quoted(keys):
-    """security.md section 10: configuration errors are logged by whatever starts the app."""
-    (told,) = problems(APP_JWT_KEYS=keys)["APP_JWT_KEYS"]
+def test_a_secret_is_never_quoted(keys: Any) -> None:
+    """Configuration errors are logged when an app fails to start, so they quote no secret."""
+    (text,) = problems(APP_JWT_KEYS=keys)["APP_JWT_KEYS"]
     for hidden in (SECRET, encoded(SECRET.encode())[:20], encoded(SECRET[:16].encode())):
-        assert hidden not in told
+        assert hidden not in text

@@ -1,16 +1,20 @@
-"""Where revocations are kept, as it is configured: what can be known at the start is told there."""
+"""The settings of revocation: every mistake that can be found at start is reported there."""
 
 import sys
+from math import inf
 from typing import Any
 
 import pytest
 
-from flask_connector_auth.revocation import MemoryStore
+from flask_connector_auth.revocation import Kind, MemoryStore
 from flask_connector_auth.revocation.stores.redis import RedisStore
 from tests.support.floor_helpers import cases, load, problems
-from tests.unit.revocation.stores.test_contract import LIVES
 
-BAD_URL = "It is not the URL of a Redis."
+BAD_URL = "Not a valid Redis URL."
+BELOW_LIFETIME = (
+    "Must be at least CONNECTOR_AUTH_MAX_LIFETIME + CONNECTOR_AUTH_LEEWAY, an AppJWT's longest "
+    "life."
+)
 SECRET = "do-not-tell-this"
 
 GOOD = {
@@ -64,7 +68,7 @@ BAD = {
 
 @cases("url", GOOD)
 def test_a_good_url(url: str) -> None:
-    """Standalone, Sentinel and Cluster by URL; nothing is connected to."""
+    """Standalone, Sentinel and Cluster by URL; no connection is made."""
     settings = load(REVOCATION_URL=url)
     assert isinstance(settings.revocation_store, RedisStore)
     assert SECRET not in repr(settings)
@@ -72,40 +76,40 @@ def test_a_good_url(url: str) -> None:
 
 @cases("url", BAD)
 def test_a_bad_url(url: str) -> None:
-    """A clear error that names the setting, and never quotes the URL, which has a password."""
-    told = problems(REVOCATION_URL=url)
-    assert told == {"REVOCATION_URL": [BAD_URL]}
+    """The error names the setting and never quotes the URL, which has a password."""
+    reported = problems(REVOCATION_URL=url)
+    assert reported == {"REVOCATION_URL": [BAD_URL]}
 
 
 @cases(
-    ("value", "told"),
+    ("value", "text"),
     {
-        "a number": (True, "Not a non-empty string."),
-        "empty": ("", "Not a non-empty string."),
+        "a number": (True, "Must be a non-empty string."),
+        "empty": ("", "Must be a non-empty string."),
     },
 )
-def test_what_is_no_url(value: Any, told: str) -> None:
-    """The types of settings."""
-    assert problems(REVOCATION_URL=value) == {"REVOCATION_URL": [told]}
+def test_a_url_that_is_not_text(value: Any, text: str) -> None:
+    """Another type, and empty text, are refused before the URL is parsed."""
+    assert problems(REVOCATION_URL=value) == {"REVOCATION_URL": [text]}
 
 
 def test_redis_py_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without it, the error says what to install; without a URL it is not missed."""
+    """Without redis-py, the error says what to install; without a URL it is not needed."""
     monkeypatch.setitem(sys.modules, "redis.backoff", None)
-    told = "It needs pip install flask-connector-auth[redis]."
-    assert problems(REVOCATION_URL="redis://") == {"REVOCATION_URL": [told]}
+    text = "Redis support is not installed: pip install flask-connector-auth[redis]."
+    assert problems(REVOCATION_URL="redis://") == {"REVOCATION_URL": [text]}
     assert load().revocation_store is None
 
 
-def test_a_store_of_ones_own_is_an_object() -> None:
-    """Whatever has the three methods; not its class, and not beside a URL."""
-    store = MemoryStore(LIVES)
+def test_a_store_of_the_app_is_an_object() -> None:
+    """Any object with the three methods; not a class, and not together with a URL."""
+    store = MemoryStore(dict.fromkeys(Kind, inf))
     assert load(REVOCATION_STORE=store).revocation_store is store
     for wrong in (MemoryStore, "redis://", {}, 5):
-        told = {"REVOCATION_STORE": ["Not a RevocationStore."]}
-        assert problems(REVOCATION_STORE=wrong) == told
+        expected = {"REVOCATION_STORE": ["Must be an instance of RevocationStore."]}
+        assert problems(REVOCATION_STORE=wrong) == expected
     assert problems(REVOCATION_STORE=store, REVOCATION_URL="redis://") == {
-        "REVOCATION_URL": ["It is one too many beside REVOCATION_STORE."]
+        "REVOCATION_URL": ["Cannot be combined with CONNECTOR_AUTH_REVOCATION_STORE."]
     }
 
 
@@ -120,20 +124,20 @@ def test_a_store_of_ones_own_is_an_object() -> None:
         ({"MAX_LIFETIME": 3600, "LEEWAY": 0}, 3599, False),
     ],
 )
-def test_what_is_kept_outlives_every_app_jwt(
+def test_a_revocation_is_kept_longer_than_any_app_jwt_lives(
     others: dict[str, Any], keep: float | None, good: bool
 ) -> None:
-    """``REVOCATION_KEEP`` is no less than the longest token."""
+    """``REVOCATION_KEEP`` is at least the longest lifetime plus the leeway."""
     if good:
         assert load(REVOCATION_KEEP=keep, **others).revocation_keep == keep
     else:
-        told = {"REVOCATION_KEEP": ["It is below MAX_LIFETIME + LEEWAY."]}
-        assert problems(REVOCATION_KEEP=keep, **others) == told
+        expected = {"REVOCATION_KEEP": [BELOW_LIFETIME]}
+        assert problems(REVOCATION_KEEP=keep, **others) == expected
 
 
-def test_all_problems_are_told_together() -> None:
-    """One error for all, also where one makes it impossible to say more of another."""
-    told = problems(
+def test_all_problems_are_reported_together() -> None:
+    """One error lists all, even if one problem prevents a full check of another setting."""
+    reported = problems(
         REVOCATION_URL=f"http://{SECRET}",
         REVOCATION_KEEP=10,
         MAX_LIFETIME=60,
@@ -141,10 +145,10 @@ def test_all_problems_are_told_together() -> None:
         REVOCATION_MAX_LAG=0,
         REVOCATION_ON_OUTAGE="fail",
     )
-    assert told == {
+    assert reported == {
         "REVOCATION_URL": [BAD_URL],
-        "REVOCATION_KEEP": ["It is below MAX_LIFETIME + LEEWAY."],
-        "LEEWAY": ["Not a finite number."],
+        "REVOCATION_KEEP": [BELOW_LIFETIME],
+        "LEEWAY": ["Must be a finite number."],
         "REVOCATION_MAX_LAG": ["Must be greater than or equal to 1."],
-        "REVOCATION_ON_OUTAGE": ["Neither closed nor open."],
+        "REVOCATION_ON_OUTAGE": ['Must be "closed" or "open".'],
     }

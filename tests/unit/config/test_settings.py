@@ -1,4 +1,4 @@
-"""Configuration in; frozen settings out, or one error that lists every problem by its key."""
+"""Loading the settings: a frozen object, or one error that lists every problem by its key."""
 
 from collections.abc import Sequence
 from dataclasses import FrozenInstanceError, fields
@@ -17,8 +17,8 @@ from flask_connector_auth.keys import ALGORITHMS
 from tests.support.floor_helpers import SECRET, jwk, load, pem, problems, signing_key
 
 
-def test_the_defaults_are_the_documented_ones():
-    """DESIGN sections 1 and 5: with keys alone, everything else has its default."""
+def test_the_defaults_are_the_documented_ones() -> None:
+    """docs/settings: with keys alone, every other setting has its default."""
     settings = load()
     assert [key.thumbprint for key in settings.app_jwt_keys.keys] == [signing_key().thumbprint()]
     assert settings == Settings(
@@ -49,35 +49,35 @@ def test_the_defaults_are_the_documented_ones():
     )
 
 
-def test_every_field_of_the_schema_is_a_setting():
-    """DESIGN section 5: one schema, one object; each field has its key and a meaning."""
+def test_every_field_of_the_schema_is_a_setting() -> None:
+    """Each field of the schema is an attribute of ``Settings``, with a key and a description."""
     schema = SettingsSchema()
-    # What these make together is tested with the keys, and with the store.
-    made = ("jwks_", "revocation_url")
-    names = [name for name in schema.fields if not name.startswith(made)]
+    # These are combined into the key sources and the store, and tested with them.
+    combined = ("jwks_", "revocation_url")
+    names = [name for name in schema.fields if not name.startswith(combined)]
     assert names == [field.name for field in fields(Settings)]
     for name, field in schema.fields.items():
         assert field.data_key == PREFIX + name.upper()
         assert field.metadata["doc"].endswith(".")
 
 
-TEXT = "Not a non-empty string."
-NUMBER = "Not a finite number."
+TEXT = "Must be a non-empty string."
+NUMBER = "Must be a finite number."
 NULL = "Field may not be null."
-NAME = "Not the name of a view argument."
-HEADER = "Not a header name that can carry the ConsumerJWS (RFC 9110 section 5.1)."
-REALM = "Not printable ASCII without quotes."
-NAMES = 'Not a list of algorithm names, such as ["RS256"].'
-FLAG = "Not true or false."
-EMPTY = "An empty list would accept nothing."
+NAME = "Must be the name of a view argument."
+HEADER = "Must be a header name (RFC 9110 section 5.1) that carries nothing else."
+REALM = "Must be printable ASCII without quotes and backslashes."
+NAMES = 'Must be a list of algorithm names, such as ["RS256"].'
+FLAG = "Must be true or false."
+EMPTY = "Must not be empty: no token would be accepted."
 NOT_A_STRING = {True: TEXT, 1.5: TEXT, (): TEXT, b"a": TEXT, "": TEXT}
 NOT_A_NUMBER = {True: NUMBER, "30": NUMBER, "": NUMBER, (): NUMBER, float("nan"): NUMBER}
 NOT_A_NUMBER |= {float("inf"): NUMBER, float("-inf"): NUMBER}
-NOT_WHOLE = dict.fromkeys([*NOT_A_NUMBER, 2048.5, 2048.0], "Not a whole number.")
-OUTAGE = "Neither closed nor open."
+NOT_WHOLE = dict.fromkeys([*NOT_A_NUMBER, 2048.5, 2048.0], "Must be a whole number.")
+OUTAGE = 'Must be "closed" or "open".'
 AT_LEAST_ONE = "Must be greater than or equal to 1."
 
-#: For each setting: good values with what they are loaded as; bad values with what is said.
+#: For each setting: good values with their loaded form; bad values with their problem.
 TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
     "ISSUER": (
         [("Sentinel", "Sentinel"), ("https://x/ é", "https://x/ é"), (5, "5"), (" ", " ")],
@@ -155,7 +155,7 @@ TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
     ),
     "REVOCATION_ON_OUTAGE": (
         [("closed", "closed"), ("open", "open")],
-        {None: NULL, "": OUTAGE, "OPEN": OUTAGE, "fail": OUTAGE, True: "Not a valid string."},
+        {None: NULL, "": TEXT, "OPEN": OUTAGE, "fail": OUTAGE, True: TEXT},
     ),
     "REVOCATION_KEEP": (
         [(None, None), (0.5, 0.5), (2592000, 2592000)],
@@ -189,23 +189,23 @@ TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
     ),
 }
 GOOD = [(name, value, loaded) for name, (good, _) in TABLE.items() for value, loaded in good]
-BAD = [(name, value, told) for name, (_, bad) in TABLE.items() for value, told in bad.items()]
+BAD = [(name, value, text) for name, (_, bad) in TABLE.items() for value, text in bad.items()]
 
 
 @pytest.mark.parametrize(("name", "value", "loaded"), GOOD)
-def test_a_good_value_is_loaded(name, value, loaded):
-    """DESIGN section 5: what each setting takes, and what it becomes."""
+def test_a_good_value_is_loaded(name: str, value: Any, loaded: Any) -> None:
+    """Each accepted value, and its loaded form."""
     assert getattr(load(**{name: value}), name.lower()) == loaded
 
 
-@pytest.mark.parametrize(("name", "value", "told"), BAD)
-def test_a_bad_value_is_told(name, value, told):
-    """DESIGN section 5: under its key, with a sentence that says what is taken instead."""
-    assert problems(**{name: value}) == {name: [told]}
+@pytest.mark.parametrize(("name", "value", "text"), BAD)
+def test_a_bad_value_is_reported(name: str, value: Any, text: Any) -> None:
+    """Under its key, with a sentence that says which values are accepted."""
+    assert problems(**{name: value}) == {name: [text]}
 
 
-def test_every_setting_is_in_the_tables():
-    """DESIGN section 5: no setting without its good and bad values."""
+def test_every_setting_is_in_the_tables() -> None:
+    """Each setting has good and bad values in the table."""
     elsewhere = {"APP_JWT_KEYS", "CONSUMER_JWS_KEYS", "ERROR_CATALOGUE"}
     elsewhere |= {"REVOCATION_URL", "REVOCATION_STORE"}
     names = {name.upper() for name in SettingsSchema().fields if not name.startswith("jwks_")}
@@ -213,7 +213,7 @@ def test_every_setting_is_in_the_tables():
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "text"),
     [
         ("ISUER", "Unknown setting. Did you mean CONNECTOR_AUTH_ISSUER?"),
         ("APP_JWT_KEY", "Unknown setting. Did you mean CONNECTOR_AUTH_APP_JWT_KEYS?"),
@@ -223,19 +223,19 @@ def test_every_setting_is_in_the_tables():
         ("", "Unknown setting."),
     ],
 )
-def test_an_unknown_setting_is_told_with_the_nearest_name(name, told):
-    """DESIGN section 5: a typing error never leaves a default in force silently."""
-    assert problems(**{name: SECRET})[name] == [told]
+def test_an_unknown_setting_is_reported_with_the_nearest_name(name: str, text: Any) -> None:
+    """A mistyped name is an error, so the default is never used silently."""
+    assert problems(**{name: SECRET})[name] == [text]
 
 
-def test_the_configuration_of_others_is_left_alone():
-    """DESIGN section 5: only keys with the prefix are read."""
+def test_other_configuration_is_ignored() -> None:
+    """Only keys with the prefix are read."""
     config = {"SECRET_KEY": SECRET, "CONNECTOR_AUTHOR": 1, "connector_auth_issuer": 1}
     assert load_settings({**config, f"{PREFIX}APP_JWT_KEYS": pem()}).issuer == "Sentinel"
 
 
-def test_all_problems_are_reported_at_once():
-    """DESIGN section 5: one error, by key, in the text and in ``problems``."""
+def test_all_problems_are_reported_at_once() -> None:
+    """One error lists them by key, in its text and in ``problems``."""
     with pytest.raises(ConfigurationError) as caught:
         load(
             APP_JWT_KEYS=[SECRET, jwk(e="AQ")],
@@ -254,36 +254,36 @@ def test_all_problems_are_reported_at_once():
         "LEEWAY": [NUMBER],
         "ISUER": ["Unknown setting. Did you mean CONNECTOR_AUTH_ISSUER?"],
         "APP_JWT_ALGORITHMS": ["1: Unknown algorithm."],
-        "ERROR_CATALOGUE": ["40199: Not a row of the error table."],
+        "ERROR_CATALOGUE": ["40199: Not a code of the error table."],
     }
-    assert caught.value.problems == {PREFIX + key: told for key, told in expected.items()}
+    assert caught.value.problems == {PREFIX + key: texts for key, texts in expected.items()}
     lines = [f"{PREFIX}{key}: {text}" for key in sorted(expected) for text in expected[key]]
     assert str(caught.value) == "\n  ".join(["flask-connector-auth cannot start:", *lines])
 
 
 @pytest.mark.parametrize(
-    ("config", "told"),
+    ("config", "text"),
     [
-        ({}, "Missing: without keys no token can be verified."),
+        ({}, "Missing: tokens cannot be verified without keys."),
         ({"APP_JWT_KEYS": None}, NULL),
         ({"APP_JWT_KEYS": []}, "no usable key."),
         ({"APP_JWT_KEYS": ""}, "neither a key nor a readable file (Is a directory)."),
         ({"APP_JWT_KEYS": 5}, "a key cannot be given as int."),
     ],
 )
-def test_there_is_no_start_without_keys(config, told):
-    """DESIGN section 4: no switch turns authentication off, and no lack of keys either."""
+def test_there_is_no_start_without_keys(config: dict[str, Any], text: Any) -> None:
+    """Decision 0007: neither a setting nor missing keys turn authentication off."""
     with pytest.raises(ConfigurationError) as caught:
         load_settings({PREFIX + key: value for key, value in config.items()})
-    assert caught.value.problems == {f"{PREFIX}APP_JWT_KEYS": [told]}
+    assert caught.value.problems == {f"{PREFIX}APP_JWT_KEYS": [text]}
 
 
-def test_the_settings_cannot_be_changed():
-    """DESIGN section 5: read once, then frozen."""
+def test_the_settings_cannot_be_changed() -> None:
+    """Settings are read once and never change."""
     with pytest.raises(FrozenInstanceError):
         load().leeway = 3600
 
 
-def test_the_settings_tell_no_key():
-    """security.md section 10: a settings object may stand in a log."""
+def test_the_settings_show_no_key() -> None:
+    """A settings object can be logged, so its repr shows no key."""
     assert jwk()["n"][:20] not in repr(load(APP_JWT_KEYS=jwk()))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_connector_auth.core import Malformed, decode_base64url, load_object
+from flask_connector_auth.core import Malformed, decode_base64url, load_json_object
 from tests.support.floor_helpers import HEADER, broken_json, cases, untimed
 
 ALPHABET = (ascii_letters + digits + "-_").encode()
@@ -40,7 +40,7 @@ def is_read(segment: bytes) -> bool:
         (b"__8", b"\xff\xff"),
     ],
 )
-def test_base64url_is_read(segment, content):
+def test_base64url_is_read(segment: bytes, content: bytes) -> None:
     """RFC 4648 section 10, without padding and in the alphabet of section 5."""
     assert decode_base64url(segment) == content
 
@@ -70,14 +70,14 @@ def test_base64url_is_read(segment, content):
         "five characters": b"Zm9vY",
     },
 )
-def test_what_is_not_base64url_is_refused(bad):
+def test_what_is_not_base64url_is_refused(bad: Any) -> None:
     """RFC 7515 section 2: no padding, no white space, no foreign character, no odd length."""
     assert is_read(b"Zm9v")
     assert not is_read(bad)
 
 
 @pytest.mark.parametrize(("stem", "spellings"), [(b"Z", 4), (b"Zm9vY", 4), (b"Zm", 16), (b"", 0)])
-def test_spare_bits_must_be_zero(stem, spellings):
+def test_spare_bits_must_be_zero(stem: bytes, spellings: int) -> None:
     """RFC 4648 section 3.5: of all last characters, only those without spare bits are read."""
     read = [sign for sign in ALPHABET if is_read(stem + bytes([sign]))]
     assert len(read) == spellings
@@ -85,14 +85,14 @@ def test_spare_bits_must_be_zero(stem, spellings):
 
 @untimed
 @given(st.binary())
-def test_canonical_base64url_decodes_as_the_standard_library_encodes_it(content):
+def test_canonical_base64url_decodes_as_the_standard_library_encodes_it(content: bytes) -> None:
     """RFC 7515 appendix C: what is encoded without padding is read back."""
     assert decode_base64url(urlsafe_b64encode(content).rstrip(b"=")) == content
 
 
 @untimed
 @given(st.binary() | st.lists(st.sampled_from(ALPHABET + b"=+/ \n")).map(bytes))
-def test_a_segment_that_is_read_is_the_only_spelling_of_its_content(segment):
+def test_a_segment_that_is_read_is_the_only_spelling_of_its_content(segment: bytes) -> None:
     """RFC 4648 section 3.5: one content, one text; else a digest of the text names no token."""
     if is_read(segment):
         assert urlsafe_b64encode(decode_base64url(segment)).rstrip(b"=") == segment
@@ -115,24 +115,24 @@ def test_a_segment_that_is_read_is_the_only_spelling_of_its_content(segment):
         (b'{"a":-1.5e3,"b":true,"c":null,"d":[]}', {"a": -1500, "b": True, "c": None, "d": []}),
     ],
 )
-def test_a_json_object_is_read(text, value):
+def test_a_json_object_is_read(text: Any, value: Any) -> None:
     """RFC 8259: white space, any letter, whole surrogate pairs, a name at two depths, 32 levels."""
-    assert load_object(text) == value
+    assert load_json_object(text) == value
 
 
 @cases("bad", broken_json(HEADER) | broken_json(b'{"n":1}'))
-def test_what_two_parsers_could_read_differently_is_refused(bad):
+def test_what_two_parsers_could_read_differently_is_refused(bad: Any) -> None:
     """RFC 8725 sections 3.7 and 2.4: one object, strict UTF-8, nothing twice, no NaN."""
-    assert load_object(HEADER)["alg"] == "RS256"
+    assert load_json_object(HEADER)["alg"] == "RS256"
     with pytest.raises(Malformed):
-        load_object(bad)
+        load_json_object(bad)
 
 
 @cases("bad", broken_json(json.dumps({"secret": SECRET}).encode()))
-def test_the_error_never_holds_the_input(bad):
-    """security.md section 10: parsers quote their input, so neither text nor cause is shown."""
+def test_the_error_never_holds_the_input(bad: Any) -> None:
+    """Parsers quote their input, so the error shows neither their text nor their exception."""
     with pytest.raises(Malformed) as caught:
-        load_object(bad)
+        load_json_object(bad)
     assert caught.value.__cause__ is None
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
@@ -154,17 +154,17 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 
 @untimed
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), json_values), st.booleans())
-def test_every_json_object_is_read_as_it_was_written(value, escaped):
+def test_every_json_object_is_read_as_it_was_written(value: Any, escaped: bool) -> None:
     """RFC 8259 section 8: with escapes or without, an object survives the round trip."""
-    assert load_object(json.dumps(value, ensure_ascii=escaped).encode()) == value
+    assert load_json_object(json.dumps(value, ensure_ascii=escaped).encode()) == value
 
 
 @untimed
 @given(st.binary() | st.text().map(lambda text: text.encode(errors="surrogatepass")))
-def test_any_bytes_are_an_object_or_malformed(text):
-    """security.md section 1: a payload ends in an object or a refusal, in no other exception."""
+def test_any_bytes_are_an_object_or_malformed(text: Any) -> None:
+    """Any input results in an object or in ``Malformed``, never in another exception."""
     try:
-        value = load_object(text)
+        value = load_json_object(text)
     except Malformed:
         return
     assert type(value) is dict
@@ -172,10 +172,10 @@ def test_any_bytes_are_an_object_or_malformed(text):
 
 @untimed
 @given(st.lists(st.sampled_from(['"a"', "{", "}", "[", "]", ":", ",", "1", "NaN", "\\ud800", " "])))
-def test_any_tokens_of_json_are_an_object_or_malformed(tokens):
-    """RFC 8259 section 2: what is almost JSON is JSON or refused."""
+def test_any_tokens_of_json_are_an_object_or_malformed(tokens: list[str]) -> None:
+    """RFC 8259 section 2: text that is almost JSON is JSON or is refused."""
     try:
-        value = load_object("".join(tokens).encode())
+        value = load_json_object("".join(tokens).encode())
     except Malformed:
         return
     assert json.loads(json.dumps(value)) == value

@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from flask_connector_auth.core import ErrorRow, render
+from flask_connector_auth.core import ErrorRow, render_envelope
 from flask_connector_auth.core import error_rows as envelope
 
 ROWS = {
@@ -40,40 +40,40 @@ ROWS = {
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.error_code)
-def test_a_row_renders_to_its_documented_bytes(row):
+def test_a_row_renders_to_its_documented_bytes(row: ErrorRow) -> None:
     """Rows 40102 to 40105, 40001 and 50301: members, order and spelling are the protocol page's."""
-    assert render(row) == ROWS[row]
+    assert render_envelope(row) == ROWS[row]
 
 
-def test_the_rows_that_can_be_overridden_are_all_rows():
+def test_the_rows_that_can_be_overridden_are_all_rows() -> None:
     """Protocol page, Error Responses: each row is found by its documented code."""
-    assert {row.error_code: row for row in ROWS} == envelope.ROWS
+    assert {row.error_code: row for row in ROWS} == envelope.ERROR_ROWS
 
 
 @pytest.mark.parametrize(
     ("code", "status"), [(40000, 400), (40102, 401), (40499, 404), (50301, 503), (59999, 599)]
 )
-def test_the_first_three_digits_are_the_status(code, status):
+def test_the_first_three_digits_are_the_status(code: int, status: int) -> None:
     """Protocol page, Error Responses: row 40001 is sent with 400, row 50301 with 503."""
     assert ErrorRow(code, "title", "details").status == status
 
 
 @pytest.mark.parametrize("code", [-40102, 0, 401, 4010, 20000, 30299, 39999, 60000, 401020])
-def test_a_row_is_always_an_error(code):
+def test_a_row_is_always_an_error(code: int) -> None:
     """Protocol page: an error code is five digits, and never travels under 2xx or 3xx."""
     with pytest.raises(ValueError, match=f"errorCode {code} does not start with an HTTP error"):
         ErrorRow(code, "title", "details")
 
 
-def test_a_row_of_ones_own_is_escaped_and_compact():
+def test_a_row_of_ones_own_is_escaped_and_compact() -> None:
     """RFC 8259 section 7: quotes, line breaks and any letter travel as ASCII, without a newline."""
-    assert render(ErrorRow(40901, 'a "b"\n', "é")) == (
+    assert render_envelope(ErrorRow(40901, 'a "b"\n', "é")) == (
         b'{"kind":"resp","code":409,"body":{"title":"a \\"b\\"\\n","details":"\\u00e9",'
         b'"errorCode":40901},"type":".ReqBody$ErrorResp"}'
     )
 
 
-def test_a_row_cannot_be_changed():
-    """DESIGN section 2: the rows are constants; an override makes a new one."""
+def test_a_row_cannot_be_changed() -> None:
+    """Rows are shared by all apps; an override of one app makes a new row."""
     with pytest.raises(FrozenInstanceError):
         envelope.INVALID_APP_JWT.title = "another"

@@ -1,4 +1,4 @@
-"""What a URL makes of redis-py, before anything is connected to."""
+"""The clients and connections for a Redis URL, before any connection is made."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from redis import SSLConnection
 from redis.cluster import RedisCluster
 from redis.sentinel import SentinelManagedSSLConnection
 
-from flask_connector_auth.core import TIMEOUT, connector
+from flask_connector_auth.core import REDIS_TIMEOUT, redis_connector
 from tests.support.floor_helpers import cases
 
 OPTIONS = (
@@ -22,13 +22,13 @@ def options(client: Any) -> dict[str, Any]:
     return found
 
 
-def is_as_we_need_it(found: dict[str, Any]) -> bool:
-    """Whether the timeouts are ours, one that fails is not tried again, and answers are bytes in
-    the protocol that every version speaks."""
+def has_fixed_options(found: dict[str, Any]) -> bool:
+    """Whether timeouts are ours, nothing is retried, and replies are bytes in protocol 2, which
+    every server version speaks."""
     retry = found["retry"]
     assert (retry._retries, retry._backoff.compute(1)) == (0, 0)
     names = ("socket_timeout", "socket_connect_timeout", "decode_responses", "protocol")
-    return [found[name] for name in names] == [TIMEOUT, TIMEOUT, False, 2]
+    return [found[name] for name in names] == [REDIS_TIMEOUT, REDIS_TIMEOUT, False, 2]
 
 
 @cases(
@@ -40,14 +40,14 @@ def is_as_we_need_it(found: dict[str, Any]) -> bool:
         "Sentinel": SENTINELS,
     },
 )
-def test_whoever_waits_does_not_wait_long(url: str) -> None:
-    """Whatever the URL asks for."""
-    assert is_as_we_need_it(options(connector(url)()))
+def test_timeouts_are_fixed(url: str) -> None:
+    """Options in the URL do not change timeouts, retries, decoding and protocol."""
+    assert has_fixed_options(options(redis_connector(url)()))
 
 
-def test_a_service_is_that_of_its_sentinels() -> None:
-    """Its name, database, user, password and TLS."""
-    client = connector(SENTINELS)()
+def test_a_sentinel_url_names_a_service() -> None:
+    """The client has its name, database, user, password and TLS options."""
+    client = redis_connector(SENTINELS)()
     pool, found = client.connection_pool, options(client)
     assert pool.service_name == "service"
     assert pool.connection_class is SentinelManagedSSLConnection
@@ -56,23 +56,23 @@ def test_a_service_is_that_of_its_sentinels() -> None:
 
 
 def test_sentinels_have_a_login_of_their_own() -> None:
-    """Theirs, not that of the service, at each address with its port or the usual one; by TLS like
-    the service; and they are not waited for long either."""
-    sentinels = connector(SENTINELS)().connection_pool.sentinel_manager.sentinels
+    """Sentinels have their own user and password, their given or the default port, and the TLS and
+    the timeouts of the service."""
+    sentinels = redis_connector(SENTINELS)().connection_pool.sentinel_manager.sentinels
     found = [options(each) for each in sentinels]
     assert [(each["host"], each["port"]) for each in found] == [("one", 26379), ("two", 7)]
     for each, client in zip(found, sentinels, strict=True):
         assert (each["username"], each["password"]) == ("watch", "open")
         assert each["ssl_ca_certs"] == "/ca.pem"
         assert client.connection_pool.connection_class is SSLConnection
-        assert is_as_we_need_it(each)
+        assert has_fixed_options(each)
 
 
 @pytest.mark.parametrize("database", [0, 3])
 def test_a_service_without_options(database: int) -> None:
-    """A plain connection, and the database that is named, or the first."""
+    """The connection is plain, to the given database or the first."""
     path = "Xservice" + (f"/{database}" if database else "")
-    client = connector(f"redis+sentinel://one/{path}")()
+    client = redis_connector(f"redis+sentinel://one/{path}")()
     pool = client.connection_pool
     assert pool.service_name == "Xservice"
     assert options(client).get("db", 0) == database
@@ -80,7 +80,7 @@ def test_a_service_without_options(database: int) -> None:
 
 
 def test_a_cluster_has_nodes_and_options(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each address with its port or the usual one; user, password, TLS and timeouts for all."""
+    """Each node has its given or the default port; all share user, password, TLS and timeouts."""
     made: dict[str, Any] = {}
 
     def make(_self: RedisCluster, **given: Any) -> None:
@@ -89,11 +89,11 @@ def test_a_cluster_has_nodes_and_options(monkeypatch: pytest.MonkeyPatch) -> Non
     # A client connects when it is made.
     monkeypatch.setattr(RedisCluster, "__init__", make)
     monkeypatch.setattr(RedisCluster, "__del__", lambda _self: None)
-    connector("rediss+cluster://user:secret@one,two:7?ssl_ca_certs=/ca.pem")()
+    redis_connector("rediss+cluster://user:secret@one,two:7?ssl_ca_certs=/ca.pem")()
     nodes = [(node.host, node.port) for node in made.pop("startup_nodes")]
     assert nodes == [("one", 6379), ("two", 7)]
     assert (made["username"], made["password"]) == ("user", "secret")
     assert (made["ssl"], made["ssl_ca_certs"]) == (True, "/ca.pem")
-    assert is_as_we_need_it(made)
-    connector("redis+cluster://one")()
+    assert has_fixed_options(made)
+    redis_connector("redis+cluster://one")()
     assert made["ssl"] is False

@@ -1,10 +1,11 @@
-"""The values that a verified token becomes: immutable, and silent about the token."""
+"""The values of verified tokens: immutable, with a repr that is safe to log."""
 
 from dataclasses import FrozenInstanceError
+from typing import Any
 
 import pytest
 
-from flask_connector_auth.core import AppJWT, ConsumerJWS, read_only
+from flask_connector_auth.core import AppJWT, ConsumerJWS, freeze_claims
 
 APP_JWT = AppJWT(
     account_id="le1",
@@ -13,13 +14,13 @@ APP_JWT = AppJWT(
     issuer="Sentinel",
     issued_at=1000,
     expires_at=4600,
-    claims=read_only({"aud": "le1", "email": "someone@example.com"}),
+    claims=freeze_claims({"aud": "le1", "email": "someone@example.com"}),
 )
 CONSUMER_JWS = ConsumerJWS(
     account_id="le1",
     ext_consumer_id="consumer-1",
     lp_consumer_id="abc",
-    claims=read_only({"account_id": "le1", "email": "someone@example.com"}),
+    claims=freeze_claims({"account_id": "le1", "email": "someone@example.com"}),
 )
 
 
@@ -34,39 +35,39 @@ CONSUMER_JWS = ConsumerJWS(
     ],
     ids=["AppJWT", "ConsumerJWS"],
 )
-def test_the_repr_shows_ids_and_nothing_else(token, text):
-    """DESIGN section 5: a token may stand in a log; its claims and the token itself may not."""
+def test_the_repr_shows_ids_and_nothing_else(token: AppJWT | ConsumerJWS, text: str) -> None:
+    """The ids may be logged; the claims and the token itself may not."""
     assert repr(token) == str(token) == text
 
 
 @pytest.mark.parametrize("token", [APP_JWT, CONSUMER_JWS], ids=["AppJWT", "ConsumerJWS"])
-def test_a_token_cannot_be_changed(token):
-    """RFC 8725 section 3.3: what was verified stays what was verified."""
+def test_a_token_cannot_be_changed(token: Any) -> None:
+    """RFC 8725 section 3.3: a verified value stays as it was verified."""
     with pytest.raises(FrozenInstanceError):
         token.account_id = "another"
     assert not hasattr(token, "__dict__")
 
 
 @pytest.mark.parametrize("depth", ["top", "inside a member", "inside a list"])
-def test_claims_are_read_only_at_every_depth(depth):
-    """DESIGN section 5: ``claims`` is a read-only mapping."""
-    claims = read_only({"a": {"b": 1}, "c": [{"d": 1}]})
+def test_claims_are_read_only_at_every_depth(depth: str) -> None:
+    """``claims`` is a read-only mapping, and so are the mappings inside it."""
+    claims = freeze_claims({"a": {"b": 1}, "c": [{"d": 1}]})
     mapping = {"top": claims, "inside a member": claims["a"], "inside a list": claims["c"][0]}
     with pytest.raises(TypeError, match="does not support item assignment"):
         mapping[depth]["x"] = 1
 
 
-def test_claims_keep_their_values():
-    """DESIGN section 5: reading is as it was; only lists become tuples."""
-    claims = read_only({"a": {"b": [1, [True, None]]}, "c": "text", "d": 1.5})
+def test_claims_keep_their_values() -> None:
+    """Freezing changes only the type of lists, which become tuples."""
+    claims = freeze_claims({"a": {"b": [1, [True, None]]}, "c": "text", "d": 1.5})
     assert claims == {"a": {"b": (1, (True, None))}, "c": "text", "d": 1.5}
     assert list(claims) == ["a", "c", "d"]
 
 
-def test_claims_do_not_follow_their_source():
+def test_claims_do_not_follow_their_source() -> None:
     """RFC 8725 section 3.3: a later change of the parsed object changes no token."""
     source = {"a": {"b": 1}, "c": [1]}
-    claims = read_only(source)
+    claims = freeze_claims(source)
     source["a"]["b"] = 2
     source["c"].append(2)
     source["d"] = 1

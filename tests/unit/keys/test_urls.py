@@ -270,7 +270,7 @@ def test_no_option_makes_an_unverified_connection(where: str, options: str) -> N
     try:
         exposed = is_unprotected_redis_url(f"rediss{where}?{options}")
     except ValueError as error:
-        assert str(error) == "not the URL of a Redis"
+        assert str(error) == "not a valid Redis URL"
         assert error.__suppress_context__
     else:
         assert exposed is (options not in ("ssl_cert_reqs=", "connection_class=Connection"))

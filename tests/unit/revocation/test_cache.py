@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flask_connector_auth import Reason, Unavailable
-from flask_connector_auth.core import Rejected, boottime
+from flask_connector_auth.core import Rejected, steady_time
 from flask_connector_auth.revocation import (
     SLACK,
     Change,
@@ -404,8 +404,8 @@ def test_an_entry_is_kept_while_it_may_be_needed(change: Change, until: float) -
 
 def test_the_clock_goes_on() -> None:
     """Seconds that never go back."""
-    first: float = boottime()
-    later: Callable[[], float] = boottime
+    first: float = steady_time()
+    later: Callable[[], float] = steady_time
     assert later() >= first > 0
 
 

@@ -14,7 +14,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from joserfc.jwk import ECKey
 
 from flask_connector_auth import KeySource, VerificationKey, require_app_jwt, require_consumer_jws
-from flask_connector_auth.core import AppJWT, EnvelopeSchema, Reason, Rejected, Unavailable, forks
+from flask_connector_auth.core import (
+    AppJWT,
+    EnvelopeSchema,
+    Reason,
+    Rejected,
+    Unavailable,
+    reset_all_after_fork,
+)
 from flask_connector_auth.keys import KeyRules, StaticKeys, parse_keys
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.verification import (
@@ -331,7 +338,7 @@ def test_a_child_process_never_waits_for_a_lock_of_its_parent(clock: Clock) -> N
     signer = issuer(0, clock)
     verifying = verifier(Rotating(signer))
     with verifying.cache._lock:
-        forks._renew()
+        reset_all_after_fork()
         assert not ask(verifying, signer.app_jwt(), clock.now)[0]
 
 

@@ -244,7 +244,7 @@ def told_of(judge: Verifier[Any], text: str, reason: Reason) -> Any:
     with pytest.raises(Rejected) as caught:
         judge.authenticate(text, NOW)
     assert caught.value.reason is reason
-    return dict(caught.value.verified)
+    return dict(caught.value.loggable_claims)
 
 
 APP_TOLD = {"app_jwt.kid": "dev-1", **{f"app_jwt.{name}": of for name, of in APP_IDS.items()}}

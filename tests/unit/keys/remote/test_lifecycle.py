@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 
 from flask_connector_auth import ConnectorAuth, require_app_jwt
-from flask_connector_auth.core import boottime, keys_refresh_failed
+from flask_connector_auth.core import keys_refresh_failed, steady_time
 from flask_connector_auth.keys import (
     Attempt,
     CombinedKeys,
@@ -55,7 +55,7 @@ class Due:
         loader = Loader(urls, fetch or HttpFetch(), KeyRules(["RS256"]), RULES)
         late = weakref.ref(self)
         self.source = RemoteKeys(
-            RefreshPolicy(RULES), loader, lambda: boottime() + getattr(late(), "late", 0.0)
+            RefreshPolicy(RULES), loader, lambda: steady_time() + getattr(late(), "late", 0.0)
         )
         assert self.ask()
         # It tells of the keys after it has handed them over.
@@ -90,7 +90,7 @@ def make_apps(make_app: MakeApp, server: KeySetServer, issuer: Issuer) -> list[F
             server.fail("hang")
         for app in apps:
             source: Any = current_runtime(app).app_jwt.keys
-            source._clock = lambda late=late: boottime() + late
+            source._clock = lambda late=late: steady_time() + late
             answer = app.test_client().get("/", headers=headers(issuer.app_jwt()))
             assert answer.status_code == 200
     until(lambda: len(server.requests) == 2 * APPS)

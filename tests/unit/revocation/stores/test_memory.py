@@ -6,7 +6,7 @@ from math import inf
 import pytest
 
 from flask_connector_auth import Change, Update
-from flask_connector_auth.core import forks
+from flask_connector_auth.core import reset_all_after_fork
 from flask_connector_auth.revocation import SLACK, Kind, MemoryStore
 from tests.support.floor_helpers import NOW
 
@@ -77,7 +77,7 @@ def test_many_entries_are_looked_through_less_often(store: MemoryStore) -> None:
 def test_a_child_has_a_lock_of_its_own(store: MemoryStore) -> None:
     """What a thread of the parent held at the fork stays locked: nobody waits for it."""
     parents = store._news
-    forks._renew()
+    reset_all_after_fork()
     assert store._news is not parents
     store.change([A])
     assert [*store.read(None, 0).changes] == [A._replace(until=inf)]
