@@ -165,7 +165,7 @@ def bytes_an_entry(count: int) -> float:
     app = _with_entries(Mint(), count, random.Random(6))  # noqa: S311  # it names entries
     size = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    return size / len(app.extensions["connector_auth"].revocations.mirror.table)
+    return size / len(app.extensions["connector_auth"].revocations.cache.revoked)
 
 
 def bytes_in_the_store(count: int) -> float:

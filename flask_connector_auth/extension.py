@@ -177,11 +177,11 @@ def _state(settings: Settings, clock: Callable[[], float]) -> Runtime:
             max_lifetime=settings.max_lifetime,
             keep=settings.revocation_keep,
             max_lag=settings.revocation_max_lag,
-            closed=settings.revocation_on_outage == "closed",
+            fail_closed=settings.revocation_on_outage == "closed",
         ),
         clock,
     )
-    mirror = revocations.mirror
+    mirror = revocations.cache
     app_rules, consumer_rules = map(
         rules, (settings.app_jwt_algorithms, settings.consumer_jws_algorithms)
     )

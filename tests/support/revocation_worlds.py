@@ -1,14 +1,18 @@
 """An app in; what it answers to a token, and what is revoked in it, out."""
 
+from math import inf
 from typing import Any
 
 from flask import Flask
 
 from flask_connector_auth import ConnectorAuth, require_app_jwt, require_consumer_jws
+from flask_connector_auth.revocation import Kind
 from flask_connector_auth.web import current
 from tests.support.http_helpers import headers
 
 ACCOUNT = "le81823118"
+#: The retention of a store that removes nothing but expired tokens.
+KEPT_FOREVER = {Kind.INSTALL: inf, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
 INSTALL = "75588e18-0000-4000-8000-000000000000"
 
 

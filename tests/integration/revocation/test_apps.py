@@ -230,7 +230,7 @@ def test_an_entry_goes_when_its_token_has_expired(world: Callable[..., World]) -
     """Entries expire when the last token that they could match has, an hour of doubt later."""
     issuer, now = issuer_of(), [NOW]
     one = world(clock=lambda: now[0], APP_JWT_KEYS=issuer.key_set(), MAX_LIFETIME=3600)
-    one.revocations._store._sweep_by = JumpResistantClock(lambda: now[0], lambda: now[0])
+    one.revocations._store._expiry_clock = JumpResistantClock(lambda: now[0], lambda: now[0])
     token = issuer.app_jwt()
     one.revoke(token=token)
     one.revoke(install_id=INSTALL)

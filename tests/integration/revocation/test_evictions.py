@@ -6,11 +6,11 @@ from collections.abc import Callable
 import pytest
 
 from flask_connector_auth import Change
-from flask_connector_auth.revocation.stores import redis_scripts as scripts
+from flask_connector_auth.revocation.stores import redis_history
 from flask_connector_auth.testing import Issuer
 from tests.support.redis_servers import SOON, Proxy, Server, until
+from tests.support.revocation_faults import change_after_eviction
 from tests.support.revocation_worlds import ACCOUNT, INSTALL, World
-from tests.unit.revocation.stores.test_redis import change_after_eviction
 
 Make = Callable[..., World]
 OTHER = Change("consumer:other", 1.0)
@@ -18,12 +18,12 @@ OTHER = Change("consumer:other", 1.0)
 
 def evict(server: Server) -> None:
     """Throw the entries away."""
-    server.do("DEL", scripts.ENTRIES)
+    server.do("DEL", redis_history.ENTRIES)
 
 
 def evict_before_a_change(server: Server) -> None:
     """The same, just before the next change."""
-    change_after_eviction(server, scripts.ENTRIES, OTHER)
+    change_after_eviction(server, redis_history.ENTRIES, OTHER)
 
 
 LOSSES = pytest.mark.parametrize("lose", [evict, evict_before_a_change])
@@ -92,7 +92,9 @@ def test_where_no_worker_knows_nothing_passes(
     lose(server)
     second = world(REVOCATION_URL=server.url)
     assert second.answer(issuer.app_jwt()) == 50301
-    server.do("DEL", scripts.ENTRIES, scripts.EXPIRY, scripts.LOG, scripts.META)
+    server.do(
+        "DEL", redis_history.ENTRIES, redis_history.EXPIRY, redis_history.LOG, redis_history.META
+    )
     until(lambda: second.answer(issuer.app_jwt()) == 200, SOON)
 
 

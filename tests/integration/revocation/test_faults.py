@@ -12,8 +12,9 @@ from time import monotonic
 
 import pytest
 
-from flask_connector_auth import RevocationStoreError
-from flask_connector_auth.revocation.stores import redis_scripts as scripts
+from flask_connector_auth import Change, RevocationStoreError
+from flask_connector_auth.revocation.stores import redis_history
+from flask_connector_auth.revocation.stores.redis import RedisStore
 from flask_connector_auth.testing import Issuer
 from tests.support.floor_helpers import cases
 from tests.support.redis_servers import BINARIES, SOON, Proxy, Server, until
@@ -100,7 +101,7 @@ def cut_connections(server: Server) -> None:
 
 def lose_the_log(server: Server) -> None:
     """The log is gone when the next change comes."""
-    server.do("XTRIM", scripts.LOG, "MAXLEN", 0)
+    server.do("XTRIM", redis_history.LOG, "MAXLEN", 0)
 
 
 FAULTS = {
@@ -200,7 +201,7 @@ def test_messages_that_are_lost(own_server: Server, world: Make, issuer: Issuer)
     one.revoke(install_id=LATER)
     for number in range(100):
         one.revoke(consumer_id=str(number))
-    own_server.do("XTRIM", scripts.LOG, "MAXLEN", 1)
+    own_server.do("XTRIM", redis_history.LOG, "MAXLEN", 1)
     # As long as its copy is not too old; then it does not judge, not even what it knows.
     until(lambda: other.answer(clients.later) == 50301)
     assert other.answer(clients.good) == other.answer(clients.revoked) == 50301
@@ -260,12 +261,11 @@ def test_a_worker_whose_clock_is_an_hour_off(
 
 
 def test_a_server_whose_clock_is_an_hour_off(server: Server, world: Make) -> None:
-    """It forgets by its own clock, but only what expired a day ago."""
+    """It removes entries by its own clock, but only those that expired a day ago."""
     one, now = world(REVOCATION_URL=server.url), time.time()
     for expired in (-86000, -3600, 0, 3600):
-        one.revocations._store.change(
-            [one.revocations._change(f"consumer:{expired}", None, now + expired)]
-        )
+        until = now + expired
+        RedisStore(server.url).change([Change(f"consumer:{expired}", until, until)])
     one.revoke(account_id="a")
     with server.client() as client:
-        assert client.hlen(scripts.ENTRIES) == 5
+        assert client.hlen(redis_history.ENTRIES) == 5

@@ -12,12 +12,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from flask_connector_auth import Change, Reason, RevocationStoreError
 from flask_connector_auth.core import Rejected, Unavailable
-from flask_connector_auth.revocation import RevocationRules, Revocations, Subject, turn
-from flask_connector_auth.revocation.stores import redis_scripts as scripts
+from flask_connector_auth.revocation import RevocationRules, Revocations, Subject, read_once
+from flask_connector_auth.revocation.stores import redis_history
 from flask_connector_auth.revocation.stores.redis import RedisStore
 from tests.support.floor_helpers import NOW, examples
 from tests.support.redis_servers import Server
-from tests.unit.revocation.stores.test_redis import change_after_eviction, put_back, saved
+from tests.support.revocation_faults import change_after_eviction, put_back, saved
 
 NAMES = ("a", "b", "c")
 names = st.sampled_from(NAMES)
@@ -52,7 +52,7 @@ class Worker:
         assert self.follower
         for _ in range(8):
             self.follower._wait = 0
-            turn(lambda: self.follower)
+            read_once(lambda: self.follower)
             if self.follower._wait:
                 return
 
@@ -124,12 +124,12 @@ class Histories(RuleBasedStateMachine):
         worker = self.workers[number]
         worker.cut_off = False
         worker.follow()
-        assert worker.follower.last_error is None
+        assert worker.follower.failures.last_error is None
 
     @rule()
     def cut_the_log(self) -> None:
         """What was not read in time cannot be read one by one any more."""
-        self.server.do("XTRIM", scripts.LOG, "MAXLEN", 0)
+        self.server.do("XTRIM", redis_history.LOG, "MAXLEN", 0)
 
     @rule()
     def flush(self) -> None:
@@ -141,21 +141,21 @@ class Histories(RuleBasedStateMachine):
     def evict(self) -> None:
         """The entries are lost, once every worker knows them."""
         self._all_follow()
-        self.server.do("DEL", scripts.ENTRIES)
+        self.server.do("DEL", redis_history.ENTRIES)
 
     @rule(name=names)
     def evict_and_revoke(self, name: str) -> None:
         """The same, and no worker can read before the next change."""
         self._all_follow()
-        change_after_eviction(self.server, scripts.ENTRIES, Change(f"account:{name}", NOW))
+        change_after_eviction(self.server, redis_history.ENTRIES, Change(f"account:{name}", NOW))
         self.revoked.add(name)
 
     @rule()
     def set_the_clock_ahead(self) -> None:
         """It is right again at once; ids only count on."""
-        if self.server.do("EXISTS", scripts.LOG):
+        if self.server.do("EXISTS", redis_history.LOG):
             self.years += 1
-            self.server.do("XSETID", scripts.LOG, f"{4_000_000_000_000 + self.years}-0")
+            self.server.do("XSETID", redis_history.LOG, f"{4_000_000_000_000 + self.years}-0")
 
     @rule()
     def keep(self) -> None:

@@ -174,10 +174,10 @@ def test_an_app_that_is_still_needed_keeps_its_thread(make: Make, issuer: Issuer
     one, token = make(), issuer.app_jwt()
     assert one.answer(token) == 200
     thread = one.revocations._follower._thread
-    mirror = one.revocations.mirror
+    cache = one.revocations.cache
     for _ in range(3):
         gc.collect()
-        confirmed = mirror.confirmed_at
-        until(lambda: mirror.confirmed_at > confirmed)  # noqa: B023
+        confirmed = cache.confirmed_at
+        until(lambda: cache.confirmed_at > confirmed)  # noqa: B023
     assert one.revocations._follower._thread is thread
     assert thread.is_alive()

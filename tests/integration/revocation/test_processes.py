@@ -10,7 +10,7 @@ import pytest
 from flask_connector_auth.core import forks
 from flask_connector_auth.revocation import MemoryStore, RevocationRules, Revocations
 from tests.support.redis_servers import Server
-from tests.unit.revocation.stores.test_contract import LIVES
+from tests.support.revocation_worlds import KEPT_FOREVER
 
 GEVENT = """
 from gevent import monkey
@@ -69,11 +69,11 @@ def test_nothing_keeps_a_process_from_ending(server: Server) -> None:
 def test_in_a_child_everything_with_a_lock_begins_anew() -> None:
     """What the hook of a fork does, here without one: new locks, no thread, the same entries."""
     memory = Revocations(None, RevocationRules(), lambda: 0.0)
-    followed = Revocations(MemoryStore(LIVES), RevocationRules(), lambda: 0.0)
+    followed = Revocations(MemoryStore(KEPT_FOREVER), RevocationRules(), lambda: 0.0)
     memory.revoke(account_id="a")
-    with memory._store._news, followed.mirror._lock, followed._follower._lock:  # type: ignore[attr-defined, union-attr]
+    with memory._store._changed, followed.cache._lock, followed._follower._lock:  # type: ignore[attr-defined, union-attr]
         forks._renew()
-        assert not followed.mirror.ready()
+        assert not followed.cache.is_fresh()
         memory.revoke(account_id="b")
         followed.revoke(account_id="c")
     assert memory.health()["entries"] == 2
@@ -82,7 +82,7 @@ def test_in_a_child_everything_with_a_lock_begins_anew() -> None:
 
 def test_a_fork_behind_the_back_of_python_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """uWSGI runs no hook: a thread of the parent seems alive in the child, and is not there."""
-    followed = Revocations(MemoryStore(LIVES), RevocationRules(), lambda: 0.0)
+    followed = Revocations(MemoryStore(KEPT_FOREVER), RevocationRules(), lambda: 0.0)
     followed.health()
     follower = followed._follower
     assert follower

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from flask_connector_auth import RevocationStoreError
-from flask_connector_auth.revocation import NOTHING, Known
-from flask_connector_auth.revocation.stores import redis_scripts as scripts
+from flask_connector_auth.revocation.stores import redis_history
 from flask_connector_auth.revocation.stores.redis import RedisStore
+from flask_connector_auth.revocation.stores.redis_history import NO_HISTORY, ReadPosition
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.stores import RevocationStoreContract
 from tests.support.ports import free_port
@@ -54,9 +54,9 @@ def test_a_cluster_that_failed_keeps_no_connection(cluster: Server) -> None:
     before = len(cluster.do("CLIENT", "LIST").splitlines())
     for _ in range(30):
         store.now()
-        cluster.do("SET", scripts.LOG, "no stream")
+        cluster.do("SET", redis_history.LOG, "no stream")
         with pytest.raises(RevocationStoreError, match="ResponseError"):
-            store.read(Known(NOTHING, 0), 0.1)
+            store.read(ReadPosition(NO_HISTORY, 0), 0.1)
     assert len(cluster.do("CLIENT", "LIST").splitlines()) < before + 10
 
 

@@ -8,7 +8,7 @@ import pytest
 from flask_connector_auth.revocation import MemoryStore
 from flask_connector_auth.revocation.stores.redis import RedisStore
 from tests.support.floor_helpers import cases, load, problems
-from tests.unit.revocation.stores.test_contract import LIVES
+from tests.support.revocation_worlds import KEPT_FOREVER
 
 BAD_URL = "It is not the URL of a Redis."
 SECRET = "do-not-tell-this"
@@ -99,7 +99,7 @@ def test_redis_py_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_store_of_ones_own_is_an_object() -> None:
     """Whatever has the three methods; not its class, and not beside a URL."""
-    store = MemoryStore(LIVES)
+    store = MemoryStore(KEPT_FOREVER)
     assert load(REVOCATION_STORE=store).revocation_store is store
     for wrong in (MemoryStore, "redis://", {}, 5):
         told = {"REVOCATION_STORE": ["Not a RevocationStore."]}

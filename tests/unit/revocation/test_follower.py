@@ -20,113 +20,119 @@ from flask_connector_auth.revocation import (
     RevocationCache,
     RevocationSet,
     RevocationStore,
-    turn,
+    read_once,
 )
 from tests.support.floor_helpers import NOW, cases
 from tests.support.redis_servers import until
 
-LIVES = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
+RETENTION = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
 A, B = Change("account:a", 1.0), Change("account:b", 1.0)
 
 
 class Scripted(RevocationStore):
-    """Says one thing after the other, and writes down what it was asked."""
+    """Returns the answers of a test, and records each call."""
 
     def __init__(self, bench: "Bench") -> None:
         self.bench = bench
         self.answers: list[Update | Exception] = []
-        self.asked: list[tuple[Any, float]] = []
+        self.reads: list[tuple[Any, float]] = []
         self.written: list[tuple[int, bool]] = []
-        self.back: list[Change] = []
-        self.takes = 0.0
+        self.written_changes: list[Change] = []
+        self.seconds_per_read = 0.0
 
     def read(self, position: Any, wait: float) -> Update:
-        """Say what is next."""
-        self.asked.append((position, wait))
-        self.bench.elapsed += self.takes
+        """Return or raise the next answer."""
+        self.reads.append((position, wait))
+        self.bench.elapsed += self.seconds_per_read
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
     def change(self, changes: Any, *, absent: bool = False) -> None:
-        """Write it down."""
+        """Record the call."""
         self.written.append((len(changes), absent))
-        self.back += changes
+        self.written_changes += changes
 
 
 class Bench:
-    """A follower without a thread, and a clock."""
+    """A follower without a thread, and a clock that tests move."""
 
-    def __init__(self, max_lag: float = 5) -> None:
+    def __init__(
+        self,
+        max_lag: float = 5,
+        make_store: Callable[["Bench"], Scripted] = Scripted,
+        on_change: Callable[[Iterable[Change]], None] | None = None,
+    ) -> None:
         self.elapsed = 1000.0
         self.now = float(NOW)
-        self.news: list[Change] = []
-        self.mirror = RevocationCache(RevocationSet(LIVES), max_lag, clock=lambda: self.elapsed)
-        self.store = Scripted(self)
+        self.reported: list[Change] = []
+        self.cache = RevocationCache(RevocationSet(RETENTION), max_lag, clock=lambda: self.elapsed)
+        self.store = make_store(self)
         self.follower = Follower(
-            self.store, self.mirror, self.tell, lambda: self.now, lambda: self.elapsed
+            self.store,
+            self.cache,
+            on_change or self.reported.extend,
+            lambda: self.now,
+            lambda: self.elapsed,
         )
 
-    def tell(self, changes: Iterable[Change]) -> None:
-        """Write down what is news."""
-        self.news += changes
-
-    def turn(self, *answers: Update | Exception) -> list[float]:
-        """Let the store say *answers*, and return the pauses in between."""
+    def read(self, *answers: Update | Exception) -> list[float]:
+        """Let the follower read *answers*, and return the pauses in between."""
         self.store.answers = [*answers]
-        return [self.take_turn() for _ in answers]
+        return [self.read_once() for _ in answers]
 
-    def take_turn(self) -> float:
-        """Return the pause after one turn."""
-        pause = turn(lambda: self.follower)
+    def read_once(self) -> float:
+        """Return the pause after one read."""
+        pause = read_once(lambda: self.follower)
         assert pause is not None
         return pause
 
     def load(self, *changes: Change) -> None:
         """Let the copy be that of *changes*."""
-        self.turn(Update(1, changes, complete=True), Update(1, []))
-        self.store.asked, self.news = [], []
+        self.read(Update(1, changes, complete=True), Update(1, []))
+        self.store.reads = []
+        self.reported.clear()
 
     @property
-    def known(self) -> dict[Any, float]:
-        """What is in the copy."""
-        return {**self.mirror.table.tokens, **self.mirror.table.marks}
+    def entries(self) -> dict[Any, float]:
+        """The entries of the copy."""
+        return {**self.cache.revoked.tokens, **self.cache.revoked.not_before}
 
 
 def test_the_first_copy_serves_once_it_is_up_to_date() -> None:
     """A whole copy need not be of one moment, so what changed since is read before it serves."""
     bench = Bench()
-    bench.turn(Update(1, [A], complete=True))
-    assert (bench.known, bench.mirror.ready()) == ({}, False)
-    bench.turn(Update(2, [B, Change("account:a", None)]))
-    assert (bench.known, bench.mirror.ready()) == ({"account:b": 1.0}, True)
-    bench.turn(Update(3, [A]))
-    assert bench.store.asked == [(None, 0), (1, 0), (2, 0.25)]
+    bench.read(Update(1, [A], complete=True))
+    assert (bench.entries, bench.cache.is_fresh()) == ({}, False)
+    bench.read(Update(2, [B, Change("account:a", None)]))
+    assert (bench.entries, bench.cache.is_fresh()) == ({"account:b": 1.0}, True)
+    bench.read(Update(3, [A]))
+    assert bench.store.reads == [(None, 0), (1, 0), (2, 0.25)]
 
 
 def test_only_a_later_copy_tells_its_news() -> None:
     """A worker that starts does not tell of all that was revoked before; one that reloads does."""
     bench = Bench()
-    bench.turn(Update(1, [A], complete=True), Update(1, []))
-    assert bench.news == []
-    bench.turn(Update(2, [B]))
-    assert bench.news == [B]
-    bench.turn(Update(9, [B._replace(value=2.0)], complete=True), Update(9, []))
-    assert bench.news == [B, B._replace(value=2.0), Change("account:a", None)]
+    bench.read(Update(1, [A], complete=True), Update(1, []))
+    assert bench.reported == []
+    bench.read(Update(2, [B]))
+    assert bench.reported == [B]
+    bench.read(Update(9, [B._replace(value=2.0)], complete=True), Update(9, []))
+    assert bench.reported == [B, B._replace(value=2.0), Change("account:a", None)]
 
 
 def test_the_old_copy_serves_until_the_new_one_does() -> None:
     """Whatever is being loaded, what was known to be revoked stays so."""
     bench = Bench()
     bench.load(A)
-    bench.turn(Update(5, [B], complete=True))
-    assert bench.known == {"account:a": 1.0}
-    bench.turn(ConnectionError())
-    bench.turn(Update(5, [B], complete=True), Update(5, []))
+    bench.read(Update(5, [B], complete=True))
+    assert bench.entries == {"account:a": 1.0}
+    bench.read(ConnectionError())
+    bench.read(Update(5, [B], complete=True), Update(5, []))
     # What was not finished begins anew, from where the copy is that serves.
-    assert [position for position, _ in bench.store.asked] == [1, 5, 1, 5]
-    assert bench.known == {"account:b": 1.0}
+    assert [position for position, _ in bench.store.reads] == [1, 5, 1, 5]
+    assert bench.entries == {"account:b": 1.0}
 
 
 def test_a_copy_that_breaks_off_is_no_copy() -> None:
@@ -138,57 +144,57 @@ def test_a_copy_that_breaks_off_is_no_copy() -> None:
 
     bench = Bench()
     bench.load(A)
-    bench.turn(Update(5, changes(), complete=True))
-    assert bench.known == {"account:a": 1.0}
-    assert bench.follower.last_error == "ConnectionError"
+    bench.read(Update(5, changes(), complete=True))
+    assert bench.entries == {"account:a": 1.0}
+    assert bench.follower.failures.last_error == "ConnectionError"
 
 
 def test_a_wait_leaves_time_for_the_next_one() -> None:
     """A copy ages for two turns; with the least lag that can be set, it is still confirmed."""
     bench = Bench(max_lag=1)
     bench.load()
-    bench.store.takes = 0.25 + 0.1
+    bench.store.seconds_per_read = 0.25 + 0.1
     for _ in range(5):
-        bench.turn(Update(1, []))
-        assert bench.mirror.ready()
-    assert set(bench.store.asked) == {(1, 0.25)}
+        bench.read(Update(1, []))
+        assert bench.cache.is_fresh()
+    assert set(bench.store.reads) == {(1, 0.25)}
 
 
 def test_it_is_confirmed_as_of_the_question() -> None:
     """What an answer says is as old as the question."""
     bench = Bench()
     bench.load()
-    bench.store.takes = 3
-    bench.turn(Update(1, []))
-    assert bench.mirror.lag() == 3
+    bench.store.seconds_per_read = 3
+    bench.read(Update(1, []))
+    assert bench.cache.lag() == 3
 
 
 def test_changes_that_come_in_a_row_are_gathered() -> None:
     """A store that is quick to answer is not asked a thousand times a second."""
     bench = Bench()
-    assert bench.turn(Update(1, [], complete=True), Update(1, [])) == [0, 0.01]
-    bench.store.takes = 0.5
-    assert bench.turn(Update(1, [])) == [0]
+    assert bench.read(Update(1, [], complete=True), Update(1, [])) == [0, 0.01]
+    bench.store.seconds_per_read = 0.5
+    assert bench.read(Update(1, [])) == [0]
 
 
 def test_after_a_failure_it_is_asked_soon_and_without_waiting() -> None:
     """Up to half a second, so that a store that is back is found within one; each worker at its
     own time."""
     bench = Bench()
-    assert bench.follower.last_error is None
-    assert bench.turn(ConnectionError())[0] <= 0.1
+    assert bench.follower.failures.last_error is None
+    assert bench.read(ConnectionError())[0] <= 0.1
     bench.load()
-    pauses = bench.turn(*[ConnectionError()] * 50)
+    pauses = bench.read(*[ConnectionError()] * 50)
     for pause, longest in zip(pauses, [0.1, 0.2, *[0.5] * 48], strict=True):
         assert longest / 2 <= pause <= longest
     assert len(set(pauses)) > 40
-    assert bench.store.asked == [(1, 0.25), *[(1, 0)] * 49]
-    assert bench.mirror.lag() == 0
-    bench.store.takes = 0.8
-    assert bench.turn(ConnectionError()) == [0]
-    bench.store.takes = 0
-    bench.turn(Update(1, []))
-    assert bench.turn(ConnectionError())[0] <= 0.1
+    assert bench.store.reads == [(1, 0.25), *[(1, 0)] * 49]
+    assert bench.cache.lag() == 0
+    bench.store.seconds_per_read = 0.8
+    assert bench.read(ConnectionError()) == [0]
+    bench.store.seconds_per_read = 0
+    bench.read(Update(1, []))
+    assert bench.read(ConnectionError())[0] <= 0.1
 
 
 def test_an_outage_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -201,10 +207,10 @@ def test_an_outage_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     bench.load()
     secret = ValueError("redis://:do-not-tell-this@host")
     for _ in range(2):
-        bench.turn(*[secret, RevocationStoreError("it is on fire")] * 3)
-        assert bench.follower.last_error == "it is on fire"
-        bench.turn(Update(1, []), Update(1, []))
-        assert bench.follower.last_error is None
+        bench.read(*[secret, RevocationStoreError("it is on fire")] * 3)
+        assert bench.follower.failures.last_error == "it is on fire"
+        bench.read(Update(1, []), Update(1, []))
+        assert bench.follower.failures.last_error is None
     cannot = "the revocation store cannot be used: "
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("ERROR", cannot + "ValueError"),
@@ -218,10 +224,13 @@ def test_an_outage_that_lasts_is_told_as_what_it_means(caplog: pytest.LogCapture
     """A copy that became too old is told of without any request."""
     bench = Bench()
     bench.load()
-    bench.turn(ConnectionError())
+    bench.read(ConnectionError())
     bench.elapsed += 6
-    bench.turn(ConnectionError())
-    assert caplog.messages[1:] == ["what is revoked cannot be confirmed: 503"]
+    bench.read(ConnectionError())
+    assert caplog.messages[1:] == [
+        "the copy of the revocations is missing or older than "
+        "CONNECTOR_AUTH_REVOCATION_MAX_LAG (5 s): good tokens are answered with 503"
+    ]
 
 
 def test_what_the_store_lost_is_written_back(caplog: pytest.LogCaptureFixture) -> None:
@@ -231,31 +240,33 @@ def test_what_the_store_lost_is_written_back(caplog: pytest.LogCaptureFixture) -
     over = Change("install:over", NOW - 10**6)
     bench.load(A, B, over, *many)
     there = [B, Change("account:7", None), Change("account:there-alone", 1.0)]
-    bench.turn(Update(2, there, lost=True))
+    bench.read(Update(2, there, lost=True))
     assert bench.store.written == [(500, True), (500, True), (0, True)]
-    assert {change.key for change in bench.store.back} == {
+    assert {change.key for change in bench.store.written_changes} == {
         *(change.key for change in (A, *many) if change.key != "account:7")
     }
-    assert "account:7" in bench.known
-    assert caplog.messages == ["the revocation store has lost data: 1000 entries go back"]
-    bench.turn(Update(1, [B], complete=True), Update(1, []))
-    assert bench.store.asked == [(1, 0.25), (2, 0), (1, 0)]
-    assert bench.known == {"account:b": 1.0}
+    assert "account:7" in bench.entries
+    assert caplog.messages == [
+        "the revocation store has lost data: this process writes 1000 entries back"
+    ]
+    bench.read(Update(1, [B], complete=True), Update(1, []))
+    assert bench.store.reads == [(1, 0.25), (2, 0), (1, 0)]
+    assert bench.entries == {"account:b": 1.0}
 
 
 def test_a_worker_without_a_copy_acknowledges_no_loss(caplog: pytest.LogCaptureFixture) -> None:
     """It has nothing to write back, and cannot judge by what is left: it waits for a worker that
     can, and says so."""
     bench = Bench()
-    pauses = bench.turn(*[Update(None, [A], lost=True)] * 3)
+    pauses = bench.read(*[Update(None, [A], lost=True)] * 3)
     assert min(pauses) > 0
-    assert (bench.store.written, bench.known, bench.mirror.ready()) == ([], {}, False)
-    told = "it has lost data, and no worker that knew them has written them back"
-    assert bench.follower.last_error == told
+    assert (bench.store.written, bench.entries, bench.cache.is_fresh()) == ([], {}, False)
+    told = "it has lost data, and no worker that has a copy has written it back yet"
+    assert bench.follower.failures.last_error == told
     assert caplog.messages.count(f"the revocation store cannot be used: {told}") == 1
-    bench.turn(Update(1, [A, B], complete=True), Update(1, []))
-    assert bench.store.asked == [*[(None, 0)] * 4, (1, 0)]
-    assert (bench.known, bench.mirror.ready()) == ({"account:a": 1.0, "account:b": 1.0}, True)
+    bench.read(Update(1, [A, B], complete=True), Update(1, []))
+    assert bench.store.reads == [*[(None, 0)] * 4, (1, 0)]
+    assert (bench.entries, bench.cache.is_fresh()) == ({"account:a": 1.0, "account:b": 1.0}, True)
 
 
 @pytest.mark.parametrize("there", [[], [A, B]])
@@ -265,7 +276,7 @@ def test_a_loss_of_nothing_is_acknowledged_by_a_worker_with_a_copy(
     """So the store counts as whole again; there is nothing to log."""
     bench = Bench()
     bench.load(*there)
-    bench.turn(Update(2, there, lost=True))
+    bench.read(Update(2, there, lost=True))
     assert bench.store.written == [(0, True)]
     assert caplog.messages == []
 
@@ -274,11 +285,11 @@ def test_after_a_loss_the_copy_is_read_on_from_what_was_there() -> None:
     """What was written back comes as changes; until then the old copy serves."""
     bench = Bench()
     bench.load(A)
-    bench.turn(Update(7, [B], lost=True))
-    assert bench.known == {"account:a": 1.0}
-    bench.turn(Update(8, [A]))
-    assert bench.store.asked == [(1, 0.25), (7, 0)]
-    assert bench.known == {"account:a": 1.0, "account:b": 1.0}
+    bench.read(Update(7, [B], lost=True))
+    assert bench.entries == {"account:a": 1.0}
+    bench.read(Update(8, [A]))
+    assert bench.store.reads == [(1, 0.25), (7, 0)]
+    assert bench.entries == {"account:a": 1.0, "account:b": 1.0}
 
 
 def test_what_was_lost_before_any_answer_had_it_goes_back(
@@ -288,56 +299,58 @@ def test_what_was_lost_before_any_answer_had_it_goes_back(
     worker that revoked does not."""
     bench = Bench()
     bench.load()
-    bench.mirror.hold(A)
-    bench.mirror.settled(A, lasts=True)
+    bench.cache.add_pending(A)
+    bench.cache.end_write(A, acknowledged=True)
     bench.elapsed += 1
-    bench.turn(Update(1, []), Update(1, []))
-    assert (bench.store.back, bench.store.written) == ([A], [(1, False)])
-    assert bench.known == {"account:a": 1.0}
-    assert caplog.messages == ["the revocation store has lost data: 1 entries go back"]
-    bench.turn(Update(2, [A]), Update(2, []))
+    bench.read(Update(1, []), Update(1, []))
+    assert (bench.store.written_changes, bench.store.written) == ([A], [(1, False)])
+    assert bench.entries == {"account:a": 1.0}
+    assert caplog.messages == [
+        "the revocation store has lost data: this process writes 1 entries back"
+    ]
+    bench.read(Update(2, [A]), Update(2, []))
     assert bench.store.written == [(1, False)]
-    assert bench.known == {"account:a": 1.0}
+    assert bench.entries == {"account:a": 1.0}
 
 
 def test_a_second_loss_loses_nothing_either() -> None:
     """The copy is not replaced before the store has been read to the end."""
     bench = Bench()
     bench.load(A, B)
-    bench.turn(Update(7, [], lost=True), Update(8, [], lost=True))
-    assert bench.store.back == [A, B, A, B]
-    assert bench.known == {"account:a": 1.0, "account:b": 1.0}
+    bench.read(Update(7, [], lost=True), Update(8, [], lost=True))
+    assert bench.store.written_changes == [A, B, A, B]
+    assert bench.entries == {"account:a": 1.0, "account:b": 1.0}
 
 
 def test_what_cannot_be_written_back_is_tried_again() -> None:
     """Until it is there, the copy is not given up."""
     bench = Bench()
     bench.load(A)
-    bench.turn(Update(None, iter(()), lost=True), Update(None, iter([A, A]), lost=True))
+    bench.read(Update(None, iter(()), lost=True), Update(None, iter([A, A]), lost=True))
     bench.store.change = lambda *_args, **_kwargs: 1 / 0  # type: ignore[method-assign, assignment]
     bench.load(A)
-    bench.turn(Update(None, [], lost=True), Update(None, [], lost=True))
-    assert [position for position, _ in bench.store.asked] == [1, 1]
-    assert bench.follower.last_error == "ZeroDivisionError"
-    assert bench.known == {"account:a": 1.0}
+    bench.read(Update(None, [], lost=True), Update(None, [], lost=True))
+    assert [position for position, _ in bench.store.reads] == [1, 1]
+    assert bench.follower.failures.last_error == "ZeroDivisionError"
+    assert bench.entries == {"account:a": 1.0}
 
 
 def test_what_is_over_is_swept_now_and_then() -> None:
     """At most once a minute; and after a load, since a store may have what is long over."""
     bench = Bench()
     bench.load(Change("install:over", NOW - 10**6), Change("install:a", NOW))
-    assert bench.known == {"install:a": NOW}
+    assert bench.entries == {"install:a": NOW}
     bench.now += 10**6
-    bench.turn(Update(1, []))
-    assert bench.known == {"install:a": NOW}
+    bench.read(Update(1, []))
+    assert bench.entries == {"install:a": NOW}
     # A clock that is set wrong for a while ends nothing: only time that has passed does.
     for seconds in (59, 1, 60, 60):
         bench.elapsed += seconds
-        bench.turn(Update(1, []))
-    assert bench.known == {"install:a": NOW}
+        bench.read(Update(1, []))
+    assert bench.entries == {"install:a": NOW}
     bench.elapsed += 10**6
-    bench.turn(Update(1, []))
-    assert bench.known == {}
+    bench.read(Update(1, []))
+    assert bench.entries == {}
 
 
 class Waiting(Scripted):
@@ -358,23 +371,22 @@ class Waiting(Scripted):
 
 def waiting() -> tuple[Bench, Waiting]:
     """Return a follower of such a store."""
-    bench = Bench()
-    store = Waiting(bench)
-    bench.follower._store = store
-    return bench, store
+    bench = Bench(make_store=Waiting)
+    assert isinstance(bench.store, Waiting)
+    return bench, bench.store
 
 
 def test_one_thread_follows_while_it_is_needed() -> None:
     """However many requests come first; it does not keep the process alive."""
     bench, store = waiting()
-    asking = [threading.Thread(target=bench.mirror.wake) for _ in range(8)]
+    asking = [threading.Thread(target=bench.cache.ensure_refresh) for _ in range(8)]
     for thread in asking:
         thread.start()
     store.go.set()
     for thread in asking:
         thread.join()
-    assert bench.mirror.ready()
-    bench.follower.wake()
+    assert bench.cache.is_fresh()
+    bench.follower.ensure_running()
     [thread] = store.threads
     assert thread.daemon
 
@@ -383,8 +395,8 @@ def test_the_first_request_waits_for_a_second_at_most() -> None:
     """The store may hang: then nobody waits for it for long."""
     bench, store = waiting()
     try:
-        assert 0.9 < until(lambda: bench.follower.wake() is None) < 5
-        assert not bench.mirror.ready()
+        assert 0.9 < until(lambda: bench.follower.ensure_running() is None) < 5
+        assert not bench.cache.is_fresh()
     finally:
         store.go.set()
 
@@ -392,9 +404,9 @@ def test_the_first_request_waits_for_a_second_at_most() -> None:
 def test_a_store_that_is_down_is_not_waited_for() -> None:
     """The first attempt has failed: then it is known at once that nothing is known."""
     bench = Bench()
-    bench.turn(ConnectionError())
+    bench.read(ConnectionError())
     bench.store.answers = [ConnectionError()] * 100
-    assert until(lambda: bench.follower.wake() is None) < 0.5
+    assert until(lambda: bench.follower.ensure_running() is None) < 0.5
 
 
 def test_without_a_thread_nothing_is_confirmed(
@@ -408,13 +420,16 @@ def test_without_a_thread_nothing_is_confirmed(
 
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", start)
-        bench.follower.wake()
-        bench.follower.wake()
-    assert caplog.messages[0] == "the revocation store cannot be used: no thread can be had"
-    assert not bench.mirror.ready()
+        bench.follower.ensure_running()
+        bench.follower.ensure_running()
+    assert (
+        caplog.messages[0]
+        == "the revocation store cannot be used: the thread that reads it cannot be started"
+    )
+    assert not bench.cache.is_fresh()
     bench.store.answers = [Update(1, [], complete=True), *[Update(1, [])] * 1000]
-    bench.follower.wake()
-    until(bench.mirror.ready)
+    bench.follower.ensure_running()
+    until(bench.cache.is_fresh)
 
 
 def test_nobody_waits_for_who_starts_a_thread() -> None:
@@ -429,10 +444,10 @@ def test_a_thread_that_died_is_replaced() -> None:
     """Whatever ended it, the next request that finds the copy too old begins anew."""
     bench, store = waiting()
     store.go.set()
-    bench.follower.wake()
-    until(bench.mirror.ready)
+    bench.follower.ensure_running()
+    until(bench.cache.is_fresh)
     bench.follower._thread = threading.Thread()
-    bench.follower.wake()
+    bench.follower.ensure_running()
     until(lambda: len(store.threads) == 2)
 
 
@@ -470,9 +485,10 @@ def half_a_copy(store: Stuck) -> Iterable[Change]:
     yield B
 
 
-def followed(store: RevocationStore) -> Follower:
-    """Return a follower of *store* with a thread, and nothing that a test could change."""
-    follower = Follower(store, RevocationCache(RevocationSet(LIVES), 5), list, lambda: NOW)
+def followed(store: RevocationStore, **options: Any) -> Follower:
+    """Return a follower of *store* whose thread runs, and to which nothing else refers."""
+    cache = RevocationCache(RevocationSet(RETENTION), 5)
+    follower = Follower(store, cache, list, lambda: NOW, **options)
     follower.start()
     return follower
 
@@ -531,15 +547,15 @@ def test_a_failure_that_is_over_holds_nothing() -> None:
         def read(self, position: Any, wait: float) -> Update:
             raise ConnectionError
 
-    mirror = RevocationCache(RevocationSet(LIVES), 5)
-    follower = Follower(OutOfReach(), mirror, list, lambda: NOW)
+    cache = RevocationCache(RevocationSet(RETENTION), 5)
+    follower = Follower(OutOfReach(), cache, list, lambda: NOW)
     gone = weakref.ref(follower)
     gc.disable()
     try:
         for _ in range(3):
-            turn(gone)
-        assert follower.last_error == "ConnectionError"
-        mirror.wake = lambda: None  # the one circle that is meant
+            read_once(gone)
+        assert follower.failures.last_error == "ConnectionError"
+        cache.ensure_refresh = lambda: None  # the one circle that is meant
         del follower
         assert gone() is None
     finally:
@@ -548,26 +564,25 @@ def test_a_failure_that_is_over_holds_nothing() -> None:
 
 def test_who_is_closed_begins_anew() -> None:
     """The thread ends, the copy does not serve; who needs it again has another thread."""
-    follower = followed(MemoryStore(LIVES))
-    follower.wake()
-    assert follower._mirror.ready()
+    follower = followed(MemoryStore(RETENTION))
+    follower.ensure_running()
+    assert follower._cache.is_fresh()
     thread = follower._thread
     assert thread
     for _ in range(2):
         follower.close()
         assert not thread.is_alive()
-        assert not follower._mirror.ready()
-    follower.wake()
-    assert follower._mirror.ready()
+        assert not follower._cache.is_fresh()
+    follower.ensure_running()
+    assert follower._cache.is_fresh()
     assert follower._thread is not thread
     follower.close()
 
 
-def test_an_answer_that_comes_too_late_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_comes_too_late_is_not_taken() -> None:
     """A store that hangs is not waited for, and does not make the copy good afterwards."""
-    monkeypatch.setattr("flask_connector_auth.revocation.follower._END", 0.01)
     store = Stuck()
-    follower = followed(store)
+    follower = followed(store, stop_timeout=0.01)
     assert store.asked.wait(10)
     thread = follower._thread
     assert thread
@@ -578,34 +593,34 @@ def test_an_answer_that_comes_too_late_is_not_taken(monkeypatch: pytest.MonkeyPa
     assert follower._thread is thread
     store.go.set()
     thread.join(10)
-    assert not follower._mirror.ready()
-    assert follower.last_error is None
+    assert not follower._cache.is_fresh()
+    assert follower.failures.last_error is None
 
 
 def test_who_waits_for_the_first_copy_waits_no_longer() -> None:
     """A request that came before the end is answered at once, with 503."""
     store = Stuck()
     follower = followed(store)
-    tried = follower._tried
-    waiting = threading.Thread(target=follower.wake)
+    tried = follower._has_tried
+    waiting = threading.Thread(target=follower.ensure_running)
     waiting.start()
     assert store.asked.wait(10)
     store.go.set()
     follower.close()
     assert tried.is_set()
     waiting.join(10)
-    assert not follower._mirror.ready()
+    assert not follower._cache.is_fresh()
 
 
 def test_a_receiver_of_news_may_close() -> None:
     """It runs in the thread that is to end."""
-    bench, closed = Bench(), threading.Event()
+    closed = threading.Event()
 
-    def tell(_changes: Iterable[Change]) -> None:
+    def close_follower(_changes: Iterable[Change]) -> None:
         bench.follower.close()
         closed.set()
 
-    bench.follower._tell = tell
+    bench = Bench(on_change=close_follower)
     bench.store.answers = [Update(1, [], complete=True), Update(1, [])]
     bench.follower.start()
     thread = bench.follower._thread
@@ -613,7 +628,7 @@ def test_a_receiver_of_news_may_close() -> None:
     assert closed.wait(10)
     thread.join(10)
     assert not thread.is_alive()
-    assert bench.follower.last_error is None
+    assert bench.follower.failures.last_error is None
 
 
 def test_the_thread_of_the_parent_is_not_closed_in_a_child(
@@ -623,7 +638,7 @@ def test_the_thread_of_the_parent_is_not_closed_in_a_child(
     store = Stuck()
     follower = followed(store)
     assert store.asked.wait(10)
-    ended, others = follower._ended, os.getpid() + 1
+    ended, others = follower._stopping, os.getpid() + 1
     with monkeypatch.context() as patch:
         patch.setattr(os, "getpid", lambda: others)
         follower.close()

@@ -22,8 +22,7 @@ from flask_connector_auth.revocation import MemoryStore, RevocationRules, Revoca
 from flask_connector_auth.testing import OMIT
 from tests.support.floor_helpers import NOW, cases, issuer_of
 from tests.support.redis_servers import SOON, Server, until
-from tests.support.revocation_worlds import ACCOUNT, INSTALL, World
-from tests.unit.revocation.stores.test_contract import LIVES
+from tests.support.revocation_worlds import ACCOUNT, INSTALL, KEPT_FOREVER, World
 
 TOKEN = issuer_of().app_jwt()
 DIGEST = token_digest(TOKEN)
@@ -33,7 +32,7 @@ class Broken(MemoryStore):
     """A store that takes no changes while it is broken."""
 
     def __init__(self) -> None:
-        super().__init__(LIVES, lambda: NOW + 3600)
+        super().__init__(KEPT_FOREVER, lambda: NOW + 3600)
         self.error: Exception | None = None
         self.asked: list[Change] = []
 
@@ -52,8 +51,8 @@ def made(store: RevocationStore | None = None, **rules: Any) -> Revocations:
 
 def entries(revocations: Revocations) -> dict[Any, float]:
     """Return what requests are judged by."""
-    table = revocations.mirror.table
-    return {**table.tokens, **table.marks}
+    table = revocations.cache.revoked
+    return {**table.tokens, **table.not_before}
 
 
 @pytest.fixture
@@ -106,18 +105,18 @@ NO_TOKEN = "not a token"
 @cases(
     ("subject", "error", "text"),
     {
-        "nothing": ({}, TypeError, "give one of"),
-        "two": ({"token": TOKEN, "account_id": "a"}, TypeError, "give one of"),
+        "nothing": ({}, TypeError, "give exactly one of"),
+        "two": ({"token": TOKEN, "account_id": "a"}, TypeError, "give exactly one of"),
         "all": (
             {"token": TOKEN, "digest": DIGEST, "install_id": "a", "account_id": "a"},
             TypeError,
-            "give one of",
+            "give exactly one of",
         ),
         "a token as bytes": ({"token": TOKEN.encode()}, TypeError, "a string"),
         "a digest as text": ({"digest": DIGEST.hex()}, TypeError, "bytes"),
         "another digest": ({"digest": DIGEST[:20]}, ValueError, "token_digest"),
         "a number": ({"account_id": 31457780}, TypeError, "a string"),
-        "no id": ({"account_id": ""}, ValueError, "not empty"),
+        "no id": ({"account_id": ""}, ValueError, "must not be empty"),
         "half a character": ({"account_id": "\ud800"}, ValueError, "surrogates"),
         "no token": ({"token": "do-not-tell"}, ValueError, NO_TOKEN),
         "with Bearer": ({"token": f"Bearer {TOKEN}"}, ValueError, NO_TOKEN),
@@ -236,10 +235,10 @@ def test_a_listener_that_fails_changes_nothing(
     store = Broken()
     revocations = made(store)
     with revocation_changed.connected_to(fail), revocation_stale.connected_to(fail):
-        revocations.mirror.tell()
+        revocations.cache.report_if_stale()
         revocations.revoke(account_id="a")
     assert entries(revocations) == {"account:a": NOW + 3600}
-    assert store.table.marks == {"account:a": NOW + 3600}
+    assert store.revoked.not_before == {"account:a": NOW + 3600}
     failed = [record.getMessage() for record in caplog.records if record.exc_info]
     assert failed[:2] == [
         "a receiver of revocation-stale failed",
@@ -273,7 +272,7 @@ def test_max_lifetime_ends_the_entry_of_an_install_where_no_store_is_shared(shar
     """In a process of its own no token of the install passes later; elsewhere it may."""
     revocations = made(Broken() if shared else None, max_lifetime=60)
     revocations.revoke(install_id="a", at=NOW)
-    revocations.mirror.sweep(NOW + 10**6)
+    revocations.cache.remove_expired(NOW + 10**6)
     assert entries(revocations) == ({"install:a": NOW} if shared else {})
 
 
@@ -287,7 +286,7 @@ class OutOfReach(Broken):
 
 def test_an_outage_is_judged_as_configured() -> None:
     """REVOCATION_ON_OUTAGE: 503 for any token, or the last copy serves, and still refuses."""
-    closed, open_ = (made(OutOfReach(), closed=closed) for closed in (True, False))
+    closed, open_ = (made(OutOfReach(), fail_closed=closed) for closed in (True, False))
     subject = Subject(DIGEST, NOW, ())
     with pytest.raises(Unavailable):
         closed.check(subject)
@@ -306,7 +305,7 @@ def test_now_is_by_the_clock_of_the_store() -> None:
 
 def test_a_clock_an_hour_ahead_does_not_make_now_too_long_ago() -> None:
     """Only a time that was given can be too long ago."""
-    store = MemoryStore(LIVES, lambda: NOW - 3600)
+    store = MemoryStore(KEPT_FOREVER, lambda: NOW - 3600)
     revocations = made(store, keep=60)
     revocations.revoke(install_id="a")
     assert entries(revocations) == {"install:a": NOW - 3600}
@@ -326,7 +325,9 @@ def test_what_does_not_last_is_an_error_and_in_force_here(
     store = Broken()
     revocations = made(store)
     store.error = error
-    with pytest.raises(RevocationStoreError, match=f"^the change may not last: {text}$") as caught:
+    with pytest.raises(
+        RevocationStoreError, match=f"^the store has not confirmed the change: {text}$"
+    ) as caught:
         revocations.revoke(token=TOKEN)
     assert caught.value.__cause__ is None
     assert DIGEST in entries(revocations)
@@ -336,7 +337,7 @@ def test_what_does_not_last_is_an_error_and_in_force_here(
     assert told == []
     store.error = None
     revocations.revoke(token=TOKEN)
-    assert DIGEST in store.table.tokens
+    assert DIGEST in store.revoked.tokens
     revocations.restore(token=TOKEN)
     until(lambda: DIGEST not in entries(revocations))
 
@@ -384,7 +385,7 @@ def test_the_health_of_a_worker(world: Callable[..., World], own_server: Server)
 
 def test_a_store_of_ones_own(world: Callable[..., World], caplog: pytest.LogCaptureFixture) -> None:
     """Any object that has the three methods: other workers hear of a change by it."""
-    store = MemoryStore(LIVES)
+    store = MemoryStore(KEPT_FOREVER)
     one, other = (world(REVOCATION_STORE=store) for _ in range(2))
     caplog.set_level(logging.CRITICAL)
     one.revoke(account_id=ACCOUNT)

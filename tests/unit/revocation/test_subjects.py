@@ -10,10 +10,10 @@ from hypothesis import given
 from flask_connector_auth.revocation import (
     Kind,
     kind_of,
-    last_use,
-    retention,
+    retention_by_kind,
     subject_key,
     token_digest,
+    token_expiry,
 )
 from tests.support.floor_helpers import NOW, cases, encoded, issuer_of, untimed
 
@@ -70,26 +70,26 @@ def test_what_is_no_token_is_an_error_without_its_text(text: str) -> None:
 )
 def test_a_token_is_kept_until_nobody_accepts_it(claims: bytes, until: float) -> None:
     """``exp``, the leeway and a minute; without ``exp`` as long as is said."""
-    assert last_use(f"{HEADER}.{encoded(claims)}.AAAA", 30, 7.0) == until
+    assert token_expiry(f"{HEADER}.{encoded(claims)}.AAAA", 30, 7.0) == until
 
 
 @pytest.mark.parametrize("payload", ["AAAA", encoded(b"[]"), encoded(b'{"exp":1,"exp":2}'), "A"])
 def test_a_payload_that_no_verifier_takes_is_an_error(payload: str) -> None:
     """RFC 7519 section 7.2: a JSON object; the same strictness as where tokens are verified."""
     with pytest.raises(ValueError, match="its payload is no JSON object"):
-        last_use(f"{HEADER}.{payload}.AAAA", 30, inf)
+        token_expiry(f"{HEADER}.{payload}.AAAA", 30, inf)
 
 
 def test_how_long_a_mark_can_match() -> None:
     """An install: as long as its last AppJWT lives; a ConsumerJWS has no end that is known."""
-    assert set(retention(None, 30, None).values()) == {inf}
-    assert retention(3600, 30, None) == {
+    assert set(retention_by_kind(None, 30, None).values()) == {inf}
+    assert retention_by_kind(3600, 30, None) == {
         **{Kind.INSTALL: 3600 + 30 + 60, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
     }
-    assert retention(3600, 30, 10**6) == {
+    assert retention_by_kind(3600, 30, 10**6) == {
         **{Kind.INSTALL: 3600 + 30 + 60, Kind.ACCOUNT: 10**6, Kind.CONSUMER: 10**6}
     }
-    assert set(retention(None, 30, 10**6).values()) == {10**6}
+    assert set(retention_by_kind(None, 30, 10**6).values()) == {10**6}
 
 
 @untimed

@@ -3,18 +3,16 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from math import inf
 from typing import Any
 
 import pytest
 
 from flask_connector_auth import Change, Update
-from flask_connector_auth.revocation import Kind, MemoryStore, RevocationStore
+from flask_connector_auth.revocation import MemoryStore, RevocationStore
 from flask_connector_auth.revocation.stores.redis import RedisStore
 from flask_connector_auth.testing.stores import RevocationStoreContract
 from tests.support.redis_servers import Server
-
-LIVES = {Kind.INSTALL: inf, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
+from tests.support.revocation_worlds import KEPT_FOREVER
 
 
 class TestMemoryStore(RevocationStoreContract):
@@ -22,7 +20,7 @@ class TestMemoryStore(RevocationStoreContract):
 
     @pytest.fixture(autouse=True)
     def _one(self) -> None:
-        self.store = MemoryStore(LIVES, clock=lambda: 1_800_000_000.0)
+        self.store = MemoryStore(KEPT_FOREVER, clock=lambda: 1_800_000_000.0)
 
     def connect(self) -> RevocationStore:
         """Return the one there is."""
@@ -150,7 +148,7 @@ def failures(store: Careless) -> list[str]:
     contract = type("Contract", (RevocationStoreContract,), {"connect": store.connect})()
     failed = []
     for name in (name for name in dir(contract) if name.startswith("test_")):
-        store.__init__(LIVES)  # type: ignore[misc]
+        store.__init__(KEPT_FOREVER)  # type: ignore[misc]
         try:
             getattr(contract, name)()
         except AssertionError:
@@ -163,8 +161,8 @@ def failures(store: Careless) -> list[str]:
 )
 def test_the_contract_finds_fault(careless: type[Careless]) -> None:
     """Each promise has a test that fails where it is broken, and none where it is kept."""
-    assert failures(careless(LIVES))
-    assert failures(Careless(LIVES)) == []
+    assert failures(careless(KEPT_FOREVER))
+    assert failures(Careless(KEPT_FOREVER)) == []
 
 
 def test_a_store_has_to_be_named() -> None:

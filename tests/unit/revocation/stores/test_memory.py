@@ -10,7 +10,7 @@ from flask_connector_auth.core import forks
 from flask_connector_auth.revocation import SLACK, Kind, MemoryStore
 from tests.support.floor_helpers import NOW
 
-LIVES = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
+RETENTION = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
 A, B = (Change(f"account:{name}", 1.0) for name in "ab")
 OVER = NOW - SLACK - 1
 
@@ -18,7 +18,7 @@ OVER = NOW - SLACK - 1
 @pytest.fixture
 def store() -> MemoryStore:
     """An empty store."""
-    return MemoryStore(LIVES, lambda: NOW)
+    return MemoryStore(RETENTION, lambda: NOW)
 
 
 def reading(store: MemoryStore, position: object) -> tuple[threading.Thread, list[Update]]:
@@ -61,7 +61,7 @@ def test_what_no_token_can_match_is_forgotten(store: MemoryStore) -> None:
     left = []
     for number in range(2000):
         store.change([Change(number.to_bytes(32), OVER, OVER)])
-        left.append(len(store.table))
+        left.append(len(store.revoked))
     assert left == [*range(1, 1000), 0, *range(1, 1000), 0]
 
 
@@ -69,15 +69,15 @@ def test_many_entries_are_looked_through_less_often(store: MemoryStore) -> None:
     """The next time is after as many changes as there are entries."""
     store.change([Change(f"account:{number}", 1.0) for number in range(3000)])
     store.change([Change(bytes(32), OVER, OVER)] * 2999)
-    assert len(store.table) == 3001
+    assert len(store.revoked) == 3001
     store.change([Change(bytes(32), OVER, OVER)])
-    assert len(store.table) == 3000
+    assert len(store.revoked) == 3000
 
 
 def test_a_child_has_a_lock_of_its_own(store: MemoryStore) -> None:
     """What a thread of the parent held at the fork stays locked: nobody waits for it."""
-    parents = store._news
+    parents = store._changed
     forks._renew()
-    assert store._news is not parents
+    assert store._changed is not parents
     store.change([A])
     assert [*store.read(None, 0).changes] == [A._replace(until=inf)]

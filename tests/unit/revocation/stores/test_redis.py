@@ -11,13 +11,14 @@ from math import inf
 import pytest
 
 from flask_connector_auth import Change, RevocationStoreError
-from flask_connector_auth.revocation.stores import redis_scripts as scripts
+from flask_connector_auth.revocation.stores import redis_history
 from flask_connector_auth.revocation.stores.redis import RedisStore
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.stores import Copy, known
 from tests.support.floor_helpers import cases
 from tests.support.ports import free_port
 from tests.support.redis_servers import BINARIES, Server, until
+from tests.support.revocation_faults import Saved, change_after_eviction, put_back, saved
 from tests.support.revocation_worlds import ACCOUNT, World
 
 SETTING = "CONNECTOR_AUTH_REVOCATION_URL"
@@ -38,7 +39,7 @@ def test_what_stands_in_redis(server: Server) -> None:
         assert {name.partition(b"}")[0] for name in names} == {b"{connector-auth"}
         assert len(names) == 4
         assert {client.ttl(name) for name in names} == {-1}
-        assert client.hgetall(scripts.ENTRIES) == {
+        assert client.hgetall(redis_history.ENTRIES) == {
             b"account:a": b"1.0",
             b"token:" + b"\xff:" * 16: b"2000000000.0",
         }
@@ -54,10 +55,10 @@ def test_what_has_long_expired_is_forgotten(server: Server) -> None:
         [Change(f"consumer:{number}", 0.0, now - margin - 2 - number) for number in range(250)]
     )
     with server.client() as client:
-        assert client.hlen(scripts.ENTRIES) == client.zcard(scripts.EXPIRY) == 152
+        assert client.hlen(redis_history.ENTRIES) == client.zcard(redis_history.EXPIRY) == 152
         for left in (52, 2, 2):
             store.change([])
-            assert client.hlen(scripts.ENTRIES) == client.zcard(scripts.EXPIRY) == left
+            assert client.hlen(redis_history.ENTRIES) == client.zcard(redis_history.EXPIRY) == left
     assert known(RedisStore(server.url)) == entries(A, B)
 
 
@@ -70,7 +71,7 @@ def test_nothing_is_forgotten_by_one_clock_alone(days: int, server: Server) -> N
     store.change([A._replace(until=earlier + 3600), B._replace(until=earlier - 86400 - 60)])
     for _ in range(3):
         store.change([])
-        assert server.do("HKEYS", scripts.ENTRIES) == [b"account:a"]
+        assert server.do("HKEYS", redis_history.ENTRIES) == [b"account:a"]
 
 
 @pytest.mark.parametrize("absent", [False, True])
@@ -82,16 +83,16 @@ def test_an_entry_is_kept_for_the_longest_time_that_was_asked_for(
     for key, times in (("account:a", (1e10, 2e10)), ("account:b", (2e10, 1e10))):
         for till in times:
             store.change([Change(key, 1.0, till)], absent=absent)
-        assert server.do("ZSCORE", scripts.EXPIRY, key) == max(times)
+        assert server.do("ZSCORE", redis_history.EXPIRY, key) == max(times)
 
 
 def test_an_entry_whose_time_was_evicted_stays_for_good(server: Server) -> None:
     """It may have been longer than the one that is asked for next."""
     store, now = RedisStore(server.url), time.time()
     store.change([A._replace(until=now + 3600)])
-    server.do("DEL", scripts.EXPIRY)
+    server.do("DEL", redis_history.EXPIRY)
     store.change([A._replace(until=now - 2 * 86400), B._replace(until=now - 2 * 86400)])
-    assert server.do("HKEYS", scripts.ENTRIES) == [b"account:a"]
+    assert server.do("HKEYS", redis_history.ENTRIES) == [b"account:a"]
 
 
 def test_the_log_is_cut_off(server: Server) -> None:
@@ -105,51 +106,16 @@ def test_the_log_is_cut_off(server: Server) -> None:
     assert copy.follow() == []
     assert copy.entries == entries(*changes[:7], *changes[8:])
     with server.client() as client:
-        assert client.xlen(scripts.LOG) < 500
+        assert client.xlen(redis_history.LOG) < 500
 
 
 RESTORED = Change("account:a", None)
-
-
-def change_after_eviction(server: Server, name: str, change: Change) -> None:
-    """Throw the key *name* away and make *change*, in one step."""
-    store = RedisStore(server.url)
-    store.now()
-    client = store._client
-
-    def evict_first(*arguments: object) -> object:
-        with client.pipeline() as pipeline:
-            pipeline.delete(name)
-            pipeline.eval(*arguments)
-            return pipeline.execute()[-1]
-
-    client.eval = evict_first
-    store.change([change])
-    del client.eval
-    client.close()
 
 
 def next_millisecond(store: RedisStore) -> None:
     """Wait until what is done then has a later time."""
     now = store.now()
     until(lambda: store.now() > now + 0.002)
-
-
-Saved = dict[bytes, bytes]
-
-
-def saved(server: Server) -> Saved:
-    """Return all data of the store, as a replica may have them that is behind."""
-    with server.client() as client:
-        return {name: client.dump(name) for name in client.scan_iter()}
-
-
-def put_back(server: Server, data: Saved) -> None:
-    """Let the store have *data* and nothing else."""
-    with server.client() as client:
-        client.flushdb()
-        for name, content in data.items():
-            client.restore(name, 0, content)
 
 
 def emptied(server: Server, _before: Saved) -> None:
@@ -200,10 +166,10 @@ def evicted_and_used(name: str) -> Callable[[Server, Saved], None]:
         "behind": (behind, (A,)),
         "behind and used": (behind_and_used, (A, C)),
         "behind and used more": (behind_and_used_more, (A, C, D)),
-        "entries evicted": (evicted(scripts.ENTRIES), ()),
-        "entries evicted and used": (evicted_and_used(scripts.ENTRIES), (C,)),
-        "state evicted": (evicted(scripts.META), (A, B)),
-        "state evicted and used": (evicted_and_used(scripts.META), (A, B, C)),
+        "entries evicted": (evicted(redis_history.ENTRIES), ()),
+        "entries evicted and used": (evicted_and_used(redis_history.ENTRIES), (C,)),
+        "state evicted": (evicted(redis_history.META), (A, B)),
+        "state evicted and used": (evicted_and_used(redis_history.META), (A, B, C)),
     },
 )
 def test_lost_data_are_noticed(
@@ -234,7 +200,7 @@ def test_two_histories_under_the_same_ids(changes: tuple[Change, ...], server: S
     versions, stand for other changes; their marks do not."""
     store = RedisStore(server.url)
     store.change([A])
-    server.do("XSETID", scripts.LOG, "4000000000000-0")
+    server.do("XSETID", redis_history.LOG, "4000000000000-0")
     before = saved(server)
     store.change([B])
     copy = Copy(RedisStore(server.url))
@@ -252,7 +218,7 @@ def test_two_histories_by_clocks_that_differ_a_little(server: Server) -> None:
     store = RedisStore(server.url)
     store.change([A])
     before, ahead = saved(server), int(store.now() * 1000) + 100
-    server.do("XSETID", scripts.LOG, f"{ahead}-0")
+    server.do("XSETID", redis_history.LOG, f"{ahead}-0")
     store.change([B])
     copy = Copy(RedisStore(server.url))
     put_back(server, before)
@@ -275,7 +241,7 @@ def test_a_loss_is_told_until_a_worker_has_written_back(server: Server) -> None:
     store = RedisStore(server.url)
     store.change([A, B])
     assert not lost(server)
-    change_after_eviction(server, scripts.ENTRIES, C)
+    change_after_eviction(server, redis_history.ENTRIES, C)
     for changes, absent in (([D], False), ([], False), ([A], True)):
         store.change(changes, absent=absent)
         assert lost(server)
@@ -292,7 +258,7 @@ def test_a_change_can_be_all_that_a_new_store_has(server: Server) -> None:
     assert not lost(server)
 
 
-@cases("name", {"log": scripts.LOG, "expiry": scripts.EXPIRY})
+@cases("name", {"log": redis_history.LOG, "expiry": redis_history.EXPIRY})
 def test_what_else_may_be_evicted_is_not_missed(name: str, server: Server) -> None:
     """Without its log, or the times to forget by, the store has all that matters."""
     store = RedisStore(server.url)
@@ -346,7 +312,7 @@ def test_what_was_changed_before_an_eviction_is_told_before_it(
     store.change([A])
     copy = Copy(RedisStore(server.url))
     store.change([RESTORED, B])
-    evict(scripts.ENTRIES)(server, {})
+    evict(redis_history.ENTRIES)(server, {})
     update = copy.store.read(copy.position, 0)
     assert [change[:2] for change in update.changes][:2] == [RESTORED[:2], B[:2]]
     assert not (update.lost or update.complete)
@@ -360,8 +326,8 @@ def test_what_is_lost_while_it_is_read_is_no_copy(server: Server) -> None:
     store = RedisStore(server.url)
     store.change([A])
     update = store.read(None, 0)
-    change_after_eviction(server, scripts.ENTRIES, C)
-    with pytest.raises(RevocationStoreError, match="it has lost data while they were read"):
+    change_after_eviction(server, redis_history.ENTRIES, C)
+    with pytest.raises(RevocationStoreError, match="it has lost data while its entries were read"):
         list(update.changes)
 
 
@@ -372,7 +338,7 @@ def test_what_was_restored_before_is_not(ahead: bool, server: Server) -> None:
     store = RedisStore(server.url)
     store.change([B])
     if ahead:
-        server.do("XSETID", scripts.LOG, "4000000000000-0")
+        server.do("XSETID", redis_history.LOG, "4000000000000-0")
     store.change([A])
     store.change([RESTORED])
     older = saved(server)
@@ -434,7 +400,7 @@ def test_one_connection_is_used_again_and_a_bad_one_is_closed(server: Server) ->
         store.now()
     assert connected(server) == before + 1
     client = store._client
-    server.do("SET", scripts.META, "of another type")
+    server.do("SET", redis_history.META, "of another type")
     with pytest.raises(RevocationStoreError):
         store.change([A])
     until(lambda: connected(server) == before)
@@ -499,7 +465,7 @@ def test_a_client_that_cannot_even_be_closed_is_one_that_fails(server: Server) -
         raise ZeroDivisionError
 
     client.close = close
-    server.do("SET", scripts.META, "of another type")
+    server.do("SET", redis_history.META, "of another type")
     with pytest.raises(RevocationStoreError, match="ResponseError"):
         store.change([A])
 
@@ -570,9 +536,9 @@ def test_a_server_that_is_not_there() -> None:
 
 
 NEW = b"# Server\r\nredis_version:7.2.4\r\n"
-NO_HTTP = f"not what is expected (InvalidResponse) at {SETTING}"
+NO_HTTP = f"unexpected answer (InvalidResponse) from {SETTING}"
 NO_REDIS = f"there is no Redis at {SETTING}"
-WRONG = "not what is expected ({}) at " + SETTING
+WRONG = "unexpected answer ({}) from " + SETTING
 
 
 @cases(
@@ -635,8 +601,8 @@ def test_an_entry_that_is_not_understood_is_an_outage(
 ) -> None:
     """What somebody else, or a later version, has put there may be a revocation."""
     RedisStore(server.url).change([A])
-    server.do("HSET", scripts.ENTRIES, field, value)
-    server.do("HSET", scripts.META, "size", 1 + (field != "account:a"))
+    server.do("HSET", redis_history.ENTRIES, field, value)
+    server.do("HSET", redis_history.META, "size", 1 + (field != "account:a"))
     assert world(REVOCATION_URL=server.url).answer(issuer.app_jwt()) == 50301
 
 
@@ -654,7 +620,10 @@ def guarded() -> Iterator[Server]:
         "no password": ("", "wrong user or password in"),
         "a wrong password": (":guessed@", "wrong user or password in"),
         "a wrong user": ("nobody:open-sesame@", "wrong user or password in"),
-        "no permission": ("reader:guessed@", "the user may not do what is needed, in"),
+        "no permission": (
+            "reader:guessed@",
+            "the user has no permission for a command or for the keys {connector-auth}:* in",
+        ),
     },
 )
 def test_a_wrong_password(
@@ -672,7 +641,7 @@ def test_a_wrong_password(
     assert one.answer(issuer.app_jwt()) == 50301
     assert one.health["last_error"] == f"{told} {SETTING}"
     failures = one.revocations._follower
-    until(lambda: failures._failures > 3)
+    until(lambda: failures.failures.count > 3)
     lines = [text for text in caplog.messages if "cannot be used" in text]
     assert lines == [f"the revocation store cannot be used: {told} {SETTING}"]
     assert "guessed" not in caplog.text and "sesame" not in caplog.text
