@@ -6,6 +6,7 @@ and requests read that copy only. Nothing in here depends on Flask or on how a t
 
 from .cache import RevocationCache
 from .follower import Follower, read_once
+from .pending import PendingRevocations
 from .revocation_set import RevocationSet
 from .service import RevocationRules, Revocations
 from .store import RevocationStore, RevocationStoreError, Update
@@ -29,6 +30,7 @@ __all__ = [
     "Follower",
     "Kind",
     "MemoryStore",
+    "PendingRevocations",
     "RevocationCache",
     "RevocationRules",
     "RevocationSet",
