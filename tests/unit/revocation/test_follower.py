@@ -1,4 +1,4 @@
-"""A store that says what the test wants; a copy that is kept up to date with it."""
+"""The follower, with a scripted store: what it reads, applies, writes back and logs; its end."""
 
 import gc
 import logging
@@ -101,7 +101,7 @@ class Bench:
 
 
 def test_the_first_copy_serves_once_it_is_up_to_date() -> None:
-    """A whole copy need not be of one moment, so what changed since is read before it serves."""
+    """A complete copy need not be of one moment, so later changes are read before it is used."""
     bench = Bench()
     bench.read(Update(1, [A], complete=True))
     assert (bench.entries, bench.cache.is_fresh()) == ({}, False)
@@ -111,8 +111,9 @@ def test_the_first_copy_serves_once_it_is_up_to_date() -> None:
     assert bench.store.reads == [(None, 0), (1, 0), (2, 0.25)]
 
 
-def test_only_a_later_copy_tells_its_news() -> None:
-    """A worker that starts does not tell of all that was revoked before; one that reloads does."""
+def test_only_a_later_copy_reports_its_changes() -> None:
+    """A worker that starts does not report earlier revocations; one that reads everything again
+    does."""
     bench = Bench()
     bench.read(Update(1, [A], complete=True), Update(1, []))
     assert bench.reported == []
@@ -123,7 +124,7 @@ def test_only_a_later_copy_tells_its_news() -> None:
 
 
 def test_the_old_copy_serves_until_the_new_one_does() -> None:
-    """Whatever is being loaded, what was known to be revoked stays so."""
+    """Known revocations stay in force while another copy is read."""
     bench = Bench()
     bench.load(A)
     bench.read(Update(5, [B], complete=True))
@@ -135,8 +136,8 @@ def test_the_old_copy_serves_until_the_new_one_does() -> None:
     assert bench.entries == {"account:b": 1.0}
 
 
-def test_a_copy_that_breaks_off_is_no_copy() -> None:
-    """Changes may come while they are read, and stop to."""
+def test_an_incomplete_copy_is_dropped() -> None:
+    """Changes may arrive while they are read, and the connection may break meanwhile."""
 
     def changes() -> Iterable[Change]:
         yield B
@@ -149,8 +150,8 @@ def test_a_copy_that_breaks_off_is_no_copy() -> None:
     assert bench.follower.failures.last_error == "ConnectionError"
 
 
-def test_a_wait_leaves_time_for_the_next_one() -> None:
-    """A copy ages for two turns; with the least lag that can be set, it is still confirmed."""
+def test_a_wait_leaves_time_for_the_next_read() -> None:
+    """A copy ages for two reads; with the least lag that can be set, it stays fresh."""
     bench = Bench(max_lag=1)
     bench.load()
     bench.store.seconds_per_read = 0.25 + 0.1
@@ -160,8 +161,8 @@ def test_a_wait_leaves_time_for_the_next_one() -> None:
     assert set(bench.store.reads) == {(1, 0.25)}
 
 
-def test_it_is_confirmed_as_of_the_question() -> None:
-    """What an answer says is as old as the question."""
+def test_a_read_confirms_the_copy_as_of_its_beginning() -> None:
+    """The answer may be as old as that."""
     bench = Bench()
     bench.load()
     bench.store.seconds_per_read = 3
@@ -169,17 +170,17 @@ def test_it_is_confirmed_as_of_the_question() -> None:
     assert bench.cache.lag() == 3
 
 
-def test_changes_that_come_in_a_row_are_gathered() -> None:
-    """A store that is quick to answer is not asked a thousand times a second."""
+def test_changes_close_together_are_read_together() -> None:
+    """A store that answers at once is not read a thousand times a second."""
     bench = Bench()
     assert bench.read(Update(1, [], complete=True), Update(1, [])) == [0, 0.01]
     bench.store.seconds_per_read = 0.5
     assert bench.read(Update(1, [])) == [0]
 
 
-def test_after_a_failure_it_is_asked_soon_and_without_waiting() -> None:
-    """Up to half a second, so that a store that is back is found within one; each worker at its
-    own time."""
+def test_after_a_failure_the_store_is_read_soon_and_without_waiting() -> None:
+    """Within half a second, so that a store that is back is found within one; each worker at a time
+    of its own."""
     bench = Bench()
     assert bench.follower.failures.last_error is None
     assert bench.read(ConnectionError())[0] <= 0.1
@@ -220,8 +221,8 @@ def test_an_outage_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     assert all(record.exc_info is None for record in caplog.records)
 
 
-def test_an_outage_that_lasts_is_told_as_what_it_means(caplog: pytest.LogCaptureFixture) -> None:
-    """A copy that became too old is told of without any request."""
+def test_a_lasting_outage_is_logged_as_a_stale_copy(caplog: pytest.LogCaptureFixture) -> None:
+    """Without any request."""
     bench = Bench()
     bench.load()
     bench.read(ConnectionError())
@@ -233,8 +234,9 @@ def test_an_outage_that_lasts_is_told_as_what_it_means(caplog: pytest.LogCapture
     ]
 
 
-def test_what_the_store_lost_is_written_back(caplog: pytest.LogCaptureFixture) -> None:
-    """Only what is needed, is not there, and was not restored since; in parts; then all is read."""
+def test_entries_that_the_store_lost_are_written_back(caplog: pytest.LogCaptureFixture) -> None:
+    """Only entries that are needed, absent, and not restored since; in batches; then all is
+    read."""
     bench = Bench()
     many = [Change(f"account:{number}", 1.0) for number in range(1000)]
     over = Change("install:over", NOW - 10**6)
@@ -255,8 +257,8 @@ def test_what_the_store_lost_is_written_back(caplog: pytest.LogCaptureFixture) -
 
 
 def test_a_worker_without_a_copy_acknowledges_no_loss(caplog: pytest.LogCaptureFixture) -> None:
-    """It has nothing to write back, and cannot judge by what is left: it waits for a worker that
-    can, and says so."""
+    """It has nothing to write back, and the remaining entries are not enough to check tokens: it
+    waits for a worker that has a copy, and logs that."""
     bench = Bench()
     pauses = bench.read(*[Update(None, [A], lost=True)] * 3)
     assert min(pauses) > 0
@@ -273,7 +275,7 @@ def test_a_worker_without_a_copy_acknowledges_no_loss(caplog: pytest.LogCaptureF
 def test_a_loss_of_nothing_is_acknowledged_by_a_worker_with_a_copy(
     there: list[Change], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """So the store counts as whole again; there is nothing to log."""
+    """Then the store counts as complete again; there is nothing to log."""
     bench = Bench()
     bench.load(*there)
     bench.read(Update(2, there, lost=True))
@@ -281,8 +283,8 @@ def test_a_loss_of_nothing_is_acknowledged_by_a_worker_with_a_copy(
     assert caplog.messages == []
 
 
-def test_after_a_loss_the_copy_is_read_on_from_what_was_there() -> None:
-    """What was written back comes as changes; until then the old copy serves."""
+def test_after_a_loss_reading_goes_on_from_the_remaining_entries() -> None:
+    """Entries that were written back arrive as changes; until then the old copy is used."""
     bench = Bench()
     bench.load(A)
     bench.read(Update(7, [B], lost=True))
@@ -292,11 +294,11 @@ def test_after_a_loss_the_copy_is_read_on_from_what_was_there() -> None:
     assert bench.entries == {"account:a": 1.0, "account:b": 1.0}
 
 
-def test_what_was_lost_before_any_answer_had_it_goes_back(
+def test_a_revocation_lost_before_any_read_showed_it_is_written_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Acknowledged, and then a replica took over: the store goes on as if nothing had been, and the
-    worker that revoked does not."""
+    """After the acknowledgement a replica took over: the store continues without the change, so the
+    worker that revoked writes it again."""
     bench = Bench()
     bench.load()
     bench.cache.add_pending(A)
@@ -322,8 +324,8 @@ def test_a_second_loss_loses_nothing_either() -> None:
     assert bench.entries == {"account:a": 1.0, "account:b": 1.0}
 
 
-def test_what_cannot_be_written_back_is_tried_again() -> None:
-    """Until it is there, the copy is not given up."""
+def test_writing_back_is_repeated_until_it_succeeds() -> None:
+    """Until then the copy is not replaced."""
     bench = Bench()
     bench.load(A)
     bench.read(Update(None, iter(()), lost=True), Update(None, iter([A, A]), lost=True))
@@ -335,8 +337,9 @@ def test_what_cannot_be_written_back_is_tried_again() -> None:
     assert bench.entries == {"account:a": 1.0}
 
 
-def test_what_is_over_is_swept_now_and_then() -> None:
-    """At most once a minute; and after a load, since a store may have what is long over."""
+def test_expired_entries_are_removed_now_and_then() -> None:
+    """At most once a minute; and after a complete read, since a store may have entries that expired
+    long ago."""
     bench = Bench()
     bench.load(Change("install:over", NOW - 10**6), Change("install:a", NOW))
     assert bench.entries == {"install:a": NOW}
@@ -354,7 +357,7 @@ def test_what_is_over_is_swept_now_and_then() -> None:
 
 
 class Waiting(Scripted):
-    """A store that answers once it may."""
+    """A store that answers once the test allows it."""
 
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
@@ -370,14 +373,14 @@ class Waiting(Scripted):
 
 
 def waiting() -> tuple[Bench, Waiting]:
-    """Return a follower of such a store."""
+    """Return a follower of such a store, and the store."""
     bench = Bench(make_store=Waiting)
     assert isinstance(bench.store, Waiting)
     return bench, bench.store
 
 
-def test_one_thread_follows_while_it_is_needed() -> None:
-    """However many requests come first; it does not keep the process alive."""
+def test_one_thread_reads_however_many_requests_start_it() -> None:
+    """It does not keep the process alive."""
     bench, store = waiting()
     asking = [threading.Thread(target=bench.cache.ensure_refresh) for _ in range(8)]
     for thread in asking:
@@ -392,7 +395,7 @@ def test_one_thread_follows_while_it_is_needed() -> None:
 
 
 def test_the_first_request_waits_for_a_second_at_most() -> None:
-    """The store may hang: then nobody waits for it for long."""
+    """The store may hang."""
     bench, store = waiting()
     try:
         assert 0.9 < until(lambda: bench.follower.ensure_running() is None) < 5
@@ -402,7 +405,7 @@ def test_the_first_request_waits_for_a_second_at_most() -> None:
 
 
 def test_a_store_that_is_down_is_not_waited_for() -> None:
-    """The first attempt has failed: then it is known at once that nothing is known."""
+    """The first read has failed, so a request need not wait to find the copy missing."""
     bench = Bench()
     bench.read(ConnectionError())
     bench.store.answers = [ConnectionError()] * 100
@@ -412,7 +415,8 @@ def test_a_store_that_is_down_is_not_waited_for() -> None:
 def test_without_a_thread_nothing_is_confirmed(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The machine has no thread left: told, not raised, and tried again by the next request."""
+    """The machine has reached its limit of threads: logged, not raised, and the next request tries
+    again."""
     bench = Bench()
 
     def start(_thread: threading.Thread) -> None:
@@ -432,8 +436,8 @@ def test_without_a_thread_nothing_is_confirmed(
     until(bench.cache.is_fresh)
 
 
-def test_nobody_waits_for_who_starts_a_thread() -> None:
-    """On the way of a request no lock is waited for."""
+def test_a_request_does_not_wait_while_another_starts_the_thread() -> None:
+    """A request waits for no lock."""
     bench = Bench()
     with bench.follower._lock:
         bench.follower.start()
@@ -441,7 +445,7 @@ def test_nobody_waits_for_who_starts_a_thread() -> None:
 
 
 def test_a_thread_that_died_is_replaced() -> None:
-    """Whatever ended it, the next request that finds the copy too old begins anew."""
+    """Whatever ended the thread, the next request that finds the copy too old starts another."""
     bench, store = waiting()
     store.go.set()
     bench.follower.ensure_running()
@@ -494,10 +498,10 @@ def followed(store: RevocationStore, **options: Any) -> Follower:
 
 
 @cases("changes", {"while it waits for news": None, "while it reads a copy": half_a_copy})
-def test_nothing_is_held_while_the_store_is_waited_for(
+def test_nothing_is_kept_alive_while_the_store_is_waited_for(
     changes: Callable[[Stuck], Iterable[Change]] | None,
 ) -> None:
-    """One collection takes the follower, and the app behind it; then the thread ends."""
+    """One collection frees the follower, and the app behind it; then the thread ends."""
     store = Stuck(changes)
     follower = followed(store)
     assert store.asked.wait(10)
@@ -511,8 +515,8 @@ def test_nothing_is_held_while_the_store_is_waited_for(
     assert not thread.is_alive()
 
 
-class Mine(Stuck):
-    """A store of the app's own; it counts how often it is closed."""
+class Own(Stuck):
+    """A store of the app; it counts how often it is closed."""
 
     closed = 0
 
@@ -521,13 +525,13 @@ class Mine(Stuck):
         self.closed += 1
 
 
-class Opened(Mine, Closable):
+class Opened(Own, Closable):
     """A store that the package made."""
 
 
-@cases(("kind", "closed"), {"made by the package": (Opened, 1), "made by the app": (Mine, 0)})
-def test_the_thread_closes_what_the_package_made(kind: type[Mine], closed: int) -> None:
-    """A connection that is left to the collector is warned of; a store of the app's own stays."""
+@cases(("kind", "closed"), {"made by the package": (Opened, 1), "made by the app": (Own, 0)})
+def test_the_thread_closes_what_the_package_made(kind: type[Own], closed: int) -> None:
+    """The collector warns of a connection that is left open; a store of the app stays open."""
     store = kind()
     follower = followed(store)
     assert store.asked.wait(10)
@@ -540,8 +544,9 @@ def test_the_thread_closes_what_the_package_made(kind: type[Mine], closed: int) 
     assert store.closed == closed
 
 
-def test_a_failure_that_is_over_holds_nothing() -> None:
-    """An error has a traceback, and that everything it passed through: it is not kept."""
+def test_a_past_failure_keeps_nothing_alive() -> None:
+    """The traceback of an error refers to all that the error passed through, so no error is
+    kept."""
 
     class OutOfReach(Stuck):
         def read(self, position: Any, wait: float) -> Update:
@@ -562,8 +567,8 @@ def test_a_failure_that_is_over_holds_nothing() -> None:
         gc.enable()
 
 
-def test_who_is_closed_begins_anew() -> None:
-    """The thread ends, the copy does not serve; who needs it again has another thread."""
+def test_a_closed_follower_can_start_again() -> None:
+    """The thread ends and the copy is not used; the next request starts another thread."""
     follower = followed(MemoryStore(RETENTION))
     follower.ensure_running()
     assert follower._cache.is_fresh()
@@ -579,8 +584,8 @@ def test_who_is_closed_begins_anew() -> None:
     follower.close()
 
 
-def test_an_answer_that_comes_too_late_is_not_taken() -> None:
-    """A store that hangs is not waited for, and does not make the copy good afterwards."""
+def test_an_answer_after_closing_is_not_applied() -> None:
+    """Closing does not wait for a store that hangs, and its answer does not make the copy fresh."""
     store = Stuck()
     follower = followed(store, stop_timeout=0.01)
     assert store.asked.wait(10)
@@ -597,8 +602,8 @@ def test_an_answer_that_comes_too_late_is_not_taken() -> None:
     assert follower.failures.last_error is None
 
 
-def test_who_waits_for_the_first_copy_waits_no_longer() -> None:
-    """A request that came before the end is answered at once, with 503."""
+def test_closing_ends_the_wait_for_the_first_copy() -> None:
+    """A request that waits is answered at once, with 503."""
     store = Stuck()
     follower = followed(store)
     tried = follower._has_tried
@@ -612,8 +617,8 @@ def test_who_waits_for_the_first_copy_waits_no_longer() -> None:
     assert not follower._cache.is_fresh()
 
 
-def test_a_receiver_of_news_may_close() -> None:
-    """It runs in the thread that is to end."""
+def test_a_receiver_of_changes_may_close_the_follower() -> None:
+    """The receiver runs in the thread that has to end."""
     closed = threading.Event()
 
     def close_follower(_changes: Iterable[Change]) -> None:
@@ -634,7 +639,7 @@ def test_a_receiver_of_news_may_close() -> None:
 def test_the_thread_of_the_parent_is_not_closed_in_a_child(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """uWSGI runs no hook of a fork: there, the thread is not one to wait for."""
+    """uWSGI forks without Python's hooks: the thread object of the parent is not waited for."""
     store = Stuck()
     follower = followed(store)
     assert store.asked.wait(10)

@@ -1,4 +1,4 @@
-"""What a user may say to revoke and restore, what is refused, and what is told of it."""
+"""Revoking and restoring: arguments, errors, signals, health."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +29,7 @@ DIGEST = token_digest(TOKEN)
 
 
 class Broken(MemoryStore):
-    """A store that takes no changes while it is broken."""
+    """A store that refuses changes while an error is set."""
 
     def __init__(self) -> None:
         super().__init__(KEPT_FOREVER, lambda: NOW + 3600)
@@ -45,19 +45,19 @@ class Broken(MemoryStore):
 
 
 def made(store: RevocationStore | None = None, **rules: Any) -> Revocations:
-    """Return what is revoked, at a time that stands still."""
+    """Return a service whose clock stands still."""
     return Revocations(store, RevocationRules(**rules), lambda: NOW)
 
 
 def entries(revocations: Revocations) -> dict[Any, float]:
-    """Return what requests are judged by."""
+    """Return the entries that requests are checked against."""
     table = revocations.cache.revoked
     return {**table.tokens, **table.not_before}
 
 
 @pytest.fixture
-def told() -> Iterator[list[tuple[Any, ...]]]:
-    """What was told to who listens."""
+def sent() -> Iterator[list[tuple[Any, ...]]]:
+    """The payloads of ``revocation_changed``."""
     news: list[tuple[Any, ...]] = []
 
     def receive(_sender: object, kind: str, name: str | None, revoked: bool) -> None:
@@ -87,7 +87,7 @@ def told() -> Iterator[list[tuple[Any, ...]]]:
         ),
     },
 )
-def test_what_is_kept_of_a_revocation(
+def test_the_entry_of_a_revocation(
     rules: dict[str, Any], subject: dict[str, Any], entry: dict[Any, float]
 ) -> None:
     """A digest or a *not before* time, never a token."""
@@ -123,10 +123,11 @@ NO_TOKEN = "not a token"
     },
 )
 @pytest.mark.parametrize("name", ["revoke", "restore"])
-def test_what_is_no_subject(
+def test_invalid_subjects(
     name: str, subject: dict[str, Any], error: type[Exception], text: str
 ) -> None:
-    """Exactly one subject of the right type; what is wrong changes nothing, and quotes no token."""
+    """Exactly one subject of the right type; an invalid one changes nothing, and no message quotes
+    a token."""
     revocations = made()
     with pytest.raises(error, match=text) as caught:
         getattr(revocations, name)(**subject)
@@ -156,18 +157,18 @@ def test_what_is_no_subject(
         "not a payload": ({}, {"token": "a.AAAA.a"}, ValueError),
     },
 )
-def test_what_is_no_time(
+def test_invalid_times(
     rules: dict[str, Any], subject: dict[str, Any], error: type[Exception]
 ) -> None:
-    """Seconds since the epoch, of an id only; never an entry that would be gone at once."""
+    """Seconds since the epoch, only for an id; an entry that would expire at once is refused."""
     revocations = made(**rules)
     with pytest.raises(error):
         revocations.revoke(**subject)
     assert entries(revocations) == {}
 
 
-def test_a_revocation_never_weakens_another(told: list[Any]) -> None:
-    """An earlier time changes nothing, and is not told of; a later one does."""
+def test_a_revocation_never_weakens_another(sent: list[Any]) -> None:
+    """An earlier time changes nothing and sends no signal; a later one does both."""
     revocations = made()
     for at, kept, news in (
         (NOW, NOW, 1),
@@ -177,11 +178,12 @@ def test_a_revocation_never_weakens_another(told: list[Any]) -> None:
     ):
         revocations.revoke(account_id="a", at=at)
         assert entries(revocations) == {"account:a": kept}
-        assert told == [("account", "a", True)] * news
+        assert sent == [("account", "a", True)] * news
 
 
-def test_each_change_is_told(told: list[Any]) -> None:
-    """``revocation_changed``: what and which way, without a token or its digest; news only."""
+def test_each_change_sends_a_signal(sent: list[Any]) -> None:
+    """``revocation_changed``: kind, name and direction, without token or digest; once for each
+    change."""
     revocations = made()
     for _ in range(2):
         revocations.revoke(token=TOKEN)
@@ -189,7 +191,7 @@ def test_each_change_is_told(told: list[Any]) -> None:
     for _ in range(2):
         revocations.restore(token=TOKEN)
         revocations.restore(install_id="a:b")
-    assert told == [
+    assert sent == [
         ("token", None, True),
         ("install", "a:b", True),
         ("token", None, False),
@@ -197,8 +199,8 @@ def test_each_change_is_told(told: list[Any]) -> None:
     ]
 
 
-def test_who_listens_to_one_app_hears_of_no_other() -> None:
-    """``revocation_changed``: the sender is what the app revokes by."""
+def test_a_signal_has_the_service_of_its_app_as_sender() -> None:
+    """``revocation_changed``: a receiver can subscribe to one app."""
     one, other = made(), made()
     heard: list[object] = []
 
@@ -211,23 +213,25 @@ def test_who_listens_to_one_app_hears_of_no_other() -> None:
     assert heard == [one]
 
 
-def test_each_worker_tells(world: Callable[..., World], server: Server, told: list[Any]) -> None:
-    """Once in the process that revokes, and in each that learns of it."""
+def test_each_worker_sends_the_signal(
+    world: Callable[..., World], server: Server, sent: list[Any]
+) -> None:
+    """Once in the process that revokes, and once in each that reads the change."""
     workers = [world(REVOCATION_URL=server.url) for _ in range(3)]
     for worker in workers:
         assert worker.answer(issuer_of().app_jwt()) == 40102  # another issuer: asks for nothing
         until(lambda: worker.health["ready"])  # noqa: B023
     workers[0].revoke(consumer_id="a")
-    until(lambda: len(told) == 3)
+    until(lambda: len(sent) == 3)
     workers[1].restore(consumer_id="a")
-    until(lambda: len(told) == 6)
-    assert told == [("consumer", "a", True)] * 3 + [("consumer", "a", False)] * 3
+    until(lambda: len(sent) == 6)
+    assert sent == [("consumer", "a", True)] * 3 + [("consumer", "a", False)] * 3
 
 
-def test_a_listener_that_fails_changes_nothing(
+def test_a_receiver_that_fails_changes_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """What others do about a revocation is in the way of neither it nor a request."""
+    """Neither the revocation nor a request fails with it."""
 
     def fail(_sender: object, **_payload: object) -> None:
         raise RuntimeError("the listener's")
@@ -255,13 +259,11 @@ def test_a_listener_that_fails_changes_nothing(
         "a digest": ({"digest": DIGEST}, Change(DIGEST, NOW + 100, NOW + 100)),
     },
 )
-def test_a_store_is_told_until_when_an_entry_is_needed(
+def test_a_change_has_the_time_until_which_its_entry_is_needed(
     subject: dict[str, Any], change: Change
 ) -> None:
     """``Change.until``: when the last token that it can refuse has expired, or ``keep`` is over.
-
-    Not when ``max_lifetime`` is: another service that shares the store may allow more.
-    """
+    Not when ``max_lifetime`` is: another service that shares the store may allow more."""
     store = Broken()
     made(store, max_lifetime=60, keep=100).revoke(**subject)
     assert store.asked == [change]
@@ -269,7 +271,8 @@ def test_a_store_is_told_until_when_an_entry_is_needed(
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_max_lifetime_ends_the_entry_of_an_install_where_no_store_is_shared(shared: bool) -> None:
-    """In a process of its own no token of the install passes later; elsewhere it may."""
+    """Only without a shared store is it certain that no older token of the install is accepted
+    later."""
     revocations = made(Broken() if shared else None, max_lifetime=60)
     revocations.revoke(install_id="a", at=NOW)
     revocations.cache.remove_expired(NOW + 10**6)
@@ -284,8 +287,8 @@ class OutOfReach(Broken):
         raise RevocationStoreError("out of reach")
 
 
-def test_an_outage_is_judged_as_configured() -> None:
-    """REVOCATION_ON_OUTAGE: 503 for any token, or the last copy serves, and still refuses."""
+def test_an_outage_has_the_configured_effect() -> None:
+    """REVOCATION_ON_OUTAGE: 503 for any token, or checks against the last copy."""
     closed, open_ = (made(OutOfReach(), fail_closed=closed) for closed in (True, False))
     subject = Subject(DIGEST, NOW, ())
     with pytest.raises(Unavailable):
@@ -297,7 +300,7 @@ def test_an_outage_is_judged_as_configured() -> None:
 
 
 def test_now_is_by_the_clock_of_the_store() -> None:
-    """A worker whose clock is an hour behind revokes what was issued just now, too."""
+    """A worker whose clock is an hour behind revokes tokens that were issued just now, too."""
     revocations = made(Broken())
     revocations.revoke(account_id="a")
     assert entries(revocations) == {"account:a": NOW + 3600}
@@ -318,10 +321,11 @@ def test_a_clock_an_hour_ahead_does_not_make_now_too_long_ago() -> None:
         "of another kind": (ValueError("redis://:do-not-tell@host"), "ValueError"),
     },
 )
-def test_what_does_not_last_is_an_error_and_in_force_here(
-    error: Exception, text: str, told: list[Any]
+def test_an_unconfirmed_revocation_is_an_error_and_in_force_here(
+    error: Exception, text: str, sent: list[Any]
 ) -> None:
-    """Revoked locally first, then in the store; which kind of failure is said, and no secret."""
+    """Revoked locally first, then in the store; the error has the kind of failure, and no
+    secret."""
     store = Broken()
     revocations = made(store)
     store.error = error
@@ -334,7 +338,7 @@ def test_what_does_not_last_is_an_error_and_in_force_here(
     with pytest.raises(RevocationStoreError):
         revocations.restore(token=TOKEN)
     assert DIGEST in entries(revocations)
-    assert told == []
+    assert sent == []
     store.error = None
     revocations.revoke(token=TOKEN)
     assert DIGEST in store.revoked.tokens
@@ -343,15 +347,16 @@ def test_what_does_not_last_is_an_error_and_in_force_here(
 
 
 class Clockless(Broken):
-    """A store that cannot be asked for the time."""
+    """A store whose clock cannot be read."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = lambda: 1 / 0
 
 
-def test_without_the_clock_of_the_store_ours_is_used() -> None:
-    """The store is down, then: what it will be told fails too, and here something is in force."""
+def test_without_the_clock_of_the_store_the_local_clock_is_used() -> None:
+    """The write that follows fails too and reports the outage; in this process the revocation is in
+    force."""
     revocations = made(Clockless())
     revocations.revoke(account_id="a")
     assert entries(revocations) == {"account:a": NOW}
@@ -367,7 +372,7 @@ def test_the_health_of_a_process_without_a_store(world: Callable[..., World]) ->
 
 
 def test_the_health_of_a_worker(world: Callable[..., World], own_server: Server) -> None:
-    """Asking is enough for the store to be followed, so that a probe before any request passes."""
+    """The call starts the thread, so that a probe before any request can succeed."""
     one = world(REVOCATION_URL=own_server.url, REVOCATION_MAX_LAG=1)
     health = one.health
     assert (health["ready"], health["lag"], health["entries"]) == (False, None, 0)
@@ -383,8 +388,8 @@ def test_the_health_of_a_worker(world: Callable[..., World], own_server: Server)
     )
 
 
-def test_a_store_of_ones_own(world: Callable[..., World], caplog: pytest.LogCaptureFixture) -> None:
-    """Any object that has the three methods: other workers hear of a change by it."""
+def test_a_store_of_the_app(world: Callable[..., World], caplog: pytest.LogCaptureFixture) -> None:
+    """Any object with the three methods: other workers read the changes from it."""
     store = MemoryStore(KEPT_FOREVER)
     one, other = (world(REVOCATION_STORE=store) for _ in range(2))
     caplog.set_level(logging.CRITICAL)
@@ -393,8 +398,8 @@ def test_a_store_of_ones_own(world: Callable[..., World], caplog: pytest.LogCapt
     assert one.health["store"] == "MemoryStore"
 
 
-def test_a_token_without_exp_is_kept_for_good_or_as_told() -> None:
-    """A ConsumerJWS has no end that is known."""
+def test_a_token_without_exp_is_kept_forever_or_as_configured() -> None:
+    """The expiry of a ConsumerJWS is not known."""
     token = issuer_of().consumer_jws(exp=OMIT)
     for rules, until_when in (({}, inf), ({"keep": 100}, NOW + 100)):
         revocations = made(**rules)
@@ -403,5 +408,5 @@ def test_a_token_without_exp_is_kept_for_good_or_as_told() -> None:
 
 
 def test_an_update_is_a_value() -> None:
-    """What a store of one's own makes."""
+    """A store of the app makes updates."""
     assert Update(1, []) == Update(1, [], complete=False, lost=False)
