@@ -34,7 +34,7 @@ _EXPIRY_INTERVAL = 60
 _WRITE_BACK_BATCH = 500
 # Seconds to wait for the end of the thread: longer than a client of Redis waits for an answer.
 _STOP_TIMEOUT = 1.0
-_LOG_LOSS = "the revocation store has lost data: this process writes %d entries back"
+_LOG_LOSS = "the revocation store has lost data; entries that this process writes back: %d"
 _NO_COPY = "it has lost data, and no worker that has a copy has written it back yet"
 
 
@@ -241,10 +241,7 @@ def read_once(reference: Callable[[], Follower | None]) -> float | None:
 def _follow(
     reference: "weakref.ref[Follower]", stopping: threading.Event, closable: Closable | None
 ) -> None:
-    def running_follower() -> Follower | None:
-        return None if stopping.is_set() else reference()
-
-    while (pause := read_once(running_follower)) is not None:
+    while (pause := read_once(lambda: None if stopping.is_set() else reference())) is not None:
         stopping.wait(pause)
     # A socket that is left open would make the collector warn.
     close(closable)

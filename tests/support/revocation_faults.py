@@ -15,7 +15,7 @@ def saved(server: Server) -> Saved:
 
 
 def put_back(server: Server, data: Saved) -> None:
-    """Let the store have *data* and nothing else."""
+    """Replace all data of the store by *data*."""
     with server.client() as client:
         client.flushdb()
         for name, content in data.items():
@@ -23,7 +23,7 @@ def put_back(server: Server, data: Saved) -> None:
 
 
 def change_after_eviction(server: Server, name: str, change: Change) -> None:
-    """Throw the key *name* away and make *change*, in one step."""
+    """Evict the key *name* and make *change*, in one step."""
     store = RedisStore(server.url)
     store.now()
     client = store._client

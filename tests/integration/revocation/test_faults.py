@@ -1,7 +1,7 @@
-"""What happens to a real server, and what clients are answered meanwhile.
+"""Faults of a real server, and the responses meanwhile.
 
 For each fault: no revoked token is accepted later than a second after the server is reachable
-again, no valid one is answered with a 401, and nothing with a 500.
+again, no valid one is answered with 401, and no request with 500.
 """
 
 import threading
@@ -24,7 +24,8 @@ LATER = "another-install"
 
 
 class Clients:
-    """Ask workers again and again: with a good token, one that is revoked, and one that will be."""
+    """Send requests all the time: with a good token, a revoked one, and one that will be
+    revoked."""
 
     def __init__(self, issuer: Issuer, workers: list[World]) -> None:
         self.workers = workers
@@ -36,7 +37,8 @@ class Clients:
         self._thread = threading.Thread(target=self._ask)
 
     def settled(self, later: int) -> bool:
-        """Whether each worker answers as it should, *later* what will be revoked."""
+        """Whether each worker gives the right answers, *later* for the token that will be
+        revoked."""
         return all(
             [worker.answer(token) for token in (self.good, self.revoked, self.later)]
             == [200, 40102, later]
@@ -45,7 +47,7 @@ class Clients:
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """Ask until the end of the block, and then see what the answers were."""
+        """Send requests until the end of the block, and then check the answers."""
         self._thread.start()
         try:
             yield
@@ -79,14 +81,14 @@ def flush(server: Server) -> None:
 
 
 def stop_and_go(server: Server) -> None:
-    """The process hangs for longer than the copies are good for."""
+    """The process hangs for longer than a copy may be old."""
     server.pause()
     threading.Event().wait(1.5)
     server.resume()
 
 
 def stop_and_go_soon(server: Server) -> None:
-    """It hangs for so short that nobody needs to know."""
+    """It hangs for less than a copy may be old."""
     server.pause()
     threading.Event().wait(0.3)
     server.resume()
@@ -100,7 +102,7 @@ def cut_connections(server: Server) -> None:
 
 
 def lose_the_log(server: Server) -> None:
-    """The log is gone when the next change comes."""
+    """The log is trimmed before the next change."""
     server.do("XTRIM", redis_history.LOG, "MAXLEN", 0)
 
 
@@ -119,7 +121,8 @@ FAULTS = {
 def test_a_fault_of_the_server(
     fault: Callable[[Server], None], lag: float, own_server: Server, world: Make, issuer: Issuer
 ) -> None:
-    """Two workers that know, and one that is born afterwards; then revocation works as before."""
+    """Two workers that have a copy, and one that starts afterwards; then revocation works as
+    before."""
     workers = [world(REVOCATION_URL=own_server.url, REVOCATION_MAX_LAG=lag) for _ in range(2)]
     clients = Clients(issuer, workers)
     workers[0].revoke(install_id=INSTALL)
@@ -139,7 +142,7 @@ def test_a_fault_of_the_server(
 
 @pytest.mark.parametrize("on_outage", ["closed", "open"])
 def test_an_outage(on_outage: str, own_server: Server, world: Make, issuer: Issuer) -> None:
-    """Until the copy is too old nobody notices; then 503, or the last known copy, as it is set."""
+    """No effect until the copy is too old; then 503, or the last copy, as configured."""
     settings = {"REVOCATION_URL": own_server.url, "REVOCATION_ON_OUTAGE": on_outage}
     one = world(REVOCATION_MAX_LAG=1.5, **settings)
     clients = Clients(issuer, [one])
@@ -173,7 +176,7 @@ def test_an_outage(on_outage: str, own_server: Server, world: Make, issuer: Issu
 
 
 def test_data_on_a_disk_outlast_every_worker(world: Make, issuer: Issuer) -> None:
-    """Killed with all that was acknowledged on its disk, it has all of it afterwards."""
+    """A server that is killed with all acknowledged changes on its disk has them afterwards."""
     disk = ["--appendonly", "yes", "--appendfsync", "always"]
     with Server(BINARIES["valkey"], *disk) as server:
         workers = [world(REVOCATION_URL=server.url) for _ in range(2)]
@@ -188,9 +191,9 @@ def test_data_on_a_disk_outlast_every_worker(world: Make, issuer: Issuer) -> Non
         assert clients.settled(40102)
 
 
-def test_messages_that_are_lost(own_server: Server, world: Make, issuer: Issuer) -> None:
-    """Cut off from the server while others revoke and the log is cut off too: a worker that cannot
-    know stops to judge, and misses nothing when it can."""
+def test_missed_changes(own_server: Server, world: Make, issuer: Issuer) -> None:
+    """A worker is cut off while others revoke and the log is trimmed: it stops accepting tokens
+    when its copy is too old, and misses no change afterwards."""
     proxy = Proxy(own_server.port)
     one = world(REVOCATION_URL=own_server.url)
     other = world(REVOCATION_URL=proxy.url, REVOCATION_MAX_LAG=1.5)
@@ -214,8 +217,8 @@ def test_messages_that_are_lost(own_server: Server, world: Make, issuer: Issuer)
 
 @pytest.mark.parametrize("delay", [0.1, 0.25])
 def test_a_slow_server(delay: float, own_server: Server, world: Make, issuer: Issuer) -> None:
-    """Each answer takes its time: no request does, nothing is in doubt, and a change is learned of
-    three answers later."""
+    """Each answer of the store takes time: no request does, no copy becomes too old, and a change
+    arrives three answers later."""
     proxy = Proxy(own_server.port)
     one, other = (world(REVOCATION_URL=url) for url in (own_server.url, proxy.url))
     clients = Clients(issuer, [one, other])
@@ -236,8 +239,8 @@ def test_a_slow_server(delay: float, own_server: Server, world: Make, issuer: Is
 def test_a_worker_whose_clock_is_an_hour_off(
     off: int, own_server: Server, world: Make, issuer: Issuer
 ) -> None:
-    """*Not before* is by the clock of the store: what a worker with a wrong clock revokes is what
-    was issued until now. (Nearly an hour, which is as much as a leeway covers.)"""
+    """*Not before* is by the clock of the store: a worker with a wrong clock revokes what was
+    issued until now. (Nearly an hour, which is as much as a leeway covers.)"""
     now = int(time.time())
 
     def app_jwt(iat: int) -> str:

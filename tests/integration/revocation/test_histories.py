@@ -1,7 +1,7 @@
 """Any history of revocations, restorations and faults, with two workers and a real server.
 
-The model is what each worker has to refuse at least: all that was revoked and not restored, unless
-nobody is left who knew of it. What it may refuse is more only where a fault lost a restoration.
+The model is the least that each worker must refuse: all that was revoked and not restored, unless
+no worker is left that had it. A worker may refuse more only where a fault lost a restoration.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ workers = st.integers(0, WORKERS - 1)
 
 
 class Worker:
-    """A copy of the store that is followed only when the test says so."""
+    """A copy of the store that reads only when the test calls for it."""
 
     def __init__(self, url: str) -> None:
         self.store = RedisStore(url, log_length=1)
@@ -48,7 +48,7 @@ class Worker:
         return called
 
     def follow(self) -> None:
-        """Catch up, as far as that can be."""
+        """Read until the copy is up to date, as far as possible."""
         assert self.follower
         for _ in range(8):
             self.follower._wait = 0
@@ -115,12 +115,12 @@ class Histories(RuleBasedStateMachine):
 
     @rule(number=workers)
     def cut_off(self, number: int) -> None:
-        """A worker loses its way to the store."""
+        """A worker loses its connection to the store."""
         self.workers[number].cut_off = True
 
     @rule(number=workers)
     def reconnect(self, number: int) -> None:
-        """And finds it again."""
+        """The worker connects again."""
         worker = self.workers[number]
         worker.cut_off = False
         worker.follow()
@@ -128,18 +128,18 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def cut_the_log(self) -> None:
-        """What was not read in time cannot be read one by one any more."""
+        """Changes that were not read yet cannot be read one by one any more."""
         self.server.do("XTRIM", redis_history.LOG, "MAXLEN", 0)
 
     @rule()
     def flush(self) -> None:
-        """Everything is lost, once every worker knows it."""
+        """All data are lost, after each worker has read them."""
         self._all_follow()
         self.server.do("FLUSHDB")
 
     @rule()
     def evict(self) -> None:
-        """The entries are lost, once every worker knows them."""
+        """The entries are lost, after each worker has read them."""
         self._all_follow()
         self.server.do("DEL", redis_history.ENTRIES)
 
@@ -152,7 +152,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def set_the_clock_ahead(self) -> None:
-        """It is right again at once; ids only count on."""
+        """The clock is right again at once; ids only count on."""
         if self.server.do("EXISTS", redis_history.LOG):
             self.years += 1
             self.server.do("XSETID", redis_history.LOG, f"{4_000_000_000_000 + self.years}-0")
@@ -165,7 +165,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def fail_over(self) -> None:
-        """It becomes the master; of what it did not hear, workers know."""
+        """The replica becomes the master; workers have what it did not receive."""
         self._all_follow()
         with self.server.client() as client:
             client.flushdb()
@@ -176,8 +176,8 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def nothing_that_is_revoked_passes(self) -> None:
-        """Once a worker has caught up, it refuses what is revoked, and no more without need; a
-        worker that starts then does too."""
+        """Once a worker is up to date, it refuses what is revoked, and no more without need; so
+        does a worker that starts then."""
         for worker in self.workers:
             if not worker.cut_off:
                 worker.follow()
@@ -208,8 +208,8 @@ def test_any_history(server: Server) -> None:
 
 @pytest.mark.parametrize("others", [(), ("b",), ("b", "c")])
 def test_a_failover_right_after_a_revocation(others: tuple[str, ...], server: Server) -> None:
-    """It was acknowledged and is lost, before even the worker that revoked has read it: that one
-    still refuses, and writes it back, whatever else was changed in the meantime."""
+    """It was acknowledged, and lost before even the worker that revoked has read it: that worker
+    still refuses, and writes it back, whatever else changed meanwhile."""
     one, other = workers = [Worker(server.url) for _ in range(2)]
     for worker in workers:
         one.revocations.revoke(account_id="x", at=NOW)
@@ -241,7 +241,7 @@ def test_without_faults_nothing_is_in_doubt(server: Server) -> None:
             assert each.refused() == revoked
 
 
-def test_a_worker_that_never_followed_does_not_judge(server: Server) -> None:
-    """The control of the control: without a turn there is no answer."""
+def test_a_worker_that_never_read_refuses_every_token(server: Server) -> None:
+    """The control of the control: without a read there is no answer."""
     with pytest.raises(Unavailable):
         Worker(server.url).refused()

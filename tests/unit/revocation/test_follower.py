@@ -249,7 +249,7 @@ def test_entries_that_the_store_lost_are_written_back(caplog: pytest.LogCaptureF
     }
     assert "account:7" in bench.entries
     assert caplog.messages == [
-        "the revocation store has lost data: this process writes 1000 entries back"
+        "the revocation store has lost data; entries that this process writes back: 1000"
     ]
     bench.read(Update(1, [B], complete=True), Update(1, []))
     assert bench.store.reads == [(1, 0.25), (2, 0), (1, 0)]
@@ -308,7 +308,7 @@ def test_a_revocation_lost_before_any_read_showed_it_is_written_again(
     assert (bench.store.written_changes, bench.store.written) == ([A], [(1, False)])
     assert bench.entries == {"account:a": 1.0}
     assert caplog.messages == [
-        "the revocation store has lost data: this process writes 1 entries back"
+        "the revocation store has lost data; entries that this process writes back: 1"
     ]
     bench.read(Update(2, [A]), Update(2, []))
     assert bench.store.written == [(1, False)]

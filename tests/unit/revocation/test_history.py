@@ -1,4 +1,4 @@
-"""What a worker can tell from its position and the store's state: did the store lose something?"""
+"""What a worker concludes from its position and the state of the store: has the store lost data?"""
 
 from math import inf
 
@@ -72,8 +72,9 @@ OTHER = {number: at(number, mark=f"other{number}") for number in range(1, 10)}
         ),
     },
 )
-def test_what_a_store_lost(there: HistoryState, lost: bool) -> None:
-    """Decision 12, revocation: it was emptied, evicted, restored, or taken over too early."""
+def test_the_losses_of_a_store(there: HistoryState, lost: bool) -> None:
+    """docs/decisions/0012: it was emptied, evicted entries, was restored, or a replica took over
+    too early."""
     assert there.has_lost_data(KNOWN) is lost
 
 
@@ -89,8 +90,8 @@ def test_what_a_store_lost(there: HistoryState, lost: bool) -> None:
         ),
     },
 )
-def test_what_a_worker_without_a_copy_can_tell(there: HistoryState, lost: bool) -> None:
-    """Only that entries are missing; a store that is empty may be new."""
+def test_the_losses_that_a_worker_without_a_copy_can_see(there: HistoryState, lost: bool) -> None:
+    """Only that entries are missing; an empty store may be a new one."""
     assert there.has_lost_data(None) is lost
 
 
@@ -126,10 +127,10 @@ BEGUN = Position("r", 0, "0-0", "")
         "after an earlier change": (state(at(4, id="5-0", mark="m5"), at(6)), KNOWN, []),
     },
 )
-def test_what_goes_on_from_the_known_change(
+def test_the_changes_after_the_known_change(
     there: HistoryState, known: Position, versions: list[int]
 ) -> None:
-    """Where a part of a log is missing, or another history's, what comes after it is not enough."""
+    """Where a part of the log is missing, or belongs to another history, the rest is not enough."""
     assert [logged.position.version for logged in there.changes_after(known)] == versions
 
 
@@ -141,6 +142,8 @@ def test_what_goes_on_from_the_known_change(
         "another one": (state(at(9, run="s")), ("1234", f"{FUTURE}")),
     },
 )
-def test_what_was_surely_changed_later(there: HistoryState, between: tuple[str, str]) -> None:
-    """In one history ids grow; in another they are times, and those of the future prove nothing."""
+def test_the_part_of_the_log_that_is_surely_later(
+    there: HistoryState, between: tuple[str, str]
+) -> None:
+    """In one history ids grow; in another they are times, and times in the future prove nothing."""
     assert there.log_range_after(ReadPosition(KNOWN, 1234)) == between

@@ -1,4 +1,4 @@
-"""Our own stores keep the contract that any other store has to keep."""
+"""The stores of the package keep the contract for any store."""
 
 import threading
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class TestMemoryStore(RevocationStoreContract):
 
 
 class TestRedisStore(RevocationStoreContract):
-    """The store in Redis, on each server that there is."""
+    """The store in Redis, on each available server."""
 
     @pytest.fixture(autouse=True)
     def _server(self, server: Server) -> None:
@@ -40,7 +40,7 @@ class TestRedisStore(RevocationStoreContract):
 
 
 class TestRedisStoreWithAShortLog(TestRedisStore):
-    """The same where the log is cut off, so that who is behind has to read everything."""
+    """The same where the log is trimmed, so that a worker that is behind must read all entries."""
 
     def connect(self) -> RevocationStore:
         """Return a store that keeps as few changes as Redis will."""
@@ -48,7 +48,7 @@ class TestRedisStoreWithAShortLog(TestRedisStore):
 
 
 class TestRedisStoreWithOptions(TestRedisStore):
-    """The same whatever the URL asks redis-py for."""
+    """The same with options for redis-py in the URL."""
 
     @pytest.fixture(
         autouse=True, params=["protocol=3", "decode_responses=true", "socket_timeout=0.0001"]
@@ -62,7 +62,7 @@ class TestRedisStoreWithOptions(TestRedisStore):
 
 
 class Careless(MemoryStore):
-    """Has nothing wrong yet."""
+    """Keeps the contract; each subclass breaks it in one way."""
 
     def connect(self) -> RevocationStore:
         """Return itself."""
@@ -86,7 +86,7 @@ class Weak(Careless):
 
 
 class Overwriting(Careless):
-    """Does not care what is there."""
+    """Ignores ``absent``."""
 
     def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
         """Change it."""
@@ -102,7 +102,7 @@ class Hasty(Careless):
 
 
 class Slow(Careless):
-    """Waits until the time is over, whatever there is."""
+    """Waits for the whole time, even if there is a change."""
 
     def read(self, position: Any, wait: float) -> Update:
         """Wait, and read."""
@@ -111,7 +111,7 @@ class Slow(Careless):
 
 
 class Repeating(Careless):
-    """Says everything again, as if it were new."""
+    """Returns all entries again, as if they were new."""
 
     def read(self, position: Any, wait: float) -> Update:
         """Read everything, but where all was asked for."""
@@ -120,7 +120,7 @@ class Repeating(Careless):
 
 
 class Vague(Careless):
-    """Never says that it says everything."""
+    """Never marks an update as complete."""
 
     def read(self, position: Any, wait: float) -> Update:
         """Read."""
@@ -128,7 +128,7 @@ class Vague(Careless):
 
 
 class Incomplete(Careless):
-    """Says to each new worker that it has lost something."""
+    """Reports a loss to each new worker."""
 
     def read(self, position: Any, wait: float) -> Update:
         """Read."""
@@ -136,7 +136,7 @@ class Incomplete(Careless):
 
 
 class Endless(Careless):
-    """Has always something new."""
+    """Returns changes to every read."""
 
     def read(self, position: Any, wait: float) -> Update:
         """Read everything."""
@@ -144,7 +144,7 @@ class Endless(Careless):
 
 
 def failures(store: Careless) -> list[str]:
-    """Return the tests of the contract that *store* does not pass."""
+    """Return the tests of the contract that *store* fails."""
     contract = type("Contract", (RevocationStoreContract,), {"connect": store.connect})()
     failed = []
     for name in (name for name in dir(contract) if name.startswith("test_")):
@@ -160,12 +160,13 @@ def failures(store: Careless) -> list[str]:
     "careless", [Forgetful, Weak, Overwriting, Hasty, Slow, Repeating, Vague, Incomplete, Endless]
 )
 def test_the_contract_finds_fault(careless: type[Careless]) -> None:
-    """Each promise has a test that fails where it is broken, and none where it is kept."""
+    """Each promise has a test that fails where the promise is broken, and passes where it is
+    kept."""
     assert failures(careless(KEPT_FOREVER))
     assert failures(Careless(KEPT_FOREVER)) == []
 
 
-def test_a_store_has_to_be_named() -> None:
-    """Who forgets to say where the store is gets no pass."""
+def test_connect_must_be_implemented() -> None:
+    """Without a store, no test of the contract passes."""
     with pytest.raises(NotImplementedError):
         RevocationStoreContract().test_an_empty_store_has_nothing()

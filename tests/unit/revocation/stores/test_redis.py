@@ -1,4 +1,4 @@
-"""What only a store in Redis can meet: other data, other versions, other servers, no permission."""
+"""What is special to a store in Redis: other data, versions, servers and permissions."""
 
 import logging
 import socket
@@ -26,12 +26,13 @@ A, B, C, D = (Change(f"account:{name}", 1.0, inf) for name in "abcd")
 
 
 def entries(*changes: Change) -> dict[object, float | None]:
-    """Return what is known after *changes*."""
+    """Return the entries after *changes*."""
     return {change.key: change.value for change in changes}
 
 
-def test_what_stands_in_redis(server: Server) -> None:
-    """Four keys under one hash tag; no token, no time to live that could end an entry too early."""
+def test_the_keys_in_redis(server: Server) -> None:
+    """Four keys under one hash tag; no token, and no time to live that could end an entry too
+    early."""
     store = RedisStore(server.url)
     store.change([A, Change(b"\xff:" * 16, 2e9, 2e9)])
     with server.client() as client:
@@ -45,8 +46,8 @@ def test_what_stands_in_redis(server: Server) -> None:
         }
 
 
-def test_what_has_long_expired_is_forgotten(server: Server) -> None:
-    """A day late, and with the next change: a hundred at most, so that no change takes long."""
+def test_entries_that_expired_long_ago_are_removed(server: Server) -> None:
+    """A day late and with the next change; a hundred at most, so that no change takes long."""
     store = RedisStore(server.url)
     now = store.now()
     margin = 86400
@@ -63,9 +64,9 @@ def test_what_has_long_expired_is_forgotten(server: Server) -> None:
 
 
 @pytest.mark.parametrize("days", [-2, 2])
-def test_nothing_is_forgotten_by_one_clock_alone(days: int, server: Server) -> None:
-    """The server's clock is two days ahead of the caller's, or the other way round: what has not
-    expired by one of them stays, at each change; what has by both of them goes."""
+def test_nothing_is_removed_by_one_clock_alone(days: int, server: Server) -> None:
+    """The server's clock is two days ahead of the caller's, or behind: entries that have not
+    expired by one of them stay at each change; entries that have expired by both are removed."""
     store = RedisStore(server.url, clock=lambda: time.time() + days * 86400)
     earlier = time.time() + min(days, 0) * 86400
     store.change([A._replace(until=earlier + 3600), B._replace(until=earlier - 86400 - 60)])
@@ -75,9 +76,7 @@ def test_nothing_is_forgotten_by_one_clock_alone(days: int, server: Server) -> N
 
 
 @pytest.mark.parametrize("absent", [False, True])
-def test_an_entry_is_kept_for_the_longest_time_that_was_asked_for(
-    absent: bool, server: Server
-) -> None:
+def test_an_entry_is_kept_for_the_longest_requested_time(absent: bool, server: Server) -> None:
     """In whichever order, and by a worker that writes back too."""
     store = RedisStore(server.url)
     for key, times in (("account:a", (1e10, 2e10)), ("account:b", (2e10, 1e10))):
@@ -86,8 +85,8 @@ def test_an_entry_is_kept_for_the_longest_time_that_was_asked_for(
         assert server.do("ZSCORE", redis_history.EXPIRY, key) == max(times)
 
 
-def test_an_entry_whose_time_was_evicted_stays_for_good(server: Server) -> None:
-    """It may have been longer than the one that is asked for next."""
+def test_an_entry_whose_expiry_was_evicted_stays_forever(server: Server) -> None:
+    """That expiry may have been later than the next requested one."""
     store, now = RedisStore(server.url), time.time()
     store.change([A._replace(until=now + 3600)])
     server.do("DEL", redis_history.EXPIRY)
@@ -95,8 +94,8 @@ def test_an_entry_whose_time_was_evicted_stays_for_good(server: Server) -> None:
     assert server.do("HKEYS", redis_history.ENTRIES) == [b"account:a"]
 
 
-def test_the_log_is_cut_off(server: Server) -> None:
-    """Who is too far behind reads everything, and misses nothing."""
+def test_a_reader_behind_the_trimmed_log_gets_all_entries(server: Server) -> None:
+    """It misses no change."""
     store = RedisStore(server.url, log_length=10)
     copy = Copy(RedisStore(server.url))
     changes = [Change(f"consumer:{number}", 1.0) for number in range(1000)]
@@ -113,18 +112,18 @@ RESTORED = Change("account:a", None)
 
 
 def next_millisecond(store: RedisStore) -> None:
-    """Wait until what is done then has a later time."""
+    """Wait until the clock of the store has gone on."""
     now = store.now()
     until(lambda: store.now() > now + 0.002)
 
 
 def emptied(server: Server, _before: Saved) -> None:
-    """Somebody has flushed the data."""
+    """The data were flushed."""
     server.do("FLUSHDB")
 
 
 def emptied_and_used(server: Server, _before: Saved) -> None:
-    """Flushed, and another worker began anew; as many changes as before."""
+    """Flushed, and another worker began a new history; as many changes as before."""
     server.do("FLUSHDB")
     for change in (C, D):
         RedisStore(server.url).change([change])
@@ -149,7 +148,7 @@ def behind_and_used_more(server: Server, before: Saved) -> None:
 
 
 def evicted(name: str) -> Callable[[Server, Saved], None]:
-    """A server that is full has thrown a key away."""
+    """A server that is full evicted a key."""
     return lambda server, _before: server.do("DEL", name)
 
 
@@ -175,8 +174,7 @@ def evicted_and_used(name: str) -> Callable[[Server, Saved], None]:
 def test_lost_data_are_noticed(
     lose: Callable[[Server, Saved], None], left: tuple[Change, ...], server: Server
 ) -> None:
-    """However the store came to know less than it has acknowledged, a worker that knew more is
-    told, once."""
+    """Whatever the store lost of what it acknowledged, a worker that has more sees it, once."""
     store = RedisStore(server.url)
     store.change([A])
     before = saved(server)
@@ -196,8 +194,8 @@ def test_lost_data_are_noticed(
 
 @pytest.mark.parametrize("changes", [(C,), (C, D)])
 def test_two_histories_under_the_same_ids(changes: tuple[Change, ...], server: Server) -> None:
-    """A clock was ahead once, so that ids only count on: after a failover the same ids, and
-    versions, stand for other changes; their marks do not."""
+    """A clock was ahead once, so that ids only count on. After a failover the same ids and versions
+    stand for other changes, with other marks."""
     store = RedisStore(server.url)
     store.change([A])
     server.do("XSETID", redis_history.LOG, "4000000000000-0")
@@ -213,8 +211,7 @@ def test_two_histories_under_the_same_ids(changes: tuple[Change, ...], server: S
 
 
 def test_two_histories_by_clocks_that_differ_a_little(server: Server) -> None:
-    """The master that took over has a clock that is behind: after the id that is known, its
-    history looks as if it went on."""
+    """The clock of the new master is behind: after the known id, its history seems to continue."""
     store = RedisStore(server.url)
     store.change([A])
     before, ahead = saved(server), int(store.now() * 1000) + 100
@@ -231,13 +228,12 @@ def test_two_histories_by_clocks_that_differ_a_little(server: Server) -> None:
 
 
 def lost(server: Server) -> bool:
-    """Return whether a worker without a copy is told that data are missing."""
+    """Whether a worker without a copy sees that data are missing."""
     return RedisStore(server.url).read(None, 0).lost
 
 
-def test_a_loss_is_told_until_a_worker_has_written_back(server: Server) -> None:
-    """Neither another change nor a part of what goes back ends it; what ends it is the call without
-    changes."""
+def test_a_loss_is_reported_until_a_worker_has_written_back(server: Server) -> None:
+    """Only the call without changes ends it; other changes and a part of the lost ones do not."""
     store = RedisStore(server.url)
     store.change([A, B])
     assert not lost(server)
@@ -251,16 +247,15 @@ def test_a_loss_is_told_until_a_worker_has_written_back(server: Server) -> None:
 
 
 def test_a_change_can_be_all_that_a_new_store_has(server: Server) -> None:
-    """The control: a store that is empty has lost nothing, and neither has one after its first
-    change."""
+    """The control: an empty store has lost nothing, neither before its first change nor after."""
     assert not lost(server)
     RedisStore(server.url).change([A])
     assert not lost(server)
 
 
 @cases("name", {"log": redis_history.LOG, "expiry": redis_history.EXPIRY})
-def test_what_else_may_be_evicted_is_not_missed(name: str, server: Server) -> None:
-    """Without its log, or the times to forget by, the store has all that matters."""
+def test_the_log_and_the_expiry_may_be_evicted(name: str, server: Server) -> None:
+    """The entries are complete without them."""
     store = RedisStore(server.url)
     copy = Copy(RedisStore(server.url))
     store.change([A, B])
@@ -272,8 +267,8 @@ def test_what_else_may_be_evicted_is_not_missed(name: str, server: Server) -> No
     assert copy.entries == known(RedisStore(server.url)) == entries(A, B, C)
 
 
-def test_what_was_restored_since_is_told_with_what_is_there(server: Server) -> None:
-    """Then nobody writes it back."""
+def test_later_restorations_follow_the_remaining_entries(server: Server) -> None:
+    """So no worker writes the restored entries back."""
     store = RedisStore(server.url)
     store.change([A, B])
     copy = Copy(RedisStore(server.url))
@@ -286,9 +281,9 @@ def test_what_was_restored_since_is_told_with_what_is_there(server: Server) -> N
     assert [change[:2] for change in update.changes] == [B[:2], RESTORED[:2]]
 
 
-def test_an_emptied_store_is_no_copy_to_go_on_from(server: Server) -> None:
-    """Until a worker has written back, each answer says that everything is lost: so a second loss
-    in the meantime is no less one."""
+def test_an_emptied_store_gives_no_position_to_go_on_from(server: Server) -> None:
+    """Until a worker has written back, each read reports the loss, so a second loss meanwhile is
+    seen too."""
     store = RedisStore(server.url)
     store.change([A])
     copy = Copy(RedisStore(server.url))
@@ -303,11 +298,11 @@ def test_an_emptied_store_is_no_copy_to_go_on_from(server: Server) -> None:
 
 
 @pytest.mark.parametrize("evict", [evicted, evicted_and_used])
-def test_what_was_changed_before_an_eviction_is_told_before_it(
+def test_changes_before_an_eviction_are_read_before_the_loss(
     evict: Callable[[str], Callable[[Server, Saved], None]], server: Server
 ) -> None:
-    """The log outlasts the entries: so a worker that has not read it yet undoes no restoration, and
-    writes back a revocation that nobody else knows."""
+    """The log outlasts the entries. So a worker that is behind undoes no restoration, and writes
+    back a revocation that only the log has."""
     store = RedisStore(server.url)
     store.change([A])
     copy = Copy(RedisStore(server.url))
@@ -321,8 +316,8 @@ def test_what_was_changed_before_an_eviction_is_told_before_it(
     assert RESTORED.key not in {change.key for change in update.changes}
 
 
-def test_what_is_lost_while_it_is_read_is_no_copy(server: Server) -> None:
-    """Entries are read in parts: they may be evicted meanwhile."""
+def test_entries_lost_while_they_are_read_make_no_copy(server: Server) -> None:
+    """Entries are read in batches and may be evicted meanwhile."""
     store = RedisStore(server.url)
     store.change([A])
     update = store.read(None, 0)
@@ -332,9 +327,11 @@ def test_what_is_lost_while_it_is_read_is_no_copy(server: Server) -> None:
 
 
 @pytest.mark.parametrize("ahead", [False, True])
-def test_what_was_restored_before_is_not(ahead: bool, server: Server) -> None:
-    """An older state of the store, with an older history: what was revoked since is written back,
-    though that history ends with its restoration; also where a clock was ahead then."""
+def test_an_older_restoration_does_not_follow_the_remaining_entries(
+    ahead: bool, server: Server
+) -> None:
+    """An older state of the store, with an older history: later revocations are written back,
+    though that history ends with a restoration; also where a clock was ahead then."""
     store = RedisStore(server.url)
     store.change([B])
     if ahead:
@@ -358,8 +355,8 @@ def test_what_was_restored_before_is_not(ahead: bool, server: Server) -> None:
         "none": (b"# Memory\r\nmaxmemory:0\r\n", None),
     },
 )
-def test_the_eviction_policy_is_what_the_server_says(answer: bytes, policy: str | None) -> None:
-    """Some providers do not say."""
+def test_the_eviction_policy_in_an_answer(answer: bytes, policy: str | None) -> None:
+    """Some providers hide it."""
     with answering(redis_like(b"redis_version:7.2.4\r\n" + answer)) as url:
         assert RedisStore(url).eviction_policy() == policy
 
@@ -393,7 +390,7 @@ def connected(server: Server) -> int:
 
 
 def test_one_connection_is_used_again_and_a_bad_one_is_closed(server: Server) -> None:
-    """Not once somebody forgets it, but at once."""
+    """A bad one is closed at once, not when it is collected."""
     store = RedisStore(server.url)
     before = connected(server)
     for _ in range(3):
@@ -410,7 +407,7 @@ def test_one_connection_is_used_again_and_a_bad_one_is_closed(server: Server) ->
 
 
 def test_a_store_that_is_closed_waits_for_nothing(server: Server) -> None:
-    """What another thread waits for fails at once; the next use opens another connection."""
+    """A call that waits in another thread fails at once; the next call opens another connection."""
     store = RedisStore(server.url)
     store.close()
     before = connected(server)
@@ -438,7 +435,7 @@ def test_a_store_that_is_closed_waits_for_nothing(server: Server) -> None:
 
 
 def test_the_connection_of_another_process_is_left_alone(server: Server) -> None:
-    """Neither used nor closed, whatever happens to the next one: the parent goes on with it."""
+    """It is neither used nor closed, even if the next one fails: the parent still uses it."""
     store = RedisStore(server.url)
     store.now()
     parents, before = store._client, connected(server)
@@ -454,8 +451,8 @@ def test_the_connection_of_another_process_is_left_alone(server: Server) -> None
     assert store._client is not parents
 
 
-def test_a_client_that_cannot_even_be_closed_is_one_that_fails(server: Server) -> None:
-    """What is told is why it could not be used."""
+def test_a_client_that_cannot_be_closed(server: Server) -> None:
+    """The error reports why the client could not be used."""
     store = RedisStore(server.url)
     store.now()
     client = store._client
@@ -471,7 +468,7 @@ def test_a_client_that_cannot_even_be_closed_is_one_that_fails(server: Server) -
 
 
 def test_the_time_is_that_of_the_server(server: Server) -> None:
-    """Here it has the clock of the machine, to the microsecond."""
+    """Here the server has the clock of the machine, to the microsecond."""
     store = RedisStore(server.url)
     for _ in range(5):
         before = time.time()
@@ -483,7 +480,7 @@ def test_the_time_is_that_of_the_server(server: Server) -> None:
 
 @contextmanager
 def answering(answer: Callable[[bytes], bytes]) -> Iterator[str]:
-    """Serve *answer* to whatever comes, and yield the URL."""
+    """Serve *answer* to each request, and yield the URL."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
@@ -506,7 +503,7 @@ def answering(answer: Callable[[bytes], bytes]) -> Iterator[str]:
 
 
 def redis_like(info: bytes, other: bytes = b"+OK\r\n") -> Callable[[bytes], bytes]:
-    """Return what a server says: *info* to the first script, *other* to the next ones."""
+    """Return the answers of a server: *info* to the first script, *other* to the next ones."""
 
     def answer(asked: bytes) -> bytes:
         if b"'INFO'" in asked:
@@ -520,7 +517,7 @@ def redis_like(info: bytes, other: bytes = b"+OK\r\n") -> Callable[[bytes], byte
 
 @pytest.mark.parametrize("version", ["6.2", "6.2.0", "7.0.15", "10.0"])
 def test_a_server_that_is_new_enough(version: str) -> None:
-    """Redis 6.2 is the oldest that has what is needed."""
+    """Redis 6.2 is the oldest with the commands that are needed."""
     with answering(
         redis_like(b"redis_version:%b\r\n" % version.encode(), b"*2\r\n:1\r\n:5\r\n")
     ) as url:
@@ -528,7 +525,7 @@ def test_a_server_that_is_new_enough(version: str) -> None:
 
 
 def test_a_server_that_is_not_there() -> None:
-    """Out of reach is not the same as something else than a Redis."""
+    """The message is another one than for a server that is no Redis."""
     with pytest.raises(
         RevocationStoreError, match=rf"^out of reach \(ConnectionError\): {SETTING}$"
     ):
@@ -573,7 +570,8 @@ def test_a_server_that_cannot_be_used(
     issuer: Issuer,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Nonsense, or a version too old: 503, one line that names the setting, never a pass."""
+    """Invalid answers, or a version too old: 503, and one line that names the setting; never a
+    pass."""
     with answering(answer) as url:
         one = world(REVOCATION_URL=url)
         assert one.answer(issuer.app_jwt()) == 50301
@@ -599,7 +597,7 @@ def test_a_server_that_cannot_be_used(
 def test_an_entry_that_is_not_understood_is_an_outage(
     field: str, value: str, server: Server, world: Callable[..., World], issuer: Issuer
 ) -> None:
-    """What somebody else, or a later version, has put there may be a revocation."""
+    """It may be a revocation by another program or a later version."""
     RedisStore(server.url).change([A])
     server.do("HSET", redis_history.ENTRIES, field, value)
     server.do("HSET", redis_history.META, "size", 1 + (field != "account:a"))
@@ -608,7 +606,7 @@ def test_an_entry_that_is_not_understood_is_an_outage(
 
 @pytest.fixture
 def guarded() -> Iterator[Server]:
-    """A server that asks for a password."""
+    """A server with a password."""
     with Server(BINARIES["valkey"], password="open-sesame") as server:
         server.do("ACL", "SETUSER", "reader", "on", ">guessed", "~*", "+ping", "+hello", "+client")
         yield server
