@@ -34,7 +34,7 @@ def until(condition: Any, seconds: float = 10) -> float:
 
 
 class Server:
-    """One server; its data stay over a restart only where it was told to save them.
+    """One server; its data stay over a restart only where its arguments say so.
 
     :param binary: its program.
     :param arguments: of its command line.
@@ -107,8 +107,8 @@ class Server:
 
     def info(self, section: str) -> bytes:
         """Return a section of INFO."""
-        told: bytes = self.do("EVAL", "return redis.call('INFO', ARGV[1])", 0, section)
-        return told
+        section_text: bytes = self.do("EVAL", "return redis.call('INFO', ARGV[1])", 0, section)
+        return section_text
 
     def _answers(self) -> bool:
         try:

@@ -237,7 +237,7 @@ def test_an_entry_is_removed_when_its_token_has_expired(world: Callable[..., Wor
     one.revoke(account_id=ACCOUNT)
     for later, entries in ((3600 + 90 + 3599, 3), (3600 + 90 + 3600, 1), (10**9, 1)):
         now[0] = NOW + later
-        # Sweeping goes with changes.
+        # Expired entries are removed with changes.
         for number in range(2000):
             one.revoke(consumer_id=str(number), at=0)
             one.restore(consumer_id=str(number))

@@ -68,7 +68,7 @@ def test_a_worker_that_starts_hides_no_loss(
     for _ in range(5):
         assert second.answer(token) == 50301
     assert "it has lost data" in second.health["last_error"]
-    # What it revokes by itself takes part in that.
+    # A revocation of its own does not hide the loss either.
     second.revoke(consumer_id="a")
     assert second.answer(token) == 50301
     proxy.open.set()

@@ -129,10 +129,10 @@ def test_a_fault_of_the_server(
     until(lambda: clients.settled(200))
     with clients.asking():
         fault(own_server)
-        # What is in doubt is answered with 503 meanwhile, and for less than a second.
+        # Requests get 503 meanwhile where the copy is too old, for less than a second.
         until(lambda: clients.settled(200), SOON)
         new = world(REVOCATION_URL=own_server.url)
-        # It may be there before those that know have written back what the server lost.
+        # It may start before the others have written back what the server lost.
         until(lambda: new.answer(clients.revoked) == 40102, SOON)
         clients.workers = [*workers, new]
         until(lambda: clients.settled(200), SOON)
@@ -155,7 +155,7 @@ def test_an_outage(on_outage: str, own_server: Server, world: Make, issuer: Issu
     closed = on_outage == "closed"
     assert one.answer(clients.good) == (50301 if closed else 200)
     assert one.answer(clients.revoked) == (50301 if closed else 40102)
-    # A bad token is the client's fault, whatever else is.
+    # A bad token is an error of the client, also in an outage.
     assert one.answer("nonsense") == 40102
     assert one.answer() == 40105
     with pytest.raises(RevocationStoreError, match="out of reach"):
@@ -163,14 +163,14 @@ def test_an_outage(on_outage: str, own_server: Server, world: Make, issuer: Issu
     assert one.answer(clients.later) == (50301 if closed else 40102)
     response = one.app.test_client().get("/app", headers={"Authorization": clients.good})
     assert response.headers.get("Retry-After") == ("1" if closed else None)
-    # Neither can a worker that is new know, nor is it kept waiting by each request.
+    # A new worker has no copy either, and not each of its requests waits.
     new = world(**settings)
     assert new.answer(clients.good) == (50301 if closed else 200)
     begin = monotonic()
     assert new.answer(clients.revoked) == (50301 if closed else 200)
     assert monotonic() - begin < 0.5
     own_server.start()
-    # The worker that knew wrote it back; what did not last is in force where it was said.
+    # The worker with a copy wrote it back; the unconfirmed revocation is in force in its process.
     until(lambda: [new.answer(clients.good), new.answer(clients.revoked)] == [200, 40102], SOON)
     until(lambda: clients.settled(40102), SOON)
 
@@ -205,7 +205,7 @@ def test_missed_changes(own_server: Server, world: Make, issuer: Issuer) -> None
     for number in range(100):
         one.revoke(consumer_id=str(number))
     own_server.do("XTRIM", redis_history.LOG, "MAXLEN", 1)
-    # As long as its copy is not too old; then it does not judge, not even what it knows.
+    # Once its copy is too old, it refuses every token, known revocations included.
     until(lambda: other.answer(clients.later) == 50301)
     assert other.answer(clients.good) == other.answer(clients.revoked) == 50301
     assert one.answer(clients.later) == 40102

@@ -4,13 +4,14 @@ The model is the least that each worker must refuse: all that was revoked and no
 no worker is left that had it. A worker may refuse more only where a fault lost a restoration.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from flask_connector_auth import Change, Reason, RevocationStoreError
+from flask_connector_auth import Change, Reason, RevocationStoreError, Update
 from flask_connector_auth.core import Rejected, Unavailable
 from flask_connector_auth.revocation import RevocationRules, Revocations, Subject, read_once
 from flask_connector_auth.revocation.stores import redis_history
@@ -25,33 +26,43 @@ WORKERS = 2
 workers = st.integers(0, WORKERS - 1)
 
 
+class SwitchedStore:
+    """A store behind a connection that the test can cut; reads do not wait for a change."""
+
+    def __init__(self, url: str) -> None:
+        self.is_cut_off = False
+        self._store = RedisStore(url, log_length=1)
+        self.now = self._store.now
+        self.close = self._store.close
+
+    def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
+        """Make the changes."""
+        self._check_connection()
+        self._store.change(changes, absent=absent)
+
+    def read(self, position: Any, _wait: float) -> Update:
+        """Read at once."""
+        self._check_connection()
+        return self._store.read(position, 0)
+
+    def _check_connection(self) -> None:
+        if self.is_cut_off:
+            raise RevocationStoreError("cut off")
+
+
 class Worker:
     """A copy of the store that reads only when the test calls for it."""
 
     def __init__(self, url: str) -> None:
-        self.store = RedisStore(url, log_length=1)
+        self.store = SwitchedStore(url)
         self.revocations = Revocations(self.store, RevocationRules(), lambda: NOW)
         self.follower: Any = self.revocations._follower
         assert self.follower
         self.follower.start = lambda: None
-        self.cut_off = False
-        self._change, self._read = self.store.change, self.store.read
-        self.store.change = self._unless_cut_off(self._change)  # type: ignore[method-assign]
-        self.store.read = self._unless_cut_off(self._read)  # type: ignore[method-assign]
-
-    def _unless_cut_off(self, method: Any) -> Any:
-        def called(*args: Any, **kwargs: Any) -> Any:
-            if self.cut_off:
-                raise RevocationStoreError("cut off")
-            return method(*args, **kwargs)
-
-        return called
 
     def follow(self) -> None:
         """Read until the copy is up to date, as far as possible."""
-        assert self.follower
         for _ in range(8):
-            self.follower._wait = 0
             read_once(lambda: self.follower)
             if self.follower._wait:
                 return
@@ -79,7 +90,7 @@ class Histories(RuleBasedStateMachine):
         self.workers = [Worker(self.server.url) for _ in range(WORKERS)]
         for worker in self.workers:
             worker.follow()
-        #: What has to be refused everywhere; what may be, since a fault lost its restoration.
+        #: Accounts to refuse everywhere; accounts that may be, since a fault lost a restoration.
         self.revoked: set[str] = set()
         self.doubtful: set[str] = set()
         self.years = 0
@@ -94,7 +105,7 @@ class Histories(RuleBasedStateMachine):
             worker.revocations.revoke(account_id=name, at=NOW)
             self.revoked.add(name)
         except RevocationStoreError:
-            assert worker.cut_off
+            assert worker.store.is_cut_off
             self.doubtful.add(name)
         assert name in worker.refused()
 
@@ -106,23 +117,23 @@ class Histories(RuleBasedStateMachine):
         try:
             worker.revocations.restore(account_id=name)
             self.revoked.discard(name)
-            if any(each.cut_off for each in self.workers):
-                # Who has not heard of it may write it back after a fault.
+            if any(each.store.is_cut_off for each in self.workers):
+                # A worker that has not read it may write the entry back after a fault.
                 self.doubtful.add(name)
         except RevocationStoreError:
-            assert worker.cut_off
+            assert worker.store.is_cut_off
             assert worker.refused() == before
 
     @rule(number=workers)
     def cut_off(self, number: int) -> None:
         """A worker loses its connection to the store."""
-        self.workers[number].cut_off = True
+        self.workers[number].store.is_cut_off = True
 
     @rule(number=workers)
     def reconnect(self, number: int) -> None:
         """The worker connects again."""
         worker = self.workers[number]
-        worker.cut_off = False
+        worker.store.is_cut_off = False
         worker.follow()
         assert worker.follower.failures.last_error is None
 
@@ -171,7 +182,7 @@ class Histories(RuleBasedStateMachine):
             client.flushdb()
             for name, content in self.kept.items():
                 client.restore(name, 0, content)
-        # What was restored since is not, for the replica.
+        # The replica has none of the later restorations.
         self.doubtful |= set(NAMES)
 
     @invariant()
@@ -179,24 +190,24 @@ class Histories(RuleBasedStateMachine):
         """Once a worker is up to date, it refuses what is revoked, and no more without need; so
         does a worker that starts then."""
         for worker in self.workers:
-            if not worker.cut_off:
+            if not worker.store.is_cut_off:
                 worker.follow()
         for worker in self.workers:
-            if not worker.cut_off:
+            if not worker.store.is_cut_off:
                 worker.follow()
                 self._refuses_what_it_must(worker)
-        if not all(worker.cut_off for worker in self.workers):
+        if not all(worker.store.is_cut_off for worker in self.workers):
             new = Worker(self.server.url)
             new.follow()
             self._refuses_what_it_must(new)
-            new.store._client.close()
+            new.store.close()
 
     def _refuses_what_it_must(self, worker: Worker) -> None:
         assert self.revoked <= worker.refused() <= self.revoked | self.doubtful
 
     def _all_follow(self) -> None:
         for worker in self.workers:
-            worker.cut_off = False
+            worker.store.is_cut_off = False
             worker.follow()
 
 

@@ -25,7 +25,7 @@ class Open(NamedTuple):
 
     threads: int
     descriptors: int
-    connections: int  #: at the server of revocations
+    connections: int  #: to the revocation store
 
 
 def opened(server: Server) -> Open:
@@ -40,7 +40,7 @@ def make(
     make_app: Callable[..., Flask], own_server: Server, key_set_server: KeySetServer
 ) -> Iterator[Make]:
     """An app factory: keys from a real server, revocations from another one."""
-    # The pools of other tests are no business of this one.
+    # Pools of other tests would be counted.
     gc.collect()
     yield lambda: World(make_app(APP_JWT_KEYS=key_set_server.url, REVOCATION_URL=own_server.url))
 
@@ -80,7 +80,7 @@ def test_apps_that_are_dropped_leave_nothing(
     try:
         del world, worlds
         gc.collect()
-        # It may find one at work, which holds what it works for.
+        # A thread that is applying a result keeps its app alive for a moment.
         until(lambda: opened(own_server).threads <= before.threads + 2)
         gc.collect()
         until(lambda: opened(own_server) == before)
@@ -105,7 +105,7 @@ def test_an_app_that_is_closed_leaves_nothing(
             world.extension.close(world.app)
         after = opened(own_server)
         assert (after.threads, after.descriptors) == (before.threads, before.descriptors)
-        # The server has to notice.
+        # The server notices after a moment.
         until(lambda: opened(own_server).connections == before.connections)
     finally:
         gc.enable()

@@ -45,7 +45,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_fork_while_the_store_is_followed(server: Server) -> None:
     """No thread, lock or connection is shared over a fork; the entries are."""
-    # A thread at the fork is what this is about, and that it has a connection open at the end too.
+    # The test needs a thread at the fork, and a connection that is open at the end.
     ignored = [f"-Wignore::{name}" for name in ("DeprecationWarning", "ResourceWarning")]
     done = run(*ignored, "-m", "tests.support.revocation_forking", server.url)
     assert (done.returncode, done.stderr) == (0, "")

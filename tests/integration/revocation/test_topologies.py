@@ -120,7 +120,7 @@ def test_a_failover(trio: Trio, world: Callable[..., World], issuer: Issuer) -> 
         until(lambda: worker.health["last_error"] is None and worker.health["ready"])  # noqa: B023
         assert [worker.answer(each) for each in (first, second)] == [40102, 200]
     new = world(REVOCATION_URL=trio.url)
-    # The replica is the master before Sentinel says so.
+    # The replica is the master before Sentinel announces it.
     until(lambda: new.answer(first) == 40102)
     new.revoke(account_id=ACCOUNT)
     for worker in workers:

@@ -191,23 +191,23 @@ def test_an_older_answer_takes_no_revocation_back() -> None:
     whatever it reports; an answer to a later read decides."""
     bench = Bench()
     revoked, restored = Change(b"digest", inf), Change(b"digest", None)
-    asked = bench.elapsed
+    read_began = bench.elapsed
     assert bench.cache.add_pending(revoked) is True
     for before in ([], [restored]):
-        assert bench.cache.apply_changes(before, asked) == []
+        assert bench.cache.apply_changes(before, read_began) == []
         assert bench.reason() is Reason.REVOKED
     bench.elapsed += 1
     bench.cache.end_write(revoked, acknowledged=True)
     for before in ([], [revoked], [revoked, restored], [revoked]):
-        assert bench.cache.apply_changes(before, asked) == []
+        assert bench.cache.apply_changes(before, read_began) == []
         assert bench.cache.apply_changes(before, bench.elapsed) == []
         bench.cache.replace_entries(RevocationSet(RETENTION), bench.elapsed)
         assert bench.reason() is Reason.REVOKED
     bench.elapsed += 1
-    bench.cache.apply_changes([revoked], asked)
+    bench.cache.apply_changes([revoked], read_began)
     assert bench.cache.apply_changes([], bench.elapsed) == []
     assert bench.reason() is Reason.REVOKED
-    assert bench.cache.apply_changes([restored], asked) == [restored]
+    assert bench.cache.apply_changes([restored], read_began) == [restored]
     assert bench.reason() is None
 
 
@@ -215,10 +215,10 @@ def test_a_restoration_by_another_worker_counts_with_the_next_read() -> None:
     """Another worker restores between the acknowledgement and the next read."""
     bench = Bench()
     revoked, restored = Change(b"digest", inf), Change(b"digest", None)
-    asked = bench.elapsed
+    read_began = bench.elapsed
     bench.cache.add_pending(revoked)
     bench.cache.end_write(revoked, acknowledged=True)
-    assert bench.cache.apply_changes([revoked, restored], asked) == []
+    assert bench.cache.apply_changes([revoked, restored], read_began) == []
     assert bench.reason() is Reason.REVOKED
     bench.elapsed += 1
     assert bench.cache.apply_changes([], bench.elapsed) == [restored]
@@ -278,9 +278,9 @@ def test_an_acknowledged_revocation_that_the_store_lost_stays(whole: bool) -> No
     bench.cache.add_pending(last)
     bench.cache.end_write(last, acknowledged=True)
     assert bench.cache.revoked.value_of("account:b") == 20
-    asked = bench.elapsed
-    bench.cache.apply_changes([], asked)
-    assert bench.cache.unreported_revocations(asked) == []
+    read_began = bench.elapsed
+    bench.cache.apply_changes([], read_began)
+    assert bench.cache.unreported_revocations(read_began) == []
     bench.elapsed += 1
     for answer in ([], [said], []):
         bench.cache.apply_changes(answer, bench.elapsed)

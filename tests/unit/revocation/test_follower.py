@@ -131,7 +131,7 @@ def test_the_old_copy_serves_until_the_new_one_does() -> None:
     assert bench.entries == {"account:a": 1.0}
     bench.read(ConnectionError())
     bench.read(Update(5, [B], complete=True), Update(5, []))
-    # What was not finished begins anew, from where the copy is that serves.
+    # An unfinished copy is read again, from the position of the copy in use.
     assert [position for position, _ in bench.store.reads] == [1, 5, 1, 5]
     assert bench.entries == {"account:b": 1.0}
 
@@ -263,9 +263,9 @@ def test_a_worker_without_a_copy_acknowledges_no_loss(caplog: pytest.LogCaptureF
     pauses = bench.read(*[Update(None, [A], lost=True)] * 3)
     assert min(pauses) > 0
     assert (bench.store.written, bench.entries, bench.cache.is_fresh()) == ([], {}, False)
-    told = "it has lost data, and no worker that has a copy has written it back yet"
-    assert bench.follower.failures.last_error == told
-    assert caplog.messages.count(f"the revocation store cannot be used: {told}") == 1
+    failure = "it has lost data, and no worker that has a copy has written it back yet"
+    assert bench.follower.failures.last_error == failure
+    assert caplog.messages.count(f"the revocation store cannot be used: {failure}") == 1
     bench.read(Update(1, [A, B], complete=True), Update(1, []))
     assert bench.store.reads == [*[(None, 0)] * 4, (1, 0)]
     assert (bench.entries, bench.cache.is_fresh()) == ({"account:a": 1.0, "account:b": 1.0}, True)
@@ -346,7 +346,7 @@ def test_expired_entries_are_removed_now_and_then() -> None:
     bench.now += 10**6
     bench.read(Update(1, []))
     assert bench.entries == {"install:a": NOW}
-    # A clock that is set wrong for a while ends nothing: only time that has passed does.
+    # A clock that is wrong for a while removes nothing: only elapsed time does.
     for seconds in (59, 1, 60, 60):
         bench.elapsed += seconds
         bench.read(Update(1, []))
@@ -455,7 +455,7 @@ def test_a_thread_that_died_is_replaced() -> None:
     until(lambda: len(store.threads) == 2)
 
 
-# How a follower ends
+# The end of a follower
 
 
 class Stuck(RevocationStore):
@@ -465,13 +465,13 @@ class Stuck(RevocationStore):
     """
 
     def __init__(self, changes: Callable[["Stuck"], Iterable[Change]] | None = None) -> None:
-        self.asked = threading.Event()
+        self.is_reading = threading.Event()
         self.go = threading.Event()
         self._changes = changes
 
     def wait(self) -> None:
         """Wait for the test."""
-        self.asked.set()
+        self.is_reading.set()
         assert self.go.wait(20)
 
     def read(self, position: Any, wait: float) -> Update:
@@ -504,7 +504,7 @@ def test_nothing_is_kept_alive_while_the_store_is_waited_for(
     """One collection frees the follower, and the app behind it; then the thread ends."""
     store = Stuck(changes)
     follower = followed(store)
-    assert store.asked.wait(10)
+    assert store.is_reading.wait(10)
     gone, thread = weakref.ref(follower), follower._thread
     assert thread
     del follower
@@ -534,7 +534,7 @@ def test_the_thread_closes_what_the_package_made(kind: type[Own], closed: int) -
     """The collector warns of a connection that is left open; a store of the app stays open."""
     store = kind()
     follower = followed(store)
-    assert store.asked.wait(10)
+    assert store.is_reading.wait(10)
     thread = follower._thread
     assert thread
     del follower
@@ -560,7 +560,7 @@ def test_a_past_failure_keeps_nothing_alive() -> None:
         for _ in range(3):
             read_once(gone)
         assert follower.failures.last_error == "ConnectionError"
-        cache.ensure_refresh = lambda: None  # the one circle that is meant
+        cache.ensure_refresh = lambda: None  # the one intended reference cycle
         del follower
         assert gone() is None
     finally:
@@ -588,12 +588,12 @@ def test_an_answer_after_closing_is_not_applied() -> None:
     """Closing does not wait for a store that hangs, and its answer does not make the copy fresh."""
     store = Stuck()
     follower = followed(store, stop_timeout=0.01)
-    assert store.asked.wait(10)
+    assert store.is_reading.wait(10)
     thread = follower._thread
     assert thread
     follower.close()
     assert thread.is_alive()
-    # Two threads would be at the same copy.
+    # Two threads would write to the same copy.
     follower.start()
     assert follower._thread is thread
     store.go.set()
@@ -609,7 +609,7 @@ def test_closing_ends_the_wait_for_the_first_copy() -> None:
     tried = follower._has_tried
     waiting = threading.Thread(target=follower.ensure_running)
     waiting.start()
-    assert store.asked.wait(10)
+    assert store.is_reading.wait(10)
     store.go.set()
     follower.close()
     assert tried.is_set()
@@ -642,7 +642,7 @@ def test_the_thread_of_the_parent_is_not_closed_in_a_child(
     """uWSGI forks without Python's hooks: the thread object of the parent is not waited for."""
     store = Stuck()
     follower = followed(store)
-    assert store.asked.wait(10)
+    assert store.is_reading.wait(10)
     ended, others = follower._stopping, os.getpid() + 1
     with monkeypatch.context() as patch:
         patch.setattr(os, "getpid", lambda: others)

@@ -34,11 +34,11 @@ class Broken(MemoryStore):
     def __init__(self) -> None:
         super().__init__(KEPT_FOREVER, lambda: NOW + 3600)
         self.error: Exception | None = None
-        self.asked: list[Change] = []
+        self.requested: list[Change] = []
 
     def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
         """Take them, or not."""
-        self.asked += changes
+        self.requested += changes
         if self.error:
             raise self.error
         super().change(changes, absent=absent)
@@ -219,7 +219,7 @@ def test_each_worker_sends_the_signal(
     """Once in the process that revokes, and once in each that reads the change."""
     workers = [world(REVOCATION_URL=server.url) for _ in range(3)]
     for worker in workers:
-        assert worker.answer(issuer_of().app_jwt()) == 40102  # another issuer: asks for nothing
+        assert worker.answer(issuer_of().app_jwt()) == 40102  # another issuer: starts no read
         until(lambda: worker.health["ready"])  # noqa: B023
     workers[0].revoke(consumer_id="a")
     until(lambda: len(sent) == 3)
@@ -266,7 +266,7 @@ def test_a_change_has_the_time_until_which_its_entry_is_needed(
     Not when ``max_lifetime`` is: another service that shares the store may allow more."""
     store = Broken()
     made(store, max_lifetime=60, keep=100).revoke(**subject)
-    assert store.asked == [change]
+    assert store.requested == [change]
 
 
 @pytest.mark.parametrize("shared", [False, True])

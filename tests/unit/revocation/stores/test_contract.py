@@ -57,7 +57,7 @@ class TestRedisStoreWithOptions(TestRedisStore):
         self.options = request.param
 
     def connect(self) -> RevocationStore:
-        """Return a store that is asked for something special."""
+        """Return a store with the options in its URL."""
         return RedisStore(f"{self.url}?{self.options}")
 
 
@@ -114,7 +114,7 @@ class Repeating(Careless):
     """Returns all entries again, as if they were new."""
 
     def read(self, position: Any, wait: float) -> Update:
-        """Read everything, but where all was asked for."""
+        """Return all entries, marked as complete only for a first read."""
         update = super().read(None, wait)
         return update if position is None else replace(update, complete=False)
 

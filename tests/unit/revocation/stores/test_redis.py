@@ -183,7 +183,7 @@ def test_lost_data_are_noticed(
     assert copy.entries == entries(A, B)
     lose(server, before)
     while not (update := copy.store.read(copy.position, 0)).lost:
-        # What the log has is told before that.
+        # Changes in the log are read before that.
         assert [change[:2] for change in update.changes] == [C[:2]]
         copy.position = update.position
     assert {change.key for change in update.changes} == {change.key for change in left}
@@ -373,8 +373,8 @@ def test_a_server_without_memory(own_server: Server) -> None:
     store = RedisStore(own_server.url)
     store.change([A])
     own_server.do("CONFIG", "SET", "maxmemory", 1)
-    told = rf"^no memory is left \(maxmemory\) at {SETTING}$"
-    with pytest.raises(RevocationStoreError, match=told):
+    message = rf"^no memory is left \(maxmemory\) at {SETTING}$"
+    with pytest.raises(RevocationStoreError, match=message):
         store.change([B])
     assert not lost(own_server)
     assert known(store) == entries(A)
@@ -490,9 +490,9 @@ def answering(answer: Callable[[bytes], bytes]) -> Iterator[str]:
                 except OSError:
                     return
                 with client:
-                    while asked := client.recv(65536):
+                    while request := client.recv(65536):
                         try:
-                            client.sendall(answer(asked))
+                            client.sendall(answer(request))
                         except OSError:
                             break
 
@@ -505,12 +505,12 @@ def answering(answer: Callable[[bytes], bytes]) -> Iterator[str]:
 def redis_like(info: bytes, other: bytes = b"+OK\r\n") -> Callable[[bytes], bytes]:
     """Return the answers of a server: *info* to the first script, *other* to the next ones."""
 
-    def answer(asked: bytes) -> bytes:
-        if b"'INFO'" in asked:
+    def answer(request: bytes) -> bytes:
+        if b"'INFO'" in request:
             return b"$%d\r\n%b\r\n" % (len(info), info)
-        if b"EVAL" in asked:
+        if b"EVAL" in request:
             return other
-        return b"+OK\r\n" * asked.count(b"*")
+        return b"+OK\r\n" * request.count(b"*")
 
     return answer
 
@@ -539,7 +539,7 @@ WRONG = "unexpected answer ({}) from " + SETTING
 
 
 @cases(
-    ("answer", "told"),
+    ("answer", "message"),
     {
         "too old": (
             redis_like(b"# Server\r\nredis_version:5.0.14\r\n"),
@@ -565,7 +565,7 @@ WRONG = "unexpected answer ({}) from " + SETTING
 )  # fmt: skip
 def test_a_server_that_cannot_be_used(
     answer: Callable[[bytes], bytes],
-    told: str,
+    message: str,
     world: Callable[..., World],
     issuer: Issuer,
     caplog: pytest.LogCaptureFixture,
@@ -576,11 +576,11 @@ def test_a_server_that_cannot_be_used(
         one = world(REVOCATION_URL=url)
         assert one.answer(issuer.app_jwt()) == 50301
         assert one.answer("nonsense") == 40102
-        assert one.health["last_error"] == told
+        assert one.health["last_error"] == message
         with pytest.raises(RevocationStoreError) as caught:
             one.revoke(account_id=ACCOUNT)
     assert SETTING in str(caught.value)
-    assert caplog.text.count(told) == 1
+    assert caplog.text.count(message) == 1
     assert "do-not-tell-this" not in caplog.text + str(caught.value)
 
 
@@ -613,7 +613,7 @@ def guarded() -> Iterator[Server]:
 
 
 @cases(
-    ("login", "told"),
+    ("login", "message"),
     {
         "no password": ("", "wrong user or password in"),
         "a wrong password": (":guessed@", "wrong user or password in"),
@@ -626,7 +626,7 @@ def guarded() -> Iterator[Server]:
 )
 def test_a_wrong_password(
     login: str,
-    told: str,
+    message: str,
     guarded: Server,
     world: Callable[..., World],
     issuer: Issuer,
@@ -637,11 +637,11 @@ def test_a_wrong_password(
     host = f"127.0.0.1:{guarded.port}"
     one = world(REVOCATION_URL=f"redis://{login}{host}")
     assert one.answer(issuer.app_jwt()) == 50301
-    assert one.health["last_error"] == f"{told} {SETTING}"
+    assert one.health["last_error"] == f"{message} {SETTING}"
     failures = one.revocations._follower
     until(lambda: failures.failures.count > 3)
     lines = [text for text in caplog.messages if "cannot be used" in text]
-    assert lines == [f"the revocation store cannot be used: {told} {SETTING}"]
+    assert lines == [f"the revocation store cannot be used: {message} {SETTING}"]
     assert "guessed" not in caplog.text and "sesame" not in caplog.text
     right = world(REVOCATION_URL=f"redis://:open-sesame@{host}")
     assert right.answer(issuer.app_jwt()) == 200
