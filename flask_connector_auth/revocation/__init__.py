@@ -1,26 +1,15 @@
-"""Revoked tokens, installs, accounts and consumers.
+"""Revocation of tokens, installs, accounts and consumers.
 
-The service revokes and restores, a follower keeps a local copy of the shared store fresh, and
-requests read the copy alone. Nothing here knows Flask or how a token is verified.
+The service revokes and restores, the follower keeps a local copy of the shared store up to date,
+and requests read that copy only. Nothing in here depends on Flask or on how a token is verified.
 """
 
 from .cache import RevocationCache
-from .follower import Follower, turn
+from .follower import Follower, read_once
+from .pending import PendingRevocations
 from .revocation_set import RevocationSet
 from .service import RevocationRules, Revocations
-from .store import (
-    NOTHING,
-    Known,
-    Logged,
-    Position,
-    RevocationStore,
-    RevocationStoreError,
-    StoreState,
-    Update,
-    has_lost,
-    later,
-    news,
-)
+from .store import RevocationStore, RevocationStoreError, Update
 from .stores.memory import MemoryStore
 from .subjects import (
     SLACK,
@@ -29,39 +18,32 @@ from .subjects import (
     Subject,
     digest_of,
     kind_of,
-    last_use,
-    retention,
+    retention_by_kind,
     subject_key,
     token_digest,
+    token_expiry,
 )
 
 __all__ = [
-    "NOTHING",
     "SLACK",
     "Change",
     "Follower",
     "Kind",
-    "Known",
-    "Logged",
     "MemoryStore",
-    "Position",
+    "PendingRevocations",
     "RevocationCache",
     "RevocationRules",
     "RevocationSet",
     "RevocationStore",
     "RevocationStoreError",
     "Revocations",
-    "StoreState",
     "Subject",
     "Update",
     "digest_of",
-    "has_lost",
     "kind_of",
-    "last_use",
-    "later",
-    "news",
-    "retention",
+    "read_once",
+    "retention_by_kind",
     "subject_key",
     "token_digest",
-    "turn",
+    "token_expiry",
 ]

@@ -1,230 +1,195 @@
-"""A verified token in; nothing, or the reason why it is refused, out, from local memory alone."""
+"""The revocations that requests are checked against, in local memory."""
 
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from math import inf
 
 from ..core import Reason, Rejected, Unavailable, steady_time
+from .pending import PendingRevocations
 from .revocation_set import RevocationSet
-from .subjects import Change, Key, Subject
+from .subjects import Change, Subject
 
 logger: logging.Logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _Held:
-    """A revocation that this process has made."""
-
-    change: Change
-    said: float | None  #: what the store says of its key
-    since: float = inf  #: when the store had it; ``-inf`` if it may never have it
-    restored: bool = False  #: whether the store has said since that its key was restored
-
-    def answered(self) -> bool:
-        """Whether the store has shown that it has the revocation, or had it."""
-        at, said = self.change.value, self.said
-        return self.restored or (at is not None and said is not None and at <= said)
-
-
 class RevocationCache:
-    """The copy of what is revoked that requests are judged by. They take no lock.
+    """The copy of the store's revocations, and how old it is. Checks take no lock.
 
-    :param table: what there is in the beginning.
-    :param max_lag: how old the copy may be, in seconds; infinity: it is the original.
-    :param closed: whether a copy that is older refuses to judge.
-    :param stale: called when the copy is too old, once until it is confirmed again.
-    :param clock: see :func:`steady_time`.
+    :param revoked: the entries at the beginning.
+    :param max_lag: how old the copy may be, in seconds; infinity: it is no copy, but the original.
+    :param fail_closed: whether an older copy refuses every token.
+    :param on_stale: called when the copy becomes too old, once until it is confirmed again.
+    :param clock: see :func:`boottime`.
     """
 
     def __init__(
         self,
-        table: RevocationSet,
+        revoked: RevocationSet,
         max_lag: float = inf,
         *,
-        closed: bool = True,
-        stale: Callable[[], object] = lambda: None,
+        fail_closed: bool = True,
+        on_stale: Callable[[], object] = lambda: None,
         clock: Callable[[], float] = steady_time,
     ) -> None:
-        self.table: RevocationSet = table
-        self.max_lag = max_lag
-        #: Whether there is a store behind it, so that it can be too old.
-        self.copied: bool = max_lag != inf
-        #: Called where the copy is too old: what keeps it fresh may have to begin, or may be dead.
-        self.wake: Callable[[], None] = lambda: None
+        self.revoked: RevocationSet = revoked
+        #: Whether this is a copy of a store, which can be too old.
+        self.is_copy: bool = max_lag != inf
+        #: Called by a check that finds the copy too old: the thread that refreshes the copy may not
+        #: have started yet, or may have died.
+        self.ensure_refresh: Callable[[], None] = lambda: None
+        #: When the last read that was applied began; the copy is as old as that.
         self.confirmed_at: float | None = None
-        self._closed = closed
-        self._stale = stale
+        self._max_lag = max_lag
+        self._fail_closed = fail_closed
+        self._on_stale = on_stale
         self._clock = clock
-        self._good_until = inf if max_lag == inf else -inf
-        self._told = False
-        self._held: dict[Key, _Held] = {}
-        self._lock = threading.Lock()
+        self._is_stale_reported = False
+        self._pending = PendingRevocations()
+        self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
-        """Go on in a child process, where nothing keeps the copy fresh yet."""
+        """Go on in a child process, where no thread refreshes the copy yet."""
         self._lock = threading.Lock()
         self.expire()
-        for held in self._held.values():
-            # The thread that was about to tell is not here.
-            if held.since == inf:
-                held.since = -inf
+        self._pending.interrupt_writes()
 
     def expire(self) -> None:
-        """Treat the copy as too old until it is confirmed again; an original never is."""
-        self._good_until = inf if self.max_lag == inf else -inf
+        """Treat a copy as too old until it is confirmed again; an original never is too old."""
+        self._fresh_until = -inf if self.is_copy else inf
 
     def check(self, subject: Subject) -> None:
-        """Return if the token may pass.
+        """Return if the token is not revoked.
 
         :raises Rejected: if it is revoked.
-        :raises Unavailable: if that cannot be known just now.
+        :raises Unavailable: if the copy is too old to tell.
         """
         self.check_age()
         self.check_entries(subject)
 
     def check_age(self) -> None:
-        """Return if the copy is as fresh as it must be.
+        """Return if the copy is fresh, or may be used although it is not.
 
-        :raises Unavailable: if it is not, and refuses to judge.
+        :raises Unavailable: if it is too old, and :attr:`RevocationRules.fail_closed` is set.
         """
-        if self._clock() > self._good_until:
-            self._late()
+        if self._clock() > self._fresh_until:
+            self._handle_stale_copy()
 
     def check_entries(self, subject: Subject) -> None:
-        """Return if there is no entry for *subject*; that holds for this version of the table.
+        """Return if no entry matches *subject*; that holds for this version of the entries.
 
-        :raises Rejected: if there is one.
+        :raises Rejected: if an entry matches.
         """
-        table = self.table
-        digest, issued_at, names = subject
-        if digest in table.tokens:
+        revoked = self.revoked
+        digest, issued_at, keys = subject
+        if digest in revoked.tokens:
             raise Rejected(Reason.REVOKED)
-        if marks := table.marks:
-            for name in names:
-                at = marks.get(name)
+        if not_before := revoked.not_before:
+            for key in keys:
+                at = not_before.get(key)
                 if at is not None and (issued_at is None or issued_at <= at):
                     raise Rejected(Reason.REVOKED)
 
-    def _late(self) -> None:
-        self.wake()
-        if self._clock() > self._good_until:
-            self.tell()
-            if self._closed:
+    def _handle_stale_copy(self) -> None:
+        self.ensure_refresh()
+        # The refresh may have confirmed the copy at once.
+        if not self.is_fresh():
+            self.report_if_stale()
+            if self._fail_closed:
                 raise Unavailable(Reason.REVOCATION_UNAVAILABLE)
 
-    def ready(self) -> bool:
-        """Whether the copy is as fresh as it must be."""
-        return self._clock() <= self._good_until
+    def is_fresh(self) -> bool:
+        """Whether the copy is no older than it may be."""
+        return self._clock() <= self._fresh_until
 
     def lag(self) -> float | None:
-        """Return for how many seconds the copy was not confirmed, or ``None`` if it never was."""
-        if self.max_lag == inf:
+        """Return how many seconds ago the copy was confirmed, or ``None`` if it never was."""
+        if not self.is_copy:
             return 0.0
         return None if self.confirmed_at is None else self._clock() - self.confirmed_at
 
-    def tell(self) -> None:
-        """Tell that the copy is too old, if it is and that is news."""
-        if self._told or self.ready():
+    def report_if_stale(self) -> None:
+        """Log that the copy is too old and call ``on_stale``, once until it is confirmed again."""
+        if self._is_stale_reported or self.is_fresh():
             return
-        self._told = True
-        what = "503" if self._closed else "the last copy serves"
-        logger.error("what is revoked cannot be confirmed: %s", what)
-        self._stale()
+        self._is_stale_reported = True
+        effect = "good tokens are answered with 503" if self._fail_closed else "the old copy serves"
+        logger.error(
+            "the copy of the revocations is missing or older than "
+            "CONNECTOR_AUTH_REVOCATION_MAX_LAG (%g s): %s",
+            *(self._max_lag, effect),
+        )
+        self._on_stale()
 
-    def hold(self, change: Change) -> bool:
-        """Make a revocation of this process, whatever the store does; return whether it is news."""
-        with self._lock:
-            before = self._held.get(change.key)
-            said = before.said if before else self.table.value(change.key)
-            self._held[change.key] = _Held(change, said)
-            return self.table.put(self.table.merged(change))
+    def add_pending(self, change: Change) -> bool:
+        """Put a revocation of this process in force, and return whether it made a difference.
 
-    def settled(self, change: Change, *, lasts: bool) -> None:
-        """Hold *change* no longer than need be.
-
-        :param lasts: whether the store has it: then until an answer is taken that was asked for
-            from now on, since one that is on its way may be older. If not, until the store says
-            anything of its key.
+        Until the store has confirmed it, no answer of the store takes it back.
         """
         with self._lock:
-            held = self._held.get(change.key)
-            if held and held.change is change:
-                held.since = self._clock() if lasts else -inf
+            self._pending.add(change, self.revoked.value_of(change.key))
+            return self.revoked.put(self.revoked.keep_later_time(change))
 
-    def take(self, changes: Iterable[Change], began: float) -> list[Change]:
-        """Make *changes* that came from the store, and return those that are news.
+    def end_write(self, change: Change, *, acknowledged: bool) -> None:
+        """Record that the write of a pending revocation has ended.
 
-        :param began: when they were asked for, by the clock of this copy: it is as fresh as that.
+        :param acknowledged: whether the store has it. Then the first read that begins from now on
+            decides. If not, the revocation stays in force until the store reports a change of its
+            key.
         """
         with self._lock:
-            news = [*filter(self.table.put, map(self._over, changes))]
-            # Not before: it may be among the changes what became of it.
-            due = {key: held for key, held in self._due(began).items() if held.answered()}
-            news += filter(self.table.put, self._released(due))
-        self._confirm(began)
-        return news
+            self._pending.record_write(change, self._clock() if acknowledged else None)
 
-    def replace(self, table: RevocationSet, began: float) -> RevocationSet:
-        """Judge by *table* from now on, and by what is held; return the table from before.
+    def apply_changes(self, changes: Iterable[Change], read_began: float) -> list[Change]:
+        """Apply *changes* from the store, and return those that made a difference.
 
-        :param began: see :meth:`take`.
+        :param read_began: when the read began, by the clock of this cache: the copy is confirmed
+            as of then.
         """
         with self._lock:
-            self._released(self._due(began))
-            for key, held in self._held.items():
-                held.said = table.value(key)
-                table.put(table.merged(held.change))
-            before, self.table = self.table, table
-        self._confirm(began)
-        return before
+            applied = [*filter(self.revoked.put, map(self._pending.resolve, changes))]
+            # Afterwards: the changes may report a pending revocation.
+            applied += filter(self.revoked.put, self._pending.release_reported(read_began))
+        self._confirm(read_began)
+        return applied
 
-    def missing(self, began: float) -> list[Change]:
-        """Return the revocations that the store has acknowledged and then lost at once.
+    def replace_entries(self, revoked: RevocationSet, read_began: float) -> RevocationSet:
+        """Check against *revoked* and what is pending from now on; return the previous set.
 
-        Such a revocation was never in an answer, so no position shows that it is missing.
-
-        :param began: of the last answer that was taken; what was acknowledged before must be in it.
+        :param read_began: see :meth:`apply_changes`.
         """
         with self._lock:
-            return [held.change for held in self._due(began).values()]
+            self._pending.release_due(read_began)
+            for pending in self._pending:
+                pending.stored_value = revoked.value_of(pending.change.key)
+                revoked.put(revoked.keep_later_time(pending.change))
+            previous, self.revoked = self.revoked, revoked
+        self._confirm(read_began)
+        return previous
 
-    def entries(self, now: float) -> list[Change]:
-        """Return all that is needed at *now*; see :meth:`Table.entries`."""
+    def unreported_revocations(self, read_began: float) -> list[Change]:
+        """Return the revocations that the store acknowledged, and lost before any read showed them.
+
+        No position shows such a loss, since the revocation was never in an answer.
+
+        :param read_began: of the last read that was applied; it must show what the store
+            acknowledged before.
+        """
         with self._lock:
-            return [*self.table.entries(now)]
+            return self._pending.due(read_began)
 
-    def sweep(self, now: float) -> None:
-        """See :meth:`Table.sweep`."""
+    def entries_needed_at(self, now: float) -> list[Change]:
+        """See :meth:`RevocationSet.entries_needed_at`."""
         with self._lock:
-            self.table.sweep(now)
+            return [*self.revoked.entries_needed_at(now)]
 
-    def _due(self, began: float) -> dict[Key, _Held]:
-        """Return what the store had when it was asked."""
-        return {key: held for key, held in self._held.items() if -inf < held.since < began}
+    def remove_expired(self, now: float) -> None:
+        """See :meth:`RevocationSet.remove_expired`."""
+        with self._lock:
+            self.revoked.remove_expired(now)
 
-    def _released(self, due: Iterable[Key]) -> list[Change]:
-        """Go by the store for these."""
-        return [Change(key, self._held.pop(key).said) for key in due]
-
-    def _over(self, change: Change) -> Change:
-        """Return what is in force once the store has said *change*: that, or what is held."""
-        held = self._held.get(change.key)
-        if held is None:
-            return change
-        if held.since == -inf:
-            del self._held[change.key]
-            return change
-        held.said = change.value
-        held.restored |= change.value is None
-        ours = held.change.value
-        # Of two times the later one stays; a restoration is no time.
-        later = change.value is not None and (ours is None or ours <= change.value)
-        return change if later else held.change
-
-    def _confirm(self, began: float) -> None:
-        self.confirmed_at, self._good_until = began, began + self.max_lag
-        if self._told and self.ready():
-            self._told = False
-            logger.info("what is revoked is confirmed again")
+    def _confirm(self, read_began: float) -> None:
+        self.confirmed_at, self._fresh_until = read_began, read_began + self._max_lag
+        if self._is_stale_reported and self.is_fresh():
+            self._is_stale_reported = False
+            logger.info("the copy of the revocations is confirmed again")

@@ -1,12 +1,10 @@
-"""A store in; a mirror that is kept up to date with it out, by one thread in each process."""
+"""The thread, one per process, that keeps the cache of revocations up to date with the store."""
 
 import logging
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from random import SystemRandom
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..core import (
@@ -19,286 +17,238 @@ from ..core import (
 )
 from .cache import RevocationCache
 from .revocation_set import RevocationSet
-from .store import RevocationStore, RevocationStoreError, Update
-from .subjects import Change, Kind
+from .store import (
+    ReadResult,
+    RevocationStore,
+    RevocationStoreError,
+    StoreFailures,
+    StoreRead,
+    Update,
+    describe_error,
+)
+from .subjects import Change
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-# Without a state, which workers would inherit, and a user's tests would find changed.
-_random = SystemRandom()
-
-# Seconds from one failed attempt to the next, at most; the last one goes on. A store that is
-# reachable again is to be found within a second.
-_PAUSES = (0.1, 0.2, 0.5)
-# Seconds that the store may wait for a change. A client that gives up an answer after 0.8 s leaves
-# half a second for the way there and back; and a copy ages for two turns, being confirmed as of the
-# beginning of a turn at the end of it: with the least lag that can be set it stays good.
+# Seconds that the store may wait for a change. A client that gives up after 0.8 s leaves half a
+# second for the way there and back. A copy ages for two reads, since a read confirms it at its end
+# as of its beginning: so it stays fresh even with the least REVOCATION_MAX_LAG.
 _WAIT = 0.25
 _FIRST_WAIT = 1.0
-# Many changes at once are taken together rather than one by one.
+# Seconds between two reads: changes that come close together are read together.
 _GATHER = 0.01
-_SWEEP_EVERY = 60
-_WRITE_BACK = 500
-# Seconds to wait for the thread to end: longer than a client of Redis waits for an answer.
-_END = 1.0
-_GO_BACK = "the revocation store has lost data: %d entries go back"
-_INCOMPLETE = "it has lost data, and no worker that knew them has written them back"
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """One read of the store. It holds the store, and nothing else of an app."""
-
-    store: RevocationStore
-    position: Any
-    wait: float  #: seconds that the store may wait for a change
-    retention: Mapping[Kind, float]
-    began: float
-
-    def ask(self) -> "_Answer":
-        try:
-            update = self.store.read(self.position, self.wait)
-            if not update.complete or update.lost:
-                return _Answer(self.began, update)
-            # Read here, where a large copy or a slow store keeps no app alive.
-            table = RevocationSet(self.retention)
-            for change in update.changes:
-                table.put(change)
-            return _Answer(self.began, update, table)
-        except Exception as error:
-            # Not the error itself: its traceback would keep what it passed through.
-            return _Answer(self.began, None, failure=_why(error))
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What came of a question."""
-
-    began: float  #: when the question was asked
-    update: Update | None
-    table: RevocationSet | None = None  #: the entries of a complete update
-    failure: str | None = None  #: why there is no update
+_EXPIRY_INTERVAL = 60
+_WRITE_BACK_BATCH = 500
+# Seconds to wait for the end of the thread: longer than a client of Redis waits for an answer.
+_STOP_TIMEOUT = 1.0
+_LOG_LOSS = "the revocation store has lost data; entries that this process writes back: %d"
+_NO_COPY = "it has lost data, and no worker that has a copy has written it back yet"
 
 
 class Follower(Closable):
-    """Reads a store again and again; :func:`turn` is one time.
+    """Reads a store again and again into a cache; :func:`read_once` is one read.
 
-    :param tell: called with what came from the store and is news.
-    :param clock: returns the time in seconds since the epoch, by which tokens are judged.
-    :param elapsed: see :func:`steady_time`.
+    :param on_change: called with the changes from the store that made a difference.
+    :param clock: returns the time in seconds since the epoch, by which tokens are checked.
+    :param elapsed: see :func:`boottime`.
+    :param stop_timeout: how long :meth:`close` waits for the thread, in seconds.
     """
 
     def __init__(
         self,
         store: RevocationStore,
-        mirror: RevocationCache,
-        tell: Callable[[Iterable[Change]], None],
+        cache: RevocationCache,
+        on_change: Callable[[Iterable[Change]], None],
         clock: Callable[[], float],
         elapsed: Callable[[], float] = steady_time,
+        *,
+        stop_timeout: float = _STOP_TIMEOUT,
     ) -> None:
-        self.last_error: str | None = None  #: since the store answered last
+        self.failures: StoreFailures = StoreFailures()
         self._store = store
-        self._mirror = mirror
-        self._tell = tell
-        # What is swept by a clock that is wrong for a while would not be read again.
+        self._cache = cache
+        self._on_change = on_change
+        # An entry that is removed by a clock that is wrong for a while would not be read again.
         self._clock = JumpResistantClock(clock, elapsed)
         self._elapsed = elapsed
+        self._stop_timeout = stop_timeout
         self._position: Any = None
-        # A copy that is taken but not up to date yet, and where to go on from.
+        # A complete copy that is not up to date yet, and the position to read on from.
         self._loading: tuple[RevocationSet, Any] | None = None
-        self._failures = 0
-        self._told: set[str] = set()
-        self._sweep_at = 0.0
+        self._next_expiry = 0.0
         self.reset_after_fork()
-        mirror.wake = self.wake
+        cache.ensure_refresh = self.ensure_running
         register_fork_reset(self)
         register_closable(self)
 
     def reset_after_fork(self) -> None:
-        """Go on in a child process, where no thread runs, and a lock may stay locked."""
+        """Go on in a child process: it has no thread, and an inherited lock may stay locked."""
         self._process = os.getpid()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._ended = threading.Event()
-        self._tried = threading.Event()
+        self._stopping = threading.Event()
+        self._has_tried = threading.Event()
         self._wait = 0.0
-        self._mirror.reset_after_fork()
+        self._cache.reset_after_fork()
 
-    def wake(self) -> None:
-        """See that the store is followed; at first, give it a moment to answer."""
+    def ensure_running(self) -> None:
+        """Start the thread unless it runs, and wait a moment for its first read."""
         self.start()
-        if not self._tried.is_set():
-            self._tried.wait(_FIRST_WAIT)
+        if not self._has_tried.is_set():
+            self._has_tried.wait(_FIRST_WAIT)
 
     def start(self) -> None:
-        """Follow the store in a thread, unless one does."""
-        # uWSGI forks behind Python's back: no hook ran, and a thread of the parent seems alive.
+        """Start the thread, unless it runs."""
+        # uWSGI forks without Python's hooks: the thread object of the parent still seems alive.
         if self._process != os.getpid():
             self.reset_after_fork()
-        # Whoever holds it is about to start one: nobody waits for a lock.
+        # The thread that holds the lock starts one already. Requests call this, so never wait.
         if not self._lock.acquire(blocking=False):
             return
         try:
             if self._thread is None or not self._thread.is_alive():
-                ended = threading.Event()
-                ours = self._store if isinstance(self._store, Closable) else None
-                arguments = weakref.ref(self), ended, ours
+                stopping = threading.Event()
+                closable = self._store if isinstance(self._store, Closable) else None
+                arguments = weakref.ref(self), stopping, closable
                 thread = threading.Thread(target=_follow, args=arguments, daemon=True)
                 thread.start()
-                self._thread, self._ended = thread, ended
+                self._thread, self._stopping = thread, stopping
         except RuntimeError:
-            # The interpreter ends, or the machine has no thread left.
-            self._failed("no thread can be had")
-            self._tried.set()
+            # The interpreter shuts down, or the machine has reached its limit of threads.
+            self._record_failure("the thread that reads it cannot be started")
         finally:
             self._lock.release()
 
     def close(self) -> None:
-        """End the thread, and close the connections of a store that the package made.
+        """Stop the thread, and close the connections of a store that the package made.
 
-        The copy counts as too old from then on: the next request begins to follow anew.
+        The copy counts as too old from then on: the next request starts the thread again.
         """
         if self._process != os.getpid():
             self.reset_after_fork()
         with self._lock:
-            self._ended.set()
-            thread, tried, self._tried = self._thread, self._tried, threading.Event()
+            self._stopping.set()
+            thread, has_tried = self._thread, self._has_tried
+            self._has_tried = threading.Event()
             self._wait = 0.0
-        # What the thread waits for ends with the connection; what it opens after that, it closes.
+        # Closing ends a read that waits; a connection opened later is closed by the thread itself.
         close_if_closable(self._store)
         if thread and thread is not threading.current_thread():
-            thread.join(_END)
-        self._mirror.expire()
-        tried.set()
+            thread.join(self._stop_timeout)
+        self._cache.expire()
+        has_tried.set()
 
-    def question(self) -> _Question:
-        """Return what to ask the store next."""
+    def next_read(self) -> StoreRead:
+        """Return the read that comes next."""
         position = self._loading[1] if self._loading else self._position
-        retention = self._mirror.table.retention
-        return _Question(self._store, position, self._wait, retention, self._elapsed())
+        retention = self._cache.revoked.retention
+        return StoreRead(self._store, position, self._wait, retention, self._elapsed())
 
-    def settle(self, answer: _Answer) -> float:
-        """Take *answer*, and return for how many seconds not to ask again."""
-        began, failure = answer.began, answer.failure
+    def apply_result(self, result: ReadResult) -> float:
+        """Apply *result* to the cache, and return how many seconds to pause then."""
+        failure = result.failure
         try:
-            if answer.update is not None:
-                self._take(answer.update, answer.table, began)
+            if result.update is not None:
+                self._apply_update(result.update, result.entries, result.began)
         except Exception as error:
-            failure = _why(error)
+            failure = describe_error(error)
         if failure is not None:
             self._wait, self._loading = 0.0, None
-            self._failed(failure)
-            self._tried.set()
-            pause = _PAUSES[min(self._failures, len(_PAUSES)) - 1] * _random.uniform(0.5, 1)
+            self._record_failure(failure)
+            pause = self.failures.pause()
         else:
             pause = _GATHER if self._wait else 0.0
-        return max(0.0, pause - (self._elapsed() - began))
+        return max(0.0, pause - (self._elapsed() - result.began))
 
-    def _take(self, update: Update, table: RevocationSet | None, began: float) -> None:
+    def _apply_update(self, update: Update, entries: RevocationSet | None, began: float) -> None:
         self._wait = 0.0
         if update.lost:
             self._write_back(update)
-        elif table is not None:
-            self._loading = table, update.position
+        elif entries is not None:
+            self._loading = entries, update.position
         else:
-            self._caught_up(update, began)
+            changes = self._apply_changes(update, began)
+            self._position = update.position
+            self.failures.clear()
+            self._has_tried.set()
+            if began >= self._next_expiry:
+                self._cache.remove_expired(self._clock())
+                self._next_expiry = began + _EXPIRY_INTERVAL
+            self._on_change(changes)
+            self._write_unreported(began)
             self._wait = _WAIT
 
-    def _caught_up(self, update: Update, began: float) -> None:
+    def _apply_changes(self, update: Update, began: float) -> Iterable[Change]:
+        """Bring the cache up to date, and return what changed in it."""
         loading, self._loading = self._loading, None
-        news: Iterable[Change]
         if loading is None:
-            news = self._mirror.take(update.changes, began)
-        else:
-            table, _ = loading
-            for change in update.changes:
-                table.put(change)
-            first = self._mirror.confirmed_at is None
-            before = self._mirror.replace(table, began)
-            news = () if first else table.since(before)
-            self._sweep_at = began
-        self._position = update.position
-        if self._told:
-            logger.info("the revocation store answers again")
-        self._told, self._failures, self.last_error = set(), 0, None
-        self._tried.set()
-        if began >= self._sweep_at:
-            self._mirror.sweep(self._clock())
-            self._sweep_at = began + _SWEEP_EVERY
-        self._tell(news)
-        if missing := self._mirror.missing(began):
-            # A replica took over before it had received them.
-            logger.error(_GO_BACK, len(missing))
-            self._store.change(missing)
-            for change in missing:
-                # Not more than once; here it is in force until the store says anything of it.
-                self._mirror.settled(change, lasts=False)
+            return self._cache.apply_changes(update.changes, began)
+        entries, _ = loading
+        for change in update.changes:
+            entries.put(change)
+        is_first = self._cache.confirmed_at is None
+        previous = self._cache.replace_entries(entries, began)
+        self._next_expiry = began
+        return () if is_first else entries.changes_since(previous)
 
-    def _load(self, changes: Iterable[Change], position: Any) -> None:
-        table = RevocationSet(self._mirror.table.retention)
-        for change in changes:
-            table.put(change)
-        self._loading = table, position
+    def _write_unreported(self, began: float) -> None:
+        """Write again what the store acknowledged and does not have.
+
+        A replica took over before it had received those changes.
+        """
+        if unreported := self._cache.unreported_revocations(began):
+            logger.error(_LOG_LOSS, len(unreported))
+            self._store.change(unreported)
+            for change in unreported:
+                # Written again once only; in force here until the store reports the key.
+                self._cache.end_write(change, acknowledged=False)
 
     def _write_back(self, update: Update) -> None:
-        if self._mirror.confirmed_at is None:
-            # This copy would lack what the store lacks; and a change would hide the loss.
-            raise RevocationStoreError(_INCOMPLETE)
-        mine = {change.key: change for change in self._mirror.entries(self._clock())}
-
-        def there() -> Iterator[Change]:
-            for change in update.changes:
-                mine.pop(change.key, None)
-                yield change
-
-        self._load(there(), update.position)
-        if mine:
-            logger.error(_GO_BACK, len(mine))
-        back = [*mine.values()]
-        for start in range(0, len(back), _WRITE_BACK):
-            self._store.change(back[start : start + _WRITE_BACK], absent=True)
-        # The end of it: from now on, the store counts as whole again.
+        if self._cache.confirmed_at is None:
+            # This copy lacks what the store lacks, and a write would hide the loss.
+            raise RevocationStoreError(_NO_COPY)
+        absent = {change.key: change for change in self._cache.entries_needed_at(self._clock())}
+        entries = RevocationSet(self._cache.revoked.retention)
+        for change in update.changes:
+            absent.pop(change.key, None)
+            entries.put(change)
+        self._loading = entries, update.position
+        if absent:
+            logger.error(_LOG_LOSS, len(absent))
+        changes = [*absent.values()]
+        for start in range(0, len(changes), _WRITE_BACK_BATCH):
+            self._store.change(changes[start : start + _WRITE_BACK_BATCH], absent=True)
+        # The end of writing back: from now on, the store counts as complete again.
         self._store.change([], absent=True)
 
-    def _failed(self, why: str) -> None:
-        self._failures += 1
-        self.last_error = why
-        if why not in self._told:
-            logger.error("the revocation store cannot be used: %s", why)
-            self._told.add(why)
-        self._mirror.tell()
+    def _record_failure(self, cause: str) -> None:
+        self.failures.record(cause)
+        self._cache.report_if_stale()
+        self._has_tried.set()
 
 
-def turn(reference: Callable[[], Follower | None]) -> float | None:
-    """Ask the store once, and return for how many seconds not to ask again.
+def read_once(reference: Callable[[], Follower | None]) -> float | None:
+    """Read the store once, and return how many seconds to pause before the next read.
 
-    While the store is waited for, neither the follower nor anything else of the app is held.
+    While the store is waited for, neither the follower nor anything else of the app is referenced.
 
-    :param reference: returns the follower, or ``None`` once it is gone or closed.
-    :returns: ``None`` if it is.
+    :param reference: returns the follower, or ``None`` once it is collected or closed.
+    :returns: ``None`` if it is collected or closed.
     """
     follower = reference()
     if follower is None:
         return None
-    question = follower.question()
+    read = follower.next_read()
     del follower
-    answer = question.ask()
+    result = read.run()
     follower = reference()
-    return None if follower is None else follower.settle(answer)
+    return None if follower is None else follower.apply_result(result)
 
 
 def _follow(
-    reference: "weakref.ref[Follower]", ended: threading.Event, ours: Closable | None
+    reference: "weakref.ref[Follower]", stopping: threading.Event, closable: Closable | None
 ) -> None:
-    def following() -> Follower | None:
-        return None if ended.is_set() else reference()
-
-    while (pause := turn(following)) is not None:
-        ended.wait(pause)
-    # The collector would warn of a socket that is open.
-    close_if_closable(ours)
-
-
-def _why(error: Exception) -> str:
-    # Others by their class: the text may quote a URL, with a password.
-    return str(error) if isinstance(error, RevocationStoreError) else type(error).__name__
+    while (pause := read_once(lambda: None if stopping.is_set() else reference())) is not None:
+        stopping.wait(pause)
+    # A socket that is left open would make the collector warn.
+    close_if_closable(closable)

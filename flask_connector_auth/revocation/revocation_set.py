@@ -1,4 +1,4 @@
-"""Changes in; the entries that are in force out, small and quick to look at."""
+"""The set of entries that are in force, made for quick checks."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,73 +7,77 @@ from .subjects import SLACK, Change, Key, Kind, kind_of
 
 
 class RevocationSet:
-    """All entries that one process knows. Readers need no lock; writers take turns.
+    """All entries of one process. Readers need no lock; writers must hold one.
 
-    :param lives: for how long after its time each kind of mark can match, in seconds.
+    :param retention: how long after its *not before* time an entry can match, in seconds, by kind.
     """
 
-    __slots__ = ("marks", "retention", "tokens", "version")
+    __slots__ = ("not_before", "retention", "tokens", "version")
 
     def __init__(self, retention: Mapping[Kind, float]) -> None:
         self.retention: Mapping[Kind, float] = retention
-        self.tokens: dict[bytes, float] = {}  #: until when each is needed, by digest
-        self.marks: dict[str, float] = {}  #: *not before* times, by name
-        #: Another object after each change: what passed under this very one passes again.
+        self.tokens: dict[bytes, float] = {}  #: when each entry is no longer needed, by digest
+        self.not_before: dict[str, float] = {}  #: *not before* times, by key
+        #: A new object after each change. A token that was checked under this very object need not
+        #: be checked again.
         self.version: object = None
 
-    def value(self, key: Key) -> float | None:
-        """Return the time that the entry of *key* has, or ``None`` if there is none."""
+    def value_of(self, key: Key) -> float | None:
+        """Return the time that the entry of *key* has, or ``None`` if there is no entry."""
         return self._entries(key).get(key)
 
     def put(self, change: Change) -> bool:
-        """Make *change*, and return whether anything is different now."""
+        """Apply *change*, and return whether it made a difference."""
         entries = self._entries(change.key)
-        before = entries.get(change.key)
+        previous = entries.get(change.key)
         if change.value is None:
             entries.pop(change.key, None)
         else:
             entries[change.key] = change.value
-        # Last: whoever sees the new version sees the change.
+        # Last: a reader that sees the new version must see the change.
         self.version = object()
-        return before != change.value
+        return previous != change.value
 
-    def merged(self, change: Change) -> Change:
-        """Return *change*, or if it would take back a part of what is revoked, what is there."""
-        before = self.value(change.key)
-        if change.value is None or before is None or before <= change.value:
+    def keep_later_time(self, change: Change) -> Change:
+        """Return *change*, with the time of the present entry where that is later.
+
+        So an earlier time never takes back a part of what is revoked.
+        """
+        present = self.value_of(change.key)
+        if change.value is None or present is None or present <= change.value:
             return change
-        return change._replace(value=before)
+        return change._replace(value=present)
 
-    def entries(self, now: float) -> Iterator[Change]:
-        """Yield all that is needed at *now*, with the time from which it is not."""
+    def entries_needed_at(self, now: float) -> Iterator[Change]:
+        """Yield the entries that are needed at *now*, each with the time until which it is."""
         for digest, until in self.tokens.items():
             if now < until + SLACK:
                 yield Change(digest, until, until)
-        for name, at in self.marks.items():
-            until = at + self.retention[kind_of(name)]
+        for key, not_before in self.not_before.items():
+            until = not_before + self.retention[kind_of(key)]
             if now < until + SLACK:
-                yield Change(name, at, until)
+                yield Change(key, not_before, until)
 
-    def sweep(self, now: float) -> None:
-        """Forget what no token can match any more.
+    def remove_expired(self, now: float) -> None:
+        """Remove the entries that no token can match any more.
 
-        In steps of the interpreter, so that requests go on meanwhile.
+        Entry by entry, so that other threads can serve requests meanwhile.
         """
-        for digest in [one for one, until in self.tokens.items() if until + SLACK <= now]:
+        for digest in [key for key, until in self.tokens.items() if until + SLACK <= now]:
             del self.tokens[digest]
-        ends = {kind: now - SLACK - life for kind, life in self.retention.items()}
-        for name in [one for one, at in self.marks.items() if at <= ends[kind_of(one)]]:
-            del self.marks[name]
+        oldest = {kind: now - SLACK - seconds for kind, seconds in self.retention.items()}
+        for key in [key for key, at in self.not_before.items() if at <= oldest[kind_of(key)]]:
+            del self.not_before[key]
 
-    def since(self, before: "RevocationSet") -> Iterator[Change]:
-        """Yield what is not as it was in the table *before*."""
-        for entries in ("tokens", "marks"):
-            old, new = dict(getattr(before, entries)), dict(getattr(self, entries))
+    def changes_since(self, previous: "RevocationSet") -> Iterator[Change]:
+        """Yield the changes that lead from the set *previous* to this one."""
+        for name in ("tokens", "not_before"):
+            old, new = dict(getattr(previous, name)), dict(getattr(self, name))
             yield from (Change(key, at) for key, at in new.items() if old.pop(key, None) != at)
             yield from (Change(key, None) for key in old)
 
     def _entries(self, key: Key) -> dict[Any, float]:
-        return self.tokens if isinstance(key, bytes) else self.marks
+        return self.tokens if isinstance(key, bytes) else self.not_before
 
     def __len__(self) -> int:
-        return len(self.tokens) + len(self.marks)
+        return len(self.tokens) + len(self.not_before)

@@ -1,4 +1,4 @@
-"""A subject to revoke or to restore in; every worker told, and any token judged, out."""
+"""The service by which an app revokes and restores."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ..core import MAX_INTEGER, revocation_changed, revocation_stale, send_signa
 from .cache import RevocationCache
 from .follower import Follower
 from .revocation_set import RevocationSet
-from .store import RevocationStore, RevocationStoreError
+from .store import RevocationStore, RevocationStoreError, describe_error
 from .stores.memory import MemoryStore
 from .subjects import (
     Change,
@@ -17,10 +17,10 @@ from .subjects import (
     Kind,
     Subject,
     kind_of,
-    last_use,
-    retention,
+    retention_by_kind,
     subject_key,
     token_digest,
+    token_expiry,
 )
 
 _DIGEST_BYTES = 32
@@ -30,25 +30,25 @@ _DIGEST_BYTES = 32
 class RevocationRules:
     """What a deployment decides about revocation; times in seconds."""
 
-    leeway: float = 30  #: that a verifier allows
-    max_lifetime: float | None = None  #: of an AppJWT
-    keep: float | None = None  #: how long what has no end is kept; ``None``: for good
-    max_lag: float = 5  #: how old a copy of a store may be
-    closed: bool = True  #: whether a copy that is older refuses to judge
+    leeway: float = 30  #: for clocks that differ, when a verifier compares times
+    max_lifetime: float | None = None  #: the longest life of an AppJWT; ``None``: no limit
+    #: How long to keep a revocation whose tokens have no known expiry; ``None``: forever. Once it
+    #: is dropped, such tokens are accepted again.
+    keep: float | None = None
+    max_lag: float = 5  #: how old the copy of a store may be
+    fail_closed: bool = True  #: whether every token is refused while the copy is older
 
 
 class Revocations:
-    """What is revoked, for one app; reached as :attr:`ConnectorAuth.revocations`.
+    """Revokes and restores, for one app; available as :attr:`ConnectorAuth.revocations`.
 
-    A subject is one of: ``token``, the compact text, verified or not, without ``Bearer``;
-    ``digest``, what :func:`token_digest` made of one; ``install_id``, the AppJWTs of one app
-    install; ``account_id``, all tokens of one account; ``consumer_id``, the ConsumerJWS of one
-    ``lp_consumer_id``. Neither a token nor its text is stored or logged.
+    A subject is one of: ``token``, the compact text without ``Bearer``, verified or not;
+    ``digest``, what :func:`token_digest` returns for a token; ``install_id``, the AppJWTs of one
+    app install; ``account_id``, all tokens of one account; ``consumer_id``, the ConsumerJWS of one
+    ``lp_consumer_id``. No token is stored or logged, and no part of one.
 
-    :param store: for all workers; ``None``: there is one process.
-    :param clock: returns the time in seconds since the epoch, by which tokens are judged.
-
-    .. versionadded:: 0.1
+    :param store: shared by all workers; ``None``: there is one process.
+    :param clock: returns the time in seconds since the epoch, by which tokens are checked.
     """
 
     def __init__(
@@ -57,23 +57,26 @@ class Revocations:
         self._rules = rules
         self._clock = clock
         self._follower: Follower | None = None
-        # Another service that shares the store may accept AppJWTs that live longer than ours: so
-        # only in a process of its own MAX_LIFETIME says when an install's entry is over.
+        # Another service that shares the store may accept AppJWTs that live longer. So
+        # MAX_LIFETIME ends the entry of an install only where no store is shared.
         max_lifetime = rules.max_lifetime if store is None else None
-        kept = retention(max_lifetime, rules.leeway, rules.keep)
+        retention = retention_by_kind(max_lifetime, rules.leeway, rules.keep)
         if store is None:
-            memory = MemoryStore(kept, clock)
+            memory = MemoryStore(retention, clock)
             self._store: RevocationStore = memory
-            # Not a copy: what is stored is what requests see.
-            self.mirror: RevocationCache = RevocationCache(memory.table)
+            # No copy: requests read the entries of the store itself.
+            self.cache: RevocationCache = RevocationCache(memory.revoked)
         else:
             self._store = store
-            self.mirror = RevocationCache(
-                RevocationSet(kept), rules.max_lag, closed=rules.closed, stale=self._tell_stale
+            self.cache = RevocationCache(
+                RevocationSet(retention),
+                rules.max_lag,
+                fail_closed=rules.fail_closed,
+                on_stale=self._send_stale,
             )
-            self._follower = Follower(store, self.mirror, self._tell, clock)
-        #: Return if a token may pass; see :meth:`Mirror.check`.
-        self.check: Callable[[Subject], None] = self.mirror.check
+            self._follower = Follower(store, self.cache, self._send_changed, clock)
+        #: Return if a token is not revoked; see :meth:`RevocationCache.check`.
+        self.check: Callable[[Subject], None] = self.cache.check
 
     def revoke(
         self,
@@ -85,34 +88,36 @@ class Revocations:
         consumer_id: str | None = None,
         at: float | None = None,
     ) -> None:
-        """Refuse a token, or all that one id was issued until *at*: here at once, and everywhere
-        as soon as the workers hear of it. Once this returns, it lasts.
+        """Refuse a token, or all tokens of one id that were issued until *at*.
+
+        The revocation is in force in this process at once, and in the other workers as soon as
+        they read the store. It is stored once this returns.
 
         A token without ``iat``, as a ConsumerJWS is, is refused whatever *at* is. ``iat`` has whole
-        seconds, so what is issued later in the second of *at* is refused too. What is revoked
-        already stays so: an earlier *at* changes nothing.
+        seconds, so a token issued later in the second of *at* is refused too. An earlier *at* than
+        that of a revocation already made changes nothing.
 
-        :param at: seconds since the epoch; now, by the clock of the store, if not given. Only for
-            an id.
-        :raises RevocationStoreError: if it cannot be known that it lasts, or that any other
-            process knows of it; here it is in force.
+        :param at: seconds since the epoch; by default now, by the clock of the store. Only for an
+            id.
+        :raises RevocationStoreError: if the store has not confirmed the change. It is in force in
+            this process then, and perhaps in no other.
         :raises TypeError: unless exactly one subject is given, of the right type.
-        :raises ValueError: if what is given is not a token, digest, id or time.
+        :raises ValueError: if the argument is not a token, digest, id or time.
         """
-        key = _key(token, digest, install_id, account_id, consumer_id)
-        change = self._change(key, token, at)
+        key = _subject_key_of(token, digest, install_id, account_id, consumer_id)
+        change = self._new_revocation(key, token, at)
         if self._follower is None:
-            self._make(change)
+            self._write(change)
             return
         self._follower.start()
-        news, lasts = self.mirror.hold(change), False
+        made_difference, acknowledged = self.cache.add_pending(change), False
         try:
-            self._make(change)
-            lasts = True
+            self._write(change)
+            acknowledged = True
         finally:
-            self.mirror.settled(change, lasts=lasts)
-        if news:
-            self._tell([change])
+            self.cache.end_write(change, acknowledged=acknowledged)
+        if made_difference:
+            self._send_changed([change])
 
     def restore(
         self,
@@ -123,75 +128,77 @@ class Revocations:
         account_id: str | None = None,
         consumer_id: str | None = None,
     ) -> None:
-        """Take a revocation back, in each worker as soon as it hears of it, this one included.
+        """Take a revocation back, in each worker as soon as it reads the store, this one included.
 
-        Only the same subject restores: a token whose account is revoked stays refused.
+        Only the subject that was revoked can be restored: a token whose account is revoked stays
+        refused.
 
-        :raises RevocationStoreError: if it cannot be known that it lasts.
+        :raises RevocationStoreError: if the store has not confirmed the change.
         :raises TypeError: unless exactly one subject is given, of the right type.
-        :raises ValueError: if what is given is not a token, digest or id.
+        :raises ValueError: if the argument is not a token, digest or id.
         """
-        key = _key(token, digest, install_id, account_id, consumer_id)
+        key = _subject_key_of(token, digest, install_id, account_id, consumer_id)
         if self._follower:
             self._follower.start()
-        self._make(Change(key, None))
+        self._write(Change(key, None))
 
     def health(self) -> dict[str, Any]:
-        """Return how the store is, as plain values; without I/O, though it begins to be followed.
+        """Return the state of the store and of the copy, as plain values and without I/O.
 
-        ``lag`` is for how many seconds the copy was not confirmed; ``None``: it never was.
+        ``lag`` is how many seconds ago the copy was confirmed; ``None``: it never was. The call
+        starts the thread that reads the store, so that a probe before any request can succeed.
         """
-        error = None
+        last_error = None
         if self._follower:
             self._follower.start()
-            error = self._follower.last_error
+            last_error = self._follower.failures.last_error
         return {
             "store": type(self._store).__name__,
-            "ready": self.mirror.ready(),
-            "lag": self.mirror.lag(),
-            "entries": len(self.mirror.table),
-            "last_error": error,
+            "ready": self.cache.is_fresh(),
+            "lag": self.cache.lag(),
+            "entries": len(self.cache.revoked),
+            "last_error": last_error,
         }
 
     def close(self) -> None:
-        """Stop following the store, until a request or another call needs it again."""
+        """Stop reading the store, until a request or another call needs it again."""
         if self._follower:
             self._follower.close()
 
-    def _change(self, key: Key, token: str | None, at: float | None) -> Change:
-        rules = self._rules
-        if kind_of(key) is not Kind.TOKEN:
-            life = self.mirror.table.retention[kind_of(key)]
+    def _new_revocation(self, key: Key, token: str | None, at: float | None) -> Change:
+        rules, kind = self._rules, kind_of(key)
+        if kind is not Kind.TOKEN:
+            retention = self.cache.revoked.retention[kind]
             if at is None:
-                at = self._now()
-            elif _time(at) + life <= self._clock():
+                at = self._store_time()
+            elif _checked_time(at) + retention <= self._clock():
                 raise ValueError("at is so long ago that the entry would not be kept")
-            return Change(key, float(at), at + life)
+            return Change(key, float(at), at + retention)
         if at is not None:
-            raise TypeError("at is for an id: a token is refused whenever it was issued")
-        keep = inf if rules.keep is None else self._clock() + rules.keep
-        until = keep if token is None else last_use(token, rules.leeway, keep)
+            raise TypeError("at is only for an id: a token is refused whenever it was issued")
+        default = inf if rules.keep is None else self._clock() + rules.keep
+        until = default if token is None else token_expiry(token, rules.leeway, default)
         return Change(key, until, until)
 
-    def _now(self) -> float:
+    def _store_time(self) -> float:
         try:
             return self._store.now()
         except Exception:
-            # Then the change will not last either, and that is told.
+            # The write that follows fails too and reports it.
             return self._clock()
 
-    def _make(self, change: Change) -> None:
-        before = self.mirror.table.value(change.key)
+    def _write(self, change: Change) -> None:
+        previous = self.cache.revoked.value_of(change.key)
         try:
             self._store.change([change])
         except Exception as error:
-            why = str(error) if isinstance(error, RevocationStoreError) else type(error).__name__
-            # Without the cause, whose text may quote a URL, with a password.
-            raise RevocationStoreError(f"the change may not last: {why}") from None
-        if self._follower is None and before != self.mirror.table.value(change.key):
-            self._tell([change])
+            # Without the cause, whose text may quote a URL with a password.
+            text = f"the store has not confirmed the change: {describe_error(error)}"
+            raise RevocationStoreError(text) from None
+        if self._follower is None and previous != self.cache.revoked.value_of(change.key):
+            self._send_changed([change])
 
-    def _tell(self, changes: Iterable[Change]) -> None:
+    def _send_changed(self, changes: Iterable[Change]) -> None:
         if not revocation_changed.receivers:
             return
         for key, value, _until in changes:
@@ -199,42 +206,42 @@ class Revocations:
             revoked = value is not None
             send_signal(revocation_changed, self, kind=kind_of(key), name=name, revoked=revoked)
 
-    def _tell_stale(self) -> None:
+    def _send_stale(self) -> None:
         send_signal(revocation_stale, self)
 
 
-def _key(
+def _subject_key_of(
     token: str | None,
     digest: bytes | None,
     install_id: str | None,
     account_id: str | None,
     consumer_id: str | None,
 ) -> Key:
-    """Return the name of the entry of the one subject that is given."""
+    """Return the key of the entry of the one subject that is given."""
     ids = {Kind.INSTALL: install_id, Kind.ACCOUNT: account_id, Kind.CONSUMER: consumer_id}
-    given = [one for one in (token, digest, *ids.values()) if one is not None]
+    given = [argument for argument in (token, digest, *ids.values()) if argument is not None]
     if len(given) != 1:
-        raise TypeError("give one of token, digest, install_id, account_id, consumer_id")
+        raise TypeError("give exactly one of token, digest, install_id, account_id, consumer_id")
     if digest is not None:
         if not isinstance(digest, bytes):
-            raise TypeError("digest is bytes")
+            raise TypeError("digest must be bytes")
         if len(digest) != _DIGEST_BYTES:
-            raise ValueError("digest is what token_digest returns")
+            raise ValueError(f"digest must have {_DIGEST_BYTES} bytes, as from token_digest")
         return digest
     if not isinstance(given[0], str):
-        raise TypeError("a token or an id is a string")
+        raise TypeError("a token or an id must be a string")
     if token is not None:
         return token_digest(token)
     [(kind, name)] = [(kind, name) for kind, name in ids.items() if name is not None]
     if not name:
-        raise ValueError("an id is not empty")
-    name.encode()  # half a surrogate pair is an error: no claim has one
+        raise ValueError("an id must not be empty")
+    name.encode()  # a lone surrogate is an error: no claim can have it
     return subject_key(kind, name)
 
 
-def _time(at: Any) -> float:
+def _checked_time(at: Any) -> float:
     if type(at) not in (int, float):
-        raise TypeError("at is a number of seconds since the epoch")
+        raise TypeError("at must be a number of seconds since the epoch")
     if not -MAX_INTEGER < at < MAX_INTEGER:
-        raise ValueError("at is no time")
+        raise ValueError("at is too large or too small for a time in seconds since the epoch")
     return at  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""A token, or an id that tokens name, in; what is kept of its revocation out, as values."""
+"""What can be revoked, the keys of the entries, and how long an entry is needed."""
 
 import re
 from collections.abc import Mapping
@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 
 from ..core import MAX_INTEGER, Malformed, decode_base64url, load_json_object
 
-#: How far a clock may be off, in seconds: an entry is kept for so much longer than it is needed.
+#: Seconds that an entry is kept after it is no longer needed: a clock may be off by as much.
 SLACK = 3600
-# Beyond the leeway that a verifier allows, in seconds.
+# Seconds added to the leeway of a verifier.
 _MARGIN = 60
 _COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 
 
 class Kind(StrEnum):
-    """What a revocation is about."""
+    """The kind of a subject."""
 
     TOKEN = "token"  #: one token
     INSTALL = "install"  #: all AppJWTs of one app install, the ``azp``
@@ -25,52 +25,48 @@ class Kind(StrEnum):
     CONSUMER = "consumer"  #: all ConsumerJWS of one ``lp_consumer_id``
 
 
-#: The name of an entry: the digest of a token, or what :func:`subject_key` returns.
+#: The key of an entry: the digest of a token, or what :func:`subject_key` returns.
 Key = bytes | str
 
 
 class Change(NamedTuple):
-    """That something is revoked, or no longer; times in seconds since the epoch.
-
-    .. versionadded:: 0.1
-    """
+    """A revocation or a restoration; times in seconds since the epoch."""
 
     key: Key
-    #: Of a token: when the entry is no longer needed, or infinity. Of anything else: the *not
-    #: before* time; what was issued then or earlier is refused. ``None``: restored.
+    #: For a token: when the entry is no longer needed, or infinity. For any other kind: the *not
+    #: before* time; tokens issued then or earlier are refused. ``None``: restored.
     value: float | None
-    #: When a store may forget the entry; infinity: never. What a store returns need not have it.
+    #: When a store may remove the entry; infinity: never. A store need not return it.
     until: float = inf
 
 
 class Subject(NamedTuple):
-    """What of a verified token can be revoked."""
+    """What can be revoked of a verified token."""
 
     digest: bytes  #: see :func:`token_digest`
     issued_at: float | None  #: ``iat``, where the token has one
-    marks: tuple[str, ...]  #: the names of the entries of its ids
+    keys: tuple[str, ...]  #: the keys of its install, account or consumer
 
 
 def subject_key(kind: str, name: str) -> str:
-    """Return the name of the entry of an install, account or consumer."""
+    """Return the key of the entry of an install, account or consumer."""
     return kind + ":" + name
 
 
 def kind_of(key: Key) -> Kind:
-    """Return what *key* names."""
+    """Return the kind of subject that *key* stands for."""
     return Kind.TOKEN if isinstance(key, bytes) else Kind(key.partition(":")[0])
 
 
 def token_digest(text: str) -> bytes:
-    """Return the digest that names a token: the SHA-256 of its signing input, header and payload.
+    """Return the digest that identifies a token: the SHA-256 of its signing input.
 
-    Not of the whole text: from one ES256 signature anybody can make a second one that is as good
-    (``s`` and ``n - s``), so a digest of the signature would let the token back in.
+    The signing input is header and payload (RFC 7515 section 5.1). The signature is left out: from
+    one ES256 signature anyone can make a second valid one (``s`` and ``n - s``), so a digest that
+    covers the signature would accept the token again.
 
     :param text: a compact JWS (RFC 7515 section 7.1), without ``Bearer``; it is not verified.
-    :raises ValueError: if it is none; its text has nothing of the token.
-
-    .. versionadded:: 0.1
+    :raises ValueError: if *text* is not a compact JWS; the message quotes nothing of it.
     """
     if not _COMPACT.fullmatch(text):
         raise ValueError("not a token: three base64url segments are expected, and nothing else")
@@ -78,34 +74,34 @@ def token_digest(text: str) -> bytes:
 
 
 def digest_of(text: str) -> bytes:
-    """Return what :func:`token_digest` does, for what is known to be a token."""
+    """Return what :func:`token_digest` returns, for a text that is known to be a compact JWS."""
     return sha256(text.rpartition(".")[0].encode()).digest()
 
 
-def last_use(text: str, leeway: float, keep: float) -> float:
+def token_expiry(text: str, leeway: float, default: float) -> float:
     """Return when every verifier refuses the token *text* as expired, whatever key signed it.
 
-    :param leeway: what a verifier allows, in seconds.
-    :param keep: what a token without ``exp`` gets.
-    :raises ValueError: if it is no token.
+    :param leeway: that a verifier allows, in seconds.
+    :param default: for a token without ``exp``.
+    :raises ValueError: if *text* is not a token.
     """
     try:
         claims = load_json_object(decode_base64url(text.split(".")[1].encode()))
     except Malformed:
         raise ValueError("not a token: its payload is no JSON object") from None
     expires: Any = claims.get("exp")
-    # A verifier refuses a token whose ``exp`` is anything else.
-    sound = type(expires) in (int, float) and -MAX_INTEGER < expires < MAX_INTEGER
-    return float(expires + leeway + _MARGIN) if sound else keep
+    # A verifier refuses a token with any other ``exp``.
+    is_time = type(expires) in (int, float) and -MAX_INTEGER < expires < MAX_INTEGER
+    return float(expires + leeway + _MARGIN) if is_time else default
 
 
-def retention(
+def retention_by_kind(
     max_lifetime: float | None, leeway: float, keep: float | None
 ) -> Mapping[Kind, float]:
-    """Return for how long after its *not before* time each kind of mark can match, in seconds.
+    """Return how long after its *not before* time an entry can match, in seconds, by kind.
 
-    :param max_lifetime: of an AppJWT, where there is a limit.
-    :param keep: for what has none, where it is not kept for good.
+    :param max_lifetime: of an AppJWT; ``None``: no limit.
+    :param keep: where there is no limit; ``None``: forever.
     """
     kept = inf if keep is None else keep
     install = kept if max_lifetime is None else max_lifetime + leeway + _MARGIN

@@ -115,10 +115,10 @@ class Verifier(Generic[TokenT]):
                 self.cache.put(digest, entry)
         # Last, so that a bad token is the client's fault even where this cannot be known.
         mirror = self._mirror
-        if mirror.copied:
+        if mirror.is_copy:
             mirror.check_age()
         # Read before the entries are: what changes meanwhile makes another version.
-        version = mirror.table.version
+        version = mirror.revoked.version
         if entry.checked_version is not version:
             try:
                 mirror.check_entries(entry.subject or self._subject(entry, text))

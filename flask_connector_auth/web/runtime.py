@@ -46,7 +46,7 @@ class Runtime:
         revocations = _revocations(settings, clock)
         app_rules = _verifier_rules(settings, settings.app_jwt_algorithms)
         consumer_rules = _verifier_rules(settings, settings.consumer_jws_algorithms)
-        cache = revocations.mirror
+        cache = revocations.cache
         scheme = len("Bearer ")
         return cls(
             settings=settings,
@@ -92,7 +92,7 @@ def _revocations(settings: Settings, clock: Callable[[], float]) -> Revocations:
         max_lifetime=settings.max_lifetime,
         keep=settings.revocation_keep,
         max_lag=settings.revocation_max_lag,
-        closed=settings.revocation_on_outage == "closed",
+        fail_closed=settings.revocation_on_outage == "closed",
     )
     return Revocations(settings.revocation_store, rules, clock)
 

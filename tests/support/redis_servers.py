@@ -1,4 +1,4 @@
-"""Real servers that speak Redis, in processes of their own, which tests may kill and stop."""
+"""Real Redis and Valkey servers, in processes of their own, which tests may kill and stop."""
 
 import shutil
 import signal
@@ -34,7 +34,7 @@ def until(condition: Any, seconds: float = 10) -> float:
 
 
 class Server:
-    """One server; its data stay over a restart only where it was told to save them.
+    """One server; its data stay over a restart only where its arguments say so.
 
     :param binary: its program.
     :param arguments: of its command line.
@@ -53,11 +53,11 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The URL of the current database."""
         return f"redis://127.0.0.1:{self.port}/{self._database}"
 
     def renew(self) -> Self:
-        """Give the next test data of its own: workers of the last one may still be about."""
+        """Select another, empty database: workers of the last test may still use theirs."""
         self._database += 1
         return self
 
@@ -70,13 +70,13 @@ class Server:
         until(self._answers, 20)
 
     def kill(self) -> None:
-        """Kill it: it has no time to say anything."""
+        """Kill it, without a chance to save anything."""
         assert self._process
         self._process.kill()
         self._process.wait()
 
     def pause(self) -> None:
-        """Stop the process: it is there, and hangs."""
+        """Stop the process: its port accepts connections, and no answer comes."""
         assert self._process
         self._process.send_signal(signal.SIGSTOP)
 
@@ -86,7 +86,7 @@ class Server:
         self._process.send_signal(signal.SIGCONT)
 
     def be_sentinel(self, service: str, port: int) -> None:
-        """Watch over the master at *port*, from the start on, and find another one soon."""
+        """Monitor the master at *port*, and fail over within a second."""
         path = self.folder / "sentinel.conf"
         path.write_text(
             f"port {self.port}\n"
@@ -97,18 +97,18 @@ class Server:
         self._command = [self._command[0], str(path), "--sentinel"]
 
     def client(self) -> "Redis":
-        """Return a client, as an operator's tool would have one."""
+        """Return a client for the current database."""
         return Redis(port=self.port, db=self._database, password=self._password or None)
 
     def do(self, *command: Any) -> Any:
-        """Return what the server says to *command*."""
+        """Return the answer of the server to *command*."""
         with self.client() as client:
             return client.execute_command(*command)
 
     def info(self, section: str) -> bytes:
-        """Return what it says of itself."""
-        told: bytes = self.do("EVAL", "return redis.call('INFO', ARGV[1])", 0, section)
-        return told
+        """Return a section of INFO."""
+        section_text: bytes = self.do("EVAL", "return redis.call('INFO', ARGV[1])", 0, section)
+        return section_text
 
     def _answers(self) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""What the tests of revocation share: real servers, and apps that use them."""
+"""Fixtures of the tests of revocation: real servers, and apps that use them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,20 +12,20 @@ from tests.support.revocation_worlds import MakeWorld, World
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[dict[str, Server]]:
-    """Each kind of server that there is; in CI there are both."""
+    """One server of each available kind; in CI there are both."""
     with ExitStack() as stack:
         yield {name: stack.enter_context(Server(path)) for name, path in BINARIES.items()}
 
 
 @pytest.fixture(params=BINARIES)
 def server(request: pytest.FixtureRequest, running: dict[str, Server]) -> Server:
-    """One of them, empty."""
+    """One of the servers, with an empty database."""
     return running[request.param].renew()
 
 
 @pytest.fixture(params=["memory", *BINARIES])
 def settings(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Settings for each store, empty."""
+    """Settings for each store, which is empty."""
     if request.param == "memory":
         return {}
     running: dict[str, Server] = request.getfixturevalue("running")

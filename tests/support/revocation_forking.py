@@ -1,7 +1,7 @@
-"""Forks while a store is followed, in a process of its own; exit status 0 if the child goes on.
+"""Forks while a follower runs, in a process of its own; exit status 0 if the child goes on.
 
-A thread holds the copy's lock for the moment of the fork, as one that takes changes might; the
-parent's connection must stay the parent's.
+A thread holds the lock of the cache at the moment of the fork, as one that applies changes might.
+The connection of the parent must stay the parent's.
 """
 
 import os
@@ -26,7 +26,7 @@ def refused(revocations: Revocations, name: str) -> bool:
 
 
 def in_child(revocations: Revocations, memory: Revocations) -> int:
-    """Use what was inherited, follow, and revoke."""
+    """Check what was inherited, read the store, and revoke."""
     try:
         # The first check of a child waits for the store, as that of any new process does.
         inherited = refused(revocations, "before") and refused(memory, "before")
@@ -39,7 +39,7 @@ def in_child(revocations: Revocations, memory: Revocations) -> int:
 
 
 def main(url: str) -> int:
-    """Return 0 if parent and child both see what both have revoked."""
+    """Return 0 if parent and child both refuse what either has revoked."""
     store = RedisStore(url)
     revocations = Revocations(store, RevocationRules(), lambda: 0.0)
     memory = Revocations(None, RevocationRules(), lambda: 0.0)
@@ -47,7 +47,7 @@ def main(url: str) -> int:
         each.revoke(account_id="before")
     until(lambda: not refused(revocations, "child"))
     client = store._client
-    with revocations.mirror._lock, revocations._follower._lock, memory._store._news:  # type: ignore[union-attr, attr-defined]
+    with revocations.cache._lock, revocations._follower._lock, memory._store._changed:  # type: ignore[union-attr, attr-defined]
         child = os.fork()
     if child == 0:
         status = in_child(revocations, memory)

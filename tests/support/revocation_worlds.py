@@ -1,20 +1,24 @@
-"""An app in; what it answers to a token, and what is revoked in it, out."""
+"""One worker: an app, its responses, and its revocations."""
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from flask import Flask
 
 from flask_connector_auth import ConnectorAuth, require_app_jwt, require_consumer_jws
+from flask_connector_auth.revocation import Kind
 from flask_connector_auth.web import current_runtime
 from tests.support.http_helpers import headers
 
 ACCOUNT = "le81823118"
+#: The retention of a store that removes nothing but expired tokens.
+KEPT_FOREVER = {Kind.INSTALL: inf, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
 INSTALL = "75588e18-0000-4000-8000-000000000000"
 
 
 class World:
-    """One worker: an app with its own copy of what is revoked."""
+    """One worker: an app with a copy of the revocations of its own."""
 
     def __init__(self, app: Flask) -> None:
         self.app = app
@@ -25,12 +29,12 @@ class World:
         app.add_url_rule("/optional", "optional", optional)
 
     def answer(self, app_jwt: str | None = None, consumer_jws: str | None = None) -> int:
-        """Return the row that is answered, or 200."""
+        """Return the error row of the response, or 200."""
         path = "/app" if consumer_jws is None else "/both"
         return self.ask(path, app_jwt, consumer_jws)
 
     def ask(self, path: str, app_jwt: str | None = None, consumer_jws: str | None = None) -> int:
-        """Return the row that is answered at *path*, or 200."""
+        """Return the error row of the response at *path*, or 200."""
         response = self.app.test_client().get(path, headers=headers(app_jwt, consumer_jws))
         body: Any = response.json
         return int(body["body"]["errorCode"]) if body else response.status_code
@@ -46,18 +50,18 @@ class World:
             self.extension.revocations.restore(**subject)
 
     def end(self) -> None:
-        """Let the worker follow no store."""
+        """Stop reading the store."""
         self.extension.close(self.app)
 
     @property
     def health(self) -> dict[str, Any]:
-        """What the app says of its revocations."""
+        """The part about revocation of the health of the app."""
         health: dict[str, Any] = self.extension.health(self.app)["revocation"]
         return health
 
     @property
     def revocations(self) -> Any:
-        """What is revoked in the app."""
+        """The revocation service of the app."""
         return current_runtime(self.app).revocations
 
 

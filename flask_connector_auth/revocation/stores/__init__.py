@@ -1,5 +1,5 @@
-"""Where revocations are kept: in this process, or in Redis or Valkey.
+"""The stores of the package: the memory of this process, or Redis or Valkey.
 
-A store implements :class:`~flask_connector_auth.RevocationStore`. Redis is imported only where it
-is configured.
+A store implements :class:`~flask_connector_auth.RevocationStore`. The redis package is imported
+only where a URL of Redis is configured.
 """

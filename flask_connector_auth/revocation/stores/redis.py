@@ -1,4 +1,4 @@
-"""The store of revocations in Redis or Valkey, which all workers share."""
+"""The store of revocations in Redis or Valkey, shared by all workers."""
 
 import os
 import re
@@ -8,45 +8,32 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
-from math import isnan
 from typing import Any, TypeVar
 
 from ...core import Closable, JumpResistantClock, redis_connector, steady_time
-from ..store import (
-    NOTHING,
-    Known,
-    Logged,
-    Position,
-    RevocationStoreError,
-    StoreState,
-    Update,
-    has_lost,
-    later,
-    news,
-    same,
-)
-from ..subjects import Change, Key, Kind, kind_of
-from . import redis_scripts as scripts
+from ..store import RevocationStoreError, Update
+from ..subjects import Change, Key
+from . import redis_history as history
+from .redis_history import HistoryState, Position, ReadPosition
 
-T = TypeVar("T")
+ResultT = TypeVar("ResultT")
 
 _SETTING = "CONNECTOR_AUTH_REVOCATION_URL"
-# For XRANGE from behind an id, and ZADD GT.
-_OLDEST = (6, 2)
+# For XRANGE with an exclusive first id, and ZADD GT.
+_OLDEST_VERSION = (6, 2)
 _LOG_LENGTH = 100_000
-_AT_ONCE = 1000
-_KEYS = (scripts.ENTRIES, scripts.EXPIRY, scripts.LOG, scripts.META)
+_BATCH = 1000
 
 
 class RedisStore(Closable):
     """Keeps revocations in Redis 6.2 or later, or Valkey; see :class:`RevocationStore`.
 
-    :param url: see :func:`redis_connector`.
-    :param log_length: changes that are remembered one by one, at least.
+    :param url: see :func:`connector`.
+    :param log_length: how many changes to keep one by one, at least.
     :param clock: returns the time in seconds since the epoch, by another clock than the server's.
-        An entry is forgotten only a day after both say that it is no longer needed.
+        An entry is removed only a day after it is no longer needed by both clocks.
     :raises ImportError: if redis-py is not installed.
-    :raises ValueError: if *url* is not that of a Redis.
+    :raises ValueError: if *url* is not a URL of Redis.
     """
 
     def __init__(
@@ -66,39 +53,41 @@ class RedisStore(Closable):
         arguments: list[Any] = ["1" if absent else "0", secrets.token_hex(8)]
         arguments += (self._log_length, repr(self._clock()))
         for key, value, until in changes:
-            arguments += (_field(key), "" if value is None else repr(value), repr(until))
-        self._do(lambda redis: _make(redis, arguments))
+            arguments += (history.encode_key(key), "" if value is None else repr(value))
+            arguments.append(repr(until))
+        self._run(lambda client: _make_changes(client, arguments))
 
     def now(self) -> float:
         """See :class:`RevocationStore`."""
-        return self._do(_time)
+        return self._run(_read_time)
 
     def read(self, position: Any, wait: float) -> Update:
-        """See :class:`RevocationStore`; *position* is a :class:`Known`."""
-        known: Known | None = position
-        at = known.position if known else None
-        if at and wait:
-            # Only to be woken: what is there is then read in one step.
-            after = {scripts.LOG: at.last}
-            self._do(lambda redis: redis.xread(after, 1, round(wait * 1000)))
+        """See :class:`RevocationStore`; *position* is a :class:`ReadPosition`."""
+        known: ReadPosition | None = position
+        last = known.position if known else None
+        if last and wait:
+            # Only to wait: the changes are then read in one step, together with the state.
+            after = {history.LOG: last.log_id}
+            self._run(lambda client: client.xread(after, 1, round(wait * 1000)))
         changes: list[Change] = []
         while True:
-            # From the known change on: whether it is there says whether this is the same history.
-            state = self._state(at.last, "+", _AT_ONCE) if at else self._state("-", "+", 0)
-            log = news(state, at) if at else ()
-            changes += (one.change for one in log)
-            if at and log:
-                at = log[-1].position._replace(run=at.run or state.position.run)
-            if at is None or not log or same(at, state.position):
+            # From the known change on: whether it is in the log shows whether the history is the
+            # same.
+            state = self._state(last.log_id, "+", _BATCH) if last else self._state("-", "+", 0)
+            log = state.changes_after(last) if last else ()
+            changes += (logged.change for logged in log)
+            if last and log:
+                last = log[-1].position._replace(run=last.run or state.position.run)
+            if last is None or not log or last.is_same_change(state.position):
                 break
-        if at and changes:
-            # Of what the store has lost, the log may have the last part: a worker learns that
-            # first, and is told of the loss when it reads next.
-            return Update(Known(at, state.now), changes)
-        return self._without_news(state, known)
+        if last and changes:
+            # The log may have the last part of what the store has lost: a worker applies that
+            # first, and sees the loss with its next read.
+            return Update(ReadPosition(last, state.now_ms), changes)
+        return self._without_changes(state, known)
 
     def close(self) -> None:
-        """See :class:`Closable`; what waits for an answer in another thread fails."""
+        """See :class:`Closable`; a call that waits for an answer in another thread fails."""
         client, self._client = self._client, None
         # Never the connection of another process.
         if client is not None and self._process == os.getpid():
@@ -106,152 +95,118 @@ class RedisStore(Closable):
                 client.close()
 
     def eviction_policy(self) -> str | None:
-        """Return the ``maxmemory-policy`` of the server, or ``None`` if it does not say.
+        """Return the ``maxmemory-policy`` of the server, or ``None`` if the server hides it.
 
         From INFO, which this store needs anyway: providers and access lists often deny CONFIG.
         """
-        memory = self._do(lambda redis: _eval(redis, scripts.MEMORY))
+        memory = self._run(lambda client: _eval(client, history.MEMORY))
         found = re.search(rb"maxmemory_policy:([\w-]+)", memory)
         return found[1].decode() if found else None
 
-    def _without_news(self, state: StoreState, known: Known | None) -> Update:
-        there = Known(state.position, state.now)
-        if has_lost(state, known.position if known else None):
-            restored = self._restored(*later(state, known)) if known else ()
+    def _without_changes(self, state: HistoryState, known: ReadPosition | None) -> Update:
+        current = ReadPosition(state.position, state.now_ms)
+        if state.has_lost_data(known.position if known else None):
+            restored = self._restored(*state.log_range_after(known)) if known else ()
             # An empty store has no position: the worker that writes back makes one.
-            position = there if state.position.run else known
-            return Update(position, chain(self._all(), restored), lost=True)
+            position = current if state.position.run else known
+            return Update(position, chain(self._entries(), restored), lost=True)
         if known and known.position == state.position:
-            return Update(there, [])
-        return Update(there, self._whole(state.position), complete=True)
+            return Update(current, [])
+        return Update(current, self._complete_copy(state.position), complete=True)
 
-    def _whole(self, there: Position) -> Iterator[Change]:
-        if not there.run:
+    def _complete_copy(self, position: Position) -> Iterator[Change]:
+        if not position.run:
             return
-        yield from self._all()
-        after = self._state("-", "+", 0)
-        if after.position.run != there.run or not after.intact:
-            raise RevocationStoreError("it has lost data while they were read")
+        yield from self._entries()
+        state = self._state("-", "+", 0)
+        if state.position.run != position.run or not state.is_intact:
+            raise RevocationStoreError("it has lost data while its entries were read")
 
-    def _state(self, first: str, last: str, count: int) -> StoreState:
-        return self._do(lambda redis: _state(_eval(redis, scripts.READ, first, last, count)))
+    def _state(self, first_id: str, last_id: str, count: int) -> HistoryState:
+        def read_state(client: Any) -> HistoryState:
+            return history.decode_state(_eval(client, history.READ, first_id, last_id, count))
 
-    def _all(self) -> Iterator[Change]:
+        return self._run(read_state)
+
+    def _entries(self) -> Iterator[Change]:
         cursor = 0
         while True:
-            cursor, changes = self._do(partial(_scan, cursor=cursor))
+            cursor, changes = self._run(partial(_scan, cursor=cursor))
             yield from changes
             if not cursor:
                 return
 
-    def _restored(self, first: str, last: str) -> Iterator[Change]:
+    def _restored(self, first_id: str, last_id: str) -> Iterator[Change]:
         latest: dict[Key, Change] = {}
-        while log := self._state(first, last, _AT_ONCE).log:
-            latest |= {one.change.key: one.change for one in log}
-            first = f"({log[-1].position.last}"
+        while log := self._state(first_id, last_id, _BATCH).log:
+            latest |= {logged.change.key: logged.change for logged in log}
+            first_id = f"({log[-1].position.log_id}"
         yield from (change for change in latest.values() if change.value is None)
 
-    def _do(self, action: Callable[[Any], T]) -> T:
+    def _run(self, action: Callable[[Any], ResultT]) -> ResultT:
         try:
-            return action(self._redis())
+            return action(self._connected_client())
         except Exception as error:
-            # Another client, and with it another connection, is the remedy for most of this.
+            # A new client, and with it a new connection, is the remedy for most failures.
             self.close()
             # Without the cause, whose text may quote what was sent or received.
-            raise RevocationStoreError(f"{_why(error)} {_SETTING}") from None
+            raise RevocationStoreError(f"{_describe(error)} {_SETTING}") from None
 
-    def _redis(self) -> Any:
+    def _connected_client(self) -> Any:
         # Never the connection of another process.
         if self._client is None or self._process != os.getpid():
             client = self._connect()
-            _check_version(_eval(client, scripts.INFO))
+            _check_version(_eval(client, history.INFO))
             self._client, self._process = client, os.getpid()
         return self._client
 
 
-class _Unfit(Exception):
-    """The server cannot be used; the text says why."""
+class _UnsuitableServer(Exception):
+    """The server cannot be used; the text is the reason."""
 
 
-def _eval(redis: Any, script: str, *arguments: Any) -> Any:
-    return redis.eval(script, len(_KEYS), *_KEYS, *arguments)
+def _eval(client: Any, script: str, *arguments: Any) -> Any:
+    return client.eval(script, len(history.KEYS), *history.KEYS, *arguments)
 
 
 def _check_version(info: bytes) -> None:
     found = re.search(rb"redis_version:(\d+)\.(\d+)", info)
     if found is None:
-        raise _Unfit("there is no Redis at")
+        raise _UnsuitableServer("there is no Redis at")
     version = tuple(map(int, found.groups()))
-    if version < _OLDEST:
-        shown = [".".join(map(str, each)) for each in (version, _OLDEST)]
-        raise _Unfit("Redis {} is too old, and {} is needed, at".format(*shown))
+    if version < _OLDEST_VERSION:
+        shown = [".".join(map(str, numbers)) for numbers in (version, _OLDEST_VERSION)]
+        raise _UnsuitableServer("Redis {} is too old, and {} is needed, at".format(*shown))
 
 
-def _state(answer: Sequence[Any]) -> StoreState:
-    run, version, last, subject_key, size, entries, lost, (seconds, micros), oldest, log = answer
-    now = int(seconds) * 1000 + int(micros) // 1000
-    name = run.decode()
-    whole = int(size) == entries and not lost
-    if not name:
-        # Without a history, a log that was left over belongs to none.
-        return StoreState(NOTHING, whole, now, None, ())
-    return StoreState(
-        Position(name, int(version), last.decode(), subject_key.decode()),
-        whole,
-        now,
-        int(oldest) if oldest else None,
-        [_logged(name, last, parts) for last, parts in log or ()],
-    )
-
-
-def _logged(run: str, last: bytes, parts: Sequence[bytes]) -> Logged:
-    _, version, _, subject_key, field, value = parts
-    position = Position(run, int(version), last.decode(), subject_key.decode())
-    return Logged(position, _change(field, value))
-
-
-def _make(redis: Any, arguments: Sequence[Any]) -> None:
-    if type(_eval(redis, scripts.CHANGE, *arguments)) is not int:
+def _make_changes(client: Any, arguments: Sequence[Any]) -> None:
+    if type(_eval(client, history.CHANGE, *arguments)) is not int:
         raise ValueError("not a number of entries")
 
 
-def _time(redis: Any) -> float:
-    seconds, micros = _eval(redis, scripts.TIME)
+def _read_time(client: Any) -> float:
+    seconds, micros = _eval(client, history.TIME)
     return int(seconds) + int(micros) / 1e6
 
 
-def _scan(redis: Any, cursor: int) -> tuple[int, list[Change]]:
-    cursor, found = redis.hscan(scripts.ENTRIES, cursor, count=_AT_ONCE)
-    return cursor, [_change(*item) for item in found.items()]
+def _scan(client: Any, cursor: int) -> tuple[int, list[Change]]:
+    cursor, found = client.hscan(history.ENTRIES, cursor, count=_BATCH)
+    return cursor, [history.decode_change(*item) for item in found.items()]
 
 
-def _field(key: Key) -> bytes:
-    return Kind.TOKEN.encode() + b":" + key if isinstance(key, bytes) else key.encode()
-
-
-def _change(field: bytes, value: bytes) -> Change:
-    kind, _, name = field.partition(b":")
-    key = name if kind == Kind.TOKEN.encode() else field.decode()
-    kind_of(key)  # an unknown one is an error: it may be that of a later version
-    at = float(value) if value else None
-    if at is not None and isnan(at):
-        raise ValueError("not a time")
-    return Change(key, at)
-
-
-def _why(error: Exception) -> str:
-    from redis import exceptions as known
+def _describe(error: Exception) -> str:
+    from redis import exceptions
 
     name = type(error).__name__
-    if isinstance(error, _Unfit):
+    if isinstance(error, _UnsuitableServer):
         return str(error)
-    if isinstance(error, known.AuthenticationError):
+    if isinstance(error, exceptions.AuthenticationError):
         return "wrong user or password in"
-    if isinstance(error, known.NoPermissionError):
-        return "the user may not do what is needed, in"
-    if isinstance(error, known.OutOfMemoryError):
+    if isinstance(error, exceptions.NoPermissionError):
+        return "the user has no permission for a command or for the keys {connector-auth}:* in"
+    if isinstance(error, exceptions.OutOfMemoryError):
         return "no memory is left (maxmemory) at"
-    unreachable = known.ConnectionError | known.TimeoutError | OSError
-    if isinstance(error, unreachable | known.ClusterError | known.RedisClusterException):
+    unreachable = exceptions.ConnectionError | exceptions.TimeoutError | OSError
+    if isinstance(error, unreachable | exceptions.ClusterError | exceptions.RedisClusterException):
         return f"out of reach ({name}):"
-    return f"not what is expected ({name}) at"
+    return f"unexpected answer ({name}) from"

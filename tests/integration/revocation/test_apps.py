@@ -1,4 +1,4 @@
-"""What clients are answered once something is revoked: real apps, real tokens, each store."""
+"""The responses to revoked tokens: real apps, real tokens, each store."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -26,7 +26,7 @@ CONSUMER = "1b7e2f1a"
 
 @pytest.fixture(params=[0, 4096], ids=["verified anew", "cached"])
 def one(request: pytest.FixtureRequest, world: MakeWorld, settings: dict[str, Any]) -> World:
-    """An app that remembers what it verified, and one that does not."""
+    """An app that caches verified tokens, and one that does not."""
     return world(CACHE_SIZE=request.param, **settings)
 
 
@@ -65,10 +65,10 @@ def tokens(issuer: Issuer) -> Tokens:
         "the consumer": (lambda _: {"consumer_id": CONSUMER}, 40103),
     },
 )
-def test_what_is_revoked_is_invalid_until_it_is_restored(
+def test_a_revoked_token_is_invalid_until_it_is_restored(
     subject: Callable[[Tokens], Any], row: int, one: World, tokens: Tokens, refused: list[Reason]
 ) -> None:
-    """Rows 40102 and 40103: a revoked token is an invalid token, whether it was seen before."""
+    """Rows 40102 and 40103: a revoked token is an invalid token, whether it is cached or not."""
     assert one.answer(**tokens) == 200
     one.revoke(**subject(tokens))
     assert one.answer(**tokens) == row
@@ -95,7 +95,7 @@ def test_what_is_revoked_is_invalid_until_it_is_restored(
 def test_nothing_else_is_revoked(
     subject: Callable[[Issuer], Any], one: World, tokens: Tokens, issuer: Issuer
 ) -> None:
-    """Each kind of id is a world of its own."""
+    """Each kind of id has keys of its own."""
     one.revoke(**subject(issuer))
     assert one.answer(**tokens) == 200
 
@@ -120,7 +120,7 @@ def test_an_account_takes_its_consumers_with_it(one: World, tokens: Tokens, issu
 def test_not_before_has_whole_seconds(
     fraction: float, issued: int, row: int, world: MakeWorld
 ) -> None:
-    """``iat`` has whole seconds, so the second of the revocation goes too."""
+    """``iat`` has whole seconds, so all tokens of the second of the revocation are refused."""
     issuer = issuer_of()
     one = world(clock=lambda: NOW, APP_JWT_KEYS=issuer.key_set())
     one.revoke(install_id=INSTALL, at=NOW + fraction)
@@ -140,7 +140,7 @@ def test_not_before_has_whole_seconds(
 def test_a_consumer_jws_with_a_time_may_be_newer(
     subject: str, claims: Any, row: int, world: MakeWorld
 ) -> None:
-    """One without ``iat`` is out for good; one that has it is judged by it."""
+    """One without ``iat`` is always refused; of one with ``iat`` the time decides."""
     issuer = issuer_of()
     one = world(clock=lambda: NOW, APP_JWT_KEYS=issuer.key_set())
     one.revoke(**{subject: CONSUMER if subject == "consumer_id" else ACCOUNT}, at=NOW)
@@ -149,8 +149,8 @@ def test_a_consumer_jws_with_a_time_may_be_newer(
 
 
 def test_a_second_signature_does_not_bring_a_token_back(world: MakeWorld) -> None:
-    """ECDSA: ``(r, n - s)`` verifies what ``(r, s)`` does, without the key (SEC 1 section 4.1.4);
-    so a token is named by what was signed."""
+    """ECDSA: ``(r, n - s)`` verifies whatever ``(r, s)`` verifies, without the key (SEC 1 section
+    4.1.4). So a token is identified by its signing input."""
     issuer = issuer_of("ES256")
     one = world(
         clock=lambda: NOW, APP_JWT_KEYS=issuer.key_set(), APP_JWT_ALGORITHMS=["RS256", "ES256"]
@@ -195,7 +195,7 @@ def test_verify_request_is_the_same_path(one: World, tokens: Tokens) -> None:
 
 
 def test_two_apps_on_one_store(world: MakeWorld, server: Server, tokens: Tokens) -> None:
-    """What one worker revokes or restores, each other one does within a second."""
+    """Each worker applies what another one revokes or restores, within a second."""
     workers = [world(REVOCATION_URL=server.url) for _ in range(3)]
     assert [worker.answer(**tokens) for worker in workers] == [200] * 3
     workers[0].revoke(token=tokens["app_jwt"])
@@ -211,31 +211,31 @@ def test_two_apps_on_one_store(world: MakeWorld, server: Server, tokens: Tokens)
 
 
 def test_each_app_has_its_own_without_a_store(world: MakeWorld, tokens: Tokens) -> None:
-    """One extension may serve several apps: it acts on the current one."""
+    """One extension may serve several apps: it acts on the current app."""
     one, other = world(), world()
     one.revoke(token=tokens["app_jwt"])
     assert (one.answer(**tokens), other.answer(**tokens)) == (40102, 200)
 
 
 def test_outside_of_an_app_nothing_is_revoked(world: MakeWorld) -> None:
-    """There is no default app that could take a revocation silently."""
+    """No default app takes a revocation silently."""
     one = world()
     with pytest.raises(RuntimeError, match="application context"):
         one.extension.revocations.revoke(account_id=ACCOUNT)
 
 
-def test_an_entry_goes_when_its_token_has_expired(world: MakeWorld) -> None:
-    """Entries expire when the last token that they could match has, an hour of doubt later."""
+def test_an_entry_is_removed_when_its_token_has_expired(world: MakeWorld) -> None:
+    """An hour after the last token that it could match, since a clock may be wrong."""
     issuer, now = issuer_of(), [NOW]
     one = world(clock=lambda: now[0], APP_JWT_KEYS=issuer.key_set(), MAX_LIFETIME=3600)
-    one.revocations._store._sweep_by = JumpResistantClock(lambda: now[0], lambda: now[0])
+    one.revocations._store._expiry_clock = JumpResistantClock(lambda: now[0], lambda: now[0])
     token = issuer.app_jwt()
     one.revoke(token=token)
     one.revoke(install_id=INSTALL)
     one.revoke(account_id=ACCOUNT)
     for later, entries in ((3600 + 90 + 3599, 3), (3600 + 90 + 3600, 1), (10**9, 1)):
         now[0] = NOW + later
-        # Sweeping goes with changes.
+        # Expired entries are removed with changes.
         for number in range(2000):
             one.revoke(consumer_id=str(number), at=0)
             one.restore(consumer_id=str(number))

@@ -1,4 +1,4 @@
-"""A server that throws keys away, and what clients are answered: no revoked token passes."""
+"""A server that evicts keys: no revoked token passes."""
 
 import time
 from collections.abc import Callable
@@ -6,23 +6,23 @@ from collections.abc import Callable
 import pytest
 
 from flask_connector_auth import Change
-from flask_connector_auth.revocation.stores import redis_scripts as scripts
+from flask_connector_auth.revocation.stores import redis_history
 from flask_connector_auth.testing import Issuer
 from tests.support.redis_servers import SOON, Proxy, Server, until
+from tests.support.revocation_faults import change_after_eviction
 from tests.support.revocation_worlds import ACCOUNT, INSTALL, MakeWorld
-from tests.unit.revocation.stores.test_redis import change_after_eviction
 
 OTHER = Change("consumer:other", 1.0)
 
 
 def evict(server: Server) -> None:
-    """Throw the entries away."""
-    server.do("DEL", scripts.ENTRIES)
+    """Evict the entries."""
+    server.do("DEL", redis_history.ENTRIES)
 
 
 def evict_before_a_change(server: Server) -> None:
     """The same, just before the next change."""
-    change_after_eviction(server, scripts.ENTRIES, OTHER)
+    change_after_eviction(server, redis_history.ENTRIES, OTHER)
 
 
 LOSSES = pytest.mark.parametrize("lose", [evict, evict_before_a_change])
@@ -32,7 +32,7 @@ LOSSES = pytest.mark.parametrize("lose", [evict, evict_before_a_change])
 def test_a_worker_that_starts_after_an_eviction(
     lose: Callable[[Server], object], server: Server, world: MakeWorld, issuer: Issuer
 ) -> None:
-    """It answers 503 until another one has written back what it knew, and then 401; never 200."""
+    """It answers 503 until another worker has written its entries back, and then 401; never 200."""
     token, good = issuer.app_jwt(azp=INSTALL), issuer.app_jwt(azp="good")
     first = world(REVOCATION_URL=server.url)
     first.revoke(install_id=INSTALL)
@@ -54,8 +54,8 @@ def test_a_worker_that_starts_after_an_eviction(
 def test_a_worker_that_starts_hides_no_loss(
     lose: Callable[[Server], object], own_server: Server, world: MakeWorld, issuer: Issuer
 ) -> None:
-    """It is the first to see the loss, while the one that knows is cut off: it does not judge, and
-    leaves the loss to be seen."""
+    """It is the first to see the loss, while the worker with a copy is cut off: it answers 503, and
+    leaves the loss visible."""
     token = issuer.app_jwt(azp=INSTALL)
     proxy = Proxy(own_server.port)
     first = world(REVOCATION_URL=proxy.url)
@@ -67,7 +67,7 @@ def test_a_worker_that_starts_hides_no_loss(
     for _ in range(5):
         assert second.answer(token) == 50301
     assert "it has lost data" in second.health["last_error"]
-    # What it revokes by itself takes part in that.
+    # A revocation of its own does not hide the loss either.
     second.revoke(consumer_id="a")
     assert second.answer(token) == 50301
     proxy.open.set()
@@ -80,26 +80,28 @@ def test_a_worker_that_starts_hides_no_loss(
 
 
 @LOSSES
-def test_where_no_worker_knows_nothing_passes(
+def test_without_any_copy_no_token_passes(
     lose: Callable[[Server], object], server: Server, world: MakeWorld, issuer: Issuer
 ) -> None:
-    """Nobody can say what was revoked, so an operator has to: without the keys that are left, the
-    store is a new one."""
+    """No worker has the revocations, so an operator must act: without the remaining keys, the store
+    is a new one."""
     first = world(REVOCATION_URL=server.url)
     first.revoke(install_id=INSTALL)
     first.end()
     lose(server)
     second = world(REVOCATION_URL=server.url)
     assert second.answer(issuer.app_jwt()) == 50301
-    server.do("DEL", scripts.ENTRIES, scripts.EXPIRY, scripts.LOG, scripts.META)
+    server.do(
+        "DEL", redis_history.ENTRIES, redis_history.EXPIRY, redis_history.LOG, redis_history.META
+    )
     until(lambda: second.answer(issuer.app_jwt()) == 200, SOON)
 
 
 def test_two_services_with_different_limits_share_a_store(
     server: Server, world: MakeWorld, issuer: Issuer
 ) -> None:
-    """What the one with the shorter ``MAX_LIFETIME`` has revoked is refused by the other for as
-    long as that accepts tokens from before."""
+    """What the service with the shorter ``MAX_LIFETIME`` revoked is refused by the other for as
+    long as that accepts older tokens."""
     now = int(time.time())
     token = issuer.app_jwt(azp=INSTALL, iat=now - 4 * 86400, exp=now + 86400)
     days_ago = world(

@@ -1,7 +1,7 @@
-"""What happens to a real server, and what clients are answered meanwhile.
+"""Faults of a real server, and the responses meanwhile.
 
 For each fault: no revoked token is accepted later than a second after the server is reachable
-again, no valid one is answered with a 401, and nothing with a 500.
+again, no valid one is answered with 401, and no request with 500.
 """
 
 import threading
@@ -12,8 +12,9 @@ from time import monotonic
 
 import pytest
 
-from flask_connector_auth import RevocationStoreError
-from flask_connector_auth.revocation.stores import redis_scripts as scripts
+from flask_connector_auth import Change, RevocationStoreError
+from flask_connector_auth.revocation.stores import redis_history
+from flask_connector_auth.revocation.stores.redis import RedisStore
 from flask_connector_auth.testing import Issuer
 from tests.support.floor_helpers import cases
 from tests.support.redis_servers import BINARIES, SOON, Proxy, Server, until
@@ -23,7 +24,8 @@ LATER = "another-install"
 
 
 class Clients:
-    """Ask workers again and again: with a good token, one that is revoked, and one that will be."""
+    """Send requests all the time: with a good token, a revoked one, and one that will be
+    revoked."""
 
     def __init__(self, issuer: Issuer, workers: list[World]) -> None:
         self.workers = workers
@@ -35,7 +37,8 @@ class Clients:
         self._thread = threading.Thread(target=self._ask)
 
     def settled(self, later: int) -> bool:
-        """Whether each worker answers as it should, *later* what will be revoked."""
+        """Whether each worker gives the right answers, *later* for the token that will be
+        revoked."""
         return all(
             [worker.answer(token) for token in (self.good, self.revoked, self.later)]
             == [200, 40102, later]
@@ -44,7 +47,7 @@ class Clients:
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """Ask until the end of the block, and then see what the answers were."""
+        """Send requests until the end of the block, and then check the answers."""
         self._thread.start()
         try:
             yield
@@ -75,14 +78,14 @@ def flush(server: Server) -> None:
 
 
 def stop_and_go(server: Server) -> None:
-    """The process hangs for longer than the copies are good for."""
+    """The process hangs for longer than a copy may be old."""
     server.pause()
     threading.Event().wait(1.5)
     server.resume()
 
 
 def stop_and_go_soon(server: Server) -> None:
-    """It hangs for so short that nobody needs to know."""
+    """It hangs for less than a copy may be old."""
     server.pause()
     threading.Event().wait(0.3)
     server.resume()
@@ -96,8 +99,8 @@ def cut_connections(server: Server) -> None:
 
 
 def lose_the_log(server: Server) -> None:
-    """The log is gone when the next change comes."""
-    server.do("XTRIM", scripts.LOG, "MAXLEN", 0)
+    """The log is trimmed before the next change."""
+    server.do("XTRIM", redis_history.LOG, "MAXLEN", 0)
 
 
 FAULTS = {
@@ -119,17 +122,18 @@ def test_a_fault_of_the_server(
     world: MakeWorld,
     issuer: Issuer,
 ) -> None:
-    """Two workers that know, and one that is born afterwards; then revocation works as before."""
+    """Two workers that have a copy, and one that starts afterwards; then revocation works as
+    before."""
     workers = [world(REVOCATION_URL=own_server.url, REVOCATION_MAX_LAG=lag) for _ in range(2)]
     clients = Clients(issuer, workers)
     workers[0].revoke(install_id=INSTALL)
     until(lambda: clients.settled(200))
     with clients.asking():
         fault(own_server)
-        # What is in doubt is answered with 503 meanwhile, and for less than a second.
+        # Requests get 503 meanwhile where the copy is too old, for less than a second.
         until(lambda: clients.settled(200), SOON)
         new = world(REVOCATION_URL=own_server.url)
-        # It may be there before those that know have written back what the server lost.
+        # It may start before the others have written back what the server lost.
         until(lambda: new.answer(clients.revoked) == 40102, SOON)
         clients.workers = [*workers, new]
         until(lambda: clients.settled(200), SOON)
@@ -139,7 +143,7 @@ def test_a_fault_of_the_server(
 
 @pytest.mark.parametrize("on_outage", ["closed", "open"])
 def test_an_outage(on_outage: str, own_server: Server, world: MakeWorld, issuer: Issuer) -> None:
-    """Until the copy is too old nobody notices; then 503, or the last known copy, as it is set."""
+    """No effect until the copy is too old; then 503, or the last copy, as configured."""
     settings = {"REVOCATION_URL": own_server.url, "REVOCATION_ON_OUTAGE": on_outage}
     one = world(REVOCATION_MAX_LAG=1.5, **settings)
     clients = Clients(issuer, [one])
@@ -152,7 +156,7 @@ def test_an_outage(on_outage: str, own_server: Server, world: MakeWorld, issuer:
     closed = on_outage == "closed"
     assert one.answer(clients.good) == (50301 if closed else 200)
     assert one.answer(clients.revoked) == (50301 if closed else 40102)
-    # A bad token is the client's fault, whatever else is.
+    # A bad token is an error of the client, also in an outage.
     assert one.answer("nonsense") == 40102
     assert one.answer() == 40105
     with pytest.raises(RevocationStoreError, match="out of reach"):
@@ -160,20 +164,20 @@ def test_an_outage(on_outage: str, own_server: Server, world: MakeWorld, issuer:
     assert one.answer(clients.later) == (50301 if closed else 40102)
     response = one.app.test_client().get("/app", headers={"Authorization": clients.good})
     assert response.headers.get("Retry-After") == ("1" if closed else None)
-    # Neither can a worker that is new know, nor is it kept waiting by each request.
+    # A new worker has no copy either, and not each of its requests waits.
     new = world(**settings)
     assert new.answer(clients.good) == (50301 if closed else 200)
     begin = monotonic()
     assert new.answer(clients.revoked) == (50301 if closed else 200)
     assert monotonic() - begin < 0.5
     own_server.start()
-    # The worker that knew wrote it back; what did not last is in force where it was said.
+    # The worker with a copy wrote it back; the unconfirmed revocation is in force in its process.
     until(lambda: [new.answer(clients.good), new.answer(clients.revoked)] == [200, 40102], SOON)
     until(lambda: clients.settled(40102), SOON)
 
 
 def test_data_on_a_disk_outlast_every_worker(world: MakeWorld, issuer: Issuer) -> None:
-    """Killed with all that was acknowledged on its disk, it has all of it afterwards."""
+    """A server that is killed with all acknowledged changes on its disk has them afterwards."""
     disk = ["--appendonly", "yes", "--appendfsync", "always"]
     with Server(BINARIES["valkey"], *disk) as server:
         workers = [world(REVOCATION_URL=server.url) for _ in range(2)]
@@ -188,9 +192,9 @@ def test_data_on_a_disk_outlast_every_worker(world: MakeWorld, issuer: Issuer) -
         assert clients.settled(40102)
 
 
-def test_messages_that_are_lost(own_server: Server, world: MakeWorld, issuer: Issuer) -> None:
-    """Cut off from the server while others revoke and the log is cut off too: a worker that cannot
-    know stops to judge, and misses nothing when it can."""
+def test_missed_changes(own_server: Server, world: MakeWorld, issuer: Issuer) -> None:
+    """A worker is cut off while others revoke and the log is trimmed: it stops accepting tokens
+    when its copy is too old, and misses no change afterwards."""
     proxy = Proxy(own_server.port)
     one = world(REVOCATION_URL=own_server.url)
     other = world(REVOCATION_URL=proxy.url, REVOCATION_MAX_LAG=1.5)
@@ -201,8 +205,8 @@ def test_messages_that_are_lost(own_server: Server, world: MakeWorld, issuer: Is
     one.revoke(install_id=LATER)
     for number in range(100):
         one.revoke(consumer_id=str(number))
-    own_server.do("XTRIM", scripts.LOG, "MAXLEN", 1)
-    # As long as its copy is not too old; then it does not judge, not even what it knows.
+    own_server.do("XTRIM", redis_history.LOG, "MAXLEN", 1)
+    # Once its copy is too old, it refuses every token, known revocations included.
     until(lambda: other.answer(clients.later) == 50301)
     assert other.answer(clients.good) == other.answer(clients.revoked) == 50301
     assert one.answer(clients.later) == 40102
@@ -214,8 +218,8 @@ def test_messages_that_are_lost(own_server: Server, world: MakeWorld, issuer: Is
 
 @pytest.mark.parametrize("delay", [0.1, 0.25])
 def test_a_slow_server(delay: float, own_server: Server, world: MakeWorld, issuer: Issuer) -> None:
-    """Each answer takes its time: no request does, nothing is in doubt, and a change is learned of
-    three answers later."""
+    """Each answer of the store takes time: no request does, no copy becomes too old, and a change
+    arrives three answers later."""
     proxy = Proxy(own_server.port)
     one, other = (world(REVOCATION_URL=url) for url in (own_server.url, proxy.url))
     clients = Clients(issuer, [one, other])
@@ -236,8 +240,8 @@ def test_a_slow_server(delay: float, own_server: Server, world: MakeWorld, issue
 def test_a_worker_whose_clock_is_an_hour_off(
     off: int, own_server: Server, world: MakeWorld, issuer: Issuer
 ) -> None:
-    """*Not before* is by the clock of the store: what a worker with a wrong clock revokes is what
-    was issued until now. (Nearly an hour, which is as much as a leeway covers.)"""
+    """*Not before* is by the clock of the store: a worker with a wrong clock revokes what was
+    issued until now. (Nearly an hour, which is as much as a leeway covers.)"""
     now = int(time.time())
 
     def app_jwt(iat: int) -> str:
@@ -261,12 +265,11 @@ def test_a_worker_whose_clock_is_an_hour_off(
 
 
 def test_a_server_whose_clock_is_an_hour_off(server: Server, world: MakeWorld) -> None:
-    """It forgets by its own clock, but only what expired a day ago."""
+    """It removes entries by its own clock, but only those that expired a day ago."""
     one, now = world(REVOCATION_URL=server.url), time.time()
     for expired in (-86000, -3600, 0, 3600):
-        one.revocations._store.change(
-            [one.revocations._change(f"consumer:{expired}", None, now + expired)]
-        )
+        until = now + expired
+        RedisStore(server.url).change([Change(f"consumer:{expired}", until, until)])
     one.revoke(account_id="a")
     with server.client() as client:
-        assert client.hlen(scripts.ENTRIES) == 5
+        assert client.hlen(redis_history.ENTRIES) == 5

@@ -1,23 +1,24 @@
 """Any history of revocations, restorations and faults, with two workers and a real server.
 
-The model is what each worker has to refuse at least: all that was revoked and not restored, unless
-nobody is left who knew of it. What it may refuse is more only where a fault lost a restoration.
+The model is the least that each worker must refuse: all that was revoked and not restored, unless
+no worker is left that had it. A worker may refuse more only where a fault lost a restoration.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from flask_connector_auth import Change, Reason, RevocationStoreError
+from flask_connector_auth import Change, Reason, RevocationStoreError, Update
 from flask_connector_auth.core import Rejected, Unavailable
-from flask_connector_auth.revocation import RevocationRules, Revocations, Subject, turn
-from flask_connector_auth.revocation.stores import redis_scripts as scripts
+from flask_connector_auth.revocation import RevocationRules, Revocations, Subject, read_once
+from flask_connector_auth.revocation.stores import redis_history
 from flask_connector_auth.revocation.stores.redis import RedisStore
 from tests.support.floor_helpers import NOW, examples
 from tests.support.redis_servers import Server
-from tests.unit.revocation.stores.test_redis import change_after_eviction, put_back, saved
+from tests.support.revocation_faults import change_after_eviction, put_back, saved
 
 NAMES = ("a", "b", "c")
 names = st.sampled_from(NAMES)
@@ -25,34 +26,44 @@ WORKERS = 2
 workers = st.integers(0, WORKERS - 1)
 
 
-class Worker:
-    """A copy of the store that is followed only when the test says so."""
+class SwitchedStore:
+    """A store behind a connection that the test can cut; reads do not wait for a change."""
 
     def __init__(self, url: str) -> None:
-        self.store = RedisStore(url, log_length=1)
+        self.is_cut_off = False
+        self._store = RedisStore(url, log_length=1)
+        self.now = self._store.now
+        self.close = self._store.close
+
+    def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
+        """Make the changes."""
+        self._check_connection()
+        self._store.change(changes, absent=absent)
+
+    def read(self, position: Any, _wait: float) -> Update:
+        """Read at once."""
+        self._check_connection()
+        return self._store.read(position, 0)
+
+    def _check_connection(self) -> None:
+        if self.is_cut_off:
+            raise RevocationStoreError("cut off")
+
+
+class Worker:
+    """A copy of the store that reads only when the test calls for it."""
+
+    def __init__(self, url: str) -> None:
+        self.store = SwitchedStore(url)
         self.revocations = Revocations(self.store, RevocationRules(), lambda: NOW)
         self.follower: Any = self.revocations._follower
         assert self.follower
         self.follower.start = lambda: None
-        self.cut_off = False
-        self._change, self._read = self.store.change, self.store.read
-        self.store.change = self._unless_cut_off(self._change)  # type: ignore[method-assign]
-        self.store.read = self._unless_cut_off(self._read)  # type: ignore[method-assign]
-
-    def _unless_cut_off(self, method: Any) -> Any:
-        def called(*args: Any, **kwargs: Any) -> Any:
-            if self.cut_off:
-                raise RevocationStoreError("cut off")
-            return method(*args, **kwargs)
-
-        return called
 
     def follow(self) -> None:
-        """Catch up, as far as that can be."""
-        assert self.follower
+        """Read until the copy is up to date, as far as possible."""
         for _ in range(8):
-            self.follower._wait = 0
-            turn(lambda: self.follower)
+            read_once(lambda: self.follower)
             if self.follower._wait:
                 return
 
@@ -79,7 +90,7 @@ class Histories(RuleBasedStateMachine):
         self.workers = [Worker(self.server.url) for _ in range(WORKERS)]
         for worker in self.workers:
             worker.follow()
-        #: What has to be refused everywhere; what may be, since a fault lost its restoration.
+        #: Accounts to refuse everywhere; accounts that may be, since a fault lost a restoration.
         self.revoked: set[str] = set()
         self.doubtful: set[str] = set()
         self.years = 0
@@ -94,7 +105,7 @@ class Histories(RuleBasedStateMachine):
             worker.revocations.revoke(account_id=name, at=NOW)
             self.revoked.add(name)
         except RevocationStoreError:
-            assert worker.cut_off
+            assert worker.store.is_cut_off
             self.doubtful.add(name)
         assert name in worker.refused()
 
@@ -106,56 +117,56 @@ class Histories(RuleBasedStateMachine):
         try:
             worker.revocations.restore(account_id=name)
             self.revoked.discard(name)
-            if any(each.cut_off for each in self.workers):
-                # Who has not heard of it may write it back after a fault.
+            if any(each.store.is_cut_off for each in self.workers):
+                # A worker that has not read it may write the entry back after a fault.
                 self.doubtful.add(name)
         except RevocationStoreError:
-            assert worker.cut_off
+            assert worker.store.is_cut_off
             assert worker.refused() == before
 
     @rule(number=workers)
     def cut_off(self, number: int) -> None:
-        """A worker loses its way to the store."""
-        self.workers[number].cut_off = True
+        """A worker loses its connection to the store."""
+        self.workers[number].store.is_cut_off = True
 
     @rule(number=workers)
     def reconnect(self, number: int) -> None:
-        """And finds it again."""
+        """The worker connects again."""
         worker = self.workers[number]
-        worker.cut_off = False
+        worker.store.is_cut_off = False
         worker.follow()
-        assert worker.follower.last_error is None
+        assert worker.follower.failures.last_error is None
 
     @rule()
     def cut_the_log(self) -> None:
-        """What was not read in time cannot be read one by one any more."""
-        self.server.do("XTRIM", scripts.LOG, "MAXLEN", 0)
+        """Changes that were not read yet cannot be read one by one any more."""
+        self.server.do("XTRIM", redis_history.LOG, "MAXLEN", 0)
 
     @rule()
     def flush(self) -> None:
-        """Everything is lost, once every worker knows it."""
+        """All data are lost, after each worker has read them."""
         self._all_follow()
         self.server.do("FLUSHDB")
 
     @rule()
     def evict(self) -> None:
-        """The entries are lost, once every worker knows them."""
+        """The entries are lost, after each worker has read them."""
         self._all_follow()
-        self.server.do("DEL", scripts.ENTRIES)
+        self.server.do("DEL", redis_history.ENTRIES)
 
     @rule(name=names)
     def evict_and_revoke(self, name: str) -> None:
         """The same, and no worker can read before the next change."""
         self._all_follow()
-        change_after_eviction(self.server, scripts.ENTRIES, Change(f"account:{name}", NOW))
+        change_after_eviction(self.server, redis_history.ENTRIES, Change(f"account:{name}", NOW))
         self.revoked.add(name)
 
     @rule()
     def set_the_clock_ahead(self) -> None:
-        """It is right again at once; ids only count on."""
-        if self.server.do("EXISTS", scripts.LOG):
+        """The clock is right again at once; ids only count on."""
+        if self.server.do("EXISTS", redis_history.LOG):
             self.years += 1
-            self.server.do("XSETID", scripts.LOG, f"{4_000_000_000_000 + self.years}-0")
+            self.server.do("XSETID", redis_history.LOG, f"{4_000_000_000_000 + self.years}-0")
 
     @rule()
     def keep(self) -> None:
@@ -165,38 +176,38 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def fail_over(self) -> None:
-        """It becomes the master; of what it did not hear, workers know."""
+        """The replica becomes the master; workers have what it did not receive."""
         self._all_follow()
         with self.server.client() as client:
             client.flushdb()
             for name, content in self.kept.items():
                 client.restore(name, 0, content)
-        # What was restored since is not, for the replica.
+        # The replica has none of the later restorations.
         self.doubtful |= set(NAMES)
 
     @invariant()
     def nothing_that_is_revoked_passes(self) -> None:
-        """Once a worker has caught up, it refuses what is revoked, and no more without need; a
-        worker that starts then does too."""
+        """Once a worker is up to date, it refuses what is revoked, and no more without need; so
+        does a worker that starts then."""
         for worker in self.workers:
-            if not worker.cut_off:
+            if not worker.store.is_cut_off:
                 worker.follow()
         for worker in self.workers:
-            if not worker.cut_off:
+            if not worker.store.is_cut_off:
                 worker.follow()
                 self._refuses_what_it_must(worker)
-        if not all(worker.cut_off for worker in self.workers):
+        if not all(worker.store.is_cut_off for worker in self.workers):
             new = Worker(self.server.url)
             new.follow()
             self._refuses_what_it_must(new)
-            new.store._client.close()
+            new.store.close()
 
     def _refuses_what_it_must(self, worker: Worker) -> None:
         assert self.revoked <= worker.refused() <= self.revoked | self.doubtful
 
     def _all_follow(self) -> None:
         for worker in self.workers:
-            worker.cut_off = False
+            worker.store.is_cut_off = False
             worker.follow()
 
 
@@ -208,8 +219,8 @@ def test_any_history(server: Server) -> None:
 
 @pytest.mark.parametrize("others", [(), ("b",), ("b", "c")])
 def test_a_failover_right_after_a_revocation(others: tuple[str, ...], server: Server) -> None:
-    """It was acknowledged and is lost, before even the worker that revoked has read it: that one
-    still refuses, and writes it back, whatever else was changed in the meantime."""
+    """It was acknowledged, and lost before even the worker that revoked has read it: that worker
+    still refuses, and writes it back, whatever else changed meanwhile."""
     one, other = workers = [Worker(server.url) for _ in range(2)]
     for worker in workers:
         one.revocations.revoke(account_id="x", at=NOW)
@@ -241,7 +252,7 @@ def test_without_faults_nothing_is_in_doubt(server: Server) -> None:
             assert each.refused() == revoked
 
 
-def test_a_worker_that_never_followed_does_not_judge(server: Server) -> None:
-    """The control of the control: without a turn there is no answer."""
+def test_a_worker_that_never_read_refuses_every_token(server: Server) -> None:
+    """The control of the control: without a read there is no answer."""
     with pytest.raises(Unavailable):
         Worker(server.url).refused()

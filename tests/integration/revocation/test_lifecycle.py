@@ -1,4 +1,4 @@
-"""What apps have open, counted: threads, descriptors, connections at a real server."""
+"""Open threads, descriptors and connections of apps, counted."""
 
 import gc
 import os
@@ -26,11 +26,11 @@ class Open(NamedTuple):
 
     threads: int
     descriptors: int
-    connections: int  #: at the server of revocations
+    connections: int  #: to the revocation store
 
 
 def opened(server: Server) -> Open:
-    """Count; the connection that counts is not among them."""
+    """Count, without the connection that counts."""
     descriptors = len(os.listdir("/dev/fd"))
     clients = server.do("CLIENT", "LIST").splitlines()
     return Open(threading.active_count(), descriptors, len(clients) - 1)
@@ -39,7 +39,7 @@ def opened(server: Server) -> Open:
 @pytest.fixture
 def make(make_app: MakeApp, own_server: Server, key_set_server: KeySetServer) -> Iterator[Make]:
     """An app factory: keys from a real server, revocations from another one."""
-    # The pools of other tests are no business of this one.
+    # Pools of other tests would be counted.
     gc.collect()
     yield lambda: World(make_app(APP_JWT_KEYS=key_set_server.url, REVOCATION_URL=own_server.url))
 
@@ -50,7 +50,7 @@ def ask(world: World, issuer: Issuer) -> None:
 
 
 def revoke(world: World, _issuer: Issuer) -> None:
-    """Use the store, and its connection, from another thread than the one that follows."""
+    """Use the store, and its connection, from another thread than that of the follower."""
     world.revoke(install_id="another")
 
 
@@ -79,7 +79,7 @@ def test_apps_that_are_dropped_leave_nothing(
     try:
         del world, worlds
         gc.collect()
-        # It may find one at work, which holds what it works for.
+        # A thread that is applying a result keeps its app alive for a moment.
         until(lambda: opened(own_server).threads <= before.threads + 2)
         gc.collect()
         until(lambda: opened(own_server) == before)
@@ -104,16 +104,16 @@ def test_an_app_that_is_closed_leaves_nothing(
             world.extension.close(world.app)
         after = opened(own_server)
         assert (after.threads, after.descriptors) == (before.threads, before.descriptors)
-        # The server has to notice.
+        # The server notices after a moment.
         until(lambda: opened(own_server).connections == before.connections)
     finally:
         gc.enable()
 
 
-def test_an_app_that_was_closed_begins_anew(
+def test_a_closed_app_can_go_on(
     make: Make, own_server: Server, issuer: Issuer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Closed twice, or before it was used, it judges as before, and by what was revoked since."""
+    """Closed twice, or before it was used, it works as before, and applies later revocations."""
     closed, other = make(), make()
     tokens = [issuer.app_jwt(azp=name) for name in (INSTALL, "another")]
     for _ in range(2):
@@ -127,10 +127,10 @@ def test_an_app_that_was_closed_begins_anew(
     assert caplog.messages == []
 
 
-def test_nothing_passes_on_the_copy_from_before(
+def test_a_copy_from_before_closing_is_not_used(
     make: Make, own_server: Server, issuer: Issuer
 ) -> None:
-    """Row 50301: what is revoked is not known, though the copy was confirmed a moment ago."""
+    """Row 50301, though the copy was confirmed a moment ago."""
     one, token = make(), issuer.app_jwt()
     assert one.answer(token) == 200
     own_server.kill()
@@ -151,7 +151,7 @@ def test_an_app_without_a_store_goes_on(make_app: MakeApp, issuer: Issuer) -> No
 
 
 def test_an_app_without_the_extension_has_nothing_to_close() -> None:
-    """It is an error, as for ``health``: the app is not the one that was meant."""
+    """It is an error, as for ``health``: another app was meant."""
     with pytest.raises(RuntimeError, match="no ConnectorAuth"):
         ConnectorAuth().close(Flask("an_app"))
 
@@ -169,14 +169,14 @@ def test_other_apps_go_on(make: Make, issuer: Issuer) -> None:
 
 
 def test_an_app_that_is_still_needed_keeps_its_thread(make: Make, issuer: Issuer) -> None:
-    """The positive control: a collection takes nothing from an app that somebody has."""
+    """The positive control: a collection stops no thread of an app that is referenced."""
     one, token = make(), issuer.app_jwt()
     assert one.answer(token) == 200
     thread = one.revocations._follower._thread
-    mirror = one.revocations.mirror
+    cache = one.revocations.cache
     for _ in range(3):
         gc.collect()
-        confirmed = mirror.confirmed_at
-        until(lambda: mirror.confirmed_at > confirmed)  # noqa: B023
+        confirmed = cache.confirmed_at
+        until(lambda: cache.confirmed_at > confirmed)  # noqa: B023
     assert one.revocations._follower._thread is thread
     assert thread.is_alive()

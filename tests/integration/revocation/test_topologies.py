@@ -1,4 +1,4 @@
-"""Sentinel and Cluster, by URL, on real servers: one of each kind, and what a failover loses."""
+"""Sentinel and Cluster, by URL, on real servers; and what a failover loses."""
 
 import gc
 from collections.abc import Iterator
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from flask_connector_auth import RevocationStoreError
-from flask_connector_auth.revocation import NOTHING, Known
-from flask_connector_auth.revocation.stores import redis_scripts as scripts
+from flask_connector_auth.revocation.stores import redis_history
 from flask_connector_auth.revocation.stores.redis import RedisStore
+from flask_connector_auth.revocation.stores.redis_history import NO_HISTORY, ReadPosition
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.stores import RevocationStoreContract
 from tests.support.ports import free_port
@@ -41,7 +41,7 @@ class TestCluster(RevocationStoreContract):
 
 
 def test_a_cluster_that_is_out_of_reach(world: MakeWorld, issuer: Issuer) -> None:
-    """Nothing is connected to at the start, so the app starts, and says what is missing."""
+    """The app connects to nothing at its start, so it starts, and health reports the failure."""
     one = world(REVOCATION_URL=f"redis+cluster://127.0.0.1:{free_port()}")
     assert one.answer(issuer.app_jwt()) == 50301
     expected = "out of reach (RedisClusterException): CONNECTOR_AUTH_REVOCATION_URL"
@@ -49,14 +49,14 @@ def test_a_cluster_that_is_out_of_reach(world: MakeWorld, issuer: Issuer) -> Non
 
 
 def test_a_cluster_that_failed_keeps_no_connection(cluster: Server) -> None:
-    """After each failure there is another client; the connections of the last one are closed."""
+    """Each failure leads to another client; the connections of the last one are closed."""
     store = RedisStore(f"redis+cluster://127.0.0.1:{cluster.port}")
     before = len(cluster.do("CLIENT", "LIST").splitlines())
     for _ in range(30):
         store.now()
-        cluster.do("SET", scripts.LOG, "no stream")
+        cluster.do("SET", redis_history.LOG, "no stream")
         with pytest.raises(RevocationStoreError, match="ResponseError"):
-            store.read(Known(NOTHING, 0), 0.1)
+            store.read(ReadPosition(NO_HISTORY, 0), 0.1)
     assert len(cluster.do("CLIENT", "LIST").splitlines()) < before + 10
 
 
@@ -84,7 +84,7 @@ def trio() -> Iterator[Trio]:
 
 
 def test_a_service_that_is_not_there(trio: Trio, world: MakeWorld) -> None:
-    """A name that Sentinel does not know is an outage, told with the setting."""
+    """A name that Sentinel does not have is an outage; the message names the setting."""
     one = world(REVOCATION_URL=trio.url + "-of-another-name")
     until(lambda: one.health["last_error"])
     expected = "out of reach (MasterNotFoundError): CONNECTOR_AUTH_REVOCATION_URL"
@@ -108,7 +108,7 @@ def test_no_connection_outlives_the_store(trio: Trio) -> None:
 
 
 def test_a_failover(trio: Trio, world: MakeWorld, issuer: Issuer) -> None:
-    """The master dies, Sentinel makes the replica the master, and workers go on with that."""
+    """The master dies, Sentinel promotes the replica, and workers go on with that."""
     workers = [world(REVOCATION_URL=trio.url) for _ in range(2)]
     first, second = issuer.app_jwt(), issuer.app_jwt(azp="another")
     workers[0].revoke(install_id=INSTALL)
@@ -120,7 +120,7 @@ def test_a_failover(trio: Trio, world: MakeWorld, issuer: Issuer) -> None:
         until(lambda: worker.health["last_error"] is None and worker.health["ready"])  # noqa: B023
         assert [worker.answer(each) for each in (first, second)] == [40102, 200]
     new = world(REVOCATION_URL=trio.url)
-    # The replica is the master before Sentinel says so.
+    # The replica is the master before Sentinel announces it.
     until(lambda: new.answer(first) == 40102)
     new.revoke(account_id=ACCOUNT)
     for worker in workers:

@@ -137,5 +137,5 @@ def test_a_store_out_of_reach_is_no_success(
     """Nobody knows that it lasts: status 2, without the password."""
     app = make_app(REVOCATION_URL=f"redis://:hunter22@127.0.0.1:{free_port()}")
     result = run(command, app=app, input=issuer.app_jwt())
-    assert (result.exit_code, "may not last" in result.stderr) == (2, True)
+    assert (result.exit_code, "has not confirmed the change" in result.stderr) == (2, True)
     assert "hunter22" not in result.output

@@ -1,14 +1,14 @@
 """The settings of revocation: every mistake that can be found at start is reported there."""
 
 import sys
-from math import inf
 from typing import Any
 
 import pytest
 
-from flask_connector_auth.revocation import Kind, MemoryStore
+from flask_connector_auth.revocation import MemoryStore
 from flask_connector_auth.revocation.stores.redis import RedisStore
 from tests.support.floor_helpers import cases, load, problems
+from tests.support.revocation_worlds import KEPT_FOREVER
 
 BAD_URL = "Not a valid Redis URL."
 BELOW_LIFETIME = (
@@ -101,9 +101,9 @@ def test_redis_py_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load().revocation_store is None
 
 
-def test_a_store_of_the_app_is_an_object() -> None:
-    """Any object with the three methods; not a class, and not together with a URL."""
-    store = MemoryStore(dict.fromkeys(Kind, inf))
+def test_a_store_of_ones_own_is_an_object() -> None:
+    """Whatever has the three methods; not its class, and not beside a URL."""
+    store = MemoryStore(KEPT_FOREVER)
     assert load(REVOCATION_STORE=store).revocation_store is store
     for wrong in (MemoryStore, "redis://", {}, 5):
         expected = {"REVOCATION_STORE": ["Must be an instance of RevocationStore."]}

@@ -1,4 +1,4 @@
-"""The copy that requests are judged by: what it refuses, when it does not judge, what it tells."""
+"""The cache that requests are checked against: refusals, its age, and pending revocations."""
 
 import logging
 from collections.abc import Callable
@@ -19,7 +19,10 @@ from flask_connector_auth.revocation import (
 )
 from tests.support.floor_helpers import NOW
 
-LIVES = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.CONSUMER: 1000.0}
+RETENTION = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.CONSUMER: 1000.0}
+TOO_OLD = (
+    "the copy of the revocations is missing or older than CONNECTOR_AUTH_REVOCATION_MAX_LAG (5 s)"
+)
 SUBJECT = Subject(b"digest", NOW, ("install:a", "account:b"))
 
 
@@ -29,116 +32,127 @@ class Bench:
     def __init__(self, **options: Any) -> None:
         self.elapsed = 1000.0
         self.stale = 0
-        self.mirror = RevocationCache(
-            RevocationSet(LIVES), 5, stale=self.count, clock=lambda: self.elapsed, **options
+        self.cache = RevocationCache(
+            RevocationSet(RETENTION),
+            5,
+            on_stale=self.count_stale,
+            clock=lambda: self.elapsed,
+            **options,
         )
 
-    def count(self) -> None:
-        """Count what is told."""
+    def count_stale(self) -> None:
+        """Count the calls of ``on_stale``."""
         self.stale += 1
 
-    def judge(self, subject: Subject = SUBJECT) -> Reason | None:
+    def reason(self, subject: Subject = SUBJECT) -> Reason | None:
         """Return why *subject* is refused, or ``None``."""
         try:
-            self.mirror.check(subject)
+            self.cache.check(subject)
         except (Rejected, Unavailable) as refusal:
             return refusal.reason
         return None
 
 
-def test_a_copy_that_was_never_loaded_does_not_judge() -> None:
-    """At start without the store: 503 until it answered once."""
+def test_a_copy_that_was_never_loaded_refuses_every_token() -> None:
+    """Before the store has answered for the first time, good tokens get 503."""
     bench = Bench()
-    assert (bench.mirror.ready(), bench.mirror.lag()) == (False, None)
-    assert bench.judge() is Reason.REVOCATION_UNAVAILABLE
-    bench.mirror.take([], bench.elapsed)
-    assert (bench.mirror.ready(), bench.mirror.lag()) == (True, 0)
-    assert bench.judge() is None
+    assert (bench.cache.is_fresh(), bench.cache.lag()) == (False, None)
+    assert bench.reason() is Reason.REVOCATION_UNAVAILABLE
+    bench.cache.apply_changes([], bench.elapsed)
+    assert (bench.cache.is_fresh(), bench.cache.lag()) == (True, 0)
+    assert bench.reason() is None
 
 
 @pytest.mark.parametrize(
     ("age", "judged"), [(0, True), (4.75, True), (5, True), (5.25, False), (10**6, False)]
 )
-def test_a_copy_judges_until_it_is_too_old(age: float, judged: bool) -> None:
-    """``REVOCATION_MAX_LAG``; by a clock alone, so that it holds if every thread is dead."""
+def test_a_copy_is_used_until_it_is_too_old(age: float, judged: bool) -> None:
+    """``REVOCATION_MAX_LAG``, by the clock alone: it holds even if every thread is dead."""
     bench = Bench()
-    bench.mirror.take([Change(b"digest", inf)], bench.elapsed)
+    bench.cache.apply_changes([Change(b"digest", inf)], bench.elapsed)
     bench.elapsed += age
-    assert bench.judge() is (Reason.REVOKED if judged else Reason.REVOCATION_UNAVAILABLE)
-    assert bench.mirror.ready() is judged
-    assert bench.mirror.lag() == age
+    assert bench.reason() is (Reason.REVOKED if judged else Reason.REVOCATION_UNAVAILABLE)
+    assert bench.cache.is_fresh() is judged
+    assert bench.cache.lag() == age
 
 
-def test_it_is_as_old_as_the_question(caplog: pytest.LogCaptureFixture) -> None:
-    """An answer that took its time is that of when it was asked for."""
+def test_a_copy_is_as_old_as_the_beginning_of_its_last_read(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A slow answer confirms the copy as of the time at which the read began."""
     bench = Bench()
-    bench.mirror.take([], bench.elapsed - 6)
-    assert bench.judge() is Reason.REVOCATION_UNAVAILABLE
-    bench.mirror.take([], bench.elapsed - 4)
-    assert bench.judge() is None
+    bench.cache.apply_changes([], bench.elapsed - 6)
+    assert bench.reason() is Reason.REVOCATION_UNAVAILABLE
+    bench.cache.apply_changes([], bench.elapsed - 4)
+    assert bench.reason() is None
 
 
-def test_an_open_one_goes_on_with_what_it_knows() -> None:
-    """``REVOCATION_ON_OUTAGE`` open: what is known to be revoked stays so; loudly."""
-    bench = Bench(closed=False)
-    assert bench.judge() is None
-    bench.mirror.take([Change("install:a", NOW)], bench.elapsed)
+def test_an_open_cache_refuses_by_its_old_copy() -> None:
+    """``REVOCATION_ON_OUTAGE`` open: known revocations stay in force, and the log says that it is
+    old."""
+    bench = Bench(fail_closed=False)
+    assert bench.reason() is None
+    bench.cache.apply_changes([Change("install:a", NOW)], bench.elapsed)
     bench.elapsed += 6
-    assert bench.judge() is Reason.REVOKED
-    assert bench.judge(Subject(b"", NOW, ())) is None
-    assert not bench.mirror.ready()
+    assert bench.reason() is Reason.REVOKED
+    assert bench.reason(Subject(b"", NOW, ())) is None
+    assert not bench.cache.is_fresh()
     assert bench.stale == 2
 
 
-@pytest.mark.parametrize(("closed", "what"), [(True, "503"), (False, "the last copy serves")])
-def test_each_change_is_told_once(
-    closed: bool, what: str, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("fail_closed", "effect"),
+    [(True, "good tokens are answered with 503"), (False, "the old copy serves")],
+)
+def test_becoming_stale_and_fresh_is_logged_once(
+    fail_closed: bool, effect: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Never a line for each request: one when it becomes too old, one when it is not any more."""
+    """One line when the copy becomes too old and one when it is confirmed, not one for each
+    request."""
     caplog.set_level(logging.INFO)
-    bench = Bench(closed=closed)
+    bench = Bench(fail_closed=fail_closed)
     for times in (1, 2):
         for _ in range(3):
-            bench.judge()
-            bench.mirror.tell()
+            bench.reason()
+            bench.cache.report_if_stale()
         assert bench.stale == times
         for _ in range(3):
-            bench.mirror.take([], bench.elapsed)
-            bench.mirror.tell()
-            bench.judge()
+            bench.cache.apply_changes([], bench.elapsed)
+            bench.cache.report_if_stale()
+            bench.reason()
         bench.elapsed += 6
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("ERROR", f"what is revoked cannot be confirmed: {what}"),
-        ("INFO", "what is revoked is confirmed again"),
+        ("ERROR", f"{TOO_OLD}: {effect}"),
+        ("INFO", "the copy of the revocations is confirmed again"),
     ] * 2
 
 
-def test_who_keeps_it_fresh_is_woken_only_where_it_is_not() -> None:
-    """Nothing but the clock is looked at on the way of a request."""
+def test_only_a_stale_copy_starts_a_refresh() -> None:
+    """A request reads the clock and nothing else."""
     bench, woken = Bench(), []
-    bench.mirror.wake = lambda: woken.append(bench.mirror.take([], bench.elapsed))
+    bench.cache.ensure_refresh = lambda: woken.append(bench.cache.apply_changes([], bench.elapsed))
     for _ in range(3):
-        assert bench.judge() is None
+        assert bench.reason() is None
     assert len(woken) == 1
     bench.elapsed += 5
-    assert bench.judge() is None
+    assert bench.reason() is None
     assert len(woken) == 1
 
 
-def test_it_is_asked_again_how_old_it_is_after_waking() -> None:
-    """What was woken may have confirmed it at once, and as old as it may be is not too old."""
+def test_the_age_is_checked_again_after_the_refresh_started() -> None:
+    """The refresh may have confirmed the copy at once; an age of exactly the maximum is fresh."""
     bench = Bench()
-    bench.mirror.wake = lambda: bench.mirror.take([], bench.elapsed - 5)
-    assert bench.judge() is None
+    bench.cache.ensure_refresh = lambda: bench.cache.apply_changes([], bench.elapsed - 5)
+    assert bench.reason() is None
     bench.elapsed += 1
-    bench.mirror.wake = lambda: bench.mirror.take([], bench.elapsed - 5.25)
-    assert bench.judge() is Reason.REVOCATION_UNAVAILABLE
+    bench.cache.ensure_refresh = lambda: bench.cache.apply_changes([], bench.elapsed - 5.25)
+    assert bench.reason() is Reason.REVOCATION_UNAVAILABLE
 
 
 def test_only_a_copy_can_be_too_old() -> None:
-    """Whether a request has to look at the age at all."""
-    assert Bench().mirror.copied is True
-    assert RevocationCache(RevocationSet(LIVES)).copied is False
+    """Only then must a request check the age."""
+    assert Bench().cache.is_copy is True
+    assert RevocationCache(RevocationSet(RETENTION)).is_copy is False
 
 
 @pytest.mark.parametrize(
@@ -151,234 +165,234 @@ def test_only_a_copy_can_be_too_old() -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["install:a", "account:b"])
-def test_an_id_refuses_what_it_was_issued_until_then(
+def test_an_id_refuses_tokens_issued_until_its_time(
     name: str, issued_at: float | None, reason: Reason | None
 ) -> None:
-    """docs/revocation.rst: the second itself too; without ``iat`` whatever the time is."""
+    """docs/revocation.rst: the second of the time included; a token without ``iat`` always."""
     bench = Bench()
-    bench.mirror.take([Change(name, NOW)], bench.elapsed)
-    assert bench.judge(SUBJECT._replace(issued_at=issued_at)) is reason
+    bench.cache.apply_changes([Change(name, NOW)], bench.elapsed)
+    assert bench.reason(SUBJECT._replace(issued_at=issued_at)) is reason
 
 
 @pytest.mark.parametrize("key", [b"digest", "install:a", "account:b"])
-def test_what_is_restored_passes(key: bytes | str) -> None:
-    """Only the same subject restores."""
+def test_a_restored_subject_is_accepted(key: bytes | str) -> None:
+    """Only the subject that was revoked can be restored."""
     bench = Bench()
-    bench.mirror.take([Change(key, inf)], bench.elapsed)
-    bench.mirror.take([Change("install:x", None), Change(b"", None)], bench.elapsed)
-    assert bench.judge() is Reason.REVOKED
-    bench.mirror.take([Change(key, None)], bench.elapsed)
-    assert bench.judge() is None
-    assert len(bench.mirror.table) == 0
+    bench.cache.apply_changes([Change(key, inf)], bench.elapsed)
+    bench.cache.apply_changes([Change("install:x", None), Change(b"", None)], bench.elapsed)
+    assert bench.reason() is Reason.REVOKED
+    bench.cache.apply_changes([Change(key, None)], bench.elapsed)
+    assert bench.reason() is None
+    assert len(bench.cache.revoked) == 0
 
 
-def test_an_answer_that_was_on_its_way_takes_nothing_back() -> None:
-    """Asked for before the store had a revocation, it may be older, whatever it says of the key;
-    asked for since, it is what the store says."""
+def test_an_older_answer_takes_no_revocation_back() -> None:
+    """An answer to a read that began before the acknowledgement may be older than the revocation,
+    whatever it reports; an answer to a later read decides."""
     bench = Bench()
     revoked, restored = Change(b"digest", inf), Change(b"digest", None)
-    asked = bench.elapsed
-    assert bench.mirror.hold(revoked) is True
+    read_began = bench.elapsed
+    assert bench.cache.add_pending(revoked) is True
     for before in ([], [restored]):
-        assert bench.mirror.take(before, asked) == []
-        assert bench.judge() is Reason.REVOKED
+        assert bench.cache.apply_changes(before, read_began) == []
+        assert bench.reason() is Reason.REVOKED
     bench.elapsed += 1
-    bench.mirror.settled(revoked, lasts=True)
+    bench.cache.end_write(revoked, acknowledged=True)
     for before in ([], [revoked], [revoked, restored], [revoked]):
-        assert bench.mirror.take(before, asked) == []
-        assert bench.mirror.take(before, bench.elapsed) == []
-        bench.mirror.replace(RevocationSet(LIVES), bench.elapsed)
-        assert bench.judge() is Reason.REVOKED
+        assert bench.cache.apply_changes(before, read_began) == []
+        assert bench.cache.apply_changes(before, bench.elapsed) == []
+        bench.cache.replace_entries(RevocationSet(RETENTION), bench.elapsed)
+        assert bench.reason() is Reason.REVOKED
     bench.elapsed += 1
-    bench.mirror.take([revoked], asked)
-    assert bench.mirror.take([], bench.elapsed) == []
-    assert bench.judge() is Reason.REVOKED
-    assert bench.mirror.take([restored], asked) == [restored]
-    assert bench.judge() is None
+    bench.cache.apply_changes([revoked], read_began)
+    assert bench.cache.apply_changes([], bench.elapsed) == []
+    assert bench.reason() is Reason.REVOKED
+    assert bench.cache.apply_changes([restored], read_began) == [restored]
+    assert bench.reason() is None
 
 
-def test_what_was_restored_since_is_restored_with_the_next_answer() -> None:
-    """By another worker, in the moment between: the store says so, and is heard."""
+def test_a_restoration_by_another_worker_counts_with_the_next_read() -> None:
+    """Another worker restores between the acknowledgement and the next read."""
     bench = Bench()
     revoked, restored = Change(b"digest", inf), Change(b"digest", None)
-    asked = bench.elapsed
-    bench.mirror.hold(revoked)
-    bench.mirror.settled(revoked, lasts=True)
-    assert bench.mirror.take([revoked, restored], asked) == []
-    assert bench.judge() is Reason.REVOKED
+    read_began = bench.elapsed
+    bench.cache.add_pending(revoked)
+    bench.cache.end_write(revoked, acknowledged=True)
+    assert bench.cache.apply_changes([revoked, restored], read_began) == []
+    assert bench.reason() is Reason.REVOKED
     bench.elapsed += 1
-    assert bench.mirror.take([], bench.elapsed) == [restored]
-    assert bench.judge() is None
+    assert bench.cache.apply_changes([], bench.elapsed) == [restored]
+    assert bench.reason() is None
 
 
-def test_of_two_revocations_of_one_key_each_is_held() -> None:
-    """Two threads: that the store has the first one says nothing of the second."""
+def test_of_two_revocations_of_one_key_each_is_pending() -> None:
+    """Two threads: an acknowledgement of the first revocation does not confirm the second."""
     bench = Bench()
     first, second = Change("account:b", NOW - 10), Change("account:b", NOW)
-    bench.mirror.hold(first)
-    bench.mirror.hold(second)
-    bench.mirror.settled(first, lasts=True)
+    bench.cache.add_pending(first)
+    bench.cache.add_pending(second)
+    bench.cache.end_write(first, acknowledged=True)
     bench.elapsed += 1
-    assert bench.mirror.take([first], bench.elapsed) == []
-    assert bench.judge() is Reason.REVOKED
-    bench.mirror.settled(second, lasts=True)
+    assert bench.cache.apply_changes([first], bench.elapsed) == []
+    assert bench.reason() is Reason.REVOKED
+    bench.cache.end_write(second, acknowledged=True)
     bench.elapsed += 1
-    assert bench.mirror.take([second], bench.elapsed) == []
-    bench.mirror.settled(second, lasts=True)
-    assert bench.judge() is Reason.REVOKED
+    assert bench.cache.apply_changes([second], bench.elapsed) == []
+    bench.cache.end_write(second, acknowledged=True)
+    assert bench.reason() is Reason.REVOKED
     later = Change("account:b", NOW + 10)
-    assert bench.mirror.take([later], bench.elapsed) == [later]
+    assert bench.cache.apply_changes([later], bench.elapsed) == [later]
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_after_what_is_held_comes_what_the_store_has_said(whole: bool) -> None:
-    """Restored and revoked anew, or by a whole copy; however often the key was revoked."""
+def test_after_a_pending_revocation_the_value_of_the_store_counts(whole: bool) -> None:
+    """Restored and revoked again, or in a complete copy; however often the key was revoked."""
     bench = Bench()
-    said, table = Change("account:b", 5), RevocationSet(LIVES)
+    said, table = Change("account:b", 5), RevocationSet(RETENTION)
     table.put(said)
     last = Change("account:b", 20)
     for change in (Change("account:b", 10), last):
-        bench.mirror.hold(change)
-    bench.mirror.settled(last, lasts=True)
+        bench.cache.add_pending(change)
+    bench.cache.end_write(last, acknowledged=True)
     bench.elapsed += 1
     if whole:
-        bench.mirror.replace(table, bench.elapsed)
+        bench.cache.replace_entries(table, bench.elapsed)
     else:
-        bench.mirror.take([last, Change("account:b", None), said], bench.elapsed)
-    assert bench.mirror.table.value("account:b") == 5
-    assert bench.mirror.missing(bench.elapsed) == []
+        bench.cache.apply_changes([last, Change("account:b", None), said], bench.elapsed)
+    assert bench.cache.revoked.value_of("account:b") == 5
+    assert bench.cache.unreported_revocations(bench.elapsed) == []
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_what_the_store_acknowledged_and_does_not_have_stays(whole: bool) -> None:
-    """A failover lost it before any answer had it: it is in force here, and is to go back."""
+def test_an_acknowledged_revocation_that_the_store_lost_stays(whole: bool) -> None:
+    """A failover lost it before any answer had it: it stays in force here, to be written back."""
     bench = Bench()
-    said, table = Change("account:b", 5), RevocationSet(LIVES)
+    said, table = Change("account:b", 5), RevocationSet(RETENTION)
     table.put(said)
     if not whole:
-        bench.mirror.take([said], bench.elapsed)
-    bench.mirror.hold(Change("account:b", 10))
+        bench.cache.apply_changes([said], bench.elapsed)
+    bench.cache.add_pending(Change("account:b", 10))
     if whole:
-        bench.mirror.replace(table, bench.elapsed)
+        bench.cache.replace_entries(table, bench.elapsed)
     last = Change("account:b", 20)
-    bench.mirror.hold(last)
-    bench.mirror.settled(last, lasts=True)
-    assert bench.mirror.table.value("account:b") == 20
-    asked = bench.elapsed
-    bench.mirror.take([], asked)
-    assert bench.mirror.missing(asked) == []
+    bench.cache.add_pending(last)
+    bench.cache.end_write(last, acknowledged=True)
+    assert bench.cache.revoked.value_of("account:b") == 20
+    read_began = bench.elapsed
+    bench.cache.apply_changes([], read_began)
+    assert bench.cache.unreported_revocations(read_began) == []
     bench.elapsed += 1
     for answer in ([], [said], []):
-        bench.mirror.take(answer, bench.elapsed)
-        assert bench.mirror.table.value("account:b") == 20
-        assert bench.mirror.missing(bench.elapsed) == [last]
-    bench.mirror.take([last], bench.elapsed)
-    assert bench.mirror.table.value("account:b") == 20
-    assert bench.mirror.missing(bench.elapsed) == []
+        bench.cache.apply_changes(answer, bench.elapsed)
+        assert bench.cache.revoked.value_of("account:b") == 20
+        assert bench.cache.unreported_revocations(bench.elapsed) == [last]
+    bench.cache.apply_changes([last], bench.elapsed)
+    assert bench.cache.revoked.value_of("account:b") == 20
+    assert bench.cache.unreported_revocations(bench.elapsed) == []
 
 
 @pytest.mark.parametrize(
     ("held", "said", "in_force"), [(NOW - 10, NOW, NOW), (-5, 0, 0), (0, -5, 0), (5, None, 5)]
 )
-def test_a_later_time_than_what_is_held_is_taken(
+def test_a_later_time_than_the_pending_one_counts(
     held: float, said: float | None, in_force: float
 ) -> None:
     """Of two times the later one stays."""
     bench = Bench()
-    bench.mirror.hold(Change("account:b", held))
-    bench.mirror.take([Change("account:b", said)], bench.elapsed)
-    assert bench.mirror.table.value("account:b") == in_force
+    bench.cache.add_pending(Change("account:b", held))
+    bench.cache.apply_changes([Change("account:b", said)], bench.elapsed)
+    assert bench.cache.revoked.value_of("account:b") == in_force
 
 
-def test_a_child_holds_nothing_for_ever() -> None:
-    """A revocation that the parent was making at the fork goes by the store there."""
+def test_a_child_process_keeps_no_write_under_way() -> None:
+    """A write of the parent that was under way at the fork is unconfirmed in the child."""
     bench = Bench()
     revoked, restored = Change(b"digest", inf), Change(b"digest", None)
-    bench.mirror.hold(revoked)
-    bench.mirror.reset_after_fork()
-    bench.mirror.take([], bench.elapsed)
-    assert bench.judge() is Reason.REVOKED
-    assert bench.mirror.take([restored], bench.elapsed) == [restored]
-    assert bench.judge() is None
+    bench.cache.add_pending(revoked)
+    bench.cache.reset_after_fork()
+    bench.cache.apply_changes([], bench.elapsed)
+    assert bench.reason() is Reason.REVOKED
+    assert bench.cache.apply_changes([restored], bench.elapsed) == [restored]
+    assert bench.reason() is None
 
 
 def test_an_original_is_never_too_old() -> None:
-    """Without a store there is nothing to wait for."""
-    mirror = RevocationCache(RevocationSet(LIVES))
-    assert (mirror.ready(), mirror.lag()) == (True, 0)
-    mirror.reset_after_fork()
-    mirror.check(SUBJECT)
-    assert mirror.ready()
+    """Without a store there is nothing to read."""
+    cache = RevocationCache(RevocationSet(RETENTION))
+    assert (cache.is_fresh(), cache.lag()) == (True, 0)
+    cache.reset_after_fork()
+    cache.check(SUBJECT)
+    assert cache.is_fresh()
 
 
-def test_after_a_fork_it_has_to_be_confirmed_anew() -> None:
-    """A child has no thread that follows the store; what is known stays."""
+def test_after_a_fork_the_copy_must_be_confirmed_again() -> None:
+    """A child process has no thread that reads the store; the entries stay."""
     bench = Bench()
-    bench.mirror.take([Change(b"digest", inf)], bench.elapsed)
-    bench.mirror.reset_after_fork()
-    assert bench.judge() is Reason.REVOCATION_UNAVAILABLE
-    bench.mirror.take([], bench.elapsed)
-    assert bench.judge() is Reason.REVOKED
+    bench.cache.apply_changes([Change(b"digest", inf)], bench.elapsed)
+    bench.cache.reset_after_fork()
+    assert bench.reason() is Reason.REVOCATION_UNAVAILABLE
+    bench.cache.apply_changes([], bench.elapsed)
+    assert bench.reason() is Reason.REVOKED
 
 
-def test_what_is_held_outlasts_a_copy_that_does_not_have_it() -> None:
-    """Revoked here first: a copy of the store from before then takes nothing back."""
+def test_a_pending_revocation_outlasts_an_older_complete_copy() -> None:
+    """A copy read before the revocation reached the store takes nothing back."""
     bench = Bench()
     second = Change(b"digest", 5.0)
-    assert bench.mirror.hold(Change(b"digest", inf)) is True
-    assert bench.mirror.hold(second) is False
-    bench.mirror.replace(RevocationSet(LIVES), bench.elapsed)
-    assert bench.judge() is Reason.REVOKED
-    bench.mirror.settled(second, lasts=True)
+    assert bench.cache.add_pending(Change(b"digest", inf)) is True
+    assert bench.cache.add_pending(second) is False
+    bench.cache.replace_entries(RevocationSet(RETENTION), bench.elapsed)
+    assert bench.reason() is Reason.REVOKED
+    bench.cache.end_write(second, acknowledged=True)
     bench.elapsed += 1
-    bench.mirror.replace(RevocationSet(LIVES), bench.elapsed)
-    assert bench.judge() is None
+    bench.cache.replace_entries(RevocationSet(RETENTION), bench.elapsed)
+    assert bench.reason() is None
 
 
-def test_what_may_not_last_is_held_until_the_store_speaks_of_it() -> None:
-    """Through any number of answers; restored by another worker, it is restored here."""
+def test_an_unconfirmed_revocation_stays_until_the_store_reports_its_key() -> None:
+    """Through any number of other answers; a restoration by another worker ends it."""
     bench = Bench()
     revoked, restored = Change(b"digest", inf), Change(b"digest", None)
-    bench.mirror.hold(revoked)
-    bench.mirror.settled(revoked, lasts=False)
+    bench.cache.add_pending(revoked)
+    bench.cache.end_write(revoked, acknowledged=False)
     for _ in range(3):
         bench.elapsed += 1
-        bench.mirror.take([Change("account:x", 1)], bench.elapsed)
-        bench.mirror.replace(RevocationSet(LIVES), bench.elapsed)
-        assert bench.judge() is Reason.REVOKED
-    assert bench.mirror.take([restored], bench.elapsed) == [restored]
-    bench.mirror.replace(RevocationSet(LIVES), bench.elapsed)
-    assert bench.judge() is None
+        bench.cache.apply_changes([Change("account:x", 1)], bench.elapsed)
+        bench.cache.replace_entries(RevocationSet(RETENTION), bench.elapsed)
+        assert bench.reason() is Reason.REVOKED
+    assert bench.cache.apply_changes([restored], bench.elapsed) == [restored]
+    bench.cache.replace_entries(RevocationSet(RETENTION), bench.elapsed)
+    assert bench.reason() is None
 
 
-def test_what_is_held_does_not_weaken_what_the_store_has() -> None:
+def test_a_pending_revocation_does_not_weaken_an_entry_of_the_store() -> None:
     """Of two times the later one stays."""
-    bench, table = Bench(), RevocationSet(LIVES)
-    bench.mirror.hold(Change("account:b", NOW - 10))
+    bench, table = Bench(), RevocationSet(RETENTION)
+    bench.cache.add_pending(Change("account:b", NOW - 10))
     table.put(Change("account:b", NOW))
-    bench.mirror.replace(table, bench.elapsed)
-    assert bench.judge() is Reason.REVOKED
+    bench.cache.replace_entries(table, bench.elapsed)
+    assert bench.reason() is Reason.REVOKED
 
 
-def test_only_news_are_returned() -> None:
-    """What is known already is nothing to tell of."""
+def test_only_changes_that_make_a_difference_are_returned() -> None:
+    """A change that is in force already is not reported again."""
     bench = Bench()
     changes = [Change("account:b", 1), Change("account:b", 1), Change("install:x", None)]
-    assert bench.mirror.take(changes, 0) == changes[:1]
-    assert bench.mirror.take([Change("account:b", 2)], 0) == [Change("account:b", 2)]
-    assert bench.mirror.take([Change("account:b", None)], 0) == [Change("account:b", None)]
+    assert bench.cache.apply_changes(changes, 0) == changes[:1]
+    assert bench.cache.apply_changes([Change("account:b", 2)], 0) == [Change("account:b", 2)]
+    assert bench.cache.apply_changes([Change("account:b", None)], 0) == [Change("account:b", None)]
 
 
-def test_what_differs_between_two_copies() -> None:
-    """A whole copy that came in place of another: added, changed, gone."""
-    old, new = RevocationSet(LIVES), RevocationSet(LIVES)
+def test_the_differences_between_two_copies() -> None:
+    """After a complete copy replaced another: added, changed and removed entries."""
+    old, new = RevocationSet(RETENTION), RevocationSet(RETENTION)
     for change in (Change(b"1", 1), Change(b"2", 1), Change("account:a", 1)):
         old.put(change)
     for change in (Change(b"1", 1), Change(b"2", 2), Change("account:b", 1)):
         new.put(change)
     differences = [Change(b"2", 2), Change("account:b", 1), Change("account:a", None)]
-    assert [*new.since(old)] == differences
-    assert [*new.since(new)] == []
+    assert [*new.changes_since(old)] == differences
+    assert [*new.changes_since(new)] == []
 
 
 ENTRIES: list[tuple[Change, float]] = [
@@ -392,27 +406,27 @@ ENTRIES: list[tuple[Change, float]] = [
 
 @pytest.mark.parametrize(("change", "until"), ENTRIES, ids=lambda value: str(value))
 def test_an_entry_is_kept_while_it_may_be_needed(change: Change, until: float) -> None:
-    """An hour longer than the last token lives: the clock that says so may be put right."""
+    """An hour longer than the last token lives, since the clock may be wrong and be corrected."""
     over = min(until + SLACK, 1e300)
     for now, kept in ((over - 1, True), (over, until == inf)):
         bench = Bench()
-        bench.mirror.take([change], 0)
-        assert bench.mirror.entries(now) == [change._replace(until=until)] * kept
-        bench.mirror.sweep(now)
-        assert len(bench.mirror.table) == kept
+        bench.cache.apply_changes([change], 0)
+        assert bench.cache.entries_needed_at(now) == [change._replace(until=until)] * kept
+        bench.cache.remove_expired(now)
+        assert len(bench.cache.revoked) == kept
 
 
-def test_the_clock_goes_on() -> None:
-    """Seconds that never go back."""
+def test_the_clock_never_goes_back() -> None:
+    """Elapsed seconds."""
     first: float = steady_time()
     later: Callable[[], float] = steady_time
     assert later() >= first > 0
 
 
-def test_who_sees_a_new_version_sees_the_change() -> None:
-    """What passed under a version of the table is not looked for again: so a change is there
-    before its version is."""
-    table = RevocationSet(LIVES)
+def test_a_reader_that_sees_a_new_version_sees_the_change() -> None:
+    """A token checked under a version is not checked again under it, so the change must be there
+    before its version."""
+    table = RevocationSet(RETENTION)
     seen = []
 
     class Watched(dict[str, float]):
@@ -420,7 +434,7 @@ def test_who_sees_a_new_version_sees_the_change() -> None:
             seen.append(table.version)
             super().__setitem__(key, value)
 
-    table.marks = Watched()
+    table.not_before = Watched()
     versions = [table.version]
     for at in (1.0, 2.0):
         table.put(Change("account:a", at))

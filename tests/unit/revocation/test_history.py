@@ -1,41 +1,38 @@
-"""What a worker can tell from its position and the store's state: did the store lose something?"""
+"""What a worker concludes from its position and the state of the store: has the store lost data?"""
 
 from math import inf
 
 import pytest
 
-from flask_connector_auth.revocation import (
-    NOTHING,
-    Change,
-    Known,
-    Logged,
+from flask_connector_auth.revocation import Change
+from flask_connector_auth.revocation.stores.redis_history import (
+    NO_HISTORY,
+    HistoryState,
+    LoggedChange,
     Position,
-    StoreState,
-    has_lost,
-    later,
-    news,
+    ReadPosition,
 )
 from tests.support.floor_helpers import cases
 
 FUTURE = 4_000_000_000_000
 
 
-def at(version: int, *, run: str = "r", id: str = "", subject_key: str = "") -> Position:
+def at(version: int, *, run: str = "r", id: str = "", mark: str = "") -> Position:
     """Return the position of a change; by default, its id and its mark repeat its version."""
-    return Position(run, version, id or f"{version}-0", subject_key or f"m{version}")
+    return Position(run, version, id or f"{version}-0", mark or f"m{version}")
 
 
 def state(
     *log: Position, last: Position | None = None, intact: bool = True, oldest: int | None = 1
-) -> StoreState:
+) -> HistoryState:
     """Return a store with *log* from the known id on, which ends with the last change or *last*."""
     change = Change("account:a", 1.0, inf)
     ends = last or log[-1]
-    return StoreState(ends, intact, FUTURE, oldest, [Logged(each, change) for each in log])
+    return HistoryState(ends, intact, FUTURE, oldest, [LoggedChange(each, change) for each in log])
 
 
 KNOWN = at(5)
-OTHER = {number: at(number, subject_key=f"other{number}") for number in range(1, 10)}
+OTHER = {number: at(number, mark=f"other{number}") for number in range(1, 10)}
 
 
 @cases(
@@ -47,13 +44,13 @@ OTHER = {number: at(number, subject_key=f"other{number}") for number in range(1,
         "further, with its log cut off": (state(at(8), at(9), oldest=8), False),
         "further, with its log cut off at the known change": (state(at(6), oldest=6), False),
         "further, without its log": (state(last=at(9), oldest=None), False),
-        "empty": (state(last=NOTHING, oldest=None), True),
+        "empty": (state(last=NO_HISTORY, oldest=None), True),
         "with entries evicted": (state(KNOWN, at(6), intact=False), True),
         "with other data": (state(at(5, run="s"), at(6, run="s")), True),
         "an older copy": (state(last=at(4)), True),
         "another last change": (state(OTHER[5]), True),
         "another last change under another id": (
-            state(last=at(5, id="4-9", subject_key="other5")),
+            state(last=at(5, id="4-9", mark="other5")),
             True,
         ),
         "another last change, without its log": (state(last=OTHER[5], oldest=None), True),
@@ -75,32 +72,33 @@ OTHER = {number: at(number, subject_key=f"other{number}") for number in range(1,
         ),
     },
 )
-def test_what_a_store_lost(there: StoreState, lost: bool) -> None:
-    """Decision 12, revocation: it was emptied, evicted, restored, or taken over too early."""
-    assert has_lost(there, KNOWN) is lost
+def test_the_losses_of_a_store(there: HistoryState, lost: bool) -> None:
+    """docs/decisions/0012: it was emptied, evicted entries, was restored, or a replica took over
+    too early."""
+    assert there.has_lost_data(KNOWN) is lost
 
 
 @cases(
     ("there", "lost"),
     {
         "something": (state(at(5)), False),
-        "nothing yet": (state(last=NOTHING, oldest=None), False),
+        "nothing yet": (state(last=NO_HISTORY, oldest=None), False),
         "less than there was": (state(at(5), intact=False), True),
         "something that belongs to no history": (
-            state(last=NOTHING, intact=False, oldest=None),
+            state(last=NO_HISTORY, intact=False, oldest=None),
             True,
         ),
     },
 )
-def test_what_a_worker_without_a_copy_can_tell(there: StoreState, lost: bool) -> None:
-    """Only that entries are missing; a store that is empty may be new."""
-    assert has_lost(there, None) is lost
+def test_the_losses_that_a_worker_without_a_copy_can_see(there: HistoryState, lost: bool) -> None:
+    """Only that entries are missing; an empty store may be a new one."""
+    assert there.has_lost_data(None) is lost
 
 
-@pytest.mark.parametrize("last", [NOTHING, Position("r", 0, "0-0", ""), at(1)])
+@pytest.mark.parametrize("last", [NO_HISTORY, Position("r", 0, "0-0", ""), at(1)])
 def test_a_store_that_was_empty_has_lost_nothing(last: Position) -> None:
     """Any history may begin there."""
-    assert not has_lost(state(last=last), NOTHING)
+    assert not state(last=last).has_lost_data(NO_HISTORY)
 
 
 BEGUN = Position("r", 0, "0-0", "")
@@ -113,7 +111,7 @@ BEGUN = Position("r", 0, "0-0", "")
         "a part of it": (state(KNOWN, at(6), last=at(9)), KNOWN, [6]),
         "nothing new": (state(KNOWN), KNOWN, []),
         "from the beginning of a history": (state(at(1), at(2)), BEGUN, [1, 2]),
-        "from before any history": (state(at(1), at(2)), NOTHING, [1, 2]),
+        "from before any history": (state(at(1), at(2)), NO_HISTORY, [1, 2]),
         "in a history that has begun with a loss": (
             state(at(5, run="s"), at(6, run="s")),
             KNOWN,
@@ -126,14 +124,14 @@ BEGUN = Position("r", 0, "0-0", "")
         "the known change cut off": (state(at(6), at(7), oldest=6), KNOWN, []),
         "all cut off": (state(last=at(9), oldest=None), KNOWN, []),
         "after another change": (state(OTHER[5], at(6)), KNOWN, []),
-        "after an earlier change": (state(at(4, id="5-0", subject_key="m5"), at(6)), KNOWN, []),
+        "after an earlier change": (state(at(4, id="5-0", mark="m5"), at(6)), KNOWN, []),
     },
 )
-def test_what_goes_on_from_the_known_change(
-    there: StoreState, known: Position, versions: list[int]
+def test_the_changes_after_the_known_change(
+    there: HistoryState, known: Position, versions: list[int]
 ) -> None:
-    """Where a part of a log is missing, or another history's, what comes after it is not enough."""
-    assert [one.position.version for one in news(there, known)] == versions
+    """Where a part of the log is missing, or belongs to another history, the rest is not enough."""
+    assert [logged.position.version for logged in there.changes_after(known)] == versions
 
 
 @cases(
@@ -144,6 +142,8 @@ def test_what_goes_on_from_the_known_change(
         "another one": (state(at(9, run="s")), ("1234", f"{FUTURE}")),
     },
 )
-def test_what_was_surely_changed_later(there: StoreState, between: tuple[str, str]) -> None:
-    """In one history ids grow; in another they are times, and those of the future prove nothing."""
-    assert later(there, Known(KNOWN, 1234)) == between
+def test_the_part_of_the_log_that_is_surely_later(
+    there: HistoryState, between: tuple[str, str]
+) -> None:
+    """In one history ids grow; in another they are times, and times in the future prove nothing."""
+    assert there.log_range_after(ReadPosition(KNOWN, 1234)) == between

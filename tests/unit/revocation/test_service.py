@@ -1,4 +1,4 @@
-"""What a user may say to revoke and restore, what is refused, and what is told of it."""
+"""Revoking and restoring: arguments, errors, signals, health."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -22,43 +22,42 @@ from flask_connector_auth.revocation import MemoryStore, RevocationRules, Revoca
 from flask_connector_auth.testing import OMIT
 from tests.support.floor_helpers import NOW, cases, issuer_of
 from tests.support.redis_servers import SOON, Server, until
-from tests.support.revocation_worlds import ACCOUNT, INSTALL, MakeWorld
-from tests.unit.revocation.stores.test_contract import LIVES
+from tests.support.revocation_worlds import ACCOUNT, INSTALL, KEPT_FOREVER, MakeWorld
 
 TOKEN = issuer_of().app_jwt()
 DIGEST = token_digest(TOKEN)
 
 
 class Broken(MemoryStore):
-    """A store that takes no changes while it is broken."""
+    """A store that refuses changes while an error is set."""
 
     def __init__(self) -> None:
-        super().__init__(LIVES, lambda: NOW + 3600)
+        super().__init__(KEPT_FOREVER, lambda: NOW + 3600)
         self.error: Exception | None = None
-        self.asked: list[Change] = []
+        self.requested: list[Change] = []
 
     def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
         """Take them, or not."""
-        self.asked += changes
+        self.requested += changes
         if self.error:
             raise self.error
         super().change(changes, absent=absent)
 
 
 def made(store: RevocationStore | None = None, **rules: Any) -> Revocations:
-    """Return what is revoked, at a time that stands still."""
+    """Return a service whose clock stands still."""
     return Revocations(store, RevocationRules(**rules), lambda: NOW)
 
 
 def entries(revocations: Revocations) -> dict[Any, float]:
-    """Return what requests are judged by."""
-    table = revocations.mirror.table
-    return {**table.tokens, **table.marks}
+    """Return the entries that requests are checked against."""
+    table = revocations.cache.revoked
+    return {**table.tokens, **table.not_before}
 
 
 @pytest.fixture
-def told() -> Iterator[list[tuple[Any, ...]]]:
-    """What was told to who listens."""
+def sent() -> Iterator[list[tuple[Any, ...]]]:
+    """The payloads of ``revocation_changed``."""
     news: list[tuple[Any, ...]] = []
 
     def receive(_sender: object, kind: str, name: str | None, revoked: bool) -> None:
@@ -88,7 +87,7 @@ def told() -> Iterator[list[tuple[Any, ...]]]:
         ),
     },
 )
-def test_what_is_kept_of_a_revocation(
+def test_the_entry_of_a_revocation(
     rules: dict[str, Any], subject: dict[str, Any], entry: dict[Any, float]
 ) -> None:
     """A digest or a *not before* time, never a token."""
@@ -106,28 +105,29 @@ NO_TOKEN = "not a token"
 @cases(
     ("subject", "error", "text"),
     {
-        "nothing": ({}, TypeError, "give one of"),
-        "two": ({"token": TOKEN, "account_id": "a"}, TypeError, "give one of"),
+        "nothing": ({}, TypeError, "give exactly one of"),
+        "two": ({"token": TOKEN, "account_id": "a"}, TypeError, "give exactly one of"),
         "all": (
             {"token": TOKEN, "digest": DIGEST, "install_id": "a", "account_id": "a"},
             TypeError,
-            "give one of",
+            "give exactly one of",
         ),
         "a token as bytes": ({"token": TOKEN.encode()}, TypeError, "a string"),
         "a digest as text": ({"digest": DIGEST.hex()}, TypeError, "bytes"),
         "another digest": ({"digest": DIGEST[:20]}, ValueError, "token_digest"),
         "a number": ({"account_id": 31457780}, TypeError, "a string"),
-        "no id": ({"account_id": ""}, ValueError, "not empty"),
+        "no id": ({"account_id": ""}, ValueError, "must not be empty"),
         "half a character": ({"account_id": "\ud800"}, ValueError, "surrogates"),
         "no token": ({"token": "do-not-tell"}, ValueError, NO_TOKEN),
         "with Bearer": ({"token": f"Bearer {TOKEN}"}, ValueError, NO_TOKEN),
     },
 )
 @pytest.mark.parametrize("name", ["revoke", "restore"])
-def test_what_is_no_subject(
+def test_invalid_subjects(
     name: str, subject: dict[str, Any], error: type[Exception], text: str
 ) -> None:
-    """Exactly one subject of the right type; what is wrong changes nothing, and quotes no token."""
+    """Exactly one subject of the right type; an invalid one changes nothing, and no message quotes
+    a token."""
     revocations = made()
     with pytest.raises(error, match=text) as caught:
         getattr(revocations, name)(**subject)
@@ -157,18 +157,18 @@ def test_what_is_no_subject(
         "not a payload": ({}, {"token": "a.AAAA.a"}, ValueError),
     },
 )
-def test_what_is_no_time(
+def test_invalid_times(
     rules: dict[str, Any], subject: dict[str, Any], error: type[Exception]
 ) -> None:
-    """Seconds since the epoch, of an id only; never an entry that would be gone at once."""
+    """Seconds since the epoch, only for an id; an entry that would expire at once is refused."""
     revocations = made(**rules)
     with pytest.raises(error):
         revocations.revoke(**subject)
     assert entries(revocations) == {}
 
 
-def test_a_revocation_never_weakens_another(told: list[Any]) -> None:
-    """An earlier time changes nothing, and is not told of; a later one does."""
+def test_a_revocation_never_weakens_another(sent: list[Any]) -> None:
+    """An earlier time changes nothing and sends no signal; a later one does both."""
     revocations = made()
     for at, kept, news in (
         (NOW, NOW, 1),
@@ -178,11 +178,12 @@ def test_a_revocation_never_weakens_another(told: list[Any]) -> None:
     ):
         revocations.revoke(account_id="a", at=at)
         assert entries(revocations) == {"account:a": kept}
-        assert told == [("account", "a", True)] * news
+        assert sent == [("account", "a", True)] * news
 
 
-def test_each_change_is_told(told: list[Any]) -> None:
-    """``revocation_changed``: what and which way, without a token or its digest; news only."""
+def test_each_change_sends_a_signal(sent: list[Any]) -> None:
+    """``revocation_changed``: kind, name and direction, without token or digest; once for each
+    change."""
     revocations = made()
     for _ in range(2):
         revocations.revoke(token=TOKEN)
@@ -190,7 +191,7 @@ def test_each_change_is_told(told: list[Any]) -> None:
     for _ in range(2):
         revocations.restore(token=TOKEN)
         revocations.restore(install_id="a:b")
-    assert told == [
+    assert sent == [
         ("token", None, True),
         ("install", "a:b", True),
         ("token", None, False),
@@ -198,8 +199,8 @@ def test_each_change_is_told(told: list[Any]) -> None:
     ]
 
 
-def test_who_listens_to_one_app_hears_of_no_other() -> None:
-    """``revocation_changed``: the sender is what the app revokes by."""
+def test_a_signal_has_the_service_of_its_app_as_sender() -> None:
+    """``revocation_changed``: a receiver can subscribe to one app."""
     one, other = made(), made()
     heard: list[object] = []
 
@@ -212,23 +213,23 @@ def test_who_listens_to_one_app_hears_of_no_other() -> None:
     assert heard == [one]
 
 
-def test_each_worker_tells(world: MakeWorld, server: Server, told: list[Any]) -> None:
-    """Once in the process that revokes, and in each that learns of it."""
+def test_each_worker_sends_the_signal(world: MakeWorld, server: Server, sent: list[Any]) -> None:
+    """Once in the process that revokes, and once in each that reads the change."""
     workers = [world(REVOCATION_URL=server.url) for _ in range(3)]
     for worker in workers:
-        assert worker.answer(issuer_of().app_jwt()) == 40102  # another issuer: asks for nothing
+        assert worker.answer(issuer_of().app_jwt()) == 40102  # another issuer: starts no read
         until(lambda: worker.health["ready"])  # noqa: B023
     workers[0].revoke(consumer_id="a")
-    until(lambda: len(told) == 3)
+    until(lambda: len(sent) == 3)
     workers[1].restore(consumer_id="a")
-    until(lambda: len(told) == 6)
-    assert told == [("consumer", "a", True)] * 3 + [("consumer", "a", False)] * 3
+    until(lambda: len(sent) == 6)
+    assert sent == [("consumer", "a", True)] * 3 + [("consumer", "a", False)] * 3
 
 
-def test_a_listener_that_fails_changes_nothing(
+def test_a_receiver_that_fails_changes_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """What others do about a revocation is in the way of neither it nor a request."""
+    """Neither the revocation nor a request fails with it."""
 
     def fail(_sender: object, **_payload: object) -> None:
         raise RuntimeError("the listener's")
@@ -236,10 +237,10 @@ def test_a_listener_that_fails_changes_nothing(
     store = Broken()
     revocations = made(store)
     with revocation_changed.connected_to(fail), revocation_stale.connected_to(fail):
-        revocations.mirror.tell()
+        revocations.cache.report_if_stale()
         revocations.revoke(account_id="a")
     assert entries(revocations) == {"account:a": NOW + 3600}
-    assert store.table.marks == {"account:a": NOW + 3600}
+    assert store.revoked.not_before == {"account:a": NOW + 3600}
     failed = [record.getMessage() for record in caplog.records if record.exc_info]
     assert failed[:2] == [
         "a receiver of revocation-stale failed",
@@ -256,24 +257,23 @@ def test_a_listener_that_fails_changes_nothing(
         "a digest": ({"digest": DIGEST}, Change(DIGEST, NOW + 100, NOW + 100)),
     },
 )
-def test_a_store_is_told_until_when_an_entry_is_needed(
+def test_a_change_has_the_time_until_which_its_entry_is_needed(
     subject: dict[str, Any], change: Change
 ) -> None:
     """``Change.until``: when the last token that it can refuse has expired, or ``keep`` is over.
-
-    Not when ``max_lifetime`` is: another service that shares the store may allow more.
-    """
+    Not when ``max_lifetime`` is: another service that shares the store may allow more."""
     store = Broken()
     made(store, max_lifetime=60, keep=100).revoke(**subject)
-    assert store.asked == [change]
+    assert store.requested == [change]
 
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_max_lifetime_ends_the_entry_of_an_install_where_no_store_is_shared(shared: bool) -> None:
-    """In a process of its own no token of the install passes later; elsewhere it may."""
+    """Only without a shared store is it certain that no older token of the install is accepted
+    later."""
     revocations = made(Broken() if shared else None, max_lifetime=60)
     revocations.revoke(install_id="a", at=NOW)
-    revocations.mirror.sweep(NOW + 10**6)
+    revocations.cache.remove_expired(NOW + 10**6)
     assert entries(revocations) == ({"install:a": NOW} if shared else {})
 
 
@@ -285,9 +285,9 @@ class OutOfReach(Broken):
         raise RevocationStoreError("out of reach")
 
 
-def test_an_outage_is_judged_as_configured() -> None:
-    """REVOCATION_ON_OUTAGE: 503 for any token, or the last copy serves, and still refuses."""
-    closed, open_ = (made(OutOfReach(), closed=closed) for closed in (True, False))
+def test_an_outage_has_the_configured_effect() -> None:
+    """REVOCATION_ON_OUTAGE: 503 for any token, or checks against the last copy."""
+    closed, open_ = (made(OutOfReach(), fail_closed=closed) for closed in (True, False))
     subject = Subject(DIGEST, NOW, ())
     with pytest.raises(Unavailable):
         closed.check(subject)
@@ -298,7 +298,7 @@ def test_an_outage_is_judged_as_configured() -> None:
 
 
 def test_now_is_by_the_clock_of_the_store() -> None:
-    """A worker whose clock is an hour behind revokes what was issued just now, too."""
+    """A worker whose clock is an hour behind revokes tokens that were issued just now, too."""
     revocations = made(Broken())
     revocations.revoke(account_id="a")
     assert entries(revocations) == {"account:a": NOW + 3600}
@@ -306,7 +306,7 @@ def test_now_is_by_the_clock_of_the_store() -> None:
 
 def test_a_clock_an_hour_ahead_does_not_make_now_too_long_ago() -> None:
     """Only a time that was given can be too long ago."""
-    store = MemoryStore(LIVES, lambda: NOW - 3600)
+    store = MemoryStore(KEPT_FOREVER, lambda: NOW - 3600)
     revocations = made(store, keep=60)
     revocations.revoke(install_id="a")
     assert entries(revocations) == {"install:a": NOW - 3600}
@@ -319,38 +319,42 @@ def test_a_clock_an_hour_ahead_does_not_make_now_too_long_ago() -> None:
         "of another kind": (ValueError("redis://:do-not-tell@host"), "ValueError"),
     },
 )
-def test_what_does_not_last_is_an_error_and_in_force_here(
-    error: Exception, text: str, told: list[Any]
+def test_an_unconfirmed_revocation_is_an_error_and_in_force_here(
+    error: Exception, text: str, sent: list[Any]
 ) -> None:
-    """Revoked locally first, then in the store; which kind of failure is said, and no secret."""
+    """Revoked locally first, then in the store; the error has the kind of failure, and no
+    secret."""
     store = Broken()
     revocations = made(store)
     store.error = error
-    with pytest.raises(RevocationStoreError, match=f"^the change may not last: {text}$") as caught:
+    with pytest.raises(
+        RevocationStoreError, match=f"^the store has not confirmed the change: {text}$"
+    ) as caught:
         revocations.revoke(token=TOKEN)
     assert caught.value.__cause__ is None
     assert DIGEST in entries(revocations)
     with pytest.raises(RevocationStoreError):
         revocations.restore(token=TOKEN)
     assert DIGEST in entries(revocations)
-    assert told == []
+    assert sent == []
     store.error = None
     revocations.revoke(token=TOKEN)
-    assert DIGEST in store.table.tokens
+    assert DIGEST in store.revoked.tokens
     revocations.restore(token=TOKEN)
     until(lambda: DIGEST not in entries(revocations))
 
 
 class Clockless(Broken):
-    """A store that cannot be asked for the time."""
+    """A store whose clock cannot be read."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = lambda: 1 / 0
 
 
-def test_without_the_clock_of_the_store_ours_is_used() -> None:
-    """The store is down, then: what it will be told fails too, and here something is in force."""
+def test_without_the_clock_of_the_store_the_local_clock_is_used() -> None:
+    """The write that follows fails too and reports the outage; in this process the revocation is in
+    force."""
     revocations = made(Clockless())
     revocations.revoke(account_id="a")
     assert entries(revocations) == {"account:a": NOW}
@@ -366,7 +370,7 @@ def test_the_health_of_a_process_without_a_store(world: MakeWorld) -> None:
 
 
 def test_the_health_of_a_worker(world: MakeWorld, own_server: Server) -> None:
-    """Asking is enough for the store to be followed, so that a probe before any request passes."""
+    """The call starts the thread, so that a probe before any request can succeed."""
     one = world(REVOCATION_URL=own_server.url, REVOCATION_MAX_LAG=1)
     health = one.health
     assert (health["ready"], health["lag"], health["entries"]) == (False, None, 0)
@@ -382,9 +386,9 @@ def test_the_health_of_a_worker(world: MakeWorld, own_server: Server) -> None:
     )
 
 
-def test_a_store_of_ones_own(world: MakeWorld, caplog: pytest.LogCaptureFixture) -> None:
-    """Any object that has the three methods: other workers hear of a change by it."""
-    store = MemoryStore(LIVES)
+def test_a_store_of_the_app(world: MakeWorld, caplog: pytest.LogCaptureFixture) -> None:
+    """Any object with the three methods: other workers read the changes from it."""
+    store = MemoryStore(KEPT_FOREVER)
     one, other = (world(REVOCATION_STORE=store) for _ in range(2))
     caplog.set_level(logging.CRITICAL)
     one.revoke(account_id=ACCOUNT)
@@ -392,8 +396,8 @@ def test_a_store_of_ones_own(world: MakeWorld, caplog: pytest.LogCaptureFixture)
     assert one.health["store"] == "MemoryStore"
 
 
-def test_a_token_without_exp_is_kept_for_good_or_as_told() -> None:
-    """A ConsumerJWS has no end that is known."""
+def test_a_token_without_exp_is_kept_forever_or_as_configured() -> None:
+    """The expiry of a ConsumerJWS is not known."""
     token = issuer_of().consumer_jws(exp=OMIT)
     for rules, until_when in (({}, inf), ({"keep": 100}, NOW + 100)):
         revocations = made(**rules)
@@ -402,5 +406,5 @@ def test_a_token_without_exp_is_kept_for_good_or_as_told() -> None:
 
 
 def test_an_update_is_a_value() -> None:
-    """What a store of one's own makes."""
+    """A store of the app makes updates."""
     assert Update(1, []) == Update(1, [], complete=False, lost=False)

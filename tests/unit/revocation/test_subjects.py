@@ -1,4 +1,4 @@
-"""Tokens and ids in; what names them, and until when that is kept, out."""
+"""The digest of a token, the keys of entries, and how long an entry is needed."""
 
 from hashlib import sha256
 from math import inf
@@ -10,10 +10,10 @@ from hypothesis import given
 from flask_connector_auth.revocation import (
     Kind,
     kind_of,
-    last_use,
-    retention,
+    retention_by_kind,
     subject_key,
     token_digest,
+    token_expiry,
 )
 from tests.support.floor_helpers import NOW, cases, encoded, issuer_of, untimed
 
@@ -21,7 +21,7 @@ TOKEN = issuer_of().app_jwt()
 HEADER, PAYLOAD, SIGNATURE = TOKEN.split(".")
 
 
-def test_a_token_is_named_by_what_was_signed() -> None:
+def test_a_token_is_identified_by_its_signing_input() -> None:
     """RFC 7515 section 5.1: the signing input is header and payload as they are sent."""
     assert token_digest(TOKEN) == sha256(f"{HEADER}.{PAYLOAD}".encode()).digest()
     assert token_digest(f"{HEADER}.{PAYLOAD}.AAAA") == token_digest(TOKEN)
@@ -45,8 +45,8 @@ def test_a_token_is_named_by_what_was_signed() -> None:
         "another digit": f"{TOKEN}٣",
     },
 )
-def test_what_is_no_token_is_an_error_without_its_text(text: str) -> None:
-    """A revocation that would match no token must not look like one."""
+def test_a_text_that_is_no_token_is_an_error_that_does_not_quote_it(text: str) -> None:
+    """A revocation that matches no token must not look like one that does."""
     with pytest.raises(ValueError) as caught:
         token_digest(text)
     assert HEADER not in str(caught.value)
@@ -68,40 +68,40 @@ def test_what_is_no_token_is_an_error_without_its_text(text: str) -> None:
         "none below zero": (b'{"exp":-9007199254740992}', 7.0),
     },
 )
-def test_a_token_is_kept_until_nobody_accepts_it(claims: bytes, until: float) -> None:
-    """``exp``, the leeway and a minute; without ``exp`` as long as is said."""
-    assert last_use(f"{HEADER}.{encoded(claims)}.AAAA", 30, 7.0) == until
+def test_a_token_is_kept_until_no_verifier_accepts_it(claims: bytes, until: float) -> None:
+    """``exp``, the leeway and a minute; without ``exp`` the given default."""
+    assert token_expiry(f"{HEADER}.{encoded(claims)}.AAAA", 30, 7.0) == until
 
 
 @pytest.mark.parametrize("payload", ["AAAA", encoded(b"[]"), encoded(b'{"exp":1,"exp":2}'), "A"])
 def test_a_payload_that_no_verifier_takes_is_an_error(payload: str) -> None:
-    """RFC 7519 section 7.2: a JSON object; the same strictness as where tokens are verified."""
+    """RFC 7519 section 7.2: a JSON object, read as strictly as by the verifier."""
     with pytest.raises(ValueError, match="its payload is no JSON object"):
-        last_use(f"{HEADER}.{payload}.AAAA", 30, inf)
+        token_expiry(f"{HEADER}.{payload}.AAAA", 30, inf)
 
 
-def test_how_long_a_mark_can_match() -> None:
-    """An install: as long as its last AppJWT lives; a ConsumerJWS has no end that is known."""
-    assert set(retention(None, 30, None).values()) == {inf}
-    assert retention(3600, 30, None) == {
+def test_the_retention_of_each_kind() -> None:
+    """An install: as long as its last AppJWT lives; the expiry of a ConsumerJWS is not known."""
+    assert set(retention_by_kind(None, 30, None).values()) == {inf}
+    assert retention_by_kind(3600, 30, None) == {
         **{Kind.INSTALL: 3600 + 30 + 60, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
     }
-    assert retention(3600, 30, 10**6) == {
+    assert retention_by_kind(3600, 30, 10**6) == {
         **{Kind.INSTALL: 3600 + 30 + 60, Kind.ACCOUNT: 10**6, Kind.CONSUMER: 10**6}
     }
-    assert set(retention(None, 30, 10**6).values()) == {10**6}
+    assert set(retention_by_kind(None, 30, 10**6).values()) == {10**6}
 
 
 @untimed
 @given(st.sampled_from([Kind.INSTALL, Kind.ACCOUNT, Kind.CONSUMER]), st.text())
-def test_a_name_tells_its_kind(kind: Kind, name: str) -> None:
-    """Whatever an id is, it names an entry of its own kind only."""
+def test_a_key_shows_its_kind(kind: Kind, name: str) -> None:
+    """Whatever the id is, its key stands for its own kind only."""
     assert kind_of(subject_key(kind, name)) is kind
     assert subject_key(kind, name).removeprefix(f"{kind}:") == name
     assert kind_of(name.encode()) is Kind.TOKEN
 
 
 def test_an_unknown_kind_is_an_error() -> None:
-    """What a later version may have written is not passed over."""
+    """An entry that a later version may have written is not ignored."""
     with pytest.raises(ValueError):
         kind_of("device:1")

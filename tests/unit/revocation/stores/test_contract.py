@@ -1,20 +1,18 @@
-"""Our own stores keep the contract that any other store has to keep."""
+"""The stores of the package keep the contract for any store."""
 
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from math import inf
 from typing import Any
 
 import pytest
 
 from flask_connector_auth import Change, Update
-from flask_connector_auth.revocation import Kind, MemoryStore, RevocationStore
+from flask_connector_auth.revocation import MemoryStore, RevocationStore
 from flask_connector_auth.revocation.stores.redis import RedisStore
 from flask_connector_auth.testing.stores import RevocationStoreContract
 from tests.support.redis_servers import Server
-
-LIVES = {Kind.INSTALL: inf, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
+from tests.support.revocation_worlds import KEPT_FOREVER
 
 
 class TestMemoryStore(RevocationStoreContract):
@@ -22,7 +20,7 @@ class TestMemoryStore(RevocationStoreContract):
 
     @pytest.fixture(autouse=True)
     def _one(self) -> None:
-        self.store = MemoryStore(LIVES, clock=lambda: 1_800_000_000.0)
+        self.store = MemoryStore(KEPT_FOREVER, clock=lambda: 1_800_000_000.0)
 
     def connect(self) -> RevocationStore:
         """Return the one there is."""
@@ -30,7 +28,7 @@ class TestMemoryStore(RevocationStoreContract):
 
 
 class TestRedisStore(RevocationStoreContract):
-    """The store in Redis, on each server that there is."""
+    """The store in Redis, on each available server."""
 
     @pytest.fixture(autouse=True)
     def _server(self, server: Server) -> None:
@@ -42,7 +40,7 @@ class TestRedisStore(RevocationStoreContract):
 
 
 class TestRedisStoreWithAShortLog(TestRedisStore):
-    """The same where the log is cut off, so that who is behind has to read everything."""
+    """The same where the log is trimmed, so that a worker that is behind must read all entries."""
 
     def connect(self) -> RevocationStore:
         """Return a store that keeps as few changes as Redis will."""
@@ -50,7 +48,7 @@ class TestRedisStoreWithAShortLog(TestRedisStore):
 
 
 class TestRedisStoreWithOptions(TestRedisStore):
-    """The same whatever the URL asks redis-py for."""
+    """The same with options for redis-py in the URL."""
 
     @pytest.fixture(
         autouse=True, params=["protocol=3", "decode_responses=true", "socket_timeout=0.0001"]
@@ -59,12 +57,12 @@ class TestRedisStoreWithOptions(TestRedisStore):
         self.options = request.param
 
     def connect(self) -> RevocationStore:
-        """Return a store that is asked for something special."""
+        """Return a store with the options in its URL."""
         return RedisStore(f"{self.url}?{self.options}")
 
 
 class Careless(MemoryStore):
-    """Has nothing wrong yet."""
+    """Keeps the contract; each subclass breaks it in one way."""
 
     def connect(self) -> RevocationStore:
         """Return itself."""
@@ -88,7 +86,7 @@ class Weak(Careless):
 
 
 class Overwriting(Careless):
-    """Does not care what is there."""
+    """Ignores ``absent``."""
 
     def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
         """Change it."""
@@ -104,7 +102,7 @@ class Hasty(Careless):
 
 
 class Slow(Careless):
-    """Waits until the time is over, whatever there is."""
+    """Waits for the whole time, even if there is a change."""
 
     def read(self, position: Any, wait: float) -> Update:
         """Wait, and read."""
@@ -113,16 +111,16 @@ class Slow(Careless):
 
 
 class Repeating(Careless):
-    """Says everything again, as if it were new."""
+    """Returns all entries again, as if they were new."""
 
     def read(self, position: Any, wait: float) -> Update:
-        """Read everything, but where all was asked for."""
+        """Return all entries, marked as complete only for a first read."""
         update = super().read(None, wait)
         return update if position is None else replace(update, complete=False)
 
 
 class Vague(Careless):
-    """Never says that it says everything."""
+    """Never marks an update as complete."""
 
     def read(self, position: Any, wait: float) -> Update:
         """Read."""
@@ -130,7 +128,7 @@ class Vague(Careless):
 
 
 class Incomplete(Careless):
-    """Says to each new worker that it has lost something."""
+    """Reports a loss to each new worker."""
 
     def read(self, position: Any, wait: float) -> Update:
         """Read."""
@@ -138,7 +136,7 @@ class Incomplete(Careless):
 
 
 class Endless(Careless):
-    """Has always something new."""
+    """Returns changes to every read."""
 
     def read(self, position: Any, wait: float) -> Update:
         """Read everything."""
@@ -146,11 +144,11 @@ class Endless(Careless):
 
 
 def failures(store: Careless) -> list[str]:
-    """Return the tests of the contract that *store* does not pass."""
+    """Return the tests of the contract that *store* fails."""
     contract = type("Contract", (RevocationStoreContract,), {"connect": store.connect})()
     failed = []
     for name in (name for name in dir(contract) if name.startswith("test_")):
-        store.__init__(LIVES)  # type: ignore[misc]
+        store.__init__(KEPT_FOREVER)  # type: ignore[misc]
         try:
             getattr(contract, name)()
         except AssertionError:
@@ -162,12 +160,13 @@ def failures(store: Careless) -> list[str]:
     "careless", [Forgetful, Weak, Overwriting, Hasty, Slow, Repeating, Vague, Incomplete, Endless]
 )
 def test_the_contract_finds_fault(careless: type[Careless]) -> None:
-    """Each promise has a test that fails where it is broken, and none where it is kept."""
-    assert failures(careless(LIVES))
-    assert failures(Careless(LIVES)) == []
+    """Each promise has a test that fails where the promise is broken, and passes where it is
+    kept."""
+    assert failures(careless(KEPT_FOREVER))
+    assert failures(Careless(KEPT_FOREVER)) == []
 
 
-def test_a_store_has_to_be_named() -> None:
-    """Who forgets to say where the store is gets no pass."""
+def test_connect_must_be_implemented() -> None:
+    """Without a store, no test of the contract passes."""
     with pytest.raises(NotImplementedError):
         RevocationStoreContract().test_an_empty_store_has_nothing()

@@ -1,4 +1,4 @@
-"""The store of one process: who is woken, who reads everything, and what is forgotten."""
+"""The store of one process: waiting, reading all entries, removing expired ones."""
 
 import threading
 from math import inf
@@ -10,7 +10,7 @@ from flask_connector_auth.core import reset_all_after_fork
 from flask_connector_auth.revocation import SLACK, Kind, MemoryStore
 from tests.support.floor_helpers import NOW
 
-LIVES = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
+RETENTION = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
 A, B = (Change(f"account:{name}", 1.0) for name in "ab")
 OVER = NOW - SLACK - 1
 
@@ -18,11 +18,11 @@ OVER = NOW - SLACK - 1
 @pytest.fixture
 def store() -> MemoryStore:
     """An empty store."""
-    return MemoryStore(LIVES, lambda: NOW)
+    return MemoryStore(RETENTION, lambda: NOW)
 
 
 def reading(store: MemoryStore, position: object) -> tuple[threading.Thread, list[Update]]:
-    """Let a thread read with all patience, and return it and what it has read."""
+    """Let a thread read with a long wait; return the thread and the updates that it read."""
     read: list[Update] = []
     thread = threading.Thread(target=lambda: read.append(store.read(position, 600)), daemon=True)
     thread.start()
@@ -31,7 +31,7 @@ def reading(store: MemoryStore, position: object) -> tuple[threading.Thread, lis
 
 @pytest.mark.parametrize("first", [True, False], ids=["before it reads", "while it waits"])
 def test_a_change_ends_the_wait_for_it(first: bool, store: MemoryStore) -> None:
-    """``RevocationStore.read``: it returns as soon as there is something new, not later."""
+    """``RevocationStore.read`` returns as soon as there is a change."""
     position = store.read(None, 0).position
     if first:
         store.change([A])
@@ -43,11 +43,11 @@ def test_a_change_ends_the_wait_for_it(first: bool, store: MemoryStore) -> None:
 
 
 @pytest.mark.parametrize(("number", "complete"), [(1000, False), (1001, True)])
-def test_who_is_far_behind_reads_everything(
+def test_a_reader_that_is_far_behind_gets_all_entries(
     number: int, complete: bool, store: MemoryStore
 ) -> None:
-    """``Update.complete``: a thousand changes are remembered one by one, so that memory is bounded;
-    behind more of them, what is left is told, and what was restored is not."""
+    """``Update.complete``: a thousand changes are kept one by one, so that memory is bounded. A
+    reader that is further behind gets the remaining entries, without the restorations."""
     position = store.read(None, 0).position
     store.change([A, B, Change(A.key, None), *[B] * (number - 3)])
     update = store.read(position, 0)
@@ -56,28 +56,29 @@ def test_who_is_far_behind_reads_everything(
     assert store.read(None, 0).complete
 
 
-def test_what_no_token_can_match_is_forgotten(store: MemoryStore) -> None:
-    """Once for so many changes, so that none costs more than others: at each thousandth."""
+def test_expired_entries_are_removed(store: MemoryStore) -> None:
+    """At each thousandth change, so that the cost of a change does not grow."""
     left = []
     for number in range(2000):
         store.change([Change(number.to_bytes(32), OVER, OVER)])
-        left.append(len(store.table))
+        left.append(len(store.revoked))
     assert left == [*range(1, 1000), 0, *range(1, 1000), 0]
 
 
-def test_many_entries_are_looked_through_less_often(store: MemoryStore) -> None:
-    """The next time is after as many changes as there are entries."""
+def test_many_entries_are_searched_less_often(store: MemoryStore) -> None:
+    """The next time after as many changes as there are entries."""
     store.change([Change(f"account:{number}", 1.0) for number in range(3000)])
     store.change([Change(bytes(32), OVER, OVER)] * 2999)
-    assert len(store.table) == 3001
+    assert len(store.revoked) == 3001
     store.change([Change(bytes(32), OVER, OVER)])
-    assert len(store.table) == 3000
+    assert len(store.revoked) == 3000
 
 
 def test_a_child_has_a_lock_of_its_own(store: MemoryStore) -> None:
-    """What a thread of the parent held at the fork stays locked: nobody waits for it."""
-    parents = store._news
+    """A lock that a thread of the parent held at the fork stays locked, so the child does not use
+    it."""
+    parents = store._changed
     reset_all_after_fork()
-    assert store._news is not parents
+    assert store._changed is not parents
     store.change([A])
     assert [*store.read(None, 0).changes] == [A._replace(until=inf)]

@@ -1,4 +1,4 @@
-"""What only a store in Redis can meet: other data, other versions, other servers, no permission."""
+"""What is special to a store in Redis: other data, versions, servers and permissions."""
 
 import logging
 import socket
@@ -11,13 +11,14 @@ from math import inf
 import pytest
 
 from flask_connector_auth import Change, RevocationStoreError
-from flask_connector_auth.revocation.stores import redis_scripts as scripts
+from flask_connector_auth.revocation.stores import redis_history
 from flask_connector_auth.revocation.stores.redis import RedisStore
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.stores import StoreFollower, revocations_in
 from tests.support.floor_helpers import cases
 from tests.support.ports import free_port
 from tests.support.redis_servers import BINARIES, Server, until
+from tests.support.revocation_faults import Saved, change_after_eviction, put_back, saved
 from tests.support.revocation_worlds import ACCOUNT, MakeWorld
 
 SETTING = "CONNECTOR_AUTH_REVOCATION_URL"
@@ -25,12 +26,13 @@ A, B, C, D = (Change(f"account:{name}", 1.0, inf) for name in "abcd")
 
 
 def entries(*changes: Change) -> dict[object, float | None]:
-    """Return what is known after *changes*."""
+    """Return the entries after *changes*."""
     return {change.key: change.value for change in changes}
 
 
-def test_what_stands_in_redis(server: Server) -> None:
-    """Four keys under one hash tag; no token, no time to live that could end an entry too early."""
+def test_the_keys_in_redis(server: Server) -> None:
+    """Four keys under one hash tag; no token, and no time to live that could end an entry too
+    early."""
     store = RedisStore(server.url)
     store.change([A, Change(b"\xff:" * 16, 2e9, 2e9)])
     with server.client() as client:
@@ -38,14 +40,14 @@ def test_what_stands_in_redis(server: Server) -> None:
         assert {name.partition(b"}")[0] for name in names} == {b"{connector-auth"}
         assert len(names) == 4
         assert {client.ttl(name) for name in names} == {-1}
-        assert client.hgetall(scripts.ENTRIES) == {
+        assert client.hgetall(redis_history.ENTRIES) == {
             b"account:a": b"1.0",
             b"token:" + b"\xff:" * 16: b"2000000000.0",
         }
 
 
-def test_what_has_long_expired_is_forgotten(server: Server) -> None:
-    """A day late, and with the next change: a hundred at most, so that no change takes long."""
+def test_entries_that_expired_long_ago_are_removed(server: Server) -> None:
+    """A day late and with the next change; a hundred at most, so that no change takes long."""
     store = RedisStore(server.url)
     now = store.now()
     margin = 86400
@@ -54,48 +56,46 @@ def test_what_has_long_expired_is_forgotten(server: Server) -> None:
         [Change(f"consumer:{number}", 0.0, now - margin - 2 - number) for number in range(250)]
     )
     with server.client() as client:
-        assert client.hlen(scripts.ENTRIES) == client.zcard(scripts.EXPIRY) == 152
+        assert client.hlen(redis_history.ENTRIES) == client.zcard(redis_history.EXPIRY) == 152
         for left in (52, 2, 2):
             store.change([])
-            assert client.hlen(scripts.ENTRIES) == client.zcard(scripts.EXPIRY) == left
+            assert client.hlen(redis_history.ENTRIES) == client.zcard(redis_history.EXPIRY) == left
     assert revocations_in(RedisStore(server.url)) == entries(A, B)
 
 
 @pytest.mark.parametrize("days", [-2, 2])
-def test_nothing_is_forgotten_by_one_clock_alone(days: int, server: Server) -> None:
-    """The server's clock is two days ahead of the caller's, or the other way round: what has not
-    expired by one of them stays, at each change; what has by both of them goes."""
+def test_nothing_is_removed_by_one_clock_alone(days: int, server: Server) -> None:
+    """The server's clock is two days ahead of the caller's, or behind: entries that have not
+    expired by one of them stay at each change; entries that have expired by both are removed."""
     store = RedisStore(server.url, clock=lambda: time.time() + days * 86400)
     earlier = time.time() + min(days, 0) * 86400
     store.change([A._replace(until=earlier + 3600), B._replace(until=earlier - 86400 - 60)])
     for _ in range(3):
         store.change([])
-        assert server.do("HKEYS", scripts.ENTRIES) == [b"account:a"]
+        assert server.do("HKEYS", redis_history.ENTRIES) == [b"account:a"]
 
 
 @pytest.mark.parametrize("absent", [False, True])
-def test_an_entry_is_kept_for_the_longest_time_that_was_asked_for(
-    absent: bool, server: Server
-) -> None:
+def test_an_entry_is_kept_for_the_longest_requested_time(absent: bool, server: Server) -> None:
     """In whichever order, and by a worker that writes back too."""
     store = RedisStore(server.url)
     for key, times in (("account:a", (1e10, 2e10)), ("account:b", (2e10, 1e10))):
         for till in times:
             store.change([Change(key, 1.0, till)], absent=absent)
-        assert server.do("ZSCORE", scripts.EXPIRY, key) == max(times)
+        assert server.do("ZSCORE", redis_history.EXPIRY, key) == max(times)
 
 
-def test_an_entry_whose_time_was_evicted_stays_for_good(server: Server) -> None:
-    """It may have been longer than the one that is asked for next."""
+def test_an_entry_whose_expiry_was_evicted_stays_forever(server: Server) -> None:
+    """That expiry may have been later than the next requested one."""
     store, now = RedisStore(server.url), time.time()
     store.change([A._replace(until=now + 3600)])
-    server.do("DEL", scripts.EXPIRY)
+    server.do("DEL", redis_history.EXPIRY)
     store.change([A._replace(until=now - 2 * 86400), B._replace(until=now - 2 * 86400)])
-    assert server.do("HKEYS", scripts.ENTRIES) == [b"account:a"]
+    assert server.do("HKEYS", redis_history.ENTRIES) == [b"account:a"]
 
 
-def test_the_log_is_cut_off(server: Server) -> None:
-    """Who is too far behind reads everything, and misses nothing."""
+def test_a_reader_behind_the_trimmed_log_gets_all_entries(server: Server) -> None:
+    """It misses no change."""
     store = RedisStore(server.url, log_length=10)
     copy = StoreFollower(RedisStore(server.url))
     changes = [Change(f"consumer:{number}", 1.0) for number in range(1000)]
@@ -105,60 +105,25 @@ def test_the_log_is_cut_off(server: Server) -> None:
     assert copy.follow() == []
     assert copy.entries == entries(*changes[:7], *changes[8:])
     with server.client() as client:
-        assert client.xlen(scripts.LOG) < 500
+        assert client.xlen(redis_history.LOG) < 500
 
 
 RESTORED = Change("account:a", None)
 
 
-def change_after_eviction(server: Server, name: str, change: Change) -> None:
-    """Throw the key *name* away and make *change*, in one step."""
-    store = RedisStore(server.url)
-    store.now()
-    client = store._client
-
-    def evict_first(*arguments: object) -> object:
-        with client.pipeline() as pipeline:
-            pipeline.delete(name)
-            pipeline.eval(*arguments)
-            return pipeline.execute()[-1]
-
-    client.eval = evict_first
-    store.change([change])
-    del client.eval
-    client.close()
-
-
 def next_millisecond(store: RedisStore) -> None:
-    """Wait until what is done then has a later time."""
+    """Wait until the clock of the store has gone on."""
     now = store.now()
     until(lambda: store.now() > now + 0.002)
 
 
-Saved = dict[bytes, bytes]
-
-
-def saved(server: Server) -> Saved:
-    """Return all data of the store, as a replica may have them that is behind."""
-    with server.client() as client:
-        return {name: client.dump(name) for name in client.scan_iter()}
-
-
-def put_back(server: Server, data: Saved) -> None:
-    """Let the store have *data* and nothing else."""
-    with server.client() as client:
-        client.flushdb()
-        for name, content in data.items():
-            client.restore(name, 0, content)
-
-
 def emptied(server: Server, _before: Saved) -> None:
-    """Somebody has flushed the data."""
+    """The data were flushed."""
     server.do("FLUSHDB")
 
 
 def emptied_and_used(server: Server, _before: Saved) -> None:
-    """Flushed, and another worker began anew; as many changes as before."""
+    """Flushed, and another worker began a new history; as many changes as before."""
     server.do("FLUSHDB")
     for change in (C, D):
         RedisStore(server.url).change([change])
@@ -183,7 +148,7 @@ def behind_and_used_more(server: Server, before: Saved) -> None:
 
 
 def evicted(name: str) -> Callable[[Server, Saved], None]:
-    """A server that is full has thrown a key away."""
+    """A server that is full evicted a key."""
     return lambda server, _before: server.do("DEL", name)
 
 
@@ -200,17 +165,16 @@ def evicted_and_used(name: str) -> Callable[[Server, Saved], None]:
         "behind": (behind, (A,)),
         "behind and used": (behind_and_used, (A, C)),
         "behind and used more": (behind_and_used_more, (A, C, D)),
-        "entries evicted": (evicted(scripts.ENTRIES), ()),
-        "entries evicted and used": (evicted_and_used(scripts.ENTRIES), (C,)),
-        "state evicted": (evicted(scripts.META), (A, B)),
-        "state evicted and used": (evicted_and_used(scripts.META), (A, B, C)),
+        "entries evicted": (evicted(redis_history.ENTRIES), ()),
+        "entries evicted and used": (evicted_and_used(redis_history.ENTRIES), (C,)),
+        "state evicted": (evicted(redis_history.META), (A, B)),
+        "state evicted and used": (evicted_and_used(redis_history.META), (A, B, C)),
     },
 )
 def test_lost_data_are_noticed(
     lose: Callable[[Server, Saved], None], left: tuple[Change, ...], server: Server
 ) -> None:
-    """However the store came to know less than it has acknowledged, a worker that knew more is
-    told, once."""
+    """Whatever the store lost of what it acknowledged, a worker that has more sees it, once."""
     store = RedisStore(server.url)
     store.change([A])
     before = saved(server)
@@ -219,7 +183,7 @@ def test_lost_data_are_noticed(
     assert copy.entries == entries(A, B)
     lose(server, before)
     while not (update := copy.store.read(copy.position, 0)).lost:
-        # What the log has is told before that.
+        # Changes in the log are read before that.
         assert [change[:2] for change in update.changes] == [C[:2]]
         copy.position = update.position
     assert {change.key for change in update.changes} == {change.key for change in left}
@@ -230,11 +194,11 @@ def test_lost_data_are_noticed(
 
 @pytest.mark.parametrize("changes", [(C,), (C, D)])
 def test_two_histories_under_the_same_ids(changes: tuple[Change, ...], server: Server) -> None:
-    """A clock was ahead once, so that ids only count on: after a failover the same ids, and
-    versions, stand for other changes; their marks do not."""
+    """A clock was ahead once, so that ids only count on. After a failover the same ids and versions
+    stand for other changes, with other marks."""
     store = RedisStore(server.url)
     store.change([A])
-    server.do("XSETID", scripts.LOG, "4000000000000-0")
+    server.do("XSETID", redis_history.LOG, "4000000000000-0")
     before = saved(server)
     store.change([B])
     copy = StoreFollower(RedisStore(server.url))
@@ -247,12 +211,11 @@ def test_two_histories_under_the_same_ids(changes: tuple[Change, ...], server: S
 
 
 def test_two_histories_by_clocks_that_differ_a_little(server: Server) -> None:
-    """The master that took over has a clock that is behind: after the id that is known, its
-    history looks as if it went on."""
+    """The clock of the new master is behind: after the known id, its history seems to continue."""
     store = RedisStore(server.url)
     store.change([A])
     before, ahead = saved(server), int(store.now() * 1000) + 100
-    server.do("XSETID", scripts.LOG, f"{ahead}-0")
+    server.do("XSETID", redis_history.LOG, f"{ahead}-0")
     store.change([B])
     copy = StoreFollower(RedisStore(server.url))
     put_back(server, before)
@@ -265,17 +228,16 @@ def test_two_histories_by_clocks_that_differ_a_little(server: Server) -> None:
 
 
 def lost(server: Server) -> bool:
-    """Return whether a worker without a copy is told that data are missing."""
+    """Whether a worker without a copy sees that data are missing."""
     return RedisStore(server.url).read(None, 0).lost
 
 
-def test_a_loss_is_told_until_a_worker_has_written_back(server: Server) -> None:
-    """Neither another change nor a part of what goes back ends it; what ends it is the call without
-    changes."""
+def test_a_loss_is_reported_until_a_worker_has_written_back(server: Server) -> None:
+    """Only the call without changes ends it; other changes and a part of the lost ones do not."""
     store = RedisStore(server.url)
     store.change([A, B])
     assert not lost(server)
-    change_after_eviction(server, scripts.ENTRIES, C)
+    change_after_eviction(server, redis_history.ENTRIES, C)
     for changes, absent in (([D], False), ([], False), ([A], True)):
         store.change(changes, absent=absent)
         assert lost(server)
@@ -285,16 +247,15 @@ def test_a_loss_is_told_until_a_worker_has_written_back(server: Server) -> None:
 
 
 def test_a_change_can_be_all_that_a_new_store_has(server: Server) -> None:
-    """The control: a store that is empty has lost nothing, and neither has one after its first
-    change."""
+    """The control: an empty store has lost nothing, neither before its first change nor after."""
     assert not lost(server)
     RedisStore(server.url).change([A])
     assert not lost(server)
 
 
-@cases("name", {"log": scripts.LOG, "expiry": scripts.EXPIRY})
-def test_what_else_may_be_evicted_is_not_missed(name: str, server: Server) -> None:
-    """Without its log, or the times to forget by, the store has all that matters."""
+@cases("name", {"log": redis_history.LOG, "expiry": redis_history.EXPIRY})
+def test_the_log_and_the_expiry_may_be_evicted(name: str, server: Server) -> None:
+    """The entries are complete without them."""
     store = RedisStore(server.url)
     copy = StoreFollower(RedisStore(server.url))
     store.change([A, B])
@@ -306,8 +267,8 @@ def test_what_else_may_be_evicted_is_not_missed(name: str, server: Server) -> No
     assert copy.entries == revocations_in(RedisStore(server.url)) == entries(A, B, C)
 
 
-def test_what_was_restored_since_is_told_with_what_is_there(server: Server) -> None:
-    """Then nobody writes it back."""
+def test_later_restorations_follow_the_remaining_entries(server: Server) -> None:
+    """So no worker writes the restored entries back."""
     store = RedisStore(server.url)
     store.change([A, B])
     copy = StoreFollower(RedisStore(server.url))
@@ -320,9 +281,9 @@ def test_what_was_restored_since_is_told_with_what_is_there(server: Server) -> N
     assert [change[:2] for change in update.changes] == [B[:2], RESTORED[:2]]
 
 
-def test_an_emptied_store_is_no_copy_to_go_on_from(server: Server) -> None:
-    """Until a worker has written back, each answer says that everything is lost: so a second loss
-    in the meantime is no less one."""
+def test_an_emptied_store_gives_no_position_to_go_on_from(server: Server) -> None:
+    """Until a worker has written back, each read reports the loss, so a second loss meanwhile is
+    seen too."""
     store = RedisStore(server.url)
     store.change([A])
     copy = StoreFollower(RedisStore(server.url))
@@ -337,16 +298,16 @@ def test_an_emptied_store_is_no_copy_to_go_on_from(server: Server) -> None:
 
 
 @pytest.mark.parametrize("evict", [evicted, evicted_and_used])
-def test_what_was_changed_before_an_eviction_is_told_before_it(
+def test_changes_before_an_eviction_are_read_before_the_loss(
     evict: Callable[[str], Callable[[Server, Saved], None]], server: Server
 ) -> None:
-    """The log outlasts the entries: so a worker that has not read it yet undoes no restoration, and
-    writes back a revocation that nobody else knows."""
+    """The log outlasts the entries. So a worker that is behind undoes no restoration, and writes
+    back a revocation that only the log has."""
     store = RedisStore(server.url)
     store.change([A])
     copy = StoreFollower(RedisStore(server.url))
     store.change([RESTORED, B])
-    evict(scripts.ENTRIES)(server, {})
+    evict(redis_history.ENTRIES)(server, {})
     update = copy.store.read(copy.position, 0)
     assert [change[:2] for change in update.changes][:2] == [RESTORED[:2], B[:2]]
     assert not (update.lost or update.complete)
@@ -355,24 +316,26 @@ def test_what_was_changed_before_an_eviction_is_told_before_it(
     assert RESTORED.key not in {change.key for change in update.changes}
 
 
-def test_what_is_lost_while_it_is_read_is_no_copy(server: Server) -> None:
-    """Entries are read in parts: they may be evicted meanwhile."""
+def test_entries_lost_while_they_are_read_make_no_copy(server: Server) -> None:
+    """Entries are read in batches and may be evicted meanwhile."""
     store = RedisStore(server.url)
     store.change([A])
     update = store.read(None, 0)
-    change_after_eviction(server, scripts.ENTRIES, C)
-    with pytest.raises(RevocationStoreError, match="it has lost data while they were read"):
+    change_after_eviction(server, redis_history.ENTRIES, C)
+    with pytest.raises(RevocationStoreError, match="it has lost data while its entries were read"):
         list(update.changes)
 
 
 @pytest.mark.parametrize("ahead", [False, True])
-def test_what_was_restored_before_is_not(ahead: bool, server: Server) -> None:
-    """An older state of the store, with an older history: what was revoked since is written back,
-    though that history ends with its restoration; also where a clock was ahead then."""
+def test_an_older_restoration_does_not_follow_the_remaining_entries(
+    ahead: bool, server: Server
+) -> None:
+    """An older state of the store, with an older history: later revocations are written back,
+    though that history ends with a restoration; also where a clock was ahead then."""
     store = RedisStore(server.url)
     store.change([B])
     if ahead:
-        server.do("XSETID", scripts.LOG, "4000000000000-0")
+        server.do("XSETID", redis_history.LOG, "4000000000000-0")
     store.change([A])
     store.change([RESTORED])
     older = saved(server)
@@ -392,8 +355,8 @@ def test_what_was_restored_before_is_not(ahead: bool, server: Server) -> None:
         "none": (b"# Memory\r\nmaxmemory:0\r\n", None),
     },
 )
-def test_the_eviction_policy_is_what_the_server_says(answer: bytes, policy: str | None) -> None:
-    """Some providers do not say."""
+def test_the_eviction_policy_in_an_answer(answer: bytes, policy: str | None) -> None:
+    """Some providers hide it."""
     with answering(redis_like(b"redis_version:7.2.4\r\n" + answer)) as url:
         assert RedisStore(url).eviction_policy() == policy
 
@@ -410,8 +373,8 @@ def test_a_server_without_memory(own_server: Server) -> None:
     store = RedisStore(own_server.url)
     store.change([A])
     own_server.do("CONFIG", "SET", "maxmemory", 1)
-    told = rf"^no memory is left \(maxmemory\) at {SETTING}$"
-    with pytest.raises(RevocationStoreError, match=told):
+    message = rf"^no memory is left \(maxmemory\) at {SETTING}$"
+    with pytest.raises(RevocationStoreError, match=message):
         store.change([B])
     assert not lost(own_server)
     assert revocations_in(store) == entries(A)
@@ -427,14 +390,14 @@ def connected(server: Server) -> int:
 
 
 def test_one_connection_is_used_again_and_a_bad_one_is_closed(server: Server) -> None:
-    """Not once somebody forgets it, but at once."""
+    """A bad one is closed at once, not when it is collected."""
     store = RedisStore(server.url)
     before = connected(server)
     for _ in range(3):
         store.now()
     assert connected(server) == before + 1
     client = store._client
-    server.do("SET", scripts.META, "of another type")
+    server.do("SET", redis_history.META, "of another type")
     with pytest.raises(RevocationStoreError):
         store.change([A])
     until(lambda: connected(server) == before)
@@ -444,7 +407,7 @@ def test_one_connection_is_used_again_and_a_bad_one_is_closed(server: Server) ->
 
 
 def test_a_store_that_is_closed_waits_for_nothing(server: Server) -> None:
-    """What another thread waits for fails at once; the next use opens another connection."""
+    """A call that waits in another thread fails at once; the next call opens another connection."""
     store = RedisStore(server.url)
     store.close()
     before = connected(server)
@@ -472,7 +435,7 @@ def test_a_store_that_is_closed_waits_for_nothing(server: Server) -> None:
 
 
 def test_the_connection_of_another_process_is_left_alone(server: Server) -> None:
-    """Neither used nor closed, whatever happens to the next one: the parent goes on with it."""
+    """It is neither used nor closed, even if the next one fails: the parent still uses it."""
     store = RedisStore(server.url)
     store.now()
     parents, before = store._client, connected(server)
@@ -488,8 +451,8 @@ def test_the_connection_of_another_process_is_left_alone(server: Server) -> None
     assert store._client is not parents
 
 
-def test_a_client_that_cannot_even_be_closed_is_one_that_fails(server: Server) -> None:
-    """What is told is why it could not be used."""
+def test_a_client_that_cannot_be_closed(server: Server) -> None:
+    """The error reports why the client could not be used."""
     store = RedisStore(server.url)
     store.now()
     client = store._client
@@ -499,13 +462,13 @@ def test_a_client_that_cannot_even_be_closed_is_one_that_fails(server: Server) -
         raise ZeroDivisionError
 
     client.close = close
-    server.do("SET", scripts.META, "of another type")
+    server.do("SET", redis_history.META, "of another type")
     with pytest.raises(RevocationStoreError, match="ResponseError"):
         store.change([A])
 
 
 def test_the_time_is_that_of_the_server(server: Server) -> None:
-    """Here it has the clock of the machine, to the microsecond."""
+    """Here the server has the clock of the machine, to the microsecond."""
     store = RedisStore(server.url)
     for _ in range(5):
         before = time.time()
@@ -517,7 +480,7 @@ def test_the_time_is_that_of_the_server(server: Server) -> None:
 
 @contextmanager
 def answering(answer: Callable[[bytes], bytes]) -> Iterator[str]:
-    """Serve *answer* to whatever comes, and yield the URL."""
+    """Serve *answer* to each request, and yield the URL."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
@@ -527,9 +490,9 @@ def answering(answer: Callable[[bytes], bytes]) -> Iterator[str]:
                 except OSError:
                     return
                 with client:
-                    while asked := client.recv(65536):
+                    while request := client.recv(65536):
                         try:
-                            client.sendall(answer(asked))
+                            client.sendall(answer(request))
                         except OSError:
                             break
 
@@ -540,21 +503,21 @@ def answering(answer: Callable[[bytes], bytes]) -> Iterator[str]:
 
 
 def redis_like(info: bytes, other: bytes = b"+OK\r\n") -> Callable[[bytes], bytes]:
-    """Return what a server says: *info* to the first script, *other* to the next ones."""
+    """Return the answers of a server: *info* to the first script, *other* to the next ones."""
 
-    def answer(asked: bytes) -> bytes:
-        if b"'INFO'" in asked:
+    def answer(request: bytes) -> bytes:
+        if b"'INFO'" in request:
             return b"$%d\r\n%b\r\n" % (len(info), info)
-        if b"EVAL" in asked:
+        if b"EVAL" in request:
             return other
-        return b"+OK\r\n" * asked.count(b"*")
+        return b"+OK\r\n" * request.count(b"*")
 
     return answer
 
 
 @pytest.mark.parametrize("version", ["6.2", "6.2.0", "7.0.15", "10.0"])
 def test_a_server_that_is_new_enough(version: str) -> None:
-    """Redis 6.2 is the oldest that has what is needed."""
+    """Redis 6.2 is the oldest with the commands that are needed."""
     with answering(
         redis_like(b"redis_version:%b\r\n" % version.encode(), b"*2\r\n:1\r\n:5\r\n")
     ) as url:
@@ -562,7 +525,7 @@ def test_a_server_that_is_new_enough(version: str) -> None:
 
 
 def test_a_server_that_is_not_there() -> None:
-    """Out of reach is not the same as something else than a Redis."""
+    """The message is another one than for a server that is no Redis."""
     with pytest.raises(
         RevocationStoreError, match=rf"^out of reach \(ConnectionError\): {SETTING}$"
     ):
@@ -570,13 +533,13 @@ def test_a_server_that_is_not_there() -> None:
 
 
 NEW = b"# Server\r\nredis_version:7.2.4\r\n"
-NO_HTTP = f"not what is expected (InvalidResponse) at {SETTING}"
+NO_HTTP = f"unexpected answer (InvalidResponse) from {SETTING}"
 NO_REDIS = f"there is no Redis at {SETTING}"
-WRONG = "not what is expected ({}) at " + SETTING
+WRONG = "unexpected answer ({}) from " + SETTING
 
 
 @cases(
-    ("answer", "told"),
+    ("answer", "message"),
     {
         "too old": (
             redis_like(b"# Server\r\nredis_version:5.0.14\r\n"),
@@ -602,21 +565,22 @@ WRONG = "not what is expected ({}) at " + SETTING
 )  # fmt: skip
 def test_a_server_that_cannot_be_used(
     answer: Callable[[bytes], bytes],
-    told: str,
+    message: str,
     world: MakeWorld,
     issuer: Issuer,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Nonsense, or a version too old: 503, one line that names the setting, never a pass."""
+    """Invalid answers, or a version too old: 503, and one line that names the setting; never a
+    pass."""
     with answering(answer) as url:
         one = world(REVOCATION_URL=url)
         assert one.answer(issuer.app_jwt()) == 50301
         assert one.answer("nonsense") == 40102
-        assert one.health["last_error"] == told
+        assert one.health["last_error"] == message
         with pytest.raises(RevocationStoreError) as caught:
             one.revoke(account_id=ACCOUNT)
     assert SETTING in str(caught.value)
-    assert caplog.text.count(told) == 1
+    assert caplog.text.count(message) == 1
     assert "do-not-tell-this" not in caplog.text + str(caught.value)
 
 
@@ -633,33 +597,36 @@ def test_a_server_that_cannot_be_used(
 def test_an_entry_that_is_not_understood_is_an_outage(
     field: str, value: str, server: Server, world: MakeWorld, issuer: Issuer
 ) -> None:
-    """What somebody else, or a later version, has put there may be a revocation."""
+    """It may be a revocation by another program or a later version."""
     RedisStore(server.url).change([A])
-    server.do("HSET", scripts.ENTRIES, field, value)
-    server.do("HSET", scripts.META, "size", 1 + (field != "account:a"))
+    server.do("HSET", redis_history.ENTRIES, field, value)
+    server.do("HSET", redis_history.META, "size", 1 + (field != "account:a"))
     assert world(REVOCATION_URL=server.url).answer(issuer.app_jwt()) == 50301
 
 
 @pytest.fixture
 def guarded() -> Iterator[Server]:
-    """A server that asks for a password."""
+    """A server with a password."""
     with Server(BINARIES["valkey"], password="open-sesame") as server:
         server.do("ACL", "SETUSER", "reader", "on", ">guessed", "~*", "+ping", "+hello", "+client")
         yield server
 
 
 @cases(
-    ("login", "told"),
+    ("login", "message"),
     {
         "no password": ("", "wrong user or password in"),
         "a wrong password": (":guessed@", "wrong user or password in"),
         "a wrong user": ("nobody:open-sesame@", "wrong user or password in"),
-        "no permission": ("reader:guessed@", "the user may not do what is needed, in"),
+        "no permission": (
+            "reader:guessed@",
+            "the user has no permission for a command or for the keys {connector-auth}:* in",
+        ),
     },
 )
 def test_a_wrong_password(
     login: str,
-    told: str,
+    message: str,
     guarded: Server,
     world: MakeWorld,
     issuer: Issuer,
@@ -670,11 +637,11 @@ def test_a_wrong_password(
     host = f"127.0.0.1:{guarded.port}"
     one = world(REVOCATION_URL=f"redis://{login}{host}")
     assert one.answer(issuer.app_jwt()) == 50301
-    assert one.health["last_error"] == f"{told} {SETTING}"
+    assert one.health["last_error"] == f"{message} {SETTING}"
     failures = one.revocations._follower
-    until(lambda: failures._failures > 3)
+    until(lambda: failures.failures.count > 3)
     lines = [text for text in caplog.messages if "cannot be used" in text]
-    assert lines == [f"the revocation store cannot be used: {told} {SETTING}"]
+    assert lines == [f"the revocation store cannot be used: {message} {SETTING}"]
     assert "guessed" not in caplog.text and "sesame" not in caplog.text
     right = world(REVOCATION_URL=f"redis://:open-sesame@{host}")
     assert right.answer(issuer.app_jwt()) == 200
