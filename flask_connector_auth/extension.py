@@ -195,6 +195,5 @@ def _state(settings: Settings, clock: Callable[[], float]) -> Runtime:
         account_argument=settings.account_argument,
         audience=settings.audience,
         consumer_key="HTTP_" + settings.consumer_header.upper().replace("-", "_"),
-        after_scheme=slice(len("Bearer "), 2 * settings.max_token_bytes + len("Bearer ") + 1),
         log_limit=LogLimit(settings.log_limit, settings.log_burst),
     )

@@ -136,12 +136,7 @@ def enforce(
         if (requirement := asked.app_jwt) is not None:
             header = request.environ.get("HTTP_AUTHORIZATION")
             if header is not None:
-                app_jwt = state.app_jwt.authenticate(
-                    # The two spellings that nearly all clients use; others are read at more length.
-                    header[state.after_scheme] if header[:7] == "Bearer " else header,
-                    now,
-                    header,
-                )
+                app_jwt = state.app_jwt.authenticate(header, now)
             if app_jwt is not None:
                 if app_jwt.account_id != account or audience is not None:
                     check_account(app_jwt.account_id, account, audience)
@@ -153,7 +148,7 @@ def enforce(
             profile = CONSUMER_JWS
             header = request.environ.get(state.consumer_key)
             if header is not None:
-                consumer_jws = state.consumer_jws.authenticate(header, now, header)
+                consumer_jws = state.consumer_jws.authenticate(header, now)
             if consumer_jws is not None:
                 # Where the URL names an account, and both tokens that one, they name the same.
                 if consumer_jws.account_id != account or audience is not None:
@@ -219,7 +214,7 @@ def _refusal(
 def _sent_twice(state: Runtime, environ: WSGIEnvironment) -> bool:
     """Whether both headers hold one text: it has failed as a ConsumerJWS; this is why."""
     header = environ.get("HTTP_AUTHORIZATION", "")
-    if len(header) >= state.after_scheme.stop:
+    if len(header) > 2 * state.settings.max_token_bytes:
         return False
     try:
         app_text = read_token(header, bearer=True)

@@ -28,8 +28,6 @@ class Runtime:
     catalogue: ErrorResponses
     clock: Callable[[], float]  #: seconds since the epoch
     consumer_key: str  #: where WSGI keeps the header of the ConsumerJWS
-    #: Of ``Authorization``, behind ``Bearer``; a little of what is too large, rather than a copy.
-    after_scheme: slice
     account_argument: str  #: the view argument that names the account
     audience: frozenset[str] | None  #: the accounts that are served
     log_limit: LogLimit

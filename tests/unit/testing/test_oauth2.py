@@ -82,7 +82,7 @@ def ask() -> Callable[..., Any]:
 
 def said(answer: dict[str, Any]) -> Any:
     """Return what the token in *answer* says, once it was verified."""
-    return verifier(APP).verify(answer["access_token"], NOW)
+    return verifier(APP).verify(answer["access_token"], NOW).token
 
 
 @cases(

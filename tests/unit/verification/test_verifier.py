@@ -32,7 +32,7 @@ def test_an_app_jwt_says_which_app_calls_for_which_account():
         "exp": NOW + 3600,
         "iat": NOW,
     }
-    assert verifier(APP).verify(issuer_of().sign(claims), NOW) == AppJWT(
+    assert verifier(APP).verify(issuer_of().sign(claims), NOW).token == AppJWT(
         account_id="le81823118",
         install_id="75588e18-0000-4000-8000-000000000000",
         scopes=frozenset({"msg.consumer", "msg.agent"}),
@@ -46,14 +46,14 @@ def test_an_app_jwt_says_which_app_calls_for_which_account():
 def test_a_consumer_jws_says_on_behalf_of_which_consumer():
     """Protocol page, Get ConsumerJWS: three claims and nothing else are enough."""
     claims = {"account_id": "le1", "ext_consumer_id": "random_id0.17", "lp_consumer_id": "29caf0"}
-    assert verifier(CONSUMER).verify(issuer_of().sign(claims), NOW) == ConsumerJWS(
+    assert verifier(CONSUMER).verify(issuer_of().sign(claims), NOW).token == ConsumerJWS(
         account_id="le1", ext_consumer_id="random_id0.17", lp_consumer_id="29caf0", claims=claims
     )
 
 
 def test_further_claims_are_ignored_and_kept():
     """RFC 7519 section 4: claims that are not understood are ignored; the view may read them."""
-    token = verifier(APP).verify(issuer_of().app_jwt(sub="user", roles=["a", {"b": 1}]), NOW)
+    token = verifier(APP).verify(issuer_of().app_jwt(sub="user", roles=["a", {"b": 1}]), NOW).token
     assert token.claims["sub"] == "user"
     assert token.claims["roles"] == ("a", {"b": 1})
 
@@ -94,7 +94,7 @@ def test_keys_out_of_reach_are_not_the_tokens_fault(token):
     good = verifier(token)
     assert isinstance(Elsewhere(), KeySource)
     text = token.mint(issuer_of())
-    assert good.verify(text, NOW)
+    assert good.verify(text, NOW).token
     with pytest.raises(Unavailable) as caught:
         Verifier(good.profile, good.rules, Elsewhere()).verify(text, NOW)
     assert caught.value.reason is Reason.KEYS_UNAVAILABLE
@@ -126,7 +126,7 @@ def test_where_a_signature_fails_the_source_may_have_another_key(token):
     other = verifier(token, keys=jwk(owner="stranger", kid="dev-1"))
     renewed = Verifier(good.profile, good.rules, Renewed(other.keys, good.keys))
     for owner in ("ours", "stranger"):
-        assert renewed.verify(token.mint(issuer_of(owner=owner)), NOW)
+        assert renewed.verify(token.mint(issuer_of(owner=owner)), NOW).token
     only_other = Verifier(good.profile, good.rules, Renewed(other.keys, other.keys))
     with pytest.raises(Rejected) as caught:
         only_other.verify(token.mint(issuer_of()), NOW)

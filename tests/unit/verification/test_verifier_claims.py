@@ -90,7 +90,7 @@ def test_the_install_id_is_a_non_empty_string(value):
 def test_the_account_is_a_string_or_a_list_of_one(audience):
     """RFC 7519 section 4.1.3: both forms of a single audience say the same."""
     text = issuer_of().app_jwt(aud=audience)
-    assert verifier(APP).verify(text, NOW).account_id == "le1"
+    assert verifier(APP).verify(text, NOW).token.account_id == "le1"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_the_account_is_taken_as_it_stands(token, account):
     """RFC 8725 section 3.9: no trimming, no case-folding, no Unicode normalisation."""
     claim = "aud" if token is APP else "account_id"
     text = issuer_of().sign(token.claims(**{claim: account}))
-    assert verifier(token).verify(text, NOW).account_id == account
+    assert verifier(token).verify(text, NOW).token.account_id == account
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_consumer_jws_has_no_issuer_to_compare():
 def test_scopes_are_split_at_single_spaces(scope, scopes):
     """RFC 6749 section 3.3: at %x20 and nothing else; absent means none."""
     text = issuer_of().app_jwt(scope=scope)
-    assert verifier(APP).verify(text, NOW).scopes == scopes
+    assert verifier(APP).verify(text, NOW).token.scopes == scopes
 
 
 @pytest.mark.parametrize("scope", NOT_A_STRING)

@@ -2,14 +2,20 @@
 
 from collections.abc import Sequence
 from math import inf
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from flask_connector_auth.core import Reason, Rejected
 from flask_connector_auth.keys import KeySource, VerificationKey
-from flask_connector_auth.revocation import Change, RevocationCache, RevocationSet, digest_of
-from flask_connector_auth.verification import Verifier
+from flask_connector_auth.revocation import (
+    Change,
+    RevocationCache,
+    RevocationSet,
+    Subject,
+    digest_of,
+)
+from flask_connector_auth.verification import CHECKS, Check, Stage, Verifier
 from tests.support.floor_helpers import (
     APP,
     CONSUMER,
@@ -25,10 +31,10 @@ REMEMBERING = {"cache_size": 10, "cache_max_age": 300}
 APP_IDS = {"account_id": "le81823118", "install_id": "75588e18-0000-4000-8000-000000000000"}
 
 
-def answer(judge: Verifier[Any], text: str, header: str | None = None) -> Any:
-    """Return what *judge* returns, or the reason why it refuses."""
+def answer(judge: Verifier[Any], header: str) -> Any:
+    """Return the token in *header*, or the reason why *judge* refuses it."""
     try:
-        return judge.authenticate(text, NOW, header)
+        return judge.authenticate(header, NOW)
     except Rejected as rejected:
         return rejected.reason
 
@@ -37,7 +43,7 @@ def answer(judge: Verifier[Any], text: str, header: str | None = None) -> Any:
 @pytest.mark.parametrize("blank", ["", " ", "\t", " \t "])
 def test_a_blank_header_is_no_token(token, blank):
     """Which error wins: blank is missing, which is for the caller to judge."""
-    assert answer(verifier(token), blank, blank) is None
+    assert answer(verifier(token), blank) is None
 
 
 @both_tokens
@@ -53,7 +59,7 @@ def test_a_blank_header_is_no_token(token, blank):
 )
 def test_a_header_that_is_not_one_token_is_refused(token, header):
     """RFC 9110 section 11.4: also where it starts as a token does."""
-    assert answer(verifier(token), header, header) is Reason.BAD_HEADER
+    assert answer(verifier(token), header) is Reason.BAD_HEADER
 
 
 @both_tokens
@@ -64,7 +70,7 @@ def test_a_header_that_holds_anything_is_not_blank(token, header):
     """security.md section 7: only space and tab are white space; other text is refused, with what
     it cannot be encoded as too."""
     judge = verifier(token, **REMEMBERING)
-    assert answer(judge, header, header) is Reason.NOT_COMPACT
+    assert answer(judge, header) is Reason.NOT_COMPACT
 
 
 @both_tokens
@@ -79,7 +85,7 @@ def test_a_header_that_holds_anything_is_not_blank(token, header):
 )
 def test_a_huge_header_is_too_large(token, header, said):
     """security.md section 1: over twice MAX_TOKEN_BYTES it is not searched, not even for blanks."""
-    assert answer(verifier(token, max_token_bytes=100), header, header) is said
+    assert answer(verifier(token, max_token_bytes=100), header) is said
 
 
 @pytest.mark.parametrize("header", ["Bearer {}", "bearer   {}", " {}\t", "{}"])
@@ -87,15 +93,15 @@ def test_a_token_is_read_off_its_header(header):
     """RFC 6750 section 2.1: behind ``Bearer`` or bare."""
     text = issuer_of().app_jwt()
     judge, whole = verifier(APP), header.format(text)
-    assert answer(judge, whole, whole) == judge.verify(text, NOW)
+    assert answer(judge, whole) == judge.verify(text, NOW).token
 
 
 def test_a_consumer_jws_stands_bare():
     """Protocol page: ``X-LP-ON-BEHALF`` holds the token only."""
     text = issuer_of().consumer_jws()
     judge = verifier(CONSUMER)
-    assert answer(judge, text, text) == judge.verify(text, NOW)
-    assert answer(judge, f"Bearer {text}", f"Bearer {text}") is Reason.BAD_HEADER
+    assert answer(judge, text) == judge.verify(text, NOW).token
+    assert answer(judge, f"Bearer {text}") is Reason.BAD_HEADER
 
 
 # What is remembered
@@ -131,16 +137,16 @@ def test_a_token_of_one_of_several_keys_is_remembered():
     assert judge.cache.hits == 2
 
 
-def test_a_header_is_read_once_and_no_more_than_64_are_kept(monkeypatch):
+def test_a_header_is_read_once_and_no_more_than_64_are_kept():
     """The headers of one key are alike; whoever can make others cannot fill the memory."""
-    judge, signer = verifier(APP), issuer_of()
-    read: list[bytes] = []
-    parameters = judge._parameters
-    monkeypatch.setattr(judge, "_parameters", lambda text: read.append(text) or parameters(text))
+    signer, plain = issuer_of(), verifier(APP)
+    read: list[Any] = []
+    note = Check(Stage.PARAMETERS, read.append, (), "Noted.")
+    judge = Verifier(plain.profile, plain.rules, plain.keys, checks=[note, *CHECKS])
     for number in range(70):
         for _ in range(2):
             judge.verify(signer.sign(APP.payload(), {"x": number}), NOW)
-    assert len(judge._headers) == 64
+    assert len(judge.known_headers) == 64
     # Twice what was not kept.
     assert len(read) == 64 + 2 * 6
 
@@ -167,22 +173,35 @@ class Asked(KeySource):
 def test_a_source_is_asked_again_by_what_failed():
     """jwks.md: the kid, the algorithm and the keys under which the signature failed."""
     one, other = (
-        verifier(APP, jwk("RS256", owner, kid="dev-1"))._candidates("dev-1", "RS256")[0]
+        verifier(APP, jwk("RS256", owner, kid="dev-1")).keys.candidates("dev-1", "RS256")[0]
         for owner in ("another", "ours")
     )
     source = Asked(one, other)
     judge = Verifier(APP.profile, verifier(APP).rules, source)
-    assert judge.verify(issuer_of().app_jwt(), NOW)
+    assert judge.verify(issuer_of().app_jwt(), NOW).token
     assert source.again == [("dev-1", "RS256", [one])]
 
 
 # What is revoked
 
 
+class Counting(RevocationCache):
+    """Notes each subject that is looked for."""
+
+    def __init__(self, table: RevocationSet) -> None:
+        super().__init__(table)
+        self.subjects: list[Subject] = []
+
+    def check_entries(self, subject: Subject) -> None:
+        """Note *subject*, and check it."""
+        self.subjects.append(subject)
+        super().check_entries(subject)
+
+
 def revoking(token, table: RevocationSet, **rules: Any) -> Verifier[Any]:
     """Return a verifier that goes by *table*."""
     judge = verifier(token, **{**REMEMBERING, **rules})
-    return Verifier(judge.profile, judge.rules, judge.keys, RevocationCache(table))
+    return Verifier(judge.profile, judge.rules, judge.keys, Counting(table))
 
 
 def keys_of(token, text: str, said: Any) -> list[bytes | str]:
@@ -197,7 +216,7 @@ def keys_of(token, text: str, said: Any) -> list[bytes | str]:
 def test_what_is_revoked_is_refused_however_often_it_came(token, which, size):
     """Row 40102 or 40103: before the token first comes, after it passed, and until restored."""
     text, table = token.mint(issuer_of()), RevocationSet({})
-    said = verifier(token).verify(text, NOW)
+    said = verifier(token).verify(text, NOW).token
     key = keys_of(token, text, said)[which]
     for _ in range(2):
         judge = revoking(token, table, cache_size=size)
@@ -218,19 +237,16 @@ def test_an_app_jwt_is_revoked_by_when_it_was_issued(at, reason):
     assert answer(consumer, issuer_of().consumer_jws()) is Reason.REVOKED
 
 
-def test_what_passed_is_not_looked_for_again_until_something_changes(monkeypatch):
+def test_what_passed_is_not_looked_for_again_until_something_changes():
     """docs/revocation.rst, What it costs: so the number of entries makes no difference."""
     table, text = RevocationSet({}), issuer_of().app_jwt()
     table.put(Change(b"another token", inf))
-    judge, looked = revoking(APP, table), []
-    check = judge._mirror.check_entries
-    monkeypatch.setattr(
-        judge._mirror, "check_entries", lambda one: looked.append(one) or check(one)
-    )
+    judge = revoking(APP, table)
     for change in (b"a third token", b"a fourth token"):
         for _ in range(3):
             assert answer(judge, text).account_id
         table.put(Change(change, inf))
+    looked = cast(Counting, judge.revocation_cache).subjects
     assert len(looked) == 2
     # What of a token can be revoked is worked out once.
     assert looked[0] is looked[1]
@@ -271,5 +287,5 @@ def test_what_the_log_tells_of_a_good_token(known):
     """The kid is in its header, whether that was read before or not."""
     text = issuer_of().app_jwt()
     judge = verifier(APP)
-    token = (judge if known else verifier(APP)).verify(text, NOW)
+    token = (judge if known else verifier(APP)).verify(text, NOW).token
     assert judge.loggable_claims(text, token) == APP_TOLD

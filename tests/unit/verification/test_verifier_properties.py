@@ -97,7 +97,7 @@ def test_any_value_of_a_claim_is_accepted_or_refused(token, name, value):
     """security.md section 11: any JSON value in each claim; the account is always a string."""
     text = issuer_of("HS256").sign(token.claims(**{name: value}))
     if why_refused_by_default(token, text) is None:
-        account = JUDGES[token.profile.name].verify(text, NOW).account_id
+        account = JUDGES[token.profile.name].verify(text, NOW).token.account_id
         assert type(account) is str and account
 
 
