@@ -16,7 +16,7 @@ from flask_connector_auth.testing.broken import Good, Kind
 from tests.support.attack_harness import Attack, withstand
 from tests.support.attack_stage import KINDS
 from tests.support.floor_helpers import decoded, encoded, native_key
-from tests.unit.verification.test_verifier_keys import ecdsa_signatures
+from tests.support.spellings import ecdsa_signatures
 
 #: What makes a signature: the signing input and the genuine signature in.
 Forge = Callable[[bytes, bytes], bytes]
