@@ -1,13 +1,16 @@
 """The order of all checks of a token, as data, and the checks of its claims.
 
-To add a check: write its function, and list it in :data:`CHECKS` at its place. The verifier,
-``inspect`` and the docs follow.
+To add a check: write its function, and give it a row at its place in the list of its stage. The
+verifier, ``inspect`` and the docs follow.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 from ..core import MAX_INTEGER, Reason, Rejected
 from . import headers, jws, policy
 from .examination import Check, Examination, Stage
-from .profiles import APP_JWT, CONSUMER_JWS
+from .profiles import APP_JWT, CONSUMER_JWS, TokenProfile
 
 _TIMES = ("exp", "iat", "nbf")
 _NUMBERS = (int, float)
@@ -104,146 +107,105 @@ def check_audience_claim(examined: Examination) -> None:
 
 _MISSING_OR_BAD = (Reason.MISSING_CLAIM, Reason.BAD_CLAIM)
 
+_Row = tuple[Callable[..., None], tuple[Reason, ...], str, *tuple[TokenProfile[Any], ...]]
+# Function, reasons, sentence; and the token type, if the check is for one of them.
+_ROWS: dict[Stage, list[_Row]] = {
+    Stage.HEADER: [
+        (
+            headers.check_header_size,
+            (Reason.TOO_LARGE,),
+            "The header has at most {max_value_bytes}.",
+        ),
+        (headers.check_presence, (Reason.MISSING,), "There is a token."),
+        (headers.check_header_form, (Reason.BAD_HEADER,), "It is one token, {scheme}."),
+    ],
+    Stage.FORM: [
+        (jws.check_token_size, (Reason.TOO_LARGE,), "It has at most {max_token_bytes}."),
+        (jws.check_segments, (Reason.NOT_COMPACT,), "It has three segments."),
+        (
+            jws.check_header_segment_size,
+            (Reason.TOO_LARGE,),
+            "The first has at most {max_header_bytes}.",
+        ),
+        (jws.check_encoding, (Reason.NOT_COMPACT,), "Each segment is canonical base64url."),
+    ],
+    Stage.PARAMETERS: [
+        (jws.check_header_json, (Reason.BAD_JSON,), "Its header is one strict JSON object."),
+        (jws.check_extensions, (Reason.CRITICAL,), "No crit, b64 or zip is in the header."),
+        (jws.check_algorithm, (Reason.BAD_ALGORITHM,), "alg is one of: {algorithms}."),
+        (
+            jws.check_type_and_kid,
+            (Reason.BAD_PARAMETER,),
+            "typ is absent or JWT; kid is absent or has {kid_length}.",
+        ),
+    ],
+    Stage.KEY: [
+        (
+            jws.check_key,
+            (Reason.UNKNOWN_KEY, Reason.KEYS_UNAVAILABLE),
+            "A key fits kid and alg; known are: {kids}.",
+        ),
+    ],
+    Stage.SIGNATURE: [
+        (
+            jws.check_signature,
+            (Reason.BAD_SIGNATURE, Reason.KEYS_UNAVAILABLE),
+            "The signature is that key's.",
+        ),
+    ],
+    Stage.PAYLOAD: [
+        (jws.check_payload_json, (Reason.BAD_JSON,), "The payload is one strict JSON object."),
+    ],
+    Stage.CLAIMS: [
+        (
+            check_foreign_claims,
+            (Reason.WRONG_TYPE,),
+            "No {foreign_claims}: the other token has these.",
+        ),
+        (check_text_claims, _MISSING_OR_BAD, "Non-empty strings: {text_claims}."),
+        (check_issuer, (Reason.MISSING_CLAIM, Reason.WRONG_ISSUER), "iss is {issuer}.", APP_JWT),
+    ],
+    Stage.TIMES: [
+        (check_time_claims, _MISSING_OR_BAD, "exp, iat and nbf are numbers, {time_claims}."),
+        (check_expiry, (Reason.EXPIRED,), "exp lies in the future, {leeway}."),
+        (check_start, (Reason.NOT_YET_VALID,), "iat and nbf do not, {leeway}."),
+        (check_lifetime, (Reason.TOO_LONG_LIVED,), "From iat to exp it is {lifetime}.", APP_JWT),
+    ],
+    Stage.VALUE: [
+        (check_scope_claim, (Reason.BAD_CLAIM,), "scope, if present, is a string.", APP_JWT),
+        (check_audience_claim, _MISSING_OR_BAD, "aud is one account.", APP_JWT),
+    ],
+    Stage.REVOCATION: [
+        (
+            policy.check_revocation,
+            (Reason.REVOKED, Reason.REVOCATION_UNAVAILABLE),
+            "Not revoked: neither the token, nor its {revocable}.",
+        ),
+    ],
+    Stage.ACCOUNT: [
+        (policy.check_account_of, (Reason.WRONG_ACCOUNT,), "The account is {accounts}."),
+    ],
+    Stage.SCOPES: [
+        (policy.check_scopes_of, (Reason.MISSING_SCOPE,), "Its scopes include: {scopes}.", APP_JWT),
+    ],
+    Stage.PAIR: [
+        (
+            policy.check_same_account,
+            (Reason.WRONG_ACCOUNT,),
+            "Its account is that of the AppJWT.",
+            CONSUMER_JWS,
+        ),
+        (
+            policy.check_distinct,
+            (Reason.SAME_TOKEN,),
+            "Its text is not that of the AppJWT.",
+            CONSUMER_JWS,
+        ),
+    ],
+}
 #: All checks, in the order in which they run. Those of the JOSE header are skipped for a header
 #: that was checked before. Those up to ``VALUE`` are skipped for a remembered token, whose times
 #: and key are checked again; the later ones run for every request.
-CHECKS: tuple[Check, ...] = (
-    Check(
-        Stage.HEADER,
-        headers.check_header_size,
-        (Reason.TOO_LARGE,),
-        "The header has at most {max_value_bytes}.",
-    ),
-    Check(Stage.HEADER, headers.check_presence, (Reason.MISSING,), "There is a token."),
-    Check(
-        Stage.HEADER, headers.check_header_form, (Reason.BAD_HEADER,), "It is one token, {scheme}."
-    ),
-    Check(
-        Stage.FORM, jws.check_token_size, (Reason.TOO_LARGE,), "It has at most {max_token_bytes}."
-    ),
-    Check(Stage.FORM, jws.check_segments, (Reason.NOT_COMPACT,), "It has three segments."),
-    Check(
-        Stage.FORM,
-        jws.check_header_segment_size,
-        (Reason.TOO_LARGE,),
-        "The first has at most {max_header_bytes}.",
-    ),
-    Check(
-        Stage.FORM,
-        jws.check_encoding,
-        (Reason.NOT_COMPACT,),
-        "Each segment is canonical base64url.",
-    ),
-    Check(
-        Stage.PARAMETERS,
-        jws.check_header_json,
-        (Reason.BAD_JSON,),
-        "Its header is one strict JSON object.",
-    ),
-    Check(
-        Stage.PARAMETERS,
-        jws.check_extensions,
-        (Reason.CRITICAL,),
-        "No crit, b64 or zip is in the header.",
-    ),
-    Check(
-        Stage.PARAMETERS,
-        jws.check_algorithm,
-        (Reason.BAD_ALGORITHM,),
-        "alg is one of: {algorithms}.",
-    ),
-    Check(
-        Stage.PARAMETERS,
-        jws.check_type_and_kid,
-        (Reason.BAD_PARAMETER,),
-        "typ is absent or JWT; kid is absent or has {kid_length}.",
-    ),
-    Check(
-        Stage.KEY,
-        jws.check_key,
-        (Reason.UNKNOWN_KEY, Reason.KEYS_UNAVAILABLE),
-        "A key fits kid and alg; known are: {kids}.",
-    ),
-    Check(
-        Stage.SIGNATURE,
-        jws.check_signature,
-        (Reason.BAD_SIGNATURE, Reason.KEYS_UNAVAILABLE),
-        "The signature is that key's.",
-    ),
-    Check(
-        Stage.PAYLOAD,
-        jws.check_payload_json,
-        (Reason.BAD_JSON,),
-        "The payload is one strict JSON object.",
-    ),
-    Check(
-        Stage.CLAIMS,
-        check_foreign_claims,
-        (Reason.WRONG_TYPE,),
-        "No {foreign_claims}: the other token has these.",
-    ),
-    Check(Stage.CLAIMS, check_text_claims, _MISSING_OR_BAD, "Non-empty strings: {text_claims}."),
-    Check(
-        Stage.CLAIMS,
-        check_issuer,
-        (Reason.MISSING_CLAIM, Reason.WRONG_ISSUER),
-        "iss is {issuer}.",
-        APP_JWT,
-    ),
-    Check(
-        Stage.TIMES,
-        check_time_claims,
-        _MISSING_OR_BAD,
-        "exp, iat and nbf are numbers, {time_claims}.",
-    ),
-    Check(Stage.TIMES, check_expiry, (Reason.EXPIRED,), "exp lies in the future, {leeway}."),
-    Check(Stage.TIMES, check_start, (Reason.NOT_YET_VALID,), "iat and nbf do not, {leeway}."),
-    Check(
-        Stage.TIMES,
-        check_lifetime,
-        (Reason.TOO_LONG_LIVED,),
-        "From iat to exp it is {lifetime}.",
-        APP_JWT,
-    ),
-    Check(
-        Stage.VALUE,
-        check_scope_claim,
-        (Reason.BAD_CLAIM,),
-        "scope, if present, is a string.",
-        APP_JWT,
-    ),
-    Check(Stage.VALUE, check_audience_claim, _MISSING_OR_BAD, "aud is one account.", APP_JWT),
-    Check(
-        Stage.REVOCATION,
-        policy.check_revocation,
-        (Reason.REVOKED, Reason.REVOCATION_UNAVAILABLE),
-        "Not revoked: neither the token, nor its {revocable}.",
-    ),
-    Check(
-        Stage.ACCOUNT,
-        policy.check_account_of,
-        (Reason.WRONG_ACCOUNT,),
-        "The account is {accounts}.",
-    ),
-    Check(
-        Stage.SCOPES,
-        policy.check_scopes_of,
-        (Reason.MISSING_SCOPE,),
-        "Its scopes include: {scopes}.",
-        APP_JWT,
-    ),
-    Check(
-        Stage.PAIR,
-        policy.check_same_account,
-        (Reason.WRONG_ACCOUNT,),
-        "Its account is that of the AppJWT.",
-        CONSUMER_JWS,
-    ),
-    Check(
-        Stage.PAIR,
-        policy.check_distinct,
-        (Reason.SAME_TOKEN,),
-        "Its text is not that of the AppJWT.",
-        CONSUMER_JWS,
-    ),
+CHECKS: tuple[Check, ...] = tuple(
+    Check(stage, *row) for stage, rows in _ROWS.items() for row in rows
 )

@@ -86,7 +86,12 @@ class Verifier(Generic[TokenT]):
             self.cache.hits += 1
         else:
             # Fast path: a compact JWS starts with ``eyJ``, so it is neither blank nor a scheme.
-            if not is_bare and (text[:3] != "eyJ" or " " in text or "," in text or "\t" in text):
+            # The size comes first: a huge header is not searched.
+            if not is_bare and (
+                text[:3] != "eyJ"
+                or len(text) > self.rules.max_token_bytes
+                or (" " in text or "," in text or "\t" in text)
+            ):
                 bare = self._read(header, now)
                 return None if bare is None else self.authenticate(bare, now, is_bare=True)
             entry = self.verify(text, now)
