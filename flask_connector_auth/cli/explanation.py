@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, TypedDict
 
 from ..core import Reason, Rejected, TokenRequirement, Unavailable
 from ..keys import MAX_KID, list_keys
@@ -20,7 +20,7 @@ class Result(StrEnum):
     NOT_REACHED = "not reached"
 
 
-class CheckResult(NamedTuple):
+class CheckResult(TypedDict):
     """One check, in words, with its result."""
 
     stage: str
@@ -67,7 +67,13 @@ class Explanation:
         for check in self.checks:
             result, reason = (Result.NOT_REACHED, None) if failed else _run(check, examined)
             failed = failed or result is not Result.PASSED
-            yield CheckResult(check.stage.value, check.sentence.format_map(values), result, reason)
+            sentence = check.sentence.format_map(values)
+            yield {
+                "stage": check.stage.value,
+                "check": sentence,
+                "result": result,
+                "reason": reason,
+            }
 
     def sentences(self) -> list[str]:
         """Return the sentence of each check."""

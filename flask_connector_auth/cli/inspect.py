@@ -72,15 +72,17 @@ def inspect(
     follow(state.revocations, _PATIENCE)
     results = list(Explanation(state, verifier, account, requirement).results(header, now))
     # The first one that has not passed, or else the last one.
-    decisive = next((each for each in results if each.result != Result.PASSED), results[-1])
-    verdict, status = _VERDICTS[decisive.result]
+    decisive = next((each for each in results if each["result"] != Result.PASSED), results[-1])
+    verdict, status = _VERDICTS[decisive["result"]]
     report = {
         "token": name,
         "verdict": verdict,
-        "reason": decisive.reason,
+        "reason": decisive["reason"],
         "at": date_of(now),
-        "checks": [each._asdict() for each in results],
-        "verified": any(each[::2] == (Stage.SIGNATURE, Result.PASSED) for each in results),
+        "checks": results,
+        "verified": any(
+            (each["stage"], each["result"]) == (Stage.SIGNATURE, Result.PASSED) for each in results
+        ),
         **_content(header, verifier.profile.bearer, now),
     }
     # A claim may hold a token that another service would accept.

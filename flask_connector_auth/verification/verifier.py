@@ -63,7 +63,7 @@ class Verifier(Generic[TokenT]):
         """Return the token in a *header* value, from the cache or newly verified.
 
         :param now: seconds since the epoch.
-        :param is_bare: whether *header* is the token itself, read from its header before. Not a
+        :param is_bare: whether *header* is what was read from a header value before. Not a
             keyword-only argument: Python calls a function that has one more slowly.
         :returns: the token, or ``None`` if *header* is blank.
         :raises Rejected: if the token is not good, or was revoked.
