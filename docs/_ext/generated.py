@@ -1,5 +1,6 @@
-"""``.. generated:: NAME`` in; what the package's own definitions say of it out."""
+"""The directive ``generated``, which puts a part made from the package itself on a page."""
 
+import request_picture
 from docutils.nodes import Node
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -20,6 +21,7 @@ class Generated(SphinxDirective):
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Register the directive with Sphinx."""
+    """Register the directive with Sphinx, and make the picture that a page includes."""
     app.add_directive("generated", Generated)
+    request_picture.FILE.write_text(request_picture.picture())
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,11 +1,11 @@
-"""The package's own definitions in; the reference tables of the docs, as reStructuredText, out."""
+"""The reference tables of the docs, as reStructuredText, made from the package itself."""
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
 from importlib import import_module
-from inspect import getsource
+from inspect import getdoc, getsource
 from textwrap import indent
 from typing import Any
 
@@ -17,11 +17,12 @@ from marshmallow.validate import Range
 
 from flask_connector_auth import ConnectorAuth, ConnectorAuthError, Reason
 from flask_connector_auth.cli import COMMANDS, connector_auth
-from flask_connector_auth.cli.steps import steps_of
+from flask_connector_auth.cli.explanation import Explanation
 from flask_connector_auth.config import schema
 from flask_connector_auth.core import error_rows as envelope
 from flask_connector_auth.core import reasons, signals, token_requirement
 from flask_connector_auth.testing import Issuer, tampering
+from flask_connector_auth.verification import CHECKS, Check, checks, headers, jws, policy
 from flask_connector_auth.web import current_runtime
 
 
@@ -49,6 +50,14 @@ def rows_table() -> str:
             (row.status, code, row.title, row.details, f":exc:`{exceptions[row]}`")
             for code, row in envelope.ERROR_ROWS.items()
         ),
+    )
+
+
+def checks_table() -> str:
+    """Return all checks, in their order, each with its rule and the reasons that it fails with."""
+    return _table(
+        ("Check", "Reason"),
+        ((_rule(check), ", ".join(map(_link, check.reasons))) for check in CHECKS),
     )
 
 
@@ -124,6 +133,7 @@ TABLES = {
     "token-settings": partial(settings_list, schema.TokenSchema),
     "key-set-settings": partial(settings_list, schema.JwksSchema),
     "revocation-settings": partial(settings_list, schema.RevocationSchema),
+    "checks": checks_table,
     "rows": rows_table,
     "reasons": reasons_table,
     "ways": ways_table,
@@ -136,6 +146,7 @@ TABLES = {
 SOURCES = (
     *(tampering, envelope, reasons, schema),
     *(signals, troubles),
+    *(checks, headers, jws, policy),
     *(import_module(f"flask_connector_auth.cli.{module}") for module in COMMANDS.values()),
 )
 
@@ -159,6 +170,12 @@ _TROUBLE = """
 """
 
 
+def _rule(check: Check) -> str:
+    """Return the docstring of the function of *check*, as a statement about the token."""
+    rule = " ".join((getdoc(check.run) or "").split()).removeprefix("Check that ")
+    return f"{check.only.name}: {rule}" if check.only else rule[0].upper() + rule[1:]
+
+
 def _meanings() -> dict[Reason, str]:
     comments = dict(re.findall(r"^ +(\w+) = .*#: (.+)$", getsource(Reason), re.MULTILINE))
     return {reason: comments[reason.name] for reason in Reason}
@@ -179,10 +196,11 @@ def _checks() -> dict[Reason, list[str]]:
     ConnectorAuth(app)
     state = current_runtime(app)
     found: dict[Reason, list[str]] = defaultdict(list)
-    asked = token_requirement("msg.consumer")
-    for step in steps_of(state, state.app_jwt, "le81823118", asked):
-        for reason in step.reasons:
-            found[reason].append(f"“{step.text}”")
+    required = token_requirement("msg.consumer")
+    explanation = Explanation(state, state.app_jwt, "le81823118", required)
+    for check, sentence in zip(explanation.checks, explanation.sentences(), strict=True):
+        for reason in check.reasons:
+            found[reason].append(f"“{sentence}”")
     return found
 
 

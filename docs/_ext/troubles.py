@@ -1,4 +1,4 @@
-"""A reason in; its usual causes and what to do about them, as reStructuredText, out."""
+"""The usual causes of each reason and what to do about them, as reStructuredText."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""``inspect`` in; what the app makes of a token, check by check, and what the token says, out."""
+"""The command ``inspect``: the result of each check of a token, and the content of the token."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -7,15 +7,14 @@ from typing import Any
 import click
 
 from ..core import Malformed, Rejected, decode_base64url, load_json_object, token_requirement
-from ..verification import read_token
+from ..verification import Stage, read_token
 from .app import load_state
+from .explanation import Explanation, Result
 from .probes import follow
 from .redaction import redact_signatures
-from .steps import steps_of, walk
 from .terminal import date_of, distance, json_option, literal, moment, read_input, show
-from .traced import Result, judge
 
-# Seconds for what is revoked; a key set has as many before a request is answered with 503.
+# Seconds to wait for the revocations, as long as a request waits for a key set before a 503.
 _PATIENCE = 5.0
 _TIMES = ("exp", "iat", "nbf")
 _SHOWN_PARAMETERS = ("alg", "kid", "typ")
@@ -32,13 +31,11 @@ _VERDICTS = {
     "is_app_jwt",
     default=True,
     show_default=True,
-    help="Which of the two tokens it is.",
+    help="The type of the token.",
 )
 @click.option("--account", metavar="ID", help="The account in the URL.")
-@click.option(
-    "--scope", "scopes", metavar="SCOPE", multiple=True, help="A scope that is asked for."
-)
-@click.option("--at", type=moment, metavar="TIME", help="Judge it as of then; else as of now.")
+@click.option("--scope", "scopes", metavar="SCOPE", multiple=True, help="A required scope.")
+@click.option("--at", type=moment, metavar="TIME", help="Check it as of then, instead of now.")
 @json_option
 @click.pass_context
 def inspect(
@@ -51,12 +48,13 @@ def inspect(
 ) -> None:
     """Explain what the app makes of a token.
 
-    The token, or the whole value of its header, is read from standard input, or asked for. It is
-    judged by the app's own verifier. Each check is shown in its order with pass, fail, not reached
-    or unavailable; then what the token says, whether or not it can be believed. The signature is
-    not shown, so what is printed is no token any more.
+    The token, or the whole value of its header, is read from standard input, or at a prompt. The
+    checks are those of the app itself. Each is shown in its order with pass, fail, not reached or
+    unavailable; then the content of the token, verified or not. The signature is not shown, so the
+    output cannot be used as a token.
 
-    Status 0: the app would accept it. Status 1: it would not. Status 2: nobody can know just now.
+    Status 0: the app would accept it. Status 1: it would not. Status 2: keys or revocations are
+    unavailable at the moment.
 
     \b
     Example:
@@ -69,28 +67,31 @@ def inspect(
         requirement = token_requirement(scopes)
     except ValueError as error:
         raise click.BadParameter(str(error), ctx, param_hint="--scope") from None
-    header = read_input(verifier.rules.max_token_bytes)
+    header = read_input(2 * verifier.rules.max_token_bytes)
     now = state.clock() if at is None else at
     follow(state.revocations, _PATIENCE)
-    judgement = judge(state, verifier, header, now, account, requirement)
-    checks = walk(steps_of(state, verifier, account, requirement), judgement)
-    verdict, status = _VERDICTS[judgement.result]
-    found = {
+    results = list(Explanation(state, verifier, account, requirement).results(header, now))
+    # The first one that has not passed, or else the last one.
+    decisive = next((each for each in results if each["result"] != Result.PASSED), results[-1])
+    verdict, status = _VERDICTS[decisive["result"]]
+    report = {
         "token": name,
         "verdict": verdict,
-        "reason": judgement.reason,
+        "reason": decisive["reason"],
         "at": date_of(now),
-        "checks": checks,
-        "verified": ("signature", "pass") in [(one["stage"], one["result"]) for one in checks],
-        **_said(header, verifier.profile.bearer, now),
+        "checks": results,
+        "verified": any(
+            (each["stage"], each["result"]) == (Stage.SIGNATURE, Result.PASSED) for each in results
+        ),
+        **_content(header, verifier.profile.bearer, now),
     }
-    # A claim may hold a token that somebody would accept.
-    show(redact_signatures(found), as_json, _lines)
+    # A claim may hold a token that another service would accept.
+    show(redact_signatures(report), as_json, _lines)
     ctx.exit(status)
 
 
-def _said(header: str, bearer: bool, now: float) -> dict[str, Any]:
-    """Return what a token says of itself, as far as it can be read."""
+def _content(header: str, bearer: bool, now: float) -> dict[str, Any]:
+    """Return the header, the claims and the times of a token, as far as it can be read."""
     parameters = claims = None
     with suppress(Rejected):
         segments = read_token(header, bearer=bearer).split(".")
@@ -116,24 +117,27 @@ def _decoded(segment: str) -> dict[str, Any] | None:
 
 def _header(parameters: Mapping[str, Any]) -> dict[str, Any]:
     shown = {name: parameters[name] for name in _SHOWN_PARAMETERS if name in parameters}
-    # By name alone: a key that a token brings along is none.
+    # By name alone: a key in a token is never used, so it is not shown.
     return {**shown, "others": sorted(parameters.keys() - shown.keys())}
 
 
-def _lines(found: Mapping[str, Any]) -> Iterable[str]:
-    yield f"{found['token']} as of {found['at']}: {found['verdict']}{_why(found)}"
+def _lines(report: Mapping[str, Any]) -> Iterable[str]:
+    yield f"{report['token']} as of {report['at']}: {report['verdict']}{_reason(report)}"
     yield ""
-    yield from (f"  {one['result']:<11}  {one['check']}{_why(one)}" for one in found["checks"])
-    unverified = "" if found["verified"] else ", not verified"
+    for check in report["checks"]:
+        yield f"  {check['result']:<11}  {check['check']}{_reason(check)}"
+    unverified = "" if report["verified"] else ", not verified"
     for title in ("header", "claims"):
-        if found[title] is not None:
+        if report[title] is not None:
             yield from ("", f"{title}{unverified}:")
-            times = found["times"] if title == "claims" else {}
-            yield from (_line(name, one, times.get(name)) for name, one in found[title].items())
+            times = report["times"] if title == "claims" else {}
+            yield from (
+                _line(name, value, times.get(name)) for name, value in report[title].items()
+            )
 
 
-def _why(found: Mapping[str, Any]) -> str:
-    return f" ({found['reason']})" if found["reason"] else ""
+def _reason(part: Mapping[str, Any]) -> str:
+    return f" ({part['reason']})" if part["reason"] else ""
 
 
 def _line(name: str, value: Any, time: Mapping[str, Any] | None) -> str:

@@ -5,9 +5,9 @@ from base64 import urlsafe_b64decode
 from typing import Any
 
 _CUT = "***"
-# A compact JWS or JWE (RFC 7515 section 7.1), or what libraries take for one that are less strict:
-# padding, and the other alphabet of RFC 4648.
-# It is looked for where a word starts only: the time for a long one without dots stays linear.
+# A compact JWS or JWE (RFC 7515 section 7.1), or what less strict libraries accept as one: with
+# padding, or in the other alphabet of RFC 4648.
+# It is searched for at the start of a word only: a long word without dots takes linear time.
 _SEGMENTED = re.compile(r"(?<![\w+/=-])[\w+/=-]+(?:\.[\w+/=-]*){2,}", re.ASCII)
 # How the JSON of a JOSE header starts, in UTF-8, UTF-16 or UTF-32.
 _OBJECT = re.compile(rb'\{[ \t\r\n\0]*["}]')
@@ -17,8 +17,8 @@ _TO_URL_SAFE = str.maketrans("+/", "-_", "=")
 def redact_signatures(value: Any) -> Any:
     """Return *value*, a JSON value, with the signatures cut off the tokens in its strings.
 
-    A token is told by what its first segment encodes, a JSON object (RFC 7515 section 4), and not
-    by how that is spelled: white space may stand around the brace. It may begin within a word.
+    A token is recognised by its first segment, which encodes a JSON object (RFC 7515 section 4),
+    with or without white space around the brace. It may begin within a word.
     """
     match value:
         case str():
@@ -27,7 +27,7 @@ def redact_signatures(value: Any) -> Any:
             return [redact_signatures(inner) for inner in value]
         case dict():
             redacted = {redact_signatures(name): redact_signatures(value[name]) for name in value}
-            # The JSON serialization (RFC 7515 section 7.2), which anyone can turn into the other.
+            # The JSON serialization (RFC 7515 section 7.2), which can be turned into a compact JWS.
             return redacted | {"signature": _CUT} if _is_json_jws(redacted) else redacted
         case _:
             return value
@@ -46,9 +46,9 @@ def _redact_match(match: re.Match[str]) -> str:
 
 
 def _encodes_object(segment: str) -> bool:
-    """Whether a JSON object begins in *segment*, whichever character the encoding starts at."""
+    """Whether a JSON object begins in *segment*, at whatever character its encoding starts."""
     encoded = segment.translate(_TO_URL_SAFE)
-    # Four characters are three bytes, so each start is a multiple of four after one of these.
+    # Four characters encode three bytes: every start is one of these, or a multiple of four later.
     return any(_OBJECT.search(_decode(encoded[start:])) for start in range(4))
 
 

@@ -1,4 +1,4 @@
-"""A token's digest in; what was verified of it before out, for as long as that may be believed."""
+"""A bounded cache of verified tokens, by digest."""
 
 import threading
 from collections import OrderedDict
@@ -10,12 +10,12 @@ from ..revocation import Subject
 
 T = TypeVar("T")
 
-# How many entries one eviction may pass over, so that it takes no longer the more of them are used.
+# How many used entries one eviction may pass over, so that its time is bounded.
 _MAX_CHANCES = 16
 
 
 class CachedToken(Generic[T]):
-    """A verified token, with what must still hold when it comes again."""
+    """A verified token, with what must still hold when it is sent again."""
 
     __slots__ = (
         "algorithm",
@@ -41,49 +41,50 @@ class CachedToken(Generic[T]):
         self.token: T = token
         self.kid: str | None = kid
         self.algorithm: str = algorithm
-        self.key: object = key  #: that verified it
-        self.subject: Subject | None = None  #: what of it can be revoked, once that is needed
-        self.checked_version: object = None  #: the version of the revocations that it was not among
+        self.key: object = key  #: the one that verified it
+        self.subject: Subject | None = None  #: what of it can be revoked; set once needed
+        #: Version of the revocation set it was last checked against; None until the first check.
+        self.checked_version: object = None
         self.not_before: float = not_before  #: seconds since the epoch, leeway included
-        self.expires: float = expires  #: likewise; not later than the entry's own age allows
-        self.used: bool = False  #: since an eviction last passed by
+        self.expires: float = expires  #: likewise, and not later than the age of an entry allows
+        self.used: bool = False  #: since an eviction last passed over it
 
 
 class TokenCache(Generic[T]):
-    """Verified tokens by the SHA-256 of their text: no live token is at rest in memory.
+    """Verified tokens by the SHA-256 of their text, so that memory holds no usable token.
 
     Reading takes no lock. A hit only sets a flag, which gives the entry a second chance when the
-    cache is full: so a flood of tokens that come once cannot push out those that come again.
+    cache is full: a flood of tokens that are sent once does not evict those that are sent again.
 
-    :param size: entries, at most.
+    :param size: the most entries that are kept.
     """
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.hits = 0  #: tokens that were known; counted without a lock, so not to the last one
-        self.misses: int = 0  #: good tokens that had to be verified
+        self.hits = 0  #: cached tokens; counted without a lock, so a few may be lost
+        self.misses: int = 0  #: good tokens that were verified
         self._entries: OrderedDict[bytes, CachedToken[T]] = OrderedDict()
         self.reset_after_fork()
         register_fork_reset(self)
-        #: Return the entry of a digest, or ``None``; whether it still holds is for the caller.
+        #: Returns the entry of a digest, or ``None``; the caller checks whether it still holds.
         self.get: Callable[[bytes], CachedToken[T] | None] = self._entries.get
 
     def reset_after_fork(self) -> None:
-        """Go on in a child process, where a lock that a thread held at the fork stays locked."""
+        """Replace the lock in a child process: one that was held at the fork stays locked."""
         self._lock = threading.Lock()
 
     def put(self, digest: bytes, entry: CachedToken[T]) -> None:
-        """Keep *entry*, in place of the one that came first and was not used since."""
+        """Store *entry*; if the cache is full, evict the oldest entry that was not used since."""
         with self._lock:
             self.misses += 1
             self._entries[digest] = entry
             chances = _MAX_CHANCES
             while len(self._entries) > self.size:
-                oldest, passed = self._entries.popitem(last=False)
-                if passed.used and chances:
+                oldest, candidate = self._entries.popitem(last=False)
+                if candidate.used and chances:
                     chances -= 1
-                    passed.used = False
-                    self._entries[oldest] = passed
+                    candidate.used = False
+                    self._entries[oldest] = candidate
 
     def health(self) -> dict[str, int]:
         """Return size, entries, hits and misses."""

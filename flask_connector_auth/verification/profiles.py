@@ -1,14 +1,28 @@
-"""What makes a payload an AppJWT or a ConsumerJWS, as data: the rules in which the two differ."""
+"""What makes a payload an AppJWT or a ConsumerJWS, and what a deployment decides, as data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from ..core import AppJWT, ConsumerJWS, Reason, Rejected, freeze_claims
-from ..revocation import Kind
+from ..core import AppJWT, ConsumerJWS, freeze_claims
+from ..revocation import Kind, Subject, digest_of, subject_key
 
 TokenT = TypeVar("TokenT", bound=AppJWT | ConsumerJWS)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierRules:
+    """What a deployment decides about a token type."""
+
+    algorithms: Sequence[str]  #: the allow-list, never empty
+    issuer: str
+    leeway: float  #: seconds
+    max_lifetime: float | None  #: seconds from ``iat`` to ``exp``
+    max_token_bytes: int
+    max_header_bytes: int  #: of the encoded header segment
+    cache_size: int = 0  #: verified tokens that are kept, at most; 0: none
+    cache_max_age: float = 0  #: seconds that one is kept; 0: none is
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,36 +31,40 @@ class TokenProfile(Generic[TokenT]):
 
     name: str
     text_claims: tuple[str, ...]  #: mandatory, each a non-empty string
-    time_claims: tuple[str, ...]  #: mandatory; the other times are honoured where present
+    time_claims: tuple[str, ...]  #: mandatory; the other times are checked where present
     foreign_claims: frozenset[str]  #: only the other token has these (RFC 8725 section 3.12)
-    has_issuer: bool  #: whether ``iss`` is mandatory and must be the configured one
     revocable: tuple[tuple[Kind, str], ...]  #: what revokes it, and the attribute with its id
-    bearer: bool  #: whether its header may say ``Bearer`` before the token
-    build: Callable[[dict[str, Any]], TokenT]  #: checked claims in, the value out
-    label: str  #: what the log calls it
-    ids: Mapping[str, str]  #: what the log tells of it: the claim, by the name of the attribute
+    bearer: bool  #: whether its header may have ``Bearer`` before the token
+    build: Callable[[dict[str, Any]], TokenT]  #: makes the value of claims that were checked
+    label: str  #: the prefix of its fields in the log
+    ids: Mapping[str, str]  #: the claims in the log, by field
 
     def loggable_claims(self, kid: str | None, claims: Mapping[str, Any]) -> dict[str, str]:
-        """Return what the log tells of a token with a good signature, whatever its *claims*."""
-        told: dict[str, Any] = {
+        """Return the fields for the log of a token with a good signature, whatever its *claims*."""
+        fields: dict[str, Any] = {
             "kid": kid,
-            **{name: claims.get(claim) for name, claim in self.ids.items()},
+            **{field: claims.get(claim) for field, claim in self.ids.items()},
         }
-        for name, value in told.items():
+        for field, value in fields.items():
             # The audience may be a list of one (RFC 7519 section 4.1.3).
             if isinstance(value, list | tuple) and len(value) == 1:
-                told[name] = value[0]
-        return {f"{self.label}.{name}": one for name, one in told.items() if type(one) is str}
+                fields[field] = value[0]
+        return {
+            f"{self.label}.{field}": value for field, value in fields.items() if type(value) is str
+        }
+
+    def subject(self, token: AppJWT | ConsumerJWS, text: str) -> Subject:
+        """Return what of *token*, whose text is *text*, can be revoked."""
+        keys = [subject_key(kind, getattr(token, name)) for kind, name in self.revocable]
+        return Subject(digest_of(text), token.claims.get("iat"), tuple(keys))
 
 
 def _app_jwt(claims: dict[str, Any]) -> AppJWT:
-    scope = claims.get("scope", "")
-    if type(scope) is not str:
-        raise Rejected(Reason.BAD_CLAIM)
+    audience = claims["aud"]
     return AppJWT(
-        account_id=_account(claims),
+        account_id=audience if type(audience) is str else audience[0],
         install_id=claims["azp"],
-        scopes=_scopes(scope),
+        scopes=_scopes(claims.get("scope", "")),
         issuer=claims["iss"],
         issued_at=claims["iat"],
         expires_at=claims["exp"],
@@ -56,20 +74,9 @@ def _app_jwt(claims: dict[str, Any]) -> AppJWT:
 
 @lru_cache(maxsize=256)
 def _scopes(scope: str) -> frozenset[str]:
-    """Split *scope*; all tokens of an app have the same one, and so share the set."""
+    """Return the scopes in *scope*: all tokens of an app have the same ones, and share the set."""
     # RFC 6749 section 3.3: one space (%x20) between scopes, so never str.split().
     return frozenset(scope.split(" ")) - {""}
-
-
-def _account(claims: dict[str, Any]) -> str:
-    if "aud" not in claims:
-        raise Rejected(Reason.MISSING_CLAIM)
-    audience = claims["aud"]
-    if type(audience) is list and len(audience) == 1:
-        audience = audience[0]
-    if type(audience) is not str or not audience:
-        raise Rejected(Reason.BAD_CLAIM)
-    return audience
 
 
 def _consumer_jws(claims: dict[str, Any]) -> ConsumerJWS:
@@ -86,7 +93,6 @@ APP_JWT = TokenProfile(
     text_claims=("azp",),
     time_claims=("exp", "iat"),
     foreign_claims=frozenset({"lp_consumer_id", "ext_consumer_id"}),
-    has_issuer=True,
     revocable=((Kind.INSTALL, "install_id"), (Kind.ACCOUNT, "account_id")),
     bearer=True,
     build=_app_jwt,
@@ -98,7 +104,6 @@ CONSUMER_JWS = TokenProfile(
     text_claims=("account_id", "ext_consumer_id", "lp_consumer_id"),
     time_claims=(),
     foreign_claims=frozenset({"azp", "scope"}),
-    has_issuer=False,
     revocable=((Kind.CONSUMER, "lp_consumer_id"), (Kind.ACCOUNT, "account_id")),
     bearer=False,
     build=_consumer_jws,

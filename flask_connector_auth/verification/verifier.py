@@ -1,45 +1,28 @@
-"""A token's text and the time in; an AppJWT or a ConsumerJWS out, or the reason why not."""
+"""Verification of header values: from the cache, or by all checks in their order."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 from math import inf
 from typing import Any, Generic
 
-from ..core import Malformed, Reason, Rejected, decode_base64url, load_json_object
-from ..keys import MAX_KID, KeySource, VerificationKey
-from ..revocation import RevocationCache, RevocationSet, Subject, digest_of, subject_key
+from ..core import Reason, Rejected, decode_base64url, load_json_object
+from ..keys import KeySource
+from ..revocation import RevocationCache, RevocationSet
 from .cache import CachedToken, TokenCache
-from .checks import check_names, check_times
-from .headers import read_token
-from .profiles import TokenProfile, TokenT
+from .checks import CHECKS
+from .examination import Check, Examination, Stage
+from .profiles import TokenProfile, TokenT, VerifierRules
 
-_UNSUPPORTED = frozenset({"crit", "b64", "zip"})
-# Values in a header, at every depth: more than are seen in earnest.
-_MAX_VALUES = 64
 # More than a key set has headers in use at a time.
 _MAX_HEADERS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class VerifierRules:
-    """What a deployment decides about a token type."""
-
-    algorithms: Sequence[str]  #: the allow-list, never empty
-    issuer: str
-    leeway: float  #: seconds
-    max_lifetime: float | None  #: seconds from ``iat`` to ``exp``
-    max_token_bytes: int
-    max_header_bytes: int  #: of the encoded header segment
-    cache_size: int = 0  #: verified tokens that are kept, at most; 0: none
-    cache_max_age: float = 0  #: seconds that one is kept; 0: none is
+_SCHEME = "Bearer "
 
 
 class Verifier(Generic[TokenT]):
     """Verifies tokens of one profile.
 
-    :param mirror: what is revoked; nothing, if not given.
+    :param revocation_cache: what is revoked; nothing, if not given.
+    :param checks: the checks, in the order in which they run.
     """
 
     def __init__(
@@ -47,46 +30,53 @@ class Verifier(Generic[TokenT]):
         profile: TokenProfile[TokenT],
         rules: VerifierRules,
         keys: KeySource,
-        mirror: RevocationCache | None = None,
+        revocation_cache: RevocationCache | None = None,
+        checks: Sequence[Check] = CHECKS,
     ) -> None:
         self.profile = profile
         self.rules = rules
         self.keys = keys
+        self.revocation_cache = revocation_cache or RevocationCache(RevocationSet({}))
+        self.checks = [check for check in checks if check.applies_to(profile)]
         self.cache: TokenCache[TokenT] = TokenCache(rules.cache_size if rules.cache_max_age else 0)
-        self._algorithms = frozenset(rules.algorithms)
-        # Bound once: each attribute on the way costs a cached request a part of its time.
-        self._max_bytes = rules.max_token_bytes
-        # Where nothing is remembered, there is no digest to look for.
-        self._max_known = rules.max_token_bytes if self.cache.size else -1
-        self._candidates = keys.candidates
+        #: ``alg`` and ``kid`` by encoded JOSE header. Only headers of verified tokens are kept.
+        self.known_headers: dict[bytes, tuple[str, str | None]] = {}
+        # Bound once: in a cached request each attribute look-up is a measurable part of the time.
+        self._bearer = profile.bearer
+        # Of a header value that is too large, a little more than the limit rather than a copy.
+        self._after_scheme = slice(len(_SCHEME), 2 * rules.max_token_bytes + len(_SCHEME) + 1)
+        # Without a cache there is no digest to look up.
+        self._max_cached_bytes = rules.max_token_bytes if self.cache.size else -1
         self._is_active: Callable[[Any, str | None, str], bool] = keys.is_active
-        self._known = self.cache.get
-        self._check_names: Callable[[dict[str, Any]], None] = partial(
-            check_names, profile, rules.issuer
+        self._cached = self.cache.get
+        self._header_checks = self._runs(Stage.HEADER)
+        self._form_checks = self._runs(Stage.FORM)
+        self._parameter_checks = self._runs(Stage.PARAMETERS)
+        self._content_checks = self._runs(
+            *(Stage.KEY, Stage.SIGNATURE, Stage.PAYLOAD, Stage.CLAIMS, Stage.TIMES, Stage.VALUE)
         )
-        self._check_times: Callable[[dict[str, Any], float], None] = partial(
-            check_times, profile, rules.leeway, rules.max_lifetime
-        )
-        self._mirror = mirror or RevocationCache(RevocationSet({}))
-        # Of good tokens alone: what a stranger sends never stays.
-        self._headers: dict[bytes, tuple[str, str | None]] = {}
 
-    def authenticate(self, text: str, now: float, header: str | None = None) -> TokenT | None:
-        """Return what *text* says, remembered or verified.
+    def _runs(self, *stages: Stage) -> list[Callable[[Examination], None]]:
+        return [check.run for check in self.checks if check.stage in stages]
 
-        :param text: a token; or what may be one, if *header* is given.
+    def authenticate(self, header: str, now: float, is_bare: bool = False) -> TokenT | None:
+        """Return the token in a *header* value, from the cache or newly verified.
+
         :param now: seconds since the epoch.
-        :param header: the whole header value; only what is not remembered is read off it.
+        :param is_bare: whether *header* is what was read from a header value before. Not a
+            keyword-only argument: Python calls a function that has one more slowly.
         :returns: the token, or ``None`` if *header* is blank.
         :raises Rejected: if the token is not good, or was revoked.
-        :raises Unavailable: if the keys, or what is revoked, cannot be had just now.
+        :raises Unavailable: if the keys, or what is revoked, cannot be known at the moment.
         """
+        # Fast path: the spelling of the scheme that nearly all clients use.
+        text = header[self._after_scheme] if self._bearer and header[:7] == _SCHEME else header
         digest, entry = b"", None
-        if len(text) <= self._max_known and text.isascii():
+        if len(text) <= self._max_cached_bytes and text.isascii():
             digest = sha256(text.encode()).digest()
-            entry = self._known(digest)
-        # A key that is no longer in force takes its tokens with it. The source is asked as for a
-        # new token, so that it is kept as fresh by a hit as by a miss.
+            entry = self._cached(digest)
+        # A key that is no longer in force takes its tokens with it. The key source is called as for
+        # a new token, so that a hit keeps the source as fresh as a miss does.
         if (
             entry is not None
             and entry.not_before <= now < entry.expires
@@ -95,144 +85,91 @@ class Verifier(Generic[TokenT]):
             entry.used = True
             self.cache.hits += 1
         else:
-            # What starts as the JSON of a JOSE header does is neither blank nor a scheme. What no
-            # scheme or blanks make so long is too large: it is not searched, nor copied.
-            if (
-                header is not None
-                and len(text) <= 2 * self._max_bytes
-                and (text[:3] != "eyJ" or " " in text or "," in text or "\t" in text)
+            # Fast path: a compact JWS starts with ``eyJ``, so it is neither blank nor a scheme.
+            # The size comes first: a huge header is not searched.
+            if not is_bare and (
+                text[:3] != "eyJ"
+                or len(text) > self.rules.max_token_bytes
+                or (" " in text or "," in text or "\t" in text)
             ):
-                try:
-                    plain = read_token(header, bearer=self.profile.bearer)
-                except Rejected as rejected:
-                    if rejected.reason is Reason.MISSING:
-                        return None
-                    raise
-                if plain != text:
-                    return self.authenticate(plain, now)
-            entry = self._verified(text, now)
+                bare = self._read(header, now)
+                return None if bare is None else self.authenticate(bare, now, is_bare=True)
+            entry = self.verify(text, now)
             if digest:
                 self.cache.put(digest, entry)
-        # Last, so that a bad token is the client's fault even where this cannot be known.
-        mirror = self._mirror
-        if mirror.is_copy:
-            mirror.check_age()
-        # Read before the entries are: what changes meanwhile makes another version.
-        version = mirror.revoked.version
+        # Last, so that a bad token is the client's fault even while revocations are unavailable.
+        revocations = self.revocation_cache
+        if revocations.is_copy:
+            revocations.check_age()
+        # Read before the entries: a change in between makes another version.
+        version = revocations.revoked.version
         if entry.checked_version is not version:
-            try:
-                mirror.check_entries(entry.subject or self._subject(entry, text))
-            except Rejected as rejected:
-                rejected.loggable_claims = self.profile.loggable_claims(
-                    entry.kid, entry.token.claims
-                )
-                raise
+            self._check_revocation(entry, text)
             entry.checked_version = version
         return entry.token
 
-    def verify(self, text: str, now: float) -> TokenT:
-        """Return what the compact JWS *text* says, once every check but revocation has passed.
+    def _read(self, header: str, now: float) -> str | None:
+        """Return the token text in *header*, or ``None`` if it is blank."""
+        examined = Examination(self.profile, self.rules, self.keys, header, now)
+        try:
+            for run in self._header_checks:
+                run(examined)
+        except Rejected as rejected:
+            if rejected.reason is Reason.MISSING:
+                return None
+            raise
+        return examined.text
+
+    def verify(self, text: str, now: float) -> CachedToken[TokenT]:
+        """Return the token in the compact JWS *text*, ready for the cache, if it passes the checks.
+
+        The header value, revocation and policy are not checked here.
 
         :param now: seconds since the epoch.
         :raises Rejected: if the token is not good (RFC 7515 section 5.2, RFC 8725 section 3).
-        :raises Unavailable: if the keys cannot be had just now.
+        :raises Unavailable: if the keys cannot be had at the moment.
         """
-        return self._verified(text, now).token
-
-    def _verified(self, text: str, now: float) -> CachedToken[TokenT]:
-        # Sizes and dots before anything is copied, so that junk costs next to nothing.
-        if len(text) > self._max_bytes:
-            raise Rejected(Reason.TOO_LARGE)
-        if text.count(".") != 2 or not text.isascii():
-            raise Rejected(Reason.NOT_COMPACT)
-        if text.index(".") > self.rules.max_header_bytes:
-            raise Rejected(Reason.TOO_LARGE)
-        encoded = text.encode("ascii")
-        signing_input, _, signature = encoded.rpartition(b".")
-        header, _, payload = signing_input.partition(b".")
-        # The headers of one key are all alike: what was read of one holds for the next.
-        parameters = self._headers.get(header)
+        known = self.known_headers
+        examined = Examination(self.profile, self.rules, self.keys, text, now, known)
         try:
-            json_header = b"" if parameters else decode_base64url(header)
-            json_payload, signature = decode_base64url(payload), decode_base64url(signature)
-        except Malformed:
-            raise Rejected(Reason.NOT_COMPACT) from None
-        algorithm, kid = parameters or self._parameters(json_header)
-        key = self._key(kid, algorithm, signing_input, signature)
-        claims: dict[str, Any] = {}
-        try:
-            claims = _object(json_payload)
-            self._check_names(claims)
-            self._check_times(claims, now)
-            token = self.profile.build(claims)
+            for run in self._form_checks:
+                run(examined)
+            # The headers of one key are all alike: what was read from one holds for the next.
+            parameters = known.get(examined.header)
+            if parameters is None:
+                for run in self._parameter_checks:
+                    run(examined)
+            else:
+                examined.algorithm, examined.kid = parameters
+            for run in self._content_checks:
+                run(examined)
         except Rejected as rejected:
-            rejected.loggable_claims = self.profile.loggable_claims(kid, claims)
+            if examined.key is not None:
+                rejected.loggable_claims = self.profile.loggable_claims(
+                    examined.kid, examined.claims
+                )
             raise
-        if parameters is None and len(self._headers) < _MAX_HEADERS:
-            self._headers[header] = algorithm, kid
-        not_before = max(claims.get("iat", now), claims.get("nbf", now)) - self.rules.leeway
-        expires = min(claims.get("exp", inf) + self.rules.leeway, now + self.rules.cache_max_age)
-        return CachedToken(token, kid, algorithm, key, not_before, expires)
+        algorithm, kid, claims = examined.algorithm, examined.kid, examined.claims
+        if parameters is None and len(known) < _MAX_HEADERS:
+            known[examined.header] = algorithm, kid
+        leeway = self.rules.leeway
+        not_before = max(claims.get("iat", now), claims.get("nbf", now)) - leeway
+        expires = min(claims.get("exp", inf) + leeway, now + self.rules.cache_max_age)
+        token = self.profile.build(claims)
+        return CachedToken(token, kid, algorithm, examined.key, not_before, expires)
 
-    def _subject(self, entry: CachedToken[TokenT], text: str) -> Subject:
-        """Work out what of *entry* can be revoked; only where that is needed, and once."""
-        marks = [
-            subject_key(kind, getattr(entry.token, name)) for kind, name in self.profile.revocable
-        ]
-        issued_at = entry.token.claims.get("iat")
-        entry.subject = Subject(digest_of(text), issued_at, tuple(marks))
-        return entry.subject
+    def _check_revocation(self, entry: CachedToken[TokenT], text: str) -> None:
+        if entry.subject is None:
+            entry.subject = self.profile.subject(entry.token, text)
+        try:
+            self.revocation_cache.check_entries(entry.subject)
+        except Rejected as rejected:
+            rejected.loggable_claims = self.profile.loggable_claims(entry.kid, entry.token.claims)
+            raise
 
     def loggable_claims(self, text: str, token: TokenT) -> dict[str, str]:
-        """Return what the log tells of *token*, whose *text* was verified before."""
+        """Return the fields for the log of *token*, whose *text* was verified before."""
         header = text.encode("ascii").partition(b".")[0]
-        _, kid = self._headers.get(header) or self._parameters(decode_base64url(header))
+        known = self.known_headers.get(header)
+        kid = known[1] if known else load_json_object(decode_base64url(header)).get("kid")
         return self.profile.loggable_claims(kid, token.claims)
-
-    def _key(
-        self, kid: str | None, algorithm: str, message: bytes, signature: bytes
-    ) -> VerificationKey:
-        """Return the key that verifies *signature*."""
-        keys = self._candidates(kid, algorithm)
-        if not keys:
-            raise Rejected(Reason.UNKNOWN_KEY)
-        key = _verifying(keys, algorithm, message, signature) or _verifying(
-            self.keys.candidates_after_failure(kid, algorithm, keys), algorithm, message, signature
-        )
-        if key is None:
-            raise Rejected(Reason.BAD_SIGNATURE)
-        return key
-
-    def _parameters(self, header: bytes) -> tuple[str, str | None]:
-        # Nobody has signed it yet: to read it must cost less than to verify a signature.
-        if sum(map(header.count, (b"{", b"[", b","))) > _MAX_VALUES:
-            raise Rejected(Reason.BAD_JSON)
-        parameters = _object(header)
-        # No extension is understood, so whatever names one is refused (RFC 7515 section 4.1.11);
-        # other unknown parameters are ignored (section 4), and so is every key in the token.
-        if not _UNSUPPORTED.isdisjoint(parameters):
-            raise Rejected(Reason.CRITICAL)
-        algorithm, kid = parameters.get("alg"), parameters.get("kid")
-        if type(algorithm) is not str or algorithm not in self._algorithms:
-            raise Rejected(Reason.BAD_ALGORITHM)
-        if parameters.get("typ", "JWT") != "JWT":
-            raise Rejected(Reason.BAD_PARAMETER)
-        if "kid" in parameters and not (type(kid) is str and 0 < len(kid) <= MAX_KID):
-            raise Rejected(Reason.BAD_PARAMETER)
-        return algorithm, kid
-
-
-def _verifying(
-    keys: Sequence[VerificationKey], algorithm: str, message: bytes, signature: bytes
-) -> VerificationKey | None:
-    for key in keys:
-        if key.verifies(algorithm, message, signature):
-            return key
-    return None
-
-
-def _object(text: bytes) -> dict[str, Any]:
-    try:
-        return load_json_object(text)
-    except Malformed:
-        raise Rejected(Reason.BAD_JSON) from None

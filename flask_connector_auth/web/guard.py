@@ -167,12 +167,7 @@ def _authenticate(
         # The AppJWT first, whatever the order of declaration.
         if (requirement := required.app_jwt) is not None:
             if (header := request.environ.get("HTTP_AUTHORIZATION")) is not None:
-                app_jwt = runtime.app_jwt.authenticate(
-                    # The two spellings that nearly all clients send; read_token() reads others.
-                    header[runtime.bearer_token_slice] if header[:7] == "Bearer " else header,
-                    now,
-                    header,
-                )
+                app_jwt = runtime.app_jwt.authenticate(header, now)
             if app_jwt is not None:
                 if app_jwt.account_id != account or audience is not None:
                     check_account(app_jwt.account_id, account, audience)
@@ -183,7 +178,7 @@ def _authenticate(
         if (requirement := required.consumer_jws) is not None:
             profile = CONSUMER_JWS
             if (header := request.environ.get(runtime.consumer_environ_key)) is not None:
-                consumer_jws = runtime.consumer_jws.authenticate(header, now, header)
+                consumer_jws = runtime.consumer_jws.authenticate(header, now)
             if consumer_jws is not None:
                 # Two tokens that both name the account of the URL name the same account.
                 if consumer_jws.account_id != account or audience is not None:

@@ -28,9 +28,6 @@ class Runtime:
     error_responses: ErrorResponses
     clock: Callable[[], float]  #: returns seconds since the epoch
     consumer_environ_key: str  #: of the ConsumerJWS header in a WSGI environ
-    #: What follows ``Bearer `` in ``Authorization``; of a value that is too large only a part, to
-    #: save the copy.
-    bearer_token_slice: slice
     account_argument: str  #: the view argument that names the account
     audience: frozenset[str] | None  #: the accounts that are served
     log_limit: LogLimit
@@ -47,7 +44,6 @@ class Runtime:
         app_rules = _verifier_rules(settings, settings.app_jwt_algorithms)
         consumer_rules = _verifier_rules(settings, settings.consumer_jws_algorithms)
         cache = revocations.cache
-        scheme = len("Bearer ")
         return cls(
             settings=settings,
             app_jwt=Verifier(APP_JWT, app_rules, settings.app_jwt_keys, cache),
@@ -58,7 +54,6 @@ class Runtime:
             account_argument=settings.account_argument,
             audience=settings.audience,
             consumer_environ_key="HTTP_" + settings.consumer_header.upper().replace("-", "_"),
-            bearer_token_slice=slice(scheme, 2 * settings.max_token_bytes + scheme + 1),
             log_limit=LogLimit(settings.log_limit, settings.log_burst),
         )
 

@@ -1,19 +1,18 @@
 """``inspect``: each check of the verifier, in its order, with what came of it; and no signature."""
 
 import json
-import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
 from flask_connector_auth import ConnectorAuth, KeySource, Reason, Unavailable
-from flask_connector_auth.cli.steps import steps_of
+from flask_connector_auth.cli.explanation import Explanation
 from flask_connector_auth.core import token_requirement
 from flask_connector_auth.testing import OMIT
 from flask_connector_auth.testing.signer import encode_base64url
+from flask_connector_auth.verification import Check
 from flask_connector_auth.web import current_runtime
 from tests.support.floor_helpers import NOW, cases, issuer_of, jwk
 from tests.support.http_helpers import ACCOUNT, headers
@@ -24,38 +23,39 @@ ours, theirs = issuer_of(), issuer_of(owner="theirs")
 KEYS = ours.key_set()
 GOOD = ours.app_jwt()
 HEAD, PAYLOAD, SIGNATURE = GOOD.split(".")
-# By stage and word, a token that fails at exactly that check.
+# By check and reason, a token that fails at exactly that check.
 BROKEN: Mapping[str, tuple[str, str, str]] = {
-    "nothing": ("header", "missing", " \n"),
-    "two words": ("header", "bad_header", f"Basic {GOOD}"),
-    "too long": ("form", "too_large", "a" * 20000),
-    "a header too long": ("form", "too_large", f"{'a' * 3000}.{PAYLOAD}.{SIGNATURE}"),
-    "two segments": ("form", "not_compact", f"{HEAD}.{PAYLOAD}"),
-    "padding": ("form", "not_compact", f"{GOOD}="),
-    "bytes that are no text": ("form", "not_compact", "\ufffd"),
-    "header no JSON": ("parameters", "bad_json", ours.sign(b"{}", b"[]")),
-    "crit": ("parameters", "critical", ours.sign(b"{}", {"crit": ["exp"]})),
-    "none": ("parameters", "bad_algorithm", ours.sign(b"{}", {"alg": "none"})),
-    "typ": ("parameters", "bad_parameter", ours.sign(b"{}", {"typ": "at+jwt"})),
+    "huge": ("header_size", "too_large", "," * 40000),
+    "nothing": ("presence", "missing", " \n"),
+    "two words": ("header_form", "bad_header", f"Basic {GOOD}"),
+    "too long": ("token_size", "too_large", "a" * 20000),
+    "two segments": ("segments", "not_compact", f"{HEAD}.{PAYLOAD}"),
+    "bytes that are no text": ("segments", "not_compact", "\ufffd"),
+    "a header too long": ("header_segment_size", "too_large", f"{'a' * 3000}.{PAYLOAD}.x"),
+    "padding": ("encoding", "not_compact", f"{GOOD}="),
+    "header no JSON": ("header_json", "bad_json", ours.sign(b"{}", b"[]")),
+    "crit": ("extensions", "critical", ours.sign(b"{}", {"crit": ["exp"]})),
+    "none": ("algorithm", "bad_algorithm", ours.sign(b"{}", {"alg": "none"})),
+    "typ": ("type_and_kid", "bad_parameter", ours.sign(b"{}", {"typ": "at+jwt"})),
     "kid of nobody": ("key", "unknown_key", ours.sign(b"{}", {"kid": "dev-2"})),
     "forged": ("signature", "bad_signature", theirs.app_jwt()),
-    "payload no JSON": ("payload", "bad_json", ours.sign(b'{"aud":1,"aud":1}')),
-    "of the other type": ("claims", "wrong_type", ours.consumer_jws()),
-    "no azp": ("claims", "missing_claim", ours.app_jwt(azp=OMIT)),
-    "an empty azp": ("claims", "bad_claim", ours.app_jwt(azp="")),
-    "no iss": ("claims", "missing_claim", ours.app_jwt(iss=OMIT)),
-    "another issuer": ("claims", "wrong_issuer", ours.app_jwt(iss="Sentinel2")),
-    "no exp": ("times", "missing_claim", ours.app_jwt(exp=OMIT)),
-    "exp no number": ("times", "bad_claim", ours.app_jwt(exp="soon")),
-    "expired": ("times", "expired", ours.app_jwt(exp=NOW - 31)),
-    "of tomorrow": ("times", "not_yet_valid", ours.app_jwt(nbf=NOW + 31)),
-    "for too long": ("times", "too_long_lived", ours.app_jwt(exp=NOW + 7201)),
-    "no account": ("value", "missing_claim", ours.app_jwt(aud=OMIT)),
-    "two accounts": ("value", "bad_claim", ours.app_jwt(aud=["le1", "le2"])),
-    "scope no string": ("value", "bad_claim", ours.app_jwt(scope=["a"])),
+    "payload no JSON": ("payload_json", "bad_json", ours.sign(b'{"aud":1,"aud":1}')),
+    "of the other type": ("foreign_claims", "wrong_type", ours.consumer_jws()),
+    "no azp": ("text_claims", "missing_claim", ours.app_jwt(azp=OMIT)),
+    "an empty azp": ("text_claims", "bad_claim", ours.app_jwt(azp="")),
+    "no iss": ("issuer", "missing_claim", ours.app_jwt(iss=OMIT)),
+    "another issuer": ("issuer", "wrong_issuer", ours.app_jwt(iss="Sentinel2")),
+    "no exp": ("time_claims", "missing_claim", ours.app_jwt(exp=OMIT)),
+    "exp no number": ("time_claims", "bad_claim", ours.app_jwt(exp="soon")),
+    "expired": ("expiry", "expired", ours.app_jwt(exp=NOW - 31)),
+    "of tomorrow": ("start", "not_yet_valid", ours.app_jwt(nbf=NOW + 31)),
+    "for too long": ("lifetime", "too_long_lived", ours.app_jwt(exp=NOW + 7201)),
+    "scope no string": ("scope_claim", "bad_claim", ours.app_jwt(scope=["a"])),
+    "no account": ("audience_claim", "missing_claim", ours.app_jwt(aud=OMIT)),
+    "two accounts": ("audience_claim", "bad_claim", ours.app_jwt(aud=["le1", "le2"])),
     "revoked": ("revocation", "revoked", ours.app_jwt(azp="revoked")),
-    "another account": ("account", "wrong_account", ours.app_jwt(aud="le2")),
-    "no scope": ("scopes", "missing_scope", ours.app_jwt(scope="msg")),
+    "another account": ("account_of", "wrong_account", ours.app_jwt(aud="le2")),
+    "no scope": ("scopes_of", "missing_scope", ours.app_jwt(scope="msg")),
 }
 
 
@@ -120,40 +120,33 @@ def test_the_value_of_the_header_will_do(inspect: Callable[..., Any], text: str)
     assert inspect(text, status=0)["verdict"] == "accepted"
 
 
-@cases("stage, reason, text", BROKEN)
+def checks_of(app: Flask) -> list[Check]:
+    """Return the checks of an AppJWT."""
+    state = current_runtime(app)
+    return Explanation(state, state.app_jwt, None, token_requirement()).checks
+
+
+@cases("name, reason, text", BROKEN)
 def test_the_check_that_fails_is_shown_with_all_before_it_passed(
-    inspect: Callable[..., Any], stage: str, reason: str, text: str
+    inspect: Callable[..., Any], app: Flask, name: str, reason: str, text: str
 ) -> None:
-    """One check fails, at the place and with the word of the verifier; the rest is not reached."""
+    """One check fails, where the verifier fails and for its reason; the rest is not reached."""
     found = inspect(text, "--scope", "msg.consumer", status=1)
     assert (found["verdict"], found["reason"]) == ("refused", reason)
-    told = results(found)
-    failed = told.index("fail")
-    assert told == ["pass"] * failed + ["fail"] + ["not reached"] * (len(told) - failed - 1)
-    assert [found["checks"][failed][name] for name in ("stage", "reason")] == [stage, reason]
+    shown = results(found)
+    failed = shown.index("fail")
+    assert shown == ["pass"] * failed + ["fail"] + ["not reached"] * (len(shown) - failed - 1)
+    check = checks_of(app)[failed]
+    assert check.name == name
+    assert [found["checks"][failed][key] for key in ("stage", "reason")] == [check.stage, reason]
     assert [each["reason"] for each in found["checks"] if each["reason"]] == [reason]
 
 
 def test_each_check_is_seen_to_fail(app: Flask) -> None:
-    """The table of broken tokens is complete: no check of an AppJWT is without one, in order."""
-    state = current_runtime(app)
-    steps = steps_of(state, state.app_jwt, None, token_requirement())
-    told = [(step.stage, reason) for step in steps for reason in step.reasons]
-    seen = dict.fromkeys((stage, reason) for stage, reason, _ in BROKEN.values())
-    assert list(seen) == [each for each in told if not each[1].endswith("unavailable")]
-
-
-def test_the_checks_are_those_of_the_security_page(app: Flask) -> None:
-    """One list, in the docs and here; the docs' has two more, of both tokens of a request."""
-    page = Path(__file__).parents[3] / "docs" / "security.rst"
-    cells = re.findall(r"^     - (``\w+``(?:, ``\w+``)*)$", page.read_text(), re.MULTILINE)
-    documented = [re.findall(r"\w+", cell) for cell in cells]
-    assert documented[-2:] == [["wrong_account"], ["same_token"]]
-    del documented[-2:]
-    state = current_runtime(app)
-    steps = steps_of(state, state.app_jwt, None, token_requirement())
-    ours = (Reason.KEYS_UNAVAILABLE, Reason.REVOCATION_UNAVAILABLE)
-    assert [[each for each in step.reasons if each not in ours] for step in steps] == documented
+    """The table of broken tokens is complete: each reason of each check of an AppJWT, in order."""
+    failing = [(check.name, reason) for check in checks_of(app) for reason in check.reasons]
+    seen = dict.fromkeys((name, reason) for name, reason, _ in BROKEN.values())
+    assert list(seen) == [each for each in failing if not each[1].endswith("unavailable")]
 
 
 @cases(
@@ -198,7 +191,7 @@ def test_the_text_for_people(run: RunCommand, app: Flask) -> None:
     assert lines[0] == "app_jwt as of 2027-01-15T08:00:00Z: refused (expired)"
     assert "  pass         The signature is that key's." in lines
     assert "  fail         exp lies in the future, give or take 30 s. (expired)" in lines
-    assert "  not reached  Its scopes include: none asked for." in lines
+    assert "  not reached  Its scopes include: none required." in lines
     assert r'  \u001b[31m: "\u001b\u202e\n"' in lines
 
 

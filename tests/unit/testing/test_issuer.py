@@ -120,8 +120,8 @@ def test_its_key_set_verifies_its_tokens() -> None:
     (key,) = issuer_of("ES256", kid="k").key_set()["keys"]
     assert key == {**jwk("ES256"), "kid": "k", "use": "sig", "alg": "ES256"}
     trusted = {"keys": issuer_of().key_set()}
-    assert verifier(APP, **trusted).verify(issuer_of().app_jwt(), NOW)
-    assert verifier(CONSUMER, **trusted).verify(issuer_of().consumer_jws(), NOW)
+    assert verifier(APP, **trusted).verify(issuer_of().app_jwt(), NOW).token
+    assert verifier(CONSUMER, **trusted).verify(issuer_of().consumer_jws(), NOW).token
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "Ed25519"])

@@ -82,7 +82,7 @@ def request_token() -> Callable[..., Any]:
 
 def verified(response: dict[str, Any]) -> Any:
     """Return the verified token in *response*."""
-    return verifier(APP).verify(response["access_token"], NOW)
+    return verifier(APP).verify(response["access_token"], NOW).token
 
 
 @cases(

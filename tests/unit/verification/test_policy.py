@@ -1,6 +1,7 @@
 """Scopes and accounts: what a verified token must be good for."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -61,22 +62,24 @@ def refusal(check: Callable[..., None], *args: object) -> Reason | None:
         ("a c", "a", "b c", True),
     ],
 )
-def test_scopes_are_compared_whole(granted, required, any_scope, passes):
+def test_scopes_are_compared_whole(
+    granted: Any, required: Any, any_scope: Any, passes: Any
+) -> None:
     """Row 40102, RFC 6749 section 3.3: all of these, one of those; no prefix, no other case."""
     requirement = token_requirement(required, any_scope)
     expected = None if passes else Reason.MISSING_SCOPE
     assert refusal(check_scopes, app_jwt(scopes=granted), requirement) is expected
 
 
-def test_each_list_of_alternatives_must_be_met():
-    """DESIGN section 3: two decorators with ``any_scope`` ask for one of each."""
+def test_each_list_of_alternatives_must_be_met() -> None:
+    """docs/decorators.rst: two decorators with ``any_scope`` require one of each."""
     both = token_requirement((), "a b") | token_requirement((), "c d")
     assert refusal(check_scopes, app_jwt(scopes="a d"), both) is None
     assert refusal(check_scopes, app_jwt(scopes="a b"), both) is Reason.MISSING_SCOPE
 
 
-def test_no_requirement_asks_for_no_scope():
-    """DESIGN section 1: ``scope`` is optional."""
+def test_no_requirement_needs_no_scope() -> None:
+    """RFC 6749 section 3.3: ``scope`` is optional."""
     assert refusal(check_scopes, app_jwt(), TokenRequirement()) is None
 
 
@@ -100,7 +103,9 @@ ONE, SEVERAL = frozenset({"le1"}), frozenset({"le1", "le2"})
         ("le3", "le3", SEVERAL, False),
     ],
 )
-def test_the_token_is_of_the_account_that_is_served(account, view_account, audience, passes):
+def test_the_token_is_of_the_account_that_is_served(
+    account: str, view_account: Any, audience: Any, passes: Any
+) -> None:
     """RFC 8725 section 3.9, ASVS 9.2.3: URL and setting decide; with both, both."""
     expected = None if passes else Reason.WRONG_ACCOUNT
     assert refusal(check_account, account, view_account, audience) is expected
@@ -109,21 +114,21 @@ def test_the_token_is_of_the_account_that_is_served(account, view_account, audie
 @pytest.mark.parametrize(
     "near", ["LE1", "le", "le11", " le1", "le1 ", "\uff4ce1", "le1\0", "l\u0435" + "1"]
 )
-def test_accounts_are_compared_code_point_by_code_point(near):
+def test_accounts_are_compared_code_point_by_code_point(near: str) -> None:
     """RFC 8725 section 3.9: no trimming, case-folding, normalisation or prefix."""
     assert refusal(check_account, "le1", "le1", ONE) is None
     assert refusal(check_account, near, "le1", None) is Reason.WRONG_ACCOUNT
     assert refusal(check_account, near, None, ONE) is Reason.WRONG_ACCOUNT
 
 
-def test_one_text_is_not_both_tokens():
+def test_one_text_is_not_both_tokens() -> None:
     """Row 40103, RFC 8725 section 3.12: the two headers hold two texts, or one header none."""
     assert refusal(check_distinct, "a.b.c", "a.b.d") is None
     assert refusal(check_distinct, None, "a.b.c") is None
     assert refusal(check_distinct, "a.b.c", "a.b.c") is Reason.SAME_TOKEN
 
 
-def test_both_tokens_name_one_account():
+def test_both_tokens_name_one_account() -> None:
     """Row 40103: a ConsumerJWS of another account than the AppJWT's is refused."""
     assert refusal(check_same_account, app_jwt("le1"), consumer_jws("le1")) is None
     assert refusal(check_same_account, None, consumer_jws("le1")) is None

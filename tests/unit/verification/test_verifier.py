@@ -12,6 +12,7 @@ from tests.support.floor_helpers import (
     APP,
     CONSUMER,
     NOW,
+    TokenType,
     both_tokens,
     cases,
     encoded,
@@ -22,7 +23,7 @@ from tests.support.floor_helpers import (
 )
 
 
-def test_an_app_jwt_says_which_app_calls_for_which_account():
+def test_an_app_jwt_says_which_app_calls_for_which_account() -> None:
     """Protocol page, Authorization: the claims of the documented AppJWT, each in its place."""
     claims = {
         "aud": "le81823118",
@@ -32,7 +33,7 @@ def test_an_app_jwt_says_which_app_calls_for_which_account():
         "exp": NOW + 3600,
         "iat": NOW,
     }
-    assert verifier(APP).verify(issuer_of().sign(claims), NOW) == AppJWT(
+    assert verifier(APP).verify(issuer_of().sign(claims), NOW).token == AppJWT(
         account_id="le81823118",
         install_id="75588e18-0000-4000-8000-000000000000",
         scopes=frozenset({"msg.consumer", "msg.agent"}),
@@ -43,23 +44,23 @@ def test_an_app_jwt_says_which_app_calls_for_which_account():
     )
 
 
-def test_a_consumer_jws_says_on_behalf_of_which_consumer():
+def test_a_consumer_jws_says_on_behalf_of_which_consumer() -> None:
     """Protocol page, Get ConsumerJWS: three claims and nothing else are enough."""
     claims = {"account_id": "le1", "ext_consumer_id": "random_id0.17", "lp_consumer_id": "29caf0"}
-    assert verifier(CONSUMER).verify(issuer_of().sign(claims), NOW) == ConsumerJWS(
+    assert verifier(CONSUMER).verify(issuer_of().sign(claims), NOW).token == ConsumerJWS(
         account_id="le1", ext_consumer_id="random_id0.17", lp_consumer_id="29caf0", claims=claims
     )
 
 
-def test_further_claims_are_ignored_and_kept():
+def test_further_claims_are_ignored_and_kept() -> None:
     """RFC 7519 section 4: claims that are not understood are ignored; the view may read them."""
-    token = verifier(APP).verify(issuer_of().app_jwt(sub="user", roles=["a", {"b": 1}]), NOW)
+    token = verifier(APP).verify(issuer_of().app_jwt(sub="user", roles=["a", {"b": 1}]), NOW).token
     assert token.claims["sub"] == "user"
     assert token.claims["roles"] == ("a", {"b": 1})
 
 
 @both_tokens
-def test_the_signature_comes_before_the_content(token):
+def test_the_signature_comes_before_the_content(token: TokenType) -> None:
     """RFC 8725 section 3.3, ASVS 9.1.1: of a forged token, not even the JSON is judged."""
     stranger = issuer_of(owner="stranger")
     for content in (b"no JSON", b"{}", token.payload()):
@@ -69,7 +70,7 @@ def test_the_signature_comes_before_the_content(token):
 
 
 @both_tokens
-def test_each_part_is_covered_by_the_signature(token):
+def test_each_part_is_covered_by_the_signature(token: TokenType) -> None:
     """RFC 7515 section 5.2: header, payload and signature of two good tokens do not mix."""
     issuer = issuer_of()
     one, other = (token.mint(issuer, number=number).split(".") for number in (1, 2))
@@ -89,12 +90,12 @@ class Elsewhere(KeySource):
 
 
 @both_tokens
-def test_keys_out_of_reach_are_not_the_tokens_fault(token):
+def test_keys_out_of_reach_are_not_the_tokens_fault(token: TokenType) -> None:
     """Row 50301: what cannot be judged is neither accepted nor refused."""
     good = verifier(token)
     assert isinstance(Elsewhere(), KeySource)
     text = token.mint(issuer_of())
-    assert good.verify(text, NOW)
+    assert good.verify(text, NOW).token
     with pytest.raises(Unavailable) as caught:
         Verifier(good.profile, good.rules, Elsewhere()).verify(text, NOW)
     assert caught.value.reason is Reason.KEYS_UNAVAILABLE
@@ -120,20 +121,20 @@ class Renewed(KeySource):
 
 
 @both_tokens
-def test_where_a_signature_fails_the_source_may_have_another_key(token):
-    """jwks.md, rule 10: the same kid with new material; a stranger's token fails under both."""
+def test_where_a_signature_fails_the_source_may_have_another_key(token: TokenType) -> None:
+    """docs/key_sets.rst: the same kid with new material; a stranger's token fails under both."""
     good = verifier(token)
     other = verifier(token, keys=jwk(owner="stranger", kid="dev-1"))
     renewed = Verifier(good.profile, good.rules, Renewed(other.keys, good.keys))
     for owner in ("ours", "stranger"):
-        assert renewed.verify(token.mint(issuer_of(owner=owner)), NOW)
+        assert renewed.verify(token.mint(issuer_of(owner=owner)), NOW).token
     only_other = Verifier(good.profile, good.rules, Renewed(other.keys, other.keys))
     with pytest.raises(Rejected) as caught:
         only_other.verify(token.mint(issuer_of()), NOW)
     assert caught.value.reason is Reason.BAD_SIGNATURE
 
 
-def test_what_is_out_of_reach_may_be_tried_again_in_a_second():
+def test_what_is_out_of_reach_may_be_tried_again_in_a_second() -> None:
     """Row 50301: where nobody knows better, a client need not wait longer."""
     assert Unavailable(Reason.KEYS_UNAVAILABLE).retry_after == 1
 
@@ -154,8 +155,8 @@ def test_what_is_out_of_reach_may_be_tried_again_in_a_second():
     },
 )
 @both_tokens
-def test_junk_is_refused_before_any_key_is_looked_up(token, text):
-    """DESIGN section 1: junk is always 401 and never a fetch."""
+def test_junk_is_refused_before_any_key_is_looked_up(token: TokenType, text: str) -> None:
+    """docs/request.rst: junk is always 401 and never a fetch."""
     good = verifier(token)
     with pytest.raises(Rejected):
         Verifier(good.profile, good.rules, Elsewhere()).verify(text, NOW)
@@ -172,7 +173,7 @@ def test_junk_is_refused_before_any_key_is_looked_up(token, text):
         "bad signature": issuer_of(owner="stranger").app_jwt(),
     },
 )
-def test_a_refusal_never_holds_the_token(text):
+def test_a_refusal_never_holds_the_token(text: str) -> None:
     """One word from a fixed list, which the text does not have; no token, no claim, no cause."""
     with pytest.raises(Rejected) as caught:
         verifier(APP).verify(text, NOW)

@@ -1,6 +1,7 @@
 """The compact form: three segments, strict base64url, sizes (RFC 7515 section 7.1)."""
 
 import json
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -10,6 +11,7 @@ from flask_connector_auth.core import Reason
 from tests.support.floor_helpers import (
     APP,
     HEADER,
+    TokenType,
     both_tokens,
     cases,
     encoded,
@@ -42,7 +44,7 @@ def sealed(header: str, payload: str) -> str:
     },
 )
 @both_tokens
-def test_a_token_has_three_segments(token, form):
+def test_a_token_has_three_segments(token: TokenType, form: str) -> None:
     """RFC 7515 section 7.1: two dots, neither fewer nor more (CVE-2025-30204)."""
     good = token.mint(issuer_of())
     assert why_refused(token, good) is None
@@ -60,7 +62,7 @@ def test_a_token_has_three_segments(token, form):
     },
 )
 @both_tokens
-def test_an_empty_segment_is_refused(token, segments, reason):
+def test_an_empty_segment_is_refused(token: TokenType, segments: Any, reason: Any) -> None:
     """RFC 7515 section 5.2: nothing is neither an object nor a signature."""
     good = token.mint(issuer_of()).split(".")
     text = ".".join(old if new is None else new for old, new in zip(good, segments, strict=True))
@@ -69,14 +71,14 @@ def test_an_empty_segment_is_refused(token, segments, reason):
 
 
 @both_tokens
-def test_an_empty_payload_is_refused_though_signed(token):
+def test_an_empty_payload_is_refused_though_signed(token: TokenType) -> None:
     """RFC 7519 section 7.2: a genuine signature over nothing signs no claims."""
     assert why_refused(token, sealed(encoded(HEADER), encoded(token.payload()))) is None
     assert why_refused(token, sealed(encoded(HEADER), "")) is Reason.BAD_JSON
 
 
 @pytest.mark.parametrize("name", ["flattened", "general"])
-def test_the_json_serialization_is_refused(name):
+def test_the_json_serialization_is_refused(name: str) -> None:
     """RFC 7515 section 7.2: the protocol knows the compact form only."""
     protected, payload, signature = issuer_of().app_jwt().split(".")
     signed = {"protected": protected, "signature": signature}
@@ -88,7 +90,7 @@ def test_the_json_serialization_is_refused(name):
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["header", "payload", "signature"])
 @pytest.mark.parametrize("spelling", respelled(""))
 @both_tokens
-def test_a_segment_has_one_spelling(token, spelling, place):
+def test_a_segment_has_one_spelling(token: TokenType, spelling: str, place: int) -> None:
     """RFC 7515 section 2: no padding, no white space, no foreign alphabet, no foreign letter."""
     segments = token.mint(issuer_of()).split(".")
     assert why_refused(token, ".".join(segments)) is None
@@ -98,7 +100,9 @@ def test_a_segment_has_one_spelling(token, spelling, place):
 
 @pytest.mark.parametrize("spelling", ["padding", "space after", "newline inside"])
 @both_tokens
-def test_a_signature_over_another_spelling_makes_it_no_better(token, spelling):
+def test_a_signature_over_another_spelling_makes_it_no_better(
+    token: TokenType, spelling: str
+) -> None:
     """RFC 7515 section 5.2: signed just so, the spelling is still refused."""
     header, payload = encoded(HEADER), encoded(token.payload())
     assert why_refused(token, sealed(header, payload)) is None
@@ -129,7 +133,7 @@ def of_length(content: bytes, rest: int) -> str:
 
 @pytest.mark.parametrize("rest", [2, 3], ids=["four spare bits", "two spare bits"])
 @both_tokens
-def test_spare_bits_are_zero_in_header_and_payload(token, rest):
+def test_spare_bits_are_zero_in_header_and_payload(token: TokenType, rest: int) -> None:
     """RFC 4648 section 3.5: a set spare bit would give one token many texts."""
     header, payload = of_length(HEADER, rest), of_length(token.payload(), rest)
     assert why_refused(token, sealed(header, payload)) is None
@@ -138,7 +142,7 @@ def test_spare_bits_are_zero_in_header_and_payload(token, rest):
 
 
 @both_tokens
-def test_spare_bits_are_zero_in_the_signature(token):
+def test_spare_bits_are_zero_in_the_signature(token: TokenType) -> None:
     """RFC 4648 section 3.5: else a revoked text would have a good twin."""
     good = token.mint(issuer_of())
     assert why_refused(token, good) is None
@@ -146,16 +150,16 @@ def test_spare_bits_are_zero_in_the_signature(token):
 
 
 @both_tokens
-def test_a_token_may_be_as_long_as_the_limit(token):
-    """DESIGN section 1: the limit is on the whole text; one character over is too large."""
+def test_a_token_may_be_as_long_as_the_limit(token: TokenType) -> None:
+    """docs/settings.rst: the limit is on the whole text; one character over is too large."""
     good = token.mint(issuer_of())
     assert why_refused(token, good, max_token_bytes=len(good)) is None
     assert why_refused(token, good, max_token_bytes=len(good) - 1) is Reason.TOO_LARGE
 
 
 @both_tokens
-def test_a_header_may_be_as_long_as_its_limit(token):
-    """DESIGN section 1: the limit is on the encoded header segment alone."""
+def test_a_header_may_be_as_long_as_its_limit(token: TokenType) -> None:
+    """docs/settings.rst: the limit is on the encoded segment alone."""
     good = token.mint(issuer_of())
     length = len(good.split(".")[0])
     assert why_refused(token, good, max_header_bytes=length) is None
@@ -163,8 +167,8 @@ def test_a_header_may_be_as_long_as_its_limit(token):
 
 
 @both_tokens
-def test_the_defaults_leave_room_for_a_long_header_and_many_claims(token):
-    """security.md section 2: a legitimate ``x5c`` or a long list of roles is no attack."""
+def test_the_defaults_leave_room_for_a_long_header_and_many_claims(token: TokenType) -> None:
+    """docs/settings.rst: a legitimate ``x5c`` or a long list of roles is no attack."""
     claims = token.claims(roles=["a role"] * 1000)
     text = issuer_of().sign(claims, {"x5c": ["A" * 1400]})
     assert 12_000 < len(text) < 16_384
@@ -173,7 +177,7 @@ def test_the_defaults_leave_room_for_a_long_header_and_many_claims(token):
 
 @cases("text", {"dots": "." * 20_000, "not ASCII": "é" * 20_000, "one segment": "a" * 20_000})
 @both_tokens
-def test_the_size_is_judged_before_anything_else(token, text):
+def test_the_size_is_judged_before_anything_else(token: TokenType, text: str) -> None:
     """GHSA-9pg5-8c7x-5hfx: a text over the limit is too large, whatever else is wrong with it."""
     assert why_refused(token, text) is Reason.TOO_LARGE
     assert why_refused(token, text[:100]) is Reason.NOT_COMPACT

@@ -3,6 +3,7 @@
 import hmac
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from flask_connector_auth.verification import Verifier
 from tests.support.floor_helpers import (
     APP,
     HEADER,
+    TokenType,
     both_tokens,
     broken_json,
     cases,
@@ -25,14 +27,14 @@ from tests.support.floor_helpers import (
 )
 
 
-def with_header(token, **parameters):
+def with_header(token: TokenType, **parameters: Any) -> Any:
     """Return a good *token* but for its header *parameters*, genuinely signed."""
     return issuer_of().sign(token.payload(), parameters)
 
 
 @cases("header", broken_json(HEADER))
 @both_tokens
-def test_the_header_is_strict_json(token, header):
+def test_the_header_is_strict_json(token: TokenType, header: bytes) -> None:
     """RFC 7515 section 4, RFC 8725 section 3.7: one object in UTF-8, no member twice, no NaN."""
     roomy = {"max_token_bytes": 10**6, "max_header_bytes": 10**6}
     assert why_refused(token, issuer_of().sign(token.payload(), HEADER), **roomy) is None
@@ -52,8 +54,8 @@ def test_the_header_is_strict_json(token, header):
     },
 )
 @both_tokens
-def test_a_header_has_64_values_at_most(token, value, most):
-    """security.md section 2: what nobody has signed yet is read for less than a signature costs.
+def test_a_header_has_64_values_at_most(token: TokenType, value: Any, most: Any) -> None:
+    """docs/exhaustion.rst: an unverified header is read for less than a signature costs.
     Each opening bracket is counted, and each comma."""
     assert why_refused(token, with_header(token, x=[value] * most)) is None
     assert why_refused(token, with_header(token, x=[value] * (most + 1))) is Reason.BAD_JSON
@@ -83,7 +85,7 @@ def test_a_header_has_64_values_at_most(token, value, most):
     ],
 )
 @both_tokens
-def test_the_algorithm_is_on_the_allow_list(token, algorithm):
+def test_the_algorithm_is_on_the_allow_list(token: TokenType, algorithm: str) -> None:
     """RFC 8725 section 3.1, ASVS 9.1.2: the exact name of an allowed algorithm, nothing like it."""
     assert why_refused(token, with_header(token, alg="RS256")) is None
     assert why_refused(token, with_header(token, alg=algorithm)) is Reason.BAD_ALGORITHM
@@ -91,15 +93,15 @@ def test_the_algorithm_is_on_the_allow_list(token, algorithm):
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "nOnE"])
 @both_tokens
-def test_a_token_without_a_signature_is_refused(token, algorithm):
+def test_a_token_without_a_signature_is_refused(token: TokenType, algorithm: str) -> None:
     """CVE-2015-9235, RFC 8725 section 3.2: ``none`` with the empty signature that it asks for."""
     unsigned = with_header(token, alg=algorithm).rpartition(".")[0] + "."
     assert why_refused(token, unsigned) is Reason.BAD_ALGORITHM
 
 
 @pytest.mark.parametrize("nothing", [(), [], frozenset(), "", "RS256"])
-def test_an_allow_list_without_names_accepts_nothing(nothing):
-    """security.md section 2: neither a fallback list nor a substring of one."""
+def test_an_allow_list_without_names_accepts_nothing(nothing: Any) -> None:
+    """RFC 8725 section 3.1: neither a fallback list nor a substring of one."""
     good = verifier(APP)
     empty = Verifier(good.profile, replace(good.rules, algorithms=nothing), good.keys)
     text = with_header(APP)
@@ -118,7 +120,7 @@ def test_an_allow_list_without_names_accepts_nothing(nothing):
     },
 )
 @both_tokens
-def test_a_public_key_is_no_secret(token, secret):
+def test_a_public_key_is_no_secret(token: TokenType, secret: Any) -> None:
     """CVE-2016-10555, CVE-2022-29217, CVE-2024-37568: HS256 with the bytes of the RSA key."""
     message = f"{encoded(HEADER.replace(b'RS', b'HS'))}.{encoded(token.payload())}"
     text = f"{message}.{encoded(hmac.digest(secret, message.encode(), 'sha256'))}"
@@ -137,7 +139,7 @@ def test_a_public_key_is_no_secret(token, secret):
     [[], ["exp"], ["b64"], ["alg"], ["typ"], ["x", "x"], "exp", "", None, 1, True, {}, [1], [None]],
 )
 @both_tokens
-def test_whatever_is_critical_is_refused(token, critical):
+def test_whatever_is_critical_is_refused(token: TokenType, critical: Any) -> None:
     """RFC 7515 section 4.1.11, CVE-2025-59420: no extension is known, so no ``crit`` is good."""
     assert why_refused(token, with_header(token)) is None
     assert why_refused(token, with_header(token, crit=critical)) is Reason.CRITICAL
@@ -148,7 +150,7 @@ def test_whatever_is_critical_is_refused(token, critical):
 
 @pytest.mark.parametrize("extension", [{"b64": False}, {"b64": True}, {"b64": None}])
 @both_tokens
-def test_an_unencoded_payload_is_refused(token, extension):
+def test_an_unencoded_payload_is_refused(token: TokenType, extension: Any) -> None:
     """RFC 7797, CVE-2026-48990: ``b64`` is refused whatever its value, with or without ``crit``."""
     assert why_refused(token, with_header(token)) is None
     assert why_refused(token, with_header(token, **extension)) is Reason.CRITICAL
@@ -156,7 +158,7 @@ def test_an_unencoded_payload_is_refused(token, extension):
 
 @pytest.mark.parametrize("method", ["DEF", "GZIP", "", None])
 @both_tokens
-def test_compression_is_refused(token, method):
+def test_compression_is_refused(token: TokenType, method: Any) -> None:
     """RFC 8725 section 3.6: nothing is inflated."""
     assert why_refused(token, with_header(token)) is None
     assert why_refused(token, with_header(token, zip=method)) is Reason.CRITICAL
@@ -166,7 +168,7 @@ def test_compression_is_refused(token, method):
     "bad", ["jwt", "Jwt", "at+jwt", "application/jwt", "JOSE", "JWE", "", "JWT ", None, 1, ["JWT"]]
 )
 @both_tokens
-def test_the_type_is_absent_or_jwt(token, bad):
+def test_the_type_is_absent_or_jwt(token: TokenType, bad: Any) -> None:
     """RFC 8725 section 3.11: both tokens say ``JWT``, or nothing."""
     assert why_refused(token, with_header(token, typ=OMIT)) is None
     assert why_refused(token, with_header(token, typ="JWT")) is None
@@ -175,7 +177,7 @@ def test_the_type_is_absent_or_jwt(token, bad):
 
 @pytest.mark.parametrize("bad", [None, 1, 1.5, True, [], ["dev-1"], {}, "", "k" * 257])
 @both_tokens
-def test_the_key_id_is_a_short_string(token, bad):
+def test_the_key_id_is_a_short_string(token: TokenType, bad: Any) -> None:
     """RFC 7515 section 4.1.4: a string of 1 to 256 characters, or none."""
     for kid in ("k", "k" * 256):
         assert why_refused(token, with_header(token, kid=kid), keys=jwk(kid=kid)) is None
@@ -186,13 +188,13 @@ def test_the_key_id_is_a_short_string(token, bad):
     "kid", ["../../dev-1", "dev-1\0", "DEV-1", " dev-1", "dev-", "' OR 1=1 --", "http://x/dev-1"]
 )
 @both_tokens
-def test_the_key_id_is_a_name_and_nothing_else(token, kid):
+def test_the_key_id_is_a_name_and_nothing_else(token: TokenType, kid: str) -> None:
     """RFC 8725 section 3.10: looked up whole, never a path, a query or a URL."""
     assert why_refused(token, with_header(token, kid="dev-1")) is None
     assert why_refused(token, with_header(token, kid=kid)) is Reason.UNKNOWN_KEY
 
 
-def with_a_key(owner):
+def with_a_key(owner: Any) -> Any:
     """Return header parameters that bring the public key of *owner* along."""
     return {
         "jwk": {"jwk": jwk(owner=owner)},
@@ -205,7 +207,7 @@ def with_a_key(owner):
 
 @cases("parameters", with_a_key("stranger"))
 @both_tokens
-def test_no_key_comes_from_the_token(token, parameters):
+def test_no_key_comes_from_the_token(token: TokenType, parameters: Any) -> None:
     """CVE-2018-0114, ASVS 9.1.3: the attacker's key in the header verifies nothing."""
     forged = issuer_of(owner="stranger").sign(token.payload(), parameters)
     assert why_refused(token, forged) is Reason.BAD_SIGNATURE
@@ -224,6 +226,6 @@ def test_no_key_comes_from_the_token(token, parameters):
     },
 )
 @both_tokens
-def test_other_parameters_are_ignored(token, parameters):
+def test_other_parameters_are_ignored(token: TokenType, parameters: Any) -> None:
     """RFC 7515 section 4: what is not understood is ignored, so issuers may add to the header."""
     assert why_refused(token, with_header(token, **parameters)) is None

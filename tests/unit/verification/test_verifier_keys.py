@@ -1,11 +1,14 @@
 """Which key verifies which token, and what counts as its signature."""
 
+from typing import Any
+
 import pytest
 
 from flask_connector_auth.core import Reason
 from flask_connector_auth.keys import ALGORITHMS
 from flask_connector_auth.testing import OMIT
 from tests.support.floor_helpers import (
+    TokenType,
     both_tokens,
     cases,
     decoded,
@@ -21,7 +24,7 @@ from tests.support.malformed import ecdsa_signatures
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @both_tokens
-def test_each_algorithm_verifies_its_own_signatures(token, algorithm):
+def test_each_algorithm_verifies_its_own_signatures(token: TokenType, algorithm: str) -> None:
     """RFC 7518 section 3.1, RFC 8037, RFC 9864: the genuine passes, the stranger's does not."""
     trusted = {"keys": jwk(algorithm, kid="dev-1"), "algorithms": [algorithm]}
     stranger = issuer_of(algorithm, owner="stranger")
@@ -29,7 +32,7 @@ def test_each_algorithm_verifies_its_own_signatures(token, algorithm):
     assert why_refused(token, token.mint(stranger), **trusted) is Reason.BAD_SIGNATURE
 
 
-def relabelled(token, algorithm, label):
+def relabelled(token: TokenType, algorithm: str, label: Any) -> Any:
     """Return a *token* that says *label* and is signed by *algorithm*."""
     return issuer_of(algorithm).sign(token.payload(), {"alg": label})
 
@@ -45,7 +48,9 @@ def relabelled(token, algorithm, label):
     ],
 )
 @both_tokens
-def test_the_signature_is_by_the_algorithm_that_the_header_names(token, algorithm, label):
+def test_the_signature_is_by_the_algorithm_that_the_header_names(
+    token: TokenType, algorithm: str, label: Any
+) -> None:
     """RFC 8725 section 3.1: PKCS1 is not PSS, SHA-256 not SHA-384; another key is another key."""
     trusted = {"keys": jwk(label), "algorithms": [algorithm, label]}
     assert why_refused(token, token.mint(issuer_of(label)), **trusted) is None
@@ -68,7 +73,7 @@ def test_the_signature_is_by_the_algorithm_that_the_header_names(token, algorith
     ],
 )
 @both_tokens
-def test_a_key_is_for_its_own_algorithms(token, algorithm, keys):
+def test_a_key_is_for_its_own_algorithms(token: TokenType, algorithm: str, keys: Any) -> None:
     """RFC 8725 section 3.1: by ``alg`` where the JWK names one, by key type and curve else."""
     every = {"algorithms": list(ALGORITHMS)}
     text = token.mint(issuer_of(algorithm))
@@ -77,7 +82,7 @@ def test_a_key_is_for_its_own_algorithms(token, algorithm, keys):
 
 
 @both_tokens
-def test_ed25519_has_two_names(token):
+def test_ed25519_has_two_names(token: TokenType) -> None:
     """RFC 9864 section 2.2: ``Ed25519`` is what ``EdDSA`` was with that curve; each as allowed."""
     named = {"keys": jwk("Ed25519"), "algorithms": ["Ed25519"]}
     both = {"keys": jwk("Ed25519"), "algorithms": ["Ed25519", "EdDSA"]}
@@ -89,7 +94,7 @@ def test_ed25519_has_two_names(token):
 
 @pytest.mark.parametrize("name", ecdsa_signatures(b""))
 @both_tokens
-def test_an_ecdsa_signature_is_two_numbers_in_range(token, name):
+def test_an_ecdsa_signature_is_two_numbers_in_range(token: TokenType, name: str) -> None:
     """RFC 7518 section 3.4, CVE-2022-21449: 64 bytes, neither number zero, and no DER."""
     trusted = {"keys": jwk("ES256"), "algorithms": ["ES256"]}
     good = token.mint(issuer_of("ES256"))
@@ -113,7 +118,7 @@ def test_an_ecdsa_signature_is_two_numbers_in_range(token, name):
     },
 )
 @both_tokens
-def test_an_rsa_signature_is_a_number_below_the_modulus(token, change):
+def test_an_rsa_signature_is_a_number_below_the_modulus(token: TokenType, change: Any) -> None:
     """RFC 8017 section 8.2.2: as long as the modulus and below it; test that it stays so."""
     good = token.mint(issuer_of())
     message, _, signature = good.rpartition(".")
@@ -124,7 +129,7 @@ def test_an_rsa_signature_is_a_number_below_the_modulus(token, change):
 
 @pytest.mark.parametrize("length", [0, 16, 31, 33])
 @both_tokens
-def test_an_hmac_is_compared_whole(token, length):
+def test_an_hmac_is_compared_whole(token: TokenType, length: int) -> None:
     """RFC 2104 section 5: a truncated HMAC is none."""
     trusted = {"keys": jwk("HS256"), "algorithms": ["HS256"]}
     good = token.mint(issuer_of("HS256"))
@@ -135,7 +140,7 @@ def test_an_hmac_is_compared_whole(token, length):
 
 
 @both_tokens
-def test_the_key_is_the_one_that_the_kid_names(token):
+def test_the_key_is_the_one_that_the_kid_names(token: TokenType) -> None:
     """RFC 7515 section 4.1.4: a good signature by a key of another name is not tried."""
     text = token.mint(issuer_of())
     assert why_refused(token, text, keys=jwk(kid="dev-1")) is None
@@ -144,8 +149,8 @@ def test_the_key_is_the_one_that_the_kid_names(token):
 
 @pytest.mark.parametrize("place", [0, 1, 3])
 @both_tokens
-def test_every_key_of_one_kid_is_tried(token, place):
-    """connector_api.md section 2: real key sets hold several keys under one ``kid``."""
+def test_every_key_of_one_kid_is_tried(token: TokenType, place: int) -> None:
+    """docs/key_sets.rst: real key sets hold several keys under one ``kid``."""
     others = [jwk(owner=f"other {number}", kid="dev-1") for number in range(3)]
     keys = [*others[:place], jwk(kid="dev-1"), *others[place:]]
     text = token.mint(issuer_of())
@@ -154,8 +159,8 @@ def test_every_key_of_one_kid_is_tried(token, place):
 
 
 @both_tokens
-def test_keys_without_a_kid_are_tried_beside(token):
-    """DESIGN section 1: a configured PEM has no ``kid``, so it may be any token's key."""
+def test_keys_without_a_kid_are_tried_beside(token: TokenType) -> None:
+    """docs/keys.rst: a configured PEM has no ``kid``, so it may be any token's key."""
     text = token.mint(issuer_of())
     other = jwk(owner="other 1", kid="dev-1")
     assert why_refused(token, text, keys=[other, pem()]) is None
@@ -164,8 +169,8 @@ def test_keys_without_a_kid_are_tried_beside(token):
 
 
 @both_tokens
-def test_a_token_without_kid_is_tried_where_one_key_fits(token):
-    """DESIGN section 1: with two keys of its algorithm, nobody can say which one is meant."""
+def test_a_token_without_kid_is_tried_where_one_key_fits(token: TokenType) -> None:
+    """docs/keys.rst: with two keys of its algorithm, the right one is not known."""
     text = issuer_of().sign(token.payload(), {"kid": OMIT})
     every = {"algorithms": ["RS256", "ES256"]}
     assert why_refused(token, text, keys=pem()) is None

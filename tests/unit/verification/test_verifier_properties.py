@@ -1,4 +1,4 @@
-"""Whatever text comes in, the verifier accepts a good token or refuses; and it accepts no other."""
+"""Whatever text comes in, the verifier accepts a good token or refuses, and accepts no other."""
 
 from typing import Any
 
@@ -24,12 +24,12 @@ from tests.support.floor_helpers import (
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 REASONS = set(Reason)
 trusted = {"keys": [jwk(), jwk("ES256"), jwk("HS256")], "algorithms": ["RS256", "ES256", "HS256"]}
-JUDGES = {token.profile.name: verifier(token, **trusted) for token in (APP, CONSUMER)}
+VERIFIERS = {token.profile.name: verifier(token, **trusted) for token in (APP, CONSUMER)}
 
 
 def why_refused_by_default(token: TokenType, text: str) -> Reason | None:
     """Return why *text* is refused by a verifier made once: hypothesis asks often."""
-    return refusal(JUDGES[token.profile.name], text)
+    return refusal(VERIFIERS[token.profile.name], text)
 
 
 segments = st.text(ALPHABET, max_size=40)
@@ -43,8 +43,8 @@ texts = (
 @both_tokens
 @untimed
 @given(text=texts)
-def test_any_text_that_is_no_token_is_refused(token, text):
-    """security.md section 11: any text ends in a reason and in no other exception."""
+def test_any_text_that_is_no_token_is_refused(token: TokenType, text: str) -> None:
+    """Any text ends in a reason and in no other exception."""
     assert why_refused_by_default(token, text) in REASONS
 
 
@@ -52,7 +52,9 @@ def test_any_text_that_is_no_token_is_refused(token, text):
 @both_tokens
 @untimed
 @given(data=st.data())
-def test_no_single_change_of_a_good_token_passes(token, algorithm, data):
+def test_no_single_change_of_a_good_token_passes(
+    token: TokenType, algorithm: str, data: Any
+) -> None:
     """RFC 7515 section 5.2: a character replaced, removed or added anywhere makes it bad."""
     good = token.mint(issuer_of(algorithm))
     assert why_refused_by_default(token, good) is None
@@ -66,7 +68,7 @@ def test_no_single_change_of_a_good_token_passes(token, algorithm, data):
 
 
 @both_tokens
-def test_no_last_character_but_one_passes(token):
+def test_no_last_character_but_one_passes(token: TokenType) -> None:
     """RFC 4648 section 3.5: where spare bits are, each of the 63 other characters is refused."""
     good = token.mint(issuer_of())
     passing = [sign for sign in ALPHABET if why_refused_by_default(token, good[:-1] + sign) is None]
@@ -93,11 +95,13 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 )
 @untimed
 @given(value=json_values)
-def test_any_value_of_a_claim_is_accepted_or_refused(token, name, value):
-    """security.md section 11: any JSON value in each claim; the account is always a string."""
+def test_any_value_of_a_claim_is_accepted_or_refused(
+    token: TokenType, name: str, value: Any
+) -> None:
+    """Any JSON value in each claim; the account is always a string."""
     text = issuer_of("HS256").sign(token.claims(**{name: value}))
     if why_refused_by_default(token, text) is None:
-        account = JUDGES[token.profile.name].verify(text, NOW).account_id
+        account = VERIFIERS[token.profile.name].verify(text, NOW).token.account_id
         assert type(account) is str and account
 
 
@@ -105,8 +109,10 @@ def test_any_value_of_a_claim_is_accepted_or_refused(token, name, value):
 @both_tokens
 @untimed
 @given(value=json_values)
-def test_any_value_of_a_header_parameter_is_accepted_or_refused(token, name, value):
-    """security.md section 11: any JSON value in each parameter; ignored ones stay ignored."""
+def test_any_value_of_a_header_parameter_is_accepted_or_refused(
+    token: TokenType, name: str, value: Any
+) -> None:
+    """Any JSON value in each parameter; ignored ones stay ignored."""
     text = issuer_of("HS256").sign(token.payload(), {name: value})
     reason = why_refused_by_default(token, text)
     if name in ("crit", "b64"):

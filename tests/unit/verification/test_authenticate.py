@@ -1,19 +1,26 @@
-"""What a request asks of the verifier: a header value, what is remembered, and what is revoked."""
+"""Authentication of a header value: how it is read, remembered, and checked for revocation."""
 
 from collections.abc import Sequence
 from math import inf
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from flask_connector_auth.core import Reason, Rejected
 from flask_connector_auth.keys import KeySource, VerificationKey
-from flask_connector_auth.revocation import Change, RevocationCache, RevocationSet, digest_of
-from flask_connector_auth.verification import Verifier
+from flask_connector_auth.revocation import (
+    Change,
+    RevocationCache,
+    RevocationSet,
+    Subject,
+    digest_of,
+)
+from flask_connector_auth.verification import CHECKS, Check, Stage, Verifier
 from tests.support.floor_helpers import (
     APP,
     CONSUMER,
     NOW,
+    TokenType,
     both_tokens,
     cases,
     issuer_of,
@@ -25,19 +32,19 @@ REMEMBERING = {"cache_size": 10, "cache_max_age": 300}
 APP_IDS = {"account_id": "le81823118", "install_id": "75588e18-0000-4000-8000-000000000000"}
 
 
-def answer(judge: Verifier[Any], text: str, header: str | None = None) -> Any:
-    """Return what *judge* returns, or the reason why it refuses."""
+def answer(verifying: Verifier[Any], header: str) -> Any:
+    """Return the token in *header*, or the reason why *verifying* refuses it."""
     try:
-        return judge.authenticate(text, NOW, header)
+        return verifying.authenticate(header, NOW)
     except Rejected as rejected:
         return rejected.reason
 
 
 @both_tokens
 @pytest.mark.parametrize("blank", ["", " ", "\t", " \t "])
-def test_a_blank_header_is_no_token(token, blank):
+def test_a_blank_header_is_no_token(token: TokenType, blank: str) -> None:
     """Which error wins: blank is missing, which is for the caller to judge."""
-    assert answer(verifier(token), blank, blank) is None
+    assert answer(verifier(token), blank) is None
 
 
 @both_tokens
@@ -51,20 +58,20 @@ def test_a_blank_header_is_no_token(token, blank):
         "two spaces": "a  b",
     },
 )
-def test_a_header_that_is_not_one_token_is_refused(token, header):
+def test_a_header_that_is_not_one_token_is_refused(token: TokenType, header: str) -> None:
     """RFC 9110 section 11.4: also where it starts as a token does."""
-    assert answer(verifier(token), header, header) is Reason.BAD_HEADER
+    assert answer(verifier(token), header) is Reason.BAD_HEADER
 
 
 @both_tokens
 @pytest.mark.parametrize(
     "header", ["\xa0", "\x0b", "\x85", "X", "x", "e", "eyJ", "\ud800", "é.é.é"]
 )
-def test_a_header_that_holds_anything_is_not_blank(token, header):
-    """security.md section 7: only space and tab are white space; other text is refused, with what
+def test_a_header_that_holds_anything_is_not_blank(token: TokenType, header: str) -> None:
+    """RFC 9110 section 5.6.3: only space and tab are white space; other text is refused, with what
     it cannot be encoded as too."""
-    judge = verifier(token, **REMEMBERING)
-    assert answer(judge, header, header) is Reason.NOT_COMPACT
+    verifying = verifier(token, **REMEMBERING)
+    assert answer(verifying, header) is Reason.NOT_COMPACT
 
 
 @both_tokens
@@ -77,76 +84,76 @@ def test_a_header_that_holds_anything_is_not_blank(token, header):
         "blank, and more than that": (" " * 201, Reason.TOO_LARGE),
     },
 )
-def test_a_huge_header_is_too_large(token, header, said):
-    """security.md section 1: over twice MAX_TOKEN_BYTES it is not searched, not even for blanks."""
-    assert answer(verifier(token, max_token_bytes=100), header, header) is said
+def test_a_huge_header_is_too_large(token: TokenType, header: str, said: Any) -> None:
+    """docs/exhaustion.rst: over twice MAX_TOKEN_BYTES it is not searched, not even for blanks."""
+    assert answer(verifier(token, max_token_bytes=100), header) is said
 
 
 @pytest.mark.parametrize("header", ["Bearer {}", "bearer   {}", " {}\t", "{}"])
-def test_a_token_is_read_off_its_header(header):
+def test_a_token_is_read_off_its_header(header: str) -> None:
     """RFC 6750 section 2.1: behind ``Bearer`` or bare."""
     text = issuer_of().app_jwt()
-    judge, whole = verifier(APP), header.format(text)
-    assert answer(judge, whole, whole) == judge.verify(text, NOW)
+    verifying, whole = verifier(APP), header.format(text)
+    assert answer(verifying, whole) == verifying.verify(text, NOW).token
 
 
-def test_a_consumer_jws_stands_bare():
+def test_a_consumer_jws_stands_bare() -> None:
     """Protocol page: ``X-LP-ON-BEHALF`` holds the token only."""
     text = issuer_of().consumer_jws()
-    judge = verifier(CONSUMER)
-    assert answer(judge, text, text) == judge.verify(text, NOW)
-    assert answer(judge, f"Bearer {text}", f"Bearer {text}") is Reason.BAD_HEADER
+    verifying = verifier(CONSUMER)
+    assert answer(verifying, text) == verifying.verify(text, NOW).token
+    assert answer(verifying, f"Bearer {text}") is Reason.BAD_HEADER
 
 
 # What is remembered
 
 
 @pytest.mark.parametrize("off", [{"cache_size": 0}, {"cache_max_age": 0}])
-def test_without_a_cache_nothing_is_remembered(off):
+def test_without_a_cache_nothing_is_remembered(off: Any) -> None:
     """CACHE_SIZE or CACHE_MAX_AGE of 0: nothing is looked for and nothing kept."""
-    judge = verifier(APP, **{**REMEMBERING, **off})
+    verifying = verifier(APP, **{**REMEMBERING, **off})
     for _ in range(2):
-        assert answer(judge, issuer_of().app_jwt()).account_id
-    assert judge.cache.health() == {"size": 0, "entries": 0, "hits": 0, "misses": 0}
+        assert answer(verifying, issuer_of().app_jwt()).account_id
+    assert verifying.cache.health() == {"size": 0, "entries": 0, "hits": 0, "misses": 0}
 
 
 @both_tokens
 @pytest.mark.parametrize(("spare", "hits"), [(0, 1), (-1, 0)])
-def test_the_longest_token_is_remembered(token, spare, hits):
+def test_the_longest_token_is_remembered(token: TokenType, spare: int, hits: int) -> None:
     """MAX_TOKEN_BYTES: what is longer is refused, and was never looked for."""
     text = token.mint(issuer_of())
-    judge = verifier(token, max_token_bytes=len(text) + spare, **REMEMBERING)
-    first, second = (answer(judge, text) for _ in range(2))
+    verifying = verifier(token, max_token_bytes=len(text) + spare, **REMEMBERING)
+    first, second = (answer(verifying, text) for _ in range(2))
     assert first == second
     assert (first is Reason.TOO_LARGE) == (hits == 0)
-    assert judge.cache.hits == hits
+    assert verifying.cache.hits == hits
 
 
-def test_a_token_of_one_of_several_keys_is_remembered():
+def test_a_token_of_one_of_several_keys_is_remembered() -> None:
     """Whether its key is in force is asked by its own kid and algorithm."""
     keys = [jwk(kid="dev-1"), jwk("RS256", "another", kid="dev-2"), jwk("ES256", kid="dev-1")]
-    judge = verifier(APP, keys, ["RS256", "ES256"], **REMEMBERING)
+    verifying = verifier(APP, keys, ["RS256", "ES256"], **REMEMBERING)
     for text in (issuer_of().app_jwt(), issuer_of("ES256").app_jwt()):
-        assert answer(judge, text) is answer(judge, text)
-    assert judge.cache.hits == 2
+        assert answer(verifying, text) is answer(verifying, text)
+    assert verifying.cache.hits == 2
 
 
-def test_a_header_is_read_once_and_no_more_than_64_are_kept(monkeypatch):
-    """The headers of one key are alike; whoever can make others cannot fill the memory."""
-    judge, signer = verifier(APP), issuer_of()
-    read: list[bytes] = []
-    parameters = judge._parameters
-    monkeypatch.setattr(judge, "_parameters", lambda text: read.append(text) or parameters(text))
+def test_a_header_is_read_once_and_no_more_than_64_are_kept() -> None:
+    """The headers of one key are alike; an issuer of many others cannot fill the memory."""
+    signer, plain = issuer_of(), verifier(APP)
+    read: list[Any] = []
+    note = Check(Stage.PARAMETERS, read.append, (), "Noted.")
+    verifying = Verifier(plain.profile, plain.rules, plain.keys, checks=[note, *CHECKS])
     for number in range(70):
         for _ in range(2):
-            judge.verify(signer.sign(APP.payload(), {"x": number}), NOW)
-    assert len(judge._headers) == 64
+            verifying.verify(signer.sign(APP.payload(), {"x": number}), NOW)
+    assert len(verifying.known_headers) == 64
     # Twice what was not kept.
     assert len(read) == 64 + 2 * 6
 
 
-class Asked(KeySource):
-    """Has one key at first, and another one when it is asked again."""
+class Changing(KeySource):
+    """Has one key at first, and another one after a failure."""
 
     def __init__(self, first: VerificationKey, then: VerificationKey) -> None:
         self.first, self.then = first, then
@@ -159,33 +166,46 @@ class Asked(KeySource):
     def candidates_after_failure(
         self, kid: Any, algorithm: Any, tried: Any
     ) -> Sequence[VerificationKey]:
-        """Note what was asked, and return the other key."""
+        """Note the arguments, and return the other key."""
         self.again.append((kid, algorithm, tried))
         return [self.then]
 
 
-def test_a_source_is_asked_again_by_what_failed():
-    """jwks.md: the kid, the algorithm and the keys under which the signature failed."""
+def test_the_source_is_called_again_with_what_failed() -> None:
+    """docs/key_sets.rst: the kid, the algorithm and the keys under which the signature failed."""
     one, other = (
-        verifier(APP, jwk("RS256", owner, kid="dev-1"))._candidates("dev-1", "RS256")[0]
+        verifier(APP, jwk("RS256", owner, kid="dev-1")).keys.candidates("dev-1", "RS256")[0]
         for owner in ("another", "ours")
     )
-    source = Asked(one, other)
-    judge = Verifier(APP.profile, verifier(APP).rules, source)
-    assert judge.verify(issuer_of().app_jwt(), NOW)
+    source = Changing(one, other)
+    verifying = Verifier(APP.profile, verifier(APP).rules, source)
+    assert verifying.verify(issuer_of().app_jwt(), NOW).token
     assert source.again == [("dev-1", "RS256", [one])]
 
 
 # What is revoked
 
 
-def revoking(token, table: RevocationSet, **rules: Any) -> Verifier[Any]:
+class Counting(RevocationCache):
+    """Notes each subject that is looked for."""
+
+    def __init__(self, table: RevocationSet) -> None:
+        super().__init__(table)
+        self.subjects: list[Subject] = []
+
+    def check_entries(self, subject: Subject) -> None:
+        """Note *subject*, and check it."""
+        self.subjects.append(subject)
+        super().check_entries(subject)
+
+
+def revoking(token: TokenType, table: RevocationSet, **rules: Any) -> Verifier[Any]:
     """Return a verifier that goes by *table*."""
-    judge = verifier(token, **{**REMEMBERING, **rules})
-    return Verifier(judge.profile, judge.rules, judge.keys, RevocationCache(table))
+    verifying = verifier(token, **{**REMEMBERING, **rules})
+    return Verifier(verifying.profile, verifying.rules, verifying.keys, Counting(table))
 
 
-def keys_of(token, text: str, said: Any) -> list[bytes | str]:
+def keys_of(token: TokenType, text: str, said: Any) -> list[bytes | str]:
     """Return the names of all entries that revoke *text*."""
     own = f"install:{said.install_id}" if token is APP else f"consumer:{said.lp_consumer_id}"
     return [digest_of(text), own, f"account:{said.account_id}"]
@@ -194,21 +214,23 @@ def keys_of(token, text: str, said: Any) -> list[bytes | str]:
 @both_tokens
 @pytest.mark.parametrize("which", [0, 1, 2])
 @pytest.mark.parametrize("size", [0, 10])
-def test_what_is_revoked_is_refused_however_often_it_came(token, which, size):
+def test_what_is_revoked_is_refused_however_often_it_came(
+    token: TokenType, which: int, size: int
+) -> None:
     """Row 40102 or 40103: before the token first comes, after it passed, and until restored."""
     text, table = token.mint(issuer_of()), RevocationSet({})
-    said = verifier(token).verify(text, NOW)
+    said = verifier(token).verify(text, NOW).token
     key = keys_of(token, text, said)[which]
     for _ in range(2):
-        judge = revoking(token, table, cache_size=size)
+        verifying = revoking(token, table, cache_size=size)
         for value in (NOW, None, NOW, None):
             table.put(Change(key, value))
-            assert answer(judge, text) == (said if value is None else Reason.REVOKED)
-            assert answer(judge, text) == (said if value is None else Reason.REVOKED)
+            assert answer(verifying, text) == (said if value is None else Reason.REVOKED)
+            assert answer(verifying, text) == (said if value is None else Reason.REVOKED)
 
 
 @pytest.mark.parametrize(("at", "reason"), [(NOW - 1, None), (NOW, Reason.REVOKED)])
-def test_an_app_jwt_is_revoked_by_when_it_was_issued(at, reason):
+def test_an_app_jwt_is_revoked_by_when_it_was_issued(at: Any, reason: Any) -> None:
     """docs/revocation.rst: what was issued until ``at``; a ConsumerJWS without ``iat``, always."""
     table = RevocationSet({})
     table.put(Change("account:le81823118", at))
@@ -218,19 +240,16 @@ def test_an_app_jwt_is_revoked_by_when_it_was_issued(at, reason):
     assert answer(consumer, issuer_of().consumer_jws()) is Reason.REVOKED
 
 
-def test_what_passed_is_not_looked_for_again_until_something_changes(monkeypatch):
+def test_what_passed_is_not_looked_for_again_until_something_changes() -> None:
     """docs/revocation.rst, What it costs: so the number of entries makes no difference."""
     table, text = RevocationSet({}), issuer_of().app_jwt()
     table.put(Change(b"another token", inf))
-    judge, looked = revoking(APP, table), []
-    check = judge._mirror.check_entries
-    monkeypatch.setattr(
-        judge._mirror, "check_entries", lambda one: looked.append(one) or check(one)
-    )
+    verifying = revoking(APP, table)
     for change in (b"a third token", b"a fourth token"):
         for _ in range(3):
-            assert answer(judge, text).account_id
+            assert answer(verifying, text).account_id
         table.put(Change(change, inf))
+    looked = cast(Counting, verifying.revocation_cache).subjects
     assert len(looked) == 2
     # What of a token can be revoked is worked out once.
     assert looked[0] is looked[1]
@@ -239,10 +258,10 @@ def test_what_passed_is_not_looked_for_again_until_something_changes(monkeypatch
 # What the log may tell of a refused token
 
 
-def told_of(judge: Verifier[Any], text: str, reason: Reason) -> Any:
+def told_of(verifying: Verifier[Any], text: str, reason: Reason) -> Any:
     """Return what a refusal for *reason* carries for the log."""
     with pytest.raises(Rejected) as caught:
-        judge.authenticate(text, NOW)
+        verifying.authenticate(text, NOW)
     assert caught.value.reason is reason
     return dict(caught.value.loggable_claims)
 
@@ -250,26 +269,26 @@ def told_of(judge: Verifier[Any], text: str, reason: Reason) -> Any:
 APP_TOLD = {"app_jwt.kid": "dev-1", **{f"app_jwt.{name}": of for name, of in APP_IDS.items()}}
 
 
-def test_a_refusal_after_the_signature_tells_the_ids():
+def test_a_refusal_after_the_signature_tells_the_ids() -> None:
     """docs/operations.rst: what is vouched for by a key; nothing of a token that is not."""
     signer, table = issuer_of(), RevocationSet({})
-    judge = revoking(APP, table)
-    assert told_of(judge, signer.app_jwt(exp=1), Reason.EXPIRED) == APP_TOLD
+    verifying = revoking(APP, table)
+    assert told_of(verifying, signer.app_jwt(exp=1), Reason.EXPIRED) == APP_TOLD
     revoked = signer.app_jwt()
     table.put(Change(digest_of(revoked), inf))
-    assert told_of(judge, revoked, Reason.REVOKED) == APP_TOLD
+    assert told_of(verifying, revoked, Reason.REVOKED) == APP_TOLD
     table.put(Change("account:le81823118", NOW))
     told = told_of(revoking(CONSUMER, table), signer.consumer_jws(), Reason.REVOKED)
     assert told == {"consumer_jws.kid": "dev-1", "consumer_jws.account_id": "le81823118"}
-    assert told_of(judge, signer.sign(b"{"), Reason.BAD_JSON) == {"app_jwt.kid": "dev-1"}
+    assert told_of(verifying, signer.sign(b"{"), Reason.BAD_JSON) == {"app_jwt.kid": "dev-1"}
     stranger = issuer_of(owner="another").app_jwt()
-    assert told_of(judge, stranger, Reason.BAD_SIGNATURE) == {}
+    assert told_of(verifying, stranger, Reason.BAD_SIGNATURE) == {}
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_what_the_log_tells_of_a_good_token(known):
+def test_what_the_log_tells_of_a_good_token(known: bool) -> None:
     """The kid is in its header, whether that was read before or not."""
     text = issuer_of().app_jwt()
-    judge = verifier(APP)
-    token = (judge if known else verifier(APP)).verify(text, NOW)
-    assert judge.loggable_claims(text, token) == APP_TOLD
+    verifying = verifier(APP)
+    token = (verifying if known else verifier(APP)).verify(text, NOW).token
+    assert verifying.loggable_claims(text, token) == APP_TOLD

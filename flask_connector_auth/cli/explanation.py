@@ -1,0 +1,122 @@
+"""The result of each check of a token, by the checks that a request runs."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any, TypedDict
+
+from ..core import Reason, Rejected, TokenRequirement, Unavailable
+from ..keys import MAX_KID, list_keys
+from ..verification import Check, Examination, Stage, Verifier
+from ..web import Runtime
+from .terminal import literal
+
+
+class Result(StrEnum):
+    """What a check has found."""
+
+    PASSED = "pass"
+    FAILED = "fail"  #: the token is refused
+    UNAVAILABLE = "unavailable"  #: it cannot be known at the moment
+    NOT_REACHED = "not reached"
+
+
+class CheckResult(TypedDict):
+    """One check, in words, with its result."""
+
+    stage: str
+    check: str
+    result: Result
+    reason: Reason | None
+
+
+class Explanation:
+    """The checks of one token, in their order, with the values of the app in their sentences.
+
+    :param verifier: one of *state*; its cache is neither read nor changed.
+    :param account: the account in the URL, if it has one.
+    :param requirement: the required scopes.
+    """
+
+    def __init__(
+        self,
+        state: Runtime,
+        verifier: Verifier[Any],
+        account: str | None,
+        requirement: TokenRequirement,
+    ) -> None:
+        self._state = state
+        self._verifier = verifier
+        self._account = account
+        self._requirement = requirement
+        #: All but those that take both tokens of a request.
+        self.checks: list[Check] = [each for each in verifier.checks if each.stage != Stage.PAIR]
+
+    def results(self, header: str, now: float) -> Iterator[CheckResult]:
+        """Run the checks on *header*, the value of a token's header, and yield their results.
+
+        A request stops at the first check that fails: those after it are not reached.
+
+        :param now: seconds since the epoch.
+        """
+        verifier, values = self._verifier, self._values()
+        examined = Examination(verifier.profile, verifier.rules, verifier.keys, header, now)
+        examined.revocation_cache = verifier.revocation_cache
+        examined.account, examined.audience = self._account, self._state.audience
+        examined.requirement = self._requirement
+        failed = False
+        for check in self.checks:
+            result, reason = (Result.NOT_REACHED, None) if failed else _run(check, examined)
+            failed = failed or result is not Result.PASSED
+            sentence = check.sentence.format_map(values)
+            yield {
+                "stage": check.stage.value,
+                "check": sentence,
+                "result": result,
+                "reason": reason,
+            }
+
+    def sentences(self) -> list[str]:
+        """Return the sentence of each check."""
+        values = self._values()
+        return [check.sentence.format_map(values) for check in self.checks]
+
+    def _values(self) -> dict[str, str]:
+        """Return the values that stand in braces in the sentences of the checks."""
+        profile, rules = self._verifier.profile, self._verifier.rules
+        kids = sorted({literal(listed.key.kid) for listed in list_keys(self._verifier.keys)})
+        longest = rules.max_lifetime
+        times = " and ".join(profile.time_claims)
+        return {
+            "max_value_bytes": f"{2 * rules.max_token_bytes} bytes",
+            "scheme": "bare or behind Bearer" if profile.bearer else "bare",
+            "max_token_bytes": f"{rules.max_token_bytes} bytes",
+            "max_header_bytes": f"{rules.max_header_bytes} bytes",
+            "algorithms": ", ".join(rules.algorithms),
+            "kid_length": f"1 to {MAX_KID} characters",
+            "kids": ", ".join(kids) or "none",
+            "foreign_claims": " or ".join(sorted(profile.foreign_claims)),
+            "text_claims": ", ".join(profile.text_claims),
+            "issuer": repr(rules.issuer),
+            "time_claims": f"{times} present" if times else "where present",
+            "leeway": f"give or take {rules.leeway:g} s",
+            "lifetime": "any time" if longest is None else f"at most {longest:g} s",
+            "revocable": ", ".join(kind.value for kind, _ in profile.revocable),
+            "accounts": self._accounts(),
+            "scopes": " ".join(sorted(self._requirement.scopes)) or "none required",
+        }
+
+    def _accounts(self) -> str:
+        accounts = [] if self._account is None else [f"{self._account!r}, that of the URL"]
+        if self._state.audience is not None:
+            accounts.append(f"one of AUDIENCE: {', '.join(sorted(self._state.audience))}")
+        return " and ".join(accounts) or "any: no AUDIENCE is set"
+
+
+def _run(check: Check, examined: Examination) -> tuple[Result, Reason | None]:
+    try:
+        check.run(examined)
+    except Rejected as rejected:
+        return Result.FAILED, rejected.reason
+    except Unavailable as unavailable:
+        return Result.UNAVAILABLE, unavailable.reason
+    return Result.PASSED, None

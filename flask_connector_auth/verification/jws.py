@@ -1,0 +1,133 @@
+"""Checks of the compact JWS: form, JOSE header, key, signature, payload (RFC 7515)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..core import Malformed, Reason, Rejected, decode_base64url, load_json_object
+from ..keys import MAX_KID, VerificationKey
+from .examination import Examination
+
+_UNSUPPORTED = frozenset({"crit", "b64", "zip"})
+# Values in a JOSE header, at every depth: more than any real header has.
+_MAX_VALUES = 64
+
+
+def check_token_size(examined: Examination) -> None:
+    """Check that the token is at most ``CONNECTOR_AUTH_MAX_TOKEN_BYTES`` long, 16 KiB by default,
+    before anything is copied or split.
+    """
+    if len(examined.text) > examined.rules.max_token_bytes:
+        raise Rejected(Reason.TOO_LARGE)
+
+
+def check_segments(examined: Examination) -> None:
+    """Check that the token has three segments (:rfc:`7515#section-7.1`), in ASCII."""
+    text = examined.text
+    if text.count(".") != 2 or not text.isascii():
+        raise Rejected(Reason.NOT_COMPACT)
+
+
+def check_header_segment_size(examined: Examination) -> None:
+    """Check that the header segment is at most ``CONNECTOR_AUTH_MAX_HEADER_BYTES`` long, 2 KiB by
+    default.
+    """
+    if examined.text.index(".") > examined.rules.max_header_bytes:
+        raise Rejected(Reason.TOO_LARGE)
+
+
+def check_encoding(examined: Examination) -> None:
+    """Check that each segment is canonical base64url (:rfc:`7515#section-2`)."""
+    signing_input, _, signature = examined.text.encode("ascii").rpartition(b".")
+    header, _, payload = signing_input.partition(b".")
+    examined.signing_input, examined.header = signing_input, header
+    try:
+        if header not in examined.known_headers:
+            examined.json_header = decode_base64url(header)
+        examined.json_payload = decode_base64url(payload)
+        examined.signature = decode_base64url(signature)
+    except Malformed:
+        raise Rejected(Reason.NOT_COMPACT) from None
+
+
+def check_header_json(examined: Examination) -> None:
+    """Check that the JOSE header is one JSON object in strict UTF-8, without duplicate members, NaN
+    or Infinity, with at most 64 values (each opening bracket and each comma counts), nested at most
+    32 deep.
+    """
+    # The header is not yet covered by a signature: reading it must cost less than verifying one.
+    if sum(map(examined.json_header.count, (b"{", b"[", b","))) > _MAX_VALUES:
+        raise Rejected(Reason.BAD_JSON)
+    examined.parameters = _json_object(examined.json_header)
+
+
+def check_extensions(examined: Examination) -> None:
+    """Check that the JOSE header has no ``crit``, ``b64`` or ``zip``: no extension is supported
+    (:rfc:`7515#section-4.1.11`). Other unknown parameters are ignored (:rfc:`7515#section-4`), and
+    so is every key in the token.
+    """
+    if not _UNSUPPORTED.isdisjoint(examined.parameters):
+        raise Rejected(Reason.CRITICAL)
+
+
+def check_algorithm(examined: Examination) -> None:
+    """Check that ``alg`` is on the allow-list. ``none`` never is."""
+    algorithm = examined.parameters.get("alg")
+    # As a set: in a string, ``in`` would find a part of a name.
+    if type(algorithm) is not str or algorithm not in frozenset(examined.rules.algorithms):
+        raise Rejected(Reason.BAD_ALGORITHM)
+    examined.algorithm = algorithm
+
+
+def check_type_and_kid(examined: Examination) -> None:
+    """Check that ``typ`` is absent or ``JWT``, and ``kid`` absent or a string of 1 to 256
+    characters.
+    """
+    parameters = examined.parameters
+    kid = parameters.get("kid")
+    if parameters.get("typ", "JWT") != "JWT":
+        raise Rejected(Reason.BAD_PARAMETER)
+    if "kid" in parameters and not (type(kid) is str and 0 < len(kid) <= MAX_KID):
+        raise Rejected(Reason.BAD_PARAMETER)
+    examined.kid = kid
+
+
+def check_key(examined: Examination) -> None:
+    """Check that a configured key fits the ``kid`` and the algorithm. Here a 503 may arise."""
+    examined.candidates = examined.source.candidates(examined.kid, examined.algorithm)
+    if not examined.candidates:
+        raise Rejected(Reason.UNKNOWN_KEY)
+
+
+def check_signature(examined: Examination) -> None:
+    """Check that the signature is that key's over these bytes. Here a 503 may arise too, where the
+    issuer may have published another key under the same ``kid``.
+    """
+    candidates = examined.candidates
+    key = _verifying_key(examined, candidates) or _verifying_key(
+        examined,
+        examined.source.candidates_after_failure(examined.kid, examined.algorithm, candidates),
+    )
+    if key is None:
+        raise Rejected(Reason.BAD_SIGNATURE)
+    examined.key = key
+
+
+def _verifying_key(
+    examined: Examination, keys: Sequence[VerificationKey]
+) -> VerificationKey | None:
+    for key in keys:
+        if key.verifies(examined.algorithm, examined.signing_input, examined.signature):
+            return key
+    return None
+
+
+def check_payload_json(examined: Examination) -> None:
+    """Check that the payload is strict JSON, as the JOSE header, with any number of values."""
+    examined.claims = _json_object(examined.json_payload)
+
+
+def _json_object(text: bytes) -> dict[str, Any]:
+    try:
+        return load_json_object(text)
+    except Malformed:
+        raise Rejected(Reason.BAD_JSON) from None
