@@ -29,7 +29,7 @@ def _checked(check: Callable[[str], None]) -> Callable[[str], None]:
     return validate
 
 
-def _check_copy(place: str) -> None:
+def _check_backup(place: str) -> None:
     if not is_redis_url(place):
         if not is_file_name(place):
             raise ValidationError(
@@ -99,7 +99,7 @@ class JwksSchema(Schema):
         "Where the last good set is kept for a start without its issuer: a file, or the URL of one "
         "Redis, ``redis://``, ``rediss://`` or ``unix://``. Whoever can write there can sign "
         "tokens.",
-        validate=_check_copy,
+        validate=_check_backup,
     )
     jwks_ca_file: Text = _optional("Certificates to trust for key sets, in place of the system's.")
     jwks_proxy: Text = _optional(

@@ -14,7 +14,7 @@ from .remote import (
     Fetch,
     FileBackupStore,
     KeySetBackup,
-    Loader,
+    KeySetLoader,
     RedisBackupStore,
     RefreshPolicy,
     RemoteKeys,
@@ -32,21 +32,21 @@ class RemoteOptions:
     rules: RemoteRules
     fetch: Fetch
     failover: Sequence[str] = ()  #: URLs of the same issuer
-    copy: str | None = None  #: a path or a Redis URL
+    backup: str | None = None  #: a path or a Redis URL
 
 
-# Bytes that a copy has beside the keys.
+# Bytes that a backup has beside the keys.
 _RECORD = 65536
 
 
 def remote_keys(url: str, rules: KeyRules, options: RemoteOptions) -> RemoteKeys:
     """Return the source of the keys at *url*."""
     urls = [url, *options.failover]
-    copy = None
-    if options.copy:
-        store = _store(options.copy, _identity(urls, rules), options.rules)
-        copy = KeySetBackup(store, rules, options.rules.max_stale, options.rules.max_keys)
-    loader = Loader(urls, options.fetch, rules, options.rules, copy)
+    backup = None
+    if options.backup:
+        store = _store(options.backup, _identity(urls, rules), options.rules)
+        backup = KeySetBackup(store, rules, options.rules.max_stale, options.rules.max_keys)
+    loader = KeySetLoader(urls, options.fetch, rules, options.rules, backup)
     return RemoteKeys(RefreshPolicy(options.rules), loader)
 
 

@@ -58,9 +58,9 @@ class Lax:
         ("strict", "decode_base64url", b"", b"AA"),
         ("strict", "load_object", {}, b'{"a":1}'),
         ("strict", "load_object", RecursionError(), b"{}"),
-        ("cache_control", "freshness", -1.0, b""),
+        ("cache_control", "freshness_lifetime", -1.0, b""),
         ("cache_control", "retry_after", float("nan"), b""),
-        ("cache_control", "validators", {"If-None-Match": "made up"}, b""),
+        ("cache_control", "conditional_headers", {"If-None-Match": "made up"}, b""),
     ],
 )
 def test_a_target_notices_a_fault(

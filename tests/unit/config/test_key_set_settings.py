@@ -34,10 +34,10 @@ def load(**values: Any) -> KeySource:
 
 
 def store_of(source: KeySource) -> Any:
-    """Return where a remote source keeps its copy."""
+    """Return where a remote source keeps its backup."""
     assert isinstance(source, RemoteKeys)
-    copy: Any = source._loader._copy
-    return copy._store
+    backup: Any = source._loader._backup
+    return backup._store
 
 
 #: Settings that make different sources: what one writes, another cannot use.
@@ -62,7 +62,7 @@ def problems(**values: Any) -> dict[str, list[str]]:
 def rules_of(source: KeySource) -> RemoteRules:
     """Return the rules of a remote source."""
     assert isinstance(source, RemoteKeys)
-    return source._machine.rules
+    return source._policy.rules
 
 
 def test_every_rule_has_its_setting_and_default() -> None:
@@ -266,7 +266,7 @@ def test_a_ca_file_that_cannot_be_loaded_is_told_with_the_reason(path: str, why:
     assert problems(JWKS_CA_FILE=path) == {"JWKS_CA_FILE": [f"It cannot be loaded ({why})."]}
 
 
-def test_each_url_has_a_copy_of_its_own(tmp_path: Path) -> None:
+def test_each_url_has_a_backup(tmp_path: Path) -> None:
     """JWKS_BACKUP: the path, with a name for the source, so that no two of them share a file."""
     place = str(tmp_path / "keys")
     sources = [load(**changes, JWKS_BACKUP=place) for changes in SOURCES]
@@ -284,7 +284,9 @@ def test_each_url_has_a_copy_of_its_own(tmp_path: Path) -> None:
         {"JWKS_MAX_STALE": 7200, "JWKS_MAX_BYTES": 300_000, "JWKS_MAX_KEYS": 50},
     ],
 )
-def test_a_copy_is_found_by_what_decides_its_keys(changes: dict[str, Any], tmp_path: Path) -> None:
+def test_a_backup_is_found_by_what_decides_its_keys(
+    changes: dict[str, Any], tmp_path: Path
+) -> None:
     """JWKS_BACKUP: neither the order of an allow-list nor a limit makes another source."""
     place = str(tmp_path / "keys")
     before = load(JWKS_BACKUP=place, APP_JWT_ALGORITHMS=["RS256", "PS256"])
@@ -324,7 +326,7 @@ NO_PLACE = {
 
 
 @pytest.mark.parametrize("place", list(NO_PLACE.values()), ids=list(NO_PLACE))
-def test_a_copy_has_a_place_that_can_be(place: str) -> None:
+def test_a_backup_has_a_place_that_can_be(place: str) -> None:
     """JWKS_BACKUP: what is meant as a URL never becomes the name of a file, password included."""
     assert problems(JWKS_BACKUP=place) == {"JWKS_BACKUP": PLACE}
 
@@ -332,7 +334,15 @@ def test_a_copy_has_a_place_that_can_be(place: str) -> None:
 @pytest.mark.parametrize(
     "place",
     [
-        *("keys", "./keys", "../keys", "/var/lib/app/keys", "~/keys", "keys of app", "redis.copy"),
+        *(
+            "keys",
+            "./keys",
+            "../keys",
+            "/var/lib/app/keys",
+            "~/keys",
+            "keys of app",
+            "redis.backup",
+        ),
         *("./redis://one", "./jwks:prod", "/var/lib/jwks:prod", "folder/jwks:prod", "a\udc80b"),
         *("C:\\app\\keys", "C:/app/keys", "c:keys", "\\\\host\\share\\keys:prod", "folder\\a:b"),
     ],
@@ -343,7 +353,7 @@ def test_a_file_may_be_called_so(place: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["redis://127.0.0.1:1/0", "rediss://127.0.0.1:1", "unix:///no"])
-def test_a_copy_can_be_kept_in_redis(place: str) -> None:
+def test_a_backup_can_be_kept_in_redis(place: str) -> None:
     """JWKS_BACKUP: a Redis URL in place of a path; nothing is asked of the server at the start."""
     stores = [store_of(load(**changes, JWKS_BACKUP=place)) for changes in SOURCES]
     assert {type(store) for store in stores} == {RedisBackupStore}
@@ -369,7 +379,7 @@ def test_the_least_that_can_be_set(name: str, value: int | None) -> None:
     assert load(**{name: value})
 
 
-def test_a_copy_is_not_read_in_the_clear() -> None:
+def test_a_backup_is_not_read_in_the_clear() -> None:
     """JWKS_BACKUP: whoever is on the way could sign tokens, as with the set itself."""
     told = ["A Redis elsewhere needs rediss://, with its certificate verified."]
     for place in (
@@ -381,21 +391,21 @@ def test_a_copy_is_not_read_in_the_clear() -> None:
 
 
 @pytest.mark.parametrize("place", ["/nowhere/keys", "redis://localhost"])
-def test_a_copy_may_be_as_large_as_what_was_fetched(place: str) -> None:
+def test_a_backup_may_be_as_large_as_what_was_fetched(place: str) -> None:
     """JWKS_MAX_BYTES: of each key somewhat more is written than was sent, and some beside them."""
     source = load(JWKS_BACKUP=place, JWKS_MAX_BYTES=1000)
     assert isinstance(source, RemoteKeys)
-    copy: Any = source._loader._copy
-    assert copy._store._limit == 4 * 1000 + 65536
+    backup: Any = source._loader._backup
+    assert backup._store._limit == 4 * 1000 + 65536
 
 
-def test_a_copy_goes_by_the_rules_of_its_source() -> None:
-    """JWKS_BACKUP: what is not taken from the issuer is not taken from the copy."""
+def test_a_backup_goes_by_the_rules_of_its_source() -> None:
+    """JWKS_BACKUP: what is not taken from the issuer is not taken from the backup."""
     rules = {"JWKS_MAX_STALE": 600, "JWKS_MAX_KEYS": 7, "APP_JWT_ALGORITHMS": ["ES256"]}
     source = load(JWKS_BACKUP="/nowhere/keys", **rules)
     assert isinstance(source, RemoteKeys)
-    copy: Any = source._loader._copy
-    assert (copy._max_age, copy._max_keys, [*copy._rules.algorithms]) == (600, 7, ["ES256"])
+    backup: Any = source._loader._backup
+    assert (backup._max_age, backup._max_keys, [*backup._rules.algorithms]) == (600, 7, ["ES256"])
 
 
 def test_a_redis_url_that_is_none_is_told_without_quoting_it() -> None:

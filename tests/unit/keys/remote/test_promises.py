@@ -14,17 +14,18 @@ from hypothesis import strategies as st
 
 from flask_connector_auth import require_app_jwt
 from flask_connector_auth.core import Unavailable
-from flask_connector_auth.keys import (
+from flask_connector_auth.keys import KeyRules
+from flask_connector_auth.keys.remote import (
     HttpFetch,
-    KeyRules,
-    Loader,
+    KeySetLoader,
     RefreshPolicy,
     RemoteKeys,
     RemoteRules,
+    start_daemon,
 )
 from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.support.http_helpers import assert_row, headers
-from tests.support.simulation import AtOnce, World, kids, unavailable, wait_for
+from tests.support.simulation import StartThread, World, kids, run_now, unavailable, wait_for
 
 COOLDOWN = RemoteRules().cooldown
 #: Seconds between two tokens of a new key.
@@ -135,11 +136,13 @@ def _server(issuer: Issuer) -> Iterator[KeySetServer]:
 class Source:
     """A source of what *server* publishes, fetched in earnest, with a clock that a test moves."""
 
-    def __init__(self, server: KeySetServer, kind: type[RemoteKeys] = AtOnce, **rules: Any) -> None:
+    def __init__(
+        self, server: KeySetServer, start_thread: StartThread = run_now, **rules: Any
+    ) -> None:
         self.now = 0.0
         given = RemoteRules(**rules)
-        loader = Loader([server.url], HttpFetch(), KeyRules(["RS256"]), given)
-        self.keys = kind(RefreshPolicy(given), loader, lambda: self.now)
+        loader = KeySetLoader([server.url], HttpFetch(), KeyRules(["RS256"]), given)
+        self.keys = RemoteKeys(RefreshPolicy(given), loader, lambda: self.now, start_thread)
 
     def kids(self, kid: str) -> list[str | None]:
         """Return the ids of the keys that a token gets."""
@@ -167,7 +170,7 @@ def test_an_issuer_that_hangs_holds_a_few_tokens_and_only_at_first(
 ) -> None:
     """FRESH, by real HTTP: of 20 bad signatures one waits, and of 20 unknown keys as many as may;
     known keys serve all the while, and once the fetch has failed nobody waits."""
-    source = Source(server, RemoteKeys, wait=0.05, max_waiting=3)
+    source = Source(server, start_daemon, wait=0.05, max_waiting=3)
     assert source.kids(issuer.kid) == [issuer.kid]
     keys = source.keys
     tried = keys.candidates(issuer.kid, "RS256")

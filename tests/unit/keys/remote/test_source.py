@@ -6,9 +6,9 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from itertools import pairwise
 from typing import Any
 
@@ -23,19 +23,20 @@ from flask_connector_auth.core import (
     keys_stale,
 )
 from flask_connector_auth.core.forks import _renew
-from flask_connector_auth.keys import (
+from flask_connector_auth.keys.remote import (
     Fetched,
     FetchFailed,
     KeySetBackup,
+    KeySetLoader,
     LoadedKeySet,
-    Loader,
     LoadFailed,
     RefreshPolicy,
     RemoteKeys,
     RemoteRules,
     Snapshot,
+    start_daemon,
 )
-from tests.support.simulation import RULES, URL, AtOnce, World, kids, unavailable, wait_for
+from tests.support.simulation import RULES, URL, World, kids, run_now, unavailable, wait_for
 
 
 def test_the_first_token_fetches_the_set() -> None:
@@ -88,14 +89,14 @@ def assert_in_time(event: threading.Event) -> None:
 def test_twelve_threads_that_meet_a_new_kid_cost_one_fetch_and_all_pass() -> None:
     """Single flight: whoever comes while a fetch is under way joins it."""
     world = Slow("a")
-    source = world.source(RemoteRules(max_waiting=12), RemoteKeys)
+    source = world.source(RemoteRules(max_waiting=12), start_daemon)
     world.answer.set()
     assert kids(source, "a") == ["a"]
     world.answer.clear()
     world.publish("a", "b")
     with ThreadPoolExecutor(12) as pool:
         answers = [pool.submit(kids, source, "b") for _ in range(12)]
-        wait_for(lambda: source._counts["waits"] == 13)
+        wait_for(lambda: source.health()["counts"]["waits"] == 13)
         assert kids(source, "a") == ["a"]  # nobody else waits
         world.answer.set()
         assert [answer.result() for answer in answers] == [["b"]] * 12
@@ -105,7 +106,7 @@ def test_twelve_threads_that_meet_a_new_kid_cost_one_fetch_and_all_pass() -> Non
 def test_a_hanging_issuer_parks_no_request_longer_than_the_wait() -> None:
     """JWKS_WAIT: then 503; a key that is known serves all the while."""
     world = Slow("a")
-    source = world.source(RemoteRules(wait=0.05, max_age=1000), RemoteKeys)
+    source = world.source(RemoteRules(wait=0.05, max_age=1000), start_daemon)
     world.answer.set()
     assert kids(source, "a") == ["a"]
     world.answer.clear()
@@ -117,50 +118,48 @@ def test_a_hanging_issuer_parks_no_request_longer_than_the_wait() -> None:
     world.answer.set()
 
 
-def test_a_fetch_that_lands_while_a_token_waits_for_its_turn_is_no_outage() -> None:
-    """An issuer that answers makes no 503: an unknown key is asked for once more, and is 401."""
-    world = World("a")
-    source = world.source()
+def test_a_fetch_that_completes_while_a_token_waits_for_the_lock_is_no_outage() -> None:
+    """The time of the decision counts: an unknown key is fetched once more, and is 401, not 503."""
+    world, held = World("a"), Held()
+
+    def clock() -> float:
+        arrived_at = world.now
+        if arrived_at == 251:  # after the token has arrived, before its turn
+            world.now += 1
+            held.run()
+        return arrived_at
+
+    source = world.source(start_thread=held, clock=clock)
     assert kids(source, "a") == ["a"]
-    with held(source) as flights:
-        world.now = 250  # due to be confirmed, ahead of the end of its life
-        assert kids(source, "a") == ["a"]
+    held.holds = True
+    world.now = 250  # a refresh in the background is due
+    assert kids(source, "a") == ["a"]
+    held.holds = False
     world.now = 251
-    source._lock = Turn(source, world, flights[0])
     assert kids(source, "b") == []
     assert world.fetches == [0, 252, 252]
 
 
-class Turn:
-    """The lock of *source*, for which a token waits until the fetch of *flight* has landed."""
+class Held:
+    """Runs fetches now, or holds them until :meth:`run`."""
 
-    def __init__(self, source: RemoteKeys, world: World, flight: threading.Event) -> None:
-        self.lock: Any = source._lock
-        self.lands: Callable[[], None] = lambda: source._refresh(flight)
-        self.source = source
-        self.world = world
+    def __init__(self) -> None:
+        self.holds = False
+        self._held: list[Callable[[], None]] = []
 
-    def __enter__(self) -> None:
-        self.source._lock = self.lock
-        self.world.now += 1
-        self.lands()
-        self.lock.acquire()
+    def __call__(self, run: Callable[[], None]) -> None:
+        self._held.append(run)
+        if not self.holds:
+            self.run()
 
-    def __exit__(self, *_error: object) -> None:
-        self.lock.release()
-
-
-@contextmanager
-def held(source: RemoteKeys) -> Iterator[list[threading.Event]]:
-    """Let what is fetched in the block be under way after it: return the flights."""
-    flights: list[threading.Event] = []
-    source._start = flights.append  # type: ignore[method-assign]
-    yield flights
-    del source._start  # type: ignore[method-assign]
+    def run(self) -> None:
+        """Run what is held."""
+        while self._held:
+            self._held.pop()()
 
 
-class Flight(threading.Event):
-    """A fetch under way that wakes who waits for it, at times that a test gives."""
+class Fetch(threading.Event):
+    """The end of a fetch under way, which wakes the waiting thread at times that a test gives."""
 
     def __init__(self, world: World, *times: float) -> None:
         super().__init__()
@@ -175,47 +174,38 @@ class Flight(threading.Event):
         return True
 
 
-def test_a_token_waits_for_as_long_as_it_may_and_no_longer() -> None:
-    """JWKS_WAIT: counted from its arrival, however often it is woken."""
-    world = World("a")
-    source = world.source(RemoteRules(wait=2))
+def test_a_token_waits_for_as_long_as_it_may_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """JWKS_WAIT: counted from the arrival, however often the thread is woken."""
+    world, held = World("a"), Held()
+    source = world.source(RemoteRules(wait=2), held)
     assert kids(source, "a") == ["a"]
-    world.now = 100
-    source._machine.started(world.now, unknown=True)
-    source._flight = flight = Flight(world, 100.5, 101.5, 102)
+    world.now, held.holds = 100, True
+    fetch = Fetch(world, 100.5, 101.5, 102)
+    monkeypatch.setattr(threading, "Event", lambda: fetch)
     unavailable(source, "b")
-    assert flight.waits == [2, 1.5, 0.5]
+    assert fetch.waits == [2, 1.5, 0.5]
 
 
 @pytest.mark.parametrize("late", [102.5, 103])
-def test_a_token_whose_turn_comes_late_does_not_wait(late: float) -> None:
-    """JWKS_WAIT: where the lock was to be waited for, what is left of it may be nothing."""
-    world = World("a")
-    source = world.source(RemoteRules(wait=2))
+def test_a_token_that_gets_the_lock_late_does_not_wait(
+    late: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JWKS_WAIT: the wait for the lock counts, so nothing may be left of it."""
+    world, held = World("a"), Held()
+
+    def clock() -> float:
+        now = world.now
+        if now == 100:
+            world.now = late
+        return now
+
+    source = world.source(RemoteRules(wait=2), held, clock)
     assert kids(source, "a") == ["a"]
-    world.now = 100
-    source._machine.started(world.now, unknown=True)
-    flight = Flight(world, late)
-    source._flight = flight
-    source._lock = Late(source, world, late)  # type: ignore[assignment]
+    world.now, held.holds = 100, True
+    fetch = Fetch(world, late)
+    monkeypatch.setattr(threading, "Event", lambda: fetch)
     unavailable(source, "b")
-    assert flight.waits == [0]
-
-
-class Late:
-    """The lock of *source*, which is to be had at a time."""
-
-    def __init__(self, source: RemoteKeys, world: World, at: float) -> None:
-        self._lock = source._lock
-        self._world = world
-        self._at = at
-
-    def __enter__(self) -> None:
-        self._world.now = self._at
-        self._lock.acquire()
-
-    def __exit__(self, *_error: object) -> None:
-        self._lock.release()
+    assert fetch.waits == [0]
 
 
 def test_a_process_that_ends_waits_for_no_fetch() -> None:
@@ -223,8 +213,7 @@ def test_a_process_that_ends_waits_for_no_fetch() -> None:
     world = World("a")
     daemons: list[bool] = []
     world.meanwhile = lambda: daemons.append(threading.current_thread().daemon)
-    source = world.source(RemoteRules(wait=60), RemoteKeys)
-    source._clock = boottime
+    source = world.source(RemoteRules(wait=60), start_daemon, boottime)
     assert kids(source, "a") == ["a"]
     assert daemons == [True]
 
@@ -234,26 +223,27 @@ def test_no_thread_outlives_a_fetch() -> None:
     world = Slow("a")
     world.answer.set()
     before = threading.active_count()
-    source = world.source(kind=RemoteKeys)
+    source = world.source(start_thread=start_daemon)
     assert kids(source, "a") == ["a"]
     wait_for(lambda: threading.active_count() <= before)
 
 
-def test_where_no_thread_can_be_had_the_fetch_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full machine, or an interpreter that ends: 503, and a later request tries again."""
+def test_without_a_thread_the_fetch_has_failed() -> None:
+    """A machine without threads, or an interpreter that ends: 503; a later request tries again."""
     world = World("a")
-    source = world.source(kind=RemoteKeys)
+    has_threads = False
 
-    def no_thread(_self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
+    def start_thread(run: Callable[[], None]) -> None:
+        if not has_threads:
+            raise RuntimeError("can't start new thread")
+        run()
 
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", no_thread)
-        unavailable(source, "a")
-    assert source.health()["last_error"] == "no thread can be had"
+    source = world.source(start_thread=start_thread)
+    unavailable(source, "a")
+    assert source.health()["last_error"] == "no thread could be started"
+    has_threads = True
     world.now += 2
     unavailable(source, "a")
-    wait_for(lambda: source.snapshot is not None)
     assert kids(source, "a") == ["a"]
 
 
@@ -267,24 +257,30 @@ def test_a_source_that_nobody_needs_is_garbage() -> None:
     assert gone() is None
 
 
-def test_a_fault_of_our_own_lands_as_a_failed_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_is_a_failed_fetch() -> None:
     """Whatever goes wrong in the thread, the next attempt is made."""
     world = World("a")
-    source = world.source()
 
-    def fault(_known: object) -> None:
-        raise ZeroDivisionError
+    class Faulty(KeySetLoader):
+        faulty = True
 
-    with monkeypatch.context() as patch:
-        patch.setattr(source._loader, "load", fault)
-        unavailable(source, "a")
+        def load(self, known: Snapshot | None, cancellation: Any = None) -> LoadedKeySet:
+            if self.faulty:
+                raise ZeroDivisionError
+            return super().load(known, cancellation)
+
+    rules = RemoteRules()
+    loader = Faulty([URL], world.fetch, RULES, rules)
+    source = RemoteKeys(RefreshPolicy(rules), loader, world.clock, run_now)
+    unavailable(source, "a")
     assert source.health()["last_error"] == "ZeroDivisionError"
+    loader.faulty = False
     world.now += 2
     unavailable(source, "a")
     assert kids(source, "a") == ["a"]
 
 
-def test_a_child_process_has_the_set_and_a_lock_of_its_own() -> None:
+def test_a_child_process_has_the_set_and_a_new_lock() -> None:
     """Fork: a lock that is held at the fork, and a fetch under way, stay with the parent."""
     script = [
         sys.executable,
@@ -294,24 +290,31 @@ def test_a_child_process_has_the_set_and_a_lock_of_its_own() -> None:
         "tests.support.live_forking",
     ]
     assert subprocess.run(script, check=False, timeout=60).returncode == 0  # noqa: S603
-    world = World("a")
-    source = world.source()
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_a_fetch_of_the_parent_has_no_result_in_a_child_process(up: bool) -> None:
+    """Fork: neither a set nor a failure, should the fetch of the parent end here."""
+    world, held = World("a"), Held()
+    source = world.source(start_thread=held)
     assert kids(source, "a") == ["a"]
-    flight = source._flight = threading.Event()
-    source._machine.started(world.now, unknown=False)
+    held.holds, world.now = True, 250
+    assert kids(source, "a") == ["a"]
     _renew()
-    news: list[object] = []
-    with keys_refreshed.connected_to(lambda *_args, **_payload: news.append(1), source):
-        source.land(flight, LoadFailed("of the parent"))
-        world.publish("b")
-        source.land(flight, source._loader.load(None))
+    world.publish("b")
+    world.up = up
+    events: list[object] = []
+    record: Callable[..., None] = lambda *_args, **_payload: events.append(1)  # noqa: E731
+    with keys_refreshed.connected_to(record, source):
+        held.run()
+    assert len(world.fetches) == 2
     assert source.health()["failures"] == 0
-    assert news == []
+    assert events == []
     assert kids(source, "a") == ["a"]
 
 
 class Memory:
-    """Where a copy is kept."""
+    """A backup store in memory."""
 
     def __init__(self) -> None:
         self.record: bytes | None = None
@@ -326,15 +329,14 @@ class Memory:
 
 
 @pytest.mark.parametrize(("down_for", "serves"), [(0, True), (3000, True), (3700, False)])
-def test_the_copy_bridges_a_cold_start_and_no_more(down_for: float, serves: bool) -> None:
+def test_the_backup_bridges_a_cold_start_and_no_more(down_for: float, serves: bool) -> None:
     """JWKS_BACKUP: a restart does not start the allowance again."""
     world, memory = World("a"), Memory()
 
     def start() -> RemoteKeys:
         rules = RemoteRules()
-        copy = KeySetBackup(memory, RULES, rules.max_stale, rules.max_keys, lambda: world.now)
-        loader = Loader([URL], world.fetch, RULES, rules, copy)
-        return AtOnce(RefreshPolicy(rules), loader, world.clock)
+        backup = KeySetBackup(memory, RULES, rules.max_stale, rules.max_keys, world.clock)
+        return world.source(rules, backup=backup)
 
     world.now = 100_000
     assert kids(start(), "a") == ["a"]
@@ -416,24 +418,28 @@ def test_a_key_that_changes_its_algorithm_is_another_key() -> None:
     assert kids(source, "b") == ["b"]
 
 
-def test_what_the_issuer_says_of_its_set_is_heard() -> None:
-    """jwks.md section 2: how long it lives, what to ask it by, and when to ask again."""
-    world = World("a")
+def test_the_headers_of_the_issuer_are_used() -> None:
+    """Cache-Control, ETag and Retry-After of a response."""
+    world, rules = World("a"), RemoteRules()
     world.headers = {"cache-control": "max-age=60", "etag": '"1"'}
-    source = world.source()
-    assert kids(source, "a") == ["a"]
-    assert source.health()["life"] == 60
     known: list[Snapshot | None] = []
 
-    def busy(snapshot: Snapshot | None) -> LoadedKeySet:
-        known.append(snapshot)
-        raise LoadFailed("busy", retry_after=50)
+    class Busy(KeySetLoader):
+        def load(self, snapshot: Snapshot | None, cancellation: Any = None) -> LoadedKeySet:
+            known.append(snapshot)
+            if snapshot:
+                raise LoadFailed("busy", retry_after=50)
+            return super().load(snapshot, cancellation)
 
-    source._loader.load = busy  # type: ignore[method-assign]
+    loader = Busy([URL], world.fetch, RULES, rules)
+    source = RemoteKeys(RefreshPolicy(rules), loader, world.clock, run_now)
+    assert kids(source, "a") == ["a"]
+    assert source.health()["lifetime"] == 60
     world.now = 70
     assert kids(source, "a") == ["a"]
-    assert known == [source.snapshot]
-    assert source.snapshot and source.snapshot.validators == {"If-None-Match": '"1"'}
+    assert known == [None, source.snapshot]
+    assert source.snapshot
+    assert source.snapshot.conditional_headers == {"If-None-Match": '"1"'}
     assert source.health()["next_attempt_in"] == 50
 
 
@@ -579,11 +585,11 @@ def test_each_change_of_state_is_told_once(caplog: pytest.LogCaptureFixture) -> 
         if record.name.endswith("remote.source")
     ]
     assert lines == [
-        ("INFO", "key set changed: added 'a', removed none"),
-        ("WARNING", "key set of issuer.example: it cannot be confirmed; the last one serves"),
-        ("ERROR", "key set of issuer.example: there is none to be used: 503"),
-        ("INFO", "key set changed: added 'b', removed none"),
-        ("INFO", "key set of issuer.example: confirmed again"),
+        ("INFO", "key set of issuer.example changed: added 'a', removed none"),
+        ("WARNING", "key set of issuer.example cannot be confirmed; the last keys are used"),
+        ("ERROR", "key set of issuer.example has no usable keys; requests get 503"),
+        ("INFO", "key set of issuer.example changed: added 'b', removed none"),
+        ("INFO", "key set of issuer.example is confirmed again"),
     ]
     assert told.count("stale {}") == told.count("outage {}") == 1
     refreshed = [one for one in told if one.startswith("refreshed")]
@@ -622,7 +628,7 @@ def test_health_says_what_is_going_on() -> None:
         "state": "fresh",
         "ready": True,
         "age": 0.0,
-        "life": 300,
+        "lifetime": 300,
         "next_attempt_in": 0.0,
         "failures": 0,
         "last_error": None,
@@ -648,14 +654,14 @@ def test_hostile_kids_do_not_forge_log_lines(caplog: pytest.LogCaptureFixture) -
     assert kids(source, kid) == [kid]
     (line,) = [r.getMessage() for r in caplog.records if "changed" in r.getMessage()]
     assert "\n" not in line and "\x1b" not in line
-    assert line == f"key set changed: added {repr(kid)[:64]}, removed none"
+    assert line == f"key set of issuer.example changed: added {repr(kid)[:64]}, removed none"
 
 
 def test_keys_are_told_in_order(caplog: pytest.LogCaptureFixture) -> None:
     """One line for all that changed."""
     caplog.set_level(logging.INFO)
     kids(World("b", "a").source(), "a")
-    assert "key set changed: added 'a', 'b', removed none" in caplog.messages
+    assert "key set of issuer.example changed: added 'a', 'b', removed none" in caplog.messages
 
 
 def test_health_names_the_url_that_confirmed_the_keys_without_its_query() -> None:
@@ -668,7 +674,8 @@ def test_health_names_the_url_that_confirmed_the_keys_without_its_query() -> Non
             raise FetchFailed("down")
         return world.fetch(url, **options)
 
-    source = AtOnce(RefreshPolicy(rules), Loader(urls, fetch, RULES, rules), world.clock)
+    loader = KeySetLoader(urls, fetch, RULES, rules)
+    source = RemoteKeys(RefreshPolicy(rules), loader, world.clock, run_now)
     assert source.health()["source"] == URL
     assert kids(source, "a") == ["a"]
     assert source.health()["source"] == f"{URL}/failover"
@@ -681,9 +688,8 @@ def test_a_receiver_that_fails_is_in_nobodys_way(caplog: pytest.LogCaptureFixtur
     def fail(_sender: object, **_payload: object) -> None:
         raise RuntimeError("the receiver's")
 
-    copy = KeySetBackup(memory, RULES, rules.max_stale, rules.max_keys, lambda: world.now)
-    loader = Loader([URL], world.fetch, RULES, rules, copy)
-    source = AtOnce(RefreshPolicy(rules), loader, world.clock)
+    backup = KeySetBackup(memory, RULES, rules.max_stale, rules.max_keys, world.clock)
+    source = world.source(rules, backup=backup)
     with ExitStack() as stack:
         for signal in (keys_refreshed, keys_refresh_failed, keys_stale, keys_outage):
             stack.enter_context(signal.connected_to(fail, source))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_connector_auth.keys import freshness, retry_after, validators
+from flask_connector_auth.keys.remote import conditional_headers, freshness_lifetime, retry_after
 from tests.support.floor_helpers import untimed
 
 MOST = 2.0**31
@@ -58,7 +58,7 @@ def test_how_long_an_answer_holds(
     """RFC 9111: max-age minus Age; nothing at all if the issuer does not say."""
     headers = {"cache-control": control, "age": age, "expires": EARLIER}
     given_headers = {name: value for name, value in headers.items() if value is not None}
-    assert freshness(given_headers) == expected
+    assert freshness_lifetime(given_headers) == expected
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_how_to_ask_whether_it_still_holds(
     headers: dict[str, str], expected: dict[str, str]
 ) -> None:
     """RFC 9110 section 13.1: by the ETag; by the date only where it is a strong one (8.8.2.2)."""
-    assert validators(headers) == expected
+    assert conditional_headers(headers) == expected
 
 
 NAMES = ("cache-control", "age", "retry-after", "date", "etag", "last-modified")
@@ -116,6 +116,6 @@ NAMES = ("cache-control", "age", "retry-after", "date", "etag", "last-modified")
 @given(st.dictionaries(st.sampled_from(NAMES), st.text() | st.sampled_from([EARLIER, DATE])))
 def test_no_header_makes_it_raise(headers: dict[str, str]) -> None:
     """Whatever is sent, times are finite, and none is below zero."""
-    for value in (freshness(headers), retry_after(headers)):
+    for value in (freshness_lifetime(headers), retry_after(headers)):
         assert value is None or 0 <= value < float("inf")
-    assert len(validators(headers)) <= 1
+    assert len(conditional_headers(headers)) <= 1
