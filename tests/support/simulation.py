@@ -30,18 +30,18 @@ class World:
         self.now = 0.0
         self.fetches: list[float] = []
         self.up = True
-        self._keys: dict[str, dict[str, Any]] = {}
+        self.entries: dict[str, dict[str, Any]] = {}
         self.headers: dict[str, str] = {}
         self.meanwhile: Callable[[], None] = lambda: None
         self.publish(*kids)
 
     def publish(self, *kids: str) -> None:
         """Let the set have these keys, and no others."""
-        self._keys = {kid: self._keys.get(kid) or new_key(kid) for kid in kids}
+        self.entries = {kid: self.entries.get(kid) or new_key(kid) for kid in kids}
 
     def renew(self, kid: str) -> None:
         """Put new key material under an old kid."""
-        self._keys[kid] = new_key(kid)
+        self.entries[kid] = new_key(kid)
 
     def clock(self) -> float:
         """Return the time."""
@@ -55,7 +55,9 @@ class World:
         self.meanwhile()
         if not self.up:
             raise FetchFailed("down")
-        return Fetched(200, json.dumps({"keys": list(self._keys.values())}).encode(), self.headers)
+        return Fetched(
+            200, json.dumps({"keys": list(self.entries.values())}).encode(), self.headers
+        )
 
     def source(
         self,

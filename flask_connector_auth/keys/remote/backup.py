@@ -39,13 +39,13 @@ class BackupStore(Protocol):
         ...
 
 
-def boot_clock() -> tuple[str, float]:
+def boot_clock(boot_id: Path = _BOOT_ID) -> tuple[str, float]:
     """Return the id of this boot of the machine and its uptime in seconds, sleep included.
 
     The id is empty where the system has none.
     """
     try:
-        return _BOOT_ID.read_text(encoding="ascii").strip(), boottime()
+        return boot_id.read_text(encoding="ascii").strip(), boottime()
     except OSError:
         return "", 0.0
 

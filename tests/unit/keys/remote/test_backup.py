@@ -81,7 +81,7 @@ def bench(file: Path) -> Bench:
     return Bench(FileBackupStore(file, RECORD))
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return what was logged, all of it warnings without secrets, and forget it."""
     assert {level for _, level, _ in caplog.record_tuples} <= {logging.WARNING}
     lines = [text for _, _, text in caplog.record_tuples]
@@ -95,7 +95,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_the_same_keys_come_back(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    """JWKS_BACKUP: key ids, material and algorithms; their age; who confirmed them."""
+    """JWKS_BACKUP: key ids, material and algorithms; their age; the URL that confirmed them."""
     bench.backup.save(URL, INDEX)
     bench.pass_time(100)
     saved = bench.backup.read([OTHER, URL])
@@ -105,8 +105,8 @@ def test_the_same_keys_come_back(bench: Bench, caplog: pytest.LogCaptureFixture)
         list(key.algorithms) for key in INDEX.keys
     ]
     assert (saved.age, saved.url) == (100, URL)
-    # That two keys share a kid is as it was.
-    assert len(told(caplog)) == 1
+    # The warning that two keys share a kid.
+    assert len(logged(caplog)) == 1
 
 
 def test_the_content_of_a_backup(bench: Bench, file: Path) -> None:
@@ -130,7 +130,7 @@ def test_the_content_of_a_backup(bench: Bench, file: Path) -> None:
 
 
 @pytest.mark.parametrize("mask", [0, 0o22, 0o77])
-def test_the_file_is_its_owners_alone(mask: int, bench: Bench, file: Path) -> None:
+def test_the_file_is_readable_by_its_owner_only(mask: int, bench: Bench, file: Path) -> None:
     """JWKS_BACKUP: mode 0600, whatever the umask and the mode of the file before."""
     file.touch()
     file.chmod(0o644)
@@ -143,8 +143,8 @@ def test_the_file_is_its_owners_alone(mask: int, bench: Bench, file: Path) -> No
     assert os.listdir(file.parent) == [file.name]
 
 
-def test_a_reader_sees_all_or_nothing(bench: Bench, file: Path) -> None:
-    """JWKS_BACKUP: temp file, fsync, rename: who has the old one open reads on in it."""
+def test_a_reader_sees_the_old_record_or_the_new_one(bench: Bench, file: Path) -> None:
+    """JWKS_BACKUP: temporary file, fsync, rename: a reader of the old file can finish."""
     bench.backup.save(URL, INDEX)
     with file.open("rb") as old:
         bench.pass_time(1)
@@ -159,7 +159,7 @@ def test_a_reader_sees_all_or_nothing(bench: Bench, file: Path) -> None:
 def test_a_missing_backup_is_not_logged(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     """A first start has no backup."""
     assert bench.backup.read([URL]) is None
-    assert told(caplog) == []
+    assert logged(caplog) == []
 
 
 Change = Callable[[Bench, Path], object]
@@ -180,7 +180,7 @@ def content(text: bytes) -> Change:
 
 
 def mode(bits: int) -> Change:
-    """Return a change of who may do what."""
+    """Return a change of the file mode."""
     return lambda _bench, file: file.chmod(bits)
 
 
@@ -202,8 +202,8 @@ def each(*changes: Change) -> Change:
     """Return one change after the other."""
 
     def change(bench: Bench, file: Path) -> None:
-        for one in changes:
-            one(bench, file)
+        for each_change in changes:
+            each_change(bench, file)
 
     return change
 
@@ -262,7 +262,7 @@ def test_a_good_backup_is_used(change: Change, bench: Bench, file: Path) -> None
 def test_the_clock_of_another_machine_says_nothing(
     names: tuple[str, str], bench: Bench, file: Path
 ) -> None:
-    """JWKS_BACKUP: on a shared disk; only where both name one boot, their uptimes compare."""
+    """JWKS_BACKUP: on a shared disk, uptimes are compared only within one boot."""
     bench.boot, wrote = names
     bench.backup.save(URL, INDEX)
     record(boot=wrote, uptime=10)(bench, file)
@@ -308,7 +308,7 @@ def test_the_clock_of_another_machine_says_nothing(
         "a pipe": (replaced_by(os.mkfifo), "it is not a regular file"),
         "a device": (replaced_by(lambda file: file.symlink_to("/dev/zero")), "OSError"),
         "a link to itself": (replaced_by(lambda file: file.symlink_to(file)), "OSError"),
-        # Who may put a link there chooses among all files of ours, such as uploads.
+        # The creator of a link could choose any file of this user, such as an upload.
         "a link to it": (
             lambda _bench, file: (
                 file.rename(file.with_name("real")),
@@ -330,25 +330,25 @@ def test_the_clock_of_another_machine_says_nothing(
 def test_a_bad_backup_is_not_used(
     change: Change, why: str, bench: Bench, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """JWKS_BACKUP: told once, however often it is looked at, and never an exception."""
+    """JWKS_BACKUP: logged once, however often the backup is read, and never an exception."""
     bench.backup.save(URL, INDEX)
     change(bench, file)
     assert bench.backup.read([URL]) is None
     assert bench.backup.read([URL]) is None
-    assert told(caplog) == [NOT_USED + why]
+    assert logged(caplog) == [NOT_USED + why]
 
 
 def test_a_backup_of_another_user_is_not_used(
     bench: Bench, file: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """JWKS_BACKUP: its owner is self or root; root can give it away, others can be another."""
+    """JWKS_BACKUP: the owner must be this user or root."""
     bench.backup.save(URL, INDEX)
     if os.geteuid() == 0:
         os.chown(file, 12345, -1)
     else:
         monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     assert bench.backup.read([URL]) is None
-    assert told(caplog) == [NOT_USED + SHARED]
+    assert logged(caplog) == [NOT_USED + SHARED]
     monkeypatch.setattr(os, "geteuid", lambda: file.stat().st_uid)
     assert bench.backup.read([URL]) is not None
 
@@ -357,7 +357,7 @@ def test_a_backup_of_another_user_is_not_used(
 def test_a_backup_of_root_or_of_this_user_is_used(
     owner: int, used: bool, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """JWKS_BACKUP: root can change all there is anyhow; nobody else has a say."""
+    """JWKS_BACKUP: root can change every file anyway; no other user may."""
     bench.backup.save(URL, INDEX)
     fstat = os.fstat
 
@@ -378,7 +378,7 @@ def test_on_windows_the_bits_of_a_file_say_nothing(
     bench.backup.save(URL, INDEX)
     file.chmod(0o666)
     assert bench.backup.read([URL]) is None
-    assert told(caplog) == [NOT_USED + SHARED]
+    assert logged(caplog) == [NOT_USED + SHARED]
     monkeypatch.delattr(os, "geteuid")
     assert bench.backup.read([URL]) is not None
 
@@ -387,7 +387,7 @@ def test_a_new_record_is_written_beside_the_old_one(
     bench: Bench, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """JWKS_BACKUP: in its folder, hidden, so that to rename it is one step; and where both that
-    and the clearing up fail, the first of the two is told."""
+    and the removal fail, the first error is logged."""
 
     def fail(source: str, target: Path) -> None:
         assert (Path(source).parent, target) == (file.parent, file)
@@ -397,11 +397,11 @@ def test_a_new_record_is_written_beside_the_old_one(
 
     monkeypatch.setattr(os, "replace", fail)
     bench.backup.save(URL, INDEX)
-    assert told(caplog) == ["the backup of the key set cannot be written: InterruptedError"]
+    assert logged(caplog) == ["the backup of the key set cannot be written: InterruptedError"]
 
 
 def test_a_large_file_is_not_read_whole(bench: Bench, file: Path) -> None:
-    """JWKS_MAX_BYTES: what is too large takes no more memory than what is not."""
+    """JWKS_MAX_BYTES: a file that is too large takes no more memory than another one."""
     bench.backup.save(URL, INDEX)
     os.truncate(file, 100 * RECORD)
     tracemalloc.start()
@@ -414,7 +414,7 @@ def test_a_large_file_is_not_read_whole(bench: Bench, file: Path) -> None:
 def test_edited_keys_pass_the_same_filters(
     bench: Bench, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """JWKS_BACKUP: filters run again on reading."""
+    """JWKS_BACKUP: the filters for key sets from the issuer run again on reading."""
     bench.backup.save(URL, INDEX)
     weak = jwk(kid="weak", use="enc")
     record(keys=[weak, ENTRIES[0], {"kid": "unnamed", "kty": "do-not-tell-this"}])(bench, file)
@@ -422,19 +422,19 @@ def test_edited_keys_pass_the_same_filters(
     assert saved is not None
     kept = [key for key in INDEX.keys if key.kid == "a" and key.key.key_type != "EC"]
     assert saved.index.names == KeyIndex(kept).names
-    assert len(told(caplog)) == 2
+    assert len(logged(caplog)) == 2
 
 
 def test_a_folder_that_cannot_be_used_is_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """JWKS_BACKUP: what does not work now may work later, and then it may fail anew."""
+    """JWKS_BACKUP: after a success, the same failure is logged again."""
     folder = tmp_path / "later"
     bench = Bench(FileBackupStore(folder / "backup", RECORD))
     cannot = ["the backup of the key set cannot be written: FileNotFoundError"]
     for _ in range(2):
         bench.backup.save(URL, INDEX)
-    assert told(caplog) == cannot
+    assert logged(caplog) == cannot
     folder.mkdir()
     bench.backup.save(URL, INDEX)
     assert bench.backup.read([URL]) is not None
@@ -442,7 +442,7 @@ def test_a_folder_that_cannot_be_used_is_logged_once(
     folder.rmdir()
     caplog.clear()
     bench.backup.save(URL, INDEX)
-    assert told(caplog) == cannot
+    assert logged(caplog) == cannot
 
 
 def test_a_folder_that_is_none_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -451,7 +451,7 @@ def test_a_folder_that_is_none_is_logged(tmp_path: Path, caplog: pytest.LogCaptu
     bench = Bench(FileBackupStore(tmp_path / "file" / "backup", RECORD))
     assert bench.backup.read([URL]) is None
     bench.backup.save(URL, INDEX)
-    assert told(caplog) == [
+    assert logged(caplog) == [
         NOT_USED + "NotADirectoryError",
         "the backup of the key set cannot be written: NotADirectoryError",
     ]
@@ -469,7 +469,7 @@ def test_a_full_disk_leaves_the_old_backup(
         bench.backup.save(URL, INDEX)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert told(caplog) == ["the backup of the key set cannot be written: OSError"]
+    assert logged(caplog) == ["the backup of the key set cannot be written: OSError"]
     assert file.read_bytes() == before
     assert os.listdir(file.parent) == [file.name]
 
@@ -480,21 +480,20 @@ def test_a_folder_in_place_of_the_file_stays(
     """JWKS_BACKUP: not even a rename that fails leaves anything behind."""
     file.mkdir()
     bench.backup.save(URL, INDEX)
-    assert told(caplog) == ["the backup of the key set cannot be written: IsADirectoryError"]
+    assert logged(caplog) == ["the backup of the key set cannot be written: IsADirectoryError"]
     assert os.listdir(file.parent) == [file.name]
 
 
-def test_the_clock_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """JWKS_BACKUP: it goes on, is the same for all processes, and where it is not, unnamed."""
-    name, uptime = boot_clock()
-    ask = "from flask_connector_auth.keys.remote.backup import boot_clock; print(*boot_clock())"
+def test_the_clock_of_the_machine(tmp_path: Path) -> None:
+    """JWKS_BACKUP: one clock for all processes, which never stops; without a boot id, none."""
+    boot_id, uptime = boot_clock()
+    ask = "from flask_connector_auth.keys.remote import boot_clock; print(*boot_clock())"
     other = subprocess.check_output([sys.executable, "-c", ask], text=True)  # noqa: S603
     meanwhile, of_another = other.split()
     again, later = boot_clock()
-    assert name == again == meanwhile != ""
+    assert boot_id == again == meanwhile != ""
     assert 0 < uptime < float(of_another) < later
-    monkeypatch.setattr("flask_connector_auth.keys.remote.backup._BOOT_ID", tmp_path / "missing")
-    assert boot_clock() == ("", 0.0)
+    assert boot_clock(tmp_path / "missing") == ("", 0.0)
 
 
 def test_by_default_the_clocks_are_real(file: Path) -> None:
@@ -543,7 +542,7 @@ def test_redis_keeps_the_same_record(
     bench.backup.save(URL, INDEX)
     in_redis = stored(valkey, options=options)
     assert in_redis.backup.read([URL]) is None
-    assert told(caplog) == []
+    assert logged(caplog) == []
     in_redis.backup.save(URL, INDEX)
     assert redis.keys() == [b"app:jwks"]
     assert redis.get("app:jwks") == file.read_bytes()
@@ -584,7 +583,7 @@ def test_what_is_no_backup_in_redis(
     assert bench.backup.read([URL]) is None
     redis.set("app:jwks", b" " * (RECORD + 1))
     assert bench.backup.read([URL]) is None
-    assert told(caplog) == [
+    assert logged(caplog) == [
         NOT_USED + "not strict JSON",
         NOT_USED + "ResponseError",
         NOT_USED + f"it is over {RECORD} bytes",
@@ -600,7 +599,7 @@ def test_redis_may_be_gone(caplog: pytest.LogCaptureFixture) -> None:
         port = server.port
     bench.backup.save(URL, INDEX)
     assert bench.backup.read([URL]) is None
-    assert told(caplog) == [
+    assert logged(caplog) == [
         "the backup of the key set cannot be written: ConnectionError",
         NOT_USED + "ConnectionError",
     ]
@@ -622,7 +621,7 @@ def test_redis_may_hang(caplog: pytest.LogCaptureFixture) -> None:
             assert time.monotonic() - begin < 10
         finally:
             os.kill(process, signal.SIGCONT)
-    assert told(caplog) == ["the backup of the key set cannot be written: TimeoutError"]
+    assert logged(caplog) == ["the backup of the key set cannot be written: TimeoutError"]
 
 
 def test_redis_is_waited_for_a_second() -> None:
@@ -695,8 +694,10 @@ def test_writers_of_one_file_leave_a_whole_record(bench: Bench, file: Path) -> N
     """JWKS_BACKUP: each process writes; whichever comes last, the file is one of their records."""
     benches = [Bench(FileBackupStore(file, RECORD)) for _ in range(4)]
     threads = [
-        threading.Thread(target=lambda one=one: [one.backup.save(URL, INDEX) for _ in range(20)])
-        for one in benches
+        threading.Thread(
+            target=lambda bench=bench: [bench.backup.save(URL, INDEX) for _ in range(20)]
+        )
+        for bench in benches
     ]
     for thread in threads:
         thread.start()

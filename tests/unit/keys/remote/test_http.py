@@ -1,4 +1,4 @@
-"""One GET of a real server that fails in every way: what it brings, and that it ends in time."""
+"""One GET of a real server with every fault: its result, and its end in time."""
 
 import io
 import socket
@@ -126,10 +126,10 @@ OUTCOMES: dict[str, Callable[[Any, bytes], bool]] = {
     "hang": fails(TIMED_OUT),
     "header_flood": fails("HTTPException"),
     "http10": good,
-    # That it is no JSON is for others to say.
+    # The loader checks for JSON.
     "junk": lambda outcome, _body: outcome.body == b"<html>Welcome</html>",
     "lie_long": fails("the body is shorter than its Content-Length", "IncompleteRead"),
-    # Nobody can know that there is more.
+    # Nothing shows that there is more.
     "lie_short": lambda outcome, body: outcome.body == body[:-1],
     "huge": fails(f"the body is over {LIMIT} bytes (JWKS_MAX_BYTES)"),
     "negative_chunk": fails("ResponseTooLarge"),
@@ -151,7 +151,7 @@ def test_every_fault_has_an_outcome() -> None:
 
 @pytest.mark.parametrize("fault", OUTCOMES)
 def test_a_fault_has_its_outcome(fault: str, server: KeySetServer, fetch: HttpFetch) -> None:
-    """docs/keys.rst: a whole answer in time, or a failure that says why; then it is over."""
+    """docs/keys.rst: a complete response in time, or a failure with its reason; no later effect."""
     server.fail(fault, **({"to": "http://127.0.0.1/"} if fault == "redirect" else {}))
     outcome = get(fetch, server.url, timeout=0.3 if fault in NEVER_ENDS else LONG)
     assert OUTCOMES[fault](outcome, server.body), outcome
@@ -313,7 +313,7 @@ def test_it_is_a_get(fetch: HttpFetch) -> None:
 
 @pytest.fixture
 def mute() -> Iterator[int]:
-    """The port of a socket that takes connections, and says nothing."""
+    """The port of a socket that accepts connections and sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
 
@@ -364,7 +364,7 @@ def test_the_next_address_of_a_name_is_tried(
 def test_a_name_without_an_address_is_a_failure(
     fetch: HttpFetch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a resolver says, and a name that is none, are failures like others."""
+    """Errors of the resolver and bad host names are failures like others."""
 
     def unknown(*_arguments: Any) -> Any:
         raise socket.gaierror("do not tell this")
@@ -379,15 +379,14 @@ def test_a_name_without_an_address_is_a_failure(
 
 def test_what_is_watched_too_late_is_cut_off_at_once() -> None:
     """A connection that was made just as the time was over does not stay."""
-    one, other = socket.socketpair()
-    with one, other, Watchdog(0) as watchdog:
-        watchdog.watch(one)
-        assert other.recv(1) == b""
+    ours, peer = socket.socketpair()
+    with ours, peer, Watchdog(0) as watchdog:
+        watchdog.watch(ours)
+        assert peer.recv(1) == b""
 
 
 def test_a_watchdog_blocks_nothing() -> None:
-    """What was never connected cannot be shut down, and that is no error; and a process that ends
-    does not wait."""
+    """A socket that was never connected is no error, and a process that ends does not wait."""
     with socket.socket() as sock, Watchdog(0) as watchdog:
         watchdog.watch(sock)
         assert watchdog.is_expired
@@ -441,7 +440,7 @@ def test_greenlets_keep_to_the_time_too(authority: Authority) -> None:
 
 
 def test_tls_is_verified(authority: Authority, tmp_path: Path, fetch: HttpFetch) -> None:
-    """docs/keys.rst: expired, other host, own signature, unknown authority: all refused."""
+    """docs/keys.rst: expired, other host, self-signed, unknown authority: all refused."""
     stranger = Authority(tmp_path, "another authority")
     contexts = {
         "certificate has expired": authority.context(expired=True),
@@ -451,15 +450,15 @@ def test_tls_is_verified(authority: Authority, tmp_path: Path, fetch: HttpFetch)
     }
     for reason, context in contexts.items():
         with KeySetServer(ssl_context=context) as server:
-            told = why(get(fetch, server.url))
-            assert told.startswith(f"SSLCertVerificationError: {reason}")
+            outcome = why(get(fetch, server.url))
+            assert outcome.startswith(f"SSLCertVerificationError: {reason}")
             assert server.requests == []
     with KeySetServer(ssl_context=authority.context()) as server:
         assert good(get(fetch, server.url), server.body)
 
 
 def test_only_a_named_authority_is_trusted(authority: Authority, tmp_path: Path) -> None:
-    """JWKS_CA_FILE: the system's authorities do not know ours, and those named replace them."""
+    """JWKS_CA_FILE: its certificates replace those of the system."""
     stranger = Authority(tmp_path, "another authority")
     fetches = {name: HttpFetch(ca) for name, ca in (("system", None), ("other", stranger.ca_file))}
     with KeySetServer(ssl_context=authority.context()) as server:
@@ -494,14 +493,14 @@ def test_a_proxy_tunnels(authority: Authority, issuer: Issuer) -> None:
         proxy.names = {"issuer.test:443": server.port, "other.test:443": server.port}
         fetch = HttpFetch(str(authority.ca_file), proxy.url)
         assert good(get(fetch, "https://issuer.test/jwks"), server.body)
-        assert [first.split(" ")[1] for first in proxy.asked] == ["issuer.test:443"]
+        assert [first.split(" ")[1] for first in proxy.request_lines] == ["issuer.test:443"]
         (request,) = server.requests
         assert (request.path, request.headers["host"]) == ("/jwks", "issuer.test")
         assert "Hostname mismatch" in why(get(fetch, "https://other.test/jwks"))
 
 
 def test_a_proxy_that_refuses_or_hangs_is_a_failure(mute: int) -> None:
-    """JWKS_TIMEOUT: a proxy has no more time than an issuer, and its words are not quoted."""
+    """JWKS_TIMEOUT includes the proxy, and the text of the proxy is not quoted."""
     with ConnectProxy() as proxy:
         assert why(get(HttpFetch(proxy=proxy.url), "https://issuer.test/")) == "OSError"
     hanging = HttpFetch(proxy=f"http://127.0.0.1:{mute}")
@@ -509,17 +508,17 @@ def test_a_proxy_that_refuses_or_hangs_is_a_failure(mute: int) -> None:
 
 
 def test_loopback_needs_no_proxy(server: KeySetServer, authority: Authority) -> None:
-    """What may be in the clear because it does not leave the machine does not leave it."""
+    """Requests to loopback may be unencrypted, so they must not leave the machine."""
     with ConnectProxy() as proxy:
         fetch = HttpFetch(str(authority.ca_file), proxy.url)
         assert good(get(fetch, server.url), server.body)
-        assert proxy.asked == []
+        assert proxy.request_lines == []
 
 
 def test_proxies_of_the_environment_are_not_used(
     authority: Authority, issuer: Issuer, fetch: HttpFetch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """JWKS_PROXY alone says which proxy is used."""
+    """JWKS_PROXY alone decides which proxy is used."""
     with (
         KeySetServer(issuer, ssl_context=authority.context("issuer.test")) as server,
         ConnectProxy() as proxy,
@@ -529,7 +528,7 @@ def test_proxies_of_the_environment_are_not_used(
             monkeypatch.setenv(name.upper(), proxy.url)
         resolve(monkeypatch, server.port)
         assert good(get(fetch, "https://issuer.test/"), server.body)
-        assert proxy.asked == []
+        assert proxy.request_lines == []
 
 
 def test_nothing_of_an_answer_is_shown() -> None:

@@ -44,7 +44,7 @@ def opened() -> tuple[int, int]:
 
 
 class Due:
-    """A source of the keys at *urls*, whose set is there and due to be confirmed."""
+    """A source of the keys at *urls*, whose set has been fetched and is due for a refresh."""
 
     def __init__(self, *urls: str, fetch: Any = None) -> None:
         self.late = 0.0
@@ -54,7 +54,7 @@ class Due:
             RefreshPolicy(RULES), loader, lambda: boottime() + getattr(late(), "late", 0.0)
         )
         assert self.ask()
-        # It tells of the keys after it has handed them over.
+        # The thread sends signals after the lookup has its keys.
         assert self.source._thread
         self.source._thread.join()
         self.late = 0.85 * LONG
@@ -258,12 +258,12 @@ def full() -> Iterator[int]:
         listening.bind(("127.0.0.1", 0))
         listening.listen(0)
         waiting = [socket.socket() for _ in range(8)]
-        for one in waiting:
-            one.setblocking(False)
-            one.connect_ex(listening.getsockname())
+        for client in waiting:
+            client.setblocking(False)
+            client.connect_ex(listening.getsockname())
         yield listening.getsockname()[1]
-        for one in waiting:
-            one.close()
+        for client in waiting:
+            client.close()
 
 
 def test_a_connection_under_way_is_cancelled_too(

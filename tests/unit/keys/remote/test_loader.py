@@ -73,7 +73,7 @@ def failure(loading: KeySetLoader, snapshot: Snapshot | None = None) -> LoadFail
     return caught.value
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return the warnings, without secrets, and forget them."""
     assert {level for _, level, _ in caplog.record_tuples} <= {logging.WARNING}
     assert "do-not-tell-this" not in caplog.text
@@ -85,7 +85,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_a_failure_is_logged_once_for_each_reason(
     server: KeySetServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One WARNING, not one for each attempt of an outage; after a good fetch it is news again."""
+    """One WARNING, not one for each attempt of an outage; after a success it is logged again."""
     loading = loader(server.url)
     lines = []
     for name in ("status", "status", "reset", "reset", "status", "", "status"):
@@ -95,7 +95,7 @@ def test_a_failure_is_logged_once_for_each_reason(
         else:
             server.recover()
             assert kids(loading.load(None)) == ["a"]
-        lines.append(told(caplog))
+        lines.append(logged(caplog))
     assert [len(each) for each in lines] == [1, 0, 1, 0, 1, 0, 1]
     assert (
         lines[0] == lines[4] == lines[6] == ["key set of 127.0.0.1 cannot be fetched: status 503"]
@@ -106,7 +106,7 @@ def test_a_failure_is_logged_once_for_each_reason(
 
 
 def test_a_set_is_loaded(server: KeySetServer) -> None:
-    """docs/keys.rst: its keys, where they are from, and how to ask again."""
+    """docs/keys.rst: its keys, their URL, and the headers of the next request."""
     loaded = loader(server.url).load(None)
     assert kids(loaded) == ["a"]
     assert loaded.url == server.url
@@ -117,7 +117,7 @@ def test_a_set_is_loaded(server: KeySetServer) -> None:
 @pytest.mark.parametrize(
     ("control", "lifetime"), [("max-age=60", 60), ("no-store", 0), ("x", None)]
 )
-def test_an_issuer_says_how_long_its_set_holds(
+def test_an_issuer_limits_the_lifetime_of_its_set(
     control: str, lifetime: float | None, server: KeySetServer
 ) -> None:
     """RFC 9111 section 5.2: Cache-Control, of 200 and of 304 alike; the policy limits it."""
@@ -149,8 +149,8 @@ def test_a_set_is_confirmed_by_304(headers: dict[str, str | None], server: KeySe
     assert kids(loading.load(known(third))) == ["b"]
 
 
-def test_a_set_without_a_name_is_loaded_again(server: KeySetServer) -> None:
-    """Without ETag or date there is nothing to ask by."""
+def test_a_set_without_a_validator_is_loaded_again(server: KeySetServer) -> None:
+    """Without ETag or date, the next request is unconditional."""
     server.headers = {"ETag": None}
     loading = loader(server.url)
     loaded = loading.load(None)
@@ -160,13 +160,13 @@ def test_a_set_without_a_name_is_loaded_again(server: KeySetServer) -> None:
 
 
 def test_304_to_an_unconditional_request_is_a_failure(server: KeySetServer) -> None:
-    """docs/keys.rst: also where there is a set, but it is without a name, as from a copy."""
+    """docs/keys.rst: also if there is a set without a validator, as from a backup."""
     loading = loader(server.url)
     loaded = loading.load(None)
     server.fail("not_modified")
     assert str(failure(loading)) == "status 304"
-    unnamed = Snapshot(loaded.index, 0, -1, -1, server.url)
-    assert str(failure(loading, unnamed)) == "status 304"
+    unvalidated = Snapshot(loaded.index, 0, -1, -1, server.url)
+    assert str(failure(loading, unvalidated)) == "status 304"
     assert kids(loading.load(known(loaded))) == ["a"]
     assert [request.conditional for request in server.requests] == [False, False, False, True]
 
@@ -199,17 +199,17 @@ def test_what_is_no_set_is_a_failure(
     server: KeySetServer,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """docs/keys.rst: 200 only, with a usable key; told once, with the host alone."""
+    """docs/keys.rst: only 200 with a usable key is a success; one log line, with the host only."""
     loading = loader(server.url)
     server.fail(fault, **options)
     failed = failure(loading)
     assert (str(failed), failed.retry_after, failed.backup) == (why, retry_after, None)
-    assert told(caplog) == [f"key set of 127.0.0.1 cannot be fetched: {why}"]
+    assert logged(caplog) == [f"key set of 127.0.0.1 cannot be fetched: {why}"]
     server.recover()
     assert kids(loading.load(None)) == ["a"]
 
 
-def test_what_is_wrong_with_a_set_is_told_once(
+def test_a_problem_of_a_set_is_logged_once(
     server: KeySetServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """RFC 7517 section 5: one WARNING each; the same bytes are not read twice, others are."""
@@ -219,10 +219,10 @@ def test_what_is_wrong_with_a_set_is_told_once(
     loading = loader(server.url)
     first = loading.load(None)
     assert loading.load(known(first)).index is first.index
-    assert len(told(caplog)) == 1
+    assert len(logged(caplog)) == 1
     server.publish(B, {"keys": [bad]})
     assert kids(loading.load(None)) == ["b"]
-    assert len(told(caplog)) == 1
+    assert len(logged(caplog)) == 1
 
 
 # A fetch function of the application
@@ -269,7 +269,7 @@ def test_a_fetch_function_of_the_app_is_used() -> None:
         "a timeout": (TimeoutError("do-not-tell-this"), "TimeoutError"),
         "no memory": (MemoryError(), "MemoryError"),
         "no stack": (RecursionError(), "RecursionError"),
-        # A greenlet's timeout is such a one; were it to pass, no refresh would follow.
+        # The timeout of a greenlet is a BaseException; if it passed, no refresh would follow.
         "the end": (SystemExit(1), "SystemExit"),
         "nothing": (None, "AttributeError"),
         "bytes": (BODY, "AttributeError"),
@@ -295,7 +295,7 @@ def test_a_fetch_function_of_the_app_may_do_anything(
     """JWKS_FETCH: a failure like others; only the text of a FetchFailed is quoted."""
     failed = failure(loader(URL, fetch=returning(outcome)))
     assert str(failed) == why
-    assert told(caplog) == [f"key set of issuer.example cannot be fetched: {why}"]
+    assert logged(caplog) == [f"key set of issuer.example cannot be fetched: {why}"]
 
 
 # Several URLs
@@ -325,7 +325,7 @@ def test_sets_are_never_joined(servers: list[KeySetServer]) -> None:
 
 
 def test_a_condition_is_for_the_url_that_set_it(servers: list[KeySetServer]) -> None:
-    """RFC 9110 section 8.8.3: an ETag means something at its own URL alone."""
+    """RFC 9110 section 8.8.3: an ETag is valid only for its URL."""
     for server in servers:
         server.headers = {"ETag": '"the same"'}
     loading = loader(*[server.url for server in servers])
@@ -335,7 +335,7 @@ def test_a_condition_is_for_the_url_that_set_it(servers: list[KeySetServer]) -> 
     assert not servers[1].requests[0].conditional
 
 
-def test_each_failure_is_told_and_the_last_is_the_reason(
+def test_each_failure_is_logged_and_the_last_is_the_reason(
     servers: list[KeySetServer], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Retry-After: the longest pause that one of them asks for is kept."""
@@ -345,7 +345,7 @@ def test_each_failure_is_told_and_the_last_is_the_reason(
     servers[2].fail("junk")
     failed = failure(loading)
     assert (str(failed), failed.retry_after) == ("not strict JSON", 30)
-    assert told(caplog) == [
+    assert logged(caplog) == [
         "key set of 127.0.0.1 cannot be fetched: status 503",
         "key set of 127.0.0.1 cannot be fetched: status 429",
         "key set of 127.0.0.1 cannot be fetched: not strict JSON",
@@ -432,7 +432,7 @@ def test_each_confirmation_writes_the_backup(
 def test_the_backup_of_a_mirror_names_the_mirror(
     servers: list[KeySetServer], open_backup: Callable[[], KeySetBackup]
 ) -> None:
-    """JWKS_BACKUP: of any of the issuer's URLs, and it says of which."""
+    """JWKS_BACKUP: of any of the issuer's URLs, together with that URL."""
     urls = [server.url for server in servers]
     servers[0].fail("refuse")
     loading = loader(*urls, backup=open_backup())

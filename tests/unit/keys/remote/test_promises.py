@@ -1,5 +1,5 @@
-"""What a fetched key set promises, whatever was sent before: with simulated time, and with a real
-server of key sets."""
+"""The guarantees of docs/key_sets.rst, whatever was sent before: with simulated time, and with a
+real server of key sets."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -46,10 +46,10 @@ def send(source: RemoteKeys, what: str) -> str:
         return "503"
 
 
-def assert_bounded(world: World, life: float = 300) -> None:
-    """Assert the published bound of fetches (the life of a key set, unknown keys)."""
+def assert_bounded(world: World, lifetime: float = 300) -> None:
+    """Assert the published bound of fetches of docs/key_sets.rst."""
     seconds = world.fetches[-1] - world.fetches[0]
-    bound = 2 + seconds / (0.7 * life) + seconds / COOLDOWN
+    bound = 2 + seconds / (0.7 * lifetime) + seconds / COOLDOWN
     assert len(world.fetches) <= bound + 1e-6
 
 
@@ -60,7 +60,7 @@ def assert_bounded(world: World, life: float = 300) -> None:
 )  # the way out of a memory that doubles
 @example([("bad signature", 10.5)] * 30)
 @example([("random", 0.0)] * 30)
-def test_nobody_keeps_a_new_key_out_for_longer_than_the_cooldown(
+def test_a_new_key_is_refused_for_at_most_the_cooldown(
     sent: list[tuple[str, float]],
 ) -> None:
     """JWKS_COOLDOWN: whatever was sent before, however often, and within the bound of fetches."""
@@ -97,7 +97,7 @@ def test_bad_tokens_do_not_lengthen_an_outage_for_a_new_key(sent: list[tuple[str
     back = world.now
     while send(source, NEXT) != "200":
         world.now += STEP
-    # Nobody waits for an issuer that has failed: one more token is refused than is needed.
+    # No token waits for an issuer that has failed, so one more token is refused.
     assert world.now - back < COOLDOWN + 2 * STEP
 
 
@@ -169,7 +169,7 @@ def test_an_issuer_that_hangs_holds_a_few_tokens_and_only_at_first(
     issuer: Issuer, server: KeySetServer
 ) -> None:
     """FRESH, by real HTTP: of 20 bad signatures one waits, and of 20 unknown keys as many as may;
-    known keys serve all the while, and once the fetch has failed nobody waits."""
+    known keys are used all the while, and once the fetch has failed no token waits."""
     source = Source(server, start_daemon, wait=0.05, max_waiting=3)
     assert source.kids(issuer.kid) == [issuer.kid]
     keys = source.keys

@@ -242,7 +242,7 @@ def test_what_a_token_gets_in_each_state(
     for_known: LookupDecision,
     for_unknown: LookupDecision,
 ) -> None:
-    """The table of states: serve, wait, refuse, or 503, and whether a fetch is started."""
+    """The table of states: use, wait, refuse, or 503, and whether a fetch starts."""
     bench = Bench()
     happened(bench)
     assert bench.state is state
@@ -343,7 +343,7 @@ PAUSES: list[tuple[Callable[[Bench], None], list[float]]] = [
 def test_retries_back_off(
     before: Callable[[Bench], None], pauses: list[float], jitter: float
 ) -> None:
-    """JWKS_RETRY: doubled, of which half is drawn. JWKS_RETRY_MAX while stale keys serve; 5 seconds
+    """JWKS_RETRY: doubled; half is random. JWKS_RETRY_MAX while stale keys are used; 5 seconds
     while no token can be verified; JWKS_COOLDOWN while keys are fresh."""
     bench = Bench(jitter=jitter)
     before(bench)
@@ -369,7 +369,7 @@ def test_no_pause_is_over_jwks_retry_max(longest: float) -> None:
 
 
 def test_a_long_pause_ends_early_when_the_stale_keys_do() -> None:
-    """STALE to OUTAGE: from then on attempts are 5 seconds apart, and clients are told so."""
+    """STALE to OUTAGE: from then on attempts are 5 seconds apart, and so is Retry-After."""
     bench = Bench(jitter=1.0)
     bench.confirm("a")
     bench.after(3590)
@@ -423,8 +423,8 @@ def test_an_unknown_key_that_is_published_passes_at_once() -> None:
     assert bench.look_up("b", arrived_at=arrived_at) == found("b")
 
 
-def test_an_unknown_key_is_refused_once_the_issuer_was_asked() -> None:
-    """The set that was asked for after the token came does not have it: 401."""
+def test_an_unknown_key_is_refused_after_a_fetch() -> None:
+    """The set that was requested after the token arrived does not have it: 401."""
     bench = Bench()
     fresh(bench)
     arrived_at = bench.now
@@ -507,7 +507,7 @@ def test_a_token_that_may_not_wait_any_longer_gets_503() -> None:
     assert bench.look_up("b", may_wait=False) == unavailable()
 
 
-def test_a_kid_that_was_asked_for_in_vain_is_asked_for_again() -> None:
+def test_an_unknown_kid_is_fetched_again_after_the_cooldown() -> None:
     """JWKS_COOLDOWN alone decides: whatever was sent before, no key is refused for longer."""
     bench = Bench()
     bench.confirm("a")
@@ -575,7 +575,7 @@ STARTS_FETCH = waits(FAILED_SIGNATURE_WAIT, start_fetch=True, for_unknown_key=Tr
 
 
 def test_a_failed_signature_is_reason_to_ask_once_the_set_is_older_than_the_cooldown() -> None:
-    """Issuers do put new material under an old kid: asked for as an unknown key would be."""
+    """Issuers do publish new material under an old kid: fetched like an unknown key."""
     bench = Bench()
     bench.confirm("a")
     failed_index = bench.index
@@ -650,7 +650,7 @@ def test_a_failed_signature_waits_for_no_issuer_that_fails(
 
 
 def test_failed_signatures_and_unknown_keys_share_one_cooldown() -> None:
-    """JWKS_COOLDOWN: what one of them has asked for, the other does not ask for again."""
+    """JWKS_COOLDOWN: a fetch for one of them counts for the other."""
     bench = Bench()
     fresh(bench)
     bench.start(for_unknown_key=True).policy.fail_fetch(bench.now, "no")
@@ -664,7 +664,7 @@ def test_failed_signatures_and_unknown_keys_share_one_cooldown() -> None:
 
 
 def test_a_failed_signature_does_not_ask_twice() -> None:
-    """FRESH: a set that was asked for since it came is the answer, however late it is woken."""
+    """FRESH: a set that was requested after the token arrived decides, however late the wakeup."""
     bench = Bench(RemoteRules(cooldown=0.1))
     fresh(bench)
     arrived_at = bench.now
@@ -765,7 +765,7 @@ def test_a_child_process_starts_without_the_parents_fetch() -> None:
 
 
 def test_stale_keys_can_be_forbidden() -> None:
-    """JWKS_MAX_STALE of 0: past its lifetime, and the issuer failing, a set serves no more."""
+    """JWKS_MAX_STALE of 0: once fetches fail, a set is not used beyond its lifetime."""
     bench = Bench(RemoteRules(max_stale=0))
     due(bench)
     bench.fail()

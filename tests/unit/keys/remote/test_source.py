@@ -1,4 +1,4 @@
-"""A remote key set as the verifier sees it: threads, rotation, attack, outage, news."""
+"""The key source of a URL: threads, rotation, attacks, outages, signals and health."""
 
 import gc
 import logging
@@ -57,8 +57,8 @@ def test_a_key_that_does_not_fit_the_algorithm_is_no_candidate() -> None:
     assert len(world.fetches) == 1
 
 
-def test_what_nearly_every_token_takes_needs_no_lock() -> None:
-    """The hot path reads one immutable object: with the lock held for good, it goes on."""
+def test_the_hot_path_takes_no_lock() -> None:
+    """The hot path reads one immutable object: it works while another thread holds the lock."""
     source = World("a").source()
     assert kids(source, "a") == ["a"]
     with source._lock:
@@ -87,7 +87,7 @@ def assert_in_time(event: threading.Event) -> None:
 
 
 def test_twelve_threads_that_meet_a_new_kid_cost_one_fetch_and_all_pass() -> None:
-    """Single flight: whoever comes while a fetch is under way joins it."""
+    """Single flight: lookups during a fetch wait for the same fetch."""
     world = Slow("a")
     source = world.source(RemoteRules(max_waiting=12), start_daemon)
     world.answer.set()
@@ -97,14 +97,14 @@ def test_twelve_threads_that_meet_a_new_kid_cost_one_fetch_and_all_pass() -> Non
     with ThreadPoolExecutor(12) as pool:
         answers = [pool.submit(kids, source, "b") for _ in range(12)]
         wait_for(lambda: source.health()["counts"]["waits"] == 13)
-        assert kids(source, "a") == ["a"]  # nobody else waits
+        assert kids(source, "a") == ["a"]  # no other token waits
         world.answer.set()
         assert [answer.result() for answer in answers] == [["b"]] * 12
     assert len(world.fetches) == 2
 
 
 def test_a_hanging_issuer_parks_no_request_longer_than_the_wait() -> None:
-    """JWKS_WAIT: then 503; a key that is known serves all the while."""
+    """JWKS_WAIT: then 503; a known key is used all the while."""
     world = Slow("a")
     source = world.source(RemoteRules(wait=0.05, max_age=1000), start_daemon)
     world.answer.set()
@@ -247,7 +247,7 @@ def test_without_a_thread_the_fetch_has_failed() -> None:
     assert kids(source, "a") == ["a"]
 
 
-def test_a_source_that_nobody_needs_is_garbage() -> None:
+def test_an_unused_source_is_collected() -> None:
     """Apps come and go in tests and reloads: nothing keeps a source alive."""
     source: RemoteKeys | None = World("a").source()
     gone = weakref.ref(source)
@@ -304,8 +304,7 @@ def test_a_fetch_of_the_parent_has_no_result_in_a_child_process(up: bool) -> Non
     world.publish("b")
     world.up = up
     events: list[object] = []
-    record: Callable[..., None] = lambda *_args, **_payload: events.append(1)  # noqa: E731
-    with keys_refreshed.connected_to(record, source):
+    with keys_refreshed.connected_to(lambda *_args, **_payload: events.append(1), source):
         held.run()
     assert len(world.fetches) == 2
     assert source.health()["failures"] == 0
@@ -389,7 +388,7 @@ def test_a_withdrawn_key_is_out_within_its_life_with_or_without_traffic(step: fl
 
 
 def test_new_material_under_an_old_kid_is_found_when_a_signature_fails() -> None:
-    """Same kid, new key: asked for once, and the new key is what comes back, no other kid's."""
+    """Same kid, new key: one fetch, and the new key is returned, not that of another kid."""
     world = World("a", "b")
     source = world.source()
     old = source.candidates("a", "ES256")
@@ -411,7 +410,7 @@ def test_a_key_that_changes_its_algorithm_is_another_key() -> None:
     world = World("a")
     source = world.source()
     assert kids(source, "a") == ["a"]
-    world._keys["a"]["alg"] = "ES512"
+    world.entries["a"]["alg"] = "ES512"
     world.publish("a", "b")
     world.now += 400
     assert kids(source, "a") == []
@@ -455,8 +454,8 @@ def test_bad_signatures_buy_no_more_fetches_than_bad_kids() -> None:
     assert len(world.fetches) <= 1 + 100 / 10 + 1
 
 
-def test_without_a_set_there_is_nothing_to_reconsider() -> None:
-    """EMPTY, and the issuer down: nobody can know."""
+def test_without_a_set_a_failed_signature_is_unavailable() -> None:
+    """EMPTY, and the issuer down: unavailable."""
     world = World("a")
     world.up = False
     with pytest.raises(Unavailable):
@@ -467,8 +466,8 @@ def test_without_a_set_there_is_nothing_to_reconsider() -> None:
 
 
 def test_ten_thousand_random_kids_stay_within_the_published_bound() -> None:
-    """1 + T / (0.7 x life) + T / cooldown fetches in T seconds, whatever kids they are (the life of
-    a key set, unknown keys)."""
+    """docs/key_sets.rst: 1 + T / (0.7 x lifetime) + T / cooldown fetches in T seconds, whatever
+    kids they are."""
     world = World("a")
     source = world.source()
     for number in range(10_000):
@@ -484,7 +483,7 @@ def test_ten_thousand_random_kids_stay_within_the_published_bound() -> None:
 
 
 def test_a_day_without_the_issuer() -> None:
-    """One request a second, rotations before and after: no valid token is ever told 401."""
+    """One request a second, rotations before and after: no valid token ever gets 401."""
     world = World("old", "a")
     source = world.source()
     served, refused = 0, 0
@@ -529,16 +528,16 @@ def test_a_cold_start_without_the_issuer() -> None:
     world.up = False
     source = world.source()
     assert unavailable(source, "a") >= 1
-    asked = len(world.fetches)
+    before = len(world.fetches)
     assert unavailable(source, "a") >= 1
-    assert len(world.fetches) == asked  # backoff
+    assert len(world.fetches) == before  # backoff
     for _ in range(8):
         world.now += 5
         unavailable(source, "a")
     left = unavailable(source, "a")
     assert left == source.health()["next_attempt_in"]
     assert 2.5 <= left <= 5
-    # The first one waited, since nobody knew.
+    # The first token waited: no fetch had failed yet.
     assert source.health()["counts"] == {"waits": 1, "fetch_failed": 9, "unavailable": 11}
     world.up = True
     world.now += left
@@ -546,18 +545,18 @@ def test_a_cold_start_without_the_issuer() -> None:
     assert kids(source, "a") == ["a"]
 
 
-# News
+# Signals, log and health
 
 
-def test_each_change_of_state_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_each_change_of_state_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     """STALE is a WARNING, OUTAGE an ERROR, recovery INFO; never a line for each request."""
     world = World("a")
     source = world.source()
     caplog.set_level(logging.INFO, "flask_connector_auth.keys.remote.source")
-    told: list[str] = []
+    sent: list[str] = []
 
-    def hear(name: str) -> Callable[..., None]:
-        return lambda sender, **payload: told.append(f"{name} {payload}")
+    def receiver(name: str) -> Callable[..., None]:
+        return lambda sender, **payload: sent.append(f"{name} {payload}")
 
     signals = {
         "refreshed": keys_refreshed,
@@ -565,9 +564,9 @@ def test_each_change_of_state_is_told_once(caplog: pytest.LogCaptureFixture) -> 
         "stale": keys_stale,
         "outage": keys_outage,
     }
-    ears = {name: hear(name) for name in signals}
+    receivers = {name: receiver(name) for name in signals}
     for name, signal in signals.items():
-        signal.connect(ears[name], source)
+        signal.connect(receivers[name], source)
     kids(source, "a")
     world.up = False
     for second in range(0, 5000, 10):
@@ -577,7 +576,7 @@ def test_each_change_of_state_is_told_once(caplog: pytest.LogCaptureFixture) -> 
     world.up = True
     world.now += 100
     world.publish("a", "b")
-    unavailable(source, "a")  # nobody waits in an outage: this one only starts the fetch
+    unavailable(source, "a")  # no token waits in an outage: this one only starts the fetch
     assert kids(source, "a") == ["a"]
     lines = [
         (record.levelname, record.getMessage())
@@ -591,17 +590,17 @@ def test_each_change_of_state_is_told_once(caplog: pytest.LogCaptureFixture) -> 
         ("INFO", "key set of issuer.example changed: added 'b', removed none"),
         ("INFO", "key set of issuer.example is confirmed again"),
     ]
-    assert told.count("stale {}") == told.count("outage {}") == 1
-    refreshed = [one for one in told if one.startswith("refreshed")]
+    assert sent.count("stale {}") == sent.count("outage {}") == 1
+    refreshed = [event for event in sent if event.startswith("refreshed")]
     assert refreshed == [
         "refreshed {'added': {'a'}, 'removed': set()}",
         "refreshed {'added': {'b'}, 'removed': set()}",
     ]
-    assert told.count("failed {'reason': 'down'}") == len(told) - 4 > 10
+    assert sent.count("failed {'reason': 'down'}") == len(sent) - 4 > 10
 
 
-def test_a_cold_start_is_told_as_an_outage(caplog: pytest.LogCaptureFixture) -> None:
-    """That there never were keys makes no difference to clients, and is told once."""
+def test_a_cold_start_is_reported_as_an_outage(caplog: pytest.LogCaptureFixture) -> None:
+    """Clients get the same 503 whether there ever were keys; it is logged once."""
     world = World("a")
     world.up = False
     source = world.source()
@@ -612,8 +611,8 @@ def test_a_cold_start_is_told_as_an_outage(caplog: pytest.LogCaptureFixture) -> 
     assert len(errors) == 1
 
 
-def test_health_says_what_is_going_on() -> None:
-    """Plain values, no I/O: state, age, life, next attempt, failures, last error, keys, counts."""
+def test_health_has_the_state_and_the_counts() -> None:
+    """Plain values, no I/O: source, state, age, lifetime, pauses, failures, keys and counts."""
     world = World("a", "b")
     source = world.source()
     before = source.health()
@@ -647,7 +646,7 @@ def test_health_says_what_is_going_on() -> None:
 
 
 def test_hostile_kids_do_not_forge_log_lines(caplog: pytest.LogCaptureFixture) -> None:
-    """A kid comes from outside: escaped and cut in the line that tells of it."""
+    """A kid comes from outside: it is escaped and cut in the log line."""
     caplog.set_level(logging.INFO)
     kid = "\n\x1b[31mERROR forged " + "x" * 200
     source = World(kid).source()
@@ -657,7 +656,7 @@ def test_hostile_kids_do_not_forge_log_lines(caplog: pytest.LogCaptureFixture) -
     assert line == f"key set of issuer.example changed: added {repr(kid)[:64]}, removed none"
 
 
-def test_keys_are_told_in_order(caplog: pytest.LogCaptureFixture) -> None:
+def test_keys_are_logged_in_order(caplog: pytest.LogCaptureFixture) -> None:
     """One line for all that changed."""
     caplog.set_level(logging.INFO)
     kids(World("b", "a").source(), "a")
@@ -681,8 +680,8 @@ def test_health_names_the_url_that_confirmed_the_keys_without_its_query() -> Non
     assert source.health()["source"] == f"{URL}/failover"
 
 
-def test_a_receiver_that_fails_is_in_nobodys_way(caplog: pytest.LogCaptureFixture) -> None:
-    """A pager that is down in the same outage: 503 and no 500, and the copy is written."""
+def test_a_signal_receiver_that_fails_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """A pager that is down in the same outage: 503 and no 500, and the backup is written."""
     world, memory, rules = World("a"), Memory(), RemoteRules()
 
     def fail(_sender: object, **_payload: object) -> None:
@@ -700,6 +699,6 @@ def test_a_receiver_that_fails_is_in_nobodys_way(caplog: pytest.LogCaptureFixtur
         assert kids(source, "a") == ["a"]
         world.now = 5000
         unavailable(source, "a")
-    told = {line for line in caplog.messages if line.startswith("a receiver of")}
+    logged = {line for line in caplog.messages if line.startswith("a receiver of")}
     names = ("keys-refreshed", "keys-refresh-failed", "keys-stale", "keys-outage")
-    assert told == {f"a receiver of {name} failed" for name in names}
+    assert logged == {f"a receiver of {name} failed" for name in names}
