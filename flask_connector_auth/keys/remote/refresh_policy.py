@@ -132,7 +132,7 @@ class RefreshPolicy:
         if before is not None and not changed:
             index = before.index  # caches compare the index by identity
         self.snapshot = Snapshot(
-            index, now, lifetime, self._draw(lifetime), loaded.url, loaded.conditional_headers
+            index, now, lifetime, self._draw_delay(lifetime), loaded.url, loaded.conditional_headers
         )
         self._end_fetch()
         self.failures, self.last_error, self._failure = 0, None, None
@@ -162,7 +162,7 @@ class RefreshPolicy:
         """Continue in a child process, which never gets the result of the parent's fetch."""
         self.abandon_fetch()
         if self.snapshot is not None:
-            refresh_after = self._draw(self.snapshot.lifetime)
+            refresh_after = self._draw_delay(self.snapshot.lifetime)
             self.snapshot = replace(self.snapshot, refresh_after=refresh_after)
 
     def abandon_fetch(self) -> None:
@@ -174,7 +174,7 @@ class RefreshPolicy:
         if self._fetch_started_at is not None:
             self._completed_fetch_started_at, self._fetch_started_at = self._fetch_started_at, None
 
-    def _draw(self, lifetime: float) -> float:
+    def _draw_delay(self, lifetime: float) -> float:
         # 0.7 to 0.8 of the lifetime: workers that started together do not fetch together.
         return lifetime * (0.8 - 0.1 * self._jitter())
 

@@ -166,10 +166,10 @@ class RemoteKeys(KeySource, Closable):
             if decision.start_fetch and fetch_done:
                 self._start_fetch(fetch_done)
             self._report_state(now)
-            if decision.outcome is LookupOutcome.UNAVAILABLE:
-                raise Unavailable(Reason.KEYS_UNAVAILABLE, self._policy.retry_after(now))
-            if decision.outcome is not LookupOutcome.WAIT or fetch_done is None:
+            if decision.outcome not in (LookupOutcome.WAIT, LookupOutcome.UNAVAILABLE):
                 return decision.keys
+            if decision.outcome is LookupOutcome.UNAVAILABLE or fetch_done is None:
+                raise Unavailable(Reason.KEYS_UNAVAILABLE, self._policy.retry_after(now))
             deadline = lookup.arrived_at + decision.wait
             completed = fetch_done.wait(max(0.0, deadline - now))
             lookup = replace(lookup, may_wait=completed and self._clock() < deadline)
