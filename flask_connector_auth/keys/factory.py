@@ -14,7 +14,7 @@ from .remote import (
     Fetch,
     FileBackupStore,
     KeySetBackup,
-    Loader,
+    KeySetLoader,
     RedisBackupStore,
     RefreshPolicy,
     RemoteKeys,
@@ -79,7 +79,7 @@ def _remote_keys(url: str, rules: KeyRules, options: RemoteOptions) -> RemoteKey
     if options.backup:
         store = _backup_store(options.backup, _backup_name(urls, rules), options.rules)
         backup = KeySetBackup(store, rules, options.rules.max_stale, options.rules.max_keys)
-    loader = Loader(urls, options.fetch, rules, options.rules, backup)
+    loader = KeySetLoader(urls, options.fetch, rules, options.rules, backup)
     return RemoteKeys(RefreshPolicy(options.rules), loader)
 
 

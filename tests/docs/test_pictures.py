@@ -10,7 +10,8 @@ import pytest
 from request_picture import picture
 
 from flask_connector_auth import Reason, require_app_jwt, require_consumer_jws
-from flask_connector_auth.keys import KeyIndex, KeySetState, RefreshPolicy, RemoteRules
+from flask_connector_auth.keys import KeyIndex, RemoteRules
+from flask_connector_auth.keys.remote import KeySetState, LoadedKeySet, RefreshPolicy, SavedKeySet
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.verification import CHECKS
 from tests.support.http_helpers import headers
@@ -109,17 +110,17 @@ def events(machine: RefreshPolicy, now: float) -> Iterator[tuple[RefreshPolicy, 
         # Time passes without a token; only a set that serves, or none, is as it was.
         yield deepcopy(machine), now + pause
     confirmed, failed = deepcopy(machine), deepcopy(machine)
-    confirmed.started(now, unknown=False)
-    confirmed.confirmed(now, index, None, "https://issuer.example", {})
+    confirmed.start_fetch(now, for_unknown_key=False)
+    confirmed.complete_fetch(now, LoadedKeySet(index, None, "https://issuer.example", {}))
     yield confirmed, now
-    failed.started(now, unknown=False)
-    failed.failed(now, "down")
+    failed.start_fetch(now, for_unknown_key=False)
+    failed.fail_fetch(now, "down")
     yield failed, now
     if machine.snapshot is None and machine.failures:
-        # A copy is read only then, and only if it is young enough (keys/copy.py).
-        copied = deepcopy(machine)
-        copied.restored(now, index, 600, "https://issuer.example")
-        yield copied, now
+        # A backup is read only in this state, and only if it is young enough.
+        restored = deepcopy(machine)
+        restored.restore_backup(now, SavedKeySet(index, 600, "https://issuer.example"))
+        yield restored, now
 
 
 def transitions() -> set[tuple[str, str]]:

@@ -22,12 +22,10 @@ from flask_connector_auth.keys import (
     KeyRules,
     StaticKeys,
     VerificationKey,
-    freshness,
     parse_key_set,
     parse_keys,
-    retry_after,
-    validators,
 )
+from flask_connector_auth.keys.remote import conditional_headers, freshness_lifetime, retry_after
 from flask_connector_auth.revocation import token_digest
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.verification import APP_JWT, CONSUMER_JWS, Verifier, VerifierRules
@@ -199,10 +197,10 @@ def cache_control(data: bytes) -> None:
     """Header lines of an answer: times in bounds, and no header that was not there."""
     lines = (line.partition(":") for line in data.decode("latin-1").split("\n"))
     headers = {name.strip().lower(): value.strip() for name, _, value in lines}
-    assert freshness(headers) is None or 0 <= (freshness(headers) or 0) <= 2**31
+    assert freshness_lifetime(headers) is None or 0 <= (freshness_lifetime(headers) or 0) <= 2**31
     wait = retry_after(headers)
     assert wait is None or (isfinite(wait) and wait >= 0)
-    assert set(validators(headers).values()) <= set(headers.values())
+    assert set(conditional_headers(headers).values()) <= set(headers.values())
 
 
 #: All targets, by name.

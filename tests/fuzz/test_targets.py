@@ -56,11 +56,11 @@ class Lax:
         ("key_set", "parse_key_set", [], b"{}"),
         ("key_set", "parse_keys", ([], []), b"{}"),
         ("strict", "decode_base64url", b"", b"AA"),
-        ("strict", "load_json_object", {}, b'{"a":1}'),
-        ("strict", "load_json_object", RecursionError(), b"{}"),
-        ("cache_control", "freshness", -1.0, b""),
+        ("strict", "load_object", {}, b'{"a":1}'),
+        ("strict", "load_object", RecursionError(), b"{}"),
+        ("cache_control", "freshness_lifetime", -1.0, b""),
         ("cache_control", "retry_after", float("nan"), b""),
-        ("cache_control", "validators", {"If-None-Match": "made up"}, b""),
+        ("cache_control", "conditional_headers", {"If-None-Match": "made up"}, b""),
     ],
 )
 def test_a_target_notices_a_fault(

@@ -1,4 +1,4 @@
-"""Remote keys in whole apps: several in one process, and those that nobody needs any more."""
+"""Remote keys in whole apps: several apps in one process, and apps that are dropped."""
 
 import gc
 import threading
@@ -19,23 +19,23 @@ def with_view(app: Flask) -> Flask:
 
 
 def test_several_apps_have_a_set_each(make_app: MakeApp, issuer: Issuer, stranger: Issuer) -> None:
-    """Two apps with two issuers in one process: each fetches its own set, once, and trusts it."""
-    with KeySetServer(issuer) as ours, KeySetServer(stranger) as theirs:
+    """Two apps with two issuers in one process: each fetches the set of its issuer, once."""
+    with KeySetServer(issuer) as server, KeySetServer(stranger) as other_server:
         apps = {
-            issuer: with_view(make_app(APP_JWT_KEYS=ours.url)).test_client(),
-            stranger: with_view(make_app(APP_JWT_KEYS=theirs.url)).test_client(),
+            issuer: with_view(make_app(APP_JWT_KEYS=server.url)).test_client(),
+            stranger: with_view(make_app(APP_JWT_KEYS=other_server.url)).test_client(),
         }
         for _ in range(2):
             for signer, client in apps.items():
                 assert client.get("/x", headers=headers(signer.app_jwt())).status_code == 200
                 (other,) = apps.keys() - {signer}
                 assert_row(client.get("/x", headers=headers(other.app_jwt())), 40102)
-        # A signature that fails under a set this young is no reason to ask again.
-        assert len(ours.requests) == len(theirs.requests) == 1
+        # A signature that fails under a set younger than the cooldown starts no fetch.
+        assert len(server.requests) == len(other_server.requests) == 1
 
 
-def test_an_app_that_nobody_needs_leaves_nothing_behind(make_app: MakeApp, issuer: Issuer) -> None:
-    """Reloads and tests make apps and drop them: neither source nor thread stays."""
+def test_a_dropped_app_leaves_nothing_behind(make_app: MakeApp, issuer: Issuer) -> None:
+    """Reloads and tests create apps and drop them: neither source nor thread stays."""
     threads = threading.active_count()
     with KeySetServer(issuer) as server:
         app = with_view(make_app(APP_JWT_KEYS=server.url))

@@ -107,17 +107,17 @@ def saved(issuer: Any, folder: Path) -> Iterator[str]:
     """Verify with keys from a URL, then with the saved ones of it, and yield the answers."""
     from flask_connector_auth.testing import KeySetServer
 
-    copy = str(folder / "jwks.copy")
+    backup = str(folder / "jwks.backup")
     with KeySetServer(issuer) as server:
-        yield answers(server.url, issuer, JWKS_BACKUP=copy)
+        yield answers(server.url, issuer, JWKS_BACKUP=backup)
         until = time.monotonic() + 20
-        while not (files := [*folder.glob("jwks.copy.????????")]) and time.monotonic() < until:
+        while not (files := [*folder.glob("jwks.backup.????????")]) and time.monotonic() < until:
             time.sleep(0.01)
         # What Windows says of each file and folder, whoever may write there.
         for path in (folder, *files):
             path.chmod(0o777)
         server.fail("refuse")
-        yield answers(server.url, issuer, JWKS_BACKUP=copy)
+        yield answers(server.url, issuer, JWKS_BACKUP=backup)
 
 
 def commands(folder: Path) -> str:

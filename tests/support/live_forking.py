@@ -1,4 +1,4 @@
-"""Forks while a fetch is under way, in a process of its own; exit status 0 if the child goes on.
+"""Forks while a fetch is under way, in a separate process; exit status 0 if the child continues.
 
 The parent's fetch hangs until the child has ended, and holds the lock for a moment at the fork, as
 another thread might.
@@ -9,14 +9,8 @@ import sys
 import threading
 from collections.abc import Mapping
 
-from flask_connector_auth.keys import (
-    Fetched,
-    KeyRules,
-    Loader,
-    RefreshPolicy,
-    RemoteKeys,
-    RemoteRules,
-)
+from flask_connector_auth.keys import Fetched, KeyRules, RemoteKeys, RemoteRules
+from flask_connector_auth.keys.remote import KeySetLoader, RefreshPolicy
 from tests.support.simulation import URL, World
 
 world = World("a")
@@ -32,7 +26,7 @@ def fetch(url: str, *, headers: Mapping[str, str], timeout: float, max_bytes: in
 
 
 def kids(source: RemoteKeys, kid: str) -> list[str | None]:
-    """Return the ids of the keys that a token gets."""
+    """Return the ids of the candidate keys."""
     return [key.kid for key in source.candidates(kid, "ES256")]
 
 
@@ -46,7 +40,7 @@ def in_child(source: RemoteKeys) -> int:
 def main() -> int:
     """Return 0 if parent and child both see the new key."""
     rules = RemoteRules(wait=10, cooldown=0.001)
-    keys = Loader([URL], fetch, KeyRules(["ES256"]), rules)
+    keys = KeySetLoader([URL], fetch, KeyRules(["ES256"]), rules)
     source = RemoteKeys(RefreshPolicy(rules), keys)
     assert kids(source, "a") == ["a"]
     world.publish("a", "b")

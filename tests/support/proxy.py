@@ -1,4 +1,4 @@
-"""A real proxy on loopback that tunnels (RFC 9110 section 9.3.6), and knows names of its own."""
+"""A real proxy on loopback that tunnels (RFC 9110 section 9.3.6) and maps host names to ports."""
 
 import select
 import socket
@@ -9,13 +9,13 @@ from typing import Any, Self
 
 
 class ConnectProxy(ThreadingTCPServer):
-    """Tunnels to the ports on loopback that :attr:`names` has for ``host:port``; refuses others."""
+    """Tunnels to the loopback port that :attr:`names` has for ``host:port``; refuses others."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), BaseRequestHandler)
         self.names: Mapping[str, int] = {}
-        #: What was asked for, first lines only.
-        self.asked: list[str] = []
+        #: The first line of each request.
+        self.request_lines: list[str] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self._thread = Thread(target=self.serve_forever, args=(0.01,))
 
@@ -25,7 +25,7 @@ class ConnectProxy(ThreadingTCPServer):
         while b"\r\n\r\n" not in head and (more := request.recv(65536)):
             head += more
         first = head.decode().partition("\r\n")[0]
-        self.asked.append(first)
+        self.request_lines.append(first)
         port = self.names.get(first.split(" ")[1]) if first.startswith("CONNECT ") else None
         if port is None:
             request.sendall(b"HTTP/1.1 403 do-not-tell-this\r\n\r\n")
@@ -44,11 +44,11 @@ class ConnectProxy(ThreadingTCPServer):
         self.server_close()
 
 
-def _pipe(one: socket.socket, other: socket.socket) -> None:
-    ends = {one: other, other: one}
+def _pipe(client: socket.socket, server: socket.socket) -> None:
+    peers = {client: server, server: client}
     while True:
-        for ready in select.select(list(ends), [], [])[0]:
+        for ready in select.select(list(peers), [], [])[0]:
             content = ready.recv(65536)
             if not content:
                 return
-            ends[ready].sendall(content)
+            peers[ready].sendall(content)

@@ -1,4 +1,4 @@
-"""An issuer and a clock that tests move; the source between them is the real one."""
+"""A simulated issuer and clock around a real key source."""
 
 import json
 import random
@@ -10,19 +10,17 @@ import pytest
 from joserfc.jwk import ECKey
 
 from flask_connector_auth.core import Reason, Unavailable
-from flask_connector_auth.keys import (
-    Fetched,
-    FetchFailed,
-    KeyRules,
-    Loader,
-    RefreshPolicy,
-    RemoteKeys,
-    RemoteRules,
-    refresh,
-)
+from flask_connector_auth.keys import Fetched, FetchFailed, KeyRules, RemoteKeys, RemoteRules
+from flask_connector_auth.keys.remote import KeySetBackup, KeySetLoader, RefreshPolicy
 
 URL = "https://issuer.example/jwks"
 RULES = KeyRules(["ES256"])
+StartThread = Callable[[Callable[[], None]], threading.Thread | None]
+
+
+def run_now(run: Callable[[], None]) -> None:
+    """Fetch in the thread of the lookup: simulated time does not pass meanwhile."""
+    run()
 
 
 class World:
@@ -32,18 +30,18 @@ class World:
         self.now = 0.0
         self.fetches: list[float] = []
         self.up = True
-        self._keys: dict[str, dict[str, Any]] = {}
+        self.entries: dict[str, dict[str, Any]] = {}
         self.headers: dict[str, str] = {}
         self.meanwhile: Callable[[], None] = lambda: None
         self.publish(*kids)
 
     def publish(self, *kids: str) -> None:
         """Let the set have these keys, and no others."""
-        self._keys = {kid: self._keys.get(kid) or new_key(kid) for kid in kids}
+        self.entries = {kid: self.entries.get(kid) or new_key(kid) for kid in kids}
 
     def renew(self, kid: str) -> None:
         """Put new key material under an old kid."""
-        self._keys[kid] = new_key(kid)
+        self.entries[kid] = new_key(kid)
 
     def clock(self) -> float:
         """Return the time."""
@@ -52,30 +50,31 @@ class World:
     def fetch(
         self, url: str, *, headers: Mapping[str, str], timeout: float, max_bytes: int
     ) -> Fetched:
-        """Answer as the issuer does just now."""
+        """Respond as the issuer does at this time."""
         self.fetches.append(self.now)
         self.meanwhile()
         if not self.up:
             raise FetchFailed("down")
-        return Fetched(200, json.dumps({"keys": list(self._keys.values())}).encode(), self.headers)
+        return Fetched(
+            200, json.dumps({"keys": list(self.entries.values())}).encode(), self.headers
+        )
 
     def source(
-        self, rules: RemoteRules | None = None, kind: type[RemoteKeys] | None = None
+        self,
+        rules: RemoteRules | None = None,
+        start_thread: StartThread = run_now,
+        clock: Callable[[], float] | None = None,
+        backup: KeySetBackup | None = None,
     ) -> RemoteKeys:
-        """Return a source of this world's keys; its fetches land at once unless *kind* says."""
+        """Return a source of this world's keys.
+
+        :param clock: in place of :meth:`clock`.
+        :param backup: see :class:`KeySetLoader`.
+        """
         rules = rules or RemoteRules()
-        machine = RefreshPolicy(rules, random.Random(1).random)
-        return (kind or AtOnce)(machine, Loader([URL], self.fetch, RULES, rules), self.clock)
-
-
-class AtOnce(RemoteKeys):
-    """Fetches in the asking thread: simulated time does not pass meanwhile."""
-
-    def _start(self, flight: threading.Event) -> None:
-        self._refresh(flight)
-
-    def _refresh(self, flight: threading.Event) -> None:
-        refresh(lambda: self, self._loader, self.snapshot, flight)
+        policy = RefreshPolicy(rules, random.Random(1).random)
+        loader = KeySetLoader([URL], self.fetch, RULES, rules, backup)
+        return RemoteKeys(policy, loader, clock or self.clock, start_thread)
 
 
 def new_key(kid: str) -> dict[str, Any]:
@@ -89,7 +88,7 @@ def kids(source: RemoteKeys, kid: str | None, algorithm: str = "ES256") -> list[
 
 
 def unavailable(source: RemoteKeys, kid: str) -> float:
-    """Assert that nobody can know; return the seconds to wait."""
+    """Assert that the keys are unavailable; return the seconds to wait."""
     with pytest.raises(Unavailable) as caught:
         source.candidates(kid, "ES256")
     assert caught.value.reason is Reason.KEYS_UNAVAILABLE

@@ -1,4 +1,4 @@
-"""A certificate authority of one's own: server contexts for TLS, sound and unsound."""
+"""A certificate authority for tests: server contexts for TLS, valid and invalid."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -32,8 +32,8 @@ class Authority:
         """Return the context of a server on loopback.
 
         :param hosts: names in its certificate; its address, if none are given.
-        :param expired: whether its certificate is of yesterday.
-        :param self_signed: whether it vouches for itself.
+        :param expired: whether its certificate expired yesterday.
+        :param self_signed: whether its certificate is self-signed.
         """
         key = self._key if self_signed else ec.generate_private_key(ec.SECP256R1())
         names: list[x509.GeneralName] = [x509.DNSName(host) for host in hosts]
@@ -62,7 +62,7 @@ class Authority:
         def named(common: str) -> x509.Name:
             return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
-        # What a strict verification asks for (RFC 5280 section 4.2.1), of authority and server.
+        # Strict verification requires these extensions (RFC 5280 section 4.2.1).
         usage = x509.KeyUsage(
             digital_signature=not ca,
             content_commitment=False,
@@ -74,9 +74,9 @@ class Authority:
             encipher_only=False,
             decipher_only=False,
         )
-        own, issuer = (
-            x509.SubjectKeyIdentifier.from_public_key(each.public_key())
-            for each in (key, self._key)
+        subject, issuer = (
+            x509.SubjectKeyIdentifier.from_public_key(signing_key.public_key())
+            for signing_key in (key, self._key)
         )
         builder = (
             x509.CertificateBuilder(named(self._name), named(name), key.public_key())
@@ -85,7 +85,7 @@ class Authority:
             .not_valid_after(until)
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
             .add_extension(usage, critical=True)
-            .add_extension(own, critical=False)
+            .add_extension(subject, critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer),
                 critical=False,

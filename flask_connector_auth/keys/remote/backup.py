@@ -1,53 +1,62 @@
-"""A confirmed key set in; the same set out again after a restart, while its allowance lasts."""
+"""The backup of a key set: for a start of the service while the issuer is out of reach."""
 
 import json
 import logging
+import os
+import stat
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from math import ceil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
-from ...core import Malformed, load_json_object, steady_time
+from ...core import Malformed, load_json_object, redis_connector, steady_time
 from ..importing import KeyRules
 from ..source import VerificationKey
 from ..static import KeyIndex
-from .backup_stores import BackupStore
 from .key_set import BadKeySet, usable_keys
+from .values import SavedKeySet
 
 logger: logging.Logger = logging.getLogger(__name__)
 
 _FORMAT = 1
-# A clock may be a little behind the one that wrote the copy, and no more.
-_MAX_AHEAD = 60
+# Seconds that the clock may be behind the clock of the machine that wrote the backup.
+_MAX_CLOCK_SKEW = 60
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-class SavedKeySet(NamedTuple):
-    """A key set from a copy."""
+class BackupStore(Protocol):
+    """Where the bytes of a backup are kept."""
 
-    keys: KeyIndex
-    age: float  #: seconds since its issuer confirmed it
-    source: str  #: the URL that did
+    def read(self) -> bytes | None:
+        """Return the bytes that were written last, or ``None``; an exception counts as ``None``."""
+        ...
+
+    def write(self, record: bytes) -> None:
+        """Replace the last bytes by *record*; an exception is logged."""
+        ...
 
 
-def boot_clock() -> tuple[str, float]:
-    """Return the name of this run of the machine, and the seconds that it lasts, sleep included.
+def boot_clock(boot_id: Path = _BOOT_ID) -> tuple[str, float]:
+    """Return the id of this boot of the machine and its uptime in seconds, sleep included.
 
-    Where there is no such name, it is empty.
+    The id is empty where the system has none.
     """
     try:
-        return _BOOT_ID.read_text(encoding="ascii").strip(), steady_time()
+        return boot_id.read_text(encoding="ascii").strip(), steady_time()
     except OSError:
         return "", 0.0
 
 
 class KeySetBackup:
-    """The last good set, for a start while its issuer is out of reach.
+    """The last good key set, for a start of the service while the issuer is out of reach.
 
-    Without the issuer's ETag: what was restored is replaced by what the issuer sends, never
-    confirmed, so that a copy someone has edited does not outlive the outage.
+    The issuer's ETag is not saved. So a restored set is replaced by what the issuer sends, never
+    confirmed, and a backup that someone has edited does not outlive the outage.
 
-    :param max_age: seconds, from its last confirmation by the issuer, that a set may serve:
+    :param max_age: seconds since the last confirmation by the issuer for which a set may be used;
         a restart does not start them again.
     :param clock: returns the time in seconds since the epoch.
     :param boot: see :func:`boot_clock`.
@@ -68,10 +77,10 @@ class KeySetBackup:
         self._max_keys = max_keys
         self._clock = clock
         self._boot = boot
-        self._told = ""
+        self._logged_problem = ""
 
     def save(self, url: str, index: KeyIndex) -> None:
-        """Keep *index*, confirmed just now by *url*; a failure is logged, and changes nothing."""
+        """Save *index*, which *url* has just confirmed; a failure is only logged."""
         boot, uptime = self._boot()
         record = {
             "format": _FORMAT,
@@ -79,62 +88,161 @@ class KeySetBackup:
             "confirmed_at": self._clock(),
             "boot": boot,
             "uptime": uptime,
-            "keys": [_jwk(key) for key in index.keys],
+            "keys": [_to_jwk(key) for key in index.keys],
         }
         try:
             self._store.write(json.dumps(record).encode())
         except Exception as error:
-            self._tell(f"cannot be written: {type(error).__name__}")
+            self._log(f"cannot be written: {type(error).__name__}")
         else:
-            self._told = ""
+            self._logged_problem = ""
 
     def read(self, urls: Sequence[str]) -> SavedKeySet | None:
-        """Return the keys, their age in seconds, and the URL that confirmed them; or ``None``.
+        """Return the saved key set, or ``None`` if there is none that may be used.
 
-        :param urls: only a copy of one of these is good.
+        :param urls: the set must have been confirmed by one of these.
         """
         try:
             record = self._store.read()
-            return None if record is None else self._understood(load_json_object(record), urls)
+            return None if record is None else self._parse(load_json_object(record), urls)
         except (BadKeySet, Malformed) as problem:
-            self._tell(f"is not used: {problem}")
+            self._log(f"is not used: {problem}")
         except Exception as error:
-            self._tell(f"is not used: {type(error).__name__}")
+            # Only the class is logged: the text may hold a password of the store.
+            self._log(f"is not used: {type(error).__name__}")
         return None
 
-    def _understood(self, record: dict[str, Any], urls: Sequence[str]) -> SavedKeySet:
+    def _parse(self, record: dict[str, Any], urls: Sequence[str]) -> SavedKeySet:
         url = record.get("url")
         if record.get("format") != _FORMAT or not isinstance(url, str) or url not in urls:
-            raise BadKeySet("it is of another format or URL")
+            raise BadKeySet("it has another format or is of another URL")
         age = self._age(record.get("confirmed_at"), record.get("boot"), record.get("uptime"))
         if age > self._max_age:
-            raise BadKeySet("it is too old")
-        # The same filters as for what the issuer sends: a file can be edited.
+            raise BadKeySet(f"it was confirmed more than {self._max_age:g} s ago (JWKS_MAX_STALE)")
+        # The same filters as for a set from the issuer: a backup can be edited.
         keys = usable_keys(record.get("keys"), self._rules, self._max_keys)
         return SavedKeySet(KeyIndex(keys), age, url)
 
     def _age(self, confirmed_at: Any, boot: Any, uptime: Any) -> float:
-        times = (confirmed_at, uptime)
-        if not all(isinstance(each, int | float) for each in times):
-            raise BadKeySet("it does not say when it was confirmed")
+        if not all(isinstance(value, int | float) for value in (confirmed_at, uptime)):
+            raise BadKeySet("its time of confirmation is missing or not a number")
         age: float = self._clock() - confirmed_at
-        if age < -_MAX_AHEAD:
-            raise BadKeySet("it is from the future")
-        # Set back, a clock must not make an old copy young: that of the machine cannot be set.
-        # In whole seconds: two clocks need not agree better than that.
+        if age < -_MAX_CLOCK_SKEW:
+            raise BadKeySet("its time of confirmation is in the future; check the system clock")
+        # A wall clock that was set back must not make an old backup young, so the uptime, which
+        # cannot be set, counts too. Whole seconds: the two clocks need not agree more closely.
         this_boot, now = self._boot()
-        lasted = int(now - uptime) if this_boot and boot == this_boot else 0
-        return max(0.0, age, lasted)
+        elapsed = int(now - uptime) if this_boot and boot == this_boot else 0
+        return max(0.0, age, elapsed)
 
-    def _tell(self, what: str) -> None:
+    def _log(self, problem: str) -> None:
         # Once, not at each attempt of a long outage.
-        if what != self._told:
-            logger.warning("the copy of the key set %s", what)
-            self._told = what
+        if problem != self._logged_problem:
+            logger.warning("the backup of the key set %s", problem)
+            self._logged_problem = problem
 
 
-def _jwk(key: VerificationKey) -> dict[str, Any]:
+def _to_jwk(key: VerificationKey) -> dict[str, Any]:
     jwk = {**key.key.as_dict(private=False), "kid": key.kid}
     if len(key.algorithms) == 1:
         jwk["alg"] = next(iter(key.algorithms))
     return jwk
+
+
+class FileBackupStore:
+    """Keeps a backup in a file. Everyone who can write the file can sign accepted tokens.
+
+    :param limit: largest record, in bytes.
+    """
+
+    def __init__(self, path: Path, limit: int) -> None:
+        self.path = path
+        self._limit = limit
+
+    def read(self) -> bytes | None:
+        """See :class:`BackupStore`; a file that other users can change is not read."""
+        try:
+            with open(self.path, "rb", opener=_open_without_waiting) as file:
+                status, folder = os.fstat(file.fileno()), os.stat(self.path.parent)
+                if not stat.S_ISREG(status.st_mode):
+                    raise BadKeySet("it is not a regular file")
+                if not (_is_protected(status) and _is_protected(folder)):
+                    raise BadKeySet("another user owns or can write it or its folder")
+                return _limited(file.read(self._limit + 1), self._limit)
+        except FileNotFoundError:
+            return None
+
+    def write(self, record: bytes) -> None:
+        """See :class:`BackupStore`; a reader gets the old record or the new one, never a part."""
+        # mkstemp makes a file of mode 0600, whatever the umask is.
+        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(record)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, self.path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(name)
+            raise
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    # Opening a pipe would block, and a link could lead to any file of this user. Windows has
+    # neither flag: folders hold no pipes there, and few users may create links.
+    for name in ("O_NONBLOCK", "O_NOFOLLOW"):
+        flags |= getattr(os, name, 0)
+    return os.open(path, flags)
+
+
+def _is_protected(status: os.stat_result) -> bool:
+    """Whether only this user and root can change the file or folder with this *status*.
+
+    In a folder with the sticky bit other users can add files, but not replace ours. On Windows the
+    answer is always yes: these bits mean nothing there, and access lists are not read.
+    """
+    if not hasattr(os, "geteuid"):
+        return True
+    mode = status.st_mode
+    is_sticky_folder = stat.S_ISDIR(mode) and mode & stat.S_ISVTX
+    is_shared = mode & (stat.S_IWGRP | stat.S_IWOTH) and not is_sticky_folder
+    return status.st_uid in (0, os.geteuid()) and not is_shared
+
+
+def _limited(record: bytes, limit: int) -> bytes:
+    if len(record) > limit:
+        raise BadKeySet(f"it is over {limit} bytes")
+    return record
+
+
+class RedisBackupStore:
+    """Keeps a backup in Redis. Everyone who can write there can sign accepted tokens.
+
+    Each use opens a connection. Uses are few, and so no connection is shared after a fork.
+
+    :param url: see :func:`connector`.
+    :param name: the Redis key.
+    :param lifetime: seconds after which Redis deletes the backup.
+    :param limit: largest record, in bytes.
+    :raises ImportError: if redis-py is not installed.
+    :raises ValueError: if *url* is not a Redis URL.
+    """
+
+    def __init__(self, url: str, name: str, lifetime: float, limit: int) -> None:
+        self._connect = redis_connector(url)
+        self._name = name
+        self._lifetime = max(1, ceil(lifetime))
+        self._limit = limit
+
+    def read(self) -> bytes | None:
+        """See :class:`BackupStore`."""
+        with self._connect() as redis:
+            record: bytes = redis.getrange(self._name, 0, self._limit)
+        # Redis returns an empty string for a missing key.
+        return _limited(record, self._limit) if record else None
+
+    def write(self, record: bytes) -> None:
+        """See :class:`BackupStore`."""
+        with self._connect() as redis:
+            redis.set(self._name, record, ex=self._lifetime)

@@ -1,4 +1,4 @@
-"""An address in; an HTTP connection with a wall clock and a limit of bytes out."""
+"""HTTP connections with a wall-clock deadline, a size limit and cancellation."""
 
 import http.client
 import io
@@ -12,20 +12,21 @@ from functools import partial
 from typing import Any, Self
 from urllib.parse import SplitResult
 
+# Seconds for one address of a host.
 _CONNECT_TIMEOUT = 2.0
 
 
-class TooManyBytes(http.client.HTTPException):
-    """An answer that has no end."""
+class ResponseTooLarge(http.client.HTTPException):
+    """The server has sent more bytes than a connection may receive."""
 
 
 class Watchdog:
-    """Shuts the watched sockets down once *timeout* seconds are over."""
+    """Shuts the watched sockets down after *timeout* seconds."""
 
     def __init__(self, timeout: float) -> None:
-        self._until = time.monotonic() + timeout
+        self._deadline = time.monotonic() + timeout
         self._sockets: list[socket.socket] = []
-        self._timer = threading.Timer(timeout, self._expire)
+        self._timer = threading.Timer(timeout, self._shut_down)
         self._timer.daemon = True
 
     def __enter__(self) -> Self:
@@ -39,78 +40,78 @@ class Watchdog:
             sock.close()
 
     @property
-    def expired(self) -> bool:
-        """Whether they are over."""
-        return time.monotonic() >= self._until
+    def is_expired(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() >= self._deadline
 
-    def left(self) -> float:
-        """Return the seconds that are left.
+    def remaining(self) -> float:
+        """Return the remaining seconds.
 
-        :raises TimeoutError: if there are none.
+        :raises TimeoutError: if the time is over.
         """
-        left = self._until - time.monotonic()
-        if left <= 0:
+        remaining = self._deadline - time.monotonic()
+        if remaining <= 0:
             raise TimeoutError
-        return left
+        return remaining
 
     def watch(self, sock: socket.socket) -> None:
-        """Watch the connection of *sock*, by a descriptor of its own: TLS takes the first away."""
+        """Watch the connection of *sock*, by a duplicate: TLS detaches the original descriptor."""
         self._sockets.append(sock.dup())
-        if self.expired:
-            self._expire()
+        if self.is_expired:
+            self._shut_down()
 
     def expire(self) -> None:
-        """Let the time be over now."""
-        self._until = time.monotonic()
-        self._expire()
+        """End the time now."""
+        self._deadline = time.monotonic()
+        self._shut_down()
 
-    def _expire(self) -> None:
+    def _shut_down(self) -> None:
         for sock in self._sockets:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
 
-class GivenUp(Exception):
-    """No one needs what is being fetched any more."""
+class Cancelled(Exception):
+    """The load of a key set was cancelled."""
 
 
-class Attempt:
-    """A load of a key set that another thread, or the garbage collector, may give up.
+class Cancellation:
+    """Lets another thread, or the garbage collector, cancel the load of a key set.
 
-    It takes no lock: a collection can happen anywhere, in a thread that holds one too.
+    It uses no lock: a collection can run in a thread that already holds one.
     """
 
     def __init__(self) -> None:
         self._process = os.getpid()
-        self._given_up = False
+        self._is_cancelled = False
         self._watchdog: Watchdog | None = None
 
-    def check(self) -> None:
-        """Return if the load is still needed.
+    def raise_if_cancelled(self) -> None:
+        """Return if the load was not cancelled.
 
-        :raises GivenUp: if it is not.
+        :raises Cancelled: if it was.
         """
-        if self._given_up:
-            raise GivenUp
+        if self._is_cancelled:
+            raise Cancelled
 
-    def guard(self, watchdog: Watchdog) -> None:
-        """Let :meth:`give_up` end what *watchdog* watches."""
+    def attach(self, watchdog: Watchdog) -> None:
+        """Let :meth:`cancel` shut down the sockets of *watchdog*."""
         self._watchdog = watchdog
-        if self._given_up:
+        if self._is_cancelled:
             watchdog.expire()
 
-    def give_up(self) -> None:
-        """Shut the connection down, if there is one, and let none be opened any more."""
-        self._given_up = True
-        # Over a fork a connection is shared, and still the parent's.
+    def cancel(self) -> None:
+        """Shut down the connection, if there is one, and prevent further ones."""
+        self._is_cancelled = True
+        # A child process shares the connection with its parent, which still uses it.
         if self._watchdog and self._process == os.getpid():
             self._watchdog.expire()
 
 
 class Connection(http.client.HTTPConnection):
-    """One connection, through a proxy if there is one, with TLS if there is a *context*.
+    """A connection, through *proxy* if one is given, with TLS if *context* is given.
 
-    :param limit: bytes that may be received.
+    :param limit: most bytes that may be received.
     """
 
     def __init__(
@@ -121,43 +122,43 @@ class Connection(http.client.HTTPConnection):
         watchdog: Watchdog,
         limit: int,
     ) -> None:
-        # Told so, the standard library leaves the port out of the header Host.
+        # The standard library leaves the default port out of the header Host.
         self.default_port = 443 if context else 80
         self._target = url.hostname or ""
         self._tls = context
         self._watchdog = watchdog
         port = url.port or self.default_port
-        first = proxy or url
-        super().__init__(first.hostname or "", first.port or port)
-        # The standard library's own hook for tests; by way of connect(), a proxy's answer to
-        # CONNECT would be read before the watchdog had the socket.
+        next_hop = proxy or url
+        super().__init__(next_hop.hostname or "", next_hop.port or port)
+        # The hook of the standard library for tests. In an overridden connect() the response of a
+        # proxy to CONNECT would be read before the watchdog watches the socket.
         self._create_connection = self._open
-        self.response_class: Any = partial(_Response, limit)
+        self.response_class: Any = partial(_LimitedResponse, limit)
         if proxy:
             self.set_tunnel(self._target, port)
 
     def _open(self, address: tuple[str, int], *_others: Any) -> socket.socket:
         problem = OSError("no address")
-        for family, kind, protocol, _, place in socket.getaddrinfo(*address, 0, socket.SOCK_STREAM):
+        for family, kind, protocol, _, peer in socket.getaddrinfo(*address, 0, socket.SOCK_STREAM):
             sock = socket.socket(family, kind, protocol)
             try:
-                # Each address has its time, but all of them no more than there is.
-                sock.settimeout(min(_CONNECT_TIMEOUT, self._watchdog.left()))
+                # A limit for each address, within the deadline for all of them.
+                sock.settimeout(min(_CONNECT_TIMEOUT, self._watchdog.remaining()))
                 self._watchdog.watch(sock)
-                sock.connect(place)
-                # Until it is connected, not every system lets a socket be shut down.
-                self._watchdog.left()
+                sock.connect(peer)
+                # Some systems cannot shut down a socket that is not connected yet.
+                self._watchdog.remaining()
             except OSError as error:
                 sock.close()
                 problem = error
             else:
-                # From here on the watchdog is the timeout: the whole counts, not each operation.
+                # From here on the watchdog limits the whole fetch, not each operation.
                 sock.settimeout(None)
                 return sock
         raise problem
 
     def connect(self) -> None:
-        """Connect to the host, through the proxy if there is one, with TLS for ``https``."""
+        """Connect to the host, through the proxy if one is given, with TLS for ``https``."""
         super().connect()
         if self._tls:
             self.sock: socket.socket | Any = self._tls.wrap_socket(
@@ -165,23 +166,23 @@ class Connection(http.client.HTTPConnection):
             )
 
 
-class _Response(http.client.HTTPResponse):
-    """An answer of at most *limit* bytes, all told.
+class _LimitedResponse(http.client.HTTPResponse):
+    """A response of at most *limit* bytes, headers and framing included.
 
-    The standard library reads without bound in places, such as a chunk of the size -1.
+    The standard library reads without a bound in some places, such as a chunk of size -1.
     """
 
-    def __init__(self, limit: int, sock: socket.socket, *args: Any, **more: Any) -> None:
-        super().__init__(sock, *args, **more)
-        self.fp = io.BufferedReader(_Metered(self.fp.detach(), limit))
+    def __init__(self, limit: int, sock: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp = io.BufferedReader(LimitedReader(self.fp.detach(), limit))
 
 
-class _Metered(io.RawIOBase):
-    """What *raw* brings, up to *limit* bytes."""
+class LimitedReader(io.RawIOBase):
+    """The first *limit* bytes of *raw*."""
 
     def __init__(self, raw: io.RawIOBase, limit: int) -> None:
         self._raw = raw
-        self._left = limit
+        self._remaining = limit
 
     def readable(self) -> bool:
         """See :class:`io.RawIOBase`."""
@@ -190,13 +191,13 @@ class _Metered(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """See :class:`io.RawIOBase`.
 
-        :raises TooManyBytes: beyond the limit.
+        :raises ResponseTooLarge: beyond the limit.
         """
-        got = self._raw.readinto(buffer) or 0
-        self._left -= got
-        if self._left < 0:
-            raise TooManyBytes
-        return got
+        size = self._raw.readinto(buffer) or 0
+        self._remaining -= size
+        if self._remaining < 0:
+            raise ResponseTooLarge
+        return size
 
     def close(self) -> None:
         """See :class:`io.RawIOBase`."""

@@ -1,51 +1,49 @@
-"""The URLs of a JWK Set in; its keys, freshly fetched, out: what a fetch brings and means."""
+"""The loader of a key set: fetches it from its URLs, and reads what the responses mean."""
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from hashlib import sha256
+from threading import Event
 from urllib.parse import urlsplit
 
 from ..importing import KeyRules
 from ..static import KeyIndex
-from .backup import KeySetBackup, SavedKeySet
-from .cache_headers import freshness, retry_after, validators
-from .connection import Attempt
-from .http import Fetch, Fetched, FetchFailed, HttpFetch
-from .key_set import BadKeySet, RemoteRules, Snapshot, parse_key_set
+from .backup import KeySetBackup
+from .connection import Cancellation
+from .http import (
+    Fetch,
+    Fetched,
+    FetchFailed,
+    HttpFetch,
+    conditional_headers,
+    freshness_lifetime,
+    retry_after,
+)
+from .key_set import BadKeySet, parse_key_set
+from .values import LoadedKeySet, RemoteRules, SavedKeySet, Snapshot
 
 logger: logging.Logger = logging.getLogger(__name__)
 
 
 class LoadFailed(Exception):
-    """No source has a usable set just now. The text says why, and quotes nothing received.
+    """No URL has a usable key set now. The text says why, and quotes nothing that was received.
 
-    :param retry_after: seconds that the issuer asks to be left alone, if it does.
+    :param retry_after: seconds of the issuer's ``Retry-After``, if it sent one.
     """
 
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
-        self.copy: SavedKeySet | None = None  #: what serves instead, if nothing did before
+        self.backup: SavedKeySet | None = None  #: to be used if there is no key set yet
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedKeySet:
-    """A usable key set."""
+class KeySetLoader:
+    """Loads the key set of one issuer.
 
-    index: KeyIndex
-    life: float | None  #: seconds that the issuer lets it be used, if it says so
-    source: str  #: the URL
-    validators: Mapping[str, str]  #: headers of the next, conditional request
-
-
-class Loader:
-    """Loads one issuer's set.
-
-    :param urls: asked in turn, each time from the first, until one has a usable set. The sets
-        are never joined: a union would let the weakest of them add keys.
-    :param copy: where the last good set is kept, and read from if the first fetch fails.
+    :param urls: tried in order, each time from the first, until one has a usable set. The sets
+        are never joined: any of the servers could add keys to a union.
+    :param backup: where the last good set is saved, and read from if the first load fails.
     :param clock: returns seconds that never go back.
     """
 
@@ -55,109 +53,142 @@ class Loader:
         fetch: Fetch,
         key_rules: KeyRules,
         rules: RemoteRules,
-        copy: KeySetBackup | None = None,
+        backup: KeySetBackup | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.urls = urls
-        self.name: str = host_of(urls[0])  #: for messages
+        self.host: str = loggable_host(urls[0])  #: for log lines
         self._fetch = fetch
         self._key_rules = key_rules
         self._rules = rules
-        self._copy = copy
+        self._backup = backup
         self._clock = clock
-        self._understood = b"", KeyIndex([])
-        self._logged: dict[str, str] = {}  # by URL, why it failed last
-        self.attempt: Attempt = Attempt()  #: which the next load is
+        self._parsed = b"", KeyIndex([])  # digest of a body, and its keys
+        self._logged_failures: dict[str, str] = {}  # by URL, since its last success
 
-    def load(self, known: Snapshot | None) -> LoadedKeySet:
-        """Return the set as it is now, after at most two timeouts, however many URLs there are.
+    def run(
+        self,
+        known: Snapshot | None,
+        cancellation: Cancellation,
+        fetch_done: Event,
+        receiver: Callable[[], Callable[[Event, LoadedKeySet | LoadFailed], None] | None],
+    ) -> None:
+        """Load the key set, pass the result on, and save a good one.
 
-        :param known: the set at hand, which a source may confirm instead of sending it again.
-        :raises LoadFailed: if no source has it.
-        :raises GivenUp: if the attempt is given up.
+        :param fetch_done: passed on; identifies the fetch.
+        :param receiver: returns what takes the result, or ``None`` once that has been collected.
         """
-        attempt = self.attempt
-        until = self._clock() + 2 * self._rules.timeout
-        reason, asked_for = "", 0.0
+        try:
+            result: LoadedKeySet | LoadFailed = self.load(known, cancellation)
+        except LoadFailed as failed:
+            result = failed
+        except Exception as error:
+            # Every fetch must have a result, or no other fetch would ever start. Only the class of
+            # the error is reported: its text may quote what was received.
+            result = LoadFailed(type(error).__name__)
+        if receive := receiver():
+            receive(fetch_done, result)
+            del receive
+            if isinstance(result, LoadedKeySet):
+                # Last, so that no request waits for a disk.
+                self.save_backup(result)
+
+    def load(
+        self, known: Snapshot | None, cancellation: Cancellation | None = None
+    ) -> LoadedKeySet:
+        """Return the current key set, after at most two timeouts, however many URLs there are.
+
+        :param known: the last set, which a server may confirm instead of sending it again.
+        :raises LoadFailed: if no URL has a usable set.
+        :raises Cancelled: if *cancellation* was cancelled.
+        """
+        cancellation = cancellation or Cancellation()
+        deadline = self._clock() + 2 * self._rules.timeout
+        reason, longest_retry_after = "", 0.0
         for number, url in enumerate(self.urls):
-            # A fair share: the last one has its turn too, though all before it hang.
-            share = (until - self._clock()) / (len(self.urls) - number)
+            # An equal share of the time left: the last URL is tried even if all before it hang.
+            share = (deadline - self._clock()) / (len(self.urls) - number)
             if share <= 0:
                 break
-            attempt.check()
+            cancellation.raise_if_cancelled()
+            timeout = min(self._rules.timeout, share)
             try:
-                loaded = self._load_from(url, known, min(self._rules.timeout, share), attempt)
+                loaded = self._load_from(url, known, timeout, cancellation)
             except LoadFailed as failed:
-                attempt.check()
+                cancellation.raise_if_cancelled()
                 reason = str(failed)
-                asked_for = max(asked_for, failed.retry_after or 0.0)
+                longest_retry_after = max(longest_retry_after, failed.retry_after or 0.0)
                 # Once, not at each attempt of an outage.
-                if self._logged.get(url) != reason:
-                    logger.warning("key set of %s: %s", host_of(url), reason)
-                self._logged[url] = reason
+                if self._logged_failures.get(url) != reason:
+                    host = loggable_host(url)
+                    logger.warning("key set of %s cannot be fetched: %s", host, reason)
+                self._logged_failures[url] = reason
             else:
-                self._logged.pop(url, None)
+                self._logged_failures.pop(url, None)
                 return loaded
-        failure = LoadFailed(reason, asked_for or None)
-        if self._copy and known is None:
-            failure.copy = self._copy.read(self.urls)
+        failure = LoadFailed(reason, longest_retry_after or None)
+        if self._backup and known is None:
+            failure.backup = self._backup.read(self.urls)
         raise failure
 
-    def keep(self, loaded: LoadedKeySet) -> None:
-        """Save a copy of what was *loaded* just now, if there is to be one."""
-        if self._copy:
-            self._copy.save(loaded.source, loaded.index)
+    def save_backup(self, loaded: LoadedKeySet) -> None:
+        """Save *loaded*, which has just been confirmed, if a backup is configured."""
+        if self._backup:
+            self._backup.save(loaded.url, loaded.index)
 
     def _load_from(
-        self, url: str, known: Snapshot | None, timeout: float, attempt: Attempt
+        self, url: str, known: Snapshot | None, timeout: float, cancellation: Cancellation
     ) -> LoadedKeySet:
-        # A fetch of the app's own is not told: it knows no attempts.
-        more = {"attempt": attempt} if isinstance(self._fetch, HttpFetch) else {}
-        known = known if known and known.source == url else None
+        # A fetch function of the application does not take a cancellation.
+        options = {"cancellation": cancellation} if isinstance(self._fetch, HttpFetch) else {}
+        known = known if known and known.url == url else None
         try:
-            answer = self._fetch(
+            response = self._fetch(
                 url,
-                headers=known.validators if known else {},
+                headers=known.conditional_headers if known else {},
                 timeout=timeout,
                 max_bytes=self._rules.max_bytes,
-                **more,
+                **options,
             )
-            return self._understand(url, answer, known)
+            return self._read(url, response, known)
         except LoadFailed:
             raise
         except (FetchFailed, BadKeySet) as failed:
             raise LoadFailed(str(failed)) from None
         except BaseException as error:
-            # A fetch of the app's own may raise and return anything, and were a refresh to end
-            # without a result, it would be the last. By its class: its text may quote anything.
+            # A fetch function of the application may raise and return anything, and a refresh that
+            # ends without a result would be the last one. Only the class of the error is reported:
+            # its text may quote what was received.
             raise LoadFailed(type(error).__name__) from None
 
-    def _understand(self, url: str, answer: Fetched, known: Snapshot | None) -> LoadedKeySet:
-        life = freshness(answer.headers)
-        if answer.status == 304 and known and known.validators:
-            return LoadedKeySet(known.index, life, url, known.validators)
-        if answer.status != 200:
-            raise LoadFailed(_status(answer), retry_after(answer.headers))
-        if len(answer.body) > self._rules.max_bytes:
-            raise LoadFailed(f"the body is over {self._rules.max_bytes} bytes")
-        digest = sha256(answer.body).digest()
-        # What is wrong with a set is told once, not each time that it is fetched.
-        if digest != self._understood[0]:
-            keys = parse_key_set(answer.body, self._key_rules, self._rules.max_keys)
-            self._understood = digest, KeyIndex(keys)
-        return LoadedKeySet(self._understood[1], life, url, validators(answer.headers))
+    def _read(self, url: str, response: Fetched, known: Snapshot | None) -> LoadedKeySet:
+        lifetime = freshness_lifetime(response.headers)
+        if response.status == 304 and known and known.conditional_headers:
+            return LoadedKeySet(known.index, lifetime, url, known.conditional_headers)
+        if response.status != 200:
+            raise LoadFailed(_describe_status(response), retry_after(response.headers))
+        if len(response.body) > self._rules.max_bytes:
+            raise LoadFailed(f"the body is over {self._rules.max_bytes} bytes (JWKS_MAX_BYTES)")
+        digest = sha256(response.body).digest()
+        # Problems of a set are logged once, not each time that the same set is fetched.
+        if digest != self._parsed[0]:
+            keys = parse_key_set(response.body, self._key_rules, self._rules.max_keys)
+            self._parsed = digest, KeyIndex(keys)
+        return LoadedKeySet(self._parsed[1], lifetime, url, conditional_headers(response.headers))
 
 
-def _status(answer: Fetched) -> str:
-    # Redirects are not followed: a key set is where its configured URL says, or nowhere.
-    target = host_of(answer.headers.get("location", ""))
-    return f"status {answer.status:d}" + (f" to {target}" if target else "")
+def _describe_status(response: Fetched) -> str:
+    # No redirect is followed: a key set is trusted only at its configured URL.
+    target = loggable_host(response.headers.get("location", ""))
+    return f"status {response.status:d}" + (f" to {target}" if target else "")
 
 
-def host_of(url: str) -> str:
-    """Return the host in *url*, for a message: other parts of a URL may hold secrets."""
+def loggable_host(url: str) -> str:
+    """Return the host of *url* for a log line; other parts of a URL may hold secrets.
+
+    The host may come from outside: it is escaped, and cut to 64 characters.
+    """
     try:
-        # Escaped, since it may come from outside, and cut.
         return repr(urlsplit(url).hostname or "")[1:-1][:64]
     except ValueError:
         return "an unreadable URL"

@@ -1,76 +1,56 @@
-"""What happened to a key set, and when, in; what to do for the next token out. No I/O, no clock."""
+"""The refresh policy of a remote key set: when to fetch it, and how to answer each token meanwhile.
 
-from collections.abc import Callable, Mapping, Sequence
+The policy does no I/O and reads no clock, so its specification is a table of states and events.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from random import SystemRandom
 
-from ..source import VerificationKey
-from ..static import KeyIndex
-from .key_set import RemoteRules, Snapshot
+from .values import (
+    KeyLookup,
+    KeySetState,
+    LoadedKeySet,
+    LookupDecision,
+    LookupOutcome,
+    RemoteRules,
+    SavedKeySet,
+    Snapshot,
+)
 
-#: Seconds that a request waits while there is no key at all.
+#: Seconds that a request waits, at most, while there is no key set.
 EMPTY_WAIT = 5.0
-#: Seconds that a token waits, at most, whose signature failed under the keys at hand.
-DOUBT_WAIT = 0.5
+#: Seconds that a token waits, at most, whose signature failed under the current keys.
+FAILED_SIGNATURE_WAIT = 0.5
 #: Seconds from a failed fetch to the next one, at most, while no token can be verified.
 MAX_PAUSE_WITHOUT_KEYS = 5.0
 
-
-class KeySetState(StrEnum):
-    """How far the keys at hand can be trusted."""
-
-    EMPTY = "empty"  #: there are none yet
-    FRESH = "fresh"  #: confirmed recently enough
-    DUE = "due"  #: not confirmed lately, for want of asking
-    STALE = "stale"  #: not confirmed, since asking failed; still within the allowance
-    OUTAGE = "outage"  #: the allowance is over
-
-
-@dataclass(frozen=True, slots=True)
-class KeyLookup:
-    """A token that asks for keys."""
-
-    kid: str | None
-    algorithm: str
-    since: float  #: when it came
-    patient: bool = True  #: whether it may still wait for a fetch
-    distrusted: KeyIndex | None = None  #: the keys under which its signature failed already
-
-
-@dataclass(frozen=True, slots=True)
-class LookupDecision:
-    """What to do for one token."""
-
-    keys: Sequence[VerificationKey] | None = None  #: to try; ``None``: nobody can know just now
-    wait: float = 0  #: seconds to wait for a fetch before asking again; then *keys* is no answer
-    refresh: bool = False  #: start a fetch
-    unknown: bool = False  #: that one is for an unknown key
-    note: str = ""  #: what kind of decision this is, to be counted
+_ANSWERED, _UNAVAILABLE = LookupOutcome.ANSWERED, LookupOutcome.UNAVAILABLE
+_WAIT = LookupOutcome.WAIT
+_NEVER = float("-inf")
+_NEVER_FRESH = -1.0  # no age is within this lifetime
+# SystemRandom has no state. The state of the global generator is inherited by forked workers, which
+# would draw alike, and tests of an application that seed it would see it changed.
+_random = SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """A failed fetch, and what its pause is worked out from; times in seconds."""
+    """A failed fetch and the parts of the pause after it; times in seconds."""
 
     at: float
-    backoff: float  #: of which the state may allow less
-    share: float  #: of the backoff, drawn
-    asked: float  #: by the issuer
-
-
-# Without a state, which workers would inherit, and a user's tests would find changed.
-_random = SystemRandom()
-_NOBODY_KNOWS = LookupDecision(note="unavailable")
+    backoff: float  #: before the limit of the state
+    share: float  #: random share of the backoff
+    retry_after: float  #: minimum that the issuer has asked for
 
 
 class RefreshPolicy:
     """The state of one remote key set.
 
-    Times are seconds of one monotonic clock, handed in with every call. Not safe for threads by
-    itself; but :attr:`snapshot` may be read at any time.
+    All times are seconds of one monotonic clock, passed in with every call. The caller holds a
+    lock around each call; :attr:`snapshot` may be read without the lock.
 
-    :param jitter: returns a number from 0 to 1; workers spread by it.
+    :param jitter: returns a number from 0 to 1, which spreads the fetches of the workers.
     """
 
     def __init__(self, rules: RemoteRules, jitter: Callable[[], float] = _random.random) -> None:
@@ -79,11 +59,11 @@ class RefreshPolicy:
         self.failures: int = 0  #: in a row
         self.last_error: str | None = None
         self._jitter = jitter
-        self._failure: _Failure | None = None  # since which no fetch has succeeded
-        self._under_way: float | None = None
-        self._asked_since = float("-inf")  # when the last completed fetch was started
-        self._asked_for_unknown = float("-inf")
-        self._waiters = 0  # that one fetch has had, of tokens that the keys at hand do not verify
+        self._failure: _Failure | None = None  # the last one, until a fetch succeeds
+        self._fetch_started_at: float | None = None  # None: no fetch is under way
+        self._completed_fetch_started_at = _NEVER
+        self._unknown_key_fetch_at = _NEVER
+        self._waiters = 0  # of the fetch under way: unknown keys and failed signatures
 
     def state(self, now: float) -> KeySetState:
         """Return the state at *now*."""
@@ -91,186 +71,179 @@ class RefreshPolicy:
         if snapshot is None:
             return KeySetState.EMPTY
         age = now - snapshot.confirmed_at
-        if age <= snapshot.life:
+        if age <= snapshot.lifetime:
             return KeySetState.FRESH
-        if not self.failing(now):
+        if not self.is_failing(now):
             return KeySetState.DUE
         return KeySetState.STALE if age <= self.rules.max_stale else KeySetState.OUTAGE
 
-    def failing(self, now: float) -> bool:
-        """Whether the issuer is proven not to answer: it failed, or a fetch does not come back."""
-        return self.failures > 0 or self._overdue(now)
+    def is_failing(self, now: float) -> bool:
+        """Whether the last fetch failed, or the one under way takes too long.
 
-    def _overdue(self, now: float) -> bool:
-        # Where a name server hangs, nothing can stop a fetch: it counts as failed all the same.
-        return self._under_way is not None and now - self._under_way > 2 * self.rules.timeout
+        A fetch cannot be stopped while a name server hangs, so an overdue fetch counts as failed.
+        """
+        started_at = self._fetch_started_at
+        overdue = started_at is not None and now - started_at > 2 * self.rules.timeout
+        return self.failures > 0 or overdue
 
-    def next_attempt(self, now: float) -> float:
-        """Return when the issuer may be asked again, as things stand at *now*.
+    def next_attempt_at(self, now: float) -> float:
+        """Return when the next fetch may start, as seen at *now*.
 
-        It depends on the state, so it may come closer while a long pause is under way.
+        The longest pause depends on the state, so a state that changes can bring that time closer.
         """
         failure = self._failure
         if failure is None:
             return now
         pause = failure.share * min(failure.backoff, self._max_pause(self.state(now)))
-        return failure.at + max(pause, failure.asked)
+        return failure.at + max(pause, failure.retry_after)
 
     def _max_pause(self, state: KeySetState) -> float:
-        # Without keys every request fails, and what ends that is the next attempt.
+        # Without keys every request fails until the next attempt.
         if state in (KeySetState.EMPTY, KeySetState.OUTAGE):
             return MAX_PAUSE_WITHOUT_KEYS
-        # Else bad tokens could make the pause long, each by one more failure, and with it the time
-        # that a new key is kept out.
+        # While the set is fresh, bad tokens start fetches. Each failure would lengthen the pause,
+        # and so the time for which a new key is refused.
         return self.rules.cooldown if state is KeySetState.FRESH else self.rules.retry_max
 
     def retry_after(self, now: float) -> float:
-        """Return the seconds until asking again makes sense, at least one."""
-        if self._under_way is not None:
+        """Return the seconds until a retry is useful, at least one."""
+        if self._fetch_started_at is not None:
             return 1.0
-        at = self.next_attempt(now)
+        at = self.next_attempt_at(now)
         if self.state(now) is KeySetState.FRESH:
-            # Only of an unknown key can nothing be known then.
-            at = max(at, self._asked_for_unknown + self.rules.cooldown)
+            # While the set is fresh, only tokens of unknown keys are refused with 503.
+            at = max(at, self._unknown_key_fetch_at + self.rules.cooldown)
         return max(1.0, at - now)
 
-    # Events
+    def start_fetch(self, now: float, *, for_unknown_key: bool) -> None:
+        """Record the start of a fetch."""
+        self._fetch_started_at = now
+        if for_unknown_key:
+            # The cooldown counts from the start, not from a success: otherwise every bad token
+            # would start a fetch while the issuer fails.
+            self._unknown_key_fetch_at = now
 
-    def started(self, now: float, *, unknown: bool) -> None:
-        """A fetch was started at *now*, for an unknown key or in due course."""
-        self._under_way = now
-        if unknown:
-            # Counted from the attempt, not from its success: else a failing issuer is asked for
-            # every bad token.
-            self._asked_for_unknown = now
-
-    def confirmed(
-        self,
-        now: float,
-        index: KeyIndex,
-        life: float | None,
-        source: str,
-        validators: Mapping[str, str],
-    ) -> bool:
-        """The fetch that was under way brought *index*; return whether its keys are others.
-
-        :param life: seconds that the issuer lets it be used, if it says so.
-        :param source: the URL it came from.
-        :param validators: headers of the next, conditional request.
-        """
-        rules, before = self.rules, self.snapshot
-        life = rules.max_age if life is None else min(max(life, rules.min_age), rules.max_age)
+    def complete_fetch(self, now: float, loaded: LoadedKeySet) -> bool:
+        """Record the success of a fetch; return whether the keys have changed."""
+        rules, before, index = self.rules, self.snapshot, loaded.index
+        lifetime = rules.max_age if loaded.lifetime is None else loaded.lifetime
+        lifetime = min(max(lifetime, rules.min_age), rules.max_age)
         changed = before is None or before.index.identities != index.identities
         if before is not None and not changed:
-            index = before.index  # the same keys are the same object, here and in every cache
-        ahead = life * (0.8 - 0.1 * self._jitter())
-        self.snapshot = Snapshot(index, now, life, ahead, source, validators)
-        self._completed()
+            index = before.index  # caches compare the index by identity
+        self.snapshot = Snapshot(
+            index, now, lifetime, self._draw_delay(lifetime), loaded.url, loaded.conditional_headers
+        )
+        self._end_fetch()
         self.failures, self.last_error, self._failure = 0, None, None
         return changed
 
-    def failed(self, now: float, reason: str, retry_after: float | None = None) -> None:
-        """The fetch that was under way brought nothing.
+    def fail_fetch(self, now: float, reason: str, retry_after: float | None = None) -> None:
+        """Record the failure of a fetch.
 
-        :param retry_after: seconds that the issuer asks to be left alone, if it does.
+        :param retry_after: seconds of the issuer's ``Retry-After``, if it sent one.
         """
         rules = self.rules
-        # Bounded before the power is taken: a day of failures must not overflow a float.
+        # The exponent is limited: after a day of failures the power would overflow a float.
         backoff = min(rules.retry_max, rules.retry * 2 ** min(self.failures, 32))
-        # Half of it is fixed: a draw near zero would be no backoff at all.
+        # Half of the pause is fixed: a draw near zero would be no backoff at all.
         share = 0.5 + 0.5 * self._jitter()
-        asked = min(retry_after or 0, rules.retry_max)
-        self._failure = _Failure(now, backoff, share, asked)
+        self._failure = _Failure(now, backoff, share, min(retry_after or 0, rules.retry_max))
         self.failures += 1
         self.last_error = reason
-        self._completed()
+        self._end_fetch()
 
-    def restored(self, now: float, index: KeyIndex, age: float, source: str) -> None:
-        """A saved copy was read, confirmed *age* seconds ago: it can only be stale."""
-        # No age is within that life: a copy is never fresh, however young it is.
-        self.snapshot = Snapshot(index, now - age, -1, -1, source)
+    def restore_backup(self, now: float, saved: SavedKeySet) -> None:
+        """Use a key set from the backup, which is stale at best, however young it is."""
+        times = now - saved.age, _NEVER_FRESH, _NEVER_FRESH
+        self.snapshot = Snapshot(saved.index, *times, saved.url)
 
     def reset_after_fork(self) -> None:
-        """This is a new process: no fetch of the old one will come back here."""
-        self.abandoned()
+        """Continue in a child process, which never gets the result of the parent's fetch."""
+        self.abandon_fetch()
         if self.snapshot is not None:
-            ahead = self.snapshot.life * (0.8 - 0.1 * self._jitter())
-            self.snapshot = replace(self.snapshot, ahead=ahead)
+            refresh_after = self._draw_delay(self.snapshot.lifetime)
+            self.snapshot = replace(self.snapshot, refresh_after=refresh_after)
 
-    def abandoned(self) -> None:
-        """The fetch that was under way will not come back."""
-        self._under_way, self._waiters = None, 0
+    def abandon_fetch(self) -> None:
+        """Record that the fetch under way has been cancelled."""
+        self._fetch_started_at, self._waiters = None, 0
 
-    def _completed(self) -> None:
+    def _end_fetch(self) -> None:
         self._waiters = 0
-        if self._under_way is not None:
-            self._asked_since, self._under_way = self._under_way, None
+        if self._fetch_started_at is not None:
+            self._completed_fetch_started_at, self._fetch_started_at = self._fetch_started_at, None
 
-    # Questions
+    def _draw_delay(self, lifetime: float) -> float:
+        # 0.7 to 0.8 of the lifetime: workers that started together do not fetch together.
+        return lifetime * (0.8 - 0.1 * self._jitter())
 
-    def lookup(self, question: "KeyLookup", now: float) -> LookupDecision:
-        """Decide on a token at *now*. Where the answer is to wait, it is taken that it does."""
+    def decide(self, lookup: KeyLookup, now: float) -> LookupDecision:
+        """Decide on *lookup*. A lookup with the outcome ``WAIT`` is counted as waiting."""
         state, snapshot = self.state(now), self.snapshot
-        may_ask = self._under_way is None and now >= self.next_attempt(now)
+        may_fetch = self._fetch_started_at is None and now >= self.next_attempt_at(now)
         if snapshot is None or state is KeySetState.OUTAGE:
-            # Of an issuer that has failed nobody waits for the next answer: where it hangs, threads
-            # would do nothing else.
-            if snapshot is None and question.patient and not self.failing(now):
-                return LookupDecision(wait=EMPTY_WAIT, refresh=may_ask)
-            return LookupDecision(refresh=may_ask, note="unavailable")
-        index = snapshot.index
-        if index is question.distrusted:
+            # No request waits once the issuer has failed: if the issuer hangs, all threads would.
+            if snapshot is None and lookup.may_wait and not self.is_failing(now):
+                return LookupDecision(_WAIT, wait=EMPTY_WAIT, start_fetch=may_fetch)
+            return LookupDecision(_UNAVAILABLE, start_fetch=may_fetch)
+        age = now - snapshot.confirmed_at
+        if snapshot.index is lookup.failed_index:
             if state is KeySetState.FRESH:
-                return self._doubtful(question, snapshot, now, may_ask)
-            return LookupDecision([], refresh=may_ask)
+                return self._decide_failed_signature(lookup, age, now, may_fetch)
+            return LookupDecision(_ANSWERED, start_fetch=may_fetch)
         if state is KeySetState.DUE:
-            if question.patient:
-                return LookupDecision(wait=self.rules.wait, refresh=may_ask)
-            if now - snapshot.confirmed_at > self.rules.max_stale:
-                return _NOBODY_KNOWS
-        if index.covers_kid(question.kid):
-            ahead = now - snapshot.confirmed_at > snapshot.ahead
-            keys = index.candidates(question.kid, question.algorithm)
-            fresh = state is KeySetState.FRESH
-            return LookupDecision(
-                keys, refresh=may_ask and ahead, note="" if fresh else "stale_served"
+            if lookup.may_wait:
+                return LookupDecision(_WAIT, wait=self.rules.wait, start_fetch=may_fetch)
+            if age > self.rules.max_stale:
+                return LookupDecision(_UNAVAILABLE)
+        fresh = state is KeySetState.FRESH
+        if snapshot.index.covers_kid(lookup.kid):
+            keys = snapshot.index.candidates(lookup.kid, lookup.algorithm)
+            outcome = _ANSWERED if fresh else LookupOutcome.STALE_SERVED
+            start_fetch = may_fetch and age > snapshot.refresh_after
+            return LookupDecision(outcome, keys, start_fetch=start_fetch)
+        if fresh:
+            return self._decide_unknown_key(lookup, now, may_fetch)
+        # The key may have been published since the last confirmation.
+        return LookupDecision(_UNAVAILABLE, start_fetch=may_fetch)
+
+    def _decide_unknown_key(self, lookup: KeyLookup, now: float, may_fetch: bool) -> LookupDecision:
+        """Decide on a token whose key is not in a fresh set."""
+        # Only a set that was requested after the token arrived is an answer: an earlier fetch may
+        # have read the set before the key was published.
+        answered = self._completed_fetch_started_at >= lookup.arrived_at
+        if answered or (self._fetch_started_at is None and self._is_in_cooldown(now)):
+            if self.failures:
+                return LookupDecision(_UNAVAILABLE)
+            outcome = (
+                LookupOutcome.UNKNOWN_REFRESHED if answered else LookupOutcome.UNKNOWN_COOLDOWN
             )
-        if state is KeySetState.FRESH:
-            return self._unknown(question, now, may_ask)
-        # A key that has appeared since cannot be told from one that never was.
-        return LookupDecision(refresh=may_ask, note="unavailable")
-
-    def _unknown(self, question: "KeyLookup", now: float, may_ask: bool) -> LookupDecision:
-        """Decide on a key that a set confirmed not long ago does not have."""
-        rules = self.rules
-        if self._asked_since >= question.since:
-            # Asked for while this token waited: the answer stands.
-            return _NOBODY_KNOWS if self.failures else LookupDecision([], note="unknown_refreshed")
-        if self._under_way is None and self._cooling(now):
-            return _NOBODY_KNOWS if self.failures else LookupDecision([], note="unknown_cooldown")
-        if question.patient and not self.failing(now) and self._waiters < rules.max_waiting:
+            return LookupDecision(outcome)
+        has_place = self._waiters < self.rules.max_waiting
+        if lookup.may_wait and has_place and not self.is_failing(now):
             self._waiters += 1
-            return LookupDecision(wait=rules.wait, refresh=may_ask, unknown=True)
-        return LookupDecision(refresh=may_ask, unknown=may_ask, note="unavailable")
+            return LookupDecision(_WAIT, (), self.rules.wait, may_fetch, for_unknown_key=True)
+        return LookupDecision(_UNAVAILABLE, start_fetch=may_fetch, for_unknown_key=may_fetch)
 
-    def _doubtful(
-        self, question: "KeyLookup", snapshot: Snapshot, now: float, may_ask: bool
+    def _decide_failed_signature(
+        self, lookup: KeyLookup, age: float, now: float, may_fetch: bool
     ) -> LookupDecision:
-        """Decide on a signature that failed under a key that was confirmed not long ago.
+        """Decide on a token whose signature has failed under a key of a fresh set.
 
-        It is bad, as far as anyone knows; but issuers do put new keys under old names.
+        The signature counts as bad, but some issuers publish new key material under an old ``kid``.
         """
-        rules = self.rules
-        if now - snapshot.confirmed_at <= rules.cooldown or self._asked_since >= question.since:
-            return LookupDecision([])
-        asks = may_ask and not self._cooling(now)
-        # One for each fetch, and not for long: forged tokens must not hold the threads of others.
-        waits = question.patient and not self._waiters and not self.failing(now)
-        if waits and (asks or self._under_way is not None):
+        cooldown = self.rules.cooldown
+        if age <= cooldown or self._completed_fetch_started_at >= lookup.arrived_at:
+            return LookupDecision(_ANSWERED)
+        start_fetch = may_fetch and not self._is_in_cooldown(now)
+        # One waiting token for each fetch, and a short wait: forged tokens must not block threads.
+        may_wait = lookup.may_wait and not self._waiters and not self.is_failing(now)
+        if may_wait and (start_fetch or self._fetch_started_at is not None):
             self._waiters = 1
-            return LookupDecision(wait=min(rules.wait, DOUBT_WAIT), refresh=asks, unknown=asks)
-        return LookupDecision([], refresh=asks, unknown=asks)
+            seconds = min(self.rules.wait, FAILED_SIGNATURE_WAIT)
+            return LookupDecision(_WAIT, (), seconds, start_fetch, for_unknown_key=start_fetch)
+        return LookupDecision(_ANSWERED, start_fetch=start_fetch, for_unknown_key=start_fetch)
 
-    def _cooling(self, now: float) -> bool:
-        """Whether the issuer was asked for an unknown key not long ago."""
-        return now - self._asked_for_unknown < self.rules.cooldown
+    def _is_in_cooldown(self, now: float) -> bool:
+        return now - self._unknown_key_fetch_at < self.rules.cooldown

@@ -1,4 +1,4 @@
-"""The URL of a JWK Set in; its keys out, through rotations, outages, forks and hostile tokens."""
+"""The key source of a JWK Set URL: threads, locks and signals around the refresh policy."""
 
 import logging
 import threading
@@ -6,6 +6,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from ...core import (
     Closable,
@@ -22,239 +23,224 @@ from ...core import (
 )
 from ..source import Health, KeySource, VerificationKey
 from ..static import KeyIndex
-from .connection import Attempt
-from .key_set import Snapshot
-from .loader import LoadedKeySet, Loader, LoadFailed
-from .refresh_policy import KeyLookup, KeySetState, RefreshPolicy
+from .connection import Cancellation
+from .loader import KeySetLoader, LoadFailed
+from .refresh_policy import RefreshPolicy
+from .values import KeyLookup, KeySetState, LoadedKeySet, LookupOutcome, Snapshot
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-# Seconds to wait for a thread to end: one that resolves a name, or saves a set, takes its time.
-_END = 1.0
+# Seconds to wait for the end of a thread, which may be resolving a name or writing a backup.
+_JOIN_TIMEOUT = 1.0
+
+
+def start_daemon(run: Callable[[], None]) -> threading.Thread:
+    """Start *run* in a thread that does not keep the process alive.
+
+    :raises RuntimeError: if the process or the interpreter cannot start a thread now.
+    """
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
 
 
 class RemoteKeys(KeySource, Closable):
-    """Keys of a JWK Set that is fetched; see :class:`KeySource`.
+    """Keys of a JWK Set that is fetched from a URL; see :class:`KeySource`.
 
-    No request waits while the set at hand may be used; no thread outlives a fetch; nothing is
-    shared over a fork but the set itself.
+    No request waits while the current set may be used. Each fetch has a thread, which ends with
+    it. After a fork the processes share nothing but the set.
 
-    :param machine: decides.
-    :param loader: fetches.
+    :param policy: decides when to fetch, and how to answer each token.
+    :param loader: fetches the set.
     :param clock: returns seconds that never go back.
+    :param start_thread: runs a fetch.
     """
 
     def __init__(
         self,
-        machine: RefreshPolicy,
-        loader: Loader,
+        policy: RefreshPolicy,
+        loader: KeySetLoader,
         clock: Callable[[], float] = steady_time,
+        start_thread: Callable[[Callable[[], None]], threading.Thread | None] = start_daemon,
     ) -> None:
-        self._machine = machine
+        self._policy = policy
         self._loader = loader
         self._clock = clock
-        self._told: KeySetState | None = None
+        self._start_thread = start_thread
+        self._reported_state: KeySetState | None = None
         self._counts: Counter[str] = Counter()
-        self._renew()
+        self._reset()
         register_fork_reset(self)
         register_closable(self)
 
-    def _renew(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._flight: threading.Event | None = None
+        self._fetch_done: threading.Event | None = None  # None: no fetch is under way
         self._thread: threading.Thread | None = None
+        self._cancellation = Cancellation()
 
     def reset_after_fork(self) -> None:
-        """Go on in a child process, where a lock that a thread held at the fork stays locked, and
-        a fetch that was under way never lands."""
-        self._renew()
-        self._machine.reset_after_fork()
+        """Continue in a child process.
+
+        A lock that another thread held at the fork stays locked there, and a fetch that was under
+        way never ends.
+        """
+        self._reset()
+        self._policy.reset_after_fork()
 
     def close(self) -> None:
-        """Give up the fetch that is under way; see :class:`Closable`."""
+        """Cancel the fetch that is under way; see :class:`Closable`."""
         with self._lock:
-            flight, self._flight = self._flight, None
+            fetch_done, self._fetch_done = self._fetch_done, None
             thread, self._thread = self._thread, None
-            self._machine.abandoned()
-        self._loader.attempt.give_up()
-        if flight:
-            flight.set()
+            self._policy.abandon_fetch()
+        self._cancellation.cancel()
+        if fetch_done:
+            fetch_done.set()
         if thread and thread is not threading.current_thread():
-            thread.join(_END)
+            thread.join(_JOIN_TIMEOUT)
 
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
         """See :class:`KeySource`."""
-        snapshot, now = self._machine.snapshot, self._clock()
-        # What nearly every token takes: no lock, one look at one immutable object.
+        snapshot, now = self._policy.snapshot, self._clock()
+        # Hot path, without the lock: nearly every token needs only this immutable snapshot.
         if (
             snapshot
-            and now - snapshot.confirmed_at <= snapshot.ahead
+            and now - snapshot.confirmed_at <= snapshot.refresh_after
             and snapshot.index.covers_kid(kid)
         ):
             return snapshot.index.candidates(kid, algorithm)
-        return self._ask(KeyLookup(kid, algorithm, since=now))
+        return self._look_up(KeyLookup(kid, algorithm, arrived_at=now))
 
     def candidates_after_failure(
         self, kid: str | None, algorithm: str, tried: Sequence[VerificationKey]
     ) -> Sequence[VerificationKey]:
-        """See :class:`KeySource`: an issuer may put new key material under a known ``kid``."""
-        known = {key.thumbprint for key in tried}
-        snapshot = self._machine.snapshot
+        """See :class:`KeySource`: an issuer may publish new key material under an old ``kid``."""
+        tried_thumbprints = {key.thumbprint for key in tried}
+        snapshot = self._policy.snapshot
         index = snapshot.index if snapshot else None
-        # The set may have been replaced since the first ones were handed out.
+        # A fetch may have replaced the set since the tried keys were returned.
         keys: Sequence[VerificationKey] = index.candidates(kid, algorithm) if index else []
-        if all(key.thumbprint in known for key in keys):
-            keys = self._ask(KeyLookup(kid, algorithm, since=self._clock(), distrusted=index))
-        return [key for key in keys if key.thumbprint not in known]
+        if all(key.thumbprint in tried_thumbprints for key in keys):
+            lookup = KeyLookup(kid, algorithm, arrived_at=self._clock(), failed_index=index)
+            keys = self._look_up(lookup)
+        return [key for key in keys if key.thumbprint not in tried_thumbprints]
 
     @property
     def snapshot(self) -> Snapshot | None:
-        """The set that serves, or the last one that did."""
-        return self._machine.snapshot
+        """The current key set, which may be too old to be used."""
+        return self._policy.snapshot
 
     def health(self) -> Health:
         """See :class:`KeySource`."""
-        machine, now = self._machine, self._clock()
-        snapshot = machine.snapshot
-        state = machine.state(now)
+        policy, now = self._policy, self._clock()
+        snapshot = policy.snapshot
+        state = policy.state(now)
         return {
-            # Without the query, which may hold a secret.
-            "source": (snapshot.source if snapshot else self._loader.urls[0]).partition("?")[0],
+            # The query is left out: it may hold a secret.
+            "source": (snapshot.url if snapshot else self._loader.urls[0]).partition("?")[0],
             "state": state.value,
             "ready": state in (KeySetState.FRESH, KeySetState.DUE, KeySetState.STALE),
             "age": now - snapshot.confirmed_at if snapshot else None,
-            "life": snapshot.life if snapshot else None,
-            "next_attempt_in": max(0.0, machine.next_attempt(now) - now),
-            "failures": machine.failures,
-            "last_error": machine.last_error,
+            "lifetime": snapshot.lifetime if snapshot else None,
+            "next_attempt_in": max(0.0, policy.next_attempt_at(now) - now),
+            "failures": policy.failures,
+            "last_error": policy.last_error,
             **(snapshot.index.summary() if snapshot else {"keys": 0, "kids": []}),
             "counts": dict(self._counts),
         }
 
-    def _ask(self, question: KeyLookup) -> Sequence[VerificationKey]:
+    def _look_up(self, lookup: KeyLookup) -> Sequence[VerificationKey]:
         while True:
             with self._lock:
-                # Its turn decides, not its arrival: else a fetch that landed since is one of the
-                # future, before which nothing may be asked.
+                # Read with the lock held: a fetch that completed while this thread waited for the
+                # lock would otherwise lie in the future, and the next fetch would not be allowed.
                 now = self._clock()
-                decision = self._machine.lookup(question, now)
-                if decision.refresh:
-                    self._machine.started(now, unknown=decision.unknown)
-                    self._flight = threading.Event()
-                flight = self._flight
-                if decision.note:
-                    self._counts[decision.note] += 1
-                if decision.wait:
-                    self._counts["waits"] += 1
-            if decision.refresh and flight:
-                self._start(flight)
+                decision = self._policy.decide(lookup, now)
+                if decision.start_fetch:
+                    self._policy.start_fetch(now, for_unknown_key=decision.for_unknown_key)
+                    self._fetch_done = threading.Event()
+                fetch_done = self._fetch_done
+                if decision.outcome is not LookupOutcome.ANSWERED:
+                    self._counts[decision.outcome.value] += 1
+            if decision.start_fetch and fetch_done:
+                self._start_fetch(fetch_done)
             self._report_state(now)
-            if decision.keys is not None:
+            if decision.outcome not in (LookupOutcome.WAIT, LookupOutcome.UNAVAILABLE):
                 return decision.keys
-            if not decision.wait or flight is None:
-                raise Unavailable(Reason.KEYS_UNAVAILABLE, self._machine.retry_after(now))
-            until = question.since + decision.wait
-            landed = flight.wait(max(0.0, until - now))
-            question = replace(question, patient=landed and self._clock() < until)
+            if decision.outcome is LookupOutcome.UNAVAILABLE or fetch_done is None:
+                raise Unavailable(Reason.KEYS_UNAVAILABLE, self._policy.retry_after(now))
+            deadline = lookup.arrived_at + decision.wait
+            completed = fetch_done.wait(max(0.0, deadline - now))
+            lookup = replace(lookup, may_wait=completed and self._clock() < deadline)
 
-    def _start(self, flight: threading.Event) -> None:
-        attempt = self._loader.attempt = Attempt()
-        # Dropped while it fetches, a source is collected, and the fetch given up.
-        reference = weakref.ref(self, lambda _: attempt.give_up())
-        arguments = reference, self._loader, self._machine.snapshot, flight
-        thread = threading.Thread(target=refresh, args=arguments, daemon=True)
+    def _start_fetch(self, fetch_done: threading.Event) -> None:
+        cancellation = self._cancellation = Cancellation()
+        # The fetch does not keep the source alive, and ends once the source has been collected.
+        receiver = weakref.WeakMethod(self.finish_fetch, lambda _: cancellation.cancel())
+        run = partial(self._loader.run, self._policy.snapshot, cancellation, fetch_done, receiver)
         try:
-            thread.start()
-            self._thread = thread
+            self._thread = self._start_thread(run)
         except RuntimeError:
-            # The interpreter ends, or the machine has no thread left.
-            self.land(flight, LoadFailed("no thread can be had"))
+            # The interpreter is shutting down, or the machine has no thread left.
+            self.finish_fetch(fetch_done, LoadFailed("no thread could be started"))
 
-    def land(self, flight: threading.Event, result: LoadedKeySet | LoadFailed) -> None:
-        """Take the *result* of a fetch, unless it was given up, or left to the parent of a fork."""
-        changed = False
-        before = self._machine.snapshot.index if self._machine.snapshot else None
+    def finish_fetch(self, fetch_done: threading.Event, result: LoadedKeySet | LoadFailed) -> None:
+        """Use the *result* of a fetch, unless it was cancelled or is that of the parent process."""
+        policy, changed = self._policy, False
         with self._lock:
-            now = self._clock()
-            if flight is not self._flight:
+            before, now = policy.snapshot, self._clock()
+            if fetch_done is not self._fetch_done:
                 return
-            self._flight = None
+            self._fetch_done = None
             if isinstance(result, LoadFailed):
-                if result.copy and self._machine.snapshot is None:
-                    self._machine.restored(now, *result.copy)
-                self._machine.failed(now, str(result), result.retry_after)
+                if result.backup and before is None:
+                    policy.restore_backup(now, result.backup)
+                policy.fail_fetch(now, str(result), result.retry_after)
             else:
-                changed = self._machine.confirmed(
-                    now, result.index, result.life, result.source, result.validators
-                )
-        flight.set()
+                changed = policy.complete_fetch(now, result)
+        fetch_done.set()
         if isinstance(result, LoadFailed):
             self._counts["fetch_failed"] += 1
             send_signal(keys_refresh_failed, self, reason=str(result))
         else:
             self._counts["fetched"] += 1
             if changed:
-                self._report_change(before, result.index)
+                self._report_change(before.index if before else KeyIndex([]), result.index)
         self._report_state(now)
 
-    def _report_change(self, before: KeyIndex | None, index: KeyIndex) -> None:
-        old, new = (({key.kid for key in each.keys} if each else set()) for each in (before, index))
+    def _report_change(self, before: KeyIndex, after: KeyIndex) -> None:
+        old, new = ({key.kid for key in index.keys} for index in (before, after))
         added, removed = new - old, old - new
-        logger.info("key set changed: added %s, removed %s", _shown(added), _shown(removed))
+        shown = self._loader.host, _format_kids(added), _format_kids(removed)
+        logger.info("key set of %s changed: added %s, removed %s", *shown)
         send_signal(keys_refreshed, self, added=added, removed=removed)
 
     def _report_state(self, now: float) -> None:
-        """Tell of a change to or from a state that somebody should know of, once."""
-        state = self._machine.state(now)
-        if state is KeySetState.EMPTY and self._machine.failures:
-            state = KeySetState.OUTAGE  # that there never were keys makes no difference to clients
+        """Log and signal a change to or from a state that operators must notice, once."""
+        state = self._policy.state(now)
+        if state is KeySetState.EMPTY and self._policy.failures:
+            state = KeySetState.OUTAGE  # clients get the same 503 as after an outage
         with self._lock:
-            told, news = self._told, state in _NEWS or state is KeySetState.FRESH
-            if not news or told is state:
+            before = self._reported_state
+            is_reported = state in _REPORTS or state is KeySetState.FRESH
+            if not is_reported or before is state:
                 return
-            self._told = state
-        if state in _NEWS:
-            level, text, signal = _NEWS[state]
-            logger.log(level, "key set of %s: %s", self._loader.name, text)
+            self._reported_state = state
+        if state in _REPORTS:
+            level, text, signal = _REPORTS[state]
+            logger.log(level, "key set of %s %s", self._loader.host, text)
             send_signal(signal, self)
-        elif told is not None:
-            logger.info("key set of %s: confirmed again", self._loader.name)
+        elif before is not None:
+            logger.info("key set of %s is confirmed again", self._loader.host)
 
 
-def refresh(
-    reference: Callable[[], RemoteKeys | None],
-    loader: Loader,
-    known: Snapshot | None,
-    flight: threading.Event,
-) -> None:
-    """Fetch, and hand over the result. The source is not held meanwhile, nor is its app.
-
-    :param reference: returns the source, or ``None`` once it is gone.
-    :param known: the set at hand.
-    :param flight: what those wait for who need the result.
-    """
-    try:
-        result: LoadedKeySet | LoadFailed = loader.load(known)
-    except LoadFailed as failed:
-        result = failed
-    except Exception as error:
-        # Whatever it is, the flight must land, or nothing is ever fetched again. By its class:
-        # the text may quote what was received.
-        result = LoadFailed(type(error).__name__)
-    if source := reference():
-        source.land(flight, result)
-        del source
-        if isinstance(result, LoadedKeySet):
-            # After landing: whoever waits for the keys need not wait for a disk.
-            loader.keep(result)
-
-
-_NEWS = {
-    KeySetState.STALE: (logging.WARNING, "it cannot be confirmed; the last one serves", keys_stale),
-    KeySetState.OUTAGE: (logging.ERROR, "there is none to be used: 503", keys_outage),
+_REPORTS = {
+    KeySetState.STALE: (logging.WARNING, "cannot be confirmed; the last keys are used", keys_stale),
+    KeySetState.OUTAGE: (logging.ERROR, "has no usable keys; requests get 503", keys_outage),
 }
 
 
-def _shown(kids: set[str | None]) -> str:
-    """Return *kids* for a log line: escaped, since they come from outside, and cut."""
+def _format_kids(kids: set[str | None]) -> str:
+    """Return *kids* for a log line: escaped and cut, since they come from outside."""
     return ", ".join(sorted(repr(kid)[:64] for kid in kids)) or "none"

@@ -36,7 +36,7 @@ def load(**values: Any) -> KeySource:
 def store_of(source: KeySource) -> Any:
     """Return the store in which a remote source keeps its backup."""
     assert isinstance(source, RemoteKeys)
-    backup: Any = source._loader._copy
+    backup: Any = source._loader._backup
     return backup._store
 
 
@@ -62,7 +62,7 @@ def problems(**values: Any) -> dict[str, list[str]]:
 def rules_of(source: KeySource) -> RemoteRules:
     """Return the rules of a remote source."""
     assert isinstance(source, RemoteKeys)
-    return source._machine.rules
+    return source._policy.rules
 
 
 def test_every_rule_has_its_setting_and_default() -> None:
@@ -393,7 +393,7 @@ def test_a_backup_can_hold_the_largest_key_set(place: str) -> None:
     """JWKS_MAX_BYTES: a backup is larger than the fetched set, and its limit allows for that."""
     source = load(JWKS_BACKUP=place, JWKS_MAX_BYTES=1000)
     assert isinstance(source, RemoteKeys)
-    backup: Any = source._loader._copy
+    backup: Any = source._loader._backup
     assert backup._store._limit == 4 * 1000 + 65536
 
 
@@ -402,7 +402,7 @@ def test_a_backup_obeys_the_rules_of_its_source() -> None:
     rules = {"JWKS_MAX_STALE": 600, "JWKS_MAX_KEYS": 7, "APP_JWT_ALGORITHMS": ["ES256"]}
     source = load(JWKS_BACKUP="/nowhere/keys", **rules)
     assert isinstance(source, RemoteKeys)
-    backup: Any = source._loader._copy
+    backup: Any = source._loader._backup
     assert (backup._max_age, backup._max_keys, [*backup._rules.algorithms]) == (600, 7, ["ES256"])
 
 

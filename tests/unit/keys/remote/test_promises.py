@@ -1,5 +1,5 @@
-"""What a fetched key set promises, whatever was sent before: with simulated time, and with a real
-server of key sets."""
+"""The guarantees of docs/key_sets.rst, whatever was sent before: with simulated time, and with a
+real server of key sets."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,17 +13,18 @@ from hypothesis import strategies as st
 
 from flask_connector_auth import require_app_jwt
 from flask_connector_auth.core import Unavailable
-from flask_connector_auth.keys import (
+from flask_connector_auth.keys import KeyRules
+from flask_connector_auth.keys.remote import (
     HttpFetch,
-    KeyRules,
-    Loader,
+    KeySetLoader,
     RefreshPolicy,
     RemoteKeys,
     RemoteRules,
+    start_daemon,
 )
 from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.support.http_helpers import assert_row, headers
-from tests.support.simulation import AtOnce, World, kids, unavailable, wait_for
+from tests.support.simulation import StartThread, World, kids, run_now, unavailable, wait_for
 from tests.support.types import MakeApp
 
 COOLDOWN = RemoteRules().cooldown
@@ -45,10 +46,10 @@ def send(source: RemoteKeys, what: str) -> str:
         return "503"
 
 
-def assert_bounded(world: World, life: float = 300) -> None:
-    """Assert the published bound of fetches (the life of a key set, unknown keys)."""
+def assert_bounded(world: World, lifetime: float = 300) -> None:
+    """Assert the published bound of fetches of docs/key_sets.rst."""
     seconds = world.fetches[-1] - world.fetches[0]
-    bound = 2 + seconds / (0.7 * life) + seconds / COOLDOWN
+    bound = 2 + seconds / (0.7 * lifetime) + seconds / COOLDOWN
     assert len(world.fetches) <= bound + 1e-6
 
 
@@ -59,7 +60,7 @@ def assert_bounded(world: World, life: float = 300) -> None:
 )  # the way out of a memory that doubles
 @example([("bad signature", 10.5)] * 30)
 @example([("random", 0.0)] * 30)
-def test_nobody_keeps_a_new_key_out_for_longer_than_the_cooldown(
+def test_a_new_key_is_refused_for_at_most_the_cooldown(
     sent: list[tuple[str, float]],
 ) -> None:
     """JWKS_COOLDOWN: whatever was sent before, however often, and within the bound of fetches."""
@@ -96,7 +97,7 @@ def test_bad_tokens_do_not_lengthen_an_outage_for_a_new_key(sent: list[tuple[str
     back = world.now
     while send(source, NEXT) != "200":
         world.now += STEP
-    # Nobody waits for an issuer that has failed: one more token is refused than is needed.
+    # No token waits for an issuer that has failed, so one more token is refused.
     assert world.now - back < COOLDOWN + 2 * STEP
 
 
@@ -135,11 +136,13 @@ def _server(issuer: Issuer) -> Iterator[KeySetServer]:
 class Source:
     """A source of what *server* publishes, fetched in earnest, with a clock that a test moves."""
 
-    def __init__(self, server: KeySetServer, kind: type[RemoteKeys] = AtOnce, **rules: Any) -> None:
+    def __init__(
+        self, server: KeySetServer, start_thread: StartThread = run_now, **rules: Any
+    ) -> None:
         self.now = 0.0
         given = RemoteRules(**rules)
-        loader = Loader([server.url], HttpFetch(), KeyRules(["RS256"]), given)
-        self.keys = kind(RefreshPolicy(given), loader, lambda: self.now)
+        loader = KeySetLoader([server.url], HttpFetch(), KeyRules(["RS256"]), given)
+        self.keys = RemoteKeys(RefreshPolicy(given), loader, lambda: self.now, start_thread)
 
     def kids(self, kid: str) -> list[str | None]:
         """Return the ids of the keys that a token gets."""
@@ -166,8 +169,8 @@ def test_an_issuer_that_hangs_holds_a_few_tokens_and_only_at_first(
     issuer: Issuer, server: KeySetServer
 ) -> None:
     """FRESH, by real HTTP: of 20 bad signatures one waits, and of 20 unknown keys as many as may;
-    known keys serve all the while, and once the fetch has failed nobody waits."""
-    source = Source(server, RemoteKeys, wait=0.05, max_waiting=3)
+    known keys are used all the while, and once the fetch has failed no token waits."""
+    source = Source(server, start_daemon, wait=0.05, max_waiting=3)
     assert source.kids(issuer.kid) == [issuer.kid]
     keys = source.keys
     tried = keys.candidates(issuer.kid, "RS256")

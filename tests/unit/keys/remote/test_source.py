@@ -1,4 +1,4 @@
-"""A remote key set as the verifier sees it: threads, rotation, attack, outage, news."""
+"""The key source of a URL: threads, rotation, attacks, outages, signals and health."""
 
 import gc
 import logging
@@ -6,9 +6,9 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from itertools import pairwise
 from typing import Any
 
@@ -23,19 +23,20 @@ from flask_connector_auth.core import (
     reset_all_after_fork,
     steady_time,
 )
-from flask_connector_auth.keys import (
+from flask_connector_auth.keys.remote import (
     Fetched,
     FetchFailed,
     KeySetBackup,
+    KeySetLoader,
     LoadedKeySet,
-    Loader,
     LoadFailed,
     RefreshPolicy,
     RemoteKeys,
     RemoteRules,
     Snapshot,
+    start_daemon,
 )
-from tests.support.simulation import RULES, URL, AtOnce, World, kids, unavailable, wait_for
+from tests.support.simulation import RULES, URL, World, kids, run_now, unavailable, wait_for
 
 
 def test_the_first_token_fetches_the_set() -> None:
@@ -56,8 +57,8 @@ def test_a_key_that_does_not_fit_the_algorithm_is_no_candidate() -> None:
     assert len(world.fetches) == 1
 
 
-def test_what_nearly_every_token_takes_needs_no_lock() -> None:
-    """The hot path reads one immutable object: with the lock held for good, it goes on."""
+def test_the_hot_path_takes_no_lock() -> None:
+    """The hot path reads one immutable object: it works while another thread holds the lock."""
     source = World("a").source()
     assert kids(source, "a") == ["a"]
     with source._lock:
@@ -86,26 +87,26 @@ def assert_in_time(event: threading.Event) -> None:
 
 
 def test_twelve_threads_that_meet_a_new_kid_cost_one_fetch_and_all_pass() -> None:
-    """Single flight: whoever comes while a fetch is under way joins it."""
+    """Single flight: lookups during a fetch wait for the same fetch."""
     world = Slow("a")
-    source = world.source(RemoteRules(max_waiting=12), RemoteKeys)
+    source = world.source(RemoteRules(max_waiting=12), start_daemon)
     world.answer.set()
     assert kids(source, "a") == ["a"]
     world.answer.clear()
     world.publish("a", "b")
     with ThreadPoolExecutor(12) as pool:
         answers = [pool.submit(kids, source, "b") for _ in range(12)]
-        wait_for(lambda: source._counts["waits"] == 13)
-        assert kids(source, "a") == ["a"]  # nobody else waits
+        wait_for(lambda: source.health()["counts"]["waits"] == 13)
+        assert kids(source, "a") == ["a"]  # no other token waits
         world.answer.set()
         assert [answer.result() for answer in answers] == [["b"]] * 12
     assert len(world.fetches) == 2
 
 
 def test_a_hanging_issuer_parks_no_request_longer_than_the_wait() -> None:
-    """JWKS_WAIT: then 503; a key that is known serves all the while."""
+    """JWKS_WAIT: then 503; a known key is used all the while."""
     world = Slow("a")
-    source = world.source(RemoteRules(wait=0.05, max_age=1000), RemoteKeys)
+    source = world.source(RemoteRules(wait=0.05, max_age=1000), start_daemon)
     world.answer.set()
     assert kids(source, "a") == ["a"]
     world.answer.clear()
@@ -117,50 +118,48 @@ def test_a_hanging_issuer_parks_no_request_longer_than_the_wait() -> None:
     world.answer.set()
 
 
-def test_a_fetch_that_lands_while_a_token_waits_for_its_turn_is_no_outage() -> None:
-    """An issuer that answers makes no 503: an unknown key is asked for once more, and is 401."""
-    world = World("a")
-    source = world.source()
+def test_a_fetch_that_completes_while_a_token_waits_for_the_lock_is_no_outage() -> None:
+    """The time of the decision counts: an unknown key is fetched once more, and is 401, not 503."""
+    world, held = World("a"), Held()
+
+    def clock() -> float:
+        arrived_at = world.now
+        if arrived_at == 251:  # after the token has arrived, before its turn
+            world.now += 1
+            held.run()
+        return arrived_at
+
+    source = world.source(start_thread=held, clock=clock)
     assert kids(source, "a") == ["a"]
-    with held(source) as flights:
-        world.now = 250  # due to be confirmed, ahead of the end of its life
-        assert kids(source, "a") == ["a"]
+    held.holds = True
+    world.now = 250  # a refresh in the background is due
+    assert kids(source, "a") == ["a"]
+    held.holds = False
     world.now = 251
-    source._lock = Turn(source, world, flights[0])
     assert kids(source, "b") == []
     assert world.fetches == [0, 252, 252]
 
 
-class Turn:
-    """The lock of *source*, for which a token waits until the fetch of *flight* has landed."""
+class Held:
+    """Runs fetches now, or holds them until :meth:`run`."""
 
-    def __init__(self, source: RemoteKeys, world: World, flight: threading.Event) -> None:
-        self.lock: Any = source._lock
-        self.lands: Callable[[], None] = lambda: source._refresh(flight)
-        self.source = source
-        self.world = world
+    def __init__(self) -> None:
+        self.holds = False
+        self._held: list[Callable[[], None]] = []
 
-    def __enter__(self) -> None:
-        self.source._lock = self.lock
-        self.world.now += 1
-        self.lands()
-        self.lock.acquire()
+    def __call__(self, run: Callable[[], None]) -> None:
+        self._held.append(run)
+        if not self.holds:
+            self.run()
 
-    def __exit__(self, *_error: object) -> None:
-        self.lock.release()
-
-
-@contextmanager
-def held(source: RemoteKeys) -> Iterator[list[threading.Event]]:
-    """Let what is fetched in the block be under way after it: return the flights."""
-    flights: list[threading.Event] = []
-    source._start = flights.append  # type: ignore[method-assign]
-    yield flights
-    del source._start  # type: ignore[method-assign]
+    def run(self) -> None:
+        """Run what is held."""
+        while self._held:
+            self._held.pop()()
 
 
-class Flight(threading.Event):
-    """A fetch under way that wakes who waits for it, at times that a test gives."""
+class Fetch(threading.Event):
+    """The end of a fetch under way, which wakes the waiting thread at times that a test gives."""
 
     def __init__(self, world: World, *times: float) -> None:
         super().__init__()
@@ -175,47 +174,38 @@ class Flight(threading.Event):
         return True
 
 
-def test_a_token_waits_for_as_long_as_it_may_and_no_longer() -> None:
-    """JWKS_WAIT: counted from its arrival, however often it is woken."""
-    world = World("a")
-    source = world.source(RemoteRules(wait=2))
+def test_a_token_waits_for_as_long_as_it_may_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """JWKS_WAIT: counted from the arrival, however often the thread is woken."""
+    world, held = World("a"), Held()
+    source = world.source(RemoteRules(wait=2), held)
     assert kids(source, "a") == ["a"]
-    world.now = 100
-    source._machine.started(world.now, unknown=True)
-    source._flight = flight = Flight(world, 100.5, 101.5, 102)
+    world.now, held.holds = 100, True
+    fetch = Fetch(world, 100.5, 101.5, 102)
+    monkeypatch.setattr(threading, "Event", lambda: fetch)
     unavailable(source, "b")
-    assert flight.waits == [2, 1.5, 0.5]
+    assert fetch.waits == [2, 1.5, 0.5]
 
 
 @pytest.mark.parametrize("late", [102.5, 103])
-def test_a_token_whose_turn_comes_late_does_not_wait(late: float) -> None:
-    """JWKS_WAIT: where the lock was to be waited for, what is left of it may be nothing."""
-    world = World("a")
-    source = world.source(RemoteRules(wait=2))
+def test_a_token_that_gets_the_lock_late_does_not_wait(
+    late: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JWKS_WAIT: the wait for the lock counts, so nothing may be left of it."""
+    world, held = World("a"), Held()
+
+    def clock() -> float:
+        now = world.now
+        if now == 100:
+            world.now = late
+        return now
+
+    source = world.source(RemoteRules(wait=2), held, clock)
     assert kids(source, "a") == ["a"]
-    world.now = 100
-    source._machine.started(world.now, unknown=True)
-    flight = Flight(world, late)
-    source._flight = flight
-    source._lock = Late(source, world, late)  # type: ignore[assignment]
+    world.now, held.holds = 100, True
+    fetch = Fetch(world, late)
+    monkeypatch.setattr(threading, "Event", lambda: fetch)
     unavailable(source, "b")
-    assert flight.waits == [0]
-
-
-class Late:
-    """The lock of *source*, which is to be had at a time."""
-
-    def __init__(self, source: RemoteKeys, world: World, at: float) -> None:
-        self._lock = source._lock
-        self._world = world
-        self._at = at
-
-    def __enter__(self) -> None:
-        self._world.now = self._at
-        self._lock.acquire()
-
-    def __exit__(self, *_error: object) -> None:
-        self._lock.release()
+    assert fetch.waits == [0]
 
 
 def test_a_process_that_ends_waits_for_no_fetch() -> None:
@@ -223,8 +213,7 @@ def test_a_process_that_ends_waits_for_no_fetch() -> None:
     world = World("a")
     daemons: list[bool] = []
     world.meanwhile = lambda: daemons.append(threading.current_thread().daemon)
-    source = world.source(RemoteRules(wait=60), RemoteKeys)
-    source._clock = steady_time
+    source = world.source(RemoteRules(wait=60), start_daemon, steady_time)
     assert kids(source, "a") == ["a"]
     assert daemons == [True]
 
@@ -234,30 +223,31 @@ def test_no_thread_outlives_a_fetch() -> None:
     world = Slow("a")
     world.answer.set()
     before = threading.active_count()
-    source = world.source(kind=RemoteKeys)
+    source = world.source(start_thread=start_daemon)
     assert kids(source, "a") == ["a"]
     wait_for(lambda: threading.active_count() <= before)
 
 
-def test_where_no_thread_can_be_had_the_fetch_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full machine, or an interpreter that ends: 503, and a later request tries again."""
+def test_without_a_thread_the_fetch_has_failed() -> None:
+    """A machine without threads, or an interpreter that ends: 503; a later request tries again."""
     world = World("a")
-    source = world.source(kind=RemoteKeys)
+    has_threads = False
 
-    def no_thread(_self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
+    def start_thread(run: Callable[[], None]) -> None:
+        if not has_threads:
+            raise RuntimeError("can't start new thread")
+        run()
 
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", no_thread)
-        unavailable(source, "a")
-    assert source.health()["last_error"] == "no thread can be had"
+    source = world.source(start_thread=start_thread)
+    unavailable(source, "a")
+    assert source.health()["last_error"] == "no thread could be started"
+    has_threads = True
     world.now += 2
     unavailable(source, "a")
-    wait_for(lambda: source.snapshot is not None)
     assert kids(source, "a") == ["a"]
 
 
-def test_a_source_that_nobody_needs_is_garbage() -> None:
+def test_an_unused_source_is_collected() -> None:
     """Apps come and go in tests and reloads: nothing keeps a source alive."""
     source: RemoteKeys | None = World("a").source()
     gone = weakref.ref(source)
@@ -267,24 +257,30 @@ def test_a_source_that_nobody_needs_is_garbage() -> None:
     assert gone() is None
 
 
-def test_a_fault_of_our_own_lands_as_a_failed_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_is_a_failed_fetch() -> None:
     """Whatever goes wrong in the thread, the next attempt is made."""
     world = World("a")
-    source = world.source()
 
-    def fault(_known: object) -> None:
-        raise ZeroDivisionError
+    class Faulty(KeySetLoader):
+        faulty = True
 
-    with monkeypatch.context() as patch:
-        patch.setattr(source._loader, "load", fault)
-        unavailable(source, "a")
+        def load(self, known: Snapshot | None, cancellation: Any = None) -> LoadedKeySet:
+            if self.faulty:
+                raise ZeroDivisionError
+            return super().load(known, cancellation)
+
+    rules = RemoteRules()
+    loader = Faulty([URL], world.fetch, RULES, rules)
+    source = RemoteKeys(RefreshPolicy(rules), loader, world.clock, run_now)
+    unavailable(source, "a")
     assert source.health()["last_error"] == "ZeroDivisionError"
+    loader.faulty = False
     world.now += 2
     unavailable(source, "a")
     assert kids(source, "a") == ["a"]
 
 
-def test_a_child_process_has_the_set_and_a_lock_of_its_own() -> None:
+def test_a_child_process_has_the_set_and_a_new_lock() -> None:
     """Fork: a lock that is held at the fork, and a fetch under way, stay with the parent."""
     script = [
         sys.executable,
@@ -294,24 +290,30 @@ def test_a_child_process_has_the_set_and_a_lock_of_its_own() -> None:
         "tests.support.live_forking",
     ]
     assert subprocess.run(script, check=False, timeout=60).returncode == 0  # noqa: S603
-    world = World("a")
-    source = world.source()
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_a_fetch_of_the_parent_has_no_result_in_a_child_process(up: bool) -> None:
+    """Fork: neither a set nor a failure, should the fetch of the parent end here."""
+    world, held = World("a"), Held()
+    source = world.source(start_thread=held)
     assert kids(source, "a") == ["a"]
-    flight = source._flight = threading.Event()
-    source._machine.started(world.now, unknown=False)
+    held.holds, world.now = True, 250
+    assert kids(source, "a") == ["a"]
     reset_all_after_fork()
-    news: list[object] = []
-    with keys_refreshed.connected_to(lambda *_args, **_payload: news.append(1), source):
-        source.land(flight, LoadFailed("of the parent"))
-        world.publish("b")
-        source.land(flight, source._loader.load(None))
+    world.publish("b")
+    world.up = up
+    events: list[object] = []
+    with keys_refreshed.connected_to(lambda *_args, **_payload: events.append(1), source):
+        held.run()
+    assert len(world.fetches) == 2
     assert source.health()["failures"] == 0
-    assert news == []
+    assert events == []
     assert kids(source, "a") == ["a"]
 
 
 class Memory:
-    """Where a copy is kept."""
+    """A backup store in memory."""
 
     def __init__(self) -> None:
         self.record: bytes | None = None
@@ -326,15 +328,14 @@ class Memory:
 
 
 @pytest.mark.parametrize(("down_for", "serves"), [(0, True), (3000, True), (3700, False)])
-def test_the_copy_bridges_a_cold_start_and_no_more(down_for: float, serves: bool) -> None:
+def test_the_backup_bridges_a_cold_start_and_no_more(down_for: float, serves: bool) -> None:
     """JWKS_BACKUP: a restart does not start the allowance again."""
     world, memory = World("a"), Memory()
 
     def start() -> RemoteKeys:
         rules = RemoteRules()
-        copy = KeySetBackup(memory, RULES, rules.max_stale, rules.max_keys, lambda: world.now)
-        loader = Loader([URL], world.fetch, RULES, rules, copy)
-        return AtOnce(RefreshPolicy(rules), loader, world.clock)
+        backup = KeySetBackup(memory, RULES, rules.max_stale, rules.max_keys, world.clock)
+        return world.source(rules, backup=backup)
 
     world.now = 100_000
     assert kids(start(), "a") == ["a"]
@@ -387,7 +388,7 @@ def test_a_withdrawn_key_is_out_within_its_life_with_or_without_traffic(step: fl
 
 
 def test_new_material_under_an_old_kid_is_found_when_a_signature_fails() -> None:
-    """Same kid, new key: asked for once, and the new key is what comes back, no other kid's."""
+    """Same kid, new key: one fetch, and the new key is returned, not that of another kid."""
     world = World("a", "b")
     source = world.source()
     old = source.candidates("a", "ES256")
@@ -409,31 +410,35 @@ def test_a_key_that_changes_its_algorithm_is_another_key() -> None:
     world = World("a")
     source = world.source()
     assert kids(source, "a") == ["a"]
-    world._keys["a"]["alg"] = "ES512"
+    world.entries["a"]["alg"] = "ES512"
     world.publish("a", "b")
     world.now += 400
     assert kids(source, "a") == []
     assert kids(source, "b") == ["b"]
 
 
-def test_what_the_issuer_says_of_its_set_is_heard() -> None:
-    """jwks.md section 2: how long it lives, what to ask it by, and when to ask again."""
-    world = World("a")
+def test_the_headers_of_the_issuer_are_used() -> None:
+    """Cache-Control, ETag and Retry-After of a response."""
+    world, rules = World("a"), RemoteRules()
     world.headers = {"cache-control": "max-age=60", "etag": '"1"'}
-    source = world.source()
-    assert kids(source, "a") == ["a"]
-    assert source.health()["life"] == 60
     known: list[Snapshot | None] = []
 
-    def busy(snapshot: Snapshot | None) -> LoadedKeySet:
-        known.append(snapshot)
-        raise LoadFailed("busy", retry_after=50)
+    class Busy(KeySetLoader):
+        def load(self, snapshot: Snapshot | None, cancellation: Any = None) -> LoadedKeySet:
+            known.append(snapshot)
+            if snapshot:
+                raise LoadFailed("busy", retry_after=50)
+            return super().load(snapshot, cancellation)
 
-    source._loader.load = busy  # type: ignore[method-assign]
+    loader = Busy([URL], world.fetch, RULES, rules)
+    source = RemoteKeys(RefreshPolicy(rules), loader, world.clock, run_now)
+    assert kids(source, "a") == ["a"]
+    assert source.health()["lifetime"] == 60
     world.now = 70
     assert kids(source, "a") == ["a"]
-    assert known == [source.snapshot]
-    assert source.snapshot and source.snapshot.validators == {"If-None-Match": '"1"'}
+    assert known == [None, source.snapshot]
+    assert source.snapshot
+    assert source.snapshot.conditional_headers == {"If-None-Match": '"1"'}
     assert source.health()["next_attempt_in"] == 50
 
 
@@ -449,8 +454,8 @@ def test_bad_signatures_buy_no_more_fetches_than_bad_kids() -> None:
     assert len(world.fetches) <= 1 + 100 / 10 + 1
 
 
-def test_without_a_set_there_is_nothing_to_reconsider() -> None:
-    """EMPTY, and the issuer down: nobody can know."""
+def test_without_a_set_a_failed_signature_is_unavailable() -> None:
+    """EMPTY, and the issuer down: unavailable."""
     world = World("a")
     world.up = False
     with pytest.raises(Unavailable):
@@ -461,8 +466,8 @@ def test_without_a_set_there_is_nothing_to_reconsider() -> None:
 
 
 def test_ten_thousand_random_kids_stay_within_the_published_bound() -> None:
-    """1 + T / (0.7 x life) + T / cooldown fetches in T seconds, whatever kids they are (the life of
-    a key set, unknown keys)."""
+    """docs/key_sets.rst: 1 + T / (0.7 x lifetime) + T / cooldown fetches in T seconds, whatever
+    kids they are."""
     world = World("a")
     source = world.source()
     for number in range(10_000):
@@ -478,7 +483,7 @@ def test_ten_thousand_random_kids_stay_within_the_published_bound() -> None:
 
 
 def test_a_day_without_the_issuer() -> None:
-    """One request a second, rotations before and after: no valid token is ever told 401."""
+    """One request a second, rotations before and after: no valid token ever gets 401."""
     world = World("old", "a")
     source = world.source()
     served, refused = 0, 0
@@ -523,16 +528,16 @@ def test_a_cold_start_without_the_issuer() -> None:
     world.up = False
     source = world.source()
     assert unavailable(source, "a") >= 1
-    asked = len(world.fetches)
+    before = len(world.fetches)
     assert unavailable(source, "a") >= 1
-    assert len(world.fetches) == asked  # backoff
+    assert len(world.fetches) == before  # backoff
     for _ in range(8):
         world.now += 5
         unavailable(source, "a")
     left = unavailable(source, "a")
     assert left == source.health()["next_attempt_in"]
     assert 2.5 <= left <= 5
-    # The first one waited, since nobody knew.
+    # The first token waited: no fetch had failed yet.
     assert source.health()["counts"] == {"waits": 1, "fetch_failed": 9, "unavailable": 11}
     world.up = True
     world.now += left
@@ -540,18 +545,18 @@ def test_a_cold_start_without_the_issuer() -> None:
     assert kids(source, "a") == ["a"]
 
 
-# News
+# Signals, log and health
 
 
-def test_each_change_of_state_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_each_change_of_state_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     """STALE is a WARNING, OUTAGE an ERROR, recovery INFO; never a line for each request."""
     world = World("a")
     source = world.source()
     caplog.set_level(logging.INFO, "flask_connector_auth.keys.remote.source")
-    told: list[str] = []
+    sent: list[str] = []
 
-    def hear(name: str) -> Callable[..., None]:
-        return lambda sender, **payload: told.append(f"{name} {payload}")
+    def receiver(name: str) -> Callable[..., None]:
+        return lambda sender, **payload: sent.append(f"{name} {payload}")
 
     signals = {
         "refreshed": keys_refreshed,
@@ -559,9 +564,9 @@ def test_each_change_of_state_is_told_once(caplog: pytest.LogCaptureFixture) -> 
         "stale": keys_stale,
         "outage": keys_outage,
     }
-    ears = {name: hear(name) for name in signals}
+    receivers = {name: receiver(name) for name in signals}
     for name, signal in signals.items():
-        signal.connect(ears[name], source)
+        signal.connect(receivers[name], source)
     kids(source, "a")
     world.up = False
     for second in range(0, 5000, 10):
@@ -571,7 +576,7 @@ def test_each_change_of_state_is_told_once(caplog: pytest.LogCaptureFixture) -> 
     world.up = True
     world.now += 100
     world.publish("a", "b")
-    unavailable(source, "a")  # nobody waits in an outage: this one only starts the fetch
+    unavailable(source, "a")  # no token waits in an outage: this one only starts the fetch
     assert kids(source, "a") == ["a"]
     lines = [
         (record.levelname, record.getMessage())
@@ -579,23 +584,23 @@ def test_each_change_of_state_is_told_once(caplog: pytest.LogCaptureFixture) -> 
         if record.name.endswith("remote.source")
     ]
     assert lines == [
-        ("INFO", "key set changed: added 'a', removed none"),
-        ("WARNING", "key set of issuer.example: it cannot be confirmed; the last one serves"),
-        ("ERROR", "key set of issuer.example: there is none to be used: 503"),
-        ("INFO", "key set changed: added 'b', removed none"),
-        ("INFO", "key set of issuer.example: confirmed again"),
+        ("INFO", "key set of issuer.example changed: added 'a', removed none"),
+        ("WARNING", "key set of issuer.example cannot be confirmed; the last keys are used"),
+        ("ERROR", "key set of issuer.example has no usable keys; requests get 503"),
+        ("INFO", "key set of issuer.example changed: added 'b', removed none"),
+        ("INFO", "key set of issuer.example is confirmed again"),
     ]
-    assert told.count("stale {}") == told.count("outage {}") == 1
-    refreshed = [one for one in told if one.startswith("refreshed")]
+    assert sent.count("stale {}") == sent.count("outage {}") == 1
+    refreshed = [event for event in sent if event.startswith("refreshed")]
     assert refreshed == [
         "refreshed {'added': {'a'}, 'removed': set()}",
         "refreshed {'added': {'b'}, 'removed': set()}",
     ]
-    assert told.count("failed {'reason': 'down'}") == len(told) - 4 > 10
+    assert sent.count("failed {'reason': 'down'}") == len(sent) - 4 > 10
 
 
-def test_a_cold_start_is_told_as_an_outage(caplog: pytest.LogCaptureFixture) -> None:
-    """That there never were keys makes no difference to clients, and is told once."""
+def test_a_cold_start_is_reported_as_an_outage(caplog: pytest.LogCaptureFixture) -> None:
+    """Clients get the same 503 whether there ever were keys; it is logged once."""
     world = World("a")
     world.up = False
     source = world.source()
@@ -606,8 +611,8 @@ def test_a_cold_start_is_told_as_an_outage(caplog: pytest.LogCaptureFixture) -> 
     assert len(errors) == 1
 
 
-def test_health_says_what_is_going_on() -> None:
-    """Plain values, no I/O: state, age, life, next attempt, failures, last error, keys, counts."""
+def test_health_has_the_state_and_the_counts() -> None:
+    """Plain values, no I/O: source, state, age, lifetime, pauses, failures, keys and counts."""
     world = World("a", "b")
     source = world.source()
     before = source.health()
@@ -622,7 +627,7 @@ def test_health_says_what_is_going_on() -> None:
         "state": "fresh",
         "ready": True,
         "age": 0.0,
-        "life": 300,
+        "lifetime": 300,
         "next_attempt_in": 0.0,
         "failures": 0,
         "last_error": None,
@@ -641,21 +646,21 @@ def test_health_says_what_is_going_on() -> None:
 
 
 def test_hostile_kids_do_not_forge_log_lines(caplog: pytest.LogCaptureFixture) -> None:
-    """A kid comes from outside: escaped and cut in the line that tells of it."""
+    """A kid comes from outside: it is escaped and cut in the log line."""
     caplog.set_level(logging.INFO)
     kid = "\n\x1b[31mERROR forged " + "x" * 200
     source = World(kid).source()
     assert kids(source, kid) == [kid]
     (line,) = [r.getMessage() for r in caplog.records if "changed" in r.getMessage()]
     assert "\n" not in line and "\x1b" not in line
-    assert line == f"key set changed: added {repr(kid)[:64]}, removed none"
+    assert line == f"key set of issuer.example changed: added {repr(kid)[:64]}, removed none"
 
 
-def test_keys_are_told_in_order(caplog: pytest.LogCaptureFixture) -> None:
+def test_keys_are_logged_in_order(caplog: pytest.LogCaptureFixture) -> None:
     """One line for all that changed."""
     caplog.set_level(logging.INFO)
     kids(World("b", "a").source(), "a")
-    assert "key set changed: added 'a', 'b', removed none" in caplog.messages
+    assert "key set of issuer.example changed: added 'a', 'b', removed none" in caplog.messages
 
 
 def test_health_names_the_url_that_confirmed_the_keys_without_its_query() -> None:
@@ -668,22 +673,22 @@ def test_health_names_the_url_that_confirmed_the_keys_without_its_query() -> Non
             raise FetchFailed("down")
         return world.fetch(url, **options)
 
-    source = AtOnce(RefreshPolicy(rules), Loader(urls, fetch, RULES, rules), world.clock)
+    loader = KeySetLoader(urls, fetch, RULES, rules)
+    source = RemoteKeys(RefreshPolicy(rules), loader, world.clock, run_now)
     assert source.health()["source"] == URL
     assert kids(source, "a") == ["a"]
     assert source.health()["source"] == f"{URL}/failover"
 
 
-def test_a_receiver_that_fails_is_in_nobodys_way(caplog: pytest.LogCaptureFixture) -> None:
-    """A pager that is down in the same outage: 503 and no 500, and the copy is written."""
+def test_a_signal_receiver_that_fails_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """A pager that is down in the same outage: 503 and no 500, and the backup is written."""
     world, memory, rules = World("a"), Memory(), RemoteRules()
 
     def fail(_sender: object, **_payload: object) -> None:
         raise RuntimeError("the receiver's")
 
-    copy = KeySetBackup(memory, RULES, rules.max_stale, rules.max_keys, lambda: world.now)
-    loader = Loader([URL], world.fetch, RULES, rules, copy)
-    source = AtOnce(RefreshPolicy(rules), loader, world.clock)
+    backup = KeySetBackup(memory, RULES, rules.max_stale, rules.max_keys, world.clock)
+    source = world.source(rules, backup=backup)
     with ExitStack() as stack:
         for signal in (keys_refreshed, keys_refresh_failed, keys_stale, keys_outage):
             stack.enter_context(signal.connected_to(fail, source))
@@ -694,6 +699,6 @@ def test_a_receiver_that_fails_is_in_nobodys_way(caplog: pytest.LogCaptureFixtur
         assert kids(source, "a") == ["a"]
         world.now = 5000
         unavailable(source, "a")
-    told = {line for line in caplog.messages if line.startswith("a receiver of")}
+    logged = {line for line in caplog.messages if line.startswith("a receiver of")}
     names = ("keys-refreshed", "keys-refresh-failed", "keys-stale", "keys-outage")
-    assert told == {f"a receiver of {name} failed" for name in names}
+    assert logged == {f"a receiver of {name} failed" for name in names}

@@ -1,10 +1,10 @@
-"""What the headers of an answer say on how long it holds, and how and when to ask again."""
+"""The headers of a response: its freshness lifetime, Retry-After and the next request."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_connector_auth.keys import freshness, retry_after, validators
+from flask_connector_auth.keys.remote import conditional_headers, freshness_lifetime, retry_after
 from tests.support.floor_helpers import untimed
 
 MOST = 2.0**31
@@ -34,16 +34,16 @@ LATER = "Tue, 01 Jan 2030 00:01:01 GMT"
         ("max-age=1e3", None, 0),
         ("max-age=\u0663", None, 0),
         ("max-age=\u00b2", None, 0),
-        # Section 1.2.2: what is too large to be represented.
+        # Section 1.2.2: values that are too large.
         ("max-age=31536000000000000000", None, MOST),
         ("max-age=" + "9" * 60_000, None, MOST),
         ("max-age=" + "9" * 60_000, "9" * 60_000, 0),
-        # Section 5.2.2: whatever stands beside them.
+        # Section 5.2.2: whatever other directives there are.
         ("no-store", None, 0),
         ("no-cache", None, 0),
         ("max-age=60, no-store", None, 0),
         ("No-Cache, max-age=60", None, 0),
-        # Section 5.1: what is over already; the first of several, if it is a number.
+        # Section 5.1: the age; the first of several values, if it is a number.
         ("max-age=60", "20", 40),
         ("max-age=60", " 20 ", 40),
         ("max-age=60", "20, 5", 40),
@@ -52,13 +52,13 @@ LATER = "Tue, 01 Jan 2030 00:01:01 GMT"
         ("max-age=60", "x", 60),
     ],
 )
-def test_how_long_an_answer_holds(
+def test_the_freshness_lifetime_of_a_response(
     control: str | None, age: str | None, expected: float | None
 ) -> None:
-    """RFC 9111: max-age minus Age; nothing at all if the issuer does not say."""
+    """RFC 9111: max-age minus Age; None without max-age."""
     headers = {"cache-control": control, "age": age, "expires": EARLIER}
     given_headers = {name: value for name, value in headers.items() if value is not None}
-    assert freshness(given_headers) == expected
+    assert freshness_lifetime(given_headers) == expected
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_how_long_an_answer_holds(
         (LATER, "today", None),
     ],
 )
-def test_how_long_a_server_asks_to_be_left_alone(
+def test_the_seconds_of_retry_after(
     value: str | None, date: str | None, expected: float | None
 ) -> None:
     """RFC 9110 section 10.2.3: seconds, or a date, by the clock of the server itself."""
@@ -94,7 +94,7 @@ def test_how_long_a_server_asks_to_be_left_alone(
         ({"etag": 'W/"1"', "last-modified": EARLIER}, {"If-None-Match": 'W/"1"'}),
         ({"last-modified": EARLIER, "date": DATE}, {"If-Modified-Since": EARLIER}),
         ({"etag": "", "last-modified": EARLIER, "date": DATE}, {"If-Modified-Since": EARLIER}),
-        # It could change once more within that second.
+        # The set could change once more within that second.
         ({"last-modified": DATE, "date": DATE}, {}),
         ({"last-modified": LATER, "date": DATE}, {}),
         ({"last-modified": EARLIER}, {}),
@@ -102,11 +102,11 @@ def test_how_long_a_server_asks_to_be_left_alone(
         ({"last-modified": EARLIER, "date": "today"}, {}),
     ],
 )
-def test_how_to_ask_whether_it_still_holds(
+def test_the_headers_of_a_conditional_request(
     headers: dict[str, str], expected: dict[str, str]
 ) -> None:
-    """RFC 9110 section 13.1: by the ETag; by the date only where it is a strong one (8.8.2.2)."""
-    assert validators(headers) == expected
+    """RFC 9110 section 13.1: the ETag; the date only if it is a strong validator (8.8.2.2)."""
+    assert conditional_headers(headers) == expected
 
 
 NAMES = ("cache-control", "age", "retry-after", "date", "etag", "last-modified")
@@ -115,7 +115,7 @@ NAMES = ("cache-control", "age", "retry-after", "date", "etag", "last-modified")
 @untimed
 @given(st.dictionaries(st.sampled_from(NAMES), st.text() | st.sampled_from([EARLIER, DATE])))
 def test_no_header_makes_it_raise(headers: dict[str, str]) -> None:
-    """Whatever is sent, times are finite, and none is below zero."""
-    for value in (freshness(headers), retry_after(headers)):
+    """All times are finite, and none is negative."""
+    for value in (freshness_lifetime(headers), retry_after(headers)):
         assert value is None or 0 <= value < float("inf")
-    assert len(validators(headers)) <= 1
+    assert len(conditional_headers(headers)) <= 1
