@@ -9,6 +9,7 @@ from flask import Flask
 
 from flask_connector_auth import ConnectorAuth
 from flask_connector_auth.testing import Issuer
+from tests.support.types import MakeApp
 
 # For ``tox -e soak``.
 hypothesis.settings.register_profile("soak", max_examples=500)
@@ -20,8 +21,6 @@ pytest_plugins = [
     "tests.support.revocation_fixtures",
 ]
 
-ACCOUNT = "le81823118"
-
 
 @pytest.fixture(scope="session")
 def stranger() -> Issuer:
@@ -30,7 +29,7 @@ def stranger() -> Issuer:
 
 
 @pytest.fixture
-def make_app(issuer: Issuer) -> Callable[..., Flask]:
+def make_app(issuer: Issuer) -> MakeApp:
     """Return a function that makes an app with the extension; keywords are its settings."""
 
     def make(*, clock: Callable[[], float] | None = None, **settings: Any) -> Flask:

@@ -5,14 +5,13 @@ import logging
 import re
 import runpy
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
 from blinker import NamedSignal
-from flask import Flask
 from tables import TABLES
 
 import flask_connector_auth
@@ -35,6 +34,7 @@ from flask_connector_auth.testing import Issuer, plugin
 from flask_connector_auth.testing.broken import WAYS
 from tests.support.http_helpers import headers
 from tests.support.pytest_runs import run_pytest
+from tests.support.types import MakeApp
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.rst").read_text()
@@ -133,7 +133,7 @@ def test_the_readme_shows_the_four_rows() -> None:
 
 @pytest.mark.parametrize("page", ["README.rst", "docs/request.rst"])
 def test_the_nine_cells_that_are_shown_are_what_is_answered(
-    page: str, make_app: Callable[..., Flask], issuer: Issuer, stranger: Issuer
+    page: str, make_app: MakeApp, issuer: Issuer, stranger: Issuer
 ) -> None:
     """Which error wins: AppJWT missing, invalid, valid by ConsumerJWS missing, invalid, valid."""
     app = make_app()
@@ -256,7 +256,7 @@ def test_the_keys_page_names_every_algorithm() -> None:
 
 
 def test_the_log_lines_that_are_shown_are_the_ones_that_are_logged(
-    make_app: Callable[..., Flask],
+    make_app: MakeApp,
     issuer: Issuer,
     stranger: Issuer,
     caplog: pytest.LogCaptureFixture,

@@ -1,13 +1,12 @@
 """The drawings on the pages of concepts: what they show is what the code does."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from flask import Flask
 
 from flask_connector_auth import Reason, require_app_jwt, require_consumer_jws
 from flask_connector_auth.cli.steps import steps_of
@@ -17,6 +16,7 @@ from flask_connector_auth.testing import Issuer
 from flask_connector_auth.web import current
 from tests.docs.test_code_blocks import PAGES
 from tests.support.http_helpers import headers
+from tests.support.types import MakeApp
 
 STATIC = Path(__file__).parents[2] / "docs" / "_static"
 PICTURES = {"request": "request", "wins": "request", "key_set": "key_sets"}
@@ -53,7 +53,7 @@ def test_a_drawing_can_be_read_in_words_too(name: str, page: str) -> None:
 
 
 def test_the_path_of_a_request_has_every_check_in_its_order(
-    make_app: Callable[..., Flask],
+    make_app: MakeApp,
 ) -> None:
     """The reasons beside the steps, from top to bottom, are those of the verifier's own checks."""
     shown = [(step, word) for step, told in groups("request", "step-").items() for word in told]
@@ -81,7 +81,7 @@ def test_the_path_of_a_request_has_every_check_in_its_order(
 
 
 def test_the_drawing_of_which_error_wins_is_what_is_answered(
-    make_app: Callable[..., Flask], issuer: Issuer, stranger: Issuer
+    make_app: MakeApp, issuer: Issuer, stranger: Issuer
 ) -> None:
     """Each way through it, by a request."""
     app = make_app()

@@ -2,7 +2,6 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,6 +22,7 @@ from flask_connector_auth import (
 from flask_connector_auth.testing import ConnectorClient, Issuer
 from flask_connector_auth.testing.broken import WAYS
 from tests.docs.test_code_blocks import PAGES, generated
+from tests.support.types import MakeApp
 
 URL = "/api/account/le81823118"
 
@@ -46,7 +46,7 @@ def client_of(app: Flask, issuer: Issuer) -> ConnectorClient:
     return ConnectorClient(app, issuer)
 
 
-def send_all_that_is_refused(make_app: Callable[..., Flask], issuer: Issuer) -> None:
+def send_all_that_is_refused(make_app: MakeApp, issuer: Issuer) -> None:
     """Send a request for each reason there is, beside good ones."""
     for told_apart in (False, True):
         app = make_app(MAX_LIFETIME=7200, MISSING_PARAMETER_ROW=told_apart)
@@ -71,9 +71,7 @@ def send_all_that_is_refused(make_app: Callable[..., Flask], issuer: Issuer) -> 
     client_of(make_app(REVOCATION_STORE=Down()), issuer).get(URL)
 
 
-def test_every_reason_is_answered_as_its_entry_says(
-    make_app: Callable[..., Flask], issuer: Issuer
-) -> None:
+def test_every_reason_is_answered_as_its_entry_says(make_app: MakeApp, issuer: Issuer) -> None:
     """The rows of each reason but that of a view's own errors, found by real requests."""
     rows = defaultdict(set)
 
@@ -116,7 +114,7 @@ def test_the_table_by_error_code_has_every_reason_under_its_rows() -> None:
         assert re.findall(r"<reason-(\w+)>", reasons) == expected
 
 
-def test_the_page_names_the_exceptions_that_are_raised(make_app: Callable[..., Flask]) -> None:
+def test_the_page_names_the_exceptions_that_are_raised(make_app: MakeApp) -> None:
     """The words by which a developer finds them are those of the exceptions."""
     page = PAGES["docs/troubleshooting.rst"]
     app = Flask("an_app")

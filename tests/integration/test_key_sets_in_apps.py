@@ -3,15 +3,13 @@
 import gc
 import threading
 import weakref
-from collections.abc import Callable
 
 from flask import Flask
 
 from flask_connector_auth import require_app_jwt
 from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.support.http_helpers import assert_row, headers
-
-MakeApp = Callable[..., Flask]
+from tests.support.types import MakeApp
 
 
 def with_view(app: Flask) -> Flask:

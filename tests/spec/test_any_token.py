@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Flask
 from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from flask_connector_auth import require_app_jwt, require_consumer_jws
 from flask_connector_auth.testing import Issuer
 from tests.support.floor_helpers import examples
 from tests.support.http_helpers import ROWS
+from tests.support.types import MakeApp
 
 # A header value reaches WSGI as latin-1 text: any bytes at all, whatever a server would stop.
 HEADER = st.binary(max_size=300).map(lambda raw: raw.decode("latin-1"))
@@ -51,7 +51,7 @@ def tokens() -> dict[str, str]:
 
 
 @pytest.fixture
-def get(make_app: Callable[..., Flask], tokens: dict[str, str]) -> Callable[..., Any]:
+def get(make_app: MakeApp, tokens: dict[str, str]) -> Callable[..., Any]:
     """Return a function that sends raw header values, good tokens where none is given."""
     app = make_app(APP_JWT_KEYS=SIGNER.key_set())
     app.add_url_rule("/x", "x", require_consumer_jws(require_app_jwt(lambda: {"view": "ran"})))

@@ -4,14 +4,11 @@ import gc
 import sys
 from array import array
 from collections import deque
-from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
 from functools import lru_cache, partial
 from io import BytesIO, StringIO
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
-
-from flask import Flask
 
 from flask_connector_auth import require_app_jwt, require_consumer_jws
 from flask_connector_auth.core import AppJWT, decode_base64url
@@ -20,8 +17,7 @@ from flask_connector_auth.verification import CachedToken
 from flask_connector_auth.web import EXTENSION
 from tests.support.heap import holders
 from tests.support.http_helpers import headers
-
-MakeApp = Callable[..., Flask]
+from tests.support.types import MakeApp
 
 
 def in_a_closure(text: str) -> Any:

@@ -23,8 +23,8 @@ from flask_connector_auth.testing.broken import Kind
 from flask_connector_auth.web import current
 from tests.support.floor_helpers import APP, both_tokens, cases, issuer_of, verifier
 from tests.support.http_helpers import assert_row, headers
+from tests.support.types import MakeApp
 
-MakeApp = Callable[..., Flask]
 MEGABYTE = 2**20
 # What is well-formed up to its signature, and signed by nobody.
 FORGED = {

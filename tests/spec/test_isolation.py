@@ -26,8 +26,8 @@ from flask_connector_auth.testing import Issuer
 from tests.support.combinations import ask_over_asgi
 from tests.support.floor_helpers import cases
 from tests.support.http_helpers import headers
+from tests.support.types import MakeApp
 
-MakeApp = Callable[..., Flask]
 AT_ONCE = 8
 NOBODY = "nobody"
 

@@ -18,6 +18,7 @@ from flask_connector_auth import (
 )
 from flask_connector_auth.testing import Issuer
 from tests.support.http_helpers import assert_row, headers
+from tests.support.types import MakeApp
 
 
 def ids() -> dict[str, str]:
@@ -190,7 +191,7 @@ def test_the_app_jwt_is_judged_first(
     app_jwt: str,
     consumer_jws: str,
     expected: int | None,
-    make_app: Callable[..., Flask],
+    make_app: MakeApp,
     issuer: Issuer,
     stranger: Issuer,
 ) -> None:
@@ -215,9 +216,7 @@ def test_the_app_jwt_is_judged_first(
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\t", " \t "])
-def test_a_blank_header_is_a_missing_one(
-    blank: str, make_app: Callable[..., Flask], issuer: Issuer
-) -> None:
+def test_a_blank_header_is_a_missing_one(blank: str, make_app: MakeApp, issuer: Issuer) -> None:
     """Rows 40104 and 40105: spaces and tabs alone are no token."""
     app = make_app()
     stacked(APP, CONSUMER)(app, ConnectorAuth())

@@ -16,8 +16,8 @@ from flask_connector_auth import (
     verify_request,
 )
 from flask_connector_auth.testing.broken import Good, Kind
-from tests.conftest import ACCOUNT
 from tests.support.floor_helpers import NOW, decoded, issuer_of, jwk
+from tests.support.http_helpers import ACCOUNT
 
 #: A claim of each good token, and of whatever is made of one. It may be told nowhere.
 MARKER = "marker-that-only-a-token-holds"

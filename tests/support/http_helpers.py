@@ -4,6 +4,9 @@ from typing import Any
 
 from flask_connector_auth.testing import assert_connector_error
 
+#: The account that the tokens of the test kit are for, unless a test names another one.
+ACCOUNT = "le81823118"
+
 ROWS = {
     40102: (
         b'{"kind":"resp","code":401,"body":{"title":"Invalid AppJWT",'

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.redis_servers import BINARIES, Server
-from tests.support.revocation_worlds import World
+from tests.support.revocation_worlds import MakeWorld, World
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +40,6 @@ def own_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def world(make_app: Callable[..., Any]) -> Callable[..., World]:
+def world(make_app: Callable[..., Any]) -> MakeWorld:
     """Return a function that makes an app with revocation; keywords are its settings."""
     return lambda **settings: World(make_app(**settings))

@@ -1,5 +1,6 @@
 """An app in; what it answers to a token, and what is revoked in it, out."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
@@ -58,3 +59,7 @@ class World:
     def revocations(self) -> Any:
         """What is revoked in the app."""
         return current(self.app).revocations
+
+
+#: The fixture ``world``: one more worker; keyword arguments are the settings of its app.
+MakeWorld = Callable[..., World]

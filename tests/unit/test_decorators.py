@@ -17,8 +17,7 @@ from flask_connector_auth import (
 )
 from flask_connector_auth.testing import Issuer
 from tests.support.http_helpers import assert_row, headers
-
-MakeApp = Callable[..., Flask]
+from tests.support.types import MakeApp
 
 SCOPES = [
     ({"scopes": "a"}, "a", True),

@@ -1,7 +1,6 @@
 """Setting an app up: early failure, no extension, account binding, what is told to whom."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,10 +18,8 @@ from flask_connector_auth import (
     verify_request,
 )
 from flask_connector_auth.testing import Issuer
-from tests.conftest import ACCOUNT
-from tests.support.http_helpers import assert_row, headers
-
-MakeApp = Callable[..., Flask]
+from tests.support.http_helpers import ACCOUNT, assert_row, headers
+from tests.support.types import MakeApp
 
 
 def test_bad_configuration_fails_at_init_app_and_sets_nothing_up() -> None:

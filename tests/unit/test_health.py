@@ -1,6 +1,6 @@
 """The blueprint of operators: ``health()`` over HTTP, whatever state the keys are in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -11,8 +11,7 @@ from flask_connector_auth.health import health_blueprint
 from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.support.floor_helpers import cases
 from tests.support.http_helpers import assert_row, headers
-
-MakeApp = Callable[..., Flask]
+from tests.support.types import MakeApp
 
 
 def test_health_is_served_as_json(make_app: MakeApp) -> None:

@@ -1,7 +1,5 @@
 """Whole blueprints and apps: protect(), public, nested blueprints, CORS preflight."""
 
-from collections.abc import Callable
-
 import pytest
 from flask import Blueprint, Flask, request
 from flask.views import MethodView
@@ -15,8 +13,7 @@ from flask_connector_auth import (
 )
 from flask_connector_auth.testing import Issuer
 from tests.support.http_helpers import assert_row, headers
-
-MakeApp = Callable[..., Flask]
+from tests.support.types import MakeApp
 
 
 def nested(app: Flask, protected: str) -> Flask:

@@ -28,8 +28,8 @@ from flask_connector_auth import (
 from flask_connector_auth.testing import ConnectorClient, Issuer, assert_connector_error
 from tests.support.combinations import ask_over_asgi, asynchronous, run
 from tests.support.http_helpers import ROWS, assert_row, headers
+from tests.support.types import MakeApp
 
-MakeApp = Callable[..., Flask]
 ORIGIN = {"Origin": "https://agent.example"}
 PREFLIGHT = {
     **ORIGIN,

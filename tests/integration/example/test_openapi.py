@@ -27,6 +27,7 @@ from flask_connector_auth.integrations.openapi import add_authentication
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.web import audit
 from tests.support.example_api import ACCOUNT, Api
+from tests.support.types import MakeApp
 
 Json = dict[str, Any]
 
@@ -158,9 +159,7 @@ def test_no_request_without_good_tokens_gets_in(
                 assert {answer.content for answer in answers(operation, headers)} == {body}, name
 
 
-def test_an_app_that_asks_for_nothing_is_found_out(
-    make_app: Callable[..., Flask], issuer: Issuer
-) -> None:
+def test_an_app_that_asks_for_nothing_is_found_out(make_app: MakeApp, issuer: Issuer) -> None:
     """What the tests above find is not nothing: tokens that are documented and not asked for."""
     protected, unprotected = make_app(), make_app()
     protected.add_url_rule("/x", "x", require_app_jwt(lambda: {}))

@@ -19,15 +19,13 @@ from flask_connector_auth.testing import Issuer
 from tests.support.floor_helpers import NOW, cases, issuer_of
 from tests.support.http_helpers import assert_row, headers
 from tests.support.redis_servers import SOON, Server, until
-from tests.support.revocation_worlds import ACCOUNT, INSTALL, World
+from tests.support.revocation_worlds import ACCOUNT, INSTALL, MakeWorld, World
 
 CONSUMER = "1b7e2f1a"
 
 
 @pytest.fixture(params=[0, 4096], ids=["verified anew", "cached"])
-def one(
-    request: pytest.FixtureRequest, world: Callable[..., World], settings: dict[str, Any]
-) -> World:
+def one(request: pytest.FixtureRequest, world: MakeWorld, settings: dict[str, Any]) -> World:
     """An app that remembers what it verified, and one that does not."""
     return world(CACHE_SIZE=request.param, **settings)
 
@@ -120,7 +118,7 @@ def test_an_account_takes_its_consumers_with_it(one: World, tokens: Tokens, issu
 )
 @pytest.mark.parametrize("fraction", [0, 0.999])
 def test_not_before_has_whole_seconds(
-    fraction: float, issued: int, row: int, world: Callable[..., World]
+    fraction: float, issued: int, row: int, world: MakeWorld
 ) -> None:
     """``iat`` has whole seconds, so the second of the revocation goes too."""
     issuer = issuer_of()
@@ -140,7 +138,7 @@ def test_not_before_has_whole_seconds(
 )
 @pytest.mark.parametrize("subject", ["consumer_id", "account_id"])
 def test_a_consumer_jws_with_a_time_may_be_newer(
-    subject: str, claims: Any, row: int, world: Callable[..., World]
+    subject: str, claims: Any, row: int, world: MakeWorld
 ) -> None:
     """One without ``iat`` is out for good; one that has it is judged by it."""
     issuer = issuer_of()
@@ -150,7 +148,7 @@ def test_a_consumer_jws_with_a_time_may_be_newer(
     assert one.answer(issuer.app_jwt(iat=NOW + 1), consumer_jws) == row
 
 
-def test_a_second_signature_does_not_bring_a_token_back(world: Callable[..., World]) -> None:
+def test_a_second_signature_does_not_bring_a_token_back(world: MakeWorld) -> None:
     """ECDSA: ``(r, n - s)`` verifies what ``(r, s)`` does, without the key (SEC 1 section 4.1.4);
     so a token is named by what was signed."""
     issuer = issuer_of("ES256")
@@ -196,7 +194,7 @@ def test_verify_request_is_the_same_path(one: World, tokens: Tokens) -> None:
         verify_request()
 
 
-def test_two_apps_on_one_store(world: Callable[..., World], server: Server, tokens: Tokens) -> None:
+def test_two_apps_on_one_store(world: MakeWorld, server: Server, tokens: Tokens) -> None:
     """What one worker revokes or restores, each other one does within a second."""
     workers = [world(REVOCATION_URL=server.url) for _ in range(3)]
     assert [worker.answer(**tokens) for worker in workers] == [200] * 3
@@ -212,21 +210,21 @@ def test_two_apps_on_one_store(world: Callable[..., World], server: Server, toke
         until(lambda: worker.answer(**tokens) == 40102, SOON)  # noqa: B023
 
 
-def test_each_app_has_its_own_without_a_store(world: Callable[..., World], tokens: Tokens) -> None:
+def test_each_app_has_its_own_without_a_store(world: MakeWorld, tokens: Tokens) -> None:
     """One extension may serve several apps: it acts on the current one."""
     one, other = world(), world()
     one.revoke(token=tokens["app_jwt"])
     assert (one.answer(**tokens), other.answer(**tokens)) == (40102, 200)
 
 
-def test_outside_of_an_app_nothing_is_revoked(world: Callable[..., World]) -> None:
+def test_outside_of_an_app_nothing_is_revoked(world: MakeWorld) -> None:
     """There is no default app that could take a revocation silently."""
     one = world()
     with pytest.raises(RuntimeError, match="application context"):
         one.extension.revocations.revoke(account_id=ACCOUNT)
 
 
-def test_an_entry_goes_when_its_token_has_expired(world: Callable[..., World]) -> None:
+def test_an_entry_goes_when_its_token_has_expired(world: MakeWorld) -> None:
     """Entries expire when the last token that they could match has, an hour of doubt later."""
     issuer, now = issuer_of(), [NOW]
     one = world(clock=lambda: now[0], APP_JWT_KEYS=issuer.key_set(), MAX_LIFETIME=3600)

@@ -9,10 +9,9 @@ from flask_connector_auth import Change
 from flask_connector_auth.revocation.stores import redis_scripts as scripts
 from flask_connector_auth.testing import Issuer
 from tests.support.redis_servers import SOON, Proxy, Server, until
-from tests.support.revocation_worlds import ACCOUNT, INSTALL, World
+from tests.support.revocation_worlds import ACCOUNT, INSTALL, MakeWorld
 from tests.unit.revocation.stores.test_redis import change_after_eviction
 
-Make = Callable[..., World]
 OTHER = Change("consumer:other", 1.0)
 
 
@@ -31,7 +30,7 @@ LOSSES = pytest.mark.parametrize("lose", [evict, evict_before_a_change])
 
 @LOSSES
 def test_a_worker_that_starts_after_an_eviction(
-    lose: Callable[[Server], object], server: Server, world: Make, issuer: Issuer
+    lose: Callable[[Server], object], server: Server, world: MakeWorld, issuer: Issuer
 ) -> None:
     """It answers 503 until another one has written back what it knew, and then 401; never 200."""
     token, good = issuer.app_jwt(azp=INSTALL), issuer.app_jwt(azp="good")
@@ -53,7 +52,7 @@ def test_a_worker_that_starts_after_an_eviction(
 
 @LOSSES
 def test_a_worker_that_starts_hides_no_loss(
-    lose: Callable[[Server], object], own_server: Server, world: Make, issuer: Issuer
+    lose: Callable[[Server], object], own_server: Server, world: MakeWorld, issuer: Issuer
 ) -> None:
     """It is the first to see the loss, while the one that knows is cut off: it does not judge, and
     leaves the loss to be seen."""
@@ -82,7 +81,7 @@ def test_a_worker_that_starts_hides_no_loss(
 
 @LOSSES
 def test_where_no_worker_knows_nothing_passes(
-    lose: Callable[[Server], object], server: Server, world: Make, issuer: Issuer
+    lose: Callable[[Server], object], server: Server, world: MakeWorld, issuer: Issuer
 ) -> None:
     """Nobody can say what was revoked, so an operator has to: without the keys that are left, the
     store is a new one."""
@@ -97,7 +96,7 @@ def test_where_no_worker_knows_nothing_passes(
 
 
 def test_two_services_with_different_limits_share_a_store(
-    server: Server, world: Make, issuer: Issuer
+    server: Server, world: MakeWorld, issuer: Issuer
 ) -> None:
     """What the one with the shorter ``MAX_LIFETIME`` has revoked is refused by the other for as
     long as that accepts tokens from before."""

@@ -17,7 +17,7 @@ from flask_connector_auth.revocation.stores import redis_scripts as scripts
 from flask_connector_auth.testing import Issuer
 from tests.support.floor_helpers import cases
 from tests.support.redis_servers import BINARIES, SOON, Proxy, Server, until
-from tests.support.revocation_worlds import INSTALL, World
+from tests.support.revocation_worlds import INSTALL, MakeWorld, World
 
 LATER = "another-install"
 
@@ -60,9 +60,6 @@ class Clients:
             for worker in self.workers:
                 self.answers["good"].add(worker.answer(self.good))
                 self.answers["revoked"].add(worker.answer(self.revoked))
-
-
-Make = Callable[..., World]
 
 
 def kill_and_restart(server: Server) -> None:
@@ -116,7 +113,11 @@ FAULTS = {
 @pytest.mark.parametrize("lag", [1, 5])
 @cases("fault", FAULTS)
 def test_a_fault_of_the_server(
-    fault: Callable[[Server], None], lag: float, own_server: Server, world: Make, issuer: Issuer
+    fault: Callable[[Server], None],
+    lag: float,
+    own_server: Server,
+    world: MakeWorld,
+    issuer: Issuer,
 ) -> None:
     """Two workers that know, and one that is born afterwards; then revocation works as before."""
     workers = [world(REVOCATION_URL=own_server.url, REVOCATION_MAX_LAG=lag) for _ in range(2)]
@@ -137,7 +138,7 @@ def test_a_fault_of_the_server(
 
 
 @pytest.mark.parametrize("on_outage", ["closed", "open"])
-def test_an_outage(on_outage: str, own_server: Server, world: Make, issuer: Issuer) -> None:
+def test_an_outage(on_outage: str, own_server: Server, world: MakeWorld, issuer: Issuer) -> None:
     """Until the copy is too old nobody notices; then 503, or the last known copy, as it is set."""
     settings = {"REVOCATION_URL": own_server.url, "REVOCATION_ON_OUTAGE": on_outage}
     one = world(REVOCATION_MAX_LAG=1.5, **settings)
@@ -171,7 +172,7 @@ def test_an_outage(on_outage: str, own_server: Server, world: Make, issuer: Issu
     until(lambda: clients.settled(40102), SOON)
 
 
-def test_data_on_a_disk_outlast_every_worker(world: Make, issuer: Issuer) -> None:
+def test_data_on_a_disk_outlast_every_worker(world: MakeWorld, issuer: Issuer) -> None:
     """Killed with all that was acknowledged on its disk, it has all of it afterwards."""
     disk = ["--appendonly", "yes", "--appendfsync", "always"]
     with Server(BINARIES["valkey"], *disk) as server:
@@ -187,7 +188,7 @@ def test_data_on_a_disk_outlast_every_worker(world: Make, issuer: Issuer) -> Non
         assert clients.settled(40102)
 
 
-def test_messages_that_are_lost(own_server: Server, world: Make, issuer: Issuer) -> None:
+def test_messages_that_are_lost(own_server: Server, world: MakeWorld, issuer: Issuer) -> None:
     """Cut off from the server while others revoke and the log is cut off too: a worker that cannot
     know stops to judge, and misses nothing when it can."""
     proxy = Proxy(own_server.port)
@@ -212,7 +213,7 @@ def test_messages_that_are_lost(own_server: Server, world: Make, issuer: Issuer)
 
 
 @pytest.mark.parametrize("delay", [0.1, 0.25])
-def test_a_slow_server(delay: float, own_server: Server, world: Make, issuer: Issuer) -> None:
+def test_a_slow_server(delay: float, own_server: Server, world: MakeWorld, issuer: Issuer) -> None:
     """Each answer takes its time: no request does, nothing is in doubt, and a change is learned of
     three answers later."""
     proxy = Proxy(own_server.port)
@@ -233,7 +234,7 @@ def test_a_slow_server(delay: float, own_server: Server, world: Make, issuer: Is
 
 @pytest.mark.parametrize("off", [-3500, 3500])
 def test_a_worker_whose_clock_is_an_hour_off(
-    off: int, own_server: Server, world: Make, issuer: Issuer
+    off: int, own_server: Server, world: MakeWorld, issuer: Issuer
 ) -> None:
     """*Not before* is by the clock of the store: what a worker with a wrong clock revokes is what
     was issued until now. (Nearly an hour, which is as much as a leeway covers.)"""
@@ -259,7 +260,7 @@ def test_a_worker_whose_clock_is_an_hour_off(
         until(lambda: worker.answer(token) == 40102, SOON)  # noqa: B023
 
 
-def test_a_server_whose_clock_is_an_hour_off(server: Server, world: Make) -> None:
+def test_a_server_whose_clock_is_an_hour_off(server: Server, world: MakeWorld) -> None:
     """It forgets by its own clock, but only what expired a day ago."""
     one, now = world(REVOCATION_URL=server.url), time.time()
     for expired in (-86000, -3600, 0, 3600):

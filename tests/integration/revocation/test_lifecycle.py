@@ -15,6 +15,7 @@ from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.support.floor_helpers import cases
 from tests.support.redis_servers import Server, until
 from tests.support.revocation_worlds import INSTALL, World
+from tests.support.types import MakeApp
 
 APPS = 20
 Make = Callable[[], World]
@@ -36,9 +37,7 @@ def opened(server: Server) -> Open:
 
 
 @pytest.fixture
-def make(
-    make_app: Callable[..., Flask], own_server: Server, key_set_server: KeySetServer
-) -> Iterator[Make]:
+def make(make_app: MakeApp, own_server: Server, key_set_server: KeySetServer) -> Iterator[Make]:
     """An app factory: keys from a real server, revocations from another one."""
     # The pools of other tests are no business of this one.
     gc.collect()
@@ -143,7 +142,7 @@ def test_nothing_passes_on_the_copy_from_before(
     until(lambda: one.answer(token) == 200)
 
 
-def test_an_app_without_a_store_goes_on(make_app: Callable[..., Flask], issuer: Issuer) -> None:
+def test_an_app_without_a_store_goes_on(make_app: MakeApp, issuer: Issuer) -> None:
     """Configured keys and revocations of one process have nothing to close."""
     one, token, revoked = World(make_app()), issuer.app_jwt(), issuer.app_jwt(azp="another")
     one.revoke(install_id="another")

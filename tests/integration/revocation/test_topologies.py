@@ -1,7 +1,7 @@
 """Sentinel and Cluster, by URL, on real servers: one of each kind, and what a failover loses."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,7 +13,7 @@ from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.stores import RevocationStoreContract
 from tests.support.ports import free_port
 from tests.support.redis_servers import BINARIES, SOON, Server, until
-from tests.support.revocation_worlds import ACCOUNT, INSTALL, World
+from tests.support.revocation_worlds import ACCOUNT, INSTALL, MakeWorld
 
 BINARY = BINARIES["valkey"]
 
@@ -40,7 +40,7 @@ class TestCluster(RevocationStoreContract):
         return RedisStore(self.url)
 
 
-def test_a_cluster_that_is_out_of_reach(world: Callable[..., World], issuer: Issuer) -> None:
+def test_a_cluster_that_is_out_of_reach(world: MakeWorld, issuer: Issuer) -> None:
     """Nothing is connected to at the start, so the app starts, and says what is missing."""
     one = world(REVOCATION_URL=f"redis+cluster://127.0.0.1:{free_port()}")
     assert one.answer(issuer.app_jwt()) == 50301
@@ -83,7 +83,7 @@ def trio() -> Iterator[Trio]:
             yield Trio(master, replica, sentinel)
 
 
-def test_a_service_that_is_not_there(trio: Trio, world: Callable[..., World]) -> None:
+def test_a_service_that_is_not_there(trio: Trio, world: MakeWorld) -> None:
     """A name that Sentinel does not know is an outage, told with the setting."""
     one = world(REVOCATION_URL=trio.url + "-of-another-name")
     until(lambda: one.health["last_error"])
@@ -107,7 +107,7 @@ def test_no_connection_outlives_the_store(trio: Trio) -> None:
         until(lambda: connections() == before)
 
 
-def test_a_failover(trio: Trio, world: Callable[..., World], issuer: Issuer) -> None:
+def test_a_failover(trio: Trio, world: MakeWorld, issuer: Issuer) -> None:
     """The master dies, Sentinel makes the replica the master, and workers go on with that."""
     workers = [world(REVOCATION_URL=trio.url) for _ in range(2)]
     first, second = issuer.app_jwt(), issuer.app_jwt(azp="another")

@@ -11,10 +11,10 @@ import pytest
 
 from flask_connector_auth.testing import OMIT
 from flask_connector_auth.testing.broken import Good, Kind
-from tests.conftest import ACCOUNT
 from tests.support.attack_harness import Attack, against_both, withstand
 from tests.support.attack_stage import good
 from tests.support.floor_helpers import NOW
+from tests.support.http_helpers import ACCOUNT
 
 #: Values that are no non-empty string, and not the one that is there.
 NO_TEXT: tuple[Any, ...] = (

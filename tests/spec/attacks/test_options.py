@@ -14,6 +14,7 @@ from flask_connector_auth import ConnectorAuth, require_app_jwt, require_consume
 from flask_connector_auth.testing import Issuer
 from tests.spec.attacks.test_routes import PREFLIGHT
 from tests.support.http_helpers import assert_row, headers
+from tests.support.types import MakeApp
 
 
 def options_function(app: Flask, ran: list[str], _auth: ConnectorAuth) -> None:
@@ -51,7 +52,7 @@ def options_protected(app: Flask, ran: list[str], auth: ConnectorAuth) -> None:
 @pytest.mark.parametrize("declare", [options_function, options_method, options_protected])
 def test_a_view_for_options_is_a_view(
     declare: Callable[[Flask, list[str], ConnectorAuth], None],
-    make_app: Callable[..., Flask],
+    make_app: MakeApp,
     issuer: Issuer,
 ) -> None:
     """Fetch standard: half a preflight is asked for tokens; a whole one never runs the view."""

@@ -6,7 +6,6 @@ ways to declare by ``tests/spec``, and identities of other requests, threads and
 """
 
 import unicodedata
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,13 +14,12 @@ from werkzeug.routing import BaseConverter
 
 from flask_connector_auth import ConnectorAuth, require_app_jwt, require_consumer_jws
 from flask_connector_auth.testing import Issuer
-from tests.conftest import ACCOUNT
 from tests.support.attack_harness import assert_refused, untouched
 from tests.support.attack_stage import HEADERS, stages
 from tests.support.floor_helpers import cases
-from tests.support.http_helpers import assert_row, headers
+from tests.support.http_helpers import ACCOUNT, assert_row, headers
+from tests.support.types import MakeApp
 
-MakeApp = Callable[..., Flask]
 PREFLIGHT = {"Origin": "https://attacker.example", "Access-Control-Request-Method": "GET"}
 
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import pytest
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from tests.conftest import ACCOUNT
 from tests.support.attack_harness import answer_of, untouched, watching
 from tests.support.attack_stage import HEADERS, Stage, stages
+from tests.support.http_helpers import ACCOUNT
 
 STAGE: Stage = stages()[0]
 #: By row, the headers as bytes: ``{a}`` is the good AppJWT, ``{c}`` the good ConsumerJWS.

@@ -1,6 +1,6 @@
 """What the tests of the command line share: commands run in a process, and stores to run on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,12 +9,11 @@ from flask import Flask
 
 from flask_connector_auth.cli import connector_auth
 from tests.support.redis_servers import BINARIES, Server
-
-Run = Callable[..., Result]
+from tests.support.types import MakeApp, RunCommand
 
 
 @pytest.fixture
-def run(make_app: Callable[..., Flask]) -> Run:
+def run(make_app: MakeApp) -> RunCommand:
     """Return a function that runs ``flask connector-auth …``.
 
     Its keyword ``app`` is the app, or else one with the default settings.

@@ -21,14 +21,13 @@ from flask_connector_auth.web import current
 from tests.support.floor_helpers import cases, der, jwk, pem, signing_key
 from tests.support.ports import free_port
 from tests.support.redis_servers import Server
-from tests.unit.cli.conftest import Run
+from tests.support.types import MakeApp, RunCommand
 
-MakeApp = Callable[..., Flask]
 PASSWORD = "hunter22"
 
 
 @pytest.fixture
-def check(run: Run) -> Callable[..., Any]:
+def check(run: RunCommand) -> Callable[..., Any]:
     """Return a function that checks an app, and returns what is said as JSON."""
 
     def call(app: Flask, *args: object, status: int = 0) -> Any:
@@ -116,7 +115,7 @@ def _fetch(*_args: Any, **_more: Any) -> Any:
     },
 )
 def test_a_value_is_shown_without_secrets(
-    run: Run, make_app: MakeApp, settings: Mapping[str, Any], name: str, shown: Any
+    run: RunCommand, make_app: MakeApp, settings: Mapping[str, Any], name: str, shown: Any
 ) -> None:
     """Key material by its form, objects by their class, URLs without user, password and query."""
     result = run("check", "--json", app=make_app(**settings))
@@ -179,7 +178,7 @@ def test_each_key_with_all_that_is_known_of_it(
     assert (other["type"], other["size"]) == ("Ed448", 456)
 
 
-def test_a_remote_set_is_fetched(run: Run, make_app: MakeApp, issuer: Issuer) -> None:
+def test_a_remote_set_is_fetched(run: RunCommand, make_app: MakeApp, issuer: Issuer) -> None:
     """Its keys have an age and the URL they came from, beside those of the configuration."""
     with KeySetServer(issuer) as server:
         app = make_app(APP_JWT_KEYS=[f"{server.url}?key=secret", jwk(kid="static")])

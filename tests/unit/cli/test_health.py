@@ -1,21 +1,17 @@
 """``health``: whether a process that starts now can verify."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-from flask import Flask
 
 from flask_connector_auth import ConnectorAuth, KeySource
 from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.support.ports import free_port
-from tests.unit.cli.conftest import Run
-
-MakeApp = Callable[..., Flask]
+from tests.support.types import MakeApp, RunCommand
 
 
 def test_a_process_that_can_verify(
-    run: Run, make_app: MakeApp, issuer: Issuer, store_url: str
+    run: RunCommand, make_app: MakeApp, issuer: Issuer, store_url: str
 ) -> None:
     """Keys are fetched and the store is followed, then it is what health() returns; status 0."""
     with KeySetServer(issuer) as server:
@@ -33,7 +29,7 @@ def _shape(found: Mapping[str, Any]) -> Any:
     return {name: _shape(one) if isinstance(one, Mapping) else () for name, one in found.items()}
 
 
-def test_a_process_that_cannot_verify(run: Run, make_app: MakeApp) -> None:
+def test_a_process_that_cannot_verify(run: RunCommand, make_app: MakeApp) -> None:
     """Status 1, with the last error of each part, found within the time that is given."""
     nowhere = free_port()
     app = make_app(
@@ -58,7 +54,7 @@ class Broken(KeySource):
         raise LookupError("secret")
 
 
-def test_a_source_of_the_apps_own_is_asked(run: Run, make_app: MakeApp) -> None:
+def test_a_source_of_the_apps_own_is_asked(run: RunCommand, make_app: MakeApp) -> None:
     """What it raises is a problem, told by its class alone."""
     result = run("health", "--json", app=make_app(APP_JWT_KEYS=Broken()))
     found = json.loads(result.stdout)

@@ -15,13 +15,11 @@ from flask_connector_auth.core import token_requirement
 from flask_connector_auth.testing import OMIT
 from flask_connector_auth.testing.signer import segment
 from flask_connector_auth.web import current
-from tests.conftest import ACCOUNT
 from tests.support.floor_helpers import NOW, cases, issuer_of, jwk
-from tests.support.http_helpers import headers
+from tests.support.http_helpers import ACCOUNT, headers
 from tests.support.ports import free_port
-from tests.unit.cli.conftest import Run
+from tests.support.types import MakeApp, RunCommand
 
-MakeApp = Callable[..., Flask]
 ours, theirs = issuer_of(), issuer_of(owner="theirs")
 KEYS = ours.key_set()
 GOOD = ours.app_jwt()
@@ -73,7 +71,7 @@ def app(make_app: MakeApp) -> Flask:
 
 
 @pytest.fixture
-def inspect(run: Run, app: Flask) -> Callable[..., Any]:
+def inspect(run: RunCommand, app: Flask) -> Callable[..., Any]:
     """Return a function that inspects a text, and returns what is said as JSON."""
 
     def call(text: str | bytes, *args: str, status: int, app: Flask = app) -> Any:
@@ -184,7 +182,7 @@ def test_a_consumer_jws_has_checks_of_its_own(
 
 
 @cases("text", {"forged": theirs.app_jwt(exp=NOW - 90), "expired": ours.app_jwt(exp=NOW - 90)})
-def test_what_a_bad_token_says_is_shown(run: Run, app: Flask, text: str) -> None:
+def test_what_a_bad_token_says_is_shown(run: RunCommand, app: Flask, text: str) -> None:
     """Forged or expired, its claims are there, with dates, and whether they can be believed."""
     result = run("inspect", app=app, input=text)
     assert result.exit_code == 1
@@ -193,7 +191,7 @@ def test_what_a_bad_token_says_is_shown(run: Run, app: Flask, text: str) -> None
     assert text.split(".")[2] not in result.output
 
 
-def test_the_text_for_people(run: Run, app: Flask) -> None:
+def test_the_text_for_people(run: RunCommand, app: Flask) -> None:
     """The verdict first, then each check with its result, then what the token says."""
     text = ours.app_jwt(**{"exp": NOW - 31, "\x1b[31m": "\x1b\u202e\n"})
     lines = run("inspect", app=app, input=text).stdout.splitlines()
@@ -225,7 +223,7 @@ def test_it_can_be_judged_as_of_another_time(inspect: Callable[..., Any]) -> Non
 
 
 @cases("value", {"text": "yesterday", "nan": "nan", "infinity": "inf", "year 0": "0000-01-01"})
-def test_what_is_no_time_is_a_wrong_option(run: Run, value: str) -> None:
+def test_what_is_no_time_is_a_wrong_option(run: RunCommand, value: str) -> None:
     """Status 2, and the form of a date."""
     result = run("inspect", "--at", value, input=GOOD)
     assert (result.exit_code, "2030-01-31T12:00:00Z" in result.stderr) == (2, True)
@@ -253,7 +251,7 @@ def test_any_account_is_told_as_such(inspect: Callable[..., Any], make_app: Make
     assert 'A key fits kid and alg; known are: "dev-1".' in told
 
 
-def test_a_scope_that_none_can_be_is_a_wrong_option(run: Run) -> None:
+def test_a_scope_that_none_can_be_is_a_wrong_option(run: RunCommand) -> None:
     """RFC 6749 section 3.3."""
     result = run("inspect", "--scope", 'a"b', input=GOOD)
     assert (result.exit_code, "section 3.3" in result.stderr) == (2, True)

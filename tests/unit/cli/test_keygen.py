@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,15 @@ from joserfc.jwk import ECKey, OctKey
 from flask_connector_auth.cli import connector_auth
 from flask_connector_auth.cli.keygen import ASYMMETRIC
 from flask_connector_auth.keys import ALGORITHMS
-from tests.conftest import ACCOUNT
 from tests.support.floor_helpers import NOW, SECRET, cases, decoded, pem, signing_key
-from tests.unit.cli.conftest import Run
-
-MakeApp = Callable[..., Flask]
+from tests.support.http_helpers import ACCOUNT
+from tests.support.types import MakeApp, RunCommand
 
 
 @pytest.fixture
-def develop(run: Run, make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def develop(
+    run: RunCommand, make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> RunCommand:
     """Return what runs commands in an empty folder, for an app in testing."""
     monkeypatch.chdir(tmp_path)
     app = make_app()
@@ -40,7 +39,7 @@ def in_testing(make_app: MakeApp, **settings: Any) -> Flask:
 @pytest.mark.parametrize("form", ["jwk", "pem"])
 @pytest.mark.parametrize("algorithm", ASYMMETRIC)
 def test_a_token_of_a_new_key_is_accepted(
-    develop: Run, make_app: MakeApp, algorithm: str, form: str
+    develop: RunCommand, make_app: MakeApp, algorithm: str, form: str
 ) -> None:
     """RSA, EC, Ed25519, Ed448; JWK and PEM: the app trusts the .pub and takes what mint signs."""
     made = develop("keygen", "dev", "--algorithm", algorithm, "--format", form, "--json")
@@ -63,7 +62,7 @@ def test_hmac_has_no_private_key() -> None:
     assert set(ALGORITHMS) - set(ASYMMETRIC) == {"HS256", "HS384", "HS512"}
 
 
-def test_the_files_are_for_their_owner_alone(develop: Run) -> None:
+def test_the_files_are_for_their_owner_alone(develop: RunCommand) -> None:
     """Mode 0600, whatever the umask is; the public half has nothing of the private one."""
     before = os.umask(0)
     try:
@@ -84,7 +83,7 @@ def test_the_files_are_for_their_owner_alone(develop: Run) -> None:
     assert told.startswith("private: dev.jwk, ")
 
 
-def test_what_the_app_must_allow_is_said(develop: Run) -> None:
+def test_what_the_app_must_allow_is_said(develop: RunCommand) -> None:
     """RS256 is what an app allows by default; another algorithm has to be set."""
     assert "ALGORITHMS" not in develop("keygen", "one").stdout
     told = develop("keygen", "two", "--algorithm", "ES256").stdout
@@ -93,7 +92,7 @@ def test_what_the_app_must_allow_is_said(develop: Run) -> None:
 
 @pytest.mark.parametrize("there", ["dev", "dev.pub"])
 @pytest.mark.parametrize("link", [False, True])
-def test_no_file_is_overwritten(develop: Run, there: str, link: bool) -> None:
+def test_no_file_is_overwritten(develop: RunCommand, there: str, link: bool) -> None:
     """Not even through a link; and then no other file is left behind."""
     target = Path("target" if link else there)
     target.write_text("mine")
@@ -105,14 +104,14 @@ def test_no_file_is_overwritten(develop: Run, there: str, link: bool) -> None:
     assert {path.name for path in Path().iterdir()} == {there, target.name}
 
 
-def test_a_folder_that_is_not_there_is_no_answer(develop: Run) -> None:
+def test_a_folder_that_is_not_there_is_no_answer(develop: RunCommand) -> None:
     """Status 2."""
     result = develop("keygen", "nowhere/dev", "--algorithm", "ES256")
     assert (result.exit_code, "No such file" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("kid", ["", "k" * 257])
-def test_a_kid_must_be_one_that_a_token_may_have(develop: Run, kid: str) -> None:
+def test_a_kid_must_be_one_that_a_token_may_have(develop: RunCommand, kid: str) -> None:
     """1 to 256 characters."""
     result = develop("keygen", "dev", "--kid", kid)
     assert (result.exit_code, "1 to 256" in result.stderr) == (2, True)
@@ -120,7 +119,7 @@ def test_a_kid_must_be_one_that_a_token_may_have(develop: Run, kid: str) -> None
 
 @pytest.mark.parametrize("args", [("keygen", "new"), ("mint", "--key", "dev")])
 def test_they_are_for_development(
-    develop: Run, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
+    develop: RunCommand, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
 ) -> None:
     """Outside of debug and testing they refuse, unless they are forced."""
     assert develop("keygen", "dev").exit_code == 0
@@ -144,7 +143,7 @@ def test_an_app_without_keys_can_get_its_first_ones(
     assert CliRunner().invoke(connector_auth, ["keygen", "dev"]).exit_code == 0
 
 
-def minted(develop: Run, *args: str, app: Flask) -> tuple[dict[str, Any], dict[str, Any]]:
+def minted(develop: RunCommand, *args: str, app: Flask) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return header and claims of a new token."""
     found = json.loads(develop("mint", "--json", *args, app=app).stdout)
     header, claims, _ = found["text"].split(".")
@@ -152,7 +151,7 @@ def minted(develop: Run, *args: str, app: Flask) -> tuple[dict[str, Any], dict[s
     return json.loads(decoded(header)), json.loads(decoded(claims))
 
 
-def test_what_a_token_says(develop: Run, make_app: MakeApp) -> None:
+def test_what_a_token_says(develop: RunCommand, make_app: MakeApp) -> None:
     """The documented claims, by the app's clock and issuer, and others in place of them."""
     develop("keygen", "dev", "--kid", "k")
     app = in_testing(make_app, clock=lambda: NOW, APP_JWT_KEYS="dev.pub", ISSUER="ours")
@@ -171,7 +170,7 @@ def test_what_a_token_says(develop: Run, make_app: MakeApp) -> None:
         assert claims[name] == "7"
 
 
-def test_a_token_in_a_file_is_not_shown(develop: Run, make_app: MakeApp) -> None:
+def test_a_token_in_a_file_is_not_shown(develop: RunCommand, make_app: MakeApp) -> None:
     """Only where it is; and an existing file is never overwritten."""
     develop("keygen", "dev")
     app = in_testing(make_app, APP_JWT_KEYS="dev.pub")
@@ -187,7 +186,7 @@ def test_a_token_in_a_file_is_not_shown(develop: Run, make_app: MakeApp) -> None
 
 
 @pytest.mark.parametrize("text", ["name", "=value", "", "[" * 99999])
-def test_a_claim_has_a_name(develop: Run, text: str) -> None:
+def test_a_claim_has_a_name(develop: RunCommand, text: str) -> None:
     """Status 2; anything may be its value."""
     develop("keygen", "dev")
     result = develop("mint", "--key", "dev", "--claim", text)
@@ -195,7 +194,7 @@ def test_a_claim_has_a_name(develop: Run, text: str) -> None:
     assert develop("mint", "--key", "dev", "--claim", f"x={text}").exit_code == 0
 
 
-def test_a_secret_signs_too(develop: Run, make_app: MakeApp) -> None:
+def test_a_secret_signs_too(develop: RunCommand, make_app: MakeApp) -> None:
     """A JWK of type oct, for an app that is configured with it."""
     secret = OctKey.import_key(SECRET).as_dict(kid="s")
     Path("secret").write_text(json.dumps(secret))
@@ -224,7 +223,7 @@ EC = ECKey.generate_key("P-256")
         ),
     },
 )
-def test_what_is_no_private_key_is_not_quoted(develop: Run, content: str) -> None:
+def test_what_is_no_private_key_is_not_quoted(develop: RunCommand, content: str) -> None:
     """Status 2, and nothing of what the file has."""
     Path("key").write_text(content)
     result = develop("mint", "--key", "key")
@@ -234,7 +233,7 @@ def test_what_is_no_private_key_is_not_quoted(develop: Run, content: str) -> Non
     )
 
 
-def test_a_key_signs_only_by_its_own_kind(develop: Run) -> None:
+def test_a_key_signs_only_by_its_own_kind(develop: RunCommand) -> None:
     """RFC 7518 section 3.1; a JWK for encryption signs by nothing."""
     Path("ec").write_text(json.dumps(EC.as_dict(private=True, alg="ECDH-ES")))
     assert "something else" in develop("mint", "--key", "ec").stderr

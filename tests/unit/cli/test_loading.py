@@ -1,7 +1,6 @@
 """What every command has in common: help, an app to be about, and statuses."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 from click.testing import CliRunner
@@ -10,9 +9,8 @@ from flask.cli import ScriptInfo
 
 from flask_connector_auth import ConnectorAuth
 from flask_connector_auth.cli import COMMANDS, connector_auth
-from tests.unit.cli.conftest import Run
+from tests.support.types import RunCommand
 
-MakeApp = Callable[..., Flask]
 NEEDS_APP = [name for name in COMMANDS if name not in ("keygen", "mint")]
 
 
@@ -25,7 +23,7 @@ def broken() -> Flask:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help_with_an_example(run: Run, name: str) -> None:
+def test_every_command_has_help_with_an_example(run: RunCommand, name: str) -> None:
     """What it does, an example with its name, and --json."""
     text = run(name, "--help").stdout
     assert "Example" in text
@@ -33,7 +31,7 @@ def test_every_command_has_help_with_an_example(run: Run, name: str) -> None:
     assert "--json" in text
 
 
-def test_the_group_lists_every_command(run: Run) -> None:
+def test_the_group_lists_every_command(run: RunCommand) -> None:
     """In the order of their use; and another name is a usage error, as with any click command."""
     text = run("--help").stdout
     places = [text.index(f"\n  {name} ") for name in COMMANDS]
@@ -42,7 +40,7 @@ def test_the_group_lists_every_command(run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", NEEDS_APP)
-def test_an_app_without_the_extension_is_no_answer(run: Run, name: str) -> None:
+def test_an_app_without_the_extension_is_no_answer(run: RunCommand, name: str) -> None:
     """Status 2, and what to do."""
     result = run(name, app=Flask("plain"), input="x")
     assert (result.exit_code, "ConnectorAuth(app)" in result.stderr) == (2, True)

@@ -12,7 +12,7 @@ import pytest
 
 from flask_connector_auth.cli import COMMANDS
 from tests.docs.test_code_blocks import PAGES, TABLES, blocks
-from tests.unit.cli.conftest import Run
+from tests.support.types import RunCommand
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 60
@@ -57,7 +57,7 @@ def test_the_session_of_the_page_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_page_has_the_help_of_every_command(run: Run, name: str) -> None:
+def test_the_page_has_the_help_of_every_command(run: RunCommand, name: str) -> None:
     """Generated from the command itself."""
     assert f"\n.. generated:: {name}-help\n" in PAGES["docs/cli.rst"]
     shown = dedent(TABLES[f"{name}-help"]().removeprefix(".. code-block:: text\n\n"))

@@ -13,9 +13,8 @@ from tests.support.floor_helpers import cases
 from tests.support.http_helpers import headers
 from tests.support.ports import free_port
 from tests.support.redis_servers import until
-from tests.unit.cli.conftest import Run
+from tests.support.types import MakeApp, RunCommand
 
-MakeApp = Callable[..., Flask]
 SUBJECTS = {
     "--install-id": "75588e18-0000-4000-8000-000000000000",
     "--account-id": "le81823118",
@@ -32,7 +31,7 @@ def worker(make_app: MakeApp, store_url: str) -> Flask:
 
 
 @pytest.fixture
-def call(run: Run, make_app: MakeApp, store_url: str) -> Callable[..., Any]:
+def call(run: RunCommand, make_app: MakeApp, store_url: str) -> Callable[..., Any]:
     """Return a function that runs a command in a process of its own kind."""
     app = make_app(REVOCATION_URL=store_url)
     return lambda *args, **more: run(*args, app=app, **more)
@@ -123,7 +122,9 @@ def test_a_token_has_no_time(call: Callable[..., Any], issuer: Issuer) -> None:
 
 
 @pytest.mark.parametrize("command", ["revoke", "restore"])
-def test_without_a_store_nothing_would_be_heard(run: Run, issuer: Issuer, command: str) -> None:
+def test_without_a_store_nothing_would_be_heard(
+    run: RunCommand, issuer: Issuer, command: str
+) -> None:
     """The memory of this process is gone at its end: status 2."""
     result = run(command, input=issuer.app_jwt())
     assert (result.exit_code, "CONNECTOR_AUTH_REVOCATION_URL" in result.stderr) == (2, True)
@@ -131,7 +132,7 @@ def test_without_a_store_nothing_would_be_heard(run: Run, issuer: Issuer, comman
 
 @pytest.mark.parametrize("command", ["revoke", "restore"])
 def test_a_store_out_of_reach_is_no_success(
-    run: Run, make_app: MakeApp, issuer: Issuer, command: str
+    run: RunCommand, make_app: MakeApp, issuer: Issuer, command: str
 ) -> None:
     """Nobody knows that it lasts: status 2, without the password."""
     app = make_app(REVOCATION_URL=f"redis://:hunter22@127.0.0.1:{free_port()}")

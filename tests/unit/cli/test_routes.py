@@ -1,16 +1,13 @@
 """``routes``: what the audit found, and a build that fails where a route slipped through."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 from flask import Flask
 
 from flask_connector_auth import ConnectorAuth, public, require_app_jwt, require_consumer_jws
 from tests.support.floor_helpers import cases
-from tests.unit.cli.conftest import Run
-
-MakeApp = Callable[..., Flask]
+from tests.support.types import MakeApp, RunCommand
 
 
 @pytest.fixture
@@ -36,7 +33,7 @@ RULES = {
 }
 
 
-def test_the_json_of_a_route(run: Run, app: Flask) -> None:
+def test_the_json_of_a_route(run: RunCommand, app: Flask) -> None:
     """Rule, methods, endpoint, what becomes of a request without tokens, and what is asked."""
     result = run("routes", "--json", app=app)
     assert result.exit_code == 0
@@ -64,7 +61,7 @@ def test_the_json_of_a_route(run: Run, app: Flask) -> None:
     }
 
 
-def test_the_host_stands_before_the_rule(run: Run, make_app: MakeApp) -> None:
+def test_the_host_stands_before_the_rule(run: RunCommand, make_app: MakeApp) -> None:
     """Where the app tells hosts apart, in the table and in what fails a build."""
     app = make_app()
     app.add_url_rule("/x", "x", lambda: {}, subdomain="api")
@@ -73,7 +70,7 @@ def test_the_host_stands_before_the_rule(run: Run, make_app: MakeApp) -> None:
     assert result.stderr.splitlines()[0] == "unprotected: GET,HEAD api/x"
 
 
-def test_the_text_is_a_table(run: Run, app: Flask) -> None:
+def test_the_text_is_a_table(run: RunCommand, app: Flask) -> None:
     """One aligned line for each route, by rule."""
     lines = [" ".join(line.split()) for line in run("routes", app=app).stdout.splitlines()]
     assert lines == [
@@ -101,7 +98,7 @@ def test_the_text_is_a_table(run: Run, app: Flask) -> None:
     },
 )
 def test_a_build_fails_where_a_route_is_open(
-    run: Run, app: Flask, allowed: list[str], open_ones: list[str]
+    run: RunCommand, app: Flask, allowed: list[str], open_ones: list[str]
 ) -> None:
     """Status 1 and the routes on stderr, unless each route without a token is allowed by name."""
     options = [part for pattern in allowed for part in ("--allow", pattern)]
@@ -113,7 +110,7 @@ def test_a_build_fails_where_a_route_is_open(
     assert run("routes", *options, app=app).exit_code == 0
 
 
-def test_an_optional_route_is_open(run: Run, app: Flask) -> None:
+def test_an_optional_route_is_open(run: RunCommand, app: Flask) -> None:
     """A request without a token gets to its view, so it has to be allowed too."""
     options = ["--allow", "static", "--allow", "/docs*", "--require-auth"]
     result = run("routes", *options, app=app)
@@ -121,7 +118,7 @@ def test_an_optional_route_is_open(run: Run, app: Flask) -> None:
     assert run("routes", *options, "--allow", "maybe", app=app).exit_code == 0
 
 
-def test_a_route_that_may_be_open_fails_a_build(run: Run, make_app: MakeApp) -> None:
+def test_a_route_that_may_be_open_fails_a_build(run: RunCommand, make_app: MakeApp) -> None:
     """What is asked for in a closure may never be asked, so it has to be allowed too."""
     app, decorated = make_app(), require_app_jwt(lambda: {})
     app.add_url_rule("/x", "x", lambda **arguments: decorated() if arguments else {})
@@ -132,7 +129,7 @@ def test_a_route_that_may_be_open_fails_a_build(run: Run, make_app: MakeApp) -> 
     assert run("routes", *options, "--allow", "x", app=app).exit_code == 0
 
 
-def test_a_protected_app_passes(run: Run, make_app: MakeApp) -> None:
+def test_a_protected_app_passes(run: RunCommand, make_app: MakeApp) -> None:
     """With protect() on the app, all is asked for, static files too."""
     app = make_app()
     ConnectorAuth().protect(app)

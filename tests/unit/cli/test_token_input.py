@@ -11,7 +11,7 @@ import pytest
 
 from flask_connector_auth.cli import COMMANDS
 from flask_connector_auth.testing import Issuer
-from tests.unit.cli.conftest import Run
+from tests.support.types import RunCommand
 
 PATIENCE = 30
 
@@ -24,7 +24,7 @@ class Terminal(BytesIO):
         return True
 
 
-def test_it_is_asked_for_at_a_terminal(run: Run, issuer: Issuer) -> None:
+def test_it_is_asked_for_at_a_terminal(run: RunCommand, issuer: Issuer) -> None:
     """Without an echo; the question is on stderr, so the answer can be sent on."""
     text = issuer.app_jwt()
     result = run("inspect", "--json", input=Terminal(text.encode() + b"\n"))
@@ -76,7 +76,7 @@ def _rest(descriptor: int) -> bytes:
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "keygen"])
-def test_no_command_takes_an_argument(run: Run, name: str) -> None:
+def test_no_command_takes_an_argument(run: RunCommand, name: str) -> None:
     """A token as an argument would stay in the history of the shell."""
     options = ["--key", __file__] if name == "mint" else []
     result = run(name, *options, "eyJ.eyJ.c2ln")

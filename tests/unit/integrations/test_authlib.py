@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,10 +23,10 @@ from flask_connector_auth.integrations.authlib import AppJWTToken, AppJWTValidat
 from flask_connector_auth.testing import Issuer, KeySetServer
 from flask_connector_auth.testing.broken import WAYS
 from tests.support.http_helpers import assert_row, headers
+from tests.support.types import MakeApp
 
 THEIRS = "/api/account/le81823118/theirs"
 OURS = "/api/account/le81823118/ours"
-MakeApp = Callable[..., Flask]
 
 
 def protector() -> Any:

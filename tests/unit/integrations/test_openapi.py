@@ -1,7 +1,6 @@
 """OpenAPI documents: what they say of an operation is what the app asks for and answers."""
 
 import json
-from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -25,9 +24,9 @@ from flask_connector_auth.integrations.openapi.document import SCHEMA
 from flask_connector_auth.testing import Issuer
 from tests.support.floor_helpers import cases
 from tests.support.http_helpers import headers
+from tests.support.types import MakeApp
 from tests.unit.web.test_exceptions import Outage
 
-MakeApp = Callable[..., Flask]
 Json = dict[str, Any]
 VERSIONS = ("3.0.3", "3.1.0")
 NOBODY = "redis://127.0.0.1:1"  # not connected to before there is a request

@@ -1,7 +1,7 @@
 """What a user may say to revoke and restore, what is refused, and what is told of it."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import inf, nan
 from typing import Any
 
@@ -22,7 +22,7 @@ from flask_connector_auth.revocation import MemoryStore, RevocationRules, Revoca
 from flask_connector_auth.testing import OMIT
 from tests.support.floor_helpers import NOW, cases, issuer_of
 from tests.support.redis_servers import SOON, Server, until
-from tests.support.revocation_worlds import ACCOUNT, INSTALL, World
+from tests.support.revocation_worlds import ACCOUNT, INSTALL, MakeWorld
 from tests.unit.revocation.stores.test_contract import LIVES
 
 TOKEN = issuer_of().app_jwt()
@@ -212,7 +212,7 @@ def test_who_listens_to_one_app_hears_of_no_other() -> None:
     assert heard == [one]
 
 
-def test_each_worker_tells(world: Callable[..., World], server: Server, told: list[Any]) -> None:
+def test_each_worker_tells(world: MakeWorld, server: Server, told: list[Any]) -> None:
     """Once in the process that revokes, and in each that learns of it."""
     workers = [world(REVOCATION_URL=server.url) for _ in range(3)]
     for worker in workers:
@@ -356,7 +356,7 @@ def test_without_the_clock_of_the_store_ours_is_used() -> None:
     assert entries(revocations) == {"account:a": NOW}
 
 
-def test_the_health_of_a_process_without_a_store(world: Callable[..., World]) -> None:
+def test_the_health_of_a_process_without_a_store(world: MakeWorld) -> None:
     """``health()``: the store, whether it is ready, lag, entries, last error."""
     one = world()
     one.revoke(account_id=ACCOUNT)
@@ -365,7 +365,7 @@ def test_the_health_of_a_process_without_a_store(world: Callable[..., World]) ->
     }
 
 
-def test_the_health_of_a_worker(world: Callable[..., World], own_server: Server) -> None:
+def test_the_health_of_a_worker(world: MakeWorld, own_server: Server) -> None:
     """Asking is enough for the store to be followed, so that a probe before any request passes."""
     one = world(REVOCATION_URL=own_server.url, REVOCATION_MAX_LAG=1)
     health = one.health
@@ -382,7 +382,7 @@ def test_the_health_of_a_worker(world: Callable[..., World], own_server: Server)
     )
 
 
-def test_a_store_of_ones_own(world: Callable[..., World], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_store_of_ones_own(world: MakeWorld, caplog: pytest.LogCaptureFixture) -> None:
     """Any object that has the three methods: other workers hear of a change by it."""
     store = MemoryStore(LIVES)
     one, other = (world(REVOCATION_STORE=store) for _ in range(2))

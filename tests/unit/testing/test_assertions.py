@@ -1,9 +1,7 @@
 """The test kit's assertion: it takes the documented answers, and no other."""
 
-from collections.abc import Callable
-
 import pytest
-from flask import Flask, Response
+from flask import Response
 
 from flask_connector_auth import (
     AuthenticationUnavailable,
@@ -13,6 +11,7 @@ from flask_connector_auth import (
 )
 from flask_connector_auth.testing import assert_connector_error
 from tests.support.http_helpers import CHALLENGES, ROWS
+from tests.support.types import MakeApp
 
 
 def documented(code: int = 40102, body: bytes | None = None, **changes: str | None) -> Response:
@@ -100,7 +99,7 @@ def test_an_outage_asks_for_a_short_wait(wait: str, passes: bool) -> None:
             assert_connector_error(answer, 50301)
 
 
-def test_an_apps_own_row_and_own_words_are_expected_of_it(make_app: Callable[..., Flask]) -> None:
+def test_an_apps_own_row_and_own_words_are_expected_of_it(make_app: MakeApp) -> None:
     """DESIGN: a subclass with a row; the catalogue and the realm of the current app."""
 
     class Closed(ConnectorAuthError):

@@ -2,7 +2,6 @@
 
 import hmac
 import json
-from collections.abc import Callable
 
 import pytest
 from flask import Flask
@@ -12,6 +11,7 @@ from flask_connector_auth.testing import ConnectorClient, Issuer
 from flask_connector_auth.testing.broken import WAYS, Kind
 from tests.support.floor_helpers import APP, NOW, decoded, issuer_of, jwk, pem, why_refused
 from tests.support.http_helpers import assert_row
+from tests.support.types import MakeApp
 
 URL = "/api/account/le81823118"
 #: What the documentation says of each way.
@@ -54,7 +54,7 @@ NO_TOKENS_FAULT = {
 
 
 @pytest.fixture
-def app(make_app: Callable[..., Flask]) -> Flask:
+def app(make_app: MakeApp) -> Flask:
     """An app that asks for all that a token can be refused for."""
     app = make_app(MAX_LIFETIME=7200)
     view = require_app_jwt(scopes="msg.consumer")(require_consumer_jws(lambda account_id: {}))

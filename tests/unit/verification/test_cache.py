@@ -27,8 +27,8 @@ from flask_connector_auth.verification import (
 )
 from tests.support.floor_helpers import examples
 from tests.support.http_helpers import assert_row, headers
+from tests.support.types import MakeApp
 
-MakeApp = Callable[..., Flask]
 KEYS = [ECKey.generate_key("P-256") for _ in range(3)]
 
 

@@ -1,22 +1,19 @@
 """The account that a view is called with binds the tokens, as one in the URL does."""
 
-from collections.abc import Callable
 from functools import wraps
 from operator import itemgetter
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.views import MethodView
 
 from flask_connector_auth import ConnectorAuth, require_app_jwt, require_consumer_jws
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.web import Binding, audit
-from tests.conftest import ACCOUNT
 from tests.support.floor_helpers import cases
-from tests.support.http_helpers import assert_row, headers
+from tests.support.http_helpers import ACCOUNT, assert_row, headers
+from tests.support.types import MakeApp
 
-MakeApp = Callable[..., Flask]
 #: By the name in the URL; the app serves other accounts too.
 SLUGS = {"mine": ACCOUNT, "theirs": "another"}
 

@@ -18,8 +18,7 @@ from flask_connector_auth import (
 )
 from flask_connector_auth.web import Access, Binding, Route, audit
 from tests.support.floor_helpers import cases
-
-MakeApp = Callable[..., Flask]
+from tests.support.types import MakeApp
 
 
 def view(**_arguments: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Whose identity a view sees: that of its own request, and of no other."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,8 +21,7 @@ from flask_connector_auth import (
 )
 from flask_connector_auth.testing import Issuer
 from tests.support.http_helpers import headers
-
-MakeApp = Callable[..., Flask]
+from tests.support.types import MakeApp
 
 
 def with_views(app: Flask) -> Flask:

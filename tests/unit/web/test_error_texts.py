@@ -33,8 +33,7 @@ from flask_connector_auth.core import Rejected
 from flask_connector_auth.testing import Issuer
 from tests.support.floor_helpers import cases
 from tests.support.http_helpers import headers
-
-MakeApp = Callable[..., Flask]
+from tests.support.types import MakeApp
 
 
 class NotYours(ConnectorAuthError):

@@ -26,6 +26,7 @@ from flask_connector_auth import (
 )
 from flask_connector_auth.testing import OMIT, Issuer
 from tests.support.http_helpers import ROWS, assert_row, headers
+from tests.support.types import MakeApp
 
 
 class NotYours(ConnectorAuthError):
@@ -50,7 +51,7 @@ def raising(error: Callable[[], Exception]) -> Callable[[], Any]:
 
 
 @pytest.fixture
-def app(make_app: Callable[..., Flask]) -> Flask:
+def app(make_app: MakeApp) -> Flask:
     """An app with one protected view and one for each way a view refuses by itself."""
     return with_views(make_app())
 
@@ -84,7 +85,7 @@ def test_an_app_adds_a_row_of_its_own(app: Flask) -> None:
     assert "WWW-Authenticate" not in response.headers
 
 
-def test_an_own_401_row_has_a_challenge(make_app: Callable[..., Flask]) -> None:
+def test_an_own_401_row_has_a_challenge(make_app: MakeApp) -> None:
     """RFC 9110 section 11.6.1: every 401 carries a challenge, an app's own too."""
 
     class Suspended(ConnectorAuthError):
@@ -96,7 +97,7 @@ def test_an_own_401_row_has_a_challenge(make_app: Callable[..., Flask]) -> None:
     assert challenge == "Bearer realm=Chat, error=invalid_token"
 
 
-def test_the_catalogue_overrides_a_row(make_app: Callable[..., Flask]) -> None:
+def test_the_catalogue_overrides_a_row(make_app: MakeApp) -> None:
     """DESIGN: the page contradicts itself on 40105, so a deployment may decide; others stay."""
     override = {40105: {"errorCode": 40104, "details": "No AUTHORIZATION"}}
     client = with_views(make_app(ERROR_CATALOGUE=override)).test_client()
@@ -115,7 +116,7 @@ MISSING_PARAMETER = (
 
 @pytest.mark.parametrize("claim", ["aud", "azp", "iss", "exp", "iat"])
 def test_the_missing_parameter_row_is_sent_only_where_switched_on(
-    claim: str, make_app: Callable[..., Flask], issuer: Issuer
+    claim: str, make_app: MakeApp, issuer: Issuer
 ) -> None:
     """Row 40001: a mandatory AppJWT claim is missing; off by default, then 40102."""
     token = headers(issuer.app_jwt(**{claim: OMIT}))
@@ -126,7 +127,7 @@ def test_the_missing_parameter_row_is_sent_only_where_switched_on(
 
 
 def test_the_missing_parameter_row_is_for_signed_app_jwts_only(
-    make_app: Callable[..., Flask], issuer: Issuer, stranger: Issuer
+    make_app: MakeApp, issuer: Issuer, stranger: Issuer
 ) -> None:
     """Row 40001: a wrong issuer too; but neither a forged token nor another fault."""
     client = with_views(make_app(MISSING_PARAMETER_ROW=True)).test_client()
@@ -233,7 +234,7 @@ class Outage(KeySource):
 def test_our_outage_is_a_503_and_never_the_clients_fault(
     wanted: float,
     sent: str,
-    make_app: Callable[..., Flask],
+    make_app: MakeApp,
     issuer: Issuer,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -252,9 +253,7 @@ def test_our_outage_is_a_503_and_never_the_clients_fault(
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
-def test_junk_is_refused_before_any_key_is_looked_up(
-    make_app: Callable[..., Flask], issuer: Issuer
-) -> None:
+def test_junk_is_refused_before_any_key_is_looked_up(make_app: MakeApp, issuer: Issuer) -> None:
     """DESIGN: junk is 401 in an outage too, and never a reason to ask for keys."""
     outage = Outage(1)
     client = with_views(make_app(APP_JWT_KEYS=outage)).test_client()

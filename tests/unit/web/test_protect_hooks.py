@@ -13,6 +13,7 @@ from flask_connector_auth.testing import Issuer
 from flask_connector_auth.web import Access, Route, audit
 from tests.support.floor_helpers import cases
 from tests.support.http_helpers import assert_row, headers
+from tests.support.types import MakeApp
 
 Hook = Callable[[], Any]
 
@@ -195,7 +196,7 @@ def two_blueprints(app: Flask) -> None:
 @pytest.mark.parametrize("contact", [False, True])
 @cases("wrap, access", WRAPPED)
 def test_a_hook_that_is_moved_asks_where_it_was_moved_to(
-    wrap: Wrap, access: Access, contact: bool, make_app: Callable[..., Flask], issuer: Issuer
+    wrap: Wrap, access: Access, contact: bool, make_app: MakeApp, issuer: Issuer
 ) -> None:
     """What hooks and marks ask for adds up, the stricter one wins; before and after requests."""
     app = make_app()
@@ -222,7 +223,7 @@ def test_a_hook_that_is_moved_asks_where_it_was_moved_to(
     assert routes["GET", "other.x"].access is seen
 
 
-def test_a_hook_may_be_a_decorated_function(make_app: Callable[..., Flask], issuer: Issuer) -> None:
+def test_a_hook_may_be_a_decorated_function(make_app: MakeApp, issuer: Issuer) -> None:
     """What it asks for counts as what a hook of ``protect()`` does."""
     app = make_app()
     app.before_request(require_app_jwt(lambda: None))

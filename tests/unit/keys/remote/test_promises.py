@@ -1,14 +1,13 @@
 """What a fetched key set promises, whatever was sent before: with simulated time, and with a real
 server of key sets."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from flask import Flask
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +24,7 @@ from flask_connector_auth.keys import (
 from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.support.http_helpers import assert_row, headers
 from tests.support.simulation import AtOnce, World, kids, unavailable, wait_for
+from tests.support.types import MakeApp
 
 COOLDOWN = RemoteRules().cooldown
 #: Seconds between two tokens of a new key.
@@ -199,7 +199,7 @@ def test_an_issuer_that_hangs_holds_a_few_tokens_and_only_at_first(
 
 
 def test_bad_tokens_are_answered_while_the_issuer_hangs(
-    issuer: Issuer, stranger: Issuer, server: KeySetServer, make_app: Callable[..., Flask]
+    issuer: Issuer, stranger: Issuer, server: KeySetServer, make_app: MakeApp
 ) -> None:
     """A forged token is 401, and one of an unknown key 503 for a second, as good ones pass."""
     rules = {"JWKS_WAIT": 0.05, "JWKS_MAX_WAITING": 1, "JWKS_COOLDOWN": 0.001}

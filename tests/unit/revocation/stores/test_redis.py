@@ -18,7 +18,7 @@ from flask_connector_auth.testing.stores import Copy, known
 from tests.support.floor_helpers import cases
 from tests.support.ports import free_port
 from tests.support.redis_servers import BINARIES, Server, until
-from tests.support.revocation_worlds import ACCOUNT, World
+from tests.support.revocation_worlds import ACCOUNT, MakeWorld
 
 SETTING = "CONNECTOR_AUTH_REVOCATION_URL"
 A, B, C, D = (Change(f"account:{name}", 1.0, inf) for name in "abcd")
@@ -603,7 +603,7 @@ WRONG = "not what is expected ({}) at " + SETTING
 def test_a_server_that_cannot_be_used(
     answer: Callable[[bytes], bytes],
     told: str,
-    world: Callable[..., World],
+    world: MakeWorld,
     issuer: Issuer,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -631,7 +631,7 @@ def test_a_server_that_cannot_be_used(
     },
 )
 def test_an_entry_that_is_not_understood_is_an_outage(
-    field: str, value: str, server: Server, world: Callable[..., World], issuer: Issuer
+    field: str, value: str, server: Server, world: MakeWorld, issuer: Issuer
 ) -> None:
     """What somebody else, or a later version, has put there may be a revocation."""
     RedisStore(server.url).change([A])
@@ -661,7 +661,7 @@ def test_a_wrong_password(
     login: str,
     told: str,
     guarded: Server,
-    world: Callable[..., World],
+    world: MakeWorld,
     issuer: Issuer,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
