@@ -165,8 +165,8 @@ headers = st.just(json.dumps(HEADER).encode()) | odd_objects(
 def test_what_we_accept_is_what_pyjwt_reads_and_what_we_refuse_is_by_a_rule(
     name: str, data: st.DataObject
 ) -> None:
-    """security.md section 11: where both accept, claims are equal; where only PyJWT does, a
-    documented rule says no; what PyJWT refuses, we refuse."""
+    """Where both accept, claims are equal; where only PyJWT does, a documented rule says no; what
+    PyJWT refuses, we refuse."""
     header, payload = data.draw(headers), data.draw(PAYLOADS[name])
     text = ISSUERS["HS256"].sign(payload, header)
     theirs, judge = pyjwt(text), JUDGES[name]

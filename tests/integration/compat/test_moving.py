@@ -139,7 +139,7 @@ def told(answer: Any) -> str:
 
 @pytest.mark.parametrize(("page", "title", "row"), rows("Request"))
 def test_a_request_is_answered_as_the_table_says(page: str, title: str, row: list[str]) -> None:
-    """Issue 8 part 7: what a client will see of the move, by the example's own apps."""
+    """What a client will see of the move, by the example's own apps."""
     apps, issuer = run(page)[title]
     name, *cells = row
     value, url = REQUESTS[name]

@@ -67,7 +67,7 @@ def test_a_browser_may_read_a_refusal_and_ask_first(
 def test_a_view_that_answers_options_itself_is_asked_by_a_preflight_only(
     app: Flask, connector_client: ConnectorClient
 ) -> None:
-    """DESIGN section 2: a preflight never runs the view; any other OPTIONS is asked for tokens."""
+    """A preflight (Fetch standard) never runs the view; any other OPTIONS is asked for tokens."""
     CORS(app)
     app.add_url_rule("/x", "x", require_app_jwt(lambda: "ran"), methods=["OPTIONS"])
     without = {"app_jwt": None, "consumer_jws": None}

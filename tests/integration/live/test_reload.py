@@ -123,7 +123,7 @@ def terminate(process: "subprocess.Popen[str]") -> None:
 def test_an_edit_is_seen_and_nothing_is_left(
     end: Callable[..., None], issuer: Issuer, tmp_path: Path
 ) -> None:
-    """Issue 6.5: a new process with keys of its own after an edit, and a clean end."""
+    """A new process with keys of its own after an edit, and a clean end."""
     with KeySetServer(issuer) as server, development_server(tmp_path, server.url) as app:
         first = app.until(issuer.app_jwt(), 1)
         assert len(server.requests) == 1
@@ -137,7 +137,7 @@ def test_an_edit_is_seen_and_nothing_is_left(
 def test_a_fetch_under_way_keeps_nothing_from_ending(
     end: Callable[..., None], issuer: Issuer, tmp_path: Path
 ) -> None:
-    """Issue 6.5: the thread of a fetch that hangs is no reason to stay, nor is who waits for it."""
+    """The thread of a fetch that hangs is no reason to stay, nor is who waits for it."""
     with KeySetServer(issuer) as server, development_server(tmp_path, server.url) as app:
         app.until(issuer.app_jwt(), 1)
         server.delay = 60

@@ -1,6 +1,6 @@
 """The algorithm is the attacker's to name: none, another one, or a public key for a secret.
 
-RFC 8725 sections 2.1, 3.1 and 3.2; ASVS 9.1.1 and 9.1.2; security.md sections 2, 3, 5 and 6.
+RFC 8725 sections 2.1, 3.1 and 3.2; ASVS 9.1.1 and 9.1.2.
 """
 
 import hmac

@@ -1,7 +1,7 @@
 """What a good signature is over: claims of odd types, times, issuers, accounts, the other token.
 
 RFC 7519; RFC 8725 sections 3.8, 3.9, 3.11 and 3.12; RFC 9068 section 4; RFC 6749 section 3.3; ASVS
-9.2.1 to 9.2.4; CVE-2020-26160; CVE-2024-53861; security.md sections 3 to 6.
+9.2.1 to 9.2.4; CVE-2020-26160; CVE-2024-53861.
 """
 
 import json

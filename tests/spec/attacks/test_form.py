@@ -1,7 +1,7 @@
 """The compact form, and JSON that two parsers could read differently.
 
-RFC 7515 sections 2 and 7; RFC 8725 section 3.7; CVE-2025-30204; GHSA-9pg5-8c7x-5hfx; security.md
-section 2. The tables of spellings are those of the verifier's own tests.
+RFC 7515 sections 2 and 7; RFC 8725 section 3.7; CVE-2025-30204; GHSA-9pg5-8c7x-5hfx. The
+tables of spellings are those of the verifier's own tests.
 """
 
 import json

@@ -54,7 +54,7 @@ def by_a_hook(app: Flask, blueprint: Blueprint) -> None:
 def test_an_account_that_is_taken_out_of_the_arguments_still_binds(
     way: Callable[[Flask, Blueprint], None], make_app: MakeApp, issuer: Issuer
 ) -> None:
-    """Row 40102, DESIGN, account binding: the URL names the account, whoever read it first."""
+    """Row 40102, docs/accounts.rst: the URL names the account, whoever read it first."""
     app, blueprint, ran = make_app(), Blueprint("b", __name__), []
     way(app, blueprint)
 
@@ -73,7 +73,7 @@ def test_an_account_that_is_taken_out_of_the_arguments_still_binds(
 
 
 def test_a_request_that_is_routed_anew_is_judged_anew(make_app: MakeApp, issuer: Issuer) -> None:
-    """Row 40102, DESIGN, account binding: what ``protect()`` found good for one account says
+    """Row 40102, docs/accounts.rst: what ``protect()`` found good for one account says
     nothing of another, to which a hook of the app sends the request on."""
     app, blueprint, ran = make_app(), Blueprint("b", __name__), []
     ConnectorAuth().protect(blueprint, consumer_jws=False)
@@ -103,7 +103,7 @@ def test_a_request_that_is_routed_anew_is_judged_anew(make_app: MakeApp, issuer:
 def test_the_audit_says_what_binds_a_rule_whose_account_is_none(
     make_app: MakeApp, issuer: Issuer
 ) -> None:
-    """DESIGN, account binding: a default of ``None`` binds nothing, and the audit has to say so."""
+    """docs/accounts.rst: a default of ``None`` binds nothing, and the audit has to say so."""
     app = make_app()
     view = require_app_jwt(lambda account_id: {})
     app.add_url_rule("/all", "all", view, defaults={"account_id": None})
@@ -122,7 +122,7 @@ class Known(BaseConverter):
 
 
 def test_an_account_that_is_not_found_is_nobodys(make_app: MakeApp, issuer: Issuer) -> None:
-    """Row 40102, DESIGN, account binding: a name for which a converter has nothing binds too."""
+    """Row 40102, docs/accounts.rst: a name for which a converter has nothing binds too."""
     app = make_app()
     app.url_map.converters["known"] = Known
     app.add_url_rule("/<known:account_id>", "x", require_app_jwt(lambda account_id: {}))
@@ -132,7 +132,7 @@ def test_an_account_that_is_not_found_is_nobodys(make_app: MakeApp, issuer: Issu
 
 
 def test_a_stranger_does_not_fill_the_memory_with_methods(make_app: MakeApp) -> None:
-    """security.md section 1: what is kept for each method is bounded, on a rule that takes any."""
+    """docs/exhaustion.rst: what is kept for each method is bounded, on a rule that takes any."""
     app = make_app()
     app.url_map.add(Rule("/any", endpoint="any"))
     app.view_functions["any"] = require_app_jwt(lambda: {})
@@ -207,8 +207,8 @@ def test_a_long_request_can_ask_again(make_app: MakeApp, issuer: Issuer) -> None
     "way", ["scope", "account", "expired", "forged", "missing", "same token", "unavailable"]
 )
 def test_no_frame_of_a_refusal_holds_a_token(way: str, make_app: MakeApp, issuer: Issuer) -> None:
-    """security.md: a reporter of errors that shows the names of each frame shows no token, least of
-    all a good one."""
+    """docs/security.rst, what never leaves: a reporter of errors that shows the local variables
+    of each frame shows no token, least of all a good one."""
     settings = {"CONSUMER_JWS_KEYS": "http://127.0.0.1:1/"} if way == "unavailable" else {}
     app = make_app(**settings)
     shown: list[str] = []

@@ -96,7 +96,7 @@ def runs_the_view(app: Flask) -> None:
     ],
 )
 def test_a_leak_is_seen(leak: Callable[[Flask], None]) -> None:
-    """security.md section 10: each way to tell, and the control beside it."""
+    """Each way to tell, and the control beside it."""
     tight, stage = leaky(), leaky()
     environ = stage.environ(**{HEADERS["app_jwt"]: good("app_jwt").having(exp=1)})
     assert_refused(tight, 40102, environ)

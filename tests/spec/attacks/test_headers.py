@@ -1,7 +1,7 @@
 """What stands around a token, and where else one may stand.
 
-RFC 6750 section 2; RFC 9110 sections 5 and 11; PEP 3333; security.md sections 4 and 7. What real
-bytes on a real connection become is in ``test_wire.py``.
+RFC 6750 section 2; RFC 9110 sections 5 and 11; PEP 3333. What real bytes on a real
+connection become is in ``test_wire.py``.
 """
 
 import json
@@ -62,7 +62,7 @@ def test_a_header_holds_one_token_and_nothing_else(attack: Attack, kind: Kind) -
 
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER   "])
 def test_the_consumer_header_has_no_scheme(scheme: str) -> None:
-    """DESIGN, error envelope: ``Bearer`` is read in ``Authorization`` alone, in any case."""
+    """RFC 6750 section 2.1: ``Bearer`` is read in ``Authorization`` alone, in any case."""
     for stage in stages():
         tokens = stage.environ()
         for kind in KINDS:
@@ -121,7 +121,7 @@ ELSEWHERE: dict[str, dict[str, Any]] = {
 @cases("place", ELSEWHERE)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_token_elsewhere_is_no_token(kind: Kind, place: dict[str, Any]) -> None:
-    """RFC 6750 section 2, DESIGN: query, body, cookie and other headers are never read."""
+    """RFC 6750 section 2: query, body, cookie and other headers are never read."""
     request = json.loads(json.dumps(place).replace("{0}", good_token(kind, "RS256")))
     for stage in stages():
         environ = stage.environ()

@@ -71,7 +71,7 @@ def test_no_key_but_the_configured_one_counts(attack: Attack, kind: Kind, keys: 
 def test_nothing_is_fetched_from_where_a_token_says(
     kind: Kind, parameter: str, server: KeySetServer
 ) -> None:
-    """ASVS 9.1.3, security.md section 9: a set with the attacker's key is there; nobody asks."""
+    """ASVS 9.1.3: a set with the attacker's key is there; nobody asks."""
     withstand(forged(**{parameter: server.url}), kind)
     assert server.requests == []
 

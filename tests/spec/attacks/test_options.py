@@ -1,6 +1,6 @@
 """OPTIONS: a view that answers it is a view, and a preflight runs none.
 
-security.md section 7; Fetch standard, CORS preflight.
+Fetch standard, CORS preflight.
 """
 
 from collections.abc import Callable

@@ -37,7 +37,7 @@ def revocations(stage: Stage) -> Any:
 
 @pytest.mark.parametrize("name", REVOCATIONS)
 def test_what_is_revoked_is_refused_though_remembered(name: str) -> None:
-    """security.md section 8: checked on every hit, and gone as soon as it is restored."""
+    """Decision 0011: checked on every hit, and gone as soon as it is restored."""
     row, what = REVOCATIONS[name]
     for stage in stages():
         with untouched(stage):
@@ -71,7 +71,7 @@ def test_a_revoked_token_has_no_twin(kind: Kind, revoked: int) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_part_of_a_remembered_token_is_its_name(kind: Kind) -> None:
-    """security.md section 8: the digest is of the whole text; one character makes another."""
+    """Decision 0011: the digest is of the whole text; one character makes another."""
     token = good_token(kind, "RS256")
     stage = stages()[0]
     with untouched(stage):

@@ -51,7 +51,7 @@ def test_head_is_judged_as_get_is(kind: Any) -> None:
     },
 )
 def test_what_is_no_request_for_the_view_does_not_run_it(request_: dict[str, Any]) -> None:
-    """security.md section 7: Flask answers by itself, without the view, with tokens or without."""
+    """Flask answers by itself, without the view, with tokens or without."""
     for stage in stages():
         if stage.app.config["TRAP_HTTP_EXCEPTIONS"]:
             continue  # where Flask's own 404 and 405 are raised, on purpose
@@ -173,7 +173,7 @@ class Folding(BaseConverter):
 def test_the_account_is_the_one_that_the_view_gets(
     rule: str, account: str, good: list[str], bad: list[str], make_app: MakeApp, issuer: Issuer
 ) -> None:
-    """DESIGN, account binding: a converter decides what a spelling means, for guard and view."""
+    """docs/accounts.rst: a converter decides what a spelling means, for guard and view."""
     app = make_app()
     app.url_map.converters["folding"] = Folding
     ran, client = view_at(app, rule), app.test_client()
@@ -186,7 +186,7 @@ def test_the_account_is_the_one_that_the_view_gets(
 
 
 def test_what_runs_before_a_view_does_not_run_it(make_app: MakeApp, issuer: Issuer) -> None:
-    """security.md section 7: hooks of app and blueprint, in any order, change no row."""
+    """Hooks of app and blueprint, in any order, change no row."""
     app, seen = make_app(), []
     blueprint = Blueprint("b", __name__)
     app.before_request(lambda: seen.append("app"))

@@ -1,6 +1,6 @@
 """Bytes on a real connection: what a server makes of them before WSGI.
 
-RFC 9112 section 5; RFC 9110 section 5; PEP 3333; security.md section 7. Werkzeug's own server, in
+RFC 9112 section 5; RFC 9110 section 5; PEP 3333. Werkzeug's own server, in
 this process, so that log and signals are watched too.
 """
 

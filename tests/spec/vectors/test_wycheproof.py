@@ -68,7 +68,7 @@ def test_a_signature_is_good_where_the_set_says_so(case_id: int, kind: str) -> N
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("case_id", ODD)
 def test_an_odd_case_is_judged_by_the_rfc(case_id: int, kind: str) -> None:
-    """security.md section 11: where the set contradicts its own keys, texts or the RFC."""
+    """Where the set contradicts its own keys, texts or the RFC."""
     number, case = CASES[case_id]
     assert judge_of(number).why(kind, case["jws"]) is ODD[case_id]
 
