@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from tests.dependencies.advisories import KNOWN, READ, open_in, runs_on
 from tests.dependencies.audit import verdict
-from tests.docs.test_code_blocks import PROJECT, ROOT
+from tests.support.project import PROJECT, ROOT
 
 EXTRAS = PROJECT["optional-dependencies"]
 RUNTIME = [*PROJECT["dependencies"], *EXTRAS["openapi"], *EXTRAS["redis"]]

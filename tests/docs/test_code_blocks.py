@@ -4,7 +4,6 @@ import json
 import logging
 import re
 import runpy
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
@@ -33,36 +32,20 @@ from flask_connector_auth.keys import ALGORITHMS
 from flask_connector_auth.testing import Issuer, plugin
 from flask_connector_auth.testing.broken import WAYS
 from tests.support.http_helpers import headers
+from tests.support.project import (
+    PAGES,
+    PROJECT,
+    README,
+    ROOT,
+    blocks,
+    files_of,
+    generated,
+    pages_with,
+)
 from tests.support.pytest_runs import run_pytest
 from tests.support.types import MakeApp
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.rst").read_text()
-PAGES = {
-    str(path.relative_to(ROOT)): path.read_text()
-    for path in [ROOT / "README.rst", *sorted((ROOT / "docs").rglob("*.rst"))]
-}
 Fixture = type(plugin.issuer)
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-
-
-def blocks(page: str, language: str) -> list[str]:
-    """Return the code blocks of *language* on *page*."""
-    directive = f".. code-block:: {language}\n"
-    found = re.findall(rf"^{re.escape(directive)}\n((?: +.*\n|\n)+)", PAGES[page], re.MULTILINE)
-    assert len(found) == PAGES[page].count(directive)
-    return [dedent(block) for block in found]
-
-
-def pages_with(language: str) -> list[str]:
-    """Return the names of the pages that have code blocks of *language*."""
-    return [page for page in PAGES if blocks(page, language)]
-
-
-def generated(name: str) -> list[list[str]]:
-    """Return the cells of a generated table, row by row, without its head."""
-    _directive, *rows = re.split(r"^   \* - ", TABLES[name](), flags=re.MULTILINE)
-    return [re.split(r"\n     - ?", row.strip("\n")) for row in rows[1:]]
 
 
 @pytest.fixture
@@ -73,16 +56,6 @@ def log_as_it_was() -> Iterator[None]:
     yield
     logger.setLevel(level)
     logger.handlers[:] = handlers
-
-
-def files_of(page: str) -> dict[str, str]:
-    """Return the Python blocks of *page* by the file that their first line names, if it does."""
-    files: dict[str, str] = {}
-    for block in blocks(page, "python"):
-        named = re.match(r"# (\w+\.py)\n", block)
-        name = named[1] if named else "page.py"
-        files[name] = files.get(name, "") + block
-    return files
 
 
 @pytest.mark.usefixtures("log_as_it_was")

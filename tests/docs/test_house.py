@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.test_code_blocks import PROJECT, ROOT
+from tests.support.project import PROJECT, ROOT
 
 CONTRIBUTING = (ROOT / "CONTRIBUTING.rst").read_text()
 SECURITY = (ROOT / "SECURITY.md").read_text()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.test_code_blocks import PAGES, README, ROOT, TABLES
+from tests.docs.test_code_blocks import TABLES
+from tests.support.project import PAGES, README, ROOT
 
 LONGEST = 400
 DOCS = {name.removeprefix("docs/").removesuffix(".rst"): name for name in PAGES if "/" in name}

@@ -14,8 +14,8 @@ from flask_connector_auth.core import token_requirement
 from flask_connector_auth.keys import KeyIndex, KeySetState, RefreshPolicy, RemoteRules
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.web import current
-from tests.docs.test_code_blocks import PAGES
 from tests.support.http_helpers import headers
+from tests.support.project import PAGES
 from tests.support.types import MakeApp
 
 STATIC = Path(__file__).parents[2] / "docs" / "_static"

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.docs.test_code_blocks import PAGES, ROOT
+from tests.support.project import PAGES, ROOT
 
 PAGE = PAGES["docs/threat_model.rst"]
 SVG = ElementTree.parse(ROOT / "docs" / "_static" / "trust_boundaries.svg").getroot()  # noqa: S314

@@ -21,7 +21,7 @@ from flask_connector_auth import (
 )
 from flask_connector_auth.testing import ConnectorClient, Issuer
 from flask_connector_auth.testing.broken import WAYS
-from tests.docs.test_code_blocks import PAGES, generated
+from tests.support.project import PAGES, generated
 from tests.support.types import MakeApp
 
 URL = "/api/account/le81823118"

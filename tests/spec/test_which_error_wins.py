@@ -195,7 +195,7 @@ def test_the_app_jwt_is_judged_first(
     issuer: Issuer,
     stranger: Issuer,
 ) -> None:
-    """docs/request.rst, which error wins: both tokens on one view mean the same however declared."""
+    """docs/request.rst: both tokens on one view mean the same however declared."""
     app = make_app()
     WAYS[way](app, ConnectorAuth())
     apps = {"missing": None, "invalid": stranger.app_jwt(), "valid": issuer.app_jwt()}

@@ -20,7 +20,6 @@ from flask_connector_auth.testing.broken import Good, Kind
 from tests.support.attack_stage import (
     CANARY,
     HEADERS,
-    INVALID,
     KINDS,
     MARKER,
     Stage,
@@ -29,8 +28,8 @@ from tests.support.attack_stage import (
     stages,
 )
 from tests.support.floor_helpers import SECRET, pem, signing_key
-from tests.support.http_helpers import CHALLENGES, ROWS
-from tests.unit.web.test_reporting import listening
+from tests.support.http_helpers import CHALLENGES, INVALID, ROWS
+from tests.support.recorded_logs import listening
 
 #: What breaks a token: the text to send is made of the good one.
 Attack = Callable[[Good], str]

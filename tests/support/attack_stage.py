@@ -25,8 +25,6 @@ MARKER = "marker-that-only-a-token-holds"
 CANARY = "canary-of-the-attacker"
 SCOPE = "msg.consumer"
 KINDS: tuple[Kind, ...] = ("app_jwt", "consumer_jws")
-INVALID: dict[Kind, int] = {"app_jwt": 40102, "consumer_jws": 40103}
-MISSING: dict[Kind, int] = {"app_jwt": 40105, "consumer_jws": 40104}
 #: Where WSGI keeps the header of each token.
 HEADERS: dict[Kind, str] = {
     "app_jwt": "HTTP_AUTHORIZATION",

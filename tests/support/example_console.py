@@ -1,4 +1,4 @@
-"""An app in; the calls of its console, as the page makes them, out."""
+"""The calls of the console, as its page makes them, and the faults that it can make."""
 
 import json
 from typing import Any
@@ -40,3 +40,42 @@ class Console:
         headers = {"Content-Type": "application/json", **self.own}
         sent = body if isinstance(body, str) else json.dumps(body)
         return self.transport("POST", f"/console/{path}", headers, sent)
+
+
+#: By the name of the fault: the reason, where it is the same for both tokens.
+ALIKE = {
+    "missing": "missing",
+    "nonsense": "not_compact",
+    "scheme": "bad_header",
+    "tampered": "bad_signature",
+    "altered": "bad_signature",
+    "wrong_key": "bad_signature",
+    "unknown_key": "unknown_key",
+    "none": "bad_algorithm",
+    "secret": "bad_algorithm",
+    "critical": "critical",
+    "long": "too_large",
+    "twice": "bad_json",
+    "expired": "expired",
+    "not_yet": "not_yet_valid",
+    "revoked": "revoked",
+    "account": "wrong_account",
+}
+#: By the name of the fault: the reason for an AppJWT, and for a ConsumerJWS; ``None`` where the
+#: token is good and the service refuses it.
+REASONS = {
+    "app_jwt": {
+        **ALIKE,
+        "swapped": "wrong_type",
+        "claim": "missing_claim",
+        "issuer": "wrong_issuer",
+        "scope": "missing_scope",
+    },
+    "consumer_jws": {
+        **ALIKE,
+        "swapped": "same_token",
+        "other_app": "wrong_type",
+        "claim": "missing_claim",
+        "consumer": None,
+    },
+}

@@ -2,16 +2,18 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from threading import Timer
 from typing import Any
 
 import example_app
 from example_app.sentinel import KEY_SET_PATH
+from tests.support.example_api import ACCOUNT, Api, over_http
 
 
 def copy_of_the_app(folder: Path) -> Path:
@@ -67,3 +69,16 @@ def program(
 def python(*arguments: str, **options: Any) -> AbstractContextManager[subprocess.Popen[str]]:
     """Run the interpreter with *arguments*; see :func:`program`."""
     return program(sys.executable, *arguments, **options)
+
+
+def api_at(port: int, project: Path) -> Api:
+    """Return the calls to the server at *port*, by the app install that its first start made."""
+    api = Api(over_http(port), ACCOUNT, {})
+    # Answered as soon as there is a worker, which has made the database by then.
+    assert api.get(f"/api/account/{ACCOUNT}/service/baseURI.json").status_code == 200
+    with closing(sqlite3.connect(project / "instance" / "connector.db")) as database:
+        ((client_id, secret),) = database.execute(
+            "SELECT client_id, client_secret FROM app_install"
+        )
+    api.credentials = {"client_id": client_id, "client_secret": secret}
+    return api

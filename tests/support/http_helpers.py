@@ -1,8 +1,9 @@
-"""The documented answers as literals, and the words to ask for them."""
+"""The documented answers as literals, and the headers of requests."""
 
 from typing import Any
 
 from flask_connector_auth.testing import assert_connector_error
+from flask_connector_auth.testing.broken import Kind
 
 #: The account that the tokens of the test kit are for, unless a test names another one.
 ACCOUNT = "le81823118"
@@ -47,3 +48,11 @@ def assert_row(response: Any, code: int) -> None:
     """Assert that *response* is the documented answer, and keeps nothing about the client."""
     assert_connector_error(response, code)
     assert "Set-Cookie" not in response.headers
+
+
+#: The row for a token that is missing, and for one that is invalid.
+MISSING: dict[Kind, int] = {"app_jwt": 40105, "consumer_jws": 40104}
+INVALID: dict[Kind, int] = {"app_jwt": 40102, "consumer_jws": 40103}
+
+#: The headers of a CORS preflight (Fetch standard).
+PREFLIGHT = {"Origin": "https://attacker.example", "Access-Control-Request-Method": "GET"}

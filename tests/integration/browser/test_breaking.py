@@ -5,8 +5,8 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from tests.integration.example.test_console_faults import INVALID, MISSING, REASONS
-from tests.support.http_helpers import ROWS
+from tests.support.example_console import REASONS
+from tests.support.http_helpers import INVALID, MISSING, ROWS
 
 
 @pytest.mark.parametrize("kind", REASONS)

@@ -8,10 +8,10 @@ from flask import Flask, Response
 
 from flask_connector_auth import AppJWTMissing, ConnectorAuth
 from flask_connector_auth.testing import Issuer, assert_connector_error
-from tests.docs.test_code_blocks import PAGES
 from tests.support.combinations import COMBINATIONS, url
 from tests.support.http_helpers import ROWS, headers
-from tests.unit.web.test_exceptions import Outage
+from tests.support.key_sources import Outage
+from tests.support.project import PAGES
 
 ANSWERS = {True: "the same bytes", False: "the same members, in the same order"}
 HANDLERS = {True: "asked", False: "not asked"}

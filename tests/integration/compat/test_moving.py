@@ -26,8 +26,8 @@ from flask_connector_auth.config import SettingsSchema
 from flask_connector_auth.integrations.authlib import AppJWTValidator
 from flask_connector_auth.testing import OMIT, Issuer, KeySetServer
 from flask_connector_auth.web import audit
-from tests.docs.test_code_blocks import PAGES
 from tests.support.http_helpers import assert_row, headers
+from tests.support.project import PAGES
 
 MAIN, AUTHLIB = "docs/moving.rst", "docs/moving_authlib.rst"
 RAN = "the view runs"

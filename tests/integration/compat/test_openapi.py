@@ -13,7 +13,7 @@ from openapi_spec_validator import validate
 from flask_connector_auth import ConnectorAuth, public, require_app_jwt, require_consumer_jws
 from flask_connector_auth.integrations.openapi import ConnectorAuthPlugin
 from flask_connector_auth.testing import Issuer
-from tests.docs.test_code_blocks import blocks
+from tests.support.project import blocks
 
 VERSIONS = ("3.0.3", "3.1.0")
 OUTPUT = {"id": fields.String()}

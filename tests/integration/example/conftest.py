@@ -14,11 +14,11 @@ from example_app.database import Base, db
 from example_app.serving import Served, listen, served, serving
 from tests.support.example_api import Api, api_of
 from tests.support.example_processes import copy_of_the_app, keys_at
-from tests.support.types import MakeApp
+from tests.support.types import StartApp
 
 
 @contextmanager
-def starting() -> Iterator[MakeApp]:
+def starting() -> Iterator[StartApp]:
     """Yield a function that starts the app with a folder and settings; it is served, since it
     loads its keys from itself."""
     with ExitStack() as stack:
@@ -34,7 +34,7 @@ def starting() -> Iterator[MakeApp]:
 
 
 @pytest.fixture
-def start() -> Iterator[MakeApp]:
+def start() -> Iterator[StartApp]:
     """Return a function that starts the app; it is served until the test is over."""
     with starting() as start:
         yield start

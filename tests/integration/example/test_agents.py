@@ -2,47 +2,11 @@
 
 import pytest
 
-from example_app.agents import agent_of
 from tests.support.example_api import ACCOUNT, OTHER_ACCOUNT, api_of, claims, closing_of, message
+from tests.support.example_desk import Desk, credentials, login
 from tests.support.http_helpers import assert_row
 
 WRONG = {"code": "UNAUTHORIZED", "body": {"msg": "The name or the password is wrong."}}
-
-
-def credentials(app, account=ACCOUNT):
-    """Return name and password of the agent of an account."""
-    with app.app_context():
-        agent = agent_of(account)
-        return {"username": agent.login_name, "password": agent.password}
-
-
-def login(api, body):
-    """Log in."""
-    return api.post(f"/api/account/{api.account}/login?v=1.3", body, {})
-
-
-class Desk:
-    """What an agent does."""
-
-    def __init__(self, app, account=ACCOUNT):
-        self.api = api_of(app, account)
-        session = login(self.api, credentials(app, account)).json
-        self.bearer = {"Authorization": f"Bearer {session['bearer']}"}
-        self.path = f"/agent/api/account/{account}/conversations"
-
-    def open_ones(self):
-        """Return the conversations that are open, by id."""
-        answer = self.api.transport("GET", self.path, self.bearer, b"")
-        assert answer.status_code == 200
-        return {each["conversationId"]: each for each in answer.json}
-
-    def say(self, conversation, body):
-        """Answer in a conversation."""
-        return self.api.post(f"{self.path}/{conversation}", body, self.bearer)
-
-    def close(self, conversation):
-        """Close it."""
-        return self.api.post(f"{self.path}/{conversation}/close", {}, self.bearer)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from cryptography.x509.verification import PolicyBuilder, Store
 
 from example_app import certificates
 from example_app.certificates import certificate_in
-from tests.integration.example.test_concurrent import at_once
+from tests.support.concurrent_calls import at_once
 
 PRIVATE = b"PRIVATE KEY"
 

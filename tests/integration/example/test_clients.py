@@ -15,9 +15,9 @@ import pytest
 
 from example_app import knobs
 from example_app.sentinel import app_install
-from tests.integration.example.test_agents import credentials
-from tests.integration.example.test_concurrent import at_once
+from tests.support.concurrent_calls import at_once
 from tests.support.example_api import ACCOUNT, claims
+from tests.support.example_desk import credentials
 from tests.support.http_helpers import ROWS
 from tests.support.public_clients import CLIENTS, JSON, ONE
 

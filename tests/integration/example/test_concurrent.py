@@ -1,25 +1,8 @@
 """Requests at the same moment: the database decides, and nobody gets what another one has."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-
 from example_app.keys import KeyFile
+from tests.support.concurrent_calls import WORKERS, at_once
 from tests.support.example_api import claims, message
-
-WORKERS = 8
-
-
-def at_once(call: Callable[[], object], times: int = 1) -> list:
-    """Return what *call* returns in each of several threads that start together."""
-    barrier = Barrier(WORKERS)
-
-    def run(_):
-        barrier.wait()
-        return [call() for _ in range(times)]
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return [result for results in pool.map(run, range(WORKERS)) for result in results]
 
 
 def test_messages_in_one_conversation(api):

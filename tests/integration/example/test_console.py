@@ -5,9 +5,9 @@ from uuid import uuid4
 import pytest
 
 from example_app.console import costs, reasons
-from tests.integration.example.test_agents import Desk, credentials
 from tests.support.example_api import ACCOUNT, BASE_URL, api_of, claims, header, message
 from tests.support.example_console import Console, cookie
+from tests.support.example_desk import Desk, credentials
 from tests.support.http_helpers import assert_row
 
 

@@ -6,48 +6,8 @@ import pytest
 
 from example_app.console.faults import FAULTS
 from tests.support.example_api import api_of, message
-from tests.support.example_console import Console
-from tests.support.http_helpers import assert_row
-
-#: By the name of the fault: the reason, where it is the same for both tokens.
-ALIKE = {
-    "missing": "missing",
-    "nonsense": "not_compact",
-    "scheme": "bad_header",
-    "tampered": "bad_signature",
-    "altered": "bad_signature",
-    "wrong_key": "bad_signature",
-    "unknown_key": "unknown_key",
-    "none": "bad_algorithm",
-    "secret": "bad_algorithm",
-    "critical": "critical",
-    "long": "too_large",
-    "twice": "bad_json",
-    "expired": "expired",
-    "not_yet": "not_yet_valid",
-    "revoked": "revoked",
-    "account": "wrong_account",
-}
-#: By the name of the fault: the reason for an AppJWT, and for a ConsumerJWS; ``None`` where the
-#: token is good and the service refuses it.
-REASONS = {
-    "app_jwt": {
-        **ALIKE,
-        "swapped": "wrong_type",
-        "claim": "missing_claim",
-        "issuer": "wrong_issuer",
-        "scope": "missing_scope",
-    },
-    "consumer_jws": {
-        **ALIKE,
-        "swapped": "same_token",
-        "other_app": "wrong_type",
-        "claim": "missing_claim",
-        "consumer": None,
-    },
-}
-MISSING = {"app_jwt": 40105, "consumer_jws": 40104}
-INVALID = {"app_jwt": 40102, "consumer_jws": 40103}
+from tests.support.example_console import REASONS, Console
+from tests.support.http_helpers import INVALID, MISSING, assert_row
 
 
 class Page:

@@ -4,9 +4,9 @@ import pytest
 
 from example_app import create_issuer, knobs
 from example_app.database import let_go
-from tests.integration.example.test_agents import Desk
-from tests.integration.example.test_concurrent import WORKERS, at_once
+from tests.support.concurrent_calls import WORKERS, at_once
 from tests.support.example_api import api_of, claims, message
+from tests.support.example_desk import Desk
 
 GRANT = {"grant_type": "client_credentials"}
 TEXTS = {

@@ -13,8 +13,8 @@ from example_app.database import db
 from example_app.domain import SERVICES
 from example_app.models import MAX_FILE, Conversation, Message
 from example_app.serving import PORT, TLS_PORT
-from tests.integration.example.test_agents import credentials
 from tests.support.example_api import api_of
+from tests.support.example_desk import credentials
 from tests.support.example_processes import python
 
 ROOT = Path(__file__).parents[3]

@@ -7,7 +7,7 @@ from threading import Event, Thread
 import pytest
 
 from example_app.keys import KeyFile
-from tests.integration.example.test_concurrent import at_once
+from tests.support.concurrent_calls import at_once
 from tests.support.example_api import api_of, claims, header, message
 
 

@@ -9,24 +9,11 @@ from http.client import HTTPSConnection
 from itertools import count
 from pathlib import Path
 
-from tests.integration.example.test_concurrent import WORKERS, at_once
-from tests.support.example_api import ACCOUNT, Api, closing_of, message, over_http
-from tests.support.example_processes import keys_at, python
+from tests.support.concurrent_calls import WORKERS, at_once
+from tests.support.example_api import ACCOUNT, Api, closing_of, message
+from tests.support.example_processes import api_at, keys_at, python
 from tests.support.http_helpers import assert_row, headers
 from tests.support.ports import free_port
-
-
-def api_at(port: int, project: Path) -> Api:
-    """Return the calls to the server at *port*, by the app install that its first start made."""
-    api = Api(over_http(port), ACCOUNT, {})
-    # Answered as soon as there is a worker, which has made the database by then.
-    assert api.get(f"/api/account/{ACCOUNT}/service/baseURI.json").status_code == 200
-    with closing(sqlite3.connect(project / "instance" / "connector.db")) as database:
-        ((client_id, secret),) = database.execute(
-            "SELECT client_id, client_secret FROM app_install"
-        )
-    api.credentials = {"client_id": client_id, "client_secret": secret}
-    return api
 
 
 def check_round_trip(api: Api) -> None:

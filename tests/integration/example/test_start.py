@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 import pytest
 
 from example_app.database import Base, db
-from tests.integration.example.test_agents import Desk
 from tests.support.example_api import ACCOUNT, api_of, asking, message
+from tests.support.example_desk import Desk
 from tests.support.example_processes import python
 
 # Waits for a line on its input, so that several processes start at the same moment.

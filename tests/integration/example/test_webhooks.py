@@ -15,8 +15,8 @@ import pytest
 
 from example_app.certificates import certificate_in
 from example_app.webhooks import WAITING, Webhooks
-from tests.integration.example.test_agents import Desk
 from tests.support.example_api import ACCOUNT, api_of, claims, closing_of, message, opening
+from tests.support.example_desk import Desk
 
 CHANGED = "cqm.ExConversationChangeNotification"
 PUBLISHED = "ms.MessagingEventNotification"

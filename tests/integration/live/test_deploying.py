@@ -17,9 +17,9 @@ import pytest
 
 from flask_connector_auth.config import SettingsSchema
 from flask_connector_auth.testing import Issuer
-from tests.docs.test_code_blocks import PROJECT, blocks
 from tests.support.http_helpers import ROWS, headers
 from tests.support.live_workers import Served, running
+from tests.support.project import PROJECT, blocks
 
 DEPLOYING, CONTAINERS = "docs/deploying.rst", "docs/containers.rst"
 COMMANDS = [" ".join(block.replace("\\\n", "").split()) for block in blocks(DEPLOYING, "shell")]

@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
 from pathlib import Path
 
-from tests.docs.test_code_blocks import PROJECT, ROOT, blocks, files_of
 from tests.support.ports import free_port
+from tests.support.project import PROJECT, ROOT, blocks, files_of
 
 PAGE = "docs/quickstart.rst"
 PATIENCE = 60

@@ -18,11 +18,10 @@ from example_app.keys import KeyFile
 from example_app.sentinel import KEY_SET_AGE
 from flask_connector_auth.config import SettingsSchema
 from flask_connector_auth.testing import Issuer
-from tests.integration.example.test_concurrent import at_once
-from tests.integration.example.test_served import api_at
+from tests.support.concurrent_calls import at_once
 from tests.support.example_api import ACCOUNT, Api, claims, header
 from tests.support.example_client import Client
-from tests.support.example_processes import copy_of_the_app, program
+from tests.support.example_processes import api_at, copy_of_the_app, program
 from tests.support.http_helpers import ROWS, assert_row
 from tests.support.ports import free_port
 

@@ -10,7 +10,7 @@ from typing import Any
 from flask_connector_auth.testing.broken import Good, Kind
 from tests.support.attack_harness import Attack, against_both, withstand
 from tests.support.floor_helpers import HEADER, broken_json, encoded
-from tests.unit.verification.test_verifier_form import respelled
+from tests.support.malformed import respelled
 
 HEADER_NAMES = ("header", "payload", "signature")
 

@@ -21,11 +21,11 @@ from flask_connector_auth import (
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.broken import Good, Kind
 from flask_connector_auth.web import Access, Binding, audit
-from tests.spec.attacks.test_signatures import SMALL_POINTS
 from tests.support.attack_harness import withstand
 from tests.support.attack_stage import KINDS
 from tests.support.floor_helpers import decoded, encoded, jwk
 from tests.support.http_helpers import ACCOUNT, assert_row, headers
+from tests.support.malformed import SMALL_POINTS
 from tests.support.types import MakeApp
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from flask_connector_auth.testing.broken import Kind
 from tests.support.attack_harness import Attack, against_both, assert_refused, untouched, withstand
-from tests.support.attack_stage import HEADERS, INVALID, KINDS, MISSING, good_token, stages
+from tests.support.attack_stage import HEADERS, KINDS, good_token, stages
 from tests.support.floor_helpers import cases
+from tests.support.http_helpers import INVALID, MISSING
 
 SPELLED = {
     "scheme alone": "Bearer",

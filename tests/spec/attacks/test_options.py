@@ -12,8 +12,7 @@ from flask.views import MethodView
 
 from flask_connector_auth import ConnectorAuth, require_app_jwt, require_consumer_jws
 from flask_connector_auth.testing import Issuer
-from tests.spec.attacks.test_routes import PREFLIGHT
-from tests.support.http_helpers import assert_row, headers
+from tests.support.http_helpers import PREFLIGHT, assert_row, headers
 from tests.support.types import MakeApp
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from flask_connector_auth.testing.broken import Kind
 from tests.support.attack_harness import assert_passes, assert_refused, untouched
-from tests.support.attack_stage import HEADERS, INVALID, KINDS, Stage, good, good_token, stages
+from tests.support.attack_stage import HEADERS, KINDS, Stage, good, good_token, stages
 from tests.support.floor_helpers import decoded, encoded
-from tests.support.http_helpers import ACCOUNT
+from tests.support.http_helpers import ACCOUNT, INVALID
 
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 REVOCATIONS: dict[str, tuple[int, Callable[[], dict[str, Any]]]] = {

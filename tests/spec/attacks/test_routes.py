@@ -17,10 +17,8 @@ from flask_connector_auth.testing import Issuer
 from tests.support.attack_harness import assert_refused, untouched
 from tests.support.attack_stage import HEADERS, stages
 from tests.support.floor_helpers import cases
-from tests.support.http_helpers import ACCOUNT, assert_row, headers
+from tests.support.http_helpers import ACCOUNT, PREFLIGHT, assert_row, headers
 from tests.support.types import MakeApp
-
-PREFLIGHT = {"Origin": "https://attacker.example", "Access-Control-Request-Method": "GET"}
 
 
 @pytest.mark.parametrize("kind", HEADERS)

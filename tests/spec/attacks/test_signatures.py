@@ -16,7 +16,7 @@ from flask_connector_auth.testing.broken import Good, Kind
 from tests.support.attack_harness import Attack, withstand
 from tests.support.attack_stage import KINDS
 from tests.support.floor_helpers import decoded, encoded, native_key
-from tests.unit.verification.test_verifier_keys import ecdsa_signatures
+from tests.support.malformed import SMALL_POINTS, ecdsa_signatures
 
 #: What makes a signature: the signing input and the genuine signature in.
 Forge = Callable[[bytes, bytes], bytes]
@@ -137,18 +137,6 @@ CURVE: dict[str, Forge] = {
     name: lambda message, _signature, name=name: ecdsa_signatures(message)[name]
     for name in ecdsa_signatures(b"")
 }
-# Encodings of all points of small order, canonical or not (RFC 8032 section 5.1.3).
-SMALL_POINTS = (
-    "0100000000000000000000000000000000000000000000000000000000000000",
-    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-    "0000000000000000000000000000000000000000000000000000000000000000",
-    "0000000000000000000000000000000000000000000000000000000000000080",
-    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-    "0100000000000000000000000000000000000000000000000000000000000080",
-    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-)
 EDWARDS: dict[str, Forge] = {
     **{
         f"R of small order {number}": lambda _message, signature, point=point: (

@@ -11,7 +11,8 @@ from textwrap import dedent
 import pytest
 
 from flask_connector_auth.cli import COMMANDS
-from tests.docs.test_code_blocks import PAGES, TABLES, blocks
+from tests.docs.test_code_blocks import TABLES
+from tests.support.project import PAGES, blocks
 from tests.support.types import RunCommand
 
 ROOT = Path(__file__).parents[3]

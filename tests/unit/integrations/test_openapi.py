@@ -24,8 +24,8 @@ from flask_connector_auth.integrations.openapi.document import SCHEMA
 from flask_connector_auth.testing import Issuer
 from tests.support.floor_helpers import cases
 from tests.support.http_helpers import headers
+from tests.support.key_sources import Outage
 from tests.support.types import MakeApp
-from tests.unit.web.test_exceptions import Outage
 
 Json = dict[str, Any]
 VERSIONS = ("3.0.3", "3.1.0")

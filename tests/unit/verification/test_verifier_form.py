@@ -17,6 +17,7 @@ from tests.support.floor_helpers import (
     native_key,
     why_refused,
 )
+from tests.support.malformed import respelled
 
 
 def sealed(header: str, payload: str) -> str:
@@ -82,25 +83,6 @@ def test_the_json_serialization_is_refused(name):
     forms = {"flattened": signed, "general": {"signatures": [signed]}}
     text = json.dumps({"payload": payload, **forms[name]})
     assert why_refused(APP, text) is Reason.NOT_COMPACT
-
-
-def respelled(segment: str) -> dict[str, str]:
-    """Return other texts that a tolerant decoder takes for *segment*."""
-    return {
-        "padding": segment + "=",
-        "more padding": segment + "==",
-        "space after": segment + " ",
-        "newline inside": f"{segment[:4]}\n{segment[4:]}",
-        "tab before": "\t" + segment,
-        "foreign character": segment + "~",
-        "standard alphabet": segment[:4] + "+/" + segment[4:],
-        "percent escape": f"{segment[:4]}%41{segment[4:]}",
-        "one character more": segment + "A" * (1 + -len(segment) % 4),
-        "Latin-1 letter": segment + "é",
-        "fullwidth digit": segment + "\uff11",
-        "half a surrogate pair": segment + "\ud800",
-        "NUL": segment + "\0",
-    }
 
 
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["header", "payload", "signature"])

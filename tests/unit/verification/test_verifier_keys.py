@@ -1,9 +1,6 @@
 """Which key verifies which token, and what counts as its signature."""
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from flask_connector_auth.core import Reason
 from flask_connector_auth.keys import ALGORITHMS
@@ -19,6 +16,7 @@ from tests.support.floor_helpers import (
     pem,
     why_refused,
 )
+from tests.support.malformed import ecdsa_signatures
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -87,29 +85,6 @@ def test_ed25519_has_two_names(token):
     assert why_refused(token, token.mint(issuer_of("Ed25519")), **named) is None
     assert why_refused(token, old_name, **named) is Reason.BAD_ALGORITHM
     assert why_refused(token, old_name, **both) is None
-
-
-def ecdsa_signatures(message: bytes) -> dict[str, bytes]:
-    """Return wrong ways to write a genuine ES256 signature over *message*."""
-    der = native_key("ES256", "ours").sign(message, ECDSA(SHA256()))
-    r, s = (number.to_bytes(32) for number in decode_dss_signature(der))
-    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-    return {
-        "DER": der,
-        "zero r and s": bytes(64),
-        "zero r": bytes(32) + s,
-        "zero s": r + bytes(32),
-        "r is the order": order.to_bytes(32) + s,
-        "s is the order": r + order.to_bytes(32),
-        "one and one": (1).to_bytes(32) * 2,
-        "one byte short": (r + s)[:-1],
-        "one byte long": r + s + b"\0",
-        "padded numbers": b"\0" + r + b"\0" + s,
-        "swapped": s + r,
-        "r alone": r,
-        "nothing": b"",
-        "all ones": b"\xff" * 64,
-    }
 
 
 @pytest.mark.parametrize("name", ecdsa_signatures(b""))

@@ -18,14 +18,12 @@ from flask_connector_auth import (
     ErrorRow,
     InvalidAppJWT,
     InvalidConsumerJWS,
-    KeySource,
     Reason,
-    Unavailable,
-    VerificationKey,
     require_app_jwt,
 )
 from flask_connector_auth.testing import OMIT, Issuer
 from tests.support.http_helpers import ROWS, assert_row, headers
+from tests.support.key_sources import Outage
 from tests.support.types import MakeApp
 
 
@@ -216,18 +214,6 @@ def test_what_a_view_raises_has_a_reason_of_its_own() -> None:
     """An error without a reason was raised by a view."""
     assert InvalidAppJWT().reason is Reason.VIEW
     assert InvalidAppJWT(Reason.EXPIRED).reason is Reason.EXPIRED
-
-
-class Outage(KeySource):
-    """A key source that cannot be reached."""
-
-    def __init__(self, retry_after: float) -> None:
-        self.retry_after = retry_after
-        self.asked = 0
-
-    def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
-        self.asked += 1
-        raise Unavailable(Reason.KEYS_UNAVAILABLE, self.retry_after)
 
 
 @pytest.mark.parametrize(("wanted", "sent"), [(0, "1"), (7.4, "7"), (30, "30"), (3600, "30")])

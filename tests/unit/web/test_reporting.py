@@ -1,8 +1,6 @@
 """What the log says of a refused request: one line, of verified things only, and never too many."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +23,7 @@ from flask_connector_auth.testing import OMIT, Issuer
 from flask_connector_auth.web import LogLimit
 from tests.support.floor_helpers import cases, signing_key, untimed
 from tests.support.http_helpers import ACCOUNT, assert_row, headers
+from tests.support.recorded_logs import listening
 from tests.support.types import MakeApp
 
 APP = f"app_jwt.kid='dev-1' app_jwt.account_id='{ACCOUNT}' app_jwt.install_id='install-1'"
@@ -47,37 +46,6 @@ def pair_view(app: Flask) -> Flask:
     view = require_app_jwt(require_consumer_jws(lambda account_id: {}), scopes="msg.consumer")
     app.add_url_rule("/of/<account_id>", "of", view)
     return app
-
-
-class Recorder(logging.Handler):
-    """Keeps all that is logged, as lines and as records."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep *record*."""
-        self.records.append(record)
-
-    def lines(self) -> list[str]:
-        """Return the lines so far, with level and logger, and forget them."""
-        told, self.records = self.records, []
-        return [f"{each.levelname} {each.name} {each.getMessage()}" for each in told]
-
-
-@contextmanager
-def listening() -> Iterator[Recorder]:
-    """Record all that anybody logs, down to DEBUG."""
-    root, recorder = logging.getLogger(), Recorder()
-    level = root.level
-    root.addHandler(recorder)
-    root.setLevel(logging.DEBUG)
-    try:
-        yield recorder
-    finally:
-        root.setLevel(level)
-        root.removeHandler(recorder)
 
 
 def line(reason: str, row: int, endpoint: str = "x", known: str = "", level: str = "INFO") -> str:
