@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from tables import TABLES
 
-from tests.docs.test_code_blocks import TABLES
 from tests.support.project import PAGES, README, ROOT
 
 LONGEST = 400

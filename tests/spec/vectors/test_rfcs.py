@@ -55,7 +55,8 @@ def flipped(segment: str) -> str:
 @pytest.mark.parametrize("name", TAKEN)
 @kinds
 def test_the_example_is_taken_and_no_other(kind: str, name: str) -> None:
-    """RFC 7515 A.1 to A.4, RFC 7520 4.1 to 4.4, RFC 8037 A.4 and A.5: this signature alone."""
+    """RFC 7515 appendices A.1 to A.4, RFC 7520 sections 4.1 to 4.4, RFC 8037 appendices A.4 and
+    A.5: this signature alone."""
     judge, text = judge_of(name), COMPACT[name]["text"]
     header, payload, signature = text.split(".")
     for _ in range(2):
@@ -70,7 +71,8 @@ def test_the_example_is_taken_and_no_other(kind: str, name: str) -> None:
 @pytest.mark.parametrize("name", REFUSED)
 @kinds
 def test_the_example_is_refused_by_policy(kind: str, name: str) -> None:
-    """RFC 7515 A.5 and E, RFC 7520 4.5, RFC 7797 4.2: sound or not, it is no token here."""
+    """RFC 7515 appendices A.5 and E, RFC 7520 section 4.5, RFC 7797 section 4.2: sound or not, it
+    is no token here."""
     assert judge_of(name).why(kind, COMPACT[name]["text"]) is REFUSED[name]
 
 
@@ -91,7 +93,8 @@ def test_detached_content_is_taken_where_it_is_attached(kind: str) -> None:
 @pytest.mark.parametrize("name", SERIALISED)
 @kinds
 def test_the_json_serialisation_is_refused(kind: str, name: str) -> None:
-    """RFC 7515 A.6 and A.7, RFC 7520 4.6 to 4.8: a header holds the compact form only."""
+    """RFC 7515 appendices A.6 and A.7, RFC 7520 sections 4.6 to 4.8: a header holds the compact
+    form only."""
     vector = SERIALISED[name]
     judge = Judge(vector["keys"], vector["algorithms"])
     assert judge.why(kind, json.dumps(vector["object"])) is Reason.BAD_HEADER
@@ -126,7 +129,8 @@ def test_a_signature_of_it_is_taken_in_the_compact_form(kind: str, name: str, nu
 
 @pytest.mark.parametrize("name", VECTORS["thumbprints"])
 def test_the_thumbprint_is_the_printed_one(name: str) -> None:
-    """RFC 7638 section 3.1, RFC 8037 A.3: SHA-256 of the members that make the key, no others."""
+    """RFC 7638 section 3.1, RFC 8037 appendix A.3: SHA-256 of the members that make
+    the key, no others."""
     vector = VECTORS["thumbprints"][name]
     for more in ({}, {"kid": "another", "use": "sig", "x5u": "https://127.0.0.1/"}):
         key = import_key({**vector["key"], **more}, KeyRules(ALGORITHMS))
@@ -134,7 +138,8 @@ def test_the_thumbprint_is_the_printed_one(name: str) -> None:
 
 
 def test_the_private_key_is_refused() -> None:
-    """RFC 8037 A.1 and A.2: the public half is a key here, with the private one it is none."""
+    """RFC 8037 appendices A.1 and A.2: the public half is a key here, with the private one
+    it is none."""
     vector = COMPACT["RFC 8037 A.4"]
     secret = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"
     with pytest.raises(ConfigurationError, match="a private key") as caught:

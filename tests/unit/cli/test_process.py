@@ -9,9 +9,9 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from tables import TABLES
 
 from flask_connector_auth.cli import COMMANDS
-from tests.docs.test_code_blocks import TABLES
 from tests.support.project import PAGES, blocks
 from tests.support.types import RunCommand
 
