@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -39,6 +40,23 @@ def test_each_environment_that_is_named_is_one_of_tox(tox: configparser.ConfigPa
     sections = {section.removeprefix("testenv:") for section in tox.sections()}
     assert {"lint", "audit", "lowest", "package", "demo"} <= names
     assert names - sections == {"py"}
+
+
+def test_each_group_that_is_named_is_there(tox: configparser.ConfigParser) -> None:
+    """PEP 735: what developers need is a group, by its name in tox and CONTRIBUTING; the extras are
+    those of users."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"]
+    in_tox = {
+        name
+        for section in tox.sections()
+        for name in tox[section].get("dependency_groups", "").replace(",", " ").split()
+    }
+    assert in_tox | {"dev"} == groups.keys()
+    assert re.findall(r"--group (\w+)", CONTRIBUTING) == ["dev"]
+    included = {each["include-group"] for each in groups["dev"] if isinstance(each, dict)}
+    assert included == {"test", "live", "lint", "types", "docs"}
+    assert project["project"]["optional-dependencies"].keys() == {"example", "openapi", "redis"}
 
 
 def test_ci_runs_what_contributing_says() -> None:
@@ -185,6 +203,6 @@ def test_the_sdist_has_all_that_a_fork_needs(built: Path) -> None:
         *(".ci/run", ".pre-commit-config.yaml", "pyproject.toml", "setup.py", "docs/conf.py"),
         *("docs/threat_model.rst", "docs/_static/peers.svg", "tests/docs/test_house.py"),
         *("tests/dependencies/advisories.toml", "example_app/__init__.py"),
-        *("benchmarks/requirements.txt", "flask_connector_auth/py.typed"),
+        *("benchmarks/__main__.py", "flask_connector_auth/py.typed"),
     } <= names
     assert not [name for name in names if re.search(r"\.pyc$|^(dist|build|\.tox|\.venv)/", name)]
