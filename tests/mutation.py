@@ -1,9 +1,10 @@
-"""Modules of floors 0 to 2 in; their mutants that no test of theirs notices, out.
+"""Mutation tests: changes to the modules below ``web`` that no test notices.
 
-    python -m tests.mutation strict verifier
+    python -m tests.mutation core/encoding verification
 
-Without names, all modules. Ends with 1 if a mutant survives that ``tests/mutants.rst`` does not
-explain. The work is done in a folder of its own, which goes at the end.
+A name is that of a module or of a room; without one, all modules are changed. Ends with 1 if a
+mutant survives that ``tests/mutants.rst`` does not explain. The work is done in a temporary folder,
+which goes at the end.
 """
 
 import json
@@ -18,65 +19,27 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 EXPLAINED = (ROOT / "tests" / "mutants.rst").read_text().replace("    ", "")
-_VERIFIER = "verifier verifier_claims verifier_form verifier_header verifier_keys verifier_times"
-_KEYS = "keys_forms keys_refused keys_rules keys_static"
-#: The tests of each module, by their names under ``tests`` without ``test_``. Modules that are not
-#: here (keys/options, keys/snapshot, revocation/scripts, revocation/store) have
-#: no function with anything to change.
+#: The tests of each room below ``web``: its own folder, and others that run its code. mutmut runs
+#: those of them that reach a mutant.
 TESTS = {
-    "headers": "headers",
-    "tokens": "tokens",
-    "requirements": "requirements",
-    "envelope": "envelope",
-    "strict": "strict",
-    "log_limit": "log_limit",
-    "profiles": f"{_VERIFIER} refusals",
-    "cache": "cache verifier_judge",
-    "policy": "policy",
-    "claims": "verifier_claims verifier_times verifier",
-    "verifier": f"{_VERIFIER} verifier_judge cache",
-    "settings": "settings settings_keys keys/settings revocation/settings",
-    "config_fields": "settings",
-    "schema": "settings",
-    "jwks_schema": "settings settings_keys keys/settings",
-    "revocation_schema": "settings revocation/settings",
-    "signals": "keys/remote revocation/revocations",
-    "forks": "keys/remote revocation/processes portability",
-    "clock": "clock",
-    "reasons": "reasons error_texts",
-    "revocation/entries": "revocation/entries",
-    "revocation/history": "revocation/history",
-    "revocation/table": "revocation/mirror",
-    "revocation/mirror": "revocation/mirror",
-    "revocation/memory": "revocation/memory revocation/contract",
-    "revocation/redis": "revocation/redis revocation/contract",
-    "revocation/client": "revocation/client revocation/settings",
-    "revocation/follower": "revocation/follower",
-    "revocation/revocations": "revocation/revocations revocation/settings revocation/apps",
-    "keys/parse": f"{_KEYS} keys/key_set",
-    "keys/material": f"{_KEYS} settings_keys",
-    "keys/key_set": "keys/key_set",
-    "keys/index": f"{_KEYS} keys/key_set keys/several verifier_keys",
-    "keys/static": f"{_KEYS} settings_keys",
-    "keys/source": f"{_KEYS} verifier_keys keys/several",
-    "keys/several": "keys/several",
-    "keys/build": "settings_keys keys/settings keys/apps",
-    "keys/urls": "keys/urls keys/settings",
-    "keys/cache_control": "keys/cache_control",
-    "keys/copy": "keys/copy",
-    "keys/stores": "keys/copy",
-    "keys/load": "keys/load",
-    "keys/machine": "keys/machine",
-    "keys/edwards": "keys_edwards",
-    "keys/listing": "keys/listing",
-    "keys/wiring": "keys/settings keys/apps",
-    "keys/remote": "keys/remote",
-    "keys/connection": "keys/fetch",
-    "keys/fetch": "keys/fetch",
+    "core": "unit/core unit/revocation unit/web unit/keys/remote unit/verification",
+    "keys": "unit/keys unit/config unit/verification/test_verifier_keys.py",
+    "keys/remote": "unit/keys/remote unit/config integration/test_key_sets_in_apps.py",
+    "revocation": "unit/revocation unit/config integration/revocation/test_apps.py",
+    "revocation/stores": "unit/revocation unit/config",
+    "verification": "unit/verification",
+    "config": "unit/config",
 }
-#: Made while they are imported, which is before mutmut chooses a mutant: what survives is tried
-#: again, each in an interpreter of its own.
-AT_IMPORT = ("schema", "jwks_schema")
+PACKAGE = ROOT / "flask_connector_auth"
+#: The modules of each room, by their names under the package; ``__init__`` has nothing to change.
+MODULES = {
+    path.relative_to(PACKAGE).with_suffix("").as_posix(): room
+    for room in TESTS
+    for path in sorted((PACKAGE / room).glob("[!_]*.py"))
+}
+#: Rooms whose classes are made while they are imported, which is before mutmut chooses a mutant:
+#: what survives is tried again, each in an interpreter of its own.
+AT_IMPORT = ("config",)
 # Exit codes of mutmut: all tests passed; there is no test.
 UNNOTICED = (0, 5, 33)
 CONFIGURATION = r"""
@@ -102,19 +65,19 @@ class Result(NamedTuple):
 
 def mutated(module: str, work: Path) -> Result:
     """Return what the tests of *module* do with its mutants, all made in the folder *work*."""
-    for name in ("flask_connector_auth", "tests", "README.rst"):
+    for name in ("flask_connector_auth", "tests", "docs", "README.rst"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, work / name)
-    paths = map(Path, TESTS[module].split())
-    tests = [str("tests" / path.with_name(f"test_{path.name}.py")) for path in paths]
+    room = MODULES[module]
+    tests = [f"tests/{path}" for path in TESTS[room].split()]
     project = (ROOT / "pyproject.toml").read_text()
-    chosen = CONFIGURATION.format(module=module, tests=tests)
-    (work / "pyproject.toml").write_text(project + chosen)
+    configured = CONFIGURATION.format(module=module, tests=tests)
+    (work / "pyproject.toml").write_text(project + configured)
     run("run", "--max-children", "2", work=work)
     found = work / "mutants" / "flask_connector_auth" / f"{module}.py.meta"
     codes = json.loads(found.read_text())["exit_code_by_key"] if found.exists() else {}
     survived = [name for name, code in codes.items() if code in UNNOTICED]
-    if module in AT_IMPORT:
+    if room in AT_IMPORT:
         survived = [name for name in survived if survives(name, tests, work / "mutants")]
     return Result(len(codes) - len(survived), [change(name, work) for name in survived])
 
@@ -156,10 +119,19 @@ def run(*arguments: str, work: Path) -> str:
     return done.stdout
 
 
-def main(modules: list[str]) -> int:
+def chosen(names: list[str]) -> list[str]:
+    """Return the modules that *names* are, or are the rooms of; all of them without names."""
+    unknown = {*names} - {*MODULES} - {*TESTS}
+    if unknown:
+        sys.exit(f"No module and no room: {', '.join(sorted(unknown))}")
+    wanted = {*names} or {*TESTS}
+    return [module for module, room in MODULES.items() if wanted & {module, room}]
+
+
+def main(names: list[str]) -> int:
     """Print what became of the mutants of each module; return 1 if one is not explained."""
     total: Counter[str] = Counter()
-    for module in modules or TESTS:
+    for module in chosen(names):
         with TemporaryDirectory() as work:
             result = mutated(module, Path(work))
         news = [each for each in result.survived if each not in EXPLAINED]
@@ -170,9 +142,9 @@ def main(modules: list[str]) -> int:
             "survived": len(news),
         }
         total.update(numbers)
-        print(f"{module:24}", *(f"{name} {number:4}" for name, number in numbers.items()))
+        print(f"{module:32}", *(f"{name} {number:4}" for name, number in numbers.items()))
         print(*news, sep="\n\n", end="\n" if news else "", flush=True)
-    print(f"{'all':24}", *(f"{name} {number:4}" for name, number in total.items()))
+    print(f"{'all':32}", *(f"{name} {number:4}" for name, number in total.items()))
     return min(1, total["survived"])
 
 

@@ -206,3 +206,13 @@ def test_the_sdist_has_all_that_a_fork_needs(built: Path) -> None:
         *("benchmarks/__main__.py", "flask_connector_auth/py.typed"),
     } <= names
     assert not [name for name in names if re.search(r"\.pyc$|^(dist|build|\.tox|\.venv)/", name)]
+
+
+def test_each_explained_mutant_is_of_a_line_that_is_there() -> None:
+    """What ``tests/mutants.rst`` explains is code of today, in a module that its heading names."""
+    package = ROOT / "flask_connector_auth"
+    text = (ROOT / "tests" / "mutants.rst").read_text()
+    modules = re.split(r"^(\S+)\n-+\n", text, flags=re.MULTILINE)[1:]
+    for module, explained in zip(modules[::2], modules[1::2], strict=True):
+        lines = {line.strip() for line in (package / f"{module}.py").read_text().splitlines()}
+        assert set(re.findall(r"^    - (.+)$", explained, re.MULTILINE)) <= lines, module
