@@ -145,7 +145,9 @@ class ConnectorAuth:
         state.revocations.close()
 
     def health_blueprint(self) -> Blueprint:
-        """Return a blueprint that answers ``GET /health`` with :meth:`health`, as JSON::
+        """Return a blueprint that answers ``GET /health`` with :meth:`health`, as JSON.
+
+        Register it where only operators get::
 
             app.register_blueprint(connector_auth.health_blueprint(), url_prefix="/internal")
 

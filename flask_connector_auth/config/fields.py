@@ -7,8 +7,10 @@ from marshmallow import fields
 
 
 class Text(fields.Field[str]):
-    """A non-empty string; a whole number is its digits, since that is what ``from_prefixed_env``
-    makes of an account id."""
+    """A non-empty string.
+
+    A whole number is its digits, since ``from_prefixed_env`` makes a number of an account id.
+    """
 
     default_error_messages: dict[str, Any] = {"invalid": "Not a non-empty string."}  # noqa: RUF012
 

@@ -1,5 +1,4 @@
-"""Base64url and JSON in; bytes and objects out, with nothing tolerated that two parsers could read
-differently."""
+"""Strict base64url and JSON: nothing is tolerated that two parsers could read differently."""
 
 import json
 from binascii import Error as Base64Error

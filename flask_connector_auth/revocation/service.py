@@ -83,8 +83,10 @@ class Revocations:
         consumer_id: str | None = None,
         at: float | None = None,
     ) -> None:
-        """Refuse a token, or all that one id was issued until *at*: here at once, and everywhere
-        as soon as the workers hear of it. Once this returns, it lasts.
+        """Refuse a token, or all that one id was issued until *at*.
+
+        Here it is refused at once, and on the other workers as soon as they have read the change.
+        Once this returns, the revocation lasts.
 
         A token without ``iat``, as a ConsumerJWS is, is refused whatever *at* is. ``iat`` has whole
         seconds, so what is issued later in the second of *at* is refused too. What is revoked

@@ -73,8 +73,10 @@ class _NotSent:
 
 
 class _TokenProxy(LocalProxy[Any]):
-    """A proxy whose truth is the token's: unlike its base, it does not hide that nothing was
-    verified behind ``False``."""
+    """A proxy whose truth value is the token's.
+
+    Unlike its base, it raises where no token was verified, instead of being false.
+    """
 
     def __init__(self, name: str) -> None:
         decorator = f"require_{name}"
@@ -106,7 +108,6 @@ def _proxy(name: str, token_class: type) -> Any:
 
     Each of their fields is a property of the proxy: five times as fast as what finds any attribute.
     """
-
     index = Identity._fields.index(name)
 
     def forwarded(field: str) -> property:

@@ -1,5 +1,4 @@
-"""A reason and the time in; whether a line about it may be logged out, so that no flood of bad
-tokens becomes a flood of log."""
+"""A limit on the log lines for each reason, so that no flood of bad tokens fills the log."""
 
 import threading
 import time
@@ -40,8 +39,10 @@ class LogLimit:
         self._buckets = {reason: _Bucket(burst, clock()) for reason in Reason}
 
     def take(self, reason: Reason) -> int | None:
-        """Return how many lines about *reason* were held back before this one, or ``None`` if this
-        one is too."""
+        """Return how many lines about *reason* were held back before this one.
+
+        ``None`` if this line has to be held back too.
+        """
         if not self._per_second:
             return 0
         bucket = self._buckets[reason]

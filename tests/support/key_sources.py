@@ -18,5 +18,6 @@ class Outage(KeySource):
         self.asked = 0
 
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
+        """Raise, as a source does that cannot load its keys."""
         self.asked += 1
         raise Unavailable(Reason.KEYS_UNAVAILABLE, self.retry_after)

@@ -65,8 +65,11 @@ class RemoteKeys(KeySource, Closable):
         self._thread: threading.Thread | None = None
 
     def reset_after_fork(self) -> None:
-        """Go on in a child process, where a lock that a thread held at the fork stays locked, and
-        a fetch that was under way never lands."""
+        """Go on in a child process.
+
+        There a lock that a thread held at the fork stays locked, and a fetch that was under way
+        never ends.
+        """
         self._renew()
         self._machine.reset_after_fork()
 

@@ -4,7 +4,7 @@ import gc
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
@@ -37,11 +37,11 @@ def opened(server: Server) -> Open:
 
 
 @pytest.fixture
-def make(make_app: MakeApp, own_server: Server, key_set_server: KeySetServer) -> Iterator[Make]:
+def make(make_app: MakeApp, own_server: Server, key_set_server: KeySetServer) -> Make:
     """An app factory: keys from a real server, revocations from another one."""
     # The pools of other tests are no business of this one.
     gc.collect()
-    yield lambda: World(make_app(APP_JWT_KEYS=key_set_server.url, REVOCATION_URL=own_server.url))
+    return lambda: World(make_app(APP_JWT_KEYS=key_set_server.url, REVOCATION_URL=own_server.url))
 
 
 def ask(world: World, issuer: Issuer) -> None:

@@ -68,7 +68,8 @@ def test_any_other_answer_is_told_in_what_it_differs(deviation: str) -> None:
     head, *lines = str(caught.value).split("\n  ")
     assert head == "not the answer of row 40102:"
     [line] = lines
-    assert line.startswith(f"{part}: ") and ", not " in line
+    assert line.startswith(f"{part}: ")
+    assert ", not " in line
 
 
 def test_a_view_that_ran_is_no_error() -> None:

@@ -433,7 +433,8 @@ def test_what_the_issuer_says_of_its_set_is_heard() -> None:
     world.now = 70
     assert kids(source, "a") == ["a"]
     assert known == [source.snapshot]
-    assert source.snapshot and source.snapshot.validators == {"If-None-Match": '"1"'}
+    assert source.snapshot
+    assert source.snapshot.validators == {"If-None-Match": '"1"'}
     assert source.health()["next_attempt_in"] == 50
 
 
@@ -647,7 +648,8 @@ def test_hostile_kids_do_not_forge_log_lines(caplog: pytest.LogCaptureFixture) -
     source = World(kid).source()
     assert kids(source, kid) == [kid]
     (line,) = [r.getMessage() for r in caplog.records if "changed" in r.getMessage()]
-    assert "\n" not in line and "\x1b" not in line
+    assert "\n" not in line
+    assert "\x1b" not in line
     assert line == f"key set changed: added {repr(kid)[:64]}, removed none"
 
 
