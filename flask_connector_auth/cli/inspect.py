@@ -9,7 +9,7 @@ import click
 from ..core import Malformed, Rejected, decode_base64url, load_object, token_requirement
 from ..verification import read_token
 from .app import load_state
-from .probes import follow
+from .health import wait_for_revocations
 from .redaction import redact_signatures
 from .steps import steps_of, walk
 from .terminal import date_of, distance, json_option, literal, moment, read_input, show
@@ -71,7 +71,7 @@ def inspect(
         raise click.BadParameter(str(error), ctx, param_hint="--scope") from None
     header = read_input(verifier.rules.max_token_bytes)
     now = state.clock() if at is None else at
-    follow(state.revocations, _PATIENCE)
+    wait_for_revocations(state.revocations, _PATIENCE)
     judgement = judge(state, verifier, header, now, account, requirement)
     checks = walk(steps_of(state, verifier, account, requirement), judgement)
     verdict, status = _VERDICTS[judgement.result]
