@@ -245,5 +245,5 @@ def test_junk_is_refused_before_any_key_is_looked_up(make_app: MakeApp, issuer: 
     client = with_views(make_app(APP_JWT_KEYS=outage)).test_client()
     for junk in ("a.b.c", "Basic eA==", issuer.sign({}, {"alg": "none"}), issuer.sign({}, b"[]")):
         assert_row(client.get("/x", headers=headers(junk)), 40102)
-    assert outage.asked == 0
+    assert outage.look_ups == 0
     assert AuthenticationUnavailable().response.headers["Retry-After"] == "1"
