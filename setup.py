@@ -1,3 +1,5 @@
+"""For tools that need a ``setup.py``: all metadata is in ``pyproject.toml``."""
+
 from setuptools import setup
 
 setup()

@@ -1,5 +1,4 @@
-"""A command line in; keys listed, added, used and withdrawn, knobs turned, a certificate made, the
-console's address told, out.
+"""Commands for the keys, the knobs, the certificate, and the console's address.
 
 ``flask --app example_app keys --help`` and ``… knobs --help`` tell of the commands;
 ``docs/rotation.rst``, in which order to use those of the keys. Workers that are running notice each
@@ -129,8 +128,10 @@ def certificate() -> None:
 @click.command()
 @with_appcontext
 def console() -> None:
-    """Print the console's path with its key, to put after the app's address; make the key if need
-    be."""
+    """Print the console's path with its key, to put after the app's address.
+
+    The key is made if there is none.
+    """
     click.echo(AccessKey(Path(current_app.instance_path)).path)
 
 

@@ -156,7 +156,9 @@ class ConnectorAuth:
         runtime.revocations.close()
 
     def health_blueprint(self) -> Blueprint:
-        """Return a blueprint that answers ``GET /health`` with :meth:`health`, as JSON::
+        """Return a blueprint that answers ``GET /health`` with :meth:`health`, as JSON.
+
+        Register it where only operators get::
 
             app.register_blueprint(connector_auth.health_blueprint(), url_prefix="/internal")
 

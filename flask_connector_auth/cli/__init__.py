@@ -1,14 +1,16 @@
-"""``flask connector-auth`` in; what an operator or developer wants to know of an app out.
+"""The command line: ``flask connector-auth``.
 
-Flask finds it by the entry point ``flask.commands``; nothing else imports it.
+Commands check the settings and keys of an app, list its routes, explain why a token is refused, and
+revoke tokens; others make keys and tokens for development. Flask finds this package by the entry
+point ``flask.commands``; no other package imports it.
 """
 
 from importlib import import_module
 
 import click
 
-#: The module of each command, which is imported only where it is needed: Flask imports this one
-#: before every command of its own.
+#: The module of each command. It is imported only when the command runs or is listed, since Flask
+#: imports this package before each of its own commands.
 COMMANDS = {
     "check": "check",
     "routes": "routes",
@@ -21,9 +23,9 @@ COMMANDS = {
 }
 
 
-class _Commands(click.Group):
+class _LazyCommands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the commands, in the order of their use."""
+        """Return the names of the commands, in the order in which they are usually needed."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -35,10 +37,10 @@ class _Commands(click.Group):
         return command
 
 
-@click.command("connector-auth", cls=_Commands)
+@click.command("connector-auth", cls=_LazyCommands)
 def connector_auth() -> None:
     """Check, audit and debug the authentication of an app.
 
-    Every command takes --json, which is for programs, and ends with status 0 if all is well, 1 if
-    the answer is no, and 2 if there is no answer: a wrong option, no app, something out of reach.
+    Every command takes --json, for programs. The exit status is 0 if all is well, 1 if the answer
+    is no, and 2 if there is no answer: a wrong option, no app, or a server out of reach.
     """

@@ -1,4 +1,4 @@
-"""A command's context in; the app that it is about, and its state, out."""
+"""The app that a command is for, what it verifies with, and its settings without secrets."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -18,13 +18,13 @@ from ..web import EXTENSION, Runtime
 
 
 class CannotRun(click.ClickException):
-    """There is no answer: ends with status 2, as a wrong option does."""
+    """A command has no answer: it ends with status 2, as for a wrong option."""
 
     exit_code = 2
 
 
 def load_app(ctx: click.Context) -> Flask:
-    """Return the app that ``flask --app`` names; its context lasts as long as the command.
+    """Return the app that ``flask --app`` names; its context is pushed until the command ends.
 
     :raises ConfigurationError: if its settings cannot be used.
     """
@@ -56,11 +56,11 @@ def load_state(ctx: click.Context) -> Runtime:
 
 
 def only_in_development(ctx: click.Context, *, force: bool) -> None:
-    """Go on if the app is in debug or testing, or if it is forced.
+    """Check that the app is in debug or testing, unless *force* is set.
 
-    :raises CannotRun: otherwise.
+    :raises CannotRun: if it is in neither.
     """
-    # The flag first: it needs no app, and an app without keys yet cannot be loaded.
+    # The flag first: it needs no app, and an app that has no keys yet cannot be loaded.
     if force or get_debug_flag():
         return
     try:
@@ -69,15 +69,15 @@ def only_in_development(ctx: click.Context, *, force: bool) -> None:
         raise CannotRun(str(error)) from None
     if not (app.debug or app.testing):
         raise CannotRun(
-            "Only for development: the app is neither in debug nor in testing. Say flask --debug, "
+            "Only for development: the app is neither in debug nor in testing. Use flask --debug, "
             "or --force."
         )
 
 
-_KEYS = ("app_jwt_keys", "consumer_jws_keys")
+_KEY_SETTINGS = ("app_jwt_keys", "consumer_jws_keys")
 
 
-def configured(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def list_settings(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield each setting, in the order of the reference: ``name``, ``value``, ``source``."""
     for name, field in SettingsSchema().fields.items():
         key = str(field.data_key)
@@ -85,37 +85,37 @@ def configured(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         value = config.get(key, default)
         yield {
             "name": key,
-            "value": _material(value) if name in _KEYS else _shown(value),
+            "value": _material(value) if name in _KEY_SETTINGS else _shown(value),
             "source": "config" if key in config else "default",
         }
 
 
-def masked(url: str) -> str:
+def mask_url(url: str) -> str:
     """Return *url* without user, password and query, each of which may hold a secret."""
     return re.sub(r"\?.*", "?***", re.sub(r"//.*@", "//***@", url, count=1, flags=re.S), flags=re.S)
 
 
 def _shown(value: Any) -> Any:
-    """Return *value* as JSON has it."""
+    """Return *value* as JSON can hold it, without secrets."""
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
-        return masked(value) if "://" in value else value
+        return mask_url(value) if "://" in value else value
     if isinstance(value, Mapping):
-        return {str(name): _shown(one) for name, one in value.items()}
+        return {str(name): _shown(member) for name, member in value.items()}
     if isinstance(value, set | frozenset):
         return sorted(map(str, value))
     if isinstance(value, list | tuple):
-        return [_shown(one) for one in value]
-    # Its repr might quote what it was made with.
+        return [_shown(member) for member in value]
+    # By its class: its repr may quote a secret.
     named = value if hasattr(value, "__qualname__") else type(value)
     return f"{named.__module__}.{named.__qualname__}"
 
 
 def _material(value: Any) -> Any:
-    """Return what kind of key *value* is, and where it is; never the key, which may be a secret."""
+    """Return what kind of key *value* is and where it is stored, never the key itself."""
     if isinstance(value, list | tuple):
-        return [_material(one) for one in value]
+        return [_material(member) for member in value]
     if isinstance(value, Mapping):
         return f"a JWK Set of {len(value['keys'])}" if "keys" in value else "a JWK"
     if isinstance(value, PathLike):
@@ -123,7 +123,7 @@ def _material(value: Any) -> Any:
     if not isinstance(value, str):
         return _shown(value)
     if is_url(value):
-        return masked(value)
+        return mask_url(value)
     with suppress(OSError, ValueError):
         if Path(value).is_file():
             return value

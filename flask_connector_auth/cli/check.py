@@ -1,4 +1,4 @@
-"""An app in; what is weaker than it need be, a word and a sentence each, out."""
+"""The ``check`` command: settings, keys, what does not work, and weak choices."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -14,63 +14,74 @@ from ..keys import is_unprotected_redis_url, list_keys
 from ..revocation import RevocationStoreError
 from ..revocation.stores.redis import RedisStore
 from ..web import Binding, Runtime, audit
-from .app import configured, load_app, state_of
-from .probes import reach, timeout_option
+from .app import list_settings, load_app, state_of
+from .health import find_problems, timeout_option
 from .terminal import json_option, literal, show, table
 
 _LONG_LEEWAY = 300
-_SHORT_RSA = 2048
-_KEEPS_ALL = "noeviction"
+_LEAST_RSA_BITS = 2048
+_NO_EVICTION = "noeviction"
 
 
-def weaknesses(app: Flask, state: Runtime) -> Iterator[dict[str, str]]:
-    """Yield each weak choice: ``code``, a word that stays, and ``text``."""
+def find_weaknesses(app: Flask, state: Runtime) -> Iterator[dict[str, str]]:
+    """Yield each weak choice: ``code``, a stable word, and ``text``, a sentence."""
     any_account = [route.endpoint for route in audit(app) if route.binding is Binding.ANY]
     if any_account:
         named = ", ".join(dict.fromkeys(any_account))
-        yield _one("any_account", f"Tokens of every account pass at {named}: no AUDIENCE is set.")
-    for bits in sorted(set(_short_rsa(state))):
-        yield _one("short_rsa_key", f"An RSA key of {bits} bits; {_SHORT_RSA} is the least today.")
+        yield _finding(
+            "any_account",
+            f"No AUDIENCE is set, so tokens of every account are accepted by {named}.",
+        )
+    for bits in sorted(set(_short_rsa_keys(state))):
+        yield _finding(
+            "short_rsa_key", f"An RSA key has {bits} bits; use at least {_LEAST_RSA_BITS}."
+        )
     allowed = {name for each in state.verifiers.values() for name in each.rules.algorithms}
     if symmetric := sorted(name for name in allowed if name.startswith("HS")):
-        text = f"Whoever can verify by {', '.join(symmetric)} can also sign."
-        yield _one("symmetric_algorithm", text)
+        text = f"Anyone who can verify by {', '.join(symmetric)} can also sign."
+        yield _finding("symmetric_algorithm", text)
     if state.settings.leeway > _LONG_LEEWAY:
-        text = f"A leeway of {state.settings.leeway:g} s lets tokens live on for so long."
-        yield _one("long_leeway", text)
+        text = f"LEEWAY is long: tokens last {state.settings.leeway:g} s beyond their end."
+        yield _finding("long_leeway", text)
     if state.settings.revocation_store and state.settings.revocation_on_outage == "open":
-        yield _one("revocation_open", "While its store is out of reach, revoked tokens may pass.")
+        yield _finding(
+            "revocation_open", "Revoked tokens may be accepted while the store is out of reach."
+        )
     if is_unprotected_redis_url(str(app.config.get("CONNECTOR_AUTH_REVOCATION_URL"))):
         text = (
-            "Whoever is on the way to the revocation store can take a revocation back: rediss://."
+            "The connection to the revocation store is not encrypted: use rediss://, or anyone on "
+            "the network path can undo a revocation."
         )
-        yield _one("revocation_in_the_clear", text)
+        yield _finding("revocation_in_the_clear", text)
 
 
-def eviction(state: Runtime) -> Iterator[dict[str, str]]:
-    """Yield a warning like those of :func:`weaknesses` if the store may throw entries away.
+def find_eviction(state: Runtime) -> Iterator[dict[str, str]]:
+    """Yield a warning like those of :func:`find_weaknesses` if the store may drop entries.
 
-    The server is asked, so this is for a store that is in reach.
+    This sends a command to the server, so call it only if the store is in reach.
     """
     store = state.settings.revocation_store
     policy = None
     if isinstance(store, RedisStore):
-        # Some providers do not say, and a store may be gone by now: then there is no news.
+        # Some providers refuse the command, and the store may be out of reach by now: no warning.
         with suppress(RevocationStoreError):
             policy = store.eviction_policy()
-    if policy not in (None, _KEEPS_ALL):
-        text = f"The revocation store has maxmemory-policy {policy}: only {_KEEPS_ALL} is sure to "
-        yield _one("revocation_eviction", text + "keep every entry when its memory is full.")
+    if policy not in (None, _NO_EVICTION):
+        text = (
+            f"The revocation store has maxmemory-policy {policy}, so it may drop revocations when "
+            f"its memory is full: set {_NO_EVICTION}."
+        )
+        yield _finding("revocation_eviction", text)
 
 
-def _short_rsa(state: Runtime) -> Iterator[int]:
+def _short_rsa_keys(state: Runtime) -> Iterator[int]:
     for each in state.verifiers.values():
         for key, *_ in list_keys(each.keys):
-            if isinstance(key.key, RSAKey) and key.key.public_key.key_size < _SHORT_RSA:
+            if isinstance(key.key, RSAKey) and key.key.public_key.key_size < _LEAST_RSA_BITS:
                 yield key.key.public_key.key_size
 
 
-def _one(code: str, text: str) -> dict[str, str]:
+def _finding(code: str, text: str) -> dict[str, str]:
     return {"code": code, "text": text}
 
 
@@ -82,8 +93,8 @@ def _one(code: str, text: str) -> dict[str, str]:
 def check(ctx: click.Context, strict: bool, timeout: float, as_json: bool) -> None:
     """Check settings, keys, key sets and the revocation store.
 
-    Shows every setting with its value and source, without secrets, and every key. Asks remote key
-    sets and the revocation store whether they answer. Warns about weak choices.
+    Shows every setting with its value and source, without secrets, and every key. Tries remote key
+    sets and the revocation store. Warns about weak choices.
 
     Status 1: the app cannot start, or cannot verify; with --strict also if there are warnings.
 
@@ -91,48 +102,48 @@ def check(ctx: click.Context, strict: bool, timeout: float, as_json: bool) -> No
     Example:
       flask --app shop connector-auth check --strict
     """
-    found: dict[str, Any] = {"settings": [], "keys": [], "errors": [], "warnings": []}
+    report: dict[str, Any] = {"settings": [], "keys": [], "errors": [], "warnings": []}
     try:
         app = load_app(ctx)
     except ConfigurationError as error:
-        found["errors"] = [
+        report["errors"] = [
             {"code": "configuration", "text": f"{key}: {text}"}
             for key, texts in sorted(error.problems.items())
             for text in texts
         ]
     else:
-        found |= _found(app, state_of(app), timeout)
-    show(found, as_json, _lines)
-    if found["errors"] or (strict and found["warnings"]):
+        report |= _inspect(app, state_of(app), timeout)
+    show(report, as_json, _lines)
+    if report["errors"] or (strict and report["warnings"]):
         ctx.exit(1)
 
 
-def _found(app: Flask, state: Runtime, timeout: float) -> dict[str, Any]:
-    problems = reach(state, timeout)
-    told = health_of(state)
+def _inspect(app: Flask, state: Runtime, timeout: float) -> dict[str, Any]:
+    problems = find_problems(state, timeout)
+    status = health_of(state)
     errors, warnings = [], []
-    for name, part in {**told["keys"], "revocation": told["revocation"]}.items():
-        last = ", ".join(_last_errors(part))
+    for name, part in {**status["keys"], "revocation": status["revocation"]}.items():
+        last = ", ".join(_error_texts(part))
         if name in problems or not part.get("ready"):
             errors.append({"code": name, "text": problems.get(name) or last or "not ready"})
         elif last:
             warnings.append({"code": "not_confirmed", "text": f"{name}: {last}"})
     if "revocation" not in problems:
-        warnings += eviction(state)
+        warnings += find_eviction(state)
     return {
-        "settings": list(configured(app.config)),
+        "settings": list(list_settings(app.config)),
         "keys": list(_keys(state)),
         "errors": errors,
-        "warnings": [*warnings, *weaknesses(app, state)],
+        "warnings": [*warnings, *find_weaknesses(app, state)],
     }
 
 
-def _last_errors(health: Mapping[str, Any]) -> Iterator[str]:
+def _error_texts(health: Mapping[str, Any]) -> Iterator[str]:
     """Yield the last error of a key source or store, or of each source in it."""
     if health.get("last_error"):
         yield str(health["last_error"])
     for source in health.get("sources", ()):
-        yield from _last_errors(source)
+        yield from _error_texts(source)
 
 
 def _keys(state: Runtime) -> Iterator[dict[str, Any]]:
@@ -163,17 +174,17 @@ def _kind(key: Key) -> tuple[str, int]:
     return "RSA", key.public_key.key_size
 
 
-def _lines(found: Mapping[str, Any]) -> Iterable[str]:
-    if found["settings"]:
+def _lines(report: Mapping[str, Any]) -> Iterable[str]:
+    if report["settings"]:
         yield from _section(
-            "Settings", ("NAME", "VALUE", "SOURCE"), map(_setting, found["settings"])
+            "Settings", ("NAME", "VALUE", "SOURCE"), map(_setting, report["settings"])
         )
-    if found["keys"]:
+    if report["keys"]:
         head = ("TOKEN", "KID", "ALGORITHMS", "TYPE", "SIZE", "USE", "AGE", "FROM")
-        yield from _section("Keys", head, map(_key, found["keys"]))
+        yield from _section("Keys", head, map(_key, report["keys"]))
     for level in ("errors", "warnings"):
-        yield from (f"{level[:-1]}: {each['code']}: {each['text']}" for each in found[level])
-    if not found["errors"] and not found["warnings"]:
+        yield from (f"{level[:-1]}: {each['code']}: {each['text']}" for each in report[level])
+    if not report["errors"] and not report["warnings"]:
         yield "all is well"
 
 

@@ -10,7 +10,7 @@ from ..core import Malformed, Rejected, decode_base64url, load_json_object, toke
 from ..verification import Stage, read_token
 from .app import load_state
 from .explanation import Explanation, Result
-from .probes import follow
+from .health import wait_for_revocations
 from .redaction import redact_signatures
 from .terminal import date_of, distance, json_option, literal, moment, read_input, show
 
@@ -69,7 +69,7 @@ def inspect(
         raise click.BadParameter(str(error), ctx, param_hint="--scope") from None
     header = read_input(2 * verifier.rules.max_token_bytes)
     now = state.clock() if at is None else at
-    follow(state.revocations, _PATIENCE)
+    wait_for_revocations(state.revocations, _PATIENCE)
     results = list(Explanation(state, verifier, account, requirement).results(header, now))
     # The first one that has not passed, or else the last one.
     decisive = next((each for each in results if each["result"] != Result.PASSED), results[-1])

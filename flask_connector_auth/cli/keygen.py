@@ -1,4 +1,4 @@
-"""An algorithm in; a new private key out; or the text of a private key in, and the key out."""
+"""Private keys for development: the ``keygen`` command makes one, ``mint`` reads one."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
 from ..core import load_json_object
 from ..keys import ALGORITHMS, MAX_KID
 from .app import CannotRun, only_in_development
-from .terminal import create, json_option, show
+from .terminal import create_files, json_option, show
 
 #: The algorithms that have a private key.
 ASYMMETRIC = tuple(name for name in ALGORITHMS if not name.startswith("HS"))
@@ -24,13 +24,13 @@ _CURVES = {
     **{"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"},
     **{"EdDSA": "Ed25519", "Ed25519": "Ed25519", "Ed448": "Ed448"},
 }
-# What a key signs by unless it says otherwise: by its curve, or else by its type.
-_USUAL = {
+# The algorithm of a key that names none, by its curve, or else by its type.
+_DEFAULT_ALGORITHM = {
     **{curve: name for name, curve in reversed(_CURVES.items())},
     **{"RSA": "RS256", "oct": "HS256"},
 }
-# What a JWK says of its use, in place of which an option may say something else.
-_NAMED = frozenset({"kid", "alg", "use", "key_ops"})
+# Members of a JWK that options override: they are not part of the key material.
+_METADATA = frozenset({"kid", "alg", "use", "key_ops"})
 _KEY_CLASSES: tuple[tuple[type, Callable[[Any, Any], Key]], ...] = (
     (RSAPrivateKey, RSAKey),
     (EllipticCurvePrivateKey, ECKey),
@@ -40,14 +40,14 @@ _KEY_CLASSES: tuple[tuple[type, Callable[[Any, Any], Key]], ...] = (
 
 
 class SigningKey(NamedTuple):
-    """A private key, and what it is used as."""
+    """A private key with its id and its algorithm."""
 
     key: Key
     kid: str | None  #: as its JWK names it
     algorithm: str
 
 
-def generate(algorithm: str, bits: int) -> Key:
+def generate_key(algorithm: str, bits: int) -> Key:
     """Return a new private key for *algorithm*.
 
     :param bits: of an RSA key.
@@ -58,24 +58,24 @@ def generate(algorithm: str, bits: int) -> Key:
     return (ECKey if curve.startswith("P-") else OKPKey).generate_key(curve)
 
 
-def read(text: bytes) -> SigningKey:
+def read_private_key(text: bytes) -> SigningKey:
     """Return the private key in *text*: a JWK, a secret one too, or PEM.
 
-    :raises CannotRun: if there is none; what it says has nothing of *text*.
+    :raises CannotRun: if there is none; its message quotes nothing of *text*.
     """
     try:
         jwk: dict[str, Any] = {}
         if text.lstrip().startswith(b"{"):
             jwk = load_json_object(text)
-            material = {name: one for name, one in jwk.items() if name not in _NAMED}
+            material = {name: value for name, value in jwk.items() if name not in _METADATA}
             key: Key = JWKRegistry.import_key(material)
         else:
             key = _wrap(load_pem_private_key(text, None))
-        usual = _USUAL[getattr(key, "curve_name", key.key_type)]
+        default = _DEFAULT_ALGORITHM[getattr(key, "curve_name", key.key_type)]
         if key.is_private:
-            return SigningKey(key, jwk.get("kid"), jwk.get("alg", usual))
+            return SigningKey(key, jwk.get("kid"), jwk.get("alg", default))
     except Exception:
-        # Whatever it is: its text, or that of its cause, may quote the key.
+        # Every error: its text, or that of its cause, may quote the key.
         key = None  # type: ignore[assignment]
     raise CannotRun("The file has no private key: a JWK, or PEM without a password.")
 
@@ -93,7 +93,7 @@ def _wrap(native: Any) -> Key:
     metavar="NAME",
     default="RS256",
     show_default=True,
-    help=f"What the key signs by: {', '.join(ASYMMETRIC)}.",
+    help=f"The algorithm to sign by: {', '.join(ASYMMETRIC)}.",
 )
 @click.option(
     "--bits",
@@ -105,7 +105,7 @@ def _wrap(native: Any) -> Key:
 @click.option(
     "--format", "form", type=click.Choice(["jwk", "pem"]), default="jwk", show_default=True
 )
-@click.option("--kid", default="dev-1", show_default=True, help="Its id; PEM has none.")
+@click.option("--kid", default="dev-1", show_default=True, help="The key id; PEM has none.")
 @click.option("--force", is_flag=True, help="Even if the app is neither in debug nor in testing.")
 @json_option
 @click.pass_context
@@ -131,17 +131,17 @@ def keygen(
     only_in_development(ctx, force=force)
     if not 0 < len(kid) <= MAX_KID:
         raise click.BadParameter(f"1 to {MAX_KID} characters.", ctx, param_hint="--kid")
-    key = generate(algorithm, bits)
+    key = generate_key(algorithm, bits)
     public = file.with_name(f"{file.name}.pub")
     texts = _pem(key) if form == "pem" else _jwk(key, {"kid": kid, "use": "sig", "alg": algorithm})
-    create(dict(zip((file, public), texts, strict=True)))
-    found = {
+    create_files(dict(zip((file, public), texts, strict=True)))
+    report = {
         "private": str(file),
         "public": str(public),
         "algorithm": algorithm,
         "kid": None if form == "pem" else kid,
     }
-    show(found, as_json, _lines)
+    show(report, as_json, _lines)
 
 
 def _jwk(key: Key, named: dict[str, Any]) -> tuple[str, str]:
@@ -153,8 +153,9 @@ def _pem(key: Any) -> tuple[str, str]:
     return key.as_pem(private=True).decode(), key.as_pem(private=False).decode()
 
 
-def _lines(found: Mapping[str, Any]) -> Iterable[str]:
-    yield f"private: {found['private']}, for connector-auth mint"
-    yield f"public:  {found['public']}, for CONNECTOR_AUTH_APP_JWT_KEYS"
-    if found["algorithm"] != "RS256":
-        yield f'The app must allow it: CONNECTOR_AUTH_APP_JWT_ALGORITHMS = ["{found["algorithm"]}"]'
+def _lines(report: Mapping[str, Any]) -> Iterable[str]:
+    yield f"private: {report['private']}, for connector-auth mint"
+    yield f"public:  {report['public']}, for CONNECTOR_AUTH_APP_JWT_KEYS"
+    if report["algorithm"] != "RS256":
+        allowed = f'["{report["algorithm"]}"]'
+        yield f"The app must allow it: CONNECTOR_AUTH_APP_JWT_ALGORITHMS = {allowed}"

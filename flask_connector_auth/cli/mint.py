@@ -1,4 +1,4 @@
-"""``mint`` in; a token for development, signed with a private key of one's own, out."""
+"""The ``mint`` command: tokens for development, signed with a private key from a file."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -12,8 +12,8 @@ from ..keys import ALGORITHMS
 from ..testing import Issuer
 from ..web import Runtime
 from .app import CannotRun, load_state, only_in_development
-from .keygen import SigningKey, read
-from .terminal import create, json_option, show
+from .keygen import SigningKey, read_private_key
+from .terminal import create_files, json_option, show
 
 
 @click.command()
@@ -29,15 +29,15 @@ from .terminal import create, json_option, show
     "is_app_jwt",
     default=True,
     show_default=True,
-    help="Which of the two tokens.",
+    help="The token to make.",
 )
-@click.option("--account", metavar="ID", help="The account it is for.")
+@click.option("--account", metavar="ID", help="The account that the token is for.")
 @click.option(
     "--claim",
     "claims",
     metavar="NAME=VALUE",
     multiple=True,
-    help="A claim in place of or beside the usual ones; JSON, or else text. May be given again.",
+    help="A claim to add or replace; JSON, or else text. May be given again.",
 )
 @click.option(
     "--lifetime",
@@ -46,38 +46,36 @@ from .terminal import create, json_option, show
     show_default=True,
     help="Seconds from iat to exp of an AppJWT.",
 )
-@click.option("--kid", help="In place of the key's own.")
+@click.option("--kid", help="The key id to use in place of the key's own.")
 @click.option(
     "--algorithm",
     type=click.Choice(ALGORITHMS),
     metavar="NAME",
-    help=f"In place of the key's own: {', '.join(ALGORITHMS)}.",
+    help=f"The algorithm to use in place of the key's own: {', '.join(ALGORITHMS)}.",
 )
-@click.option(
-    "--output", type=click.Path(path_type=Path), help="A new file in place of the screen."
-)
+@click.option("--output", type=click.Path(path_type=Path), help="Write the token to this new file.")
 @click.option("--force", is_flag=True, help="Even if the app is neither in debug nor in testing.")
 @json_option
 @click.pass_context
 def mint(ctx: click.Context, /, force: bool, as_json: bool, **options: Any) -> None:
     """Sign a token for development.
 
-    It says what one of the real issuer would say, for an hour from now. A file that it is written
-    to can be read by its owner only, and is never overwritten.
+    It has the claims that the real issuer writes; an AppJWT is valid for an hour, unless --lifetime
+    is given. An --output file is readable by its owner only; an existing file is never overwritten.
 
     \b
     Example:
       flask --app shop --debug connector-auth mint --key dev.jwk --claim scope=msg.consumer
     """
     only_in_development(ctx, force=force)
-    text = _mint(load_state(ctx), read(options["key_file"].read_bytes()), **options)
-    found: dict[str, Any] = {"token": "app_jwt" if options["is_app_jwt"] else "consumer_jws"}
+    text = _mint(load_state(ctx), read_private_key(options["key_file"].read_bytes()), **options)
+    report: dict[str, Any] = {"token": "app_jwt" if options["is_app_jwt"] else "consumer_jws"}
     if options["output"] is None:
-        found["text"] = text
+        report["text"] = text
     else:
-        create({options["output"]: text + "\n"})
-        found["file"] = str(options["output"])
-    show(found, as_json, _lines)
+        create_files({options["output"]: text + "\n"})
+        report["file"] = str(options["output"])
+    show(report, as_json, _lines)
 
 
 def _mint(
@@ -93,7 +91,7 @@ def _mint(
     **_others: Any,
 ) -> str:
     algorithm = algorithm or private.algorithm
-    _check(private, algorithm)
+    _check_algorithm(private, algorithm)
     issuer = Issuer(
         private.key,
         kid=kid or private.kid or "dev-1",
@@ -102,20 +100,20 @@ def _mint(
         lifetime=lifetime,
         clock=state.clock,
     )
-    given = dict(map(_claim, claims))
+    overrides = dict(map(_claim, claims))
     if account is not None:
-        given = {"aud" if is_app_jwt else "account_id": account, **given}
-    return issuer.app_jwt(**given) if is_app_jwt else issuer.consumer_jws(**given)
+        overrides = {"aud" if is_app_jwt else "account_id": account, **overrides}
+    return issuer.app_jwt(**overrides) if is_app_jwt else issuer.consumer_jws(**overrides)
 
 
-def _check(private: SigningKey, algorithm: str) -> None:
+def _check_algorithm(private: SigningKey, algorithm: str) -> None:
     try:
         if algorithm in ALGORITHMS:
             JWSRegistry.algorithms[algorithm].check_key(private.key)
             return
     except Exception as error:
         raise CannotRun(f"The key cannot sign by {algorithm} ({type(error).__name__}).") from None
-    raise CannotRun("The key is for something else than signatures.")
+    raise CannotRun("The key is not for signatures.")
 
 
 def _claim(text: str) -> tuple[str, Any]:
@@ -128,5 +126,5 @@ def _claim(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _lines(found: Mapping[str, Any]) -> Iterable[str]:
-    yield found["text"] if "text" in found else f"written to {found['file']}"
+def _lines(report: Mapping[str, Any]) -> Iterable[str]:
+    yield report["text"] if "text" in report else f"written to {report['file']}"

@@ -1,4 +1,4 @@
-"""``revoke`` or ``restore`` in; every worker of the app told out."""
+"""The commands ``revoke`` and ``restore``: change what is revoked, for all workers of the app."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -12,10 +12,10 @@ from ..web import Runtime
 from .app import CannotRun, load_state
 from .terminal import json_option, literal, moment, read_input, show
 
-F = TypeVar("F", bound=Callable[..., Any])
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _subject_options(command: F) -> F:
+def _subject_options(command: Command) -> Command:
     for option in (
         click.option("--digest", metavar="HEX", help="One token, by its digest."),
         click.option("--consumer-id", metavar="ID", help="The ConsumerJWS of one lp_consumer_id."),
@@ -29,18 +29,19 @@ def _subject_options(command: F) -> F:
 @click.command()
 @_subject_options
 @click.option(
-    "--at", type=moment, metavar="TIME", help="What was issued until then; else until now."
+    "--at", type=moment, metavar="TIME", help="Revoke what was issued until then; default: now."
 )
 @json_option
 @click.pass_context
 def revoke(ctx: click.Context, /, at: float | None, as_json: bool, **given: str | None) -> None:
-    """Revoke a token, or all that an id was issued until now.
+    """Revoke a token, or all tokens that were issued for an id until now.
 
-    Without an option, one token is read from standard input, or asked for. Once the command ends
-    with status 0, the revocation lasts, and every worker has it as soon as it hears of it.
+    Without an option, one token is read from standard input, or from a prompt. Once the command
+    ends with status 0, the store has the revocation, and every worker that reads the store refuses
+    the token, usually within a second.
 
-    Status 2: it cannot be known that it lasts. An app without CONNECTOR_AUTH_REVOCATION_URL is
-    one: each of its processes has revocations of its own.
+    Status 2: the store may not have the revocation; try again. Status 2 also without
+    CONNECTOR_AUTH_REVOCATION_URL, since each process then has revocations of its own.
 
     \b
     Example:
@@ -56,10 +57,10 @@ def revoke(ctx: click.Context, /, at: float | None, as_json: bool, **given: str 
 @json_option
 @click.pass_context
 def restore(ctx: click.Context, /, as_json: bool, **given: str | None) -> None:
-    """Take a revocation back.
+    """Undo a revocation.
 
-    Only the same subject restores: a token whose account is revoked stays refused. The digest of a
-    token is what revoke has printed.
+    Give the same subject as to revoke: a token whose account is revoked stays refused. The digest
+    of a token is what revoke printed.
 
     \b
     Example:
@@ -78,10 +79,12 @@ def _change(
 ) -> None:
     if state.settings.revocation_store is None:
         raise CannotRun(
-            "The app has no CONNECTOR_AUTH_REVOCATION_URL: no other process would hear of it."
+            "The app has no CONNECTOR_AUTH_REVOCATION_URL: no other process would read the change."
         )
     try:
-        subject = _subject(state, {name: one for name, one in given.items() if one is not None})
+        subject = _subject(
+            state, {name: value for name, value in given.items() if value is not None}
+        )
         change(**subject, **more)
     except RevocationStoreError as error:
         raise CannotRun(str(error)) from None
@@ -89,14 +92,14 @@ def _change(
         raise click.UsageError(str(error)) from None
     if "token" in subject:
         subject = {"digest": token_digest(subject["token"])}
-    shown = {name: one.hex() if name == "digest" else one for name, one in subject.items()}
+    shown = {name: value.hex() if name == "digest" else value for name, value in subject.items()}
     show({"change": change.__name__, **shown}, as_json, _lines)
 
 
 def _subject(state: Runtime, given: Mapping[str, str]) -> dict[str, Any]:
-    """Return the one subject that is *given*, or else the token that is read.
+    """Return the subject that is *given*, or else the token from standard input.
 
-    :raises ValueError: if there is none, or more than one.
+    :raises ValueError: if there is no token, or more than one subject.
     """
     if len(given) > 1:
         raise ValueError("Give one of --install-id, --account-id, --consumer-id, --digest.")
@@ -106,7 +109,7 @@ def _subject(state: Runtime, given: Mapping[str, str]) -> dict[str, Any]:
         return dict(given)
     limit = state.settings.max_token_bytes
     text = read_input(limit)
-    # What was not read to its end has another digest.
+    # The digest is of the whole token, and the end of a longer one was not read.
     if len(text) > limit:
         raise ValueError(f"A token has at most {limit} bytes.")
     try:
@@ -115,5 +118,5 @@ def _subject(state: Runtime, given: Mapping[str, str]) -> dict[str, Any]:
         raise ValueError("Not one token, bare or behind Bearer.") from None
 
 
-def _lines(found: Mapping[str, Any]) -> Iterable[str]:
-    return [f"{name}: {literal(one)}" for name, one in found.items()]
+def _lines(report: Mapping[str, Any]) -> Iterable[str]:
+    return [f"{name}: {literal(value)}" for name, value in report.items()]

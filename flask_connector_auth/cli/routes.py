@@ -1,4 +1,4 @@
-"""``routes`` in; every route with what it asks for, and those that are open, out."""
+"""The ``routes`` command: every route with the tokens it requires, and those that are open."""
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -17,73 +17,75 @@ from .terminal import json_option, show, table
 @click.option(
     "--require-auth",
     is_flag=True,
-    help="Fail unless each view is sure to be had with a token only.",
+    help="Fail unless every view requires a token for certain.",
 )
 @click.option(
     "--allow",
     metavar="PATTERN",
     multiple=True,
     help="With --require-auth: an endpoint, or a rule if it starts with /, that may be open; "
-    "* stands for anything. May be given again.",
+    "* matches anything. May be given again.",
 )
 @json_option
 @click.pass_context
 def routes(ctx: click.Context, require_auth: bool, allow: tuple[str, ...], as_json: bool) -> None:
-    """List every route, with the tokens it asks for.
+    """List every route, with the tokens it requires.
 
-    ACCESS is what becomes of a request without a token: it is refused at a protected route, and
-    gets to the view at an optional, public or unprotected one, and may get there at an uncertain
-    one. ACCOUNT is what decides of which account a token may be.
+    ACCESS says what happens to a request without a token: a protected route refuses it; an
+    optional, public or unprotected one runs the view; an uncertain one may run it. ACCOUNT says
+    what decides which account a token has to be for.
 
-    Status 1: with --require-auth, a route that is not allowed is not protected.
+    Status 1: with --require-auth, a route is not protected and not allowed to be open.
 
     \b
     Example, for a build:
       flask --app shop connector-auth routes --require-auth --allow static --allow '/docs/*'
     """
     load_state(ctx)
-    found = audit(current_app)
-    open_ones = [
-        route for route in found if route.access is not Access.PROTECTED and not _is(route, allow)
+    audited = audit(current_app)
+    open_routes = [
+        route
+        for route in audited
+        if route.access is not Access.PROTECTED and not _matches(route, allow)
     ]
-    show({"routes": list(map(_plain, found))}, as_json, _lines)
-    if require_auth and open_ones:
-        for route in open_ones:
+    show({"routes": list(map(_as_json, audited))}, as_json, _lines)
+    if require_auth and open_routes:
+        for route in open_routes:
             place = _place(route.host, route.rule)
             click.echo(f"{route.access}: {','.join(route.methods)} {place}", err=True)
         ctx.exit(1)
 
 
-def _is(route: Route, patterns: Iterable[str]) -> bool:
+def _matches(route: Route, patterns: Iterable[str]) -> bool:
     return any(
         fnmatchcase(route.rule if pattern.startswith("/") else route.endpoint, pattern)
         for pattern in patterns
     )
 
 
-def _plain(route: Route) -> dict[str, Any]:
+def _as_json(route: Route) -> dict[str, Any]:
     return {
         "rule": route.rule,
         "host": route.host,
         "methods": list(route.methods),
         "endpoint": route.endpoint,
         "access": route.access.value,
-        "app_jwt": _asked(route.requirements.app_jwt),
-        "consumer_jws": _asked(route.requirements.consumer_jws),
+        "app_jwt": _requirement(route.requirements.app_jwt),
+        "consumer_jws": _requirement(route.requirements.consumer_jws),
         "account": None if route.binding is None else route.binding.value,
     }
 
 
-def _asked(token: TokenRequirement | None) -> dict[str, Any] | None:
+def _requirement(token: TokenRequirement | None) -> dict[str, Any] | None:
     if token is None:
         return None
     any_scopes = sorted(sorted(scopes) for scopes in token.any_scopes)
     return {"optional": token.optional, "scopes": sorted(token.scopes), "any_scopes": any_scopes}
 
 
-def _lines(found: Mapping[str, Any]) -> Iterable[str]:
+def _lines(report: Mapping[str, Any]) -> Iterable[str]:
     head = ("METHODS", "RULE", "ACCESS", "APPJWT", "CONSUMERJWS", "SCOPES", "ACCOUNT")
-    return table(head, map(_row, found["routes"]))
+    return table(head, map(_row, report["routes"]))
 
 
 def _row(route: Mapping[str, Any]) -> tuple[str, ...]:
@@ -91,7 +93,7 @@ def _row(route: Mapping[str, Any]) -> tuple[str, ...]:
     any_scopes = ["|".join(scopes) for scopes in (app_jwt or {}).get("any_scopes", ())]
     return (
         *(",".join(route["methods"]), _place(route["host"], route["rule"]), route["access"]),
-        *(_word(app_jwt), _word(consumer_jws)),
+        *(_requirement_word(app_jwt), _requirement_word(consumer_jws)),
         " ".join([*(app_jwt or {}).get("scopes", ()), *any_scopes]) or "-",
         route["account"] or "-",
     )
@@ -101,5 +103,5 @@ def _place(host: str | None, rule: str) -> str:
     return f"{host or ''}{rule}"
 
 
-def _word(token: Mapping[str, Any] | None) -> str:
+def _requirement_word(token: Mapping[str, Any] | None) -> str:
     return "-" if token is None else "optional" if token["optional"] else "required"

@@ -1,4 +1,4 @@
-"""What a command found in; text for people, or JSON for programs, out."""
+"""Input and output of the commands: text or JSON, tables, times, files, tokens."""
 
 import json
 import os
@@ -21,16 +21,16 @@ json_option: Callable[[Any], Any] = click.option(
 
 
 def show(
-    found: Mapping[str, Any], as_json: bool, lines: Callable[[Mapping[str, Any]], Iterable[str]]
+    report: Mapping[str, Any], as_json: bool, lines: Callable[[Mapping[str, Any]], Iterable[str]]
 ) -> None:
-    """Print *found*.
+    """Print *report*, as JSON or as text.
 
     :param lines: returns the lines of the text.
     """
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps(report, indent=2))
     else:
-        for line in lines(found):
+        for line in lines(report):
             click.echo(line)
 
 
@@ -45,12 +45,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
 
 
 def literal(value: Any) -> str:
-    """Return *value* as JSON in ASCII, in which nothing changes what a terminal shows."""
+    """Return *value* as JSON in ASCII, which has no control sequence for a terminal."""
     return json.dumps(value)
 
 
-def create(contents: Mapping[Path, str]) -> None:
-    """Create all files of *contents*, or none of them.
+def create_files(contents: Mapping[Path, str]) -> None:
+    """Create all files of *contents*, readable by their owner only, or none of them.
 
     :raises CannotRun: if one cannot be created; no file is ever overwritten.
     """
@@ -75,7 +75,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def moment(value: str) -> float:
-    """Return the seconds since the epoch that *value* says: a number of them, or a date.
+    """Return *value*, a number of seconds since the epoch or a date, as seconds since the epoch.
 
     :param value: a date of ISO 8601 is in UTC unless it says otherwise.
     :raises BadParameter: if it is neither.
@@ -91,36 +91,37 @@ def moment(value: str) -> float:
 
 
 def date_of(seconds: Any) -> str | None:
-    """Return the date in UTC, or ``None`` where *seconds* is no time that has one."""
+    """Return the date in UTC, or ``None`` if *seconds* is not a time of the calendar."""
     if type(seconds) not in (int, float):
         return None
     with suppress(ValueError, OverflowError):
-        # Not by fromtimestamp(), which on Windows knows no time before 1970.
+        # Not fromtimestamp(), which refuses times before 1970 on Windows.
         date = _EPOCH + timedelta(seconds=seconds)
         return date.isoformat(timespec="seconds")[:-6] + "Z"
     return None
 
 
 def distance(seconds: float) -> str:
-    """Return how far away a time is that has a date, such as ``in 0:10:00``."""
+    """Return how far away a time is, such as ``in 0:10:00``; *seconds* is negative in the past."""
     away = timedelta(seconds=round(abs(seconds)))
     return f"{away} ago" if seconds < 0 else f"in {away}"
 
 
-# More than any token has, and less than hurts.
+# Bytes to read beyond the longest token: white space around it, or proof that it is too long.
 _SLACK = 1024
 
 
 def read_input(limit: int) -> str:
-    """Return what stands on standard input, without the white space around it.
+    """Return the text on standard input, without the white space around it.
 
-    At a terminal it is asked for, and not shown; there a line has 4095 characters at most.
+    At a terminal there is a prompt, and the input is not shown; a line of a terminal has 4095
+    characters at most.
 
-    :param limit: the longest token, in bytes; of what is longer, the end is not read.
+    :param limit: the longest token, in bytes; the end of a longer input is not read.
     """
     if sys.stdin.isatty():
         text: str = click.prompt("Token", hide_input=True, err=True)
     else:
-        # Not as text: bytes that are no UTF-8 are a bad token, and no reason to give up.
+        # As bytes: input that is not UTF-8 is a bad token, not an error of the command.
         text = sys.stdin.buffer.read(limit + _SLACK).decode(errors="replace")
     return text.strip()

@@ -98,8 +98,10 @@ class Store(Setting):
 
 
 class Text(Setting):
-    """A non-empty string. An integer becomes its digits, because ``from_prefixed_env`` turns an
-    account id into an integer."""
+    """A non-empty string.
+
+    An integer becomes its digits: ``from_prefixed_env`` turns an account id into an integer.
+    """
 
     types = (str,)
     message = "Must be a non-empty string."

@@ -20,6 +20,7 @@ class Clock:
         self.ahead: float = 0.0
 
     def __call__(self) -> float:
+        """Return the time, in seconds since the epoch."""
         return time.time() + self.ahead
 
 

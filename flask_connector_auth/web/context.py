@@ -112,7 +112,6 @@ def _token_proxy(name: str, token_class: type) -> Any:
     Each of their fields is a property of the proxy, which takes a fifth of the time that
     ``LocalProxy`` takes for any attribute.
     """
-
     index = Identity._fields.index(name)
 
     def property_of(field: str) -> property:

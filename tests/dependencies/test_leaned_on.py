@@ -65,7 +65,8 @@ def test_werkzeug_sends_the_response_of_an_exception_as_it_is() -> None:
     """werkzeug: HTTPException(response=…) is that very response, which Flask-RESTful sends."""
     ours = Response(b"{}", 401)
     error = HTTPException("text", ours)
-    assert error.response is ours and error.get_response() is ours
+    assert error.response is ours
+    assert error.get_response() is ours
 
 
 def test_werkzeug_adds_nothing_to_the_headers_it_is_given() -> None:
@@ -119,7 +120,8 @@ def test_flask_knows_what_will_run() -> None:
     class View(MethodView):
         def get(self, account_id: str) -> str:
             rule = request.url_rule
-            assert rule and rule.endpoint == "outer.inner.view" == request.endpoint
+            assert rule
+            assert rule.endpoint == "outer.inner.view" == request.endpoint
             assert rule.provide_automatic_options is True  # type: ignore[attr-defined]
             return account_id
 

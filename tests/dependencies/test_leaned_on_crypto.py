@@ -53,7 +53,8 @@ def test_joserfc_wraps_a_native_key(algorithm: str) -> None:
     """joserfc: a key class takes a native key twice; then it is public, and has no d to tell."""
     key: Any = KEYS[algorithm]
     public = type(key)(key.public_key, key.public_key)
-    assert public.is_private is False and "d" not in public.as_dict(private=False)
+    assert public.is_private is False
+    assert "d" not in public.as_dict(private=False)
     signature = JWSRegistry.algorithms[algorithm].sign(MESSAGE, key)
     assert JWSRegistry.algorithms[algorithm].verify(MESSAGE, signature, public) is True
 
@@ -80,7 +81,8 @@ def test_joserfc_tells_the_bytes_of_a_secret() -> None:
     """joserfc: raw_value and algorithm_security, by which a secret is as long as the hash (RFC
     7518 section 3.2)."""
     key = JWKRegistry.import_key({"kty": "oct", "k": encode_base64url(b"s" * 32).decode()})
-    assert isinstance(key, OctKey) and key.raw_value == b"s" * 32
+    assert isinstance(key, OctKey)
+    assert key.raw_value == b"s" * 32
     securities = [JWSRegistry.algorithms[f"HS{n}"].algorithm_security for n in (256, 384, 512)]
     assert securities == [256, 384, 512]
 

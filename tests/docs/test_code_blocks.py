@@ -167,7 +167,8 @@ def test_the_table_of_rows_lists_every_row() -> None:
     ]
     for _status, code, *_texts, exception in generated("rows"):
         name = re.fullmatch(r":exc:`(\w+)`", exception)
-        assert name and getattr(flask_connector_auth, name[1]).row is ERROR_ROWS[int(code)]
+        assert name
+        assert getattr(flask_connector_auth, name[1]).row is ERROR_ROWS[int(code)]
 
 
 def test_the_table_of_reasons_lists_every_reason() -> None:
@@ -297,7 +298,8 @@ def test_the_newest_changes_are_those_of_this_version() -> None:
     """CHANGES.rst starts with the version that pyproject.toml states."""
     changes = (ROOT / "CHANGES.rst").read_text()
     heading = re.search(r"^(\d\S*) \(.+\)\n-+$", changes, re.MULTILINE)
-    assert heading and heading[1] == PROJECT["version"]
+    assert heading
+    assert heading[1] == PROJECT["version"]
 
 
 def test_the_readme_states_the_supported_versions() -> None:

@@ -99,7 +99,8 @@ def test_changes_have_the_headings_that_contributing_names() -> None:
     assert all(f"*{heading}*" in CONTRIBUTING for heading in HEADINGS)
     version = r"^\d+\.\d+\.\d+ \((?:unreleased|\d{4}-\d\d-\d\d)\)\n-+\n"
     title, *versions = re.split(version, CHANGES, flags=re.MULTILINE)
-    assert title == "Changes\n=======\n\n" and versions
+    assert title == "Changes\n=======\n\n"
+    assert versions
     for changes in versions:
         before, *parts = re.split(r"^(\w+)\n~+\n", changes, flags=re.MULTILINE)
         assert before.strip() == ""
@@ -112,7 +113,8 @@ def test_what_is_pointed_to_is_there(page: str) -> None:
     """Each file and folder of the project that the page names exists."""
     text = (ROOT / page).read_text()
     named = re.findall(r"(?:<|\]\(|``)((?:docs|tests|\.ci|[A-Z]+\.)[\w./]*)", text)
-    assert len(named) > 1 and all((ROOT / name).exists() for name in named)
+    assert len(named) > 1
+    assert all((ROOT / name).exists() for name in named)
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +202,15 @@ def test_the_sdist_has_all_that_a_fork_needs(built: Path) -> None:
     assert files <= names
     assert {
         *("LICENSE", "README.rst", "CHANGES.rst", "CONTRIBUTING.rst", "SECURITY.md", "tox.ini"),
-        *(".ci/run", ".pre-commit-config.yaml", "pyproject.toml", "setup.py", "docs/conf.py"),
+        *(
+            ".ci/run",
+            ".editorconfig",
+            ".pre-commit-config.yaml",
+            ".readthedocs.yaml",
+            "pyproject.toml",
+            "setup.py",
+            "docs/conf.py",
+        ),
         *("docs/threat_model.rst", "docs/_static/peers.svg", "tests/docs/test_house.py"),
         *("tests/dependencies/advisories.toml", "example_app/__init__.py"),
         *("benchmarks/__main__.py", "flask_connector_auth/py.typed"),

@@ -48,6 +48,16 @@ def test_no_link_to_another_page_leads_nowhere(page: str) -> None:
         assert str((folder / target).relative_to("/")) in DOCS, target
 
 
+def test_a_term_of_the_glossary_is_explained_in_one_sentence() -> None:
+    """Each term once, in the order of the alphabet."""
+    entries = re.findall(r"^   (\w.*)\n((?:      .+\n)+)", PAGES["docs/glossary.rst"], re.MULTILINE)
+    terms = [term for term, _ in entries]
+    assert {"AppJWT", "ConsumerJWS", "kid", "revocation cache"} <= set(terms)
+    assert len(terms) == len(set(terms))
+    for term, text in entries:
+        assert re.fullmatch(r"[^.]*(?:\.\w[^.]*)*\.\n", text), term
+
+
 def test_no_link_of_the_readme_leads_nowhere() -> None:
     """Files, and headings of the README itself; it is read outside of the repository too."""
     targets = re.findall(r"`[^`<]+<([^>`]+)>`_", README)

@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import rooms
 from request_picture import picture
 
 from flask_connector_auth import Reason, require_app_jwt, require_consumer_jws
@@ -19,7 +20,12 @@ from tests.support.project import PAGES
 from tests.support.types import MakeApp
 
 STATIC = Path(__file__).parents[2] / "docs" / "_static"
-PICTURES = {"request": "request", "wins": "request", "key_set": "key_sets"}
+PICTURES = {
+    "request": "request",
+    "wins": "request",
+    "key_set": "key_sets",
+    "rooms": "extending",
+}
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -101,6 +107,17 @@ def test_the_drawing_of_a_key_set_has_every_state() -> None:
     """The boxes are the members of the enum."""
     assert {told[0] for told in groups("key_set", "state-").values()} == set(KeySetState)
     assert list(groups("key_set", "state-")) == list(KeySetState)
+
+
+def test_the_drawing_of_the_rooms_is_made_from_the_layers() -> None:
+    """``python docs/_ext/rooms.py`` was run since the layers changed, which hold every package."""
+    assert rooms.PICTURE.read_text() == rooms.drawing()
+    package = rooms.ROOT / rooms.PACKAGE
+    folders = {path.parent.name for path in package.glob("*/__init__.py")}
+    modules = {path.stem for path in package.glob("*.py")} - {"__init__"}
+    boxes = list(groups("rooms", "room-"))
+    assert boxes == [room for layer in rooms.layers() for room in layer]
+    assert set(boxes) == folders | modules
 
 
 def events(machine: RefreshPolicy, now: float) -> Iterator[tuple[RefreshPolicy, float]]:

@@ -25,7 +25,8 @@ def test_a_test_that_is_named_is_there(path: str, name: str) -> None:
 
 def test_each_threat_has_a_test() -> None:
     """No row of the tables is without one, and no name on the page is mistyped past the check."""
-    assert len(ROWS) > 20 and all("``tests/" in row for row in ROWS)
+    assert len(ROWS) > 20
+    assert all("``tests/" in row for row in ROWS)
     assert PAGE.count("``tests/") == len(NAMED)
 
 
@@ -48,7 +49,8 @@ def test_the_picture_has_the_boundaries_of_the_page() -> None:
 def test_the_picture_can_be_heard() -> None:
     """WCAG 2.2, 1.1.1: title and description, by which a screen reader tells what one sees."""
     told = [SVG.find(f"{NAMESPACE}{name}") for name in ("title", "desc")]
-    assert SVG.get("role") == "img" and all(each is not None and each.text for each in told)
+    assert SVG.get("role") == "img"
+    assert all(each is not None and each.text for each in told)
     assert SVG.get("aria-labelledby") == " ".join(
         each.get("id", "") for each in told if each is not None
     )

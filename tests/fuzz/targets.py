@@ -123,12 +123,16 @@ def claims(data: bytes) -> None:
         if header is not None:
             assert json.loads(header.decode())["alg"] == "HS256"
         own, foreign, account = CLAIMS[plain.profile.name]
-        assert own <= said.keys() and not foreign & said.keys()
+        assert own <= said.keys()
+        assert not foreign & said.keys()
         assert said[account] in (token.account_id, [token.account_id])
-        assert isinstance(token.account_id, str) and token.account_id
+        assert isinstance(token.account_id, str)
+        assert token.account_id
         for name in {"exp", "iat", "nbf"} & said.keys():
-            assert isfinite(said[name]) and not isinstance(said[name], bool)
-        assert said.get("exp", NOW) > NOW - 31 and said.get("iat", NOW) <= NOW + 30
+            assert isfinite(said[name])
+            assert not isinstance(said[name], bool)
+        assert said.get("exp", NOW) > NOW - 31
+        assert said.get("iat", NOW) <= NOW + 30
 
 
 def thawed(value: Any) -> Any:
@@ -148,8 +152,10 @@ def key_set(data: bytes) -> None:
         assert 0 < len(keys) <= _MAX_KEYS
         assert max(Counter(key.kid for key in keys).values()) <= MAX_CANDIDATES
         for key in keys:
-            assert isinstance(key.kid, str) and 0 < len(key.kid) <= MAX_KID
-            assert not isinstance(key.key, OctKey) and not key.key.is_private
+            assert isinstance(key.kid, str)
+            assert 0 < len(key.kid) <= MAX_KID
+            assert not isinstance(key.key, OctKey)
+            assert not key.key.is_private
             check_key(key, rules)
     with suppress(UnicodeDecodeError):
         text = data.decode()
@@ -163,12 +169,15 @@ def key_set(data: bytes) -> None:
 
 def check_key(key: VerificationKey, rules: KeyRules) -> None:
     """Check that *key* may be used for what is allowed alone, and is strong."""
-    assert key.algorithms and set(key.algorithms) <= set(rules.algorithms)
+    assert key.algorithms
+    assert set(key.algorithms) <= set(rules.algorithms)
     material: Any = key.key
     if isinstance(material, OctKey):
-        assert len(material.raw_value) >= 32 and set(key.algorithms) == {"HS256"}
+        assert len(material.raw_value) >= 32
+        assert set(key.algorithms) == {"HS256"}
     else:
-        assert not material.is_private and "HS256" not in key.algorithms
+        assert not material.is_private
+        assert "HS256" not in key.algorithms
     if key.algorithms.keys() & {"RS256", "PS256"}:
         assert 2048 <= material.public_key.key_size <= 8192
 

@@ -41,7 +41,8 @@ def chromium() -> Iterator[Browser]:
 def go_to_page(page: Page, address: str) -> None:
     """Go to the console, and wait until it has loaded all that it needs."""
     answer = page.goto(address)
-    assert answer and answer.status == 200
+    assert answer
+    assert answer.status == 200
     expect(page.locator("body[data-ready]")).to_be_attached()
 
 

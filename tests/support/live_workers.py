@@ -113,7 +113,8 @@ def running(url: str, tmp_path: Path, command: list[str], **more: object) -> Ite
                 app.get(path="/health")
                 break
             except OSError:
-                assert process.poll() is None and monotonic() < give_up, log.read_text()
+                assert process.poll() is None, log.read_text()
+                assert monotonic() < give_up, log.read_text()
                 threading.Event().wait(0.05)
         yield app
     finally:

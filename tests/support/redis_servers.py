@@ -114,7 +114,8 @@ class Server:
         try:
             return bool(self.do("PING"))
         except Exception:
-            assert self._process and self._process.poll() is None, (self.folder / "log").read_text()
+            assert self._process
+            assert self._process.poll() is None, (self.folder / "log").read_text()
             return False
 
     def __enter__(self) -> Self:

@@ -10,7 +10,7 @@ from flask_connector_auth import AppJWTMissing, ConnectorAuth
 from flask_connector_auth.testing import Issuer, assert_connector_error
 from tests.support.combinations import COMBINATIONS, url
 from tests.support.http_helpers import ROWS, headers
-from tests.support.key_sources import Outage
+from tests.support.outages import Outage
 from tests.support.project import PAGES
 
 ANSWERS = {True: "the same bytes", False: "the same members, in the same order"}

@@ -335,7 +335,8 @@ def test_both_packages_in_one_app(make: Any, issuer: Issuer) -> None:
         assert client.get(url, headers=good).json == {"who": "install-1"}
     assert_row(client.get("/moved"), 40105)
     refused = client.get("/left")
-    assert refused.status_code == 401 and b"errorCode" not in refused.data
+    assert refused.status_code == 401
+    assert b"errorCode" not in refused.data
     access = {route.rule: route.access for route in audit(app)}
     assert (access["/left"], access["/moved"]) == ("unprotected", "protected")
 

@@ -56,7 +56,8 @@ def test_the_faults_that_are_offered(example):
         kind: set(named) for kind, named in REASONS.items()
     }
     for named in offered.values():
-        assert all(named.values()) and len(set(named.values())) == len(named)
+        assert all(named.values())
+        assert len(set(named.values())) == len(named)
 
 
 def test_faults_in_both(page):

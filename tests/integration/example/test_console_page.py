@@ -18,5 +18,6 @@ def test_the_pictures():
         assert len(content) < 150_000
         assert content[:8] == b"\x89PNG\r\n\x1a\n"
         width, height = struct.unpack(">II", content[16:24])
-        assert width > 600 and height > 300
+        assert width > 600
+        assert height > 300
         assert len(words) > 100

@@ -146,7 +146,8 @@ def test_the_container_serves_and_tells_that_it_is_alive(
             token = issuer.app_jwt(aud=account)
             assert app.get(token, f"/account/{account}/messages")[0] == status
     stopped = subprocess.run(check, check=False, capture_output=True)  # noqa: S603
-    assert b"refused" in stopped.stderr and stopped.returncode == 1
+    assert b"refused" in stopped.stderr
+    assert stopped.returncode == 1
 
 
 def test_the_image_has_no_secret_and_is_not_root() -> None:
@@ -157,10 +158,12 @@ def test_the_image_has_no_secret_and_is_not_root() -> None:
     ]
     assert told["COPY"] == ["requirements.txt .", "service.py ."]
     user, group = told["USER"][0].split(":")
-    assert int(user) > 0 and int(group) > 0
+    assert int(user) > 0
+    assert int(group) > 0
     [secrets] = map(tomllib.loads, blocks(CONTAINERS, "toml"))
     known = {field.data_key for field in SettingsSchema().fields.values()}
     assert secrets.keys() <= known
     assert not any(name in " ".join(told["ENV"]) for name in secrets)
     package, extra = re.findall(r"^([\w-]+)\[(\w+)\]$", blocks(CONTAINERS, "text")[0], re.M)[0]
-    assert package == PROJECT["name"] and extra in PROJECT["optional-dependencies"]
+    assert package == PROJECT["name"]
+    assert extra in PROJECT["optional-dependencies"]

@@ -56,7 +56,8 @@ class Server:
         """Ask until that edition of the app answers; return its process."""
         give_up = monotonic() + 20
         while True:
-            assert monotonic() < give_up and self.process.poll() is None
+            assert monotonic() < give_up
+            assert self.process.poll() is None
             try:
                 status, body = self.get(token)
             except OSError:

@@ -41,7 +41,7 @@ def make(make_app: MakeApp, own_server: Server, key_set_server: KeySetServer) ->
     """An app factory: keys from a real server, revocations from another one."""
     # Pools of other tests would be counted.
     gc.collect()
-    yield lambda: World(make_app(APP_JWT_KEYS=key_set_server.url, REVOCATION_URL=own_server.url))
+    return lambda: World(make_app(APP_JWT_KEYS=key_set_server.url, REVOCATION_URL=own_server.url))
 
 
 def ask(world: World, issuer: Issuer) -> None:

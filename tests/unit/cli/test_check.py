@@ -12,8 +12,8 @@ import pytest
 from flask import Flask
 
 from flask_connector_auth import KeySource, require_app_jwt
-from flask_connector_auth.cli.app import masked
-from flask_connector_auth.cli.check import eviction, weaknesses
+from flask_connector_auth.cli.app import mask_url
+from flask_connector_auth.cli.check import find_eviction, find_weaknesses
 from flask_connector_auth.config import SettingsSchema
 from flask_connector_auth.revocation import MemoryStore
 from flask_connector_auth.testing import Issuer, KeySetServer
@@ -146,7 +146,7 @@ def test_a_file_is_shown_by_its_path(
 )
 def test_masking_takes_rather_too_much(url: str, shown: str) -> None:
     """Whatever may be a secret is gone, even if the URL is then hard to recognise."""
-    assert masked(url) == shown
+    assert mask_url(url) == shown
 
 
 def test_each_key_with_all_that_is_known_of_it(
@@ -334,7 +334,7 @@ def test_what_a_source_says_of_itself_counts(
         "open in an outage": (
             {"REVOCATION_STORE": MemoryStore({}), "REVOCATION_ON_OUTAGE": "open"},
             "revocation_open",
-            "revoked tokens",
+            "Revoked tokens",
         ),
         "no store to be out of reach": ({"REVOCATION_ON_OUTAGE": "open"}, None, ""),
     },
@@ -363,7 +363,7 @@ def test_a_store_that_is_reached_in_the_clear_is_a_warning(
 ) -> None:
     """Others on the way could undo a revocation; not on this machine."""
     app = make_app(REVOCATION_URL=url)
-    told = {each["code"]: each["text"] for each in weaknesses(app, current_runtime(app))}
+    told = {each["code"]: each["text"] for each in find_weaknesses(app, current_runtime(app))}
     assert ("revocation_in_the_clear" in told) is weak
 
 
@@ -393,7 +393,7 @@ def test_a_policy_that_cannot_be_known_is_no_warning(make_app: MakeApp) -> None:
     """A store of the app's own has none, and a server that is gone does not say."""
     gone = {"REVOCATION_URL": f"redis://127.0.0.1:{free_port()}"}
     for settings in ({"REVOCATION_STORE": MemoryStore({})}, gone, {}):
-        assert [*eviction(current_runtime(make_app(**settings)))] == []
+        assert [*find_eviction(current_runtime(make_app(**settings)))] == []
 
 
 @cases(
@@ -415,4 +415,4 @@ def test_tokens_of_every_account_are_a_warning(
     app.add_url_rule("/open", "open", lambda: {})
     found = check(app)
     assert codes(found) == (["any_account"] if names else [])
-    assert all(f"pass at {names}:" in each["text"] for each in found["warnings"])
+    assert all(f"are accepted by {names}." in each["text"] for each in found["warnings"])

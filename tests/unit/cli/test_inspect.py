@@ -171,7 +171,8 @@ def test_a_consumer_jws_has_checks_of_its_own(
     )
     words = " ".join(each["check"] for each in found["checks"])
     assert "lp_consumer_id" in words
-    assert "iss" not in words and "scopes" not in words
+    assert "iss" not in words
+    assert "scopes" not in words
 
 
 @cases("text", {"forged": theirs.app_jwt(exp=NOW - 90), "expired": ours.app_jwt(exp=NOW - 90)})

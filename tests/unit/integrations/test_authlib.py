@@ -85,7 +85,8 @@ def test_a_broken_token_is_refused(
     assert_theirs(answer, 401, "invalid_token")
     challenge = answer.headers["WWW-Authenticate"]
     assert challenge.startswith('Bearer realm="a realm", ')
-    assert "charset" in challenge and ', error="invalid_token", ' in challenge
+    assert "charset" in challenge
+    assert ', error="invalid_token", ' in challenge
     assert_row(get(app, OURS, token), 40102)
     assert refusals == [TOKEN_FAULTS[name].reason] * 2
 
@@ -241,7 +242,8 @@ def test_the_current_token(make_app: MakeApp, issuer: Issuer) -> None:
     app.add_url_rule("/", "view", protector()()(view))
     assert get(app, "/", issuer.app_jwt(scope="b a", azp="install-1", note="n")).json == {}
     [(token, same)] = seen
-    assert same and isinstance(token, AppJWTToken)
+    assert same
+    assert isinstance(token, AppJWTToken)
     assert {**token} == {**token.app_jwt.claims}
     assert (token["note"], token.get("none"), len(token)) == ("n", None, 7)
     assert (token.get_scope(), token.is_expired(), token.is_revoked()) == (["a", "b"], False, False)

@@ -23,7 +23,7 @@ from flask_connector_auth.integrations.openapi import ConnectorAuthPlugin, add_a
 from flask_connector_auth.testing import Issuer
 from tests.support.floor_helpers import cases
 from tests.support.http_helpers import headers
-from tests.support.key_sources import Outage
+from tests.support.outages import Outage
 from tests.support.types import MakeApp
 
 Json = dict[str, Any]

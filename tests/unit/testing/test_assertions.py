@@ -68,7 +68,8 @@ def test_each_difference_is_reported(deviation: str) -> None:
     head, *lines = str(caught.value).split("\n  ")
     assert head == "not the response of row 40102:"
     [line] = lines
-    assert line.startswith(f"{part}: ") and ", not " in line
+    assert line.startswith(f"{part}: ")
+    assert ", not " in line
 
 
 def test_a_view_that_ran_is_no_error() -> None:

@@ -121,7 +121,8 @@ def test_repr_names_row_and_reason(kind: type[ConnectorAuthError]) -> None:
 def test_repr_of_an_internal_error_names_the_reason(kind: Any) -> None:
     """``Unavailable``, which a key source raises, keeps its reason out of ``str()`` likewise."""
     error = kind(Reason.KEYS_UNAVAILABLE)
-    assert "keys_unavailable" in repr(error) and error.reason is Reason.KEYS_UNAVAILABLE
+    assert "keys_unavailable" in repr(error)
+    assert error.reason is Reason.KEYS_UNAVAILABLE
 
 
 def test_text_and_description_are_those_that_the_deployment_sends(make_app: MakeApp) -> None:

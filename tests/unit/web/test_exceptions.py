@@ -24,7 +24,7 @@ from flask_connector_auth import (
 )
 from flask_connector_auth.testing import OMIT, Issuer
 from tests.support.http_helpers import ROWS, assert_row, headers
-from tests.support.key_sources import Outage
+from tests.support.outages import Outage
 from tests.support.types import MakeApp
 
 

@@ -134,7 +134,8 @@ def test_a_hook_that_is_wrapped_asks_all_the_same(
         assert routes["GET", f"outer.inner.{name}"].access is Access.PUBLIC
     both = routes["GET", "outer.inner.both"]
     assert both.access is Access.PROTECTED
-    assert both.requirements.app_jwt and both.requirements.consumer_jws
+    assert both.requirements.app_jwt
+    assert both.requirements.consumer_jws
 
 
 class Hooked(Flask):

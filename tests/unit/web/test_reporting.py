@@ -228,7 +228,8 @@ def test_no_id_can_forge_a_line(
     with listening() as recorder:
         client.get("/x", headers=headers(issuer.sign(claims, {"kid": kid})))
     (told,) = recorder.lines()
-    assert told.isascii() and told.isprintable()
+    assert told.isascii()
+    assert told.isprintable()
     assert told.startswith("INFO flask_connector_auth.web.reporting refused: expired row=40102 ")
     assert all(f" app_jwt.{name}=" in told for name in ("kid", "account_id", "install_id"))
     assert len(told) < 3000

@@ -652,7 +652,8 @@ def test_hostile_kids_do_not_forge_log_lines(caplog: pytest.LogCaptureFixture) -
     source = World(kid).source()
     assert kids(source, kid) == [kid]
     (line,) = [r.getMessage() for r in caplog.records if "changed" in r.getMessage()]
-    assert "\n" not in line and "\x1b" not in line
+    assert "\n" not in line
+    assert "\x1b" not in line
     assert line == f"key set of issuer.example changed: added {repr(kid)[:64]}, removed none"
 
 

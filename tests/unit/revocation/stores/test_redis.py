@@ -310,7 +310,8 @@ def test_changes_before_an_eviction_are_read_before_the_loss(
     evict(redis_history.ENTRIES)(server, {})
     update = copy.store.read(copy.position, 0)
     assert [change[:2] for change in update.changes][:2] == [RESTORED[:2], B[:2]]
-    assert not (update.lost or update.complete)
+    assert not update.lost
+    assert not update.complete
     update = copy.store.read(update.position, 0)
     assert update.lost
     assert RESTORED.key not in {change.key for change in update.changes}
@@ -642,6 +643,7 @@ def test_a_wrong_password(
     until(lambda: failures.failures.count > 3)
     lines = [text for text in caplog.messages if "cannot be used" in text]
     assert lines == [f"the revocation store cannot be used: {message} {SETTING}"]
-    assert "guessed" not in caplog.text and "sesame" not in caplog.text
+    assert "guessed" not in caplog.text
+    assert "sesame" not in caplog.text
     right = world(REVOCATION_URL=f"redis://:open-sesame@{host}")
     assert right.answer(issuer.app_jwt()) == 200

@@ -1,13 +1,8 @@
-"""Key sources for tests of what happens when keys cannot be had."""
+"""A key source without keys."""
 
 from collections.abc import Sequence
 
-from flask_connector_auth import (
-    KeySource,
-    Reason,
-    Unavailable,
-    VerificationKey,
-)
+from flask_connector_auth import KeySource, Reason, Unavailable, VerificationKey
 
 
 class Outage(KeySource):
@@ -15,8 +10,8 @@ class Outage(KeySource):
 
     def __init__(self, retry_after: float) -> None:
         self.retry_after = retry_after
-        self.asked = 0
+        self.look_ups = 0
 
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
-        self.asked += 1
+        self.look_ups += 1
         raise Unavailable(Reason.KEYS_UNAVAILABLE, self.retry_after)
