@@ -263,7 +263,7 @@ def test_the_signals_page_has_every_signal() -> None:
     told = described("data", "signals")
     assert told.keys() == exported_signals()
     assert told["keys_refresh_failed"] == (
-        "Sent by a key source when a fetch brought nothing; ``reason`` says why."
+        "Sent by a key source when a fetch failed; ``reason`` says why."
     )
 
 
