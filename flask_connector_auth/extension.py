@@ -84,7 +84,6 @@ class ConnectorAuth:
             any_scope=any_scope,
             optional=optional,
         )
-
         declared = Declared(requirements, for_target=True)
 
         def before_view() -> ResponseReturnValue | None:
