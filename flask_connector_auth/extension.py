@@ -90,7 +90,6 @@ class ConnectorAuth:
             any_scope=any_scope,
             optional=optional,
         )
-
         declared = Declaration(requirements, for_target=True)
 
         def before_view() -> ResponseReturnValue | None:
