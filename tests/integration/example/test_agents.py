@@ -106,7 +106,7 @@ def test_an_answer(api, desk):
     answer = desk.say(conversation, {"message": "Bye", "role": "MANAGER"})
     assert (answer.status_code, answer.json) == (200, {"sequence": 2})
     assert api.send(tokens, message(conversation)).json["body"] == {"sequence": 3}
-    shown = desk.open_ones()[conversation]
+    shown = desk.open_conversations()[conversation]
     assert shown["consumer"] == claims(tokens["X-LP-ON-BEHALF"])["ext_consumer_id"]
     assert [(each["sequence"], each["role"]) for each in shown["messages"]] == [
         (0, "CONSUMER"),
@@ -132,8 +132,8 @@ def test_the_agent_closes(api, desk):
             400,
             {"msg": "the conversation is closed"},
         )
-    assert conversation not in desk.open_ones()
-    assert api.opened(tokens) in desk.open_ones()
+    assert conversation not in desk.open_conversations()
+    assert api.opened(tokens) in desk.open_conversations()
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_conversation_that_is_not_the_agents(api, example, desk, rows):
     for conversation in (theirs, "none", "%00"):
         for answer in (desk.say(conversation, {"message": "x"}), desk.close(conversation)):
             assert (answer.status_code, answer.json["code"]) == (404, "NOT_FOUND")
-    assert theirs not in desk.open_ones()
+    assert theirs not in desk.open_conversations()
     for path in (f"{desk.path}/{ours}", f"{desk.path}/{ours}/close"):
         assert_row(api.post(path, {"message": "x"}, {"Authorization": api.app_jwt}), 40102)
         assert_row(api.post(path, {"message": "x"}, {}), 40105)

@@ -114,7 +114,7 @@ def test_only_the_last_costs(console, send):
 
 def test_what_is_not_measured(console, app):
     """What is not watched: the look-up has no tokens, and the desk those of agents."""
-    Desk(app).open_ones()
+    Desk(app).open_conversations()
     assert console.get("operations")["costs"] == []
 
 

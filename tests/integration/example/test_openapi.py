@@ -50,7 +50,13 @@ bounded = settings(
 )
 ONLY_OUR_TOKENS = Config.from_dict({"generation": {"with-security-parameters": False}})
 #: Who asks there has no token yet, or needs none.
-OPEN = {"domain.one", "domain.every", "sentinel.app_token", "sentinel.key_set", "agents.login"}
+OPEN = {
+    "domain.host_of_service",
+    "domain.all_hosts",
+    "sentinel.app_token",
+    "sentinel.key_set",
+    "agents.login",
+}
 PROTECTED = sorted(OPERATIONS.keys() - OPEN)
 #: What takes a secret that no document has.
 SECRET = {"sentinel.app_token", "agents.login"}
