@@ -1,4 +1,4 @@
-"""The package's own definitions in; the reference tables of the docs, as reStructuredText, out."""
+"""The reference tables of the docs as reStructuredText, made from the source of the package."""
 
 import re
 from collections import defaultdict
@@ -18,16 +18,14 @@ from marshmallow.validate import Range
 from flask_connector_auth import ConnectorAuth, ConnectorAuthError, Reason
 from flask_connector_auth.cli import COMMANDS, connector_auth
 from flask_connector_auth.cli.steps import steps_of
-from flask_connector_auth.config import key_set_schema as jwks_schema
-from flask_connector_auth.config import revocation_schema, schema
-from flask_connector_auth.core import error_rows as envelope
-from flask_connector_auth.core import reasons, signals, token_requirement
+from flask_connector_auth.config import key_set_schema, revocation_schema, schema
+from flask_connector_auth.core import error_rows, reasons, signals, token_requirement
 from flask_connector_auth.testing import Issuer, broken
 from flask_connector_auth.web import current
 
 
 def settings_list(part: type[Schema]) -> str:
-    """Return a description of each setting of a part of the schema: default, meaning, bounds."""
+    """Return a description of each setting in *part* of the schema: meaning, default, bounds."""
     fields = schema.SettingsSchema().fields
     return "\n".join(
         _SETTING.format(
@@ -48,30 +46,30 @@ def rows_table() -> str:
         ("Status", "errorCode", "title", "details", "Exception"),
         (
             (row.status, code, row.title, row.details, f":exc:`{exceptions[row]}`")
-            for code, row in envelope.ROWS.items()
+            for code, row in error_rows.ROWS.items()
         ),
     )
 
 
 def reasons_table() -> str:
-    """Return all reasons: the word in the log, and the comment on it in the source."""
+    """Return all reasons: the word in the log, and its comment in the source."""
     meanings = _meanings()
     return _table(("Reason", "Meaning"), ((_link(reason), meanings[reason]) for reason in Reason))
 
 
 def row_reasons_table() -> str:
-    """Return all error rows, each with the reasons that it is sent for."""
+    """Return all error rows, each with its reasons."""
     return _table(
         ("errorCode", "title", "Reasons"),
         (
             (code, row.title, ", ".join(_link(each) for each in Reason if code in _rows(each)))
-            for code, row in envelope.ROWS.items()
+            for code, row in error_rows.ROWS.items()
         ),
     )
 
 
 def troubles_list() -> str:
-    """Return a section for each reason: meaning, answer, causes, check of ``inspect``, remedy."""
+    """Return a section for each reason: meaning, answer, causes, check in ``inspect``, remedy."""
     meanings, checks = _meanings(), _checks()
     return "\n".join(
         _TROUBLE.format(
@@ -88,7 +86,7 @@ def troubles_list() -> str:
 
 
 def signals_list() -> str:
-    """Return a description of each signal: the comment on it in the source."""
+    """Return a description of each signal: its comment in the source."""
     found = re.findall(r"((?:^#: .*\n)+)^(\w+): NamedSignal", getsource(signals), re.MULTILINE)
     return "\n".join(
         f".. data:: {name}\n\n" + indent(comment.replace("#: ", ""), "   ")
@@ -97,7 +95,7 @@ def signals_list() -> str:
 
 
 def ways_table() -> str:
-    """Return all ways to break a token: name, reason, for which token, what is wrong with it."""
+    """Return all ways to break a token: name, reason, type of token, fault."""
     return _table(
         ("Name", "Reason", "Token", "Fault"),
         (
@@ -113,17 +111,17 @@ def ways_table() -> str:
 
 
 def command_help(name: str) -> str:
-    """Return the help of a command, as a terminal of 80 columns shows it."""
+    """Return the help of a command, formatted for a terminal of 80 columns."""
     group = click.Context(connector_auth, info_name="flask connector-auth", terminal_width=80)
     command = group.command.get_command(group, name)
     context = click.Context(command, parent=group, info_name=name)
     return ".. code-block:: text\n\n" + indent(command.get_help(context), "   ") + "\n"
 
 
-#: What the ``generated`` directive takes.
+#: The arguments of the ``generated`` directive, and the functions that make the tables.
 TABLES = {
     "token-settings": partial(settings_list, schema.TokenSchema),
-    "key-set-settings": partial(settings_list, jwks_schema.JwksSchema),
+    "key-set-settings": partial(settings_list, key_set_schema.JwksSchema),
     "revocation-settings": partial(settings_list, revocation_schema.RevocationSchema),
     "rows": rows_table,
     "reasons": reasons_table,
@@ -135,7 +133,7 @@ TABLES = {
 }
 #: The modules that the tables are made from.
 SOURCES = (
-    *(broken, envelope, reasons, schema, jwks_schema, revocation_schema),
+    *(broken, error_rows, reasons, schema, key_set_schema, revocation_schema),
     *(signals, troubles),
     *(import_module(f"flask_connector_auth.cli.{module}") for module in COMMANDS.values()),
 )
@@ -174,14 +172,14 @@ def _rows(reason: Reason) -> tuple[int, ...]:
 
 
 def _checks() -> dict[Reason, list[str]]:
-    """Return what ``inspect`` says of an AppJWT where a reason arises, by default settings."""
+    """Return for each reason the checks of an AppJWT in ``inspect``, with default settings."""
     app = Flask("app")
     app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = Issuer().key_set()
     ConnectorAuth(app)
     state = current(app)
     found: dict[Reason, list[str]] = defaultdict(list)
-    asked = token_requirement("msg.consumer")
-    for step in steps_of(state, state.app_jwt, "le81823118", asked):
+    required = token_requirement("msg.consumer")
+    for step in steps_of(state, state.app_jwt, "le81823118", required):
         for reason in step.reasons:
             found[reason].append(f"“{step.text}”")
     return found

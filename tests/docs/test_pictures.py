@@ -121,7 +121,7 @@ def events(machine: RefreshPolicy, now: float) -> Iterator[tuple[RefreshPolicy, 
     failed.failed(now, "down")
     yield failed, now
     if machine.snapshot is None and machine.failures:
-        # A copy is read only then, and only if it is young enough (keys/copy.py).
+        # A backup is read only then, and only if it is young enough (keys/remote/backup.py).
         copied = deepcopy(machine)
         copied.restored(now, index, 600, "https://issuer.example")
         yield copied, now
