@@ -13,7 +13,7 @@ from .subjects import SUBJECTS
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print, write."""
+    """Measure, print the tables, and write the files."""
     options = _parser().parse_args(arguments)
     size = QUICK if options.quick else Size()
     if options.rounds:
