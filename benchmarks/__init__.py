@@ -1,1 +1,1 @@
-"""What authentication costs a request, here and with other libraries, beside the same bare view."""
+"""Benchmarks of authentication, with this package and others, relative to the same bare view."""

@@ -1,4 +1,4 @@
-"""Command line in; a table on the screen, and JSON, plots and the docs' tables in files, out."""
+"""Compare this package with others: print tables, write JSON, plots and the tables of the docs."""
 
 import argparse
 import json
@@ -13,12 +13,12 @@ from .subjects import SUBJECTS
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print, write."""
+    """Measure, print the tables, and write the files."""
     options = _parser().parse_args(arguments)
     size = QUICK if options.quick else Size()
     if options.rounds:
         size = replace(size, rounds=options.rounds)
-    # Written and read: from here on, results are what a reader of the file gets.
+    # Written as JSON and read again, so that tables and plots work on what a file would contain.
     results = json.loads(json.dumps(Runner(options.only, size).run()))
     print(report.text(results))
     if options.json:

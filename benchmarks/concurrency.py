@@ -1,7 +1,7 @@
-"""Threads and a number of requests in; every answer compared with those that are right, out.
+"""Compare each answer to many concurrent requests with the answers that are right.
 
-While they ask, keys are rotated and tokens revoked. Run it as ``python -m benchmarks.concurrency``,
-or with greenlets as ``python -m gevent.monkey --module benchmarks.concurrency``.
+Meanwhile keys are rotated and tokens revoked. Run it as ``python -m benchmarks.concurrency``, or
+with greenlets as ``python -m gevent.monkey --module benchmarks.concurrency``.
 """
 
 import argparse
@@ -33,12 +33,12 @@ from .crowd import Crowd
 from .facts import NOBODY, Answer, Sent, Who
 
 APPS = 32
-#: Requests of a thread from one change to its next.
+#: Requests that a thread sends between two changes.
 CHANGE_EVERY = 20
-# Where hooks note whom they see, in the environ of their own request.
+# Key of the request's environ under which hooks record the identity that they see.
 _SEEN = "benchmarks.seen"
-# Fewer are remembered than there are; and nothing is given up: not even a slow machine makes a
-# right answer of 503.
+# The cache is smaller than the number of tokens. The timeouts are so long that even on a slow
+# machine 503 is never a right answer.
 _SETTINGS = {
     "CACHE_SIZE": 2 * APPS,
     **{"JWKS_MAX_AGE": 60, "JWKS_MIN_AGE": 1, "JWKS_COOLDOWN": 0.1},
@@ -48,18 +48,18 @@ _SETTINGS = {
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of it."""
+    """The counts of a run."""
 
-    answers: Counter[str] = field(default_factory=Counter)  #: ``200``, or the row
+    answers: Counter[str] = field(default_factory=Counter)  #: by ``200``, or by error code
     wrong: list[str] = field(default_factory=list)
-    undecided: int = 0  #: requests for which several answers were right
+    undecided: int = 0  #: number of requests for which several answers were right
     rotations: int = 0
     revoked: int = 0
     seconds: float = 0
 
 
 def application(keys: str) -> Flask:
-    """Return an app whose views say whom they see, and whose hooks note it."""
+    """Return an app whose views answer with the identity they see, and whose hooks record it."""
     app = Flask("concurrent")
     settings = {"APP_JWT_KEYS": keys, **_SETTINGS}
     app.config.update({f"CONNECTOR_AUTH_{name}": value for name, value in settings.items()})
@@ -98,7 +98,7 @@ def application(keys: str) -> Flask:
 
 
 def _whom() -> Who:
-    # Others run now, if they can: a greenlet changes places only where it waits.
+    # Let another thread run; a greenlet is switched only where it waits.
     time.sleep(0)
     try:
         return current_app_jwt.install_id, current_consumer_jws.ext_consumer_id
@@ -106,8 +106,8 @@ def _whom() -> Who:
         return NOBODY
 
 
-def ask(app: Flask, sent: Sent) -> tuple[Answer, set[Who]]:
-    """Return the answer to *sent*, and all that were seen during the request."""
+def send(app: Flask, sent: Sent) -> tuple[Answer, set[Who]]:
+    """Return the answer to *sent*, and all identities that were seen during the request."""
     seen: list[Who] = []
     tokens = {"HTTP_AUTHORIZATION": sent.app_jwt, "HTTP_X_LP_ON_BEHALF": sent.consumer_jws}
     environ = {
@@ -128,34 +128,35 @@ def ask(app: Flask, sent: Sent) -> tuple[Answer, set[Who]]:
 
 
 def run(requests: int, threads: int = 64, seed: int = 5) -> Outcome:
-    """Send so many requests, from so many threads at once."""
+    """Send *requests* from *threads* threads at once."""
     crowd, barrier = Crowd(APPS), Barrier(threads + 1)
     rotation = crowd.turmoil.rotation
     with rotation.watched(), _many_switches(), ThreadPoolExecutor(threads) as pool:
         app = application(rotation.server.url)
-        # The first set of keys is in force before the first rotation, whose end it would look like.
+        # Load the first set of keys before the first rotation: its arrival would otherwise look
+        # like the end of that rotation.
         app.extensions["connector_auth"].app_jwt.keys.candidates("key-0", "RS256")
-        share = _asker(app, crowd, requests // threads, barrier)
+        share = _sender(app, crowd, requests // threads, barrier)
         futures = [pool.submit(share, random.Random(seed + n)) for n in range(threads)]  # noqa: S311
         barrier.wait()
         begin = time.perf_counter()
-        each = [future.result() for future in futures]
+        outcomes = [future.result() for future in futures]
         seconds = time.perf_counter() - begin
     total = Outcome(rotations=rotation.count, revoked=crowd.turmoil.revoked, seconds=seconds)
-    for one in each:
-        total.answers += one.answers
-        total.wrong += one.wrong
-        total.undecided += one.undecided
+    for outcome in outcomes:
+        total.answers += outcome.answers
+        total.wrong += outcome.wrong
+        total.undecided += outcome.undecided
     return total
 
 
-def _asker(
+def _sender(
     app: Flask, crowd: Crowd, count: int, barrier: Barrier
 ) -> Callable[[random.Random], Outcome]:
-    """Return what each thread does with random numbers of its own."""
+    """Return the function that each thread runs, with a random generator for that thread."""
     revocations = app.extensions["connector_auth"].revocations
 
-    def asking(rng: random.Random) -> Outcome:
+    def send_share(rng: random.Random) -> Outcome:
         outcome = Outcome()
         barrier.wait()
         for number in range(count):
@@ -163,18 +164,18 @@ def _asker(
                 crowd.turmoil.change(revocations, rng)
             sent = crowd.request(rng)
             start = time.perf_counter()
-            answer, seen = ask(app, sent)
+            answer, seen = send(app, sent)
             permitted = sent.permitted(start, time.perf_counter())
-            _judge(outcome, sent, answer, seen, permitted)
+            _record(outcome, sent, answer, seen, permitted)
         return outcome
 
-    return asking
+    return send_share
 
 
-def _judge(
+def _record(
     outcome: Outcome, sent: Sent, answer: Answer, seen: set[Who], permitted: set[Answer]
 ) -> None:
-    """Count *answer*, and keep it if it is not *permitted*, or if anybody else was *seen*."""
+    """Count *answer*; it is wrong if not *permitted*, or if another identity was *seen*."""
     outcome.answers[str(answer if isinstance(answer, int) else 200)] += 1
     outcome.undecided += len(permitted) > 1
     if answer not in permitted or seen != {NOBODY if isinstance(answer, int) else answer}:
@@ -183,7 +184,7 @@ def _judge(
 
 @contextmanager
 def _many_switches() -> Iterator[None]:
-    """Let threads take turns within a request, not after a dozen."""
+    """Switch threads within a request; by default a thread serves a dozen before a switch."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-4)
     try:
@@ -193,7 +194,7 @@ def _many_switches() -> Iterator[None]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Ask, print what came of it, and return 1 if an answer was wrong."""
+    """Run, print the counts, and return 1 if an answer was wrong."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.concurrency")
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--threads", type=int, default=64)

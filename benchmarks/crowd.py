@@ -1,4 +1,4 @@
-"""A number of apps and consumers in; their requests, good and bad, out."""
+"""Apps and consumers that send good and bad requests, for the test of concurrency."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -13,14 +13,14 @@ from .turmoil import Rotation, Turmoil
 ACCOUNTS = ("account-0", "account-1")
 _KEYS = 3
 _NEVER = Fact(False)
-# Ways to break a token that only some apps mind.
-_MINDED_BY_SOME = {"too_long_lived", "missing_scope", "wrong_account"}
+# Faults that are errors only in apps with certain settings or requirements.
+_NOT_ALWAYS_WRONG = {"too_long_lived", "missing_scope", "wrong_account"}
 
 
 class Crowd:
-    """Apps and consumers of two accounts, with a token by each key.
+    """Apps and consumers of two accounts; each has one token for each key.
 
-    :param size: apps, and as many consumers.
+    :param size: number of apps, and of consumers.
     """
 
     def __init__(self, size: int) -> None:
@@ -40,7 +40,7 @@ class Crowd:
         self.turmoil = Turmoil(self._rotation, self._subjects)
 
     def request(self, rng: random.Random) -> Sent:
-        """Return a request; most are good, but for what happens meanwhile."""
+        """Return a request; most are good, unless a rotation or a revocation makes them bad."""
         app_jwt = rng.choice(self._app_jwts)
         view, account = rng.choice(("pair", "stream")), app_jwt.account
         consumer = rng.choice(self._consumers_of[account])
@@ -81,7 +81,7 @@ class Crowd:
         faults = [
             name
             for name, way in TOKEN_FAULTS.items()
-            if name not in _MINDED_BY_SOME and (kind == "app_jwt" or not way.app_jwt_only)
+            if name not in _NOT_ALWAYS_WRONG and (kind == "app_jwt" or not way.app_jwt_only)
         ]
         for account in ACCOUNTS:
             for issuer in self._issuers:

@@ -1,4 +1,4 @@
-"""Subjects in; what a request costs them with more and more different tokens about out."""
+"""The cost of a request by the number of different tokens in use."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -9,21 +9,21 @@ from . import driver, loads
 from .mint import Mint
 from .subjects import SUBJECTS
 
-#: How many different tokens are about, each as likely as any other to come next.
+#: Numbers of different tokens, each of which is equally likely to come next.
 COUNTS = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 
 
 def curve(
     mint: Mint, rng: random.Random, names: list[str], *, rounds: int, size: int
 ) -> dict[str, dict[int, driver.Spread]]:
-    """Return the cost of one AppJWT over the bare view, by subject and by count of tokens.
+    """Return the cost of one AppJWT over the bare view, by subject and by number of tokens.
 
-    Of a million tokens only those are signed that are drawn.
+    Only tokens that are drawn are signed, not a whole million.
     """
     case = cache(lambda number: loads.good(mint, number, consumer=False))
     found: dict[str, dict[int, driver.Spread]] = {name: {} for name in names}
     for tokens in COUNTS:
-        # Built anew, so that nobody knows a token from the count before.
+        # New apps, whose caches hold no token of the previous count.
         apps = {name: SUBJECTS[name].build(mint.key_set()) for name in names}
         cases = (case(number) for number in _drawn(tokens, rng))
         for name, app in apps.items():
@@ -37,15 +37,15 @@ def curve(
 def _seen_before(
     case: Callable[[int], loads.Case], cases: Iterator[loads.Case], tokens: int, enough: int
 ) -> Iterator[loads.Case]:
-    """Yield what fills a cache: each token once, or, where they are too many, *enough* draws."""
+    """Yield requests that fill a cache: each token once, or *enough* draws if that is fewer."""
     return map(case, range(tokens)) if tokens <= enough else islice(cases, enough)
 
 
 def _drawn(tokens: int, rng: random.Random) -> Iterator[int]:
-    """Yield numbers of tokens, each of *tokens* as likely as the others.
+    """Yield numbers of tokens, each of *tokens* with the same probability.
 
-    Numbers are given in the order of first appearance: so few are ever needed, and all counts use
-    the same ones.
+    Numbers are assigned in the order of first appearance: so only few tokens are signed, and all
+    counts use the same ones.
     """
     numbers: dict[int, int] = {}
     while True:

@@ -1,4 +1,4 @@
-"""WSGI apps and a load in; what a request costs each of them, round by round, out."""
+"""Measures what a request costs each of several WSGI apps, in rounds."""
 
 import gc
 import random
@@ -19,9 +19,9 @@ from werkzeug.wrappers import Response
 from .loads import Case, Load
 
 Apps = Mapping[str, WSGIApplication]
-#: Seconds a request, one number for each round, by app.
+#: By app: seconds a request, one number for each round.
 Times = dict[str, list[float]]
-#: Serves all requests on one app; returns the seconds that took.
+#: Serves all requests with one app; returns the seconds that it took.
 Run = Callable[[WSGIApplication, Sequence[WSGIEnvironment]], float]
 
 _ENVIRON = {
@@ -44,7 +44,7 @@ _ENVIRON = {
 
 
 class Spread(NamedTuple):
-    """The middle half of what was measured."""
+    """The quartiles of measured values."""
 
     low: float  #: the lower quartile
     median: float
@@ -54,14 +54,14 @@ class Spread(NamedTuple):
 def measure(
     apps: Apps, load: Load, rng: random.Random, *, rounds: int, size: int, run: Run | None = None
 ) -> Times:
-    """Serve *load* on every app in every round, in an order drawn anew.
+    """Serve *load* with every app in every round, in a new random order each time.
 
-    In one round all apps get the same requests, *size* of them. All are made before the first
-    round, so that nothing but the apps runs between the clock's two readings.
+    In one round all apps get the same requests, *size* of them. All requests are made before the
+    first round, so that only the apps run between the two readings of the clock.
     """
     run = run or in_this_thread
     batches = [list(islice(load.cases, size)) for _ in range(rounds)]
-    # Whatever an app or the processor does for the first time is not counted.
+    # The first batch is not counted: apps and the processor do some things only once.
     warm = [*load.warm, *islice(load.cases, size)]
     for app in apps.values():
         serve(app, warm)
@@ -76,9 +76,9 @@ def measure(
 
 
 def in_this_thread(app: WSGIApplication, environs: Iterable[WSGIEnvironment]) -> float:
-    """Serve one request after the other; processor time, for nothing waits here.
+    """Serve one request after the other, and return the processor time, since nothing waits here.
 
-    So what else runs on the machine counts only as far as it pushes data out of the caches.
+    Other processes on the machine then matter only as far as they evict data from the caches.
     """
     start = time.thread_time()
     for each in environs:
@@ -88,7 +88,7 @@ def in_this_thread(app: WSGIApplication, environs: Iterable[WSGIEnvironment]) ->
 
 @contextmanager
 def in_threads(number: int) -> Iterator[Run]:
-    """Hand out a :data:`Run` that serves on *number* threads at once; time as the wall has it."""
+    """Yield a :data:`Run` that serves with *number* threads at once and returns wall-clock time."""
     with ThreadPoolExecutor(number) as pool:
 
         def run(app: WSGIApplication, environs: Sequence[WSGIEnvironment]) -> float:
@@ -103,23 +103,23 @@ def in_threads(number: int) -> Iterator[Run]:
 def ratios(times: Times, base: str) -> dict[str, Spread]:
     """Return each app's time over that of *base* in the same round: quartiles over all rounds."""
     return {
-        name: spread([one / other for one, other in zip(values, times[base], strict=True)])
+        name: spread([value / unit for value, unit in zip(values, times[base], strict=True)])
         for name, values in times.items()
     }
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Return the quartiles of two values or more."""
+    """Return the quartiles of *values*, of which there are at least two."""
     low, _, high = quantiles(values, n=4)
     return Spread(low, median(values), high)
 
 
 def check(app: WSGIApplication, cases: Iterable[Case], authenticates: bool = True) -> None:
-    """Let *app* answer *cases*, and compare the answers with what they must be.
+    """Let *app* answer *cases*, and compare the answers with the expected ones.
 
-    :param authenticates: whether *app* does; one that does not lets everything pass, and its
-        answers are merely as long as the right ones.
-    :raises AssertionError: if one is another.
+    :param authenticates: whether *app* authenticates; otherwise it accepts every request, and its
+        answers only have the length of the expected ones.
+    :raises AssertionError: if an answer differs.
     """
     for case in cases:
         status, body = answer(app, case)
@@ -133,13 +133,13 @@ def check(app: WSGIApplication, cases: Iterable[Case], authenticates: bool = Tru
 
 
 def answer(app: WSGIApplication, case: Case) -> tuple[int, Any]:
-    """Return the status and the JSON body, if it is JSON, of the answer to *case*."""
+    """Return the status of the answer to *case*, and its body if that is JSON."""
     response = Response(*run_wsgi_app(app, environ(case)))
     return response.status_code, response.get_json(silent=True)
 
 
 def serve(app: WSGIApplication, cases: Iterable[Case]) -> None:
-    """Let *app* answer *cases*, which nobody measures."""
+    """Let *app* answer *cases* without a measurement."""
     for case in cases:
         call(app, environ(case))
 
@@ -147,8 +147,8 @@ def serve(app: WSGIApplication, cases: Iterable[Case]) -> None:
 def environ(case: Case) -> WSGIEnvironment:
     """Return a new WSGI environment for *case*.
 
-    Its header strings are new as well, as those of a server are: in one that was used before, the
-    hash is stored, which flatters a cache.
+    Its header strings are new as well, as in a server: a string that was used before has its hash
+    stored, which would make a cache look faster than it is.
     """
     headers = {name: value.decode("latin-1") for name, value in case.headers.items()}
     streams = {"wsgi.input": BytesIO(), "wsgi.errors": sys.stderr}
@@ -156,7 +156,7 @@ def environ(case: Case) -> WSGIEnvironment:
 
 
 def call(app: WSGIApplication, environ: WSGIEnvironment) -> None:
-    """Ask *app* once, as a server does, and throw the answer away."""
+    """Call *app* once, as a server does, and discard the answer."""
     body = app(environ, _start_response)
     for _ in body:
         pass
@@ -170,7 +170,7 @@ def _start_response(status: str, headers: Any, exc_info: Any = None) -> Any:
 
 @contextmanager
 def frozen_heap() -> Iterator[None]:
-    """Keep what exists out of the garbage collections to come, which stay on."""
+    """Exclude existing objects from garbage collections, which stay enabled."""
     gc.collect()
     gc.freeze()
     try:

@@ -1,4 +1,4 @@
-"""Nothing in; how many bytes one entry of the cache of verified tokens takes, for each type, out.
+"""The bytes that an entry of the cache of verified tokens takes, for each type of token.
 
 Run it as ``python -m benchmarks.entry``.
 """
@@ -19,7 +19,7 @@ ENTRIES = 2000
 def bytes_an_entry(
     profile: Any, issuer: Issuer, mint: Callable[[int], str], entries: int = ENTRIES
 ) -> float:
-    """Return what one of *entries* of *profile* takes, on average, with the tokens of *mint*."""
+    """Return the average bytes of an entry in a cache with *entries* tokens of *mint*."""
     keys, _ = parse_keys(issuer.key_set(), KeyRules(["RS256"]))
     rules = VerifierRules(("RS256",), issuer.name, 30, None, 16384, 2048, entries, 300)
     verifier: Verifier[Any] = Verifier(profile, rules, StaticKeys(keys))
@@ -36,7 +36,7 @@ def bytes_an_entry(
 
 
 def main() -> None:
-    """Print both."""
+    """Print the bytes for both types of token."""
     issuer = Issuer()
     app = bytes_an_entry(APP_JWT, issuer, lambda n: issuer.app_jwt(azp=f"75588e18-{n:027d}"))
     consumer = bytes_an_entry(

@@ -1,6 +1,6 @@
-"""Tokens and keys made to cost too much in; what they do cost, beside one good request, out.
+"""The cost of tokens and keys that are made to be expensive, relative to one good request.
 
-The fifth script: ``python -m benchmarks.exhaustion``.
+Run it as ``python -m benchmarks.exhaustion``.
 """
 
 import argparse
@@ -33,21 +33,21 @@ _CACHE_SIZE = 64
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured."""
+    """The size of a run."""
 
     rounds: int = 51
     batch: int = 20  #: requests of each kind in each round
-    requests: int = 100_000  #: of a flood
-    kids: int = 10_000
-    keys: tuple[int, ...] = (100, 1_000, 10_000)
-    entries: int = 200  #: of the cache, each as large as may be
+    requests: int = 100_000  #: requests of a flood
+    kids: int = 10_000  #: requests with unknown keys
+    keys: tuple[int, ...] = (100, 1_000, 10_000)  #: sizes of key sets
+    entries: int = 200  #: entries of the cache, each of the largest size
 
 
 QUICK = Size(rounds=11, requests=10_000, kids=2_000, keys=(100, 1_000), entries=50)
 
 
 class Tokens:
-    """Tokens of one type, at the view that asks for them; a ConsumerJWS beside a known AppJWT."""
+    """Tokens of one type, sent to a view that requires it; a ConsumerJWS with a cached AppJWT."""
 
     def __init__(self, mint: hostile.Mint) -> None:
         self._mint = mint
@@ -57,7 +57,7 @@ class Tokens:
         self._loads = dict(self._all())
 
     def measure(self, size: Size) -> dict[str, dict[str, Any]]:
-        """Return, for each: the cost over that of a good one that is new, the memory, the maker."""
+        """Return for each load its cost over that of a new good token, its memory, its maker."""
         for name, cases in self._loads.items():
             case = next(cases)
             if driver.answer(self._app, case)[0] != case.status:
@@ -104,7 +104,7 @@ def _costs(app: Flask, loads: Mapping[str, Iterator[Case]], size: Size) -> dict[
 
 
 def _peak(app: Flask, cases: Iterator[Case]) -> float:
-    """Return the most memory that a request takes beside what it comes with, in kilobytes."""
+    """Return the peak memory of a request, in kilobytes, without the request itself."""
     first, second = floods.environs(cases, 2)
     tracemalloc.start()
     driver.call(app, first)
@@ -117,7 +117,7 @@ def _peak(app: Flask, cases: Iterator[Case]) -> float:
 
 
 def entries(mint: hostile.Mint, number: int) -> dict[str, float]:
-    """Return the kilobytes that a token takes in the cache, if it is as large as may be."""
+    """Return the kilobytes that tokens of the largest size take in the cache."""
     profile = APP_JWT if mint.kind == "app_jwt" else CONSUMER_JWS
 
     def size(make: Any) -> float:
@@ -127,7 +127,7 @@ def entries(mint: hostile.Mint, number: int) -> dict[str, float]:
 
 
 def measure(size: Size) -> dict[str, Any]:
-    """Measure one thing after the other."""
+    """Run all measurements, one after the other."""
     rng = random.Random(5)  # noqa: S311  # it orders, and makes up moduli
     issuer = Issuer()
     mints = [hostile.Mint(issuer, "app_jwt"), hostile.Mint(issuer, "consumer_jws")]
@@ -152,12 +152,12 @@ def measure(size: Size) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Measure, print, write."""
+    """Measure, print the tables, and write the files."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.exhaustion")
     parser.add_argument("--quick", action="store_true", help="a minute or two instead of ten")
     parser.add_argument("--json", type=Path, help="write results here, tables beside")
     options = parser.parse_args(arguments)
-    # That requests are refused is no news.
+    # The expected refusals need not be logged.
     logging.disable()
     results = json.loads(json.dumps(measure(QUICK if options.quick else Size())))
     print(exhaustion_report.text(results))

@@ -1,4 +1,4 @@
-"""What the benchmark of exhaustion found, as JSON has it, in; its tables out."""
+"""The tables of the benchmark ``exhaustion``, made from its results as in their JSON."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,17 +8,17 @@ from .report import Results, Table
 
 
 def tables(results: Results) -> list[Table]:
-    """Return all that was measured."""
+    """Return the tables of all measurements."""
     return [_tokens(results["tokens"]), _floods(results), _key_sets(results), _keys(results)]
 
 
 def text(results: Results) -> str:
-    """Return everything for a screen."""
+    """Return the tables as plain text."""
     return "\n\n".join(["\n".join(report.facts(results)), *map(report.aligned, tables(results))])
 
 
 def rst(results: Results) -> str:
-    """Return everything as reStructuredText."""
+    """Return the tables as reStructuredText."""
     facts = "\n".join(f"- {fact}" for fact in report.facts(results))
     return "\n\n".join([facts, *map(report.list_table, tables(results))]) + "\n"
 

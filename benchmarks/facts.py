@@ -1,4 +1,4 @@
-"""What changes while a request is under way in; every answer that is right for it out."""
+"""The answers that are right for a request while keys and revocations change."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from math import inf
 from time import perf_counter
 
-#: Whom a view sees, of apps and of consumers; ``None``: nobody.
+#: The identity that a view sees: app and consumer, or ``None`` without a token.
 Who = tuple[str | None, str | None]
-#: What an answer says: whom the view saw, or the row of the refusal.
+#: An answer: the identity that the view saw, or the error code of the refusal.
 Answer = Who | int
 NOBODY: Who = (None, None)
 
 
 class Fact:
-    """Something true or false that changes now and then, never twice at a time.
+    """A fact that is true or false and changes over time; changes do not overlap.
 
-    A change takes effect at one moment between its begin and its end. So whoever looks while it
-    lasts may find it as it was before or as it will be.
+    A change takes effect at one moment between its begin and its end. During a change, both the old
+    and the new value are right.
     """
 
     def __init__(self, holds: bool = True) -> None:
@@ -25,29 +25,29 @@ class Fact:
 
     @property
     def holds(self) -> bool:
-        """Whether it is true once the last change is over."""
+        """Whether the fact is true once the last change is over."""
         return self._changes[-1].holds
 
     def begin(self) -> None:
-        """From now on it may be the opposite."""
+        """Begin a change to the opposite value."""
         self._changes.append(_Change(not self.holds, perf_counter(), inf))
 
     def end(self) -> None:
-        """From now on it is, for everyone."""
+        """End the change: from now on only the new value is right."""
         self._changes[-1].end = perf_counter()
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Let what happens in the block make it the opposite."""
+        """Change to the opposite value during the block."""
         self.begin()
         yield
         self.end()
 
     def during(self, start: float, finish: float) -> set[bool]:
-        """Return what it may have been for whoever looked between two times.
+        """Return the values that were possible at some moment between two times.
 
-        :param start: of :func:`time.perf_counter`.
-        :param finish: likewise; not in the future.
+        :param start: a time of :func:`time.perf_counter`.
+        :param finish: a later one, not in the future.
         """
         found = set()
         for change in reversed(self._changes):
@@ -67,7 +67,7 @@ class _Change:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token, and what must hold for it to be good."""
+    """A token, and the facts that must hold for it to be good."""
 
     text: str
     who: str  #: the app or the consumer
@@ -75,7 +75,7 @@ class Token:
     facts: tuple[Fact, ...]
 
     def verdicts(self, account: str, start: float, finish: float) -> set[bool]:
-        """Return whether it may have been good, for *account*, between two times."""
+        """Return whether the token may have been good or bad for *account* between two times."""
         met = [{self.account == account}, *(fact.during(start, finish) for fact in self.facts)]
         good = {True} if all(True in values for values in met) else set()
         return good | ({False} if any(False in values for values in met) else set())
@@ -91,7 +91,7 @@ class Sent:
     consumer_jws: Token | None
 
     def permitted(self, start: float, finish: float) -> set[Answer]:
-        """Return every answer that is right, if it was under way between two times."""
+        """Return all answers that are right for this request, if it ran between two times."""
         app, consumer = self.app_jwt, self.consumer_jws
         if self.view == "open":
             return {NOBODY}

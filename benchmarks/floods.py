@@ -1,4 +1,4 @@
-"""So many requests that nobody sent before in; what the last of them costs, and what stays, out."""
+"""The cost of floods of new requests and of large key sets, in time and memory."""
 
 import json
 import random
@@ -25,7 +25,7 @@ _BATCH = 20
 
 
 def flood(kind: str, requests: int) -> dict[str, float]:
-    """Return the growth of a process in megabytes, and a request's cost at the end over before.
+    """Return the growth of a process in megabytes, and its slowdown by the flood.
 
     :param kind: see :func:`growth`.
     """
@@ -38,10 +38,10 @@ def flood(kind: str, requests: int) -> dict[str, float]:
 
 
 def unknown_keys(requests: int) -> dict[str, float]:
-    """Return what tokens of unknown keys cost, where the keys are fetched from loopback.
+    """Return the cost of tokens with unknown keys, while the keys are fetched from loopback.
 
-    :returns: ``fetches``, ``seconds`` for all of them by the wall clock, and ``median``: the
-        processor time of one over that of a good token that is new.
+    :returns: ``fetches``; ``seconds`` of wall-clock time for all requests; and ``median``: the
+        processor time of such a request over that of a new good token.
     """
     mint = Mint()
     with KeySetServer(mint.key_set()) as server:
@@ -59,10 +59,10 @@ def unknown_keys(requests: int) -> dict[str, float]:
 
 
 def key_set(size: int, rounds: int) -> dict[str, float]:
-    """Return what a key set of *size* costs.
+    """Return the cost of a key set of *size* keys.
 
     :returns: ``bytes`` of its text, ``seconds`` to load it, ``megabytes`` that it takes, and
-        ``request``: what a good token that is new costs over what it costs with one key.
+        ``request``: the cost of a new good token over that with a set of one key.
     """
     rng = random.Random(5)  # noqa: S311  # it makes up moduli, and orders
     mint = Mint()
@@ -84,13 +84,13 @@ def key_set(size: int, rounds: int) -> dict[str, float]:
 
 
 def refused_key_set(size: int) -> float:
-    """Return the seconds that it takes to refuse a fetched set of so many keys."""
+    """Return the seconds that it takes to refuse a fetched set of *size* keys."""
     rng = random.Random(5)  # noqa: S311  # it makes up moduli
     body = json.dumps({"keys": _public_keys(rng, size)}).encode()
     start = time.thread_time()
     with suppress(BadKeySet):
         parse_key_set(body, KeyRules(["RS256"]), RemoteRules().max_keys)
-        raise AssertionError("so many keys were accepted")
+        raise AssertionError(f"{size} keys were accepted")
     return time.thread_time() - start
 
 
@@ -99,10 +99,10 @@ def _public_keys(rng: random.Random, size: int) -> list[dict[str, Any]]:
 
 
 def environs(cases: Iterator[loads.Case], size: int) -> list[WSGIEnvironment]:
-    """Return the environs of the next *size* cases, made before anybody looks at a clock."""
+    """Return the environs of the next *size* cases, all made before the measurement."""
     return list(map(driver.environ, islice(cases, size)))
 
 
 def _typical(app: Flask, cases: Iterator[loads.Case], batches: int = 51) -> float:
-    """Return what a batch of the next *cases* costs: the median."""
+    """Return the median time of a batch of the next *cases*."""
     return median(driver.in_this_thread(app, environs(cases, _BATCH)) for _ in range(batches))

@@ -1,4 +1,4 @@
-"""An issuer in; tokens made to cost whoever reads them as much as can be, by name, out."""
+"""Tokens that are made to be as expensive to refuse or verify as possible."""
 
 import json
 from base64 import urlsafe_b64decode
@@ -12,7 +12,7 @@ from flask_connector_auth.testing.tampering import TokenKind
 
 from .mint import of_unknown_key, with_bad_signature
 
-#: The limits that hold where no setting says otherwise, in bytes.
+#: The default limits of the settings, in bytes.
 TOKEN_LIMIT = 16384
 HEADER_LIMIT = 2048
 _MEGABYTE = 2**20
@@ -32,19 +32,19 @@ class Mint(NamedTuple):
         return self.issuer.consumer_jws(ext_consumer_id=f"consumer-{number:09}", **claims).encode()
 
     def with_member(self, json_text: bytes) -> bytes:
-        """Return a signed token with a member that is written like this, good or not."""
+        """Return a signed token with one more member, whose JSON may be malformed."""
         payload = self.good(0).split(b".")[1]
         claims = urlsafe_b64decode(payload + b"==")
         return self.issuer.sign(claims[:-1] + b"," + json_text + b"}").encode()
 
     def under(self, header: bytes) -> bytes:
-        """Return a token with this *header*, and so with a signature that is wrong."""
+        """Return a token with *header*, whose signature is therefore wrong."""
         _, payload, signature = self.good(0).split(b".")
         return b".".join([encode_base64url(header), payload, signature])
 
 
 def unsigned(mint: Mint) -> dict[str, bytes]:
-    """Return what anybody can send."""
+    """Return bad tokens that anyone can make, by name."""
     good = mint.good(0)
     return {
         "1 MB of letters": b"a" * _MEGABYTE,
@@ -72,7 +72,7 @@ def unsigned(mint: Mint) -> dict[str, bytes]:
 
 
 def signed(mint: Mint) -> dict[str, bytes]:
-    """Return what only the issuer can make, and is refused all the same."""
+    """Return bad tokens that only the issuer can sign, by name."""
     foreign = {"app_jwt": b'"lp_consumer_id":', "consumer_jws": b'"azp":'}[mint.kind]
     return {
         "expired": mint.issuer.broken("expired", mint.kind).encode(),
@@ -88,7 +88,7 @@ def signed(mint: Mint) -> dict[str, bytes]:
 
 
 def large(mint: Mint) -> dict[str, Callable[[int], bytes]]:
-    """Return good tokens, as large as may be."""
+    """Return good tokens of the largest size, by name."""
     values = {"text": "x" * 11_000, "empty objects": [{}] * 2700}
     return {f"good, 16 KB of {name}": partial(mint.good, x=value) for name, value in values.items()}
 

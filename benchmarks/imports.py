@@ -1,4 +1,4 @@
-"""Modules in; the shortest processor time that a fresh interpreter takes to import each out."""
+"""The time that a new interpreter takes to import a module."""
 
 import subprocess
 import sys
@@ -7,9 +7,9 @@ _SCRIPT = "import time; start = time.perf_counter(); import {0}; print(time.perf
 
 
 def import_times(modules: list[str], rounds: int) -> dict[str, float]:
-    """Return seconds by module: the minimum of *rounds*, in which each is imported once.
+    """Return seconds by module: the minimum over *rounds*, in each of which it is imported once.
 
-    One round more goes before them, for whatever is compiled or read from disk the first time.
+    An additional round comes first, since files are compiled and read from disk in it.
     """
     times: dict[str, list[float]] = {module: [] for module in modules}
     for _ in range(rounds + 1):

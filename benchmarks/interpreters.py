@@ -1,4 +1,4 @@
-"""Interpreters in; what this package costs on each of them, side by side, out."""
+"""The cost of this package on several Python interpreters, side by side."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from .report import Results, Table, aligned, list_table
 
 
 def measured(interpreter: str, rounds: int) -> Results:
-    """Return what the short form measures on *interpreter*, where this package is installed."""
+    """Return the results of the short form on *interpreter*, which has this package installed."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "benchmarks.json"
         command = [interpreter, "-m", "benchmarks", "--quick", "--rounds", str(rounds)]
@@ -40,7 +40,7 @@ def _median(spread: Sequence[float]) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Measure on each interpreter in turn, print, write."""
+    """Measure on each interpreter in turn, print the table, and write the file."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.interpreters")
     parser.add_argument(
         "interpreter", nargs="+", help="a Python that has this package's benchmarks"

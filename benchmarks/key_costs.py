@@ -1,4 +1,4 @@
-"""Public keys of many kinds in; what it costs to find a signature under each of them wrong, out."""
+"""The cost of refusing a bad signature, for public keys of many kinds."""
 
 import random
 import time
@@ -20,12 +20,12 @@ _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 class Subject(NamedTuple):
-    """A key and a signature of somebody else."""
+    """A key, and a signature that another key made."""
 
     key: Key
     algorithm: str
     signature: bytes
-    accepted: bool  #: whether the package takes such a key
+    accepted: bool  #: whether the package accepts such a key
 
     def refuse(self) -> None:
         """Verify *signature*, as the package does."""
@@ -36,11 +36,11 @@ class Subject(NamedTuple):
         except Exception:
             verified = False
         if verified:
-            raise AssertionError("a signature that cannot be good")
+            raise AssertionError("a random signature was accepted")
 
 
 def subjects(rng: random.Random) -> dict[str, Subject]:
-    """Return the keys by name; the first is what the others are compared with."""
+    """Return the keys by name; the others are compared with the first."""
     found = {}
     for bits in (2048, 3072, 4096, 8192, 16384):
         for name, e in (
@@ -68,7 +68,7 @@ def subjects(rng: random.Random) -> dict[str, Subject]:
 
 
 def rsa_key(rng: random.Random, bits: int = 2048, exponent: int = 65537) -> RSAKey:
-    """Return a public key that nobody has the private half of: to verify, nobody has to."""
+    """Return a public key without a private half, which no verification needs."""
     modulus = rng.getrandbits(bits) | 1 << (bits - 1) | 1
     public: Any = RSAPublicNumbers(exponent, modulus).public_key()
     return RSAKey(public, public)
@@ -90,7 +90,7 @@ def _of(key: Any, algorithm: str, signature: bytes) -> Subject:
 
 
 def costs(found: Mapping[str, Subject], rng: random.Random, rounds: int) -> dict[str, float]:
-    """Return what each costs over the first in the same round: medians."""
+    """Return the cost of each over that of the first in the same round: the median of *rounds*."""
     counts = {name: _count(subject) for name, subject in found.items()}
     base, *_ = order = [*found]
     ratios: dict[str, list[float]] = {name: [] for name in found}
@@ -103,7 +103,7 @@ def costs(found: Mapping[str, Subject], rng: random.Random, rounds: int) -> dict
 
 
 def _count(subject: Subject) -> int:
-    """Return how often to verify in a round: for some milliseconds, but once at least."""
+    """Return how often to verify in a round: for some milliseconds, and at least once."""
     return 1 + int(_TARGET / _time(subject, 1))
 
 

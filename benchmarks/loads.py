@@ -1,4 +1,4 @@
-"""A mint in; the loads out: endless requests of one kind, each with the answer it must get."""
+"""Loads for the benchmarks: endless requests of one kind, each with its expected answer."""
 
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,20 +12,20 @@ HOT_SET = 1000
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One request, and the answer that it must get from whoever authenticates."""
+    """One request, and the expected answer of an app that authenticates."""
 
     path: str
     headers: Mapping[str, bytes]  #: by WSGI name
     status: int
-    body: Mapping[str, str] | None  #: of a good answer
+    body: Mapping[str, str] | None  #: body of the answer, if its status is 200
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """Requests of one kind."""
 
-    cases: Iterator[Case]  #: never ends
-    warm: Sequence[Case] = ()  #: what a server that is up for a while has seen before
+    cases: Iterator[Case]  #: endless
+    warm: Sequence[Case] = ()  #: requests that a running server has served before
 
 
 def good(mint: Mint, number: int, consumer: bool) -> Case:
@@ -39,7 +39,7 @@ def good(mint: Mint, number: int, consumer: bool) -> Case:
 
 
 def bad(app_jwt: bytes | None) -> Case:
-    """Return a request for the view of one token, with a bad one or none."""
+    """Return a request for the view of one token, with a bad AppJWT or none."""
     headers = {} if app_jwt is None else {"HTTP_AUTHORIZATION": b"Bearer " + app_jwt}
     return Case(f"/one/{ACCOUNT}", headers, 401, None)
 
@@ -47,7 +47,7 @@ def bad(app_jwt: bytes | None) -> Case:
 def good_loads(mint: Mint, rng: random.Random) -> dict[str, Load]:
     """Return the loads of good tokens, by name.
 
-    No token of "every token new" comes twice, in whichever of these loads.
+    No token of the loads "every one new" is used twice, not even in another load.
     """
     loads, numbers = {}, count(HOT_SET)
     for name, consumer in (("one token", False), ("two tokens", True)):
@@ -63,7 +63,7 @@ def bad_loads(mint: Mint) -> dict[str, Load]:
     token = mint.app_jwt(0)
     return {
         "missing": Load(repeat(bad(None))),
-        # What a line that was cut leaves of a token.
+        # A token that was truncated.
         "malformed": Load(repeat(bad(token[: len(token) // 3]))),
         "bad signature, repeated": Load(repeat(bad(with_bad_signature(token, 0)))),
         "bad signature, every one new": Load(forged(token)),
@@ -72,17 +72,17 @@ def bad_loads(mint: Mint) -> dict[str, Load]:
 
 
 def new(mint: Mint, numbers: Iterable[int], consumer: bool = False) -> Iterator[Case]:
-    """Yield good requests whose tokens nobody has seen before, as long as *numbers* are new."""
+    """Yield good requests whose tokens are new, as long as *numbers* are."""
     return (good(mint, number, consumer) for number in numbers)
 
 
 def forged(token: bytes) -> Iterator[Case]:
-    """Yield requests that each have another bad signature."""
+    """Yield requests, each with a different bad signature."""
     return (bad(with_bad_signature(token, number)) for number in count(1))
 
 
 def garbage(token: bytes) -> Iterator[Case]:
-    """Yield bad requests, each one new, of three kinds in turn: cut, forged, of an unknown key."""
+    """Yield new bad requests, in turn of three kinds: truncated, forged, with an unknown key."""
     for number in count(1):
         yield bad(b"%08d%s" % (number, token[:200]))
         yield bad(with_bad_signature(token, number))
@@ -90,6 +90,6 @@ def garbage(token: bytes) -> Iterator[Case]:
 
 
 def drawn(cases: Sequence[Case], rng: random.Random) -> Iterator[Case]:
-    """Yield *cases* at random, without end."""
+    """Yield random ones of *cases*, endlessly."""
     while True:
         yield rng.choice(cases)

@@ -1,4 +1,4 @@
-"""Nothing in; what the numbers depend on, the machine, the versions and the date, out."""
+"""The facts that the numbers depend on: the machine, the versions and the date."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""A kind of load in; what this process grew by while it served that load out (Linux, glibc)."""
+"""The growth of a process while it serves a load (Linux, glibc)."""
 
 import ctypes
 import gc
@@ -19,9 +19,9 @@ KINDS = ("new", "garbage")
 
 
 def growth(kind: str, requests: int) -> dict[str, float]:
-    """Return what a fresh process grows by, in megabytes, over *requests* of one token.
+    """Return how much a new process grows, in megabytes, over *requests* with one token each.
 
-    :param kind: one of :data:`KINDS`: good tokens or bad ones, each of them new.
+    :param kind: one of :data:`KINDS`: good tokens or bad ones, all of them new.
     :returns: ``whole`` and ``second_half``.
     """
     command = [sys.executable, "-m", "benchmarks.memory", kind, str(requests)]
@@ -32,7 +32,7 @@ def growth(kind: str, requests: int) -> dict[str, float]:
 def _serve(kind: str, requests: int) -> dict[str, float]:
     mint = Mint()
     app = SUBJECTS["ours"].build(mint.key_set())
-    # One at a time and never kept: what remains is the app's.
+    # Made one at a time and not kept, so that all growth is the app's.
     cases: Iterator[loads.Case] = (
         loads.new(mint, count()) if kind == "new" else loads.garbage(mint.app_jwt(0))
     )
@@ -46,9 +46,9 @@ def _serve(kind: str, requests: int) -> dict[str, float]:
 
 
 def resident() -> float:
-    """Return the memory that this process has now, in megabytes."""
+    """Return the resident memory of this process, in megabytes."""
     gc.collect()
-    # Freed memory goes back to the system first: what the allocator keeps is not what is in use.
+    # Return freed memory to the system first: what the allocator keeps is not in use.
     ctypes.CDLL(None).malloc_trim(0)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

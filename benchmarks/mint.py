@@ -1,4 +1,4 @@
-"""A number in; the two tokens of that number out, as a server reads them off the wire: bytes."""
+"""Tokens for the benchmarks, numbered, as the bytes that a server reads from the wire."""
 
 import json
 import time
@@ -25,7 +25,7 @@ def consumer_id(number: int) -> str:
 
 
 class Mint:
-    """Signs with one RSA key of 2,048 bits; a token is about as long as one of the real service."""
+    """Signs with one RSA key of 2,048 bits; tokens are about as long as those of the service."""
 
     def __init__(self) -> None:
         self._issuer = Issuer(name=ISSUER, kid="key-of-the-tokens")
@@ -46,21 +46,21 @@ class Mint:
         ).encode()
 
     def key_set(self, size: int = 1) -> KeySetSerialization:
-        """Return a JWK Set of *size* keys; the one that signs stands in the middle."""
+        """Return a JWK Set of *size* keys; the key that signs is in the middle."""
         others = [Issuer(kid=f"another-key-{n}").key_set()["keys"][0] for n in range(size - 1)]
         middle = len(others) // 2
         return {"keys": [*others[:middle], *self._issuer.key_set()["keys"], *others[middle:]]}
 
 
 def with_bad_signature(token: bytes, number: int) -> bytes:
-    """Return *token* with a signature that is well-formed and wrong, another for each *number*."""
+    """Return *token* with a well-formed but wrong signature, a different one for each *number*."""
     message, _, signature = token.rpartition(b".")
-    # In the middle: a change at the front can make the number larger than the modulus, which is
-    # refused before the costly part.
+    # Changed in the middle: a change at the front can make the number larger than the modulus,
+    # which is refused before the expensive part.
     return b"%s.%s%08d%s" % (message, signature[:100], number, signature[108:])
 
 
 def of_unknown_key(token: bytes, number: int) -> bytes:
-    """Return *token* under a key id that is in no key set, another for each *number*."""
+    """Return *token* with a ``kid`` that is in no key set, a different one for each *number*."""
     header = json.dumps({"kid": f"unknown-{number}", "typ": "JWT", "alg": "RS256"}).encode()
     return urlsafe_b64encode(header).rstrip(b"=") + token[token.index(b".") :]

@@ -1,4 +1,4 @@
-"""Results, as JSON has them, in; the two plots of the docs, as SVG text, out."""
+"""The two plots of the docs as SVG, made from the results as in their JSON."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, log10
@@ -35,7 +35,7 @@ def peers(results: Results) -> str:
 
 
 def tokens(results: Results) -> str:
-    """Return a line for each subject: cost by how many different tokens are about."""
+    """Return a line for each subject: its cost by the number of different tokens."""
     curves = {name: curve for name, curve in results["curve"].items() if name != "bare"}
     top = ceil(max(spread[1] for curve in curves.values() for spread in curve.values()))
     title = "Cost of one token, by how many different ones are about"
@@ -91,7 +91,7 @@ def _y(value: float, top: float) -> float:
 
 
 def apart(ends: Mapping[str, float]) -> dict[str, float]:
-    """Move labels that would cover each other up, the lowest stays."""
+    """Move labels up where they would overlap; the lowest stays."""
     found: dict[str, float] = {}
     limit = float(_BOTTOM)
     for name in sorted(ends, key=lambda name: -ends[name]):

@@ -1,4 +1,4 @@
-"""Results, as JSON has them, in; tables of them, as text for a screen or for the docs, out."""
+"""Tables of the results, as plain text or reStructuredText."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ Results = Mapping[str, Any]
 
 
 class Table(NamedTuple):
-    """One table: all cells are text, those of the first column are names."""
+    """A table: all cells are text, and the first column has the names of the rows."""
 
     title: str
     head: Sequence[str]
@@ -15,7 +15,7 @@ class Table(NamedTuple):
 
 
 def tables(results: Results) -> list[Table]:
-    """Return all that was measured; the heads of columns are the subjects' short names."""
+    """Return the tables of all measurements; the columns have the short names of the subjects."""
     names = [*results["titles"]]
     head = ["", *names]
     found = [
@@ -33,7 +33,7 @@ def tables(results: Results) -> list[Table]:
 
 
 def facts(results: Results) -> list[str]:
-    """Return what the numbers depend on, a sentence each."""
+    """Return the facts that the numbers depend on, as sentences."""
     versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
     return [
         setting(results),
@@ -43,17 +43,17 @@ def facts(results: Results) -> list[str]:
 
 
 def setting(results: Results) -> str:
-    """Return when and on what was measured, as a sentence."""
+    """Return the date and the machine of the measurement, as a sentence."""
     return f"{results['date']}, {results['machine']}, {results['python']}."
 
 
 def text(results: Results) -> str:
-    """Return everything for a screen."""
+    """Return facts and tables as plain text."""
     return "\n\n".join(["\n".join(facts(results)), *map(aligned, tables(results))])
 
 
 def rst(results: Results) -> str:
-    """Return everything as reStructuredText."""
+    """Return facts and tables as reStructuredText."""
     lines = [f"- {fact}" for fact in facts(results)]
     titles = {"": "", **results["titles"]}
     named = [
@@ -104,7 +104,7 @@ def _cell(spread: Sequence[float] | None) -> str:
 
 
 def aligned(table: Table) -> str:
-    """Return *table* in columns, for a screen."""
+    """Return *table* as plain text, in aligned columns."""
     rows = [table.head, *table.rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []

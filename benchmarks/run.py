@@ -1,4 +1,4 @@
-"""Names of subjects and a size of the run in; everything that was measured, as JSON has it, out."""
+"""Runs all measurements of the comparison, and returns their results."""
 
 import random
 import sys
@@ -22,19 +22,19 @@ Results = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured."""
+    """The size of a run."""
 
     rounds: int = 101
     batch: int = 100  #: requests to each subject in each round
-    requests: int = 100_000  #: of the memory and flood measurements
-    imports: int = 30  #: interpreters started for each import time
+    requests: int = 100_000  #: requests of the memory and flood measurements
+    imports: int = 30  #: interpreters to start for each import time
 
 
 QUICK = Size(rounds=21, requests=20_000, imports=20)
 
 
 class Runner:
-    """Measures *names*, of which the first is the bare view."""
+    """Measures the subjects *names*, of which the first is the bare view."""
 
     def __init__(self, names: list[str], size: Size) -> None:
         self.names = names
@@ -44,7 +44,7 @@ class Runner:
         self.apps = self._build(names, self.mint.key_set())
 
     def run(self) -> Results:
-        """Check that all subjects answer rightly, then measure one thing after the other."""
+        """Check that all subjects give the right answers, then run all measurements."""
         good, bad = loads.good_loads(self.mint, self.rng), loads.bad_loads(self.mint)
         for load in (*good.values(), *bad.values()):
             self._check(self.apps, load)
@@ -57,13 +57,13 @@ class Runner:
             "loads": {},
         }
         for name, load in {**good, **bad}.items():
-            _tell(name)
+            _show_progress(name)
             results["loads"][name] = self._ratios(load)
-        _tell("four threads")
+        _show_progress("four threads")
         results["four_threads"] = self._four_threads(good["two tokens, repeated"])
-        _tell("key set of 50")
+        _show_progress("key set of 50")
         results["key_sets"] = self._key_sets(good["one token, every one new"])
-        _tell("number of tokens")
+        _show_progress("number of tokens")
         drawn = [name for name in self.names if name != "raw"]
         results["curve"] = curve(
             self.mint, self.rng, drawn, rounds=self.size.rounds, size=self.size.batch
@@ -96,15 +96,15 @@ class Runner:
 
     def _ours_alone(self, hot: loads.Load) -> Results:
         count = self.size.requests
-        _tell("garbage flood")
+        _show_progress("garbage flood")
         pair = {name: self.apps[name] for name in ("bare", "ours")}
         before = driver.ratios(self._measure(pair, hot), "bare")["ours"]
         driver.serve(pair["ours"], islice(loads.garbage(self.mint.app_jwt(0)), count))
-        # Not warmed again: what the flood did to the hot set is to be seen.
+        # Without a new warm-up, which would hide what the flood did to the hot set.
         after = driver.ratios(self._measure(pair, loads.Load(hot.cases)), "bare")["ours"]
-        _tell("memory")
+        _show_progress("memory")
         memory = {kind: growth(kind, count) for kind in KINDS}
-        _tell("import time")
+        _show_progress("import time")
         imports = import_times(["flask", PACKAGE], self.size.imports)
         return {"flood": {"before": before, "after": after}, "memory": memory, "imports": imports}
 
@@ -115,7 +115,7 @@ class Runner:
         return driver.measure(apps, load, self.rng, rounds=size.rounds, size=size.batch, run=run)
 
     def _check(self, apps: dict[str, Flask], load: loads.Load) -> None:
-        # Twice, since a token that was seen before may go another way.
+        # Twice, since a cached token takes another path.
         cases = 2 * list(islice(load.cases, 3))
         for name, app in apps.items():
             if name != "raw" or cases[0].status == 200:
@@ -125,5 +125,5 @@ class Runner:
         return {name: SUBJECTS[name].build(keys) for name in names}
 
 
-def _tell(what: str) -> None:
-    print(f"measuring: {what}", file=sys.stderr)
+def _show_progress(measurement: str) -> None:
+    print(f"measuring: {measurement}", file=sys.stderr)

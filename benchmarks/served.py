@@ -1,7 +1,7 @@
-"""Names of subjects in; what gunicorn answers a second, with wrk asking on the loopback, out.
+"""Requests a second that gunicorn answers, with wrk as the client on the loopback interface.
 
-The second script: ``python -m benchmarks.served``. Both programs share the machine's cores, so the
-numbers are good for comparing one with another, and for nothing else.
+Run it as ``python -m benchmarks.served``. Both programs share the cores of the machine, so the
+numbers serve only to compare one subject with another.
 """
 
 import argparse
@@ -30,7 +30,7 @@ WORKERS, THREADS, CONNECTIONS = 2, 4, 16
 
 
 def application(name: str, keys: str) -> Flask:
-    """Return the app of the subject *name*; gunicorn calls this with the path of a JWK Set."""
+    """Return the app of the subject *name*; gunicorn calls it, with the path of a JWK Set."""
     return SUBJECTS[name].build(json.loads(Path(keys).read_text()))
 
 
@@ -52,11 +52,11 @@ def measure(names: list[str], seconds: int, rounds: int) -> dict[str, list[float
 
 @contextmanager
 def gunicorn(call: str) -> Iterator[int]:
-    """Let workers serve the app that *call* returns, and hand out their port."""
+    """Serve the app that *call* returns with gunicorn, and yield its port."""
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
         command = [
             *(sys.executable, "-m", "gunicorn", call),
-            # The socket is made here, and holds requests back until a worker is there.
+            # The socket is created here, and queues requests until a worker is ready.
             *("--bind", f"fd://{listener.fileno()}", "--worker-class", "gthread"),
             *("--workers", str(WORKERS), "--threads", str(THREADS), "--log-level", "error"),
         ]
@@ -93,7 +93,7 @@ def _wrk(port: int, case: Case, seconds: int) -> float:
 
 
 def headers_of(case: Case) -> dict[str, str]:
-    """Return the headers of *case* by the names that they are sent under."""
+    """Return the headers of *case* under their HTTP names."""
     return {
         name.removeprefix("HTTP_").replace("_", "-"): value.decode()
         for name, value in case.headers.items()
@@ -101,10 +101,10 @@ def headers_of(case: Case) -> dict[str, str]:
 
 
 def table(results: report.Results) -> report.Table:
-    """Return the medians, by subject."""
+    """Return the table of the medians by subject."""
     rates = results["rates"]
     shares = {
-        name: median([one / bare for one, bare in zip(values, rates["bare"], strict=True)])
+        name: median([rate / bare for rate, bare in zip(values, rates["bare"], strict=True)])
         for name, values in rates.items()
     }
     return report.Table(
@@ -118,7 +118,7 @@ def table(results: report.Results) -> report.Table:
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print the table, and write the files."""
     options = _options()
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is not on this machine; on Debian: apt-get install wrk")

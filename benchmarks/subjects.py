@@ -1,4 +1,4 @@
-"""A JWK Set in; one WSGI app for each way to authenticate, all with the same two views, out."""
+"""The subjects of the comparison: one app for each way to authenticate, with the same two views."""
 
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
@@ -46,7 +46,7 @@ _JOSERFC_REFUSED = (JoseError, ValueError)
 
 
 def bare(_keys: KeySetSerialization) -> Flask:
-    """Nothing: what everything is compared with."""
+    """No authentication: the base of all comparisons."""
 
     def as_it_is(view: View) -> View:
         return view
@@ -55,7 +55,7 @@ def bare(_keys: KeySetSerialization) -> Flask:
 
 
 def raw(keys: KeySetSerialization) -> Flask:
-    """The RSA verification alone, in a bare view: the floor for a token never seen before."""
+    """Only the RSA verification, in a bare view: the lower bound for a new token."""
     key = RSAKey.import_key(keys["keys"][0]).public_key
     padding, digest = PKCS1v15(), SHA256()
 
@@ -78,7 +78,7 @@ def raw(keys: KeySetSerialization) -> Flask:
 
 
 def ours(keys: KeySetSerialization, **settings: Any) -> Flask:
-    """This package, as its README shows, with its defaults or with *settings*."""
+    """This package as in its README, with its defaults or with *settings*."""
     app = serve(
         "ours",
         require_app_jwt,
@@ -108,7 +108,7 @@ def pyjwt_by_hand(keys: KeySetSerialization) -> Flask:
 
 
 def httpauth(keys: KeySetSerialization) -> Flask:
-    """Flask-HTTPAuth over joserfc (its section on token authentication), one object a header."""
+    """Flask-HTTPAuth over joserfc (its section on token authentication), one for each header."""
     tokens = Joserfc(keys)
     app_auth, consumer_auth = HTTPTokenAuth("Bearer"), HTTPTokenAuth(header=CONSUMER_HEADER)
 
@@ -136,7 +136,7 @@ def httpauth(keys: KeySetSerialization) -> Flask:
 
 
 def authlib(keys: KeySetSerialization) -> Flask:
-    """Authlib's ResourceProtector with its validator of JWTs; the second token over joserfc."""
+    """Authlib's ResourceProtector with its JWT validator; joserfc verifies the second token."""
     require_oauth = ResourceProtector()
     require_oauth.register_token_validator(AuthlibValidator(Joserfc(keys)))
     both = require_oauth(consumer=True)
@@ -144,7 +144,7 @@ def authlib(keys: KeySetSerialization) -> Flask:
 
 
 def jwt_extended(keys: KeySetSerialization) -> Flask:
-    """Flask-JWT-Extended, whose one token is the AppJWT; the second token over PyJWT."""
+    """Flask-JWT-Extended verifies the AppJWT, its only token; PyJWT verifies the second token."""
     tokens = PyJWT(keys)
 
     def both(view: View) -> View:
@@ -164,7 +164,7 @@ def jwt_extended(keys: KeySetSerialization) -> Flask:
     app.config.update(JWT_ALGORITHM="RS256", JWT_IDENTITY_CLAIM="azp")
     app.config.update(JWT_DECODE_ISSUER=ISSUER, JWT_DECODE_LEEWAY=LEEWAY)
     manager = JWTManager(app)
-    # A key that is loaded already: a public key in PEM would be parsed for every request.
+    # A loaded key: a public key in PEM would be parsed for every request.
     manager.decode_key_loader(lambda header, _claims: tokens.keys[header["kid"]].key)
     manager.token_verification_loader(
         lambda _header, claims: (
@@ -183,7 +183,7 @@ class Subject:
     title: str
     build: Callable[[KeySetSerialization], Flask]
     authenticates: bool = True  #: whether bad tokens are refused and claims read
-    remembers: int = 0  #: how many verified tokens it keeps
+    remembers: int = 0  #: number of verified tokens in its cache
 
 
 def _subjects() -> dict[str, Subject]:
@@ -202,5 +202,5 @@ def _subjects() -> dict[str, Subject]:
     }
 
 
-#: All subjects by short name, in the order of tables and plots.
+#: All subjects by their short names, in the order of tables and plots.
 SUBJECTS = _subjects()

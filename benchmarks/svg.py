@@ -1,10 +1,9 @@
-"""Shapes in; an SVG drawing, readable in light and dark and by a screen reader, out."""
+"""SVG drawings that are readable in light and dark mode, and by a screen reader."""
 
 from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
-# The drawing brings its own background, since the page around it may not follow the reader's
-# choice of light or dark.
+# The drawing has a background, since the page around it may not follow the choice of light or dark.
 _STYLE = """
  .back{fill:#ffffff} text{fill:#1f2328;font:13px system-ui,'DejaVu Sans',sans-serif}
  .head{font-weight:600;font-size:15px} .strong{font-weight:600} .small{fill:#59636e;font-size:11px}
@@ -24,9 +23,9 @@ _STYLE = """
 def drawing(name: str, size: tuple[int, int], title: str, desc: str, shapes: Iterable[str]) -> str:
     """Return the SVG document of *shapes*.
 
-    :param name: makes its ids differ from those of another drawing on one page.
+    :param name: prefix of its ids, so that they differ from those of other drawings on the page.
     :param size: width and height.
-    :param desc: what one sees, for those who do not.
+    :param desc: description for screen readers.
     """
     width, height = size
     body = "\n".join(shapes)

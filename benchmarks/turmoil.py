@@ -1,4 +1,4 @@
-"""Keys and what can be revoked in; one rotation or revocation after the other out."""
+"""Rotates keys, and revokes and restores tokens, while requests are served."""
 
 import random
 import threading
@@ -13,14 +13,15 @@ from flask_connector_auth.testing import Issuer, KeySetServer
 
 from .facts import Fact
 
-# More are not revoked at a time, so that most tokens are good.
+# Most subjects that are revoked at a time, so that most tokens stay good.
 _MAX_REVOKED = 6
-# Of all changes: so that between two rotations it is certain which keys are in force.
+# Fraction of changes that are rotations: few, so that between two of them it is certain which keys
+# are in force.
 _ROTATED = 0.02
 
 
 class Rotation:
-    """Publishes all keys, or all but one, each in its turn."""
+    """Publishes all keys, or all but one of them, in turn."""
 
     def __init__(self, issuers: Sequence[Issuer]) -> None:
         #: Whether each key is in force.
@@ -32,7 +33,7 @@ class Rotation:
         self._under_way: Fact | None = None
 
     def step(self) -> None:
-        """Publish one key less, or that one again; or nothing, until the last step is in force."""
+        """Withdraw a key, or publish it again; do nothing until the last step is in force."""
         if self._under_way:
             return
         if len(self._serving) == len(self._issuers):
@@ -47,10 +48,10 @@ class Rotation:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Serve the keys, and learn when those in force are others."""
+        """Serve the keys, and end a change when the app has loaded them."""
 
         def landed(_source: object, **_kids: object) -> None:
-            # The first set of all is none.
+            # The first set is loaded before any change.
             if self._under_way:
                 self._under_way.end()
                 self._under_way = None
@@ -60,9 +61,10 @@ class Rotation:
 
 
 class Turmoil:
-    """Rotates, revokes and restores, one thing at a time.
+    """Makes one change at a time: a rotation, a revocation or a restoration.
 
-    :param subjects: what can be revoked: whether it is not, and its name for ``revoke``.
+    :param subjects: the subjects that can be revoked: the fact that a subject is not revoked, and
+        its argument for ``revoke``.
     """
 
     def __init__(
@@ -75,7 +77,7 @@ class Turmoil:
         self._lock = threading.Lock()
 
     def change(self, revocations: Revocations, rng: random.Random) -> None:
-        """Change something, unless another thread is at it."""
+        """Make a change, unless another thread is making one."""
         if self._lock.acquire(blocking=False):
             try:
                 if rng.random() < _ROTATED:
@@ -86,7 +88,7 @@ class Turmoil:
 
     def _revoke_or_restore(self, revocations: Revocations, rng: random.Random) -> None:
         if len(self._now_revoked) < _MAX_REVOKED:
-            fact, subject = rng.choice([one for one in self._subjects if one[0].holds])
+            fact, subject = rng.choice([pair for pair in self._subjects if pair[0].holds])
             self._now_revoked.append((fact, subject))
             self.revoked += 1
             with fact.changing():

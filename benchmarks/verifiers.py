@@ -1,7 +1,7 @@
-"""A token's text in; its claims out, verified with each of the libraries under the same rules.
+"""Verification of a token with each of the libraries, under the same rules.
 
-The rules: RS256 by a key of the set, found by its ``kid``; the issuer; ``exp`` and ``iat`` with 30
-seconds of leeway; the account of the URL in both tokens; every other claim there and not empty.
+The rules: RS256 with the key of the set that ``kid`` names; the issuer; ``exp`` and ``iat`` with 30
+seconds of leeway; the account of the URL in both tokens; every other claim present and not empty.
 """
 
 from typing import Any
@@ -69,7 +69,7 @@ class PyJWT:
         return _not_empty(claims, APP_CLAIMS)
 
     def consumer_jws(self, token: str, account_id: str) -> dict[str, Any]:
-        """Return the claims of a ConsumerJWS; raise likewise."""
+        """Return the claims of a ConsumerJWS; raise the same errors as :meth:`app_jwt`."""
         claims: dict[str, Any] = pyjwt.decode(
             token,
             self._key(token),
@@ -84,10 +84,10 @@ class PyJWT:
 
 
 class AuthlibValidator(JWTBearerTokenValidator):  # type: ignore[misc]
-    """Authlib: its own validator of JWTs, told which claims there are.
+    """Authlib: its validator of JWTs, with the claims of an AppJWT.
 
-    ``@require_oauth(consumer=True)`` asks for the second token: Authlib hands its decorator's
-    keywords on to the validator.
+    ``@require_oauth(consumer=True)`` requires the second token too: Authlib passes the keywords of
+    its decorator to the validator.
     """
 
     def __init__(self, second: Joserfc) -> None:
@@ -109,11 +109,11 @@ class AuthlibValidator(JWTBearerTokenValidator):  # type: ignore[misc]
 
 def _of_account(claims: dict[str, Any], name: str, account_id: str) -> dict[str, Any]:
     if claims[name] != account_id:
-        raise ValueError("a token of another account")
+        raise ValueError("the token is of another account")
     return claims
 
 
 def _not_empty(claims: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     if not all(map(claims.get, names)):
-        raise ValueError("an empty claim")
+        raise ValueError("a claim is empty")
     return claims

@@ -1,4 +1,4 @@
-"""A guard in; the Flask app with the two views that every subject has out."""
+"""The Flask app with the two views that every subject has, protected by a given guard."""
 
 from collections.abc import Callable
 from functools import partial, wraps
@@ -8,7 +8,7 @@ from flask import Flask, g, request
 
 View = Callable[..., Any]
 Decorator = Callable[[View], View]
-#: A token's text and the account in the URL in; its claims, all checked, out.
+#: Returns the verified claims of a token, given its text and the account in the URL.
 Verify = Callable[[str, str], dict[str, Any]]
 
 CONSUMER_HEADER = "X-LP-ON-BEHALF"
@@ -23,8 +23,8 @@ def serve(
 ) -> Flask:
     """Return the app *name*.
 
-    :param one: guards the view that asks for the AppJWT.
-    :param two: guards the view that asks for both tokens.
+    :param one: guards the view that requires the AppJWT.
+    :param two: guards the view that requires both tokens.
     :param install: returns the app that the current request's AppJWT names.
     :param consumer: returns the consumer that its ConsumerJWS names.
     """
@@ -50,9 +50,9 @@ def serve(
 def by_hand(
     name: str, app_jwt: Verify, consumer_jws: Verify, refused: tuple[type[Exception], ...]
 ) -> Flask:
-    """Return the app *name* with the decorator that one writes oneself.
+    """Return the app *name* with a decorator written by hand.
 
-    :param refused: what the two functions raise for a token that is not good.
+    :param refused: exceptions that the two functions raise for a bad token.
     """
 
     def guard(view: View, consumer: bool = False) -> View:
@@ -91,5 +91,5 @@ def account_of_url() -> str:
 
 
 def unauthorized() -> tuple[dict[str, str], int]:
-    """Return the short answer that one writes oneself."""
+    """Return a short answer as one writes it by hand."""
     return {"error": "unauthorized"}, 401

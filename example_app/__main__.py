@@ -1,4 +1,4 @@
-"""A command line in; the Connector API served at two ports of this machine until Ctrl-C, out."""
+"""Serve the Connector API at two ports of this machine until Ctrl-C."""
 
 import argparse
 import sys
@@ -10,7 +10,7 @@ from .database import VersionError
 from .sentinel import app_install
 from .serving import HOST, PORT, TLS_PORT, Served, ctrl_c, served
 
-WHERE = """\
+CONNECTION_DETAILS = """\
 A Connector API for the account {install.account_id}
 
   console        http://{host}:{served.port}{console.access_key.path}
@@ -24,17 +24,17 @@ A Connector API for the account {install.account_id}
 """
 
 
-def where(served: Served) -> str:
-    """Return what to tell clients, and who may call."""
+def connection_details(served: Served) -> str:
+    """Return the addresses and credentials that clients need, as text."""
     with served.app.app_context():
         install = app_install()
         agent = agent_of(install.account_id)
-        known = {"install": install, "agent": agent, "console": current_console()}
-        return WHERE.format(**known, served=served, host=HOST)
+        values = {"install": install, "agent": agent, "console": current_console()}
+        return CONNECTION_DETAILS.format(**values, served=served, host=HOST)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Serve by the command line *argv* until Ctrl-C."""
+    """Serve until Ctrl-C, with the options in *argv*."""
     parser = argparse.ArgumentParser(prog="python -m example_app", description=__doc__)
     parser.add_argument("--port", type=int, default=PORT, help=f"http; {PORT} if not given")
     parser.add_argument("--tls-port", type=int, default=TLS_PORT, help=f"https; {TLS_PORT}")
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     stopped = ctrl_c()
     try:
         with served(options.port, options.tls_port, {}) as running:
-            print(where(running), flush=True)
+            print(connection_details(running), flush=True)
             print("Press Ctrl-C to stop it.", flush=True)
             stopped.wait()
     except VersionError as error:

@@ -1,7 +1,7 @@
-"""An agent's name and password in; their session, and the apps of their account, out.
+"""The login of agents, and the list of the apps of their account.
 
-What the protocol's demo client asks for its view of an agent. The bearer of a session is an AppJWT
-with the scope of agents, so that it is checked like any other.
+The protocol's demo client calls both for its view of an agent. The bearer token of a session is an
+AppJWT with the scope of agents, so it is verified like any other AppJWT.
 """
 
 from hmac import compare_digest
@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from flask_connector_auth import require_app_jwt
 
 from .database import find_or_add
-from .domain import every
+from .domain import all_hosts
 from .keys import current_issuer
 from .models import SCOPE, Agent, AppInstall, install_of
 from .wire import read_json
@@ -24,7 +24,10 @@ blueprint = Blueprint("agents", __name__, url_prefix="/api/account/<account_id>"
 
 
 def agent_of(account_id: str) -> Agent | None:
-    """Return the agent of an account, made when first asked for, or ``None`` for no account."""
+    """Return the agent of an account, or ``None`` if there is no such account.
+
+    The first call for an account creates its agent.
+    """
     return find_or_add(Agent, account_id=account_id) if install_of(account_id) else None
 
 
@@ -34,14 +37,14 @@ def login(account_id: str) -> ResponseReturnValue:
     body = read_json()
     sent = body if isinstance(body, dict) else {}
     agent = agent_of(account_id)
-    if agent is None or not _is(agent, sent.get("username"), sent.get("password")):
+    if agent is None or not _matches(agent, sent.get("username"), sent.get("password")):
         abort(401, "The name or the password is wrong.")
     issuer = current_issuer()
     return {
         "bearer": issuer.app_jwt(aud=account_id, azp=agent.user_id, scope=AGENT_SCOPE),
         "sessionTTl": str(issuer.lifetime),
         "config": {"loginName": agent.login_name, "userId": agent.user_id, "isAdmin": True},
-        "csdsCollectionResponse": every(account_id),
+        "csdsCollectionResponse": all_hosts(account_id),
     }
 
 
@@ -50,7 +53,7 @@ def login(account_id: str) -> ResponseReturnValue:
 def installations(account_id: str) -> list[dict[str, Any]]:
     """Return all apps of the account (service ``accountConfigReadWrite``)."""
     install = install_of(account_id)
-    return [_shown(install)] if install else []
+    return [_described(install)] if install else []
 
 
 @blueprint.get("/configuration/app-install/installations/<client_id>")
@@ -60,16 +63,16 @@ def installation(account_id: str, client_id: str) -> dict[str, Any]:
     install = install_of(account_id)
     if install is None or install.client_id != client_id:
         abort(404, "There is no such app.")
-    return _shown(install)
+    return _described(install)
 
 
-def _is(agent: Agent, name: Any, password: Any) -> bool:
+def _matches(agent: Agent, name: Any, password: Any) -> bool:
     if not (isinstance(name, str) and isinstance(password, str) and name == agent.login_name):
         return False
     return compare_digest(agent.password.encode(), password.encode(errors="replace"))
 
 
-def _shown(install: AppInstall) -> dict[str, Any]:
+def _described(install: AppInstall) -> dict[str, Any]:
     return {
         "client_id": install.client_id,
         "client_secret": install.client_secret,

@@ -1,7 +1,7 @@
-"""A folder in; the certificate of the TLS listener, and that of the CA that clients trust, out.
+"""The certificate of the TLS listener, and the certificate of the CA that signed it.
 
-The CA's private key is thrown away as soon as it has signed: whoever trusts this CA trusts this one
-certificate, and nobody can make another.
+The CA's private key is discarded after this one signature. To trust the CA is therefore to trust a
+single certificate: no other one can be made.
 """
 
 import ssl
@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from . import folder
 
-#: The names that clients know the services by; a wildcard stands for one label (RFC 6125).
+#: The host names of the services in clients; a wildcard stands for one label (RFC 6125).
 NAMES = (
     "localhost",
     "*.liveperson.net",
@@ -27,26 +27,29 @@ NAMES = (
 )
 ADDRESSES = ("127.0.0.1", "::1")
 LIFE = timedelta(days=397)
-#: A certificate that would end sooner is replaced at the start.
+#: A certificate that expires sooner than this is replaced at the start.
 LEFT = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Where the parts are, as PEM."""
+    """Paths of the PEM files."""
 
-    ca: Path  #: for clients to trust
-    chain: Path  #: the certificate, and the private key to it
+    ca: Path  #: the certificate of the CA, for clients to trust
+    chain: Path  #: the certificate of the server, and its private key
 
     def context(self) -> ssl.SSLContext:
-        """Return what a TLS server needs."""
+        """Return the TLS context of a server."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.chain)
         return context
 
 
 def certificate_in(instance: Path) -> Certificate:
-    """Return the certificate that is kept in *instance*, made if there is none or it soon ends."""
+    """Return the certificate in the folder *instance*.
+
+    A new one is made if there is none, or if it expires soon.
+    """
     kept = Certificate(instance / "ca.pem", instance / "certificate.pem")
     with folder.locked(instance):
         if kept.ca.exists() and kept.chain.exists() and _lasts(kept.chain):
@@ -64,7 +67,7 @@ def _lasts(path: Path) -> bool:
 
 
 def _make() -> tuple[str, str]:
-    """Return the CA's certificate, and the server's with its private key."""
+    """Return the certificate of the CA, and that of the server with its private key."""
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Connector API example CA")])
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Connector API example")])
@@ -96,7 +99,7 @@ def _make() -> tuple[str, str]:
 def _builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
 ) -> x509.CertificateBuilder:
-    # From yesterday, for clocks that are behind.
+    # Valid from yesterday on, for clients whose clocks are slow.
     start = datetime.now(UTC) - timedelta(days=1)
     return (
         x509.CertificateBuilder(issuer, subject, key.public_key())

@@ -1,8 +1,7 @@
-"""Commands for the keys, the knobs, the certificate, and the console's address.
+"""The commands of the app: signing keys, knobs, the certificate, and the console's address.
 
-``flask --app example_app keys --help`` and ``… knobs --help`` tell of the commands;
-``docs/rotation.rst``, in which order to use those of the keys. Workers that are running notice each
-change: no restart is needed.
+``flask --app example_app keys --help`` and ``… knobs --help`` list them; ``docs/rotation.rst``
+shows in which order to use those of the keys. Running workers notice each change without a restart.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,7 +28,7 @@ P = ParamSpec("P")
 
 @keys.command("list")
 def list_keys() -> None:
-    """Print each key, the oldest first, and which one signs."""
+    """Print all keys, the oldest first, and which one signs."""
     ring = current_keys().read()
     for kid in ring.keys:
         click.echo(f"{kid}  {'signs' if kid == ring.signing else 'published'}")
@@ -37,28 +36,28 @@ def list_keys() -> None:
 
 @keys.command()
 def add() -> None:
-    """Make and publish a key that signs nothing yet; print it."""
+    """Make and publish a key that signs nothing yet; print its kid."""
     click.echo(current_keys().add())
 
 
 @keys.command()
 @click.argument("kid")
 def use(kid: str) -> None:
-    """Let the key KID sign; print the one that it replaces, which stays published."""
-    with _refusal_told():
+    """Sign with the key KID; print the kid that it replaces, which stays published."""
+    with _value_error_as_message():
         click.echo(current_keys().use(kid))
 
 
 @keys.command()
 @click.argument("kid")
 def withdraw(kid: str) -> None:
-    """Publish the key KID no longer, and forget it."""
-    with _refusal_told():
+    """Stop publishing the key KID, and delete it."""
+    with _value_error_as_message():
         current_keys().withdraw(kid)
 
 
 @contextmanager
-def _refusal_told() -> Iterator[None]:
+def _value_error_as_message() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
@@ -66,7 +65,7 @@ def _refusal_told() -> Iterator[None]:
 
 
 def closing(command: Callable[P, None]) -> Callable[P, None]:
-    """Close what *command* has opened of the database, before the process ends."""
+    """Close the database connections of *command* before the process ends."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -82,7 +81,7 @@ def closing(command: Callable[P, None]) -> Callable[P, None]:
 @turning.command()
 @closing
 def show() -> None:
-    """Print the life of a token, and what is told to fail."""
+    """Print the lifetime of new AppJWTs, and the services that are set to fail."""
     click.echo(f"token-life {knobs.token_life()}")
     for service in knobs.SERVICES:
         if fault := db.session.get(Fault, service):
@@ -94,7 +93,7 @@ def show() -> None:
 @click.argument("seconds", type=click.IntRange(1, 2**31 - 1))
 @closing
 def token_life(seconds: int) -> None:
-    """Let new AppJWTs live for SECONDS."""
+    """Let new AppJWTs expire after SECONDS."""
     knobs.set_token_life(seconds)
 
 
@@ -102,17 +101,17 @@ def token_life(seconds: int) -> None:
 @click.argument("service", type=click.Choice(knobs.SERVICES))
 @click.argument("status", type=click.Choice([str(status) for status in knobs.FAILURES]))
 @click.option("--retry-after", type=click.IntRange(0, 86400), default=1, help="Seconds; 1.")
-@click.option("--times", type=click.IntRange(1, 2**31 - 1), help="So many requests only.")
+@click.option("--times", type=click.IntRange(1, 2**31 - 1), help="Requests that fail; all.")
 @closing
 def fail(service: str, status: str, retry_after: int, times: int | None) -> None:
-    """Let SERVICE answer with STATUS, until the reset or so many times."""
+    """Let SERVICE answer with STATUS, until the reset or the given number of times."""
     knobs.fail(service, int(status), retry_after, times)
 
 
 @turning.command()
 @closing
 def reset() -> None:
-    """Turn all knobs back."""
+    """Set all knobs back to their defaults."""
     knobs.recover()
     knobs.set_token_life(None)
 
@@ -120,7 +119,10 @@ def reset() -> None:
 @click.command()
 @with_appcontext
 def certificate() -> None:
-    """Print where the CA's certificate is, and the server's with its key; make them if need be."""
+    """Print the paths of the CA's certificate, and of the server's with its key.
+
+    Both are made if there are none.
+    """
     kept = certificate_in(Path(current_app.instance_path))
     click.echo(f"{kept.ca}\n{kept.chain}")
 
@@ -128,7 +130,7 @@ def certificate() -> None:
 @click.command()
 @with_appcontext
 def console() -> None:
-    """Print the console's path with its key, to put after the app's address.
+    """Print the console's path with its key, to append to the app's address.
 
     The key is made if there is none.
     """
@@ -136,6 +138,6 @@ def console() -> None:
 
 
 def init_app(app: Flask) -> None:
-    """Give *app* the commands."""
+    """Register the commands on *app*."""
     for command in (keys, turning, certificate, console):
         app.cli.add_command(command)

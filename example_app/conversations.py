@@ -1,6 +1,6 @@
-"""What consumer or agent wants in; conversations opened, added to, closed and read back, out.
+"""Conversations in the database: opening, adding messages, closing, and the transcript.
 
-Each change is told to :mod:`~example_app.notifications`, once it is in the database.
+Each change is passed to :mod:`~example_app.notifications` once it is committed.
 """
 
 import json
@@ -15,7 +15,7 @@ from .notifications import Originator
 
 
 def set_profile(consumer: Consumer, profile: str) -> None:
-    """Keep *profile*, a JSON text, with *consumer*."""
+    """Store *profile*, a JSON text, with *consumer*."""
     consumer.profile = profile
     db.session.commit()
 
@@ -23,7 +23,7 @@ def set_profile(consumer: Consumer, profile: str) -> None:
 def open_conversation(consumer: Consumer, details: str) -> Conversation | None:
     """Return a new conversation, or ``None`` if *consumer* has an open one.
 
-    :param details: a JSON text, what was asked for.
+    :param details: the body of the request, a JSON text.
     """
     conversation = Conversation(consumer_id=consumer.lp_consumer_id, details=details)
     with first_come():
@@ -35,12 +35,12 @@ def open_conversation(consumer: Consumer, details: str) -> Conversation | None:
 
 
 def add_message(conversation: Conversation, body: str, by: Originator) -> int | None:
-    """Return the sequence that the message got, or ``None`` if *conversation* is closed.
+    """Return the sequence of the new message, or ``None`` if *conversation* is closed.
 
     :param body: a JSON text, the body of PublishEvent.
     """
-    # The update comes first, since it locks the row: whoever sends at the same time waits here,
-    # and then counts on from this number. What is rolled back was never counted.
+    # The update comes first, since it locks the row: a concurrent request waits here and gets the
+    # next number. A rollback gives the number back.
     counted = update(Conversation).values(next_sequence=Conversation.next_sequence + 1)
     db.session.execute(counted.where(Conversation.id == conversation.id))
     db.session.refresh(conversation)
@@ -75,9 +75,9 @@ def close(conversation: Conversation) -> bool:
 def answer(
     conversation: Conversation, agent: Agent, message: Any, role: str = "ASSIGNED_AGENT"
 ) -> int | None:
-    """Let *agent* say *message*; return its sequence, or ``None`` if *conversation* is closed.
+    """Add *message* of *agent*; return its sequence, or ``None`` if *conversation* is closed.
 
-    :param role: the agent's; clients differ in which ones they show.
+    :param role: role of the agent; clients differ in the roles whose messages they show.
     """
     if conversation.is_open and conversation.agent_id is None:
         conversation.agent_id = agent.user_id
@@ -89,7 +89,7 @@ def answer(
 
 
 def transcript(conversation: Conversation) -> list[dict[str, Any]]:
-    """Return what was said in *conversation*, in its order."""
+    """Return the messages of *conversation* in their order."""
     query = select(Message).filter_by(conversation_id=conversation.id).order_by(Message.sequence)
     return [
         {

@@ -1,4 +1,4 @@
-"""A database URL in; its tables, made once and known by a version, and rows found in them, out."""
+"""The database: its tables, which have a version, and helpers to find and to add rows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +15,12 @@ from sqlalchemy.schema import CreateTable
 
 from . import folder
 
-#: The version of the tables: raised by whoever changes them.
+#: Version of the tables. Raise it with each change of a table.
 VERSION = 2
 
 
 class Base(DeclarativeBase):
-    """What the tables are declared on."""
+    """Base class of the tables."""
 
 
 db = SQLAlchemy(metadata=Base.metadata)
@@ -28,7 +28,7 @@ RowT = TypeVar("RowT", bound=Base)
 
 
 class Setting(Base):
-    """A number that all workers go by."""
+    """A number that all workers share."""
 
     __tablename__ = "setting"
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -36,7 +36,7 @@ class Setting(Base):
 
 
 class VersionError(RuntimeError):
-    """The tables are those of another version of this app."""
+    """The tables were created by another version of this app."""
 
     def __init__(self, found: int, where: str) -> None:
         super().__init__(
@@ -47,9 +47,9 @@ class VersionError(RuntimeError):
 
 
 def init_app(app: Flask) -> None:
-    """Give *app* its database, with the tables that are missing.
+    """Set up the database of *app*, and create the tables that are missing.
 
-    :raises VersionError: if the tables are of another version.
+    :raises VersionError: if the tables have another version.
     """
     db.init_app(app)
     with app.app_context():
@@ -63,7 +63,7 @@ def init_app(app: Flask) -> None:
 
 
 def keep_private(url: URL) -> None:
-    """Keep the file of an SQLite database, which holds secrets, from all but its owner."""
+    """Restrict the file of an SQLite database, which holds secrets, to its owner."""
     name = url.database or ":memory:"
     in_memory = name == ":memory:" or url.query.get("mode") == "memory"
     if url.get_backend_name() != "sqlite" or in_memory:
@@ -71,16 +71,17 @@ def keep_private(url: URL) -> None:
     # See "URI Filenames" in the documentation of SQLite.
     file = unquote(urlsplit(name).path) if url.query.get("uri") else name
     folder.reserve(Path(file))
-    # SQLite gives the others the mode of the first; they may have been left behind with another.
+    # SQLite creates the journals with the mode of the database file, but an older process may have
+    # left some behind with another mode.
     folder.restrict(*(Path(f"{file}{end}") for end in ("", "-journal", "-wal", "-shm")))
 
 
 def _version() -> int:
-    """Return the version of the tables; where there are none, they are going to be of ours."""
+    """Return the version of the tables; an empty database gets :data:`VERSION`."""
     there = set(inspect(db.engine).get_table_names())
     if Setting.__tablename__ not in there and there & set(Base.metadata.tables):
-        return 1  # which kept no version
-    # Before any other table, so that a worker that starts at the same time finds it.
+        return 1  # version 1 had no table of settings, and so stored no version
+    # Created before any other table: a worker that starts at the same time must find the version.
     with first_come():
         _create(Base.metadata.tables[Setting.__tablename__])
         if db.session.get(Setting, "version") is None:
@@ -89,20 +90,21 @@ def _version() -> int:
 
 
 def _create(*tables: Table) -> None:
-    # create_all() looks first and creates afterwards; two workers may start at once.
+    # Not create_all(): it looks first and creates afterwards, so two workers that start at the same
+    # time would collide.
     for table in tables:
         db.session.execute(CreateTable(table, if_not_exists=True))
 
 
 def let_go(app: Flask) -> None:
-    """Close what the start of *app* has opened: a worker that is forked from here needs its own."""
+    """Close the connections that the start of *app* opened: a forked worker must not share them."""
     with app.app_context():
         db.engine.dispose()
 
 
 @contextmanager
 def first_come() -> Iterator[None]:
-    """Commit what is done inside, unless another request has done the same just before."""
+    """Commit what the block does; roll back if another request has just done the same."""
     try:
         yield
         db.session.commit()
@@ -111,13 +113,13 @@ def first_come() -> Iterator[None]:
 
 
 def find(model: type[RowT], key: str) -> RowT | None:
-    """Return the row with the primary key *key*, a text that a client sent, or ``None``."""
-    # A NUL, or half of a surrogate pair, is too much for one database driver or another.
+    """Return the row whose primary key is *key*, a text from a client, or ``None``."""
+    # Some database drivers fail on a NUL or on half of a surrogate pair.
     return db.session.get(model, key) if key.isprintable() else None
 
 
 def find_or_add(model: type[RowT], **values: Any) -> RowT:
-    """Return the one row with *values*, which are unique, and which is added if there is none."""
+    """Return the row with *values*, which are unique; add it if there is none."""
     query = select(model).filter_by(**values)
     if db.session.scalar(query) is None:
         with first_come():

@@ -1,6 +1,7 @@
-"""An agent's session in; the conversations of the account read, answered and closed, out.
+"""The agent's desk: reading, answering and closing the conversations of an account.
 
-No part of the protocol, in which agents have a WebSocket: just enough for clients to be answered.
+It is not part of the protocol, in which agents use a WebSocket: it does just enough to answer
+clients.
 """
 
 from typing import Any
@@ -17,7 +18,7 @@ from .database import db, find
 from .models import Consumer, Conversation
 from .wire import Refused, read_json
 
-#: The first is the usual one.
+#: Roles of agents; the first is the default.
 ROLES = (
     "ASSIGNED_AGENT",
     "AGENT_MANAGER",
@@ -32,8 +33,8 @@ blueprint = Blueprint("desk", __name__, url_prefix="/agent/api/account/<account_
 
 @blueprint.get("")
 @require_app_jwt(scopes=AGENT_SCOPE)
-def open_ones(account_id: str) -> list[dict[str, Any]]:
-    """Return the conversations that are open, with what was said in them, the oldest first."""
+def open_conversations(account_id: str) -> list[dict[str, Any]]:
+    """Return the open conversations with their messages, the oldest first."""
     query = select(Conversation).join(Consumer).filter(Conversation.is_open.is_not(None))
     query = query.filter(Consumer.account_id == account_id).order_by(Conversation.started_at)
     return [
@@ -49,7 +50,7 @@ def open_ones(account_id: str) -> list[dict[str, Any]]:
 @blueprint.post("/<conversation_id>")
 @require_app_jwt(scopes=AGENT_SCOPE)
 def say(account_id: str, conversation_id: str) -> ResponseReturnValue:
-    """Say ``message``, a text, in ``role``, ``ASSIGNED_AGENT`` if not given."""
+    """Answer with ``message``, a text, in ``role`` (default: ``ASSIGNED_AGENT``)."""
     conversation = _conversation(account_id, conversation_id)
     body = read_json()
     said = body if isinstance(body, dict) else {}

@@ -1,4 +1,4 @@
-"""A folder in; its files written whole, by one process at a time, and for the owner alone, out."""
+"""Files of a folder: written as a whole, by one process at a time, readable by the owner only."""
 
 import os
 import sqlite3
@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-#: The mode of a file that holds a secret: read and written by its owner, and by nobody else.
+#: Mode of a file that holds a secret: its owner may read and write it, no other user may.
 PRIVATE = 0o600
 LOCK_NAME = ".lock"
-# Seconds; what is done under the lock takes far less, a new RSA key included.
+# Seconds; the work under the lock takes far less, even with a new RSA key.
 _PATIENCE = 60
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes and threads from changing *folder* meanwhile; reading needs no lock."""
-    # A lock of SQLite works on every system, and ends with the process that holds it.
+    """Keep other processes and threads from changing *folder*; reading it needs no lock."""
+    # A lock of SQLite works on every system, and is released when its process ends.
     file = folder / LOCK_NAME
     reserve(file)
     restrict(file)
@@ -26,9 +26,9 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def write(path: Path, text: str) -> None:
-    """Write *text* to *path*, for the owner alone; call it where the folder is locked."""
-    # Under another name first: a reader finds the old file or the new one, never a part. A draft
-    # that was left behind may have another mode.
+    """Write *text* to *path*, readable by the owner only; the caller holds the folder's lock."""
+    # Written under another name first: a reader finds the old file or the new one, never a part.
+    # An old draft is deleted, since it may have another mode.
     draft = path.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     new = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
@@ -40,14 +40,14 @@ def write(path: Path, text: str) -> None:
 
 
 def reserve(path: Path) -> None:
-    """Make the file *path*, empty and for the owner alone, where there is none."""
-    # Not by a change of the mode afterwards: who has opened the file by then reads it for ever.
+    """Create the file *path*, empty and readable by the owner only, if it does not exist."""
+    # Created with its mode: a process that opens the file before a later chmod keeps access to it.
     os.close(os.open(path, os.O_RDONLY | os.O_CREAT, PRIVATE))
 
 
 def restrict(*paths: Path) -> None:
-    """Take *paths* from all but their owner, where they exist: they may be copies or older."""
+    """Restrict *paths* to their owner, where they exist: copied or old files may be open to all."""
     for path in paths:
-        # What belongs to another user is theirs to give.
+        # Only the owner of a file can change its mode.
         with suppress(FileNotFoundError, PermissionError):
             path.chmod(PRIVATE)

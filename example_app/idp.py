@@ -1,4 +1,4 @@
-"""An app's own name for a consumer in; that consumer's ConsumerJWS out."""
+"""The service IDP: issues the ConsumerJWS of a consumer, whom the app names."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ knobs.may_fail(blueprint, "idp")
 @blueprint.post("/api/account/<account_id>/consumer")
 @require_app_jwt(scopes="msg.consumer")
 def consumer(account_id: str) -> ResponseReturnValue:
-    """Return a token that never expires (protocol page, Get ConsumerJWS)."""
+    """Return a ConsumerJWS, which never expires (protocol page, Get ConsumerJWS)."""
     row = consumer_in(read_json(), account_id)
     token = current_issuer().consumer_jws(
         account_id=account_id,
@@ -31,9 +31,9 @@ def consumer(account_id: str) -> ResponseReturnValue:
 
 
 def consumer_in(body: Any, account_id: str) -> Consumer:
-    """Return the consumer that *body* names, who is a new one if the account has none of the name.
+    """Return the consumer that *body* names; add one if the account has none of that name.
 
-    :raises Refused: if it names none.
+    :raises Refused: if *body* has no valid name.
     """
     name = body.get("ext_consumer_id") if isinstance(body, dict) else None
     if not (isinstance(name, str) and 0 < len(name) <= 256 and name.isprintable()):

@@ -1,4 +1,4 @@
-"""The instance folder in; the keys that are kept there, one of which signs, out."""
+"""The signing keys, kept in the instance folder: all are published, one signs."""
 
 import json
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ FILE_NAME = "signing-keys.json"
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The keys as they were at one time; all are published."""
+    """The keys at one time; all are published."""
 
-    signing: str  #: ``kid`` of the one that signs
-    keys: Mapping[str, RSAKey]  #: private, by ``kid``, the oldest first
+    signing: str  #: ``kid`` of the key that signs
+    keys: Mapping[str, RSAKey]  #: private keys by ``kid``, the oldest first
 
     def key_set(self) -> dict[str, Any]:
         """Return the public JWK Set (RFC 7517 section 5)."""
@@ -31,9 +31,10 @@ class KeyRing:
 
 
 class KeyFile:
-    """Keeps the keys: a private JWK Set with the further member ``signing``, made where none is.
+    """The file of the keys: a private JWK Set with an additional member, ``signing``.
 
-    It is read for every token, so what one process changes, every other one notices.
+    The file is created if it does not exist. It is read for every token, so all processes notice
+    each change.
     """
 
     def __init__(self, instance: Path) -> None:
@@ -49,7 +50,7 @@ class KeyFile:
     def read(self) -> KeyRing:
         """Return the keys as they are now."""
         text = self.path.read_text(encoding="utf-8")
-        # One attribute, so that a thread finds text and keys of one time.
+        # Text and keys are in one attribute, so that a thread never reads a mix of two versions.
         known, ring = self._known
         if text != known:
             ring = _parse(text)
@@ -57,7 +58,7 @@ class KeyFile:
         return ring
 
     def add(self) -> str:
-        """Make a key that is published and signs nothing yet; return its ``kid``."""
+        """Add a key that is published and signs nothing yet; return its ``kid``."""
         kid, key = _new_kid(), RSAKey.generate_key(2048)
         with folder.locked(self.path.parent):
             ring = self.read()
@@ -65,7 +66,7 @@ class KeyFile:
         return kid
 
     def use(self, kid: str) -> str:
-        """Let *kid* sign from now on; return the key that it replaces, which stays published.
+        """Sign with *kid* from now on; return the ``kid`` that it replaces, which stays published.
 
         :raises ValueError: if there is no such key.
         """
@@ -75,9 +76,9 @@ class KeyFile:
         return ring.signing
 
     def withdraw(self, kid: str) -> None:
-        """Forget *kid*: it is published no longer.
+        """Delete *kid*, which is no longer published then.
 
-        :raises ValueError: if there is no such key, or if it is the one that signs.
+        :raises ValueError: if there is no such key, or if it is the key that signs.
         """
         with folder.locked(self.path.parent):
             ring = self._with(kid)
@@ -103,12 +104,12 @@ def _parse(text: str) -> KeyRing:
 
 
 def _new_kid() -> str:
-    # By time, so that a name is never used twice, and tells how old its key is.
+    # The time makes each name unique, and shows the age of the key.
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
 
 
 def init_app(app: Flask) -> None:
-    """Give *app* its keys."""
+    """Set up the keys of *app*."""
     app.extensions["signing_keys"] = KeyFile(Path(app.instance_path))
 
 
@@ -119,6 +120,6 @@ def current_keys() -> KeyFile:
 
 
 def current_issuer() -> Issuer:
-    """Return who signs for the current app, just now: do not keep it."""
+    """Return an issuer with the key that signs now; do not keep it, since the key may change."""
     ring = current_keys().read()
     return Issuer(ring.keys[ring.signing], kid=ring.signing, lifetime=knobs.token_life())

@@ -1,6 +1,6 @@
-"""What a developer of clients turns in; shorter tokens and forced failures, in all workers, out.
+"""Knobs to test clients with: shorter tokens and forced failures, in all workers.
 
-The knobs are kept in the database. ``flask --app example_app knobs --help`` turns them.
+The knobs are kept in the database; ``flask --app example_app knobs`` sets them.
 """
 
 from collections.abc import Iterable
@@ -13,24 +13,24 @@ from flask_connector_auth import ConnectorAuthError, ErrorRow
 from .database import Setting, db, find
 from .models import Fault
 
-#: The services that can be told to fail, by the names of the domain look-up.
+#: The services that can be set to fail, by their names in the domain look-up.
 SERVICES = ("sentinel", "idp", "asyncMessagingEnt")
 TOKEN_LIFE = "token_life"  # noqa: S105  # the name of a setting
 
 
 class TooManyRequests(ConnectorAuthError):
-    """429, which the protocol page Conversation names; code and texts are ours."""
+    """429, from the protocol page Conversation; error code and texts are this app's."""
 
     row = ErrorRow(42901, "Too many requests", "The rate limit is exceeded")
 
 
 class ServiceUnavailable(ConnectorAuthError):
-    """503; code and texts are ours."""
+    """503; error code and texts are this app's."""
 
     row = ErrorRow(50302, "Service unavailable", "The service cannot answer at the moment")
 
 
-#: What can be forced, by status; sent in the envelope that the protocol has for all services.
+#: The failures by status, sent in the protocol's error envelope.
 FAILURES: dict[int, type[ConnectorAuthError]] = {429: TooManyRequests, 503: ServiceUnavailable}
 
 
@@ -46,20 +46,20 @@ def fail(service: str, status: int, retry_after: int = 1, times: int | None = No
 
 
 def recover(services: Iterable[str] = SERVICES) -> None:
-    """Let *services* do again what they are asked."""
+    """Let *services* work again."""
     for service in services:
         db.session.execute(delete(Fault).where(Fault.service == service))
     db.session.commit()
 
 
 def token_life() -> int:
-    """Return the seconds that an AppJWT lives: those that were turned in, or the setting's."""
+    """Return the lifetime of an AppJWT in seconds: that of the knob, or that of the setting."""
     turned = find(Setting, TOKEN_LIFE)
     return turned.value if turned else int(current_app.config["CONNECTOR_TOKEN_LIFE"])
 
 
 def set_token_life(seconds: int | None) -> None:
-    """Let new AppJWTs live for *seconds*, or as the setting says if that is ``None``."""
+    """Let new AppJWTs live for *seconds*; ``None`` restores the lifetime of the setting."""
     if seconds is not None:
         db.session.merge(Setting(name=TOKEN_LIFE, value=seconds))
     elif turned := find(Setting, TOKEN_LIFE):
@@ -68,22 +68,22 @@ def set_token_life(seconds: int | None) -> None:
 
 
 def may_fail(blueprint: Blueprint, service: str) -> None:
-    """Let the calls of *blueprint*, which are those of *service*, fail when they are told to."""
+    """Let the POST requests to *blueprint* fail while *service* is set to fail."""
 
-    def fail_if_told() -> None:
-        # What is read, such as the keys, is not: the services themselves need it.
+    def apply_fault() -> None:
+        # GET requests never fail, since the services themselves load the keys by one.
         fault = find(Fault, service) if request.method == "POST" else None
         if fault and (fault.remaining is None or _counted(service)):
             error = FAILURES[fault.status]()
             error.response.headers["Retry-After"] = str(fault.retry_after)
             raise error
 
-    blueprint.before_request(fail_if_told)
+    blueprint.before_request(apply_fault)
 
 
 def _counted(service: str) -> bool:
-    """Count a failure of *service*; return whether there was one left."""
-    # In one statement, so that two workers never count the same one.
+    """Take one of the remaining failures of *service*; return whether there was one left."""
+    # One statement, so that two workers never take the same failure.
     left = update(Fault).where(Fault.service == service, Fault.remaining > 0)
     counted = db.session.execute(left.values(remaining=Fault.remaining - 1))
     db.session.commit()

@@ -1,7 +1,7 @@
-"""What an app asks on behalf of a consumer in; conversations opened, added to and closed.
+"""The Send API: conversations, which an app opens, adds to and closes on behalf of a consumer.
 
-Protocol pages: Conversation (``create``) and Send (``send``). Both tokens are checked before a
-view runs; what is left to the views is whose conversation it is.
+Protocol pages: Conversation (``create``) and Send (``send``). Both tokens are verified before a
+view runs; the views check that the conversation belongs to the consumer.
 """
 
 from flask import Blueprint, abort, request
@@ -35,7 +35,7 @@ costs.watch(blueprint)
 @require_app_jwt(scopes="msg.consumer")
 @require_consumer_jws
 def create(account_id: str) -> ResponseReturnValue:
-    """Take an array of two requests, in this order: set the profile, open a conversation."""
+    """Handle an array of two requests, in this order: set the profile, open a conversation."""
     consumer = _caller()
     requests = read_json()
     if not isinstance(requests, list) or len(requests) != len(CREATE):
@@ -47,7 +47,7 @@ def create(account_id: str) -> ResponseReturnValue:
     conversation = open_conversation(consumer, details)
     if conversation is None:
         return [done, refusal(opening.refused("the consumer has an open conversation"))], 400
-    # One client asks for the id of the dialog elsewhere if it is not told here.
+    # One client looks the id of the dialog up elsewhere if this answer lacks it.
     return [done, opening.ok(conversationId=conversation.id, dialogId=conversation.id)]
 
 
@@ -55,47 +55,47 @@ def create(account_id: str) -> ResponseReturnValue:
 @require_app_jwt(scopes="msg.consumer")
 @require_consumer_jws
 def send(account_id: str) -> ResponseReturnValue:
-    """Take one request: publish an event in a conversation, close it, or ask where files go."""
+    """Handle one request: publish an event, close the conversation, or get the URL of a file."""
     consumer = _caller()
-    asked = read_request(read_json(), *ACTIONS)
-    return ACTIONS[asked.action](asked, consumer)
+    req = read_request(read_json(), *ACTIONS)
+    return ACTIONS[req.action](req, consumer)
 
 
-def _publish(asked: Request, consumer: Consumer) -> Answer:
-    event = events.read_event(asked)
-    # The first dialog of a conversation has its id, and here there is no other.
-    conversation = _conversation(asked, "dialogId", consumer)
-    if asked.body.get("conversationId", conversation.id) != conversation.id:
-        raise asked.refused("conversationId is not that of the dialog")
+def _publish(req: Request, consumer: Consumer) -> Answer:
+    event = events.read_event(req)
+    # The first dialog has the id of its conversation, and here there is no other dialog.
+    conversation = _conversation(req, "dialogId", consumer)
+    if req.body.get("conversationId", conversation.id) != conversation.id:
+        raise req.refused("conversationId is not that of the dialog")
     by = Originator(consumer.lp_consumer_id, "CONSUMER")
     if event["type"] == "ChatStateEvent":
         event_published(conversation, event, by)
-        return asked.ok()  # typing and the like is told, not kept, and has no sequence
-    sequence = add_message(conversation, asked.text, by)
+        return req.ok()  # typing and the like is posted, but not stored, and has no sequence
+    sequence = add_message(conversation, req.text, by)
     if sequence is None:
-        raise asked.refused("the conversation is closed")
-    return asked.ok(sequence=sequence)
+        raise req.refused("the conversation is closed")
+    return req.ok(sequence=sequence)
 
 
-def _update(asked: Request, consumer: Consumer) -> Answer:
-    if not events.is_closing(asked):
-        raise asked.refused("conversationField can do no more than CLOSE")
-    if not close(_conversation(asked, "conversationId", consumer)):
-        raise asked.refused("the conversation is closed")
-    return asked.ok(msg="OK Conversation resolved successfully")
+def _update(req: Request, consumer: Consumer) -> Answer:
+    if not events.is_closing(req):
+        raise req.refused("conversationField can do no more than CLOSE")
+    if not close(_conversation(req, "conversationId", consumer)):
+        raise req.refused("the conversation is closed")
+    return req.ok(msg="OK Conversation resolved successfully")
 
 
-def _upload(asked: Request, consumer: Consumer) -> Answer:
-    return asked.ok(**swift.temp_url(swift.new_file(asked, consumer), "PUT"))
+def _upload(req: Request, consumer: Consumer) -> Answer:
+    return req.ok(**swift.temp_url(swift.new_file(req, consumer), "PUT"))
 
 
-def _download(asked: Request, consumer: Consumer) -> Answer:
-    file = find(File, asked.need(asked.body, "relativePath", str))
+def _download(req: Request, consumer: Consumer) -> Answer:
+    file = find(File, req.need(req.body, "relativePath", str))
     if file is None:
-        raise asked.refused("there is no such file")
+        raise req.refused("there is no such file")
     if file.consumer_id != consumer.lp_consumer_id:
         raise InvalidConsumerJWS()
-    return asked.ok(**swift.temp_url(file, "GET"))
+    return req.ok(**swift.temp_url(file, "GET"))
 
 
 ACTIONS = {
@@ -111,14 +111,14 @@ def _caller() -> Consumer:
         abort(404, "the parameter v must be 3")
     consumer = find(Consumer, current_consumer_jws.lp_consumer_id)
     if consumer is None:
-        raise InvalidConsumerJWS()  # a good token, of a database that is no more
+        raise InvalidConsumerJWS()  # a valid token, whose consumer is not in this database
     return consumer
 
 
-def _conversation(asked: Request, member: str, consumer: Consumer) -> Conversation:
-    conversation = find(Conversation, asked.need(asked.body, member, str))
+def _conversation(req: Request, member: str, consumer: Consumer) -> Conversation:
+    conversation = find(Conversation, req.need(req.body, member, str))
     if conversation is None:
-        raise asked.refused("there is no such conversation")
+        raise req.refused("there is no such conversation")
     if conversation.consumer_id != consumer.lp_consumer_id:
         raise InvalidConsumerJWS()  # protocol page, Send API Overview: 401
     return conversation

@@ -1,4 +1,4 @@
-"""The tables of the database: who may call, who their consumers are, what was said and sent."""
+"""The tables of the database: app installs, agents, consumers, conversations, files, faults."""
 
 import secrets
 import time
@@ -10,9 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .database import Base, db
 
-#: The scope of an app install: the one that there is for apps.
+#: The scope of an app install, the only one for apps.
 SCOPE = "msg.consumer"
-#: Bytes in the largest file (protocol page, Send API Examples).
+#: Most bytes in a file (protocol page, Send API Examples).
 MAX_FILE = 3 * 1024 * 1024
 
 
@@ -21,55 +21,55 @@ def _new_id() -> str:
 
 
 def now_ms() -> int:
-    """Return the time as the protocol tells it: milliseconds since the epoch."""
+    """Return the time in the protocol's unit: milliseconds since the epoch."""
     return int(time.time() * 1000)
 
 
 class AppInstall(Base):
-    """An app that may call for an account; one an account is enough here."""
+    """An app that may call for an account; here each account has one."""
 
     __tablename__ = "app_install"
     client_id: Mapped[str] = mapped_column(String(36), primary_key=True, default=_new_id)
-    # Readable, because webhooks are signed with it; a service that sends none keeps a hash of it.
+    # In plain text, because webhooks are signed with it; a service without webhooks stores a hash.
     client_secret: Mapped[str] = mapped_column(String(64), default=secrets.token_hex)
     account_id: Mapped[str] = mapped_column(String(64), unique=True)
 
-    # The rest is what Authlib asks of an OAuth 2.0 client.
+    # The methods are the interface of Authlib for OAuth 2.0 clients.
 
     def get_client_id(self) -> str:
         """Return the client id, the ``azp`` of its tokens."""
         return self.client_id
 
     def check_client_secret(self, client_secret: str) -> bool:
-        """Whether *client_secret* is this app's, in a time that does not tell how nearly it is."""
+        """Whether *client_secret* is this app's, compared in constant time."""
         return compare_digest(self.client_secret.encode(), client_secret.encode())
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        """Whether the app may say by *method* who it is: there is but one method."""
+        """Whether the app may authenticate by *method*: there is only one method."""
         return True
 
     def check_grant_type(self, grant_type: str) -> bool:
-        """Whether the app may use *grant_type*: it asks for itself, never for a user."""
+        """Whether the app may use *grant_type*: it acts for itself, never for a user."""
         return grant_type == "client_credentials"
 
     def get_allowed_scope(self, scope: str | None) -> str:
-        """Return the one scope there is, by default too (RFC 6749 section 3.3), or none."""
+        """Return the scope of apps, also by default (RFC 6749 section 3.3), or an empty text."""
         return SCOPE if scope is None or SCOPE in scope.split(" ") else ""
 
 
 class Agent(Base):
-    """Who answers for an account; one is enough here."""
+    """A person who answers for an account; here each account has one."""
 
     __tablename__ = "agent"
     account_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     user_id: Mapped[str] = mapped_column(String(36), default=_new_id)
     login_name: Mapped[str] = mapped_column(String(64), default="agent")
-    # Readable, because it must be printed; a real service keeps a slow hash of it.
+    # In plain text, because it is printed at the start; a real service stores a slow hash.
     password: Mapped[str] = mapped_column(String(64), default=lambda: secrets.token_hex(8))
 
 
 class Consumer(Base):
-    """Someone on whose behalf an app calls."""
+    """A person on whose behalf an app calls."""
 
     __tablename__ = "consumer"
     __table_args__ = (UniqueConstraint("account_id", "ext_consumer_id"),)
@@ -82,18 +82,19 @@ class Consumer(Base):
 
 
 class Conversation(Base):
-    """What a consumer and the account have to say to each other."""
+    """A conversation of a consumer with agents of the account."""
 
     __tablename__ = "conversation"
-    # One NULL never equals another: one open conversation a consumer, and any number of closed.
+    # One NULL never equals another: a consumer has at most one open conversation, and any number of
+    # closed ones.
     __table_args__ = (UniqueConstraint("consumer_id", "is_open"),)
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=_new_id)
     consumer_id: Mapped[str] = mapped_column(ForeignKey(Consumer.lp_consumer_id))
     is_open: Mapped[bool | None] = mapped_column(default=True)  #: NULL once it is closed
     next_sequence: Mapped[int] = mapped_column(default=0)
-    details: Mapped[str] = mapped_column(Text, default="{}")  #: JSON, what was asked for with it
+    details: Mapped[str] = mapped_column(Text, default="{}")  #: JSON, the body of the request
     started_at: Mapped[int] = mapped_column(BigInteger, default=now_ms)  #: see :func:`now_ms`
-    agent_id: Mapped[str | None] = mapped_column(String(36))  #: who answered first, if anyone did
+    agent_id: Mapped[str | None] = mapped_column(String(36))  #: the agent who answered first
     consumer: Mapped[Consumer] = relationship()
 
 
@@ -104,13 +105,13 @@ class Message(Base):
     conversation_id: Mapped[str] = mapped_column(ForeignKey(Conversation.id), primary_key=True)
     sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  #: from 0
     body: Mapped[str] = mapped_column(Text)  #: JSON, the body of PublishEvent
-    originator: Mapped[str] = mapped_column(String(64))  #: the id of consumer or agent
-    role: Mapped[str] = mapped_column(String(20))  #: as notifications tell it
+    originator: Mapped[str] = mapped_column(String(64))  #: id of the consumer or agent
+    role: Mapped[str] = mapped_column(String(20))  #: as in notifications
     sent_at: Mapped[int] = mapped_column(BigInteger, default=now_ms)  #: see :func:`now_ms`
 
 
 class File(Base):
-    """A file of a consumer: a place that was given out, and what was put there."""
+    """A file of a consumer: its path, and its content once it is uploaded."""
 
     __tablename__ = "file"
     path: Mapped[str] = mapped_column(String(160), primary_key=True)  #: ``relativePath``
@@ -120,13 +121,13 @@ class File(Base):
 
 
 class Fault(Base):
-    """What a service answers instead of doing what it is asked."""
+    """A failure that a service is set to answer with."""
 
     __tablename__ = "fault"
     service: Mapped[str] = mapped_column(String(40), primary_key=True)
     status: Mapped[int]
     retry_after: Mapped[int]  #: seconds
-    remaining: Mapped[int | None]  #: requests that are still to fail; NULL for all
+    remaining: Mapped[int | None]  #: number of requests that still fail; NULL for all
 
 
 def install_of(account_id: str) -> AppInstall | None:

@@ -1,6 +1,6 @@
-"""What happened in a conversation in; the notification of it, for the webhooks, out.
+"""The notifications that webhooks post when a conversation changes.
 
-Protocol page: Webhooks. The dialog of a conversation has its id, since there is no other one.
+Protocol page: Webhooks. The only dialog of a conversation has the id of the conversation.
 """
 
 import json
@@ -14,10 +14,10 @@ from .models import Conversation, now_ms
 
 @dataclass(frozen=True, slots=True)
 class Originator:
-    """Who says something."""
+    """The consumer or agent who sends an event."""
 
-    id: str  #: of the consumer or the agent
-    role: str  #: ``CONSUMER``, or one of an agent
+    id: str  #: id of the consumer or the agent
+    role: str  #: ``CONSUMER``, or a role of agents
 
 
 def event_published(
@@ -26,7 +26,7 @@ def event_published(
     by: Originator,
     sequence: int | None = None,
 ) -> None:
-    """Tell of *event*; one that is not numbered, such as a chat state, has no *sequence*."""
+    """Post *event*; an event without a number, such as a chat state, has no *sequence*."""
     if not webhooks.are_wanted():
         return
     numbered = {} if sequence is None else {"sequence": sequence}
@@ -39,34 +39,34 @@ def event_published(
         "conversationId": conversation.id,
         "dialogId": conversation.id,
     }
-    _tell(conversation, "ms.MessagingEventNotification", change)
+    _post(conversation, "ms.MessagingEventNotification", change)
 
 
 def conversation_changed(conversation: Conversation) -> None:
-    """Tell how *conversation* is now: opened, taken by an agent, or closed."""
+    """Post the new state of *conversation*: opened, taken by an agent, or closed."""
     if not webhooks.are_wanted():
         return
-    asked = json.loads(conversation.details)
+    request = json.loads(conversation.details)
     state = "OPEN" if conversation.is_open else "CLOSE"
     participants = [{"id": conversation.consumer_id, "role": "CONSUMER"}]
     if conversation.agent_id:
         participants.append({"id": conversation.agent_id, "role": "ASSIGNED_AGENT"})
     details = {
-        "skillId": str(asked.get("skillId") or "-1"),
+        "skillId": str(request.get("skillId") or "-1"),
         "participants": participants,
         "dialogs": [{"dialogId": conversation.id, "dialogType": "MAIN", "state": state}],
         "brandId": conversation.consumer.account_id,
         "state": state,
         "stage": state,
         "startTs": conversation.started_at,
-        "ttr": {"ttrType": asked.get("ttrDefName") or "NORMAL"},
+        "ttr": {"ttrType": request.get("ttrDefName") or "NORMAL"},
     }
     result = {"convId": conversation.id, "effectiveTTR": -1, "conversationDetails": details}
     change = {"type": "UPSERT", "result": result}
-    _tell(conversation, "cqm.ExConversationChangeNotification", change)
+    _post(conversation, "cqm.ExConversationChangeNotification", change)
 
 
-def _tell(conversation: Conversation, kind: str, change: Mapping[str, Any]) -> None:
+def _post(conversation: Conversation, kind: str, change: Mapping[str, Any]) -> None:
     body = {"sentTs": now_ms(), "changes": [change]}
     notification = {"kind": "notification", "body": body, "type": kind}
     webhooks.send(conversation.consumer.account_id, notification)

@@ -1,7 +1,7 @@
-"""The routes of the app in; its OpenAPI document, at ``/openapi.json``, out.
+"""The OpenAPI document of the app, at ``/openapi.json``.
 
-What a call takes and answers is in ``operations``. Which tokens it asks for, and how it refuses,
-is said nowhere: the plugin reads that off the views.
+``operations`` describes the bodies and answers of the calls. The required tokens and the errors are
+not written down: the plugin reads them from the decorators of the views.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The name of a view in; what it takes and answers, for the OpenAPI document, out."""
+"""The parameters, bodies and answers of each view, for the OpenAPI document."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Content = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a view takes and answers."""
+    """The body, query parameters and answers of a view."""
 
     responses: Mapping[str, Content]  #: by status
     body: Content | None = None
@@ -23,13 +23,14 @@ def _json(schema: Mapping[str, Any]) -> Content:
     return {"application/json": {"schema": schema}}
 
 
-#: What is wrong with what is asked for; not with a token, which the plugin says.
+#: Errors of the request itself; the plugin adds those of the tokens.
 REFUSED = {"4XX": _json(ref("Refusal"))}
-#: What ``knobs`` can force, with the plugin's schema; 503 of what asks for tokens is the plugin's.
+#: The failure that ``knobs`` can force, with the plugin's schema. The plugin adds the 503 of views
+#: that require tokens.
 LIMITED = {"429": _json(ref("ConnectorAuthError"))}
 VERSION = [{"name": "v", "in": "query", "required": True, "schema": {"enum": ["3"]}}]
 
-#: By the names of arguments.
+#: Schemas by the names of arguments.
 PARAMETERS = {
     "account_id": ref("Account"),
     "client_id": ref("Client"),
@@ -37,10 +38,10 @@ PARAMETERS = {
     "service": one_of(SERVICES),
 }
 
-#: By endpoint. Not those of ``swift``, whose URLs are not for clients to make.
+#: Operations by endpoint. Those of ``swift`` are left out: clients do not build these URLs.
 OPERATIONS = {
-    "domain.one": Operation({"200": _json(ref("BaseURI")), **REFUSED}),
-    "domain.every": Operation({"200": _json(ref("BaseURIs")), **REFUSED}),
+    "domain.host_of_service": Operation({"200": _json(ref("BaseURI")), **REFUSED}),
+    "domain.all_hosts": Operation({"200": _json(ref("BaseURIs")), **REFUSED}),
     "sentinel.app_token": Operation(
         {
             "200": _json(ref("Token")),
@@ -90,7 +91,7 @@ OPERATIONS = {
     "agents.login": Operation({"200": _json(ref("Session")), **REFUSED}, _json(ref("Login"))),
     "agents.installations": Operation({"200": _json(listed(ref("Installation")))}),
     "agents.installation": Operation({"200": _json(ref("Installation")), **REFUSED}),
-    "desk.open_ones": Operation({"200": _json(listed(ref("Transcript")))}),
+    "desk.open_conversations": Operation({"200": _json(listed(ref("Transcript")))}),
     "desk.say": Operation(
         {"200": _json(an_object(sequence=NUMBER)), **REFUSED}, _json(ref("Reply"))
     ),

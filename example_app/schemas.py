@@ -1,7 +1,7 @@
-"""What the calls take and answer, as schemas for the OpenAPI document.
+"""The schemas of the OpenAPI document.
 
 Protocol pages: Domain API, Authorization, Get ConsumerJWS, Conversation, Send. A request is
-described as far as ``events`` checks it.
+described in as much detail as ``events`` checks it.
 """
 
 from typing import Any
@@ -25,18 +25,18 @@ def ref(name: str) -> Schema:
 
 
 def an_object(optional: tuple[str, ...] = (), **members: Schema) -> Schema:
-    """Return the schema of an object with *members*, which must be there unless *optional*."""
+    """Return the schema of an object with *members*, all required except the *optional* ones."""
     needed = [name for name in members if name not in optional]
     return {"type": "object", "properties": members, "required": needed}
 
 
 def listed(*items: Schema) -> Schema:
-    """Return the schema of an array of any of *items*."""
+    """Return the schema of an array whose items match any of *items*."""
     return {"type": "array", "items": {"anyOf": [*items]}}
 
 
 def one_of(words: Any) -> Schema:
-    """Return the schema of what is one of *words*."""
+    """Return the schema of a value that is one of *words*."""
     return {"enum": [*words]}
 
 

@@ -1,4 +1,4 @@
-"""An app install's id and secret in; an AppJWT out, by OAuth 2.0 client credentials (RFC 6749)."""
+"""The service Sentinel: issues AppJWTs by OAuth 2.0 client credentials (RFC 6749)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ from .keys import current_issuer, current_keys
 from .models import SCOPE, AppInstall
 
 KEY_SET_PATH = "/sentinel/well-known/jwks"
-#: Seconds that whoever loads the keys may keep them: the longest life of a withdrawn one.
+#: Seconds that verifiers may keep the keys: the longest time that a withdrawn key stays valid.
 KEY_SET_AGE = 60
 
 blueprint = Blueprint("sentinel", __name__)
@@ -31,14 +31,14 @@ knobs.may_fail(blueprint, "sentinel")
 @blueprint.post("/sentinel/api/account/<account_id>/app/token")
 @blueprint.post("/sentinel/api/v2/account/<account_id>/app/token")
 def app_token(account_id: str) -> ResponseReturnValue:
-    """Answer a token request; an error is told as RFC 6749 section 5.2 says."""
+    """Answer a token request; errors have the form of RFC 6749 section 5.2."""
     server = current_app.extensions["sentinel"]
     try:
         _check_parameters()
         response = server.create_token_response()
     except OAuth2Error as error:
         return server.handle_error_response(request, error)  # type: ignore[no-any-return]
-    # As the protocol page Authorization has it; of all answers it is the only one with a charset.
+    # From the protocol page Authorization; no other answer has a charset.
     if response.status_code == 200:
         response.content_type = "application/json;charset=utf-8"
     return response  # type: ignore[no-any-return]
@@ -61,7 +61,7 @@ def _check_parameters() -> None:
 
 
 class AppJWTGrant(ClientCredentialsGrant):  # type: ignore[misc]
-    """RFC 6749 section 4.4, with the protocol's ways of saying who asks."""
+    """RFC 6749 section 4.4, with the protocol's ways to authenticate the client."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = ("parameters",)
 
@@ -69,9 +69,10 @@ class AppJWTGrant(ClientCredentialsGrant):  # type: ignore[misc]
 def _authenticate(
     query_client: Callable[[str], AppInstall | None], oauth_request: Any
 ) -> AppInstall:
-    """Return the app whose id and secret are sent.
+    """Return the app whose id and secret are in the request.
 
-    RFC 6749 section 2.3.1 keeps them out of the query; the protocol's oldest clients do not.
+    They may be in the query, which RFC 6749 section 2.3.1 forbids: the protocol's oldest clients
+    send them there.
     """
     sent = oauth_request.payload.data
     install = query_client(sent.get("client_id", ""))
@@ -86,21 +87,21 @@ def _find_install(client_id: str) -> AppInstall | None:
     return install if install and install.account_id == account_id else None
 
 
-def _generate(**asked: Any) -> dict[str, Any]:
-    # An issuer for each token: another key may be signing by now.
+def _generate(**options: Any) -> dict[str, Any]:
+    # A new issuer for each token, since the signing key may have changed.
     generate = AppJWTGenerator(current_issuer(), lambda install: install.account_id)
-    return generate(**asked)
+    return generate(**options)
 
 
 def app_install() -> AppInstall:
-    """Return the app install of the configured account, made when it is first asked for."""
+    """Return the app install of the configured account; the first call creates it."""
     return find_or_add(AppInstall, account_id=str(current_app.config["CONNECTOR_ACCOUNT_ID"]))
 
 
 def init_app(app: Flask) -> None:
-    """Let *app* answer token requests, of one app install at least."""
+    """Set up the token endpoint of *app*, and the app install of the configured account."""
     app.config["OAUTH2_SCOPES_SUPPORTED"] = [SCOPE]
-    # A token holds all that is to be known of it, so none is saved.
+    # Tokens are not saved: they are self-contained.
     server = AuthorizationServer(app, _find_install, save_token=lambda token, request: None)
     server.register_client_auth_method("parameters", _authenticate)
     server.register_grant(AppJWTGrant)

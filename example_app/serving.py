@@ -1,4 +1,4 @@
-"""An app and a socket in; that app served there, in the clear or by TLS, until the end, out."""
+"""Serving the app on this machine, at one listener for plain HTTP and one for TLS."""
 
 import signal
 import socket
@@ -29,7 +29,7 @@ TLS_PORT = 8443
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What is served, and where."""
+    """A running app, its ports and its certificate."""
 
     app: Flask
     port: int
@@ -38,8 +38,8 @@ class Served:
 
 
 def listen(port: int) -> socket.socket:
-    """Return what listens at *port*, or at a free one if that cannot be had."""
-    # Werkzeug would end the process where the port is taken, so it gets a socket that is bound.
+    """Return a socket that listens at *port*, or at a free port if that one is taken."""
+    # Werkzeug ends the process if the port is taken, so it gets a socket that is already bound.
     try:
         return socket.create_server((HOST, port))
     except (OSError, OverflowError):
@@ -54,21 +54,21 @@ def serving(
     context: ssl.SSLContext | None = None,
     handler: type[Quiet] = Quiet,
 ) -> Iterator[None]:
-    """Serve *app*, with a thread for each request: one that waits for the keys stops no other.
+    """Serve *app* with a thread for each request, so that one that waits for keys stops no other.
 
-    :param context: a server's, for TLS.
-    :param handler: of the requests.
+    :param context: the TLS context of the server; plain HTTP if not given.
+    :param handler: class that handles the requests.
     """
     fd = listener.fileno()
     server = make_server(HOST, 0, app, threaded=True, request_handler=handler, fd=fd)
     if context:
         server.ssl_context = context
-        # The handshake is left to the thread of the request: a client that does not begin with it
-        # would stop all others.
+        # The thread of the request does the handshake: in the thread that accepts connections, a
+        # client that does not begin with it would block all others.
         server.socket = context.wrap_socket(
             server.socket, server_side=True, do_handshake_on_connect=False
         )
-    # Looked at every 50 ms, so that it ends as soon as it is told to.
+    # Poll for the shutdown every 50 ms, so that the server ends quickly.
     thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
@@ -85,16 +85,16 @@ def serving(
 def served(
     port: int, tls_port: int, config: Mapping[str, Any], instance_path: str | None = None
 ) -> Iterator[Served]:
-    """Make the app, and serve it in the clear and by TLS; a port of 0 is any free one.
+    """Create the app and serve it by plain HTTP and by TLS; a port of 0 means any free one.
 
-    The other parameters are those of :func:`create_app`. Unless they say where, it loads its keys
-    from itself, and its domain look-up tells the TLS listener, where tunnels lead to as well.
+    The other parameters are those of :func:`create_app`. By default the app loads its keys from
+    itself, and its domain look-up returns the TLS listener. Tunnels lead to the TLS listener too.
     """
     with ExitStack() as stack:
         listeners = [stack.enter_context(listen(wanted)) for wanted in (port, tls_port)]
         port, tls_port = (listener.getsockname()[1] for listener in listeners)
-        own_keys = {"CONNECTOR_AUTH_APP_JWT_KEYS": f"http://{HOST}:{port}{KEY_SET_PATH}"}
-        app = create_app({**own_keys, **config}, instance_path=instance_path)
+        default_keys = {"CONNECTOR_AUTH_APP_JWT_KEYS": f"http://{HOST}:{port}{KEY_SET_PATH}"}
+        app = create_app({**default_keys, **config}, instance_path=instance_path)
         stack.callback(ConnectorAuth().close, app)
         app.config["CONNECTOR_BASE_URI"] = app.config["CONNECTOR_BASE_URI"] or f"{HOST}:{tls_port}"
         certificate = certificate_in(Path(app.instance_path))
@@ -105,8 +105,8 @@ def served(
 
 
 def ctrl_c() -> Event:
-    """Return what is set by Ctrl-C, or by a request to terminate."""
-    # Not KeyboardInterrupt: tox passes the signal on, so that it comes twice.
+    """Return an event that Ctrl-C or SIGTERM sets."""
+    # Not KeyboardInterrupt: under tox the signal arrives twice.
     event = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: event.set())

@@ -1,7 +1,6 @@
-"""A file's type and size in; URLs to put it to and get it from, good for a minute, out.
+"""Upload and download of files by temporary URLs, each valid for a minute.
 
-Protocol page: Send API Examples. Whoever has such a URL needs no token: it is signed with a key
-that the file has for itself.
+Protocol page: Send API Examples. The URLs need no token: each is signed with a key of its file.
 """
 
 import hmac
@@ -19,22 +18,22 @@ from .models import MAX_FILE, Consumer, File
 from .wire import Request
 
 CONTAINER = "/v1/AUTH_async-images"
-#: Seconds that a URL is good.
+#: Seconds that a URL is valid.
 LIFE = 60
 TYPES = {"JPG": "image/jpeg", "JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif"}
 
 blueprint = Blueprint("swift", __name__)
 
 
-def new_file(asked: Request, consumer: Consumer) -> File:
-    """Return the place of a new file of *consumer*, which has no content yet.
+def new_file(req: Request, consumer: Consumer) -> File:
+    """Return a new file of *consumer*, which has no content yet.
 
-    :raises Refused: if it is too large, or of no type that is taken.
+    :raises Refused: if it is too large, or its type is not accepted.
     """
-    kind = asked.choose(asked.body, "fileType", TYPES)
-    size = str(asked.need(asked.body, "fileSize", str, int))
+    kind = req.choose(req.body, "fileType", TYPES)
+    size = str(req.need(req.body, "fileSize", str, int))
     if not (size.isascii() and size.isdigit() and len(size) < 9 and 0 < int(size) <= MAX_FILE):
-        raise asked.refused(f"fileSize must be a number from 1 to {MAX_FILE}")
+        raise req.refused(f"fileSize must be a number from 1 to {MAX_FILE}")
     path = f"{CONTAINER}/{consumer.account_id}/{uuid4()}.{kind.lower()}"
     file = File(path=path, consumer_id=consumer.lp_consumer_id)
     db.session.add(file)
@@ -43,7 +42,7 @@ def new_file(asked: Request, consumer: Consumer) -> File:
 
 
 def temp_url(file: File, method: str, life: int = LIFE) -> dict[str, Any]:
-    """Return the parts of the URL by which *file* can be PUT or got (GET) for *life* seconds."""
+    """Return the parts of a URL that accepts *method*, PUT or GET, on *file* for *life* seconds."""
     expires = str(int(time.time()) + life)
     query = {"temp_url_sig": _signature(file, method, expires), "temp_url_expires": expires}
     return {"relativePath": file.path, "queryParams": query}
@@ -51,9 +50,9 @@ def temp_url(file: File, method: str, life: int = LIFE) -> dict[str, Any]:
 
 @blueprint.put(f"{CONTAINER}/<path:name>")
 def upload(name: str) -> ResponseReturnValue:
-    """Keep the body as the content of the file."""
+    """Store the body as the content of the file."""
     file = _file(name, "PUT", request.args)
-    # Past the limit for the bodies of requests, up to the one for files.
+    # Files have a limit of their own, above that for the bodies of other requests.
     body = get_input_stream(request.environ, max_content_length=MAX_FILE)
     file.content = body.read()
     db.session.commit()
@@ -67,7 +66,7 @@ def download(name: str) -> ResponseReturnValue:
     if file.content is None:
         abort(404, "Nothing was uploaded yet.")
     kind = TYPES[file.path.rpartition(".")[2].upper()]
-    # A consumer chose the bytes: nobody is to take them for a page.
+    # A consumer chose the bytes: a browser must not interpret them as a page.
     return Response(file.content, headers={"X-Content-Type-Options": "nosniff"}, mimetype=kind)
 
 

@@ -1,7 +1,7 @@
-"""A client that takes this for a proxy in; a tunnel to the TLS listener out, whatever it asks for.
+"""An HTTP proxy whose tunnels all lead to the TLS listener.
 
-So a client that heeds ``HTTPS_PROXY`` reaches this app under the real service's name, and nothing
-on the machine has to be changed. No other host is ever connected to.
+A client that heeds ``HTTPS_PROXY`` reaches this app under the names of the real service, without a
+change to the machine. The proxy never connects to another host.
 """
 
 import socket
@@ -19,14 +19,14 @@ TIMEOUT = 60
 class Quiet(WSGIRequestHandler):
     """Werkzeug's handler, without an access log, and with tunnels (RFC 9110 section 9.3.6)."""
 
-    timeout = TIMEOUT  # so that nobody holds a thread by sending nothing
-    tls_address: tuple[str, int] | None = None  #: where tunnels lead to, if anywhere
+    timeout = TIMEOUT  # a client that sends nothing must not hold a thread
+    tls_address: tuple[str, int] | None = None  #: the end of tunnels; if not set, there are none
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Log nothing."""
 
     def do_CONNECT(self) -> None:
-        """Lead the client to the TLS listener, if it is for a host that this app stands in for."""
+        """Open a tunnel to the TLS listener, if the target is a host that this app replaces."""
         host = self.path.rpartition(":")[0].strip("[]")
         known = host in ("localhost", *ADDRESSES) or host.endswith(".liveperson.net")
         if self.tls_address is None or not known:
@@ -40,7 +40,7 @@ class Quiet(WSGIRequestHandler):
 
 
 def _relay(ends: Sequence[socket.socket]) -> None:
-    """Pass on what comes from either of both *ends*, until one is closed."""
+    """Forward data between the two *ends* until one is closed."""
     with DefaultSelector() as selector:
         for end, other in (ends, reversed(ends)):
             selector.register(end, EVENT_READ, other)

@@ -1,7 +1,7 @@
-"""A notification in; it POSTed, signed, to the URL that is configured for webhooks, out.
+"""Posts signed notifications to the URL that is configured for webhooks.
 
-Protocol pages: Webhooks. A process posts one after the other, so they come in their order unless
-there are several workers; one that was not taken is posted again, so it may come twice.
+Protocol page: Webhooks. A process posts one notification after the other, so they arrive in order
+unless there are several workers. A failed post is repeated, so a notification may arrive twice.
 """
 
 import base64
@@ -23,9 +23,9 @@ from .models import AppInstall, install_of
 
 logger = logging.getLogger(__name__)
 
-#: Seconds in which a notification must be answered.
+#: Seconds to wait for the answer to a notification.
 TIMEOUT = 10
-#: Notifications that wait; more are dropped.
+#: Most notifications in the queue; further ones are dropped.
 WAITING = 1000
 
 Post = tuple[bytes, Mapping[str, str]]
@@ -34,8 +34,8 @@ Post = tuple[bytes, Mapping[str, str]]
 class Webhooks:
     """Posts to *url*, in a thread that lives while there is something to post.
 
-    :param retries: how often what was not taken is posted again.
-    :param pause: seconds before it is.
+    :param retries: how often a failed post is repeated.
+    :param pause: seconds before each repetition.
     """
 
     def __init__(self, url: str, retries: int, pause: float) -> None:
@@ -54,20 +54,20 @@ class Webhooks:
         self._thread: Thread | None = None
 
     def put(self, post: Post) -> None:
-        """Post *post*, a body and its headers, soon."""
+        """Put *post*, a body and its headers, in the queue."""
         with self._lock:
             try:
                 self._waiting.put_nowait(post)
             except Full:
                 logger.error("A notification is dropped: %d are waiting.", WAITING)
-            # Not earlier than here: a thread does not outlive the fork of a worker.
+            # Started no earlier than here: a thread does not survive the fork of a worker.
             if self._thread is None:
                 thread = Thread(target=self._run, args=(self._waiting, self._closed), daemon=True)
                 thread.start()
                 self._thread = thread
 
     def close(self) -> None:
-        """End the thread after the post that is under way; what waits is dropped."""
+        """End the thread after the current post; the queue is dropped."""
         with self._lock:
             thread = self._thread
             self._closed.set()
@@ -76,12 +76,12 @@ class Webhooks:
             thread.join()
 
     def _next(self, waiting: Queue[Post]) -> Post | None:
-        """Return what to post next; if there is nothing, the thread is about to end."""
+        """Return the next post, or ``None``, after which the thread ends."""
         with self._lock:
             try:
                 return waiting.get_nowait()
             except Empty:
-                # Unless there is another thread, since this one was to end.
+                # After close() the attribute may already belong to another thread.
                 if waiting is self._waiting:
                     self._thread = None
                 return None
@@ -95,7 +95,7 @@ class Webhooks:
                     break
 
     def _taken(self, body: bytes, headers: Mapping[str, str]) -> bool:
-        """Post once; return whether the answer was one of the two that are taken for success."""
+        """Post once; return whether the answer was 200 or 201."""
         try:
             with closing(self._connect()) as connection:
                 connection.request("POST", self._target, body, dict(headers))
@@ -110,7 +110,7 @@ class Webhooks:
 
 def signed(install: AppInstall, notification: Mapping[str, Any]) -> Post:
     """Return the body and the headers of *notification*."""
-    # In ASCII: a known client signs the text again as ASCII, whatever it was.
+    # ASCII, because a known client computes the signature over ASCII text.
     body = json.dumps(notification, separators=(",", ":")).encode("ascii")
     digest = hmac.digest(install.client_secret.encode(), body, "sha1")
     return body, {
@@ -129,8 +129,8 @@ def send(account_id: str, notification: Mapping[str, Any]) -> None:
 
 
 def close(app: Flask) -> None:
-    """End the thread of *app* that posts, if there is one."""
-    # The issuer alone has none.
+    """End the thread that posts for *app*, if there is one."""
+    # An app of create_issuer() has no webhooks.
     if webhooks := app.extensions.get("webhooks"):
         webhooks.close()
 
@@ -141,9 +141,9 @@ def are_wanted() -> bool:
 
 
 def init_app(app: Flask) -> None:
-    """Let *app* post to the URL that its configuration names, if it names one.
+    """Set up the webhooks of *app*, if its configuration has a URL.
 
-    :raises ValueError: if it is no URL of HTTP.
+    :raises ValueError: if that is not an HTTP URL.
     """
     url, retries, pause = (
         app.config[f"CONNECTOR_WEBHOOK_{name}"] for name in ("URL", "RETRIES", "PAUSE")

@@ -1,4 +1,4 @@
-"""The body of an HTTP request in; checked request objects out, and answers in the same shape.
+"""The protocol's request objects, read from the body of an HTTP request, and their answers.
 
 Protocol pages: Conversation, Send, Send API Examples.
 """
@@ -11,20 +11,20 @@ from typing import Any
 from flask import Response, jsonify, request
 from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
 
-#: The longest request object, in characters, and the preview of a file, which is not counted in.
+#: Most characters in a request object, without the preview of a file, and in that preview.
 MAX_CHARACTERS = 5000
 MAX_PREVIEW = 30000
-#: Objects and arrays within each other: what is read here can be written again anywhere.
+#: Most levels of objects and arrays, so that any JSON library can write the value again.
 MAX_DEPTH = 100
 
 Answer = dict[str, Any]
 
 
 class Refused(BadRequest):
-    """What is asked for is malformed or cannot be done: 400.
+    """A request is malformed or cannot be done: 400.
 
-    :param msg: why, for the client to read.
-    :param req_id: which request it was, if that is known.
+    :param msg: the reason, for the client.
+    :param req_id: id of the request object, if it is known.
     """
 
     def __init__(self, msg: str, req_id: str | None = None) -> None:
@@ -36,11 +36,11 @@ class Refused(BadRequest):
 class Request:
     """One request object."""
 
-    req_id: str  #: ``id``; the answer repeats it, as a text
+    req_id: str  #: ``id``, which the answer repeats as a text
     action: str  #: ``type``
     body: Mapping[str, Any]
-    text: str  #: the body as JSON in ASCII, which every database takes
-    beside: Mapping[str, Any]  #: the whole object, for what some clients put beside the body
+    text: str  #: the body as JSON in ASCII, which every database can store
+    beside: Mapping[str, Any]  #: the whole object: some clients put members beside the body
 
     def need(self, holder: Mapping[str, Any], name: str, *kinds: type) -> Any:
         """Return the member *name* of *holder*, which is the body or an object in it.
@@ -59,31 +59,31 @@ class Request:
         :raises Refused: if it is anything else.
         """
         value = holder.get(name)
-        # A list or an object is in no collection of words, and could not be looked up in some.
+        # Lists and objects never match, and are not hashable, so a mapping could not look them up.
         if isinstance(value, list | dict) or value not in words:
             raise self.refused(f"{name} must be {' or '.join(map(str, words))}")
         return value
 
     def ok(self, **body: Any) -> Answer:
-        """Return the answer that it is done."""
+        """Return the answer to a request that is done."""
         return {"code": "OK", "body": body, "reqId": self.req_id}
 
     def refused(self, msg: str) -> Refused:
-        """Return the error that it cannot be done."""
+        """Return the error of a request that cannot be done."""
         return Refused(msg, self.req_id)
 
 
 def read_json() -> Any:
     """Return the JSON value in the body of the current HTTP request.
 
-    :raises Refused: if there is none (RFC 8259), or one nested too deeply.
-    :raises UnsupportedMediaType: if the body is said to be something else.
+    :raises Refused: if the body is not JSON (RFC 8259), or nested too deeply.
+    :raises UnsupportedMediaType: if ``Content-Type`` names another type.
     """
     if request.mimetype not in ("application/json", ""):
         raise UnsupportedMediaType("Content-Type must be application/json")
     try:
         value = json.loads(request.get_data())
-        # Python reads NaN, and 1e999 as Infinity; it can be told not to write them.
+        # Python reads NaN, and reads 1e999 as Infinity; json.dumps can refuse both.
         json.dumps(value, allow_nan=False)
     except (ValueError, RecursionError):
         raise Refused("the body is not JSON") from None
@@ -93,7 +93,7 @@ def read_json() -> Any:
 
 
 def _is_deep(value: Any) -> bool:
-    # Level by level, since a function that calls itself would come to its own end first.
+    # Level by level, since recursion would reach the interpreter's limit first.
     level = [value]
     for _ in range(MAX_DEPTH):
         holders = [each for each in level if isinstance(each, dict | list)]
@@ -106,10 +106,10 @@ def _is_deep(value: Any) -> bool:
 
 
 def read_request(value: Any, *types: str) -> Request:
-    """Return the request object in *value*, as :func:`read_json` returned it.
+    """Return the request object in *value*, which :func:`read_json` returned.
 
-    :param types: the types of request that are served.
-    :raises Refused: if it is no such request.
+    :param types: the accepted types of request.
+    :raises Refused: if *value* is no such request.
     """
     if not isinstance(value, dict):
         raise Refused("a request is a JSON object")
@@ -128,7 +128,7 @@ def _characters(value: Any) -> int:
 
 
 def _preview(body: Mapping[str, Any]) -> int:
-    """Return the characters in the preview of a file, if *body* has one that is not too long."""
+    """Return the number of characters in the preview of a file, 0 if it is missing or too long."""
     holder: Any = body
     for name in ("event", "message", "preview"):
         holder = holder.get(name) if isinstance(holder, dict) else None
@@ -137,7 +137,7 @@ def _preview(body: Mapping[str, Any]) -> int:
 
 
 def refusal(error: HTTPException) -> Answer:
-    """Return the answer that tells *error*."""
+    """Return the answer for *error*."""
     code = error.name.upper().replace(" ", "_")
     req_id = getattr(error, "req_id", None)
     answer: Answer = {"code": code, "body": {"msg": error.description}}
@@ -145,9 +145,9 @@ def refusal(error: HTTPException) -> Answer:
 
 
 def send_refusal(error: HTTPException) -> Response:
-    """Answer any HTTP error in the protocol's shape, with the headers that the error has."""
+    """Answer an HTTP error in the protocol's shape, with the headers of the error."""
     if isinstance(error.response, Response):
-        return error.response  # that of a forced failure, which is complete
+        return error.response  # the complete response of a forced failure
     response = jsonify(refusal(error))
     response.status_code = error.code or 500
     response.headers.extend(

@@ -9,12 +9,12 @@ from tables import SOURCES, TABLES
 
 
 class Generated(SphinxDirective):
-    """Puts one of the generated parts on the page."""
+    """Inserts one of the generated tables."""
 
     required_arguments = 1
 
     def run(self) -> list[Node]:
-        """Return its nodes, made anew whenever its sources change."""
+        """Return the nodes of the table; Sphinx makes them again when a source changes."""
         for module in SOURCES:
             self.env.note_dependency(module.__file__)
         return self.parse_text_to_nodes(TABLES[self.arguments[0]](), allow_section_headings=True)

@@ -1,4 +1,4 @@
-"""Long names in tables in; the same names with places where a line may break out."""
+"""Line breaks inside long names in tables."""
 
 import re
 
@@ -11,13 +11,13 @@ _BETWEEN = re.compile(r"(?<=[_/:.=|({])(?=\w)")
 
 
 class BreakableNames(SphinxPostTransform):
-    """Lets the names of tests and settings break between their words, in narrow columns."""
+    """Allows line breaks between the words of names of tests and settings, in narrow columns."""
 
     default_priority = 900
     formats = ("html",)
 
     def run(self, **kwargs: object) -> None:
-        """Put ``<wbr>`` between the words; what is copied from the page stays the same."""
+        """Put ``<wbr>`` between the words; text copied from the page stays the same."""
         for entry in self.document.findall(nodes.entry):
             for literal in entry.findall(nodes.literal):
                 words = _BETWEEN.split(literal.astext())

@@ -27,7 +27,7 @@ from flask_connector_auth.web import current_runtime
 
 
 def settings_list(part: type[Schema]) -> str:
-    """Return a description of each setting of a part of the schema: default, meaning, bounds."""
+    """Return a description of each setting in *part* of the schema: meaning, default, bounds."""
     fields = schema.SettingsSchema().fields
     return "\n".join(
         _SETTING.format(
@@ -62,13 +62,13 @@ def checks_table() -> str:
 
 
 def reasons_table() -> str:
-    """Return all reasons: the word in the log, and the comment on it in the source."""
+    """Return all reasons: the word in the log, and its comment in the source."""
     meanings = _meanings()
     return _table(("Reason", "Meaning"), ((_link(reason), meanings[reason]) for reason in Reason))
 
 
 def row_reasons_table() -> str:
-    """Return all error rows, each with the reasons that it is sent for."""
+    """Return all error rows, each with its reasons."""
     return _table(
         ("errorCode", "title", "Reasons"),
         (
@@ -79,7 +79,7 @@ def row_reasons_table() -> str:
 
 
 def troubles_list() -> str:
-    """Return a section for each reason: meaning, answer, causes, check of ``inspect``, remedy."""
+    """Return a section for each reason: meaning, answer, causes, check in ``inspect``, remedy."""
     meanings, checks = _meanings(), _checks()
     return "\n".join(
         _TROUBLE.format(
@@ -96,7 +96,7 @@ def troubles_list() -> str:
 
 
 def signals_list() -> str:
-    """Return a description of each signal: the comment on it in the source."""
+    """Return a description of each signal: its comment in the source."""
     found = re.findall(r"((?:^#: .*\n)+)^(\w+): NamedSignal", getsource(signals), re.MULTILINE)
     return "\n".join(
         f".. data:: {name}\n\n" + indent(comment.replace("#: ", ""), "   ")
@@ -105,7 +105,7 @@ def signals_list() -> str:
 
 
 def ways_table() -> str:
-    """Return all ways to break a token: name, reason, for which token, what is wrong with it."""
+    """Return all ways to break a token: name, reason, type of token, fault."""
     return _table(
         ("Name", "Reason", "Token", "Fault"),
         (
@@ -121,14 +121,14 @@ def ways_table() -> str:
 
 
 def command_help(name: str) -> str:
-    """Return the help of a command, as a terminal of 80 columns shows it."""
+    """Return the help of a command, formatted for a terminal of 80 columns."""
     group = click.Context(connector_auth, info_name="flask connector-auth", terminal_width=80)
     command = group.command.get_command(group, name)
     context = click.Context(command, parent=group, info_name=name)
     return ".. code-block:: text\n\n" + indent(command.get_help(context), "   ") + "\n"
 
 
-#: What the ``generated`` directive takes.
+#: The arguments of the ``generated`` directive, and the functions that make the tables.
 TABLES = {
     "token-settings": partial(settings_list, schema.TokenSchema),
     "key-set-settings": partial(settings_list, schema.JwksSchema),
@@ -190,7 +190,7 @@ def _rows(reason: Reason) -> tuple[int, ...]:
 
 
 def _checks() -> dict[Reason, list[str]]:
-    """Return what ``inspect`` says of an AppJWT where a reason arises, by default settings."""
+    """Return for each reason the checks of an AppJWT in ``inspect``, with default settings."""
     app = Flask("app")
     app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = Issuer().key_set()
     ConnectorAuth(app)

@@ -8,15 +8,15 @@ APP_JWT, CONSUMER_JWS, EITHER = (40102,), (40103,), (40102, 40103)
 
 
 class Trouble(NamedTuple):
-    """What there is to say of a reason beyond its meaning."""
+    """Answer, causes and remedy of a reason."""
 
-    rows: tuple[int, ...]  #: what it is answered with; none: whatever the view raises
-    cause: str  #: what is usually behind it
+    rows: tuple[int, ...]  #: error codes of the answers; empty: the error that the view raises
+    cause: str  #: the usual causes
     remedy: str
-    inspect: str = ""  #: how ``inspect`` shows it, where none of its checks is about it
+    inspect: str = ""  #: how ``inspect`` shows it, if none of its checks has this reason
 
 
-#: In the order of the enum.
+#: By reason, in the order of the enum.
 TROUBLES = {
     Reason.MISSING: Trouble(
         (40105, 40104),

@@ -1,9 +1,9 @@
-"""An app in; its console at ``/``, a page on which the protocol is seen at work and failing, out.
+"""The console at ``/``, a page that shows the protocol at work and its failures.
 
-The page makes real requests to the services of this app. What it cannot do as a client, it asks of
-the JSON calls under ``/console``: break tokens, tell why one was refused, show what the first and
-the next verification cost, rotate keys, revoke. Those mint tokens, so page and calls are for the
-browser that was opened with the console's key, on this machine, and for no other site in it.
+The page sends real requests to the services of this app. What a client cannot do is done by the
+JSON calls under ``/console``: break tokens, show why one was refused, show what the first and the
+next verification cost, rotate keys, revoke. These calls mint tokens. So the console is only for the
+browser that was opened with its key, on this machine, and for no other site in that browser.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from .reasons import Reasons
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """What the console knows of an app."""
+    """The parts of the console of one app."""
 
     access_key: AccessKey
     connector_auth: ConnectorAuth
@@ -29,11 +29,11 @@ class Console:
 
 
 def init_app(app: Flask, connector_auth: ConnectorAuth) -> None:
-    """Give *app* its console.
+    """Set up the console of *app*.
 
-    :param connector_auth: what *app* is protected by.
+    :param connector_auth: the extension that protects *app*.
     """
-    from .views import blueprint  # which needs this module
+    from .views import blueprint  # here, since views imports this module
 
     reasons, costs = Reasons(app), Costs(app, connector_auth)
     access_key = AccessKey(Path(app.instance_path))

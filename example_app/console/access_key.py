@@ -1,4 +1,4 @@
-"""The key to the console: a random value that is kept in the instance folder."""
+"""The key to the console: a random value, kept in the instance folder."""
 
 import secrets
 from hashlib import sha256
@@ -13,9 +13,9 @@ PARAMETER = "key"
 
 
 class AccessKey:
-    """The key of one instance folder, made where there is none.
+    """The key of one instance folder, created if there is none.
 
-    All processes with that folder have the same one. To replace it, delete its file and start anew.
+    All processes with that folder have the same key. To replace it, delete its file and restart.
     """
 
     def __init__(self, instance: Path) -> None:
@@ -32,19 +32,19 @@ class AccessKey:
 
     @property
     def path(self) -> str:
-        """What is printed after the app's address: path and query of the console, with the key."""
+        """Path and query of the console with the key, to append to the app's address."""
         return f"/?{PARAMETER}={self._text}"
 
     def matches(self, text: str | None) -> bool:
-        """Whether *text* is the key, in a time that does not tell how nearly it is."""
+        """Whether *text* is the key, compared in constant time."""
         return text is not None and compare_digest(text.encode(), self._text.encode())
 
     def cookie(self, secure: bool) -> tuple[str, str]:
         """Return name and value of the cookie that holds the key.
 
-        :param secure: whether it is for TLS only: then no other host can set it (RFC 6265bis,
-            ``__Host-``).
+        :param secure: whether the cookie is for TLS only, so that no other host can set it
+            (RFC 6265bis, ``__Host-``).
         """
-        # All ports of a host share their cookies, so each instance has a name of its own.
+        # All ports of a host share their cookies, so the name differs for each instance.
         instance = sha256(self._text.encode()).hexdigest()[:8]
         return f"{'__Host-' if secure else ''}connector-console-{instance}", self._text

@@ -1,8 +1,9 @@
-"""A request to a service in; how long its tokens took to be verified, and whether anew, out.
+"""Measures how long the verification of a request's tokens takes, and whether the cache had them.
 
 The clock starts in the last hook before the view and stops when ``token_verified`` is sent, which
-is before the view's own code: all between them is the two decorators. A request that raised the
-count of cache misses has verified a token; with several at once, that may be a neighbour's.
+is before the code of the view: between them run only the two decorators. If the count of cache
+misses went up, the request verified a token; with concurrent requests, it may have been another
+one.
 """
 
 from collections import deque
@@ -14,23 +15,23 @@ from flask import Blueprint, Flask, current_app, request
 
 from flask_connector_auth import ConnectorAuth, token_verified
 
-#: Requests that are kept.
+#: Number of requests whose costs are kept.
 KEPT = 60
 BEGAN = "example_app.console.began"
 
 
 class Costs:
-    """Remembers what authentication cost *app*, for the last requests to what is watched."""
+    """The cost of authentication in the last requests to the watched blueprint."""
 
     def __init__(self, app: Flask, connector_auth: ConnectorAuth) -> None:
         self._app, self._connector_auth = app, connector_auth
         self._numbers = count(1)
         self._last: deque[dict[str, Any]] = deque(maxlen=KEPT)
-        # Weakly, and so for as long as the app has this object.
+        # A weak reference: the signal stays connected as long as the app holds this object.
         token_verified.connect(self._verified, sender=app)
 
     def last(self) -> list[dict[str, Any]]:
-        """Return number, ``microseconds``, and whether all was ``cached``; the oldest first."""
+        """Return ``number``, ``microseconds`` and ``cached`` of each request, the oldest first."""
         return list(self._last)
 
     def begin(self) -> None:
@@ -54,7 +55,7 @@ class Costs:
 
 
 def watch(blueprint: Blueprint) -> None:
-    """Measure the calls of *blueprint*, which has no further hook."""
+    """Measure the requests to *blueprint*; no other hook may follow, since it would be measured."""
     blueprint.before_request(_begin)
 
 

@@ -1,4 +1,4 @@
-"""A good token in; that token with one fault, of which there is a list for each type, out."""
+"""The faults that the console can put into a good token, listed for each type of token."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ HOUR = 3600
 
 @dataclass(frozen=True, slots=True)
 class Good:
-    """A good token, and what a faulty one is made of."""
+    """A good token, and the parts to make a faulty one from."""
 
     issuer: Issuer
     claims: Mapping[str, Any]
@@ -30,15 +30,15 @@ class Good:
         return self.with_claims()
 
     def with_claims(self, **changes: Any) -> str:
-        """Return it with other claims, well signed."""
+        """Return the token with *changes* to its claims and a good signature."""
         return self.issuer.sign({**self.claims, **changes})
 
     def with_header(self, **changes: Any) -> str:
-        """Return it with other header parameters, well signed."""
+        """Return the token with *changes* to its header and a good signature."""
         return self.issuer.sign(self.claims, changes)
 
     def parts(self) -> list[str]:
-        """Return its three segments."""
+        """Return the three segments of the token."""
         return self.text.split(".")
 
 
@@ -81,7 +81,8 @@ def _twice(good: Good) -> str:
 
 
 def _revoked(good: Good) -> str:
-    # Always the same one of a consumer, whose revocation has no end, so that few are kept.
+    # The same token each time: the revocation of a ConsumerJWS never ends, so a new token for each
+    # request would fill the store.
     token = good.with_claims(jti="revoked")
     good.revoke(token)
     return token
@@ -111,7 +112,7 @@ _FOR_BOTH: dict[str, tuple[str, Fault]] = {
 }
 _OTHER_ACCOUNT = "qa5313846"
 
-#: For each type of token, by name: what is wrong, in words, and what makes it so.
+#: For each type of token, by name: a description of the fault, and the function that makes it.
 FAULTS: dict[str, dict[str, tuple[str, Fault]]] = {
     APP_JWT: {
         **_FOR_BOTH,

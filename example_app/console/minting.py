@@ -1,4 +1,4 @@
-"""The faults that are wanted in; the two headers with tokens that have them, and no other, out."""
+"""The two headers with new tokens, which have the requested faults and no others."""
 
 import json
 from base64 import urlsafe_b64decode
@@ -18,9 +18,9 @@ HEADERS = {APP_JWT: "Authorization", CONSUMER_JWS: "X-LP-ON-BEHALF"}
 def mint(install: AppInstall, consumer: Consumer, wanted: Mapping[str, Any]) -> dict[str, str]:
     """Return the headers that *install* would send on behalf of *consumer*.
 
-    No two calls return the same tokens: to whoever verifies them, all are new.
+    No two calls return the same tokens, so no verifier has them in its cache.
 
-    :param wanted: by ``app_jwt`` and ``consumer_jws``, the name of a fault, or ``None`` for none.
+    :param wanted: by ``app_jwt`` and ``consumer_jws``: the name of a fault, or ``None`` for none.
     :raises Refused: if there is no such fault.
     """
     good = _good(install, consumer)
@@ -30,7 +30,7 @@ def mint(install: AppInstall, consumer: Consumer, wanted: Mapping[str, Any]) -> 
 
 def _good(install: AppInstall, consumer: Consumer) -> dict[str, Good]:
     issuer = current_issuer()
-    new = str(uuid4())  # the claim of RFC 7519 section 4.1.7, which nobody asks for
+    new = str(uuid4())  # jti (RFC 7519 section 4.1.7), which is not checked here
     app = _claims(issuer.app_jwt(aud=install.account_id, azp=install.client_id, jti=new))
     on_behalf = _claims(
         issuer.consumer_jws(

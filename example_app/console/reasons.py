@@ -1,4 +1,4 @@
-"""A request that was refused in; the reason that only the server's log has, by its id, out."""
+"""The reasons of the last refusals, by request id; clients see them only in the console."""
 
 from collections import OrderedDict
 from typing import Any
@@ -7,22 +7,22 @@ from flask import Flask, request
 
 from flask_connector_auth import ConnectorAuthError, token_rejected
 
-#: The header by which a client names its request; one of the public ones sends it too.
+#: The header that names a request; one of the public clients sends it too.
 REQUEST_ID = "Request-ID"
-#: Reasons that are kept.
+#: Number of reasons that are kept.
 KEPT = 100
 
 
 class Reasons:
-    """Remembers why *app* refused the last requests that had a name."""
+    """The reasons why *app* refused the last requests that had a :data:`REQUEST_ID`."""
 
     def __init__(self, app: Flask) -> None:
         self._reasons: OrderedDict[str, str] = OrderedDict()
-        # Weakly, and so for as long as the app has this object.
+        # A weak reference: the signal stays connected as long as the app holds this object.
         token_rejected.connect(self._rejected, sender=app)
 
     def of(self, request_id: str) -> str | None:
-        """Return the reason, or ``None`` if no token was refused, or too many others since."""
+        """Return the reason, or ``None`` if the request was not refused or is too long ago."""
         return self._reasons.get(request_id)
 
     def _rejected(self, _app: Flask, error: ConnectorAuthError, **_more: Any) -> None:

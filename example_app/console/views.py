@@ -1,4 +1,4 @@
-"""A request of the page in; the page itself, and what it cannot find out as a client, out."""
+"""The page of the console, and the JSON calls for what a client cannot do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,19 +25,19 @@ SUBJECTS = ("token", "install_id", "account_id", "consumer_id")
 blueprint = Blueprint(
     "console", __name__, static_folder="static", static_url_path="/console/static"
 )
-blueprint.before_request(visitors.keep_out)
+blueprint.before_request(visitors.check_access)
 blueprint.after_request(visitors.harden)
 
 
 @blueprint.get("/")
 def page() -> Response:
-    """Return the page."""
+    """Return the page of the console."""
     return blueprint.send_static_file("index.html")
 
 
 @blueprint.get("/console/session")
 def session() -> dict[str, Any]:
-    """Return who may call: the app install, and the agent; and the CA for ``curl``."""
+    """Return the credentials of the app install and the agent, and the CA's path for ``curl``."""
     install = app_install()
     agent = agent_of(install.account_id)
     ca = Path(current_app.instance_path) / "ca.pem"
@@ -52,7 +52,7 @@ def session() -> dict[str, Any]:
 
 @blueprint.get("/console/faults")
 def faults() -> dict[str, dict[str, str]]:
-    """Return what can be wrong with each type of token: names, with what they mean in words."""
+    """Return the faults of each type of token: names and descriptions."""
     return {
         kind: {name: title for name, (title, _) in named.items()} for kind, named in FAULTS.items()
     }
@@ -60,9 +60,10 @@ def faults() -> dict[str, dict[str, str]]:
 
 @blueprint.post("/console/faults")
 def broken() -> dict[str, str]:
-    """Return the headers with both tokens, good but for the faults that are named.
+    """Return the headers with both tokens, which have the given faults and no others.
 
-    ``ext_consumer_id`` names the consumer; ``app_jwt`` and ``consumer_jws``, if given, a fault.
+    ``ext_consumer_id`` names the consumer; ``app_jwt`` and ``consumer_jws``, if given, name a
+    fault.
     """
     body = read_json()
     install = app_install()
@@ -71,13 +72,13 @@ def broken() -> dict[str, str]:
 
 @blueprint.get("/console/reasons/<request_id>")
 def reason(request_id: str) -> dict[str, str | None]:
-    """Return why the request that was sent with this ``Request-ID`` was refused, or ``null``."""
+    """Return why the request with this ``Request-ID`` was refused, or ``null``."""
     return {"reason": current_console().reasons.of(request_id)}
 
 
 @blueprint.get("/console/operations")
 def operations() -> dict[str, Any]:
-    """Return the signing keys, how the verification is, and what it cost."""
+    """Return the signing keys, the health of the extension, and the costs of verification."""
     ring, console = current_keys().read(), current_console()
     return {
         "keys": [{"kid": kid, "signs": kid == ring.signing} for kid in ring.keys],
@@ -88,39 +89,39 @@ def operations() -> dict[str, Any]:
 
 @blueprint.post("/console/keys")
 def add_key() -> ResponseReturnValue:
-    """Make a key that is published and signs nothing yet."""
+    """Add a key that is published and signs nothing yet."""
     return {"kid": current_keys().add()}, 201
 
 
 @blueprint.post("/console/keys/<kid>/use")
 def use_key(kid: str) -> dict[str, str]:
-    """Let the key sign."""
-    with _refusal_told():
+    """Sign with the key from now on."""
+    with _errors_as_responses():
         return {"replaced": current_keys().use(kid)}
 
 
 @blueprint.post("/console/keys/<kid>/withdraw")
 def withdraw_key(kid: str) -> dict[str, str]:
-    """Publish the key no longer."""
-    with _refusal_told():
+    """Stop publishing the key."""
+    with _errors_as_responses():
         current_keys().withdraw(kid)
     return {}
 
 
 @blueprint.post("/console/revoke")
 def revoke() -> dict[str, str]:
-    """Revoke the one subject that is given, one of :data:`SUBJECTS`."""
+    """Revoke the given subject, one of :data:`SUBJECTS`."""
     subject = _subject()
-    with _refusal_told():
+    with _errors_as_responses():
         current_console().connector_auth.revocations.revoke(**subject)
     return subject
 
 
 @blueprint.post("/console/restore")
 def restore() -> dict[str, str]:
-    """Restore it."""
+    """Restore the given subject, one of :data:`SUBJECTS`."""
     subject = _subject()
-    with _refusal_told():
+    with _errors_as_responses():
         current_console().connector_auth.revocations.restore(**subject)
     return subject
 
@@ -135,7 +136,7 @@ def _subject() -> dict[str, Any]:
 
 
 @contextmanager
-def _refusal_told() -> Iterator[None]:
+def _errors_as_responses() -> Iterator[None]:
     try:
         yield
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""Who may use the console: who has its key, on this machine, from its own page; others get 403.
+"""Access to the console: with its key, from this machine, from its own page; otherwise 403.
 
-Where a request comes from says too little. A proxy on this machine may pass on what the world sends
-without any sign of it, under an address and a name of this machine.
+The key is needed because the origin of a request proves too little: a proxy on this machine may
+forward requests from anywhere under an address and a name of this machine, without a sign of it.
 """
 
 from ipaddress import IPv6Address, ip_address
@@ -15,8 +15,8 @@ from .access_key import PARAMETER
 
 #: The page, which is opened with the key in its address.
 PAGE = "console.page"
-#: What a proxy adds for those it passes on, who may be anywhere.
-PASSED_ON = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
+#: Headers that proxies add; the client of a forwarded request may be on any machine.
+FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 NO_KEY = (
     "Open the console by the address with its key, which the start prints, and which "
     "flask --app example_app console prints too. If a link of another site led here, press Enter "
@@ -38,13 +38,13 @@ HEADERS = {
 }
 
 
-def keep_out() -> ResponseReturnValue | None:
-    """Refuse who has no key, any other site, and other machines unless a setting says otherwise."""
-    # By identity: from the environment, "False" comes as a text, which is true.
+def check_access() -> ResponseReturnValue | None:
+    """Refuse requests without the key, from other sites, and (by default) from other machines."""
+    # ``is True``, because a value from the environment may be the text "False", which is true.
     anywhere = current_app.config["CONNECTOR_CONSOLE_ANYWHERE"] is True
-    if not (anywhere or _is_near()):
+    if not (anywhere or _is_from_this_machine()):
         abort(403, "The console is for this machine alone; see CONNECTOR_CONSOLE_ANYWHERE.")
-    # Any site may have a link to the page, which does nothing by itself.
+    # Other sites may link to the page, which does nothing by itself.
     if request.endpoint != PAGE and _is_of_another_site():
         abort(403, "The console is not for other sites.")
     if request.endpoint == PAGE and PARAMETER in request.args:
@@ -57,11 +57,11 @@ def keep_out() -> ResponseReturnValue | None:
 
 
 def _open(text: str) -> ResponseReturnValue:
-    """Give the browser that sent the key in the address a cookie, and an address without it."""
+    """Move the key from the address into a cookie, and redirect to the address without it."""
     access_key = current_console().access_key
     if not access_key.matches(text):
         abort(403, NO_KEY)
-    response = redirect("./", 303)  # relative: a proxy may have taken a part of the path away
+    response = redirect("./", 303)  # relative, since a proxy may have removed a part of the path
     name, value = access_key.cookie(request.is_secure)
     response.set_cookie(
         name, value, secure=request.is_secure, httponly=True, samesite="Strict", path="/"
@@ -70,19 +70,19 @@ def _open(text: str) -> ResponseReturnValue:
 
 
 def harden(response: Response) -> Response:
-    """Let *response* load nothing from elsewhere, and be in no frame and no cache."""
+    """Add the headers that forbid other sources, frames and caches."""
     response.headers.update(HEADERS)
     return response
 
 
-def _is_near() -> bool:
-    # The page of another site comes from this machine too, once its name is made to resolve to it
-    # (DNS rebinding); but the browser still sends that name.
-    passed_on = any(name in request.headers for name in PASSED_ON)
-    return not passed_on and _is_named() and _is_loopback(request.remote_addr or "")
+def _is_from_this_machine() -> bool:
+    # The address alone is not enough: another site can make its name resolve to this machine (DNS
+    # rebinding). The browser still sends that name in Host.
+    is_forwarded = any(name in request.headers for name in FORWARDED)
+    return not is_forwarded and _host_is_local() and _is_loopback(request.remote_addr or "")
 
 
-def _is_named() -> bool:
+def _host_is_local() -> bool:
     try:
         host = urlsplit(f"//{request.host}").hostname or ""
     except ValueError:
@@ -100,8 +100,9 @@ def _is_loopback(text: str) -> bool:
 
 
 def _is_of_another_site() -> bool:
-    # Fetch metadata is sent by all browsers of today, and Origin with a POST by the older ones;
-    # another port of this machine is "same-site". What is no browser sends neither.
-    own = request.host_url.rstrip("/")
+    # All current browsers send fetch metadata, and older ones send Origin with a POST; another port
+    # of this machine counts as "same-site". Clients that are no browsers send neither.
+    this_origin = request.host_url.rstrip("/")
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    return site not in ("same-origin", "none") or request.headers.get("Origin", own) != own
+    origin = request.headers.get("Origin", this_origin)
+    return site not in ("same-origin", "none") or origin != this_origin

@@ -1,1 +1,1 @@
-"""A port in; the example app served there, after a tour that shows what it answers."""
+"""A tour of the protocol on the example app, which is then served."""

@@ -1,7 +1,7 @@
-"""A command line in; the example app served, after a tour that shows what it answers, out.
+"""Serve the example app, after a tour that compares its answers with the documented ones.
 
 Run it as ``python -m example_app.demo``; ``--once`` ends after the tour, with exit status 1 if any
-answer differed from the documented one.
+answer differed.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from typing import Any
 from flask import Flask
 
 from .. import knobs
-from ..__main__ import where
+from ..__main__ import connection_details
 from ..keys import current_keys
 from ..sentinel import app_install
 from ..serving import HOST, PORT, TLS_PORT, Served, ctrl_c, served
@@ -26,8 +26,8 @@ from .round_trip import get_in_all_forms, look_up, meet_the_errors
 from .saying import say
 from .talking import be_refused, close, exchange_a_file, publish
 
-# Seconds. A withdrawn key is good for as long as the first and the last of them together: in
-# operation for minutes, here no longer than anyone likes to watch.
+# Seconds. A withdrawn key stays valid for at most the sum of the first and the last: minutes in
+# operation, a few seconds here, since the tour waits for that.
 SETTINGS = {
     "CONNECTOR_AUTH_JWKS_MAX_AGE": 2,
     "CONNECTOR_AUTH_JWKS_MIN_AGE": 1,
@@ -74,7 +74,7 @@ curl -s "$SEND_API/send?v=3" \\
 
 
 def tour(app: Flask, asker: Asker) -> None:
-    """Show all that *app* answers, and compare it with what is documented."""
+    """Print the answers of *app*, and compare them with the documented ones."""
     longest = app.config["CONNECTOR_AUTH_JWKS_MAX_AGE"] + app.config["CONNECTOR_AUTH_JWKS_TIMEOUT"]
     with app.app_context(), suppress(Stopped):
         knobs.recover()
@@ -117,14 +117,14 @@ def main(
     given = (options.port, options.tls_port)
     port, tls_port = (u if g is None else g for g, u in zip(given, usual, strict=True))
     with served(port, tls_port, {**SETTINGS, **(config or {})}, instance_path) as running:
-        say(where(running))
+        say(connection_details(running))
         asker = Asker(HOST, running.port, running.tls_port, str(running.certificate.ca))
         tour(running.app, asker)
         if options.once:
             return 0 if asker.all_ok else 1
         stopped = ctrl_c()
         say(f"\n{commands(running)}")
-        say(where(running))
+        say(connection_details(running))
         say("Serving until you press Ctrl-C.")
         stopped.wait()
     say("\nStopped.")
@@ -132,7 +132,7 @@ def main(
 
 
 def commands(running: Served) -> str:
-    """Return what to paste."""
+    """Return the commands to paste into a shell."""
     with running.app.app_context():
         return COMMANDS.format(base=f"http://{HOST}:{running.port}", install=app_install())
 

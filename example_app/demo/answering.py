@@ -1,4 +1,4 @@
-"""A caller with an open conversation in; an agent's answer in it, and what webhooks tell, out."""
+"""The part of the tour in which an agent answers, and a webhook gets the notifications."""
 
 from contextlib import closing
 from typing import Any
@@ -19,7 +19,7 @@ PARTICIPANT = {"id": str, "role": str}
 
 
 def answer(app: Flask, caller: Caller) -> None:
-    """Log in as the agent of the account, and answer."""
+    """Log in as the agent of the account, answer, and check the notifications of it."""
     say("\nThe agent's side. It begins with a name and a password:")
     bearer = {APP: f"Bearer {_log_in(caller)}"}
     ask, account = caller.asker.ask, caller.account
@@ -49,7 +49,7 @@ def answer(app: Flask, caller: Caller) -> None:
                 Question(desk, {"message": "Grüß Gott"}, bearer),
                 Documented(200, {"sequence": int}),
             )
-            _be_told(caller, receiver)
+            _compare_notifications(caller, receiver)
         finally:
             app.extensions["webhooks"] = before
 
@@ -80,7 +80,7 @@ def _log_in(caller: Caller) -> str:
     return str(answer["bearer"])
 
 
-def _be_told(caller: Caller, receiver: Receiver) -> None:
+def _compare_notifications(caller: Caller, receiver: Receiver) -> None:
     """Compare the two notifications of an agent's first answer."""
     conversation, account = caller.conversation, caller.install.account_id
     details = {

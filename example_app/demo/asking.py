@@ -1,4 +1,4 @@
-"""A request and its documented answer in; both printed, and the real answer, out."""
+"""The requests of the tour: sends and prints them, and compares answers with documented ones."""
 
 import json
 import re
@@ -19,47 +19,47 @@ FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back."""
+    """The answer to a request."""
 
     status: int
     headers: Mapping[str, str]  #: names in lower case
     body: bytes
 
     def text(self) -> str:
-        """Return what to show of the body."""
+        """Return the body as text, or its size if it is not printable."""
         text = self.body.decode(errors="replace").strip()
         return text if text.isprintable() else f"{len(self.body)} bytes"
 
 
 @dataclass(frozen=True, slots=True)
 class Documented:
-    """What should come back."""
+    """The documented answer to a request."""
 
     status: int = 200
-    body: Any = None  #: bytes, or the shape of a JSON value; ``None`` if it may be anything
+    body: Any = None  #: bytes, or the shape of a JSON value; ``None`` accepts any body
     kind: str = JSON  #: ``Content-Type``
     headers: Mapping[str, str] = field(default_factory=dict)  #: names in lower case
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is sent."""
+    """A request to send."""
 
     path: str
-    body: Any = None  #: a form if it is a text, a file if bytes, or else a JSON value; or nothing
+    body: Any = None  #: a text is sent as a form, bytes as a file, other values as JSON
     headers: Mapping[str, str] = field(default_factory=dict)
-    method: str = ""  #: POST if there is a body, or else GET, unless it is given
-    secure: bool = True  #: whether by TLS
+    method: str = ""  #: default: POST if there is a body, else GET
+    secure: bool = True  #: whether to use TLS
 
     def lines(self) -> list[str]:
-        """Return what to show of it."""
+        """Return the lines to print for the request."""
         headers = (f"{name}: {value}" for name, value in self.headers.items())
         shown = f"{len(self.body)} bytes" if isinstance(self.body, bytes) else self._sent()[0]
         lines = (f"{self._method()} {self.path}", *headers, shown)
         return [shortened(line) for line in lines if line]
 
     def send(self, address: tuple[str, int], context: ssl.SSLContext) -> Answer:
-        """Send it to *address*, host and port, and return the answer."""
+        """Send the request to *address*, host and port, and return the answer."""
         made: HTTPConnection = (
             HTTPSConnection(*address, timeout=30, context=context)
             if self.secure
@@ -85,7 +85,7 @@ class Question:
 
 
 def differences(answer: Answer, documented: Documented) -> list[str]:
-    """Return in what *answer* differs from the documented one."""
+    """Return a sentence for each difference of *answer* from the documented one."""
     found = []
     if answer.status != documented.status:
         found.append(f"the status is documented as {documented.status}")
@@ -101,7 +101,7 @@ def differences(answer: Answer, documented: Documented) -> list[str]:
 
 
 def value_of(answer: Answer) -> Any:
-    """Return the JSON value in *answer*, or ``None``."""
+    """Return the JSON value in *answer*, or ``None`` if the body is not JSON."""
     try:
         return json.loads(answer.body)
     except ValueError:
@@ -109,15 +109,15 @@ def value_of(answer: Answer) -> Any:
 
 
 class Stopped(Exception):
-    """An answer is wrong from which the next requests would be made."""
+    """An answer is wrong on which the next requests depend."""
 
 
 class Asker:
-    """Asks the app that serves at *host*, and prints all that is said.
+    """Sends requests to the app that serves at *host*, and prints requests and answers.
 
-    :param port: where it does so in the clear.
-    :param tls_port: where by TLS.
-    :param ca_file: whom to trust.
+    :param port: port for plain HTTP.
+    :param tls_port: port for TLS.
+    :param ca_file: certificate of the CA to trust.
     """
 
     def __init__(self, host: str, port: int, tls_port: int, ca_file: str) -> None:
@@ -131,8 +131,8 @@ class Asker:
     ) -> Any:
         """Send *question*, print it and its answer, and return the JSON value in the answer.
 
-        :param patience: seconds for which to ask again while the answer is another one.
-        :raises Stopped: if a good answer is documented, and another one came.
+        :param patience: seconds for which to repeat the request while the answer differs.
+        :raises Stopped: if the answer differs from a documented success.
         """
         self.announce(title, question.lines())
         answer, found = self._compared(question, documented, patience)
@@ -149,7 +149,7 @@ class Asker:
             say(f"        > {line}", "sent")
 
     def judge(self, shown: str, found: list[str]) -> None:
-        """Print what came, and what was *found* to differ in it."""
+        """Print an answer, and the differences that were *found* in it."""
         self.all_ok = self.all_ok and not found
         mark = "DIFFERS" if found else "ok"
         say(f"{mark:8}< {shortened(shown)}", mark)
@@ -159,13 +159,13 @@ class Asker:
     def _compared(
         self, question: Question, documented: Documented, patience: float
     ) -> tuple[Answer, list[str]]:
-        def asked() -> Answer:
+        def send_once() -> Answer:
             return question.send(self._addresses[question.secure], self._context)
 
-        start, waited, answer = time.monotonic(), 0.0, asked()
+        start, waited, answer = time.monotonic(), 0.0, send_once()
         while (found := differences(answer, documented)) and waited < patience:
             time.sleep(0.05)
-            answer, waited = asked(), time.monotonic() - start
+            answer, waited = send_once(), time.monotonic() - start
         if waited:
             say(f"        asked again and again, for {waited:.1f} seconds")
         return answer, found

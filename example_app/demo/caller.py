@@ -1,4 +1,4 @@
-"""An app install in; the calls that an app makes for it on behalf of a consumer, out."""
+"""The requests that an app makes on behalf of a consumer."""
 
 import secrets
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ CONSUMER = "X-LP-ON-BEHALF"
 
 
 class Caller:
-    """Calls for one app install, on behalf of a consumer who was never here before."""
+    """Makes the requests of one app install on behalf of a new consumer."""
 
     def __init__(self, asker: Asker, install: AppInstall) -> None:
         self.asker = asker
@@ -21,11 +21,11 @@ class Caller:
         self.account = f"/api/account/{install.account_id}"
         self.conversations = f"{self.account}/messaging/consumer/conversation"
         self.name = f"demo-{secrets.token_hex(4)}"
-        self.life = 3600  #: seconds that an AppJWT is documented to live
-        self.conversation = ""  #: the id of the one that is open
+        self.life = 3600  #: documented lifetime of an AppJWT, in seconds
+        self.conversation = ""  #: id of the open conversation
 
     def get_app_jwt(self, title: str, query: str, form: str = "", version: str = "") -> str:
-        """Return an AppJWT, asked for by the parameters named in *query* and in *form*."""
+        """Return a new AppJWT; *query* and *form* name the parameters to send in each."""
         sent = {
             "v": "1.0",
             "grant_type": "client_credentials",
@@ -50,7 +50,7 @@ class Caller:
     def get_tokens(self, patience: float = 0) -> dict[str, str]:
         """Return the headers of the Send API, with an AppJWT and a ConsumerJWS.
 
-        :param patience: seconds for which the AppJWT may be of a key that is not known yet.
+        :param patience: seconds that the API may need to load the key of the AppJWT.
         """
         app_jwt = self.get_app_jwt(
             "Which app calls? Its id and secret get an AppJWT.",
@@ -76,7 +76,7 @@ class Caller:
         ]
 
     def open(self, tokens: Mapping[str, str]) -> None:
-        """Create a conversation, which the messages will be sent in."""
+        """Create the conversation for the messages of the tour."""
         created = self.asker.ask(
             "Create a conversation: two requests in one array.",
             Question(f"{self.conversations}?v=3", self.opening(), tokens),
@@ -100,14 +100,14 @@ class Caller:
         self,
         title: str,
         tokens: Mapping[str, str],
-        asked: Any = None,
+        body: Any = None,
         documented: Documented | None = None,
         patience: float = 0,
     ) -> Any:
-        """Send the request *asked*, or a text if it is ``None``; return the answer's JSON value."""
+        """Send *body*, by default a text message; return the JSON value of the answer."""
         return self.asker.ask(
             title,
-            Question(f"{self.conversations}/send?v=3", asked or self.message(), tokens),
+            Question(f"{self.conversations}/send?v=3", body or self.message(), tokens),
             documented or Documented(200, ok("3", {"sequence": int})),
             patience,
         )

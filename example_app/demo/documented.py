@@ -1,4 +1,4 @@
-"""What the protocol's pages document: its four errors as bytes, other answers as shapes."""
+"""The answers that the protocol's pages document: the four errors as bytes, others as shapes."""
 
 import re
 from typing import Any
@@ -23,7 +23,7 @@ APP_JWT_MISSING = (
     b'"type":".ReqBody$ErrorResp"}'
 )
 
-#: Of the answer that has an AppJWT.
+#: ``Content-Type`` of the answer with an AppJWT.
 TOKEN_TYPE = "application/json;charset=utf-8"  # noqa: S105
 TOKEN = re.compile(r"eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -36,7 +36,7 @@ def ok(req_id: str, body: Any) -> dict[str, Any]:
 
 
 def refused(code: str, req_id: str | None = None) -> dict[str, Any]:
-    """Return the shape of the answer to what is not done; its ``msg`` may be any."""
+    """Return the shape of the answer to a request that is refused, with any ``msg``."""
     numbered = {} if req_id is None else {"reqId": req_id}
     return {"code": code, "body": {"msg": str}, **numbered}
 

@@ -1,4 +1,4 @@
-"""A caller in; the knobs turned, and what clients get then, out."""
+"""The part of the tour that sets the knobs, and shows what clients get then."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ COMMAND = "$ flask --app example_app knobs"
 
 
 def turn_knobs(caller: Caller, tokens: Mapping[str, str]) -> None:
-    """Force failures, and shorten the life of tokens; then all is as before."""
+    """Force failures, shorten the lifetime of tokens, and reset the knobs."""
     say("\nKnobs, to test clients with. Two failures are forced, one after the other:")
     for status, error_code, retry_after in ((429, 42901, 2), (503, 50302, 7)):
         command = f"fail asyncMessagingEnt {status} --retry-after {retry_after} --times 1"

@@ -1,4 +1,4 @@
-"""Notifications in, as an app's own endpoint takes them; each with what is wrong with it, out."""
+"""An endpoint that receives notifications, as an app has one, and checks their headers."""
 
 import base64
 import hmac
@@ -11,7 +11,7 @@ from threading import Thread
 from ..models import AppInstall
 from .asking import Answer
 
-#: Seconds that a notification may take.
+#: Seconds to wait for a notification.
 PATIENCE = 10
 
 
@@ -39,7 +39,7 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self.server.server_port}/notified"
 
     def next(self) -> Answer | None:
-        """Return what was posted next, or ``None`` if nothing is within ten seconds."""
+        """Return the next notification, or ``None`` if none comes within :data:`PATIENCE`."""
         try:
             return self._received.get(timeout=PATIENCE)
         except Empty:
@@ -48,7 +48,7 @@ class Receiver:
 
 @contextmanager
 def receiving() -> Iterator[Receiver]:
-    """Receive until the end of the ``with`` block."""
+    """Run a receiver until the end of the ``with`` block."""
     receiver = Receiver()
     thread = Thread(target=receiver.server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
@@ -61,7 +61,7 @@ def receiving() -> Iterator[Receiver]:
 
 
 def wrong_headers(install: AppInstall, posted: Answer) -> list[str]:
-    """Return which headers of what was *posted* differ from the documented ones."""
+    """Return a sentence for each header of *posted* that differs from the documented one."""
     digest = hmac.digest(install.client_secret.encode(), posted.body, "sha1")
     documented = {
         "x-liveperson-account-id": install.account_id,

@@ -1,4 +1,4 @@
-"""Tokens of the key that signs in; that key replaced and withdrawn under the API's eyes, out."""
+"""The part of the tour that replaces and withdraws the signing key while the API runs."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ def rotate(
 ) -> dict[str, str]:
     """Replace the key that signed *old_tokens*, and show which tokens are good when.
 
-    :param longest: seconds after which no withdrawn key is good any more.
+    :param longest: seconds after which a withdrawn key is certainly no longer accepted.
     :returns: the headers with tokens of the new key.
     """
     say(

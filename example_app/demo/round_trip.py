@@ -1,4 +1,4 @@
-"""A caller in; the look-ups, the token requests and the four errors of the protocol, shown."""
+"""The parts of the tour for the look-ups, the token requests and the four errors."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ from .saying import say
 
 
 def look_up(caller: Caller, keys: KeyFile) -> None:
-    """Ask where the services and the keys are."""
+    """Look up the hosts of the services, and get the public keys."""
     ask = caller.asker.ask
     service = f"{caller.account}/service"
 
@@ -52,7 +52,7 @@ def look_up(caller: Caller, keys: KeyFile) -> None:
 
 
 def get_in_all_forms(caller: Caller) -> None:
-    """Ask for an AppJWT in each documented form, and in vain."""
+    """Get an AppJWT in each documented form, and try it with a wrong secret."""
     credentials = "client_id client_secret"
     caller.get_app_jwt("The old form: all in the query.", f"v grant_type {credentials}")
     caller.get_app_jwt("The mixed form.", "v grant_type", credentials)
@@ -68,14 +68,14 @@ def get_in_all_forms(caller: Caller) -> None:
 
 
 def meet_the_errors(caller: Caller, tokens: Mapping[str, str]) -> None:
-    """Send a message with *tokens*, which are good, but for the one thing that gets each error."""
+    """Send a message once for each error, with good *tokens* but for the cause of that error."""
     say("\nThe same message, refused in each of the four documented ways, byte for byte:")
     for title, answer, headers in refusals(tokens):
         caller.send(title, headers, documented=Documented(401, answer))
 
 
 def refusals(tokens: Mapping[str, str]) -> Iterator[tuple[str, bytes, dict[str, str]]]:
-    """Yield each error's title and answer, and what of *tokens*, which are good, gets it."""
+    """Yield for each error its title, its answer, and the headers that cause it."""
     app_jwt, consumer_jws = tokens[APP], tokens[CONSUMER]
     yield "No AppJWT.", APP_JWT_MISSING, {CONSUMER: consumer_jws}
     yield "An altered AppJWT.", INVALID_APP_JWT, {**tokens, APP: altered(app_jwt)}
@@ -88,5 +88,5 @@ def refusals(tokens: Mapping[str, str]) -> Iterator[tuple[str, bytes, dict[str, 
 
 
 def altered(token: str) -> str:
-    """Return *token* with another character in its signature."""
+    """Return *token* with one character of its signature changed."""
     return token[:-9] + ("B" if token[-9] == "A" else "A") + token[-8:]

@@ -1,4 +1,4 @@
-"""Words in; they are printed, coloured where that is a terminal that shows colours."""
+"""Printing in colours, if the output is a terminal."""
 
 import os
 import sys

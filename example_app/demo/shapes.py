@@ -1,7 +1,7 @@
-"""A JSON value and its documented shape in; whether the one is of the other out.
+"""Compares JSON values with documented shapes.
 
 A shape is a JSON value in which a type stands for any value of that type, and a pattern for any
-text that it matches as a whole.
+text that matches it as a whole.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def matches(value: Any, shape: Any) -> bool:
-    """Whether *value* is of *shape*: no member more, none less, and the order of arrays counts."""
+    """Whether *value* has *shape*: exactly its members, and the items of arrays in their order."""
     if isinstance(shape, type):
         return type(value) is shape
     if isinstance(shape, re.Pattern):
@@ -25,7 +25,7 @@ def matches(value: Any, shape: Any) -> bool:
 
 
 def described(shape: Any) -> str:
-    """Return *shape* in one line, for people."""
+    """Return *shape* in one line, to be printed."""
     return json.dumps(shape, separators=(",", ":"), ensure_ascii=False, default=_named)
 
 

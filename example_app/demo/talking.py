@@ -1,4 +1,4 @@
-"""A caller with an open conversation in; each event, file and refusal of the Send API shown."""
+"""The parts of the tour for the events, files and refusals of the Send API."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ PICTURE = b"GIF89a\1\0\1\0\0\0\0;"
 
 
 def publish(caller: Caller, tokens: Mapping[str, str]) -> None:
-    """Publish an event of each type; all but the chat state are numbered."""
+    """Publish an event of each type; all have a sequence but the chat state."""
     events: list[tuple[str, dict[str, Any]]] = [
         ("Send a text; the first has the sequence 0.", {}),
         ("Rich content.", {"type": "RichContentEvent", "content": {"type": "vertical"}}),
@@ -31,7 +31,7 @@ def publish(caller: Caller, tokens: Mapping[str, str]) -> None:
 
 
 def exchange_a_file(caller: Caller, tokens: Mapping[str, str]) -> None:
-    """Put a file, tell of it in the conversation, and get it again."""
+    """Upload a file, send it in the conversation, and download it."""
     place = {
         "relativePath": str,
         "queryParams": {"temp_url_sig": str, "temp_url_expires": str},
@@ -61,7 +61,7 @@ def exchange_a_file(caller: Caller, tokens: Mapping[str, str]) -> None:
 
 
 def be_refused(caller: Caller, tokens: Mapping[str, str]) -> None:
-    """Ask for what cannot be done: the tokens are good, and the answer has another shape."""
+    """Send requests that cannot be done; with good tokens, the answer has another shape."""
     say("\nWith good tokens, what the application refuses:")
     ask, path = caller.asker.ask, caller.conversations
     ask(
@@ -87,16 +87,16 @@ def be_refused(caller: Caller, tokens: Mapping[str, str]) -> None:
         Question(f"{path}/send?v=3", "message=Hello", tokens),
         Documented(415, refused("UNSUPPORTED_MEDIA_TYPE")),
     )
-    stranger = Caller(caller.asker, caller.install)
+    another = Caller(caller.asker, caller.install)
     caller.send(
         "The conversation of another consumer.",
-        stranger.get_tokens(),
+        another.get_tokens(),
         documented=Documented(401, INVALID_CONSUMER_JWS),
     )
 
 
 def close(caller: Caller, tokens: Mapping[str, str]) -> None:
-    """Close the conversation, and see that it is."""
+    """Close the conversation, and check that it takes no more messages."""
     field = {"field": "ConversationStateField", "conversationState": "CLOSE"}
     body = {"conversationId": caller.conversation, "conversationField": field}
     done = {"msg": "OK Conversation resolved successfully"}

@@ -1,4 +1,4 @@
-"""A way to send requests in; the protocol's four calls, as a client makes them, out."""
+"""A client of the example app that makes the protocol's four calls."""
 
 import json
 from base64 import urlsafe_b64decode
@@ -18,16 +18,16 @@ from tests.support.http_helpers import headers
 
 ACCOUNT = "le81823118"
 OTHER_ACCOUNT = "qa5313846"
-#: Authlib refuses plain HTTP but to the machine itself.
+#: Authlib refuses plain HTTP to any host but the machine itself.
 BASE_URL = "http://127.0.0.1:8080"
 FORM = "application/x-www-form-urlencoded"
 
-#: Method, path, headers and body in; the answer out.
+#: Sends a request, given its method, path, headers and body, and returns the answer.
 Transport = Callable[[str, str, Mapping[str, str], str | bytes], Response]
 
 
 def in_process(app: Flask, base_url: str = BASE_URL) -> Transport:
-    """Return the way to *app* without a server."""
+    """Return a transport that calls *app* without a server."""
 
     def send(method: str, path: str, headers: Mapping[str, str], body: str | bytes) -> Response:
         client = app.test_client(use_cookies=False)
@@ -37,7 +37,7 @@ def in_process(app: Flask, base_url: str = BASE_URL) -> Transport:
 
 
 def over_http(port: int) -> Transport:
-    """Return the way to what serves at *port* of this machine."""
+    """Return a transport to the server at *port* of this machine."""
 
     def send(method: str, path: str, headers: Mapping[str, str], body: str | bytes) -> Response:
         with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
@@ -69,7 +69,7 @@ class Api:
     def token(
         self, query: Any = (), form: Any = (), version: str = "", account: str | None = None
     ) -> Response:
-        """Ask Sentinel for an AppJWT; *query* and *form* are parameters, as ``urlencode`` takes."""
+        """Request an AppJWT from Sentinel; *query* and *form* are parameters for ``urlencode``."""
         path = f"/sentinel/api/{version}account/{account or self.account}/app/token"
         sent = urlencode(form)
         return self.transport("POST", f"{path}?{urlencode(query)}", {"Content-Type": FORM}, sent)
@@ -81,11 +81,11 @@ class Api:
         return answer.json["access_token"]
 
     def consumer(self, body: Any, app_jwt: str | None = None) -> Response:
-        """Ask IDP for a ConsumerJWS."""
+        """Request a ConsumerJWS from IDP."""
         return self.post(f"/api/account/{self.account}/consumer?v=1.0", body, headers(app_jwt))
 
     def someone(self) -> dict[str, str]:
-        """Return the two headers with tokens, for a consumer who was never here before."""
+        """Return the two headers with tokens, for a new consumer."""
         answer = self.consumer({"ext_consumer_id": str(uuid4())}, self.app_jwt)
         return headers(self.app_jwt, answer.json["token"])
 
@@ -112,12 +112,12 @@ def api_of(app: Flask, account: str = ACCOUNT, base_url: str = BASE_URL) -> Api:
 
 
 def header(token: str) -> dict[str, Any]:
-    """Return the header of *token*, as clients read it: without verifying."""
+    """Return the header of *token*, which is not verified, as clients read it."""
     return _segment(token, 0)
 
 
 def claims(token: str) -> dict[str, Any]:
-    """Return the claims in *token*, read likewise."""
+    """Return the claims in *token*, which is not verified."""
     return _segment(token, 1)
 
 
@@ -126,7 +126,7 @@ def _segment(token: str, number: int) -> dict[str, Any]:
 
 
 def asking(action: str, body: Any, **members: Any) -> dict[str, Any]:
-    """Return a request object; *members* stand in place of its own."""
+    """Return a request object; *members* replace its default members."""
     return {"kind": "req", "id": "1,", "type": action, "body": body, **members}
 
 
@@ -139,7 +139,7 @@ def opening(account: str) -> list[dict[str, Any]]:
 
 
 def message(conversation: str, **members: Any) -> dict[str, Any]:
-    """Return the request that says something; *members* stand in place of its event's own."""
+    """Return the request that sends a text; *members* replace those of its event."""
     event = {"type": "ContentEvent", "contentType": "text/plain", "message": "Hello", **members}
     return asking("ms.PublishEvent", {"dialogId": conversation, "event": event})
 

@@ -1,4 +1,4 @@
-"""The calls of the protocol in; an app that makes them all the time, and what it was told, out."""
+"""A client of the example app that sends messages continuously and records the answers."""
 
 import time
 from collections import Counter
@@ -14,15 +14,15 @@ from tests.support.http_helpers import headers
 class Client(Thread):
     """Sends messages until the ``with`` block ends, but no longer than a minute.
 
-    It gets new tokens, both of them, half a life before the AppJWT expires, and on a 401.
+    It gets both tokens anew at half the lifetime of the AppJWT, and after a 401.
     """
 
     def __init__(self, api: Api) -> None:
         super().__init__(daemon=True)
         self.api = api
         self.consumer = str(uuid4())
-        self.answers: list[Response] = []  #: to all that it asked for by itself
-        self.kids: list[str] = []  #: of the AppJWTs that it got, in their order
+        self.answers: list[Response] = []  #: answers to the requests of this thread
+        self.kids: list[str] = []  #: kids of its AppJWTs, in their order
         self._done = Event()
         self.renew()
         self._message = message(api.opened(self.tokens))
@@ -39,27 +39,27 @@ class Client(Thread):
         """Send a message every 20 ms or so."""
         end = time.monotonic() + 60
         while not self._done.wait(0.02) and time.monotonic() < end:
-            if time.time() > self._renew_at or self._noted(self.send()).status_code == 401:
+            if time.time() > self._renew_at or self._recorded(self.send()).status_code == 401:
                 self.renew()
 
     def send(self, **other_tokens: str) -> Response:
-        """Send a message, with *other_tokens* in place of its own."""
+        """Send a message with both tokens; *other_tokens* replace them."""
         return self.api.send({**self.tokens, **other_tokens}, self._message)
 
     def renew(self) -> None:
         """Get both tokens."""
         grant = {"grant_type": "client_credentials", **self.api.credentials}
-        app_jwt = self._noted(self.api.token({}, grant)).json["access_token"]
-        answer = self._noted(self.api.consumer({"ext_consumer_id": self.consumer}, app_jwt))
+        app_jwt = self._recorded(self.api.token({}, grant)).json["access_token"]
+        answer = self._recorded(self.api.consumer({"ext_consumer_id": self.consumer}, app_jwt))
         self.tokens = headers(app_jwt, answer.json["token"])
         self.kids.append(header(app_jwt)["kid"])
-        said = claims(app_jwt)
-        self._renew_at = (said["iat"] + said["exp"]) / 2
+        times = claims(app_jwt)
+        self._renew_at = (times["iat"] + times["exp"]) / 2
 
     def statuses(self) -> Counter[int]:
-        """Return how often it was answered with each status."""
+        """Return the number of answers by status."""
         return Counter(answer.status_code for answer in self.answers)
 
-    def _noted(self, answer: Response) -> Response:
+    def _recorded(self, answer: Response) -> Response:
         self.answers.append(answer)
         return answer

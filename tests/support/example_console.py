@@ -1,4 +1,4 @@
-"""The calls of the console, as its page makes them, and the faults that it can make."""
+"""A client of the console that makes the calls of its page, and the faults that it can request."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from flask import Flask, Response
 from example_app.console.access_key import AccessKey
 from tests.support.example_api import BASE_URL, in_process
 
-#: What a browser sends with a request of the page itself.
+#: Header that a browser sends with a request of the page itself.
 OWN = {"Origin": BASE_URL, "Sec-Fetch-Site": "same-origin"}
 
 
@@ -18,7 +18,7 @@ def access_key(app: Flask) -> AccessKey:
 
 
 def cookie(app: Flask, secure: bool = False) -> str:
-    """Return what a browser sends as ``Cookie`` when the console was opened in it."""
+    """Return the ``Cookie`` header of a browser in which the console was opened."""
     return "=".join(access_key(app).cookie(secure))
 
 
@@ -30,19 +30,19 @@ class Console:
         self.own = {**OWN, "Cookie": cookie(app)}
 
     def get(self, path: str) -> Any:
-        """Return what the console tells at *path*."""
+        """Return the JSON value that the console has at *path*."""
         answer = self.transport("GET", f"/console/{path}", self.own, b"")
         assert answer.status_code == 200
         return answer.json
 
     def post(self, path: str, body: Any = ()) -> Response:
-        """Post *body* to *path*: a text as it is, anything else as JSON."""
+        """Post *body* to *path*: a text unchanged, other values as JSON."""
         headers = {"Content-Type": "application/json", **self.own}
         sent = body if isinstance(body, str) else json.dumps(body)
         return self.transport("POST", f"/console/{path}", headers, sent)
 
 
-#: By the name of the fault: the reason, where it is the same for both tokens.
+#: By the name of the fault: the reason, if it is the same for both tokens.
 ALIKE = {
     "missing": "missing",
     "nonsense": "not_compact",
@@ -61,8 +61,8 @@ ALIKE = {
     "revoked": "revoked",
     "account": "wrong_account",
 }
-#: By the name of the fault: the reason for an AppJWT, and for a ConsumerJWS; ``None`` where the
-#: token is good and the service refuses it.
+#: By the name of the fault: the reasons for an AppJWT and for a ConsumerJWS; ``None`` if the token
+#: is good and the service refuses it.
 REASONS = {
     "app_jwt": {
         **ALIKE,

@@ -1,4 +1,4 @@
-"""The agent's side of the example app: logging in, and answering conversations."""
+"""A client of the agent's side of the example app, which logs in and answers conversations."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def login(api: Api, body: Any) -> Response:
 
 
 class Desk:
-    """What an agent does."""
+    """The calls of a logged-in agent."""
 
     def __init__(self, app: Flask, account: str = ACCOUNT) -> None:
         self.api = api_of(app, account)
@@ -29,7 +29,7 @@ class Desk:
         self.bearer = {"Authorization": f"Bearer {session['bearer']}"}
         self.path = f"/agent/api/account/{account}/conversations"
 
-    def open_ones(self) -> dict[str, Any]:
+    def open_conversations(self) -> dict[str, Any]:
         """Return the conversations that are open, by id."""
         answer = self.api.transport("GET", self.path, self.bearer, b"")
         assert answer.status_code == 200
@@ -40,5 +40,5 @@ class Desk:
         return self.api.post(f"{self.path}/{conversation}", body, self.bearer)
 
     def close(self, conversation: str) -> Response:
-        """Close it."""
+        """Close a conversation."""
         return self.api.post(f"{self.path}/{conversation}/close", {}, self.bearer)

@@ -1,4 +1,4 @@
-"""A command line in; the process that runs it, and is ended whatever happens, out."""
+"""The example app in a process of its own, which ends with the test in any case."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from tests.support.example_api import ACCOUNT, Api, over_http
 
 
 def copy_of_the_app(folder: Path) -> Path:
-    """Return *folder*, with the example app in it."""
+    """Copy the example app into *folder*, and return *folder*."""
     source = Path(example_app.__file__).parent
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(source, folder / source.name, ignore=ignored)
@@ -55,7 +55,7 @@ def program(
     with subprocess.Popen(  # noqa: S603  # of the tests' own making
         command, cwd=folder, env=environment, text=True, **{**pipes, **options}
     ) as process:
-        # So that nobody waits for ever for what it does not print.
+        # A test that waits for output must not wait forever.
         timer = Timer(120, process.terminate)
         timer.start()
         try:
@@ -74,7 +74,7 @@ def python(*arguments: str, **options: Any) -> AbstractContextManager[subprocess
 def api_at(port: int, project: Path) -> Api:
     """Return the calls to the server at *port*, by the app install that its first start made."""
     api = Api(over_http(port), ACCOUNT, {})
-    # Answered as soon as there is a worker, which has made the database by then.
+    # The server answers as soon as a worker has started, and so has created the database.
     assert api.get(f"/api/account/{ACCOUNT}/service/baseURI.json").status_code == 200
     with closing(sqlite3.connect(project / "instance" / "connector.db")) as database:
         ((client_id, secret),) = database.execute(

@@ -1,4 +1,4 @@
-// A switch in; the request with that fault, its answer, and the reason in the server's log, out.
+// The panel "Break it": sends a request with the chosen faults, and shows answer and reason.
 
 import { byId, el, onClick, say } from "./dom.js";
 import { ask, reading } from "./http.js";

@@ -1,4 +1,4 @@
-// The page in; its four panels, wired, out.
+// Starts the four panels of the page.
 
 import * as breaking from "./breaking.js";
 import * as conversation from "./conversation.js";

@@ -1,4 +1,4 @@
-// Clicks on both sides of a conversation in; what was said, drawn on both, out.
+// The panel "Conversation": the consumer on one side, the agent on the other.
 
 import { byId, el, onClick, onSubmit, say, unique } from "./dom.js";
 import { reading } from "./http.js";

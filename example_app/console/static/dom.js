@@ -1,4 +1,4 @@
-// Names and values in; elements of the page out. Text is never taken for markup.
+// Helpers to find and create elements. Text is never interpreted as markup.
 
 export const byId = (id) => document.getElementById(id);
 
@@ -43,7 +43,7 @@ export function say(text) {
   byId("status").textContent = text;
 }
 
-// One after the other: a click that comes early waits for what it builds on.
+// Runs one action after the other: an early click waits for the actions that it depends on.
 let last = Promise.resolve();
 let waiting = 0;
 

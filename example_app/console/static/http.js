@@ -1,4 +1,4 @@
-// A request in; its answer out, with both shown on the page and a curl line to copy.
+// Sends requests, and lists each on the page with its answer and a curl line to copy.
 
 import { byId, button, el, say, unique } from "./dom.js";
 
@@ -9,7 +9,7 @@ export async function send(method, path, { headers = {}, json, form } = {}) {
   const { body, type } = encoded(json, form);
   const began = performance.now();
   const id = unique();
-  // By this name the console tells why the request was refused.
+  // The console finds the reason of a refusal by this name.
   const sent = { ...headers, ...type, "Request-ID": id };
   const answer = await fetch(path, { method, headers: sent, body });
   const text = await answer.text();
@@ -92,14 +92,14 @@ function indented(text) {
   return typeof value === "string" ? value : JSON.stringify(value, null, 2);
 }
 
-// It can be scrolled, so it must be reached by the keyboard.
+// The element scrolls, so it must be reachable by the keyboard.
 const block = (title, text) => [
   el("h3", {}, title),
   el("pre", { tabindex: 0, role: "group", "aria-label": title }, text),
 ];
 
 async function copy(line) {
-  // There is no clipboard on a page that came in the clear from another machine.
+  // Browsers have no clipboard on a page that came by plain HTTP from another machine.
   if (!navigator.clipboard) throw new Error("Not copied: select the line instead.");
   await navigator.clipboard.writeText(line);
   say("Copied.");

@@ -1,4 +1,4 @@
-// A token in; what its segments say, decoded as clients do it: without verifying, out.
+// Decodes the segments of a token as clients do, without verifying it.
 
 /** Return the JSON object in segment `at`: 0 is the header, 1 the claims. */
 export function decoded(token, at) {

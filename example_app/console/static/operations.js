@@ -1,4 +1,4 @@
-// Health, keys, costs and clicks in; how the app is now, drawn every two seconds, out.
+// The panel "Operations": health, keys, costs and revocations, updated every two seconds.
 
 import { button, byId, el, onClick, say } from "./dom.js";
 import { ask, need, reading } from "./http.js";
@@ -23,7 +23,7 @@ export function begin() {
 
 async function draw() {
   if (byId("operations").hidden) return;
-  // The app may be gone for a while; the next time is soon.
+  // The app may be unreachable for a while; the next update comes soon.
   const now = await ask("/console/operations").catch(() => null);
   if (!now) return;
   plot(byId("plot"), byId("plot-caption"), now.costs);
@@ -56,7 +56,7 @@ async function addKey() {
 async function change(kid, action, told) {
   await need("POST", `/console/keys/${kid}/${action}`, { json: {} });
   await draw();
-  byId("add-key").focus(); // the button that was clicked is gone
+  byId("add-key").focus(); // the clicked button was removed
   say(`The key ${kid} ${told}.`);
 }
 
@@ -113,7 +113,7 @@ function told(value) {
 }
 
 function drawKeys(keys) {
-  // Only where it changed: a button must not vanish under the one who is about to use it.
+  // Redrawn only after a change: a button must not vanish just before a click.
   const list = byId("keys");
   const state = JSON.stringify(keys);
   if (list.dataset.state === state) return;

@@ -1,4 +1,4 @@
-// What the last requests cost in; a plot of it as inline SVG, with its summary in words, out.
+// The plot of the costs of the last requests, as inline SVG with a summary in words.
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const LEFT = 58;
@@ -43,7 +43,7 @@ function grid() {
   });
 }
 
-// Two shapes, since two colours are one to some.
+// Two shapes, since some people cannot tell the two colours apart.
 function mark({ microseconds, cached, number }, at) {
   const x = LEFT + ((at + 0.5) * (RIGHT - LEFT)) / SHOWN;
   const shape = dot(x, height(microseconds), cached);

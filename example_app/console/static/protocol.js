@@ -1,4 +1,4 @@
-// What consumer, app or agent wants in; the protocol's requests for it, and what they brought, out.
+// The protocol's requests of consumer, app and agent, and the values from their answers.
 
 import { byId } from "./dom.js";
 import { ask, need, send } from "./http.js";
@@ -106,7 +106,7 @@ async function asAgent(method, path, json) {
   try {
     return await need(method, desk() + path, { headers, json });
   } catch (error) {
-    known.bearer = ""; // it may be what was refused
+    known.bearer = ""; // the session may be what was refused
     throw error;
   }
 }

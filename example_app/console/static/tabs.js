@@ -1,4 +1,4 @@
-// A click, an arrow key or the address in; one panel shown, and the other three hidden, out.
+// Shows one of the four panels, by a click, an arrow key or the address.
 // WAI-ARIA Authoring Practices, "Tabs".
 
 const tabs = [...document.querySelectorAll("[role=tab]")];
@@ -27,7 +27,7 @@ export function begin() {
   show(named() ?? tabs[0]);
 }
 
-// Not at the start: to the keyboard, it is as if one had gone to the panel, past what is before it.
+// Not called at the start: a new fragment moves the start of keyboard navigation into the panel.
 function choose(tab) {
   show(tab);
   history.replaceState(null, "", `#${tab.getAttribute("aria-controls")}`);

@@ -1,4 +1,4 @@
-// The two tokens in; their parts decoded and explained, with the time that is left, out.
+// The panel "Tokens": the parts of both tokens, explained, and the remaining time.
 
 import { byId, el, onClick, say } from "./dom.js";
 import { decoded } from "./jwt.js";

@@ -42,7 +42,7 @@ def start() -> Iterator[StartApp]:
 
 @pytest.fixture(scope="session")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """One app for all tests that do not start their own; each test has its own consumers."""
+    """One app for all tests that do not start another; each test uses new consumers."""
     with starting() as start:
         yield start(tmp_path_factory.mktemp("instance"))
 

@@ -1,4 +1,4 @@
-"""The agent's side: the login and the apps that the demo client asks for, and the desk."""
+"""The agent's side: the login and the list of apps that the demo client requests, and the desk."""
 
 import pytest
 
@@ -60,7 +60,7 @@ def test_no_password_at_all(api, body):
 
 
 def test_an_agent_of_another_account(api, example):
-    """A password is good for its own account; an account that is not there has no agent."""
+    """A password is valid for one account only; an unknown account has no agent."""
     assert api_of(example, OTHER_ACCOUNT).app_jwt
     assert login(api, credentials(example, OTHER_ACCOUNT)).json == WRONG
     answer = api.post("/api/account/qa404/login", credentials(example), {})
@@ -68,7 +68,7 @@ def test_an_agent_of_another_account(api, example):
 
 
 def test_the_apps_of_the_account(api, desk):
-    """All, or one by its id, with its secret: for the demo client's event stream."""
+    """All apps, or one by its id, with the secret: for the demo client's event stream."""
     path = f"/api/account/{ACCOUNT}/configuration/app-install/installations"
     [one] = api.transport("GET", f"{path}?v=1.0", desk.bearer, b"").json
     assert one.items() >= api.credentials.items()
@@ -79,7 +79,7 @@ def test_the_apps_of_the_account(api, desk):
 
 
 def test_who_may_not_see_the_apps(api, example):
-    """Rows 40105 and 40102: no session, an app's own token, the session of another account."""
+    """Rows 40105 and 40102: no session, the AppJWT of an app, the session of another account."""
     other = Desk(example, OTHER_ACCOUNT).bearer
     path = f"/api/account/{ACCOUNT}/configuration/app-install/installations"
     for url in (path, f"{path}/{api.credentials['client_id']}"):
@@ -98,7 +98,7 @@ def test_a_session_is_no_app(api, desk):
 
 
 def test_an_answer(api, desk):
-    """It is numbered with what the consumer says, and both are read back in their order."""
+    """Messages of agent and consumer share one sequence, and are read back in that order."""
     tokens = api.someone()
     conversation = api.opened(tokens)
     assert api.send(tokens, message(conversation)).json["body"] == {"sequence": 0}
@@ -106,7 +106,7 @@ def test_an_answer(api, desk):
     answer = desk.say(conversation, {"message": "Bye", "role": "MANAGER"})
     assert (answer.status_code, answer.json) == (200, {"sequence": 2})
     assert api.send(tokens, message(conversation)).json["body"] == {"sequence": 3}
-    shown = desk.open_ones()[conversation]
+    shown = desk.open_conversations()[conversation]
     assert shown["consumer"] == claims(tokens["X-LP-ON-BEHALF"])["ext_consumer_id"]
     assert [(each["sequence"], each["role"]) for each in shown["messages"]] == [
         (0, "CONSUMER"),
@@ -118,7 +118,7 @@ def test_an_answer(api, desk):
 
 
 def test_the_agent_closes(api, desk):
-    """Then nobody says anything any more, and the consumer may open another one."""
+    """A closed conversation takes no more messages, and the consumer may open another one."""
     tokens = api.someone()
     conversation = api.opened(tokens)
     assert desk.close(conversation).status_code == 200
@@ -132,8 +132,8 @@ def test_the_agent_closes(api, desk):
             400,
             {"msg": "the conversation is closed"},
         )
-    assert conversation not in desk.open_ones()
-    assert api.opened(tokens) in desk.open_ones()
+    assert conversation not in desk.open_conversations()
+    assert api.opened(tokens) in desk.open_conversations()
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_the_agent_closes(api, desk):
     ids=lambda body: str(body)[:20],
 )
 def test_a_malformed_answer(api, desk, rows, body):
-    """400 in the protocol's shape, and nothing is said."""
+    """400 in the protocol's shape, and no message is added."""
     conversation = api.opened(api.someone())
     before = rows()
     answer = desk.say(conversation, body)
@@ -168,7 +168,7 @@ def test_a_conversation_that_is_not_the_agents(api, example, desk, rows):
     for conversation in (theirs, "none", "%00"):
         for answer in (desk.say(conversation, {"message": "x"}), desk.close(conversation)):
             assert (answer.status_code, answer.json["code"]) == (404, "NOT_FOUND")
-    assert theirs not in desk.open_ones()
+    assert theirs not in desk.open_conversations()
     for path in (f"{desk.path}/{ours}", f"{desk.path}/{ours}/close"):
         assert_row(api.post(path, {"message": "x"}, {"Authorization": api.app_jwt}), 40102)
         assert_row(api.post(path, {"message": "x"}, {}), 40105)

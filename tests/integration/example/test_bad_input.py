@@ -1,4 +1,4 @@
-"""What is no request of the protocol: 400 in its shape, and nothing in the database changes."""
+"""Malformed requests: 400 in the protocol's shape, and the database does not change."""
 
 import json
 
@@ -171,7 +171,7 @@ def test_a_malformed_message(api, check, path, value):
 
 @pytest.mark.parametrize(("path", "value"), [*OF_ANY_REQUEST, *OF_A_CLOSING], ids=named)
 def test_a_malformed_closing(api, check, path, value):
-    """Send: what does not say CLOSE closes nothing."""
+    """Send: without CLOSE, no conversation is closed."""
     tokens = api.someone()
     request = closing_of(api.opened(tokens))
     check(api.send, tokens, put(request, path, value))
@@ -180,7 +180,7 @@ def test_a_malformed_closing(api, check, path, value):
 
 @pytest.mark.parametrize("body", NOT_REQUESTS, ids=named)
 def test_no_request_at_all(api, check, body):
-    """Create and send: what is not JSON, or not the object or array that is asked for."""
+    """Create and send: a body that is not JSON, or not the required object or array."""
     tokens = api.someone()
     check(api.create, tokens, body)
     check(api.send, tokens, body)

@@ -1,5 +1,5 @@
-"""The certificate of the TLS listener: made once, for the names that clients know, by a CA that
-can make no other."""
+"""The certificate of the TLS listener: made once, for the host names in clients, by a CA that can
+make no other."""
 
 import ssl
 import stat
@@ -34,7 +34,7 @@ def read(path):
     ],
 )
 def test_the_names(tmp_path, name):
-    """RFC 5280 section 6: good for each name by which clients know a service, and no other."""
+    """RFC 5280 section 6: valid for each name of a service in clients, and for no other name."""
     kept = certificate_in(tmp_path)
     policy = PolicyBuilder().store(Store([read(kept.ca)]))
     leaf = read(kept.chain)
@@ -64,7 +64,7 @@ def test_where_it_is_kept(tmp_path):
 
 
 def test_it_is_made_once(tmp_path):
-    """A restart, and whoever starts at the same moment, finds the same one."""
+    """A restart, and a concurrent start, find the same certificate."""
     assert len(set(at_once(lambda: certificate_in(tmp_path).ca.read_text()))) == 1
     before = certificate_in(tmp_path).chain.read_text()
     assert certificate_in(tmp_path).chain.read_text() == before

@@ -1,6 +1,6 @@
-"""What each public client sends, replayed over the two listeners, and what it reads of the answers.
+"""The requests of each public client, sent to both listeners, and how it reads the answers.
 
-Each starts at the look-up, under the real service's name, and believes what that tells.
+Each client starts with the look-up, under the name of the real service, and uses its answer.
 """
 
 import json
@@ -233,7 +233,7 @@ def test_the_order_of_parameters(both, name):
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_what_a_client_does_on_a_401(session, name):
-    """With a token that is over, the status says what to do, and new tokens go on at once."""
+    """With an expired token, the status makes the client renew it; new tokens pass at once."""
     client = session(name)
     header = client.client.app_header
     client.tokens[header] = client.tokens[header][:-9]
@@ -247,7 +247,7 @@ def test_what_a_client_does_on_a_401(session, name):
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_what_a_client_does_on_a_429(session, both, name):
-    """Retry-After is told in seconds, none of them over what the strictest client waits."""
+    """Retry-After is in seconds, and at most what the strictest client waits."""
     client = session(name)
     with both.app.app_context():
         knobs.fail("asyncMessagingEnt", 429, 1, 1)
@@ -291,7 +291,7 @@ def test_demo_shows_the_agents_side(session, both):
 
 
 def test_pgn_gets_no_redirect(session):
-    """It follows none: a path is served as it is sent, or it is not there."""
+    """This client follows no redirect: a path is served as it was sent, or answered with 404."""
     client = session("pgn")
     good = f"/api/account/{ACCOUNT}/service/baseURI"
     assert client.ask("GET", client.hosts["idp"], good, {})[0] == 200

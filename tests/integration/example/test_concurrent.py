@@ -1,4 +1,4 @@
-"""Requests at the same moment: the database decides, and nobody gets what another one has."""
+"""Concurrent requests: the database decides, and no two requests get the same number or row."""
 
 from example_app.keys import KeyFile
 from tests.support.concurrent_calls import WORKERS, at_once
@@ -48,7 +48,7 @@ def test_tokens_for_one_name(api):
 
 
 def test_keys_of_one_folder(tmp_path):
-    """Whoever looks for the keys of a new folder at the same moment finds one and the same."""
+    """Concurrent first reads of the keys of a new folder find the same key."""
     found = at_once(lambda: KeyFile(tmp_path).read().key_set())
     assert len(found[0]["keys"]) == 1
     assert found == found[:1] * WORKERS

@@ -1,4 +1,4 @@
-"""The calls of the console: who may call, reasons, costs, keys, and revocations."""
+"""The calls of the console: credentials, reasons, costs, keys, and revocations."""
 
 from uuid import uuid4
 
@@ -25,7 +25,7 @@ def console(app):
 
 @pytest.fixture
 def send(app):
-    """Return a function that sends a message with tokens, its own if none are given."""
+    """Return a function that sends a message with the given tokens, or with good ones."""
     api = api_of(app)
     own = api.someone()
     said = message(api.opened(own))
@@ -79,7 +79,7 @@ def test_a_reason(console, send):
 
 @pytest.mark.parametrize("name", [{}, {"Request-ID": ""}, {"Request-ID": "x" * 65}], ids=str)
 def test_a_request_without_a_name(console, send, name):
-    """It is refused as ever, and nobody asks for its reason."""
+    """A request without a name is refused as usual, and its reason is not kept."""
     assert_row(send({}, **name), 40105)
     assert console.get(f"reasons/{'x' * 65}") == {"reason": None}
 
@@ -115,12 +115,12 @@ def test_only_the_last_costs(console, send):
 
 def test_what_is_not_measured(console, app):
     """What is not watched: the look-up has no tokens, and the desk those of agents."""
-    Desk(app).open_ones()
+    Desk(app).open_conversations()
     assert console.get("operations")["costs"] == []
 
 
 def test_health(console, send):
-    """What the extension tells, as it is."""
+    """The health of the extension, unchanged."""
     send()
     told = console.get("operations")["health"]
     assert told["keys"]["app_jwt"]["ready"] is True
@@ -207,7 +207,7 @@ def test_what_cannot_be_revoked(console, send, action, body):
 
 
 def test_a_store_that_is_out_of_reach(start, tmp_path):
-    """503: what is revoked must last, and it is told if that cannot be known."""
+    """503: the caller must learn that the revocation may not last."""
     app = start(tmp_path, CONNECTOR_AUTH_REVOCATION_URL="redis://127.0.0.1:1/0")
     answer = Console(app).post("revoke", '{"account_id": "x"}')
     assert (answer.status_code, answer.json["code"]) == (503, "SERVICE_UNAVAILABLE")

@@ -32,7 +32,7 @@ class Page:
 
 @pytest.fixture
 def page(example):
-    """The page, with a consumer who was never here before."""
+    """The page, with a new consumer."""
     return Page(example)
 
 
@@ -50,7 +50,7 @@ def test_a_fault(page, kind, fault):
 
 
 def test_the_faults_that_are_offered(example):
-    """Those of the table above, each with words of its own."""
+    """The faults of the table above, each with a different description."""
     offered = Console(example).get("faults")
     assert {kind: set(named) for kind, named in offered.items()} == {
         kind: set(named) for kind, named in REASONS.items()

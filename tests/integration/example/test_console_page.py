@@ -9,7 +9,7 @@ PAGE = (DOCS / "example.rst").read_text()
 
 
 def test_the_pictures():
-    """One of each panel, small enough to be looked at, and told in words too."""
+    """One picture of each panel, small enough to load, and described in words too."""
     shown = dict(re.findall(r"^\.\. image:: (\S+)\n   :alt: (.+(?:\n      .+)*)\n", PAGE, re.M))
     panels = ("conversation", "tokens", "break-it", "operations")
     assert list(shown) == [f"_static/console-{panel}.png" for panel in panels]

@@ -1,4 +1,4 @@
-"""Who may use the console: who has its key, on this machine, and no other site in the browser."""
+"""Access to the console: with its key, from this machine, and from no other site in the browser."""
 
 import re
 import stat
@@ -68,8 +68,8 @@ def test_every_call_is_in_the_list(example):
 
 @pytest.mark.parametrize("call", CALLS, ids=" ".join)
 def test_without_the_key(visit, example, call):
-    """403 for who comes as from this machine: a bare ``proxy_pass http://127.0.0.1:8000`` sends all
-    the world so, with no header that tells of it; nothing is done."""
+    """403 without the key, even from this machine: a bare ``proxy_pass http://127.0.0.1:8000``
+    forwards all requests like that, without a header that shows it; nothing is done."""
     before, proxied = keys(example), {"base_url": "http://127.0.0.1:8000"}
     for own in ({}, {"Sec_Fetch_Site": "same-origin"}, {"Origin": proxied["base_url"]}):
         answer = visit(call, **proxied, Cookie=None, **own)
@@ -192,7 +192,7 @@ def test_from_this_machine(visit, peer):
 
 @pytest.mark.parametrize("peer", ["", "10.0.0.1", "::ffff:192.0.2.7", "fe80::1", "localhost"])
 def test_an_address_that_is_not_of_this_machine(visit, peer):
-    """403, and so for what is no address: a server at a Unix socket does not know who asks."""
+    """403, also without an address: a server at a Unix socket has none for its clients."""
     assert visit(("GET", "/"), peer).status_code == 403
 
 
@@ -222,7 +222,7 @@ def test_the_name_that_it_is_asked_under(example, host, status):
 
 @pytest.mark.parametrize("header", ["Forwarded", "X_Forwarded_For", "X_Real_IP"])
 def test_what_a_proxy_passes_on(visit, header):
-    """It comes from this machine, but who knows on whose behalf."""
+    """403: the proxy is on this machine, but its client may be anywhere."""
     assert visit(("GET", "/console/session"), **{header: "127.0.0.1"}).status_code == 403
 
 

@@ -1,4 +1,4 @@
-"""The database: any that SQLAlchemy knows, whose tables are of a version that this app knows."""
+"""The database: any that SQLAlchemy supports, if its tables have the version of this app."""
 
 import sqlite3
 from contextlib import closing
@@ -32,7 +32,7 @@ def test_the_version_is_kept(database):
 
 @pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1])
 def test_tables_of_another_version(database, start, tmp_path, version):
-    """The start says which version there is, which is needed and what to do; nothing is changed."""
+    """The error names the found version, the needed one and the remedies; nothing is changed."""
     database(f"UPDATE setting SET value = {version}", "DROP TABLE message")  # noqa: S608
     before = database("SELECT * FROM sqlite_schema")
     with pytest.raises(VersionError) as caught:
@@ -62,7 +62,7 @@ def test_the_tables_of_others(start, tmp_path):
 
 @pytest.mark.parametrize("dialect", [sqlite, postgresql, mysql], ids=lambda each: each.__name__)
 def test_other_databases(dialect):
-    """Every table can be told to each of them: texts that are keys have a length."""
+    """Every table can be created in each database: texts that are keys have a length."""
     for table in Base.metadata.sorted_tables:
         statement = str(CreateTable(table, if_not_exists=True).compile(dialect=dialect.dialect()))
         assert f"CREATE TABLE IF NOT EXISTS {table.name}" in statement

@@ -1,4 +1,4 @@
-"""The demo: a round trip and a rotation over HTTP, compared with what is documented; a server."""
+"""The demo: a round trip and a rotation over HTTP, compared with the protocol; then a server."""
 
 import os
 import pty
@@ -100,7 +100,7 @@ def test_an_answer_that_others_are_made_from(tmp_path, capsys):
 
 
 def test_keys_that_are_not_loaded_again(tmp_path, capsys):
-    """Configured keys know nothing of the new one: the rotation ends there, and exit status 1."""
+    """With keys from the configuration the new one is unknown: the tour ends, exit status 1."""
     keys = KeyFile(tmp_path).read().key_set()
     status, found, output = run(tmp_path, capsys, CONNECTOR_AUTH_APP_JWT_KEYS=keys)
     assert (status, found) == (1, [*["ok"] * 47, "DIFFERS"])
@@ -108,11 +108,11 @@ def test_keys_that_are_not_loaded_again(tmp_path, capsys):
 
 
 def test_a_notification_that_is_wrong(tmp_path, capsys, monkeypatch):
-    """Signed by another secret, its header is told as different; the tour goes on."""
+    """Signed with another secret, its headers are reported as different; the tour goes on."""
 
     def signed(install, notification):
-        stranger = AppInstall(client_secret="x", account_id="y", client_id=install.client_id)
-        return webhooks_signed(stranger, notification)
+        other = AppInstall(client_secret="x", account_id="y", client_id=install.client_id)
+        return webhooks_signed(other, notification)
 
     webhooks_signed = webhooks.signed
     monkeypatch.setattr(webhooks, "signed", signed)
@@ -265,7 +265,7 @@ def on_a_terminal(*command, folder, **environment):
     with python(*command, folder=folder, stdout=its, environment=environment) as process:
         os.close(its)
         printed = b""
-        # The end of a terminal is an error to whoever reads it.
+        # A read at the end of a terminal raises an error.
         with suppress(OSError):
             while part := os.read(ours, 65536):
                 printed += part

@@ -10,7 +10,7 @@ SERVICES = ["sentinel", "idp", "asyncMessagingEnt", "swift", "agentVep", "accoun
 @pytest.mark.parametrize("suffix", [".json?version=1.0", "?version=1.0", ""])
 @pytest.mark.parametrize("service", SERVICES)
 def test_one_service(api, service, suffix):
-    """A service's host is told, with and without .json in the path."""
+    """The host of a service is returned, with and without .json in the path."""
     answer = api.get(f"/api/account/{ACCOUNT}/service/{service}/baseURI{suffix}")
     assert answer.status_code == 200
     assert answer.json == {"service": service, "account": ACCOUNT, "baseURI": "127.0.0.1:8080"}
@@ -18,7 +18,7 @@ def test_one_service(api, service, suffix):
 
 @pytest.mark.parametrize("suffix", [".json?version=1.0", "?version=1.0", ""])
 def test_all_services(api, suffix):
-    """All hosts are told at once, each service once."""
+    """The hosts of all services are returned, each service once."""
     answer = api.get(f"/api/account/{ACCOUNT}/service/baseURI{suffix}")
     assert answer.status_code == 200
     assert answer.json == {
@@ -55,7 +55,7 @@ def test_where_the_configuration_says(start, tmp_path):
 
 
 def test_a_wrong_method(api):
-    """RFC 9110 section 15.5.6: 405 says which methods there are; the shape is the protocol's."""
+    """RFC 9110 section 15.5.6: 405 with the methods in Allow, in the protocol's shape."""
     answer = api.post(f"/api/account/{ACCOUNT}/service/baseURI", {}, {})
     assert (answer.status_code, answer.json["code"]) == (405, "METHOD_NOT_ALLOWED")
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}

@@ -1,4 +1,4 @@
-"""Knobs for those who develop clients: the life of a token, and failures that are forced."""
+"""Knobs for developers of clients: the lifetime of tokens, and forced failures."""
 
 import pytest
 
@@ -87,7 +87,7 @@ def test_what_cannot_fail(app, turn):
 
 
 def test_a_failure_without_tokens(app, turn):
-    """A limit on the way to the service knows no tokens: none is needed to be told to wait."""
+    """A failure comes before any token is verified, as from a rate limit in front of it."""
     api = api_of(app)
     assert api.send({}, {}).status_code == 401
     turn("fail asyncMessagingEnt 429")
@@ -107,7 +107,7 @@ def test_so_many_times(app, turn):
 
 
 def test_a_refused_message_spends_no_sequence(app, turn):
-    """A request that was told to fail did nothing."""
+    """A request with a forced failure changes nothing."""
     call, _ = calls(api_of(app))["asyncMessagingEnt"]
     assert call().json["body"] == {"sequence": 0}
     turn("fail asyncMessagingEnt 503 --times 1")

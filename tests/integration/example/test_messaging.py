@@ -47,7 +47,7 @@ def test_create(api):
 
 
 def test_the_profile_is_kept(api, example):
-    """SetUserProfile: what it says is kept with the consumer, odd characters too."""
+    """SetUserProfile: the profile is stored with the consumer, unusual characters too."""
     tokens = api.someone()
     profile, conversation = opening(ACCOUNT)
     profile["body"] = {"firstName": "Zoë \0\ud800"}
@@ -138,7 +138,7 @@ def test_what_a_conversation_is_asked_for_with(api, example, body, beside, kept)
 
 @pytest.mark.parametrize("properties", ['{"type":".ClientProperties"}', "[object Object]", "{"])
 def test_client_properties(api, properties):
-    """Send API Examples: who the client is; what does not parse is ignored."""
+    """Send API Examples: properties of the client; a header that does not parse is ignored."""
     tokens = {**api.someone(), "Client-Properties": properties}
     assert api.send(tokens, message(api.opened(tokens))).json == ok(sequence=0)
 
@@ -219,7 +219,7 @@ def test_the_four_errors(api):
 
 
 def test_an_app_jwt_without_the_scope(api, example):
-    """Row 40102: the Send API asks for the scope msg.consumer."""
+    """Row 40102: the Send API requires the scope msg.consumer."""
     tokens = api.someone()
     conversation = api.opened(tokens)
     with example.app_context():
@@ -251,7 +251,7 @@ def test_another_consumers_conversation(api, example, rows):
 
 
 def test_a_consumer_that_the_database_does_not_know(api, example):
-    """Row 40103: a good token, of a consumer who was deleted, is good for nothing."""
+    """Row 40103: a token of a deleted consumer, though its signature is good."""
     tokens = api.someone()
     deleted = claims(tokens["X-LP-ON-BEHALF"])["lp_consumer_id"]
     with example.app_context():

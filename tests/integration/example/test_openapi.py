@@ -1,4 +1,4 @@
-"""The example app does what its document says, whatever is asked.
+"""The example app behaves as its OpenAPI document says, for any request.
 
 The requests are made by schemathesis from the document alone: paths, bodies, and in which header
 which token with which scopes goes. Its plugin for pytest is switched off: it is not needed.
@@ -49,8 +49,14 @@ bounded = settings(
     suppress_health_check=list(HealthCheck),
 )
 ONLY_OUR_TOKENS = Config.from_dict({"generation": {"with-security-parameters": False}})
-#: Who asks there has no token yet, or needs none.
-OPEN = {"domain.one", "domain.every", "sentinel.app_token", "sentinel.key_set", "agents.login"}
+#: Operations that need no token.
+OPEN = {
+    "domain.host_of_service",
+    "domain.all_hosts",
+    "sentinel.app_token",
+    "sentinel.key_set",
+    "agents.login",
+}
 PROTECTED = sorted(OPERATIONS.keys() - OPEN)
 #: What takes a secret that no document has.
 SECRET = {"sentinel.app_token", "agents.login"}
@@ -101,7 +107,7 @@ def app_jwt(example: Flask) -> Callable[[str], str]:
 
 
 def test_the_document_has_all_that_is_protected(example: Flask, document: Json) -> None:
-    """OpenAPI 3.1, valid; a view that asks for tokens is in it, and says so; no other says so."""
+    """Valid OpenAPI 3.1; exactly the views that require tokens have a security scheme."""
     validate(document)
     asking = {route.endpoint for route in audit(example) if route.requirements}
     assert asking == set(PROTECTED)
@@ -140,7 +146,7 @@ def test_no_request_without_good_tokens_gets_in(
     document: Json,
     endpoint: str,
 ) -> None:
-    """Rows 40102 to 40105, in the bytes of the document's examples, whatever is asked."""
+    """Rows 40102 to 40105, in the bytes of the document's examples, for any request."""
     for operation in operations_of(example, document, endpoint):
         asked = demanded(operation)
         scope = " ".join(asked["AppJWT"])
@@ -160,7 +166,7 @@ def test_no_request_without_good_tokens_gets_in(
 
 
 def test_an_app_that_asks_for_nothing_is_found_out(make_app: MakeApp, issuer: Issuer) -> None:
-    """What the tests above find is not nothing: tokens that are documented and not asked for."""
+    """Positive control: the tests above fail for tokens that are documented and not required."""
     protected, unprotected = make_app(), make_app()
     protected.add_url_rule("/x", "x", require_app_jwt(lambda: {}))
     unprotected.add_url_rule("/x", "x", lambda: {})

@@ -37,7 +37,7 @@ def test_the_table_of_settings():
 
 
 def test_the_table_of_services():
-    """Each that the look-up tells."""
+    """Each service that the look-up returns."""
     rows = re.findall(r"^   \* - ``(\w+)``\n     - ``(?:GET|POST|PUT)", PAGE, re.MULTILINE)
     assert rows == list(SERVICES)
 
@@ -56,7 +56,7 @@ def test_the_names_that_are_sent_elsewhere():
 
 
 def test_how_to_be_the_agent(both):
-    """The commands, as they stand there: what the agent says is in the conversation."""
+    """The commands, exactly as printed: the agent's message is in the conversation."""
     api = api_of(both.app)
     conversation = api.opened(api.someone())
     variables = {

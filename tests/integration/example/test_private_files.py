@@ -1,4 +1,4 @@
-"""What the app writes holds secrets, and so is for its owner alone, wherever it is."""
+"""The files of the app hold secrets, so only their owner may read them, in any folder."""
 
 import os
 import sqlite3
@@ -68,7 +68,7 @@ def test_a_folder_that_others_can_look_into(start, shared):
     ["sqlite:///{}/a.db", "sqlite:///file:{}/a.db?uri=true", "sqlite:///file:{}/%2561.db?uri=true"],
 )
 def test_a_database_elsewhere(start, shared, tmp_path, url):
-    """Wherever the setting says; a file URI of SQLite is read as SQLite does."""
+    """At any path in the setting; a file URI of SQLite is parsed as SQLite does."""
     use(start(tmp_path / "instance", SQLALCHEMY_DATABASE_URI=url.format(shared)))
     assert modes(shared) == {"a.db": PRIVATE}
 

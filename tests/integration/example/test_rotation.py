@@ -1,4 +1,4 @@
-"""The signing keys: several are published, one signs, and every worker goes by the same file."""
+"""The signing keys: several are published, one signs, and all workers read the same file."""
 
 import json
 import stat
@@ -65,7 +65,7 @@ def test_a_key_that_is_not_there(app, keys, command):
 
 
 def test_the_key_that_signs_is_not_withdrawn(app, keys):
-    """Its tokens would be nobody's from the first one on."""
+    """The key that signs cannot be withdrawn: no verifier would accept its tokens."""
     [kid] = published(api_of(app))
     result = keys("withdraw", kid)
     assert result.exit_code == 1
@@ -96,7 +96,7 @@ def test_a_worker_that_is_running(start, app, tmp_path, keys):
 
 
 def test_changes_at_the_same_moment(tmp_path):
-    """None is lost, whoever makes them; each key has a name of its own."""
+    """Concurrent additions: no key is lost, and each has a different name."""
     first = KeyFile(tmp_path).read().signing
     added = at_once(lambda: KeyFile(tmp_path).add())
     assert len(set(added)) == len(added)
@@ -148,7 +148,7 @@ def test_how_long_the_keys_may_be_kept(app, keys):
 
 
 def test_the_life_of_a_token(start, tmp_path):
-    """A setting, in seconds; it is told, too (RFC 6749 section 5.1)."""
+    """A setting, in seconds, which is also in the answer (RFC 6749 section 5.1)."""
     api = api_of(start(tmp_path, CONNECTOR_TOKEN_LIFE=5))
     answer = api.token({}, {"grant_type": "client_credentials", **api.credentials}).json
     said = claims(answer["access_token"])

@@ -117,7 +117,7 @@ def test_a_parameter_that_is_there_twice(api, name):
 
 @pytest.mark.parametrize("account", [OTHER_ACCOUNT, ACCOUNT.upper(), quote("\0")])
 def test_a_client_of_another_account(api, example, account):
-    """An install gets tokens of its own account only, whatever the URL says."""
+    """An install gets tokens of its account only, whichever account is in the URL."""
     form = {**GRANT, **api.credentials}
     assert api_of(example, OTHER_ACCOUNT).app_jwt
     answer = api.token(V1, form, account=account)

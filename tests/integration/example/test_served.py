@@ -122,7 +122,7 @@ def test_tls_by_gunicorn(project):
 
 
 def test_keys_from_a_process_of_their_own(project):
-    """``create_issuer()`` serves the keys: no worker asks itself, so none needs threads."""
+    """``create_issuer()`` serves the keys: workers need no threads for requests to themselves."""
     with (
         gunicorn(project, "example_app:create_issuer()") as issuer,
         gunicorn(project, "--workers", "2", "example_app:create_app()", keys=issuer) as port,

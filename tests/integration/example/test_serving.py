@@ -1,4 +1,4 @@
-"""``python -m example_app``: a listener in the clear, one with TLS, and what is printed of them."""
+"""``python -m example_app``: a listener for plain HTTP, one for TLS, and the printed details."""
 
 import re
 import signal
@@ -37,7 +37,7 @@ def look_up(connection):
 
 
 def test_both_listeners(both):
-    """One app at both, and the look-up tells the one with TLS at either."""
+    """Both listeners serve one app, whose look-up returns the TLS listener."""
     for connection in (
         HTTPConnection("127.0.0.1", both.port, timeout=30),
         HTTPSConnection("127.0.0.1", both.tls_port, timeout=30, context=trusting(both)),
@@ -87,7 +87,7 @@ def test_what_is_no_tls(both, junk):
     """It is closed, and the next one is served."""
     with socket.create_connection(("127.0.0.1", both.tls_port), timeout=30) as client:
         client.sendall(junk)
-        # It may be closed before all was said.
+        # The server may close the connection before all is sent.
         with suppress(OSError):
             client.shutdown(socket.SHUT_WR)
             while client.recv(4096):
@@ -141,7 +141,7 @@ def test_no_tunnel_without_a_listener(tmp_path):
 
 
 def test_a_tunnel_that_the_client_leaves(both):
-    """It ends with the client, whatever was said in it, and the next one is served."""
+    """A tunnel ends with its client, whatever was sent, and the next client is served."""
     for said in (b"", b"no TLS"):
         with socket.create_connection(("127.0.0.1", both.port), timeout=30) as client:
             client.sendall(b"CONNECT api.liveperson.net:443 HTTP/1.1\r\n\r\n")
@@ -158,7 +158,7 @@ def test_a_proxy_in_the_clear(both):
 
 
 def test_a_setting_for_the_look_up(tmp_path):
-    """Where the listener has another name for its clients, that is told."""
+    """If a setting names another host, the look-up returns that one."""
     config = {"CONNECTOR_BASE_URI": "api.liveperson.net"}
     with (
         served(0, 0, config, str(tmp_path)) as running,
@@ -179,7 +179,7 @@ def start_up(process):
 
 
 def test_what_is_printed(project):
-    """Where it listens, whom to trust, who may call; the same at the next start but the ports."""
+    """Addresses, CA file and credentials; at the next start only the ports differ."""
     found = []
     for _ in range(2):
         command = ("-m", "example_app", "--port", "0", "--tls-port", "0")

@@ -87,7 +87,7 @@ def test_a_restart_loses_nothing(start, tmp_path):
 
 
 def test_another_folder_is_another_service(start, tmp_path):
-    """Row 40102: tokens of another key are nobody's."""
+    """Row 40102: tokens of another key are refused."""
     one, other = (api_of(start(tmp_path / name)) for name in ("one", "other"))
     assert one.credentials != other.credentials
     assert one.create(other.someone()).json["body"]["errorCode"] == 40102

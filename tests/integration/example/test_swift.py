@@ -44,7 +44,7 @@ def put(api, place, body=PICTURE):
 
 
 def invalid(answer):
-    """Whether *answer* says that the URL is."""
+    """Whether *answer* is the refusal of a URL."""
     return (answer.status_code, answer.json["body"]["msg"]) == (401, "Temp URL invalid")
 
 
@@ -53,7 +53,7 @@ def invalid(answer):
     [("JPG", "image/jpeg"), ("JPEG", "image/jpeg"), ("PNG", "image/png"), ("GIF", "image/gif")],
 )
 def test_up_and_down(api, kind, mimetype):
-    """201, and the same bytes come back as what they were said to be, and as nothing else."""
+    """201, and the same bytes come back with the declared type, which browsers may not change."""
     tokens = api.someone()
     place = url(api.send(tokens, wanted(fileType=kind)))
     answer = put(api, place)

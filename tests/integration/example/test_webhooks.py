@@ -1,4 +1,4 @@
-"""Webhooks: what happened is posted, signed, to the configured URL (protocol page, Webhooks)."""
+"""Webhooks: signed notifications are posted to the configured URL (protocol page, Webhooks)."""
 
 import base64
 import hmac
@@ -97,7 +97,7 @@ def changes(hook, kinds):
 
 
 def test_what_is_posted_for_an_answer(app, hook):
-    """An agent takes the conversation, and says something: two notifications, in this order."""
+    """An agent takes the conversation, and sends a message: two notifications, in this order."""
     api, desk = api_of(app), Desk(app)
     tokens = api.someone()
     profile, asked = opening(ACCOUNT)
@@ -152,7 +152,7 @@ def test_what_is_posted_for_a_consumer(app, hook):
 
 
 def test_nothing_is_posted_for_what_is_refused(app, hook):
-    """Neither a message that is none nor one in a closed conversation is told of."""
+    """No notification of a malformed message, nor of one in a closed conversation."""
     api, desk = api_of(app), Desk(app)
     tokens = api.someone()
     conversation = api.opened(tokens)
@@ -278,7 +278,7 @@ def test_an_endpoint_with_tls(tmp_path, monkeypatch, logged):
 
 
 def test_too_many_that_wait(caplog):
-    """Those that are too many are dropped, and the log says so."""
+    """Notifications beyond the limit of the queue are dropped and logged."""
     with endpoint() as hook, closing(Webhooks(hook.url, 0, 0)) as webhooks:
         hook.may_answer.clear()
         webhooks.put((b"0", {}))
@@ -302,7 +302,7 @@ def test_no_url(api, example):
 
 @pytest.mark.parametrize("url", ["hook", "ftp://127.0.0.1/", "https:///hook"])
 def test_a_url_that_is_none(start, tmp_path, url):
-    """The start says so."""
+    """The start fails with a message."""
     with pytest.raises(ValueError, match="CONNECTOR_WEBHOOK_URL"):
         start(tmp_path, CONNECTOR_WEBHOOK_URL=url)
     assert start(tmp_path, CONNECTOR_WEBHOOK_URL="https://127.0.0.1:1/")
