@@ -12,6 +12,8 @@ class ErrorRow:
 
     :raises ValueError: if the first three of the five digits of *error_code*, which are the status
         of the response, are not an HTTP error status.
+
+    .. versionadded:: 0.1
     """
 
     error_code: int  #: ``errorCode``, five digits: the HTTP status and a running number

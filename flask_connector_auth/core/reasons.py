@@ -62,6 +62,8 @@ class Unavailable(Exception):
 
     :param reason: what is not available.
     :param retry_after: seconds after which the client should try again.
+
+    .. versionadded:: 0.1
     """
 
     def __init__(self, reason: Reason, retry_after: float = 1) -> None:

@@ -50,7 +50,10 @@ Health = Mapping[str, Any]
 
 @runtime_checkable
 class KeySource(Protocol):
-    """A source of verification keys. A subclass must define :meth:`candidates`, and no more."""
+    """A source of verification keys. A subclass must define :meth:`candidates`, and no more.
+
+    .. versionadded:: 0.1
+    """
 
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
         """Return the keys to try for a token, at most four.

@@ -20,7 +20,7 @@ class RevocationCache:
     :param max_lag: how old the copy may be, in seconds; infinity: it is no copy, but the original.
     :param fail_closed: whether an older copy refuses every token.
     :param on_stale: called when the copy becomes too old, once until it is confirmed again.
-    :param clock: see :func:`boottime`.
+    :param clock: see :data:`steady_time`.
     """
 
     def __init__(

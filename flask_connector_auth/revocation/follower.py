@@ -35,8 +35,7 @@ logger: logging.Logger = logging.getLogger(__name__)
 # as of its beginning: so it stays fresh even with the least REVOCATION_MAX_LAG.
 _WAIT = 0.25
 _FIRST_WAIT = 1.0
-# Seconds between two reads: changes that come close together are read together.
-_GATHER = 0.01
+_GATHER = 0.01  # seconds between two reads: changes that come close together are read together
 _EXPIRY_INTERVAL = 60
 _WRITE_BACK_BATCH = 500
 # Seconds to wait for the end of the thread: longer than a client of Redis waits for an answer.
@@ -50,7 +49,7 @@ class Follower(Closable):
 
     :param on_change: called with the changes from the store that made a difference.
     :param clock: returns the time in seconds since the epoch, by which tokens are checked.
-    :param elapsed: see :func:`boottime`.
+    :param elapsed: see :data:`steady_time`.
     :param stop_timeout: how long :meth:`close` waits for the thread, in seconds.
     """
 
@@ -92,14 +91,14 @@ class Follower(Closable):
         self._cache.reset_after_fork()
 
     def ensure_running(self) -> None:
-        """Start the thread unless it runs, and wait a moment for its first read."""
+        """Start the thread unless it runs, and wait for its first read, for one second at most."""
         self.start()
         if not self._has_tried.is_set():
             self._has_tried.wait(_FIRST_WAIT)
 
     def start(self) -> None:
         """Start the thread, unless it runs."""
-        # uWSGI forks without Python's hooks: the thread object of the parent still seems alive.
+        # uWSGI forks without Python's hooks: the parent's thread object still seems alive.
         if self._process != os.getpid():
             self.reset_after_fork()
         # The thread that holds the lock starts one already. Requests call this, so never wait.
@@ -192,10 +191,7 @@ class Follower(Closable):
         return () if is_first else entries.changes_since(previous)
 
     def _write_unreported(self, began: float) -> None:
-        """Write again what the store acknowledged and does not have.
-
-        A replica took over before it had received those changes.
-        """
+        """Write again what the store acknowledged and lost, as when a replica took over."""
         if unreported := self._cache.unreported_revocations(began):
             logger.error(_LOG_LOSS, len(unreported))
             self._store.change(unreported)

@@ -49,6 +49,8 @@ class Revocations:
 
     :param store: shared by all workers; ``None``: there is one process.
     :param clock: returns the time in seconds since the epoch, by which tokens are checked.
+
+    .. versionadded:: 0.1
     """
 
     def __init__(

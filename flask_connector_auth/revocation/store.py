@@ -19,12 +19,18 @@ _PAUSES = (0.1, 0.2, 0.5)
 
 
 class RevocationStoreError(Exception):
-    """The store could not do what was requested. The text never has a password or a token."""
+    """The store could not do what was requested. The text never has a password or a token.
+
+    .. versionadded:: 0.1
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What a store returns for a read."""
+    """What a store returns for a read.
+
+    .. versionadded:: 0.1
+    """
 
     position: Any  #: where the next read goes on from; only the store interprets it
     changes: Iterable[Change]  #: in order; read once only, perhaps while they arrive
@@ -44,6 +50,8 @@ class RevocationStore(Protocol):
 
     Any exception counts as a failure; only a :class:`RevocationStoreError` is reported with its
     text, since another text may have a password.
+
+    .. versionadded:: 0.1
     """
 
     def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:

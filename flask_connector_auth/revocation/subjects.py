@@ -30,7 +30,10 @@ Key = bytes | str
 
 
 class Change(NamedTuple):
-    """A revocation or a restoration; times in seconds since the epoch."""
+    """A revocation or a restoration; times in seconds since the epoch.
+
+    .. versionadded:: 0.1
+    """
 
     key: Key
     #: For a token: when the entry is no longer needed, or infinity. For any other kind: the *not
@@ -67,6 +70,8 @@ def token_digest(text: str) -> bytes:
 
     :param text: a compact JWS (RFC 7515 section 7.1), without ``Bearer``; it is not verified.
     :raises ValueError: if *text* is not a compact JWS; the message quotes nothing of it.
+
+    .. versionadded:: 0.1
     """
     if not _COMPACT.fullmatch(text):
         raise ValueError("not a token: three base64url segments are expected, and nothing else")

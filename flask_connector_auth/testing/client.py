@@ -91,6 +91,8 @@ class ConnectorClient(FlaskClient):
 
     :param app: the app under test, which must trust the *issuer*.
     :param issuer: issues the tokens.
+
+    .. versionadded:: 0.1
     """
 
     def __init__(self, app: Flask, issuer: Issuer) -> None:

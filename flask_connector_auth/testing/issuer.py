@@ -13,7 +13,10 @@ from .tampering import TokenKind, ValidToken, break_token
 
 
 class Clock:
-    """A clock that can be set. Calling it returns the time in seconds since the epoch."""
+    """A clock that can be set. Calling it returns the time in seconds since the epoch.
+
+    .. versionadded:: 0.1
+    """
 
     def __init__(self) -> None:
         #: Seconds by which this clock is ahead of the system clock.

@@ -45,6 +45,8 @@ class KeySetServer:
     :param headers: sent with every response, such as ``Cache-Control``; ``None`` leaves out a
         header such as ``ETag``.
     :param ssl_context: a server-side context, for ``https``.
+
+    .. versionadded:: 0.1
     """
 
     def __init__(

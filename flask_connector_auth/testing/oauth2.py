@@ -22,6 +22,8 @@ class AppJWTGenerator:
 
     :param issuer: signs the tokens.
     :param account_of: returns the account of a client.
+
+    .. versionadded:: 0.1
     """
 
     def __init__(self, issuer: Issuer, account_of: Callable[[Any], str]) -> None:

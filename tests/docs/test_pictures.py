@@ -75,6 +75,7 @@ def test_the_path_of_a_request_has_every_check_in_its_order() -> None:
         for check in CHECKS
     }
     assert shown == {**expected, "view": []}
+    assert (STATIC / "request.svg").read_text() == picture()
     assert list(shown) == [*expected, "view"]
     for step, beside in groups("request", "step-").items():
         ours = any(word.endswith("_unavailable") for word in beside)

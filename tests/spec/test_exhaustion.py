@@ -182,7 +182,7 @@ def test_good_tokens_stay_within_the_size_of_the_cache(make_app: MakeApp, issuer
     app = make_app(CACHE_SIZE=20)
     client, state = with_views(app), current_runtime(app)
     for number in range(100):
-        claims = issuer._app_jwt({"azp": f"install-{number}"})
+        claims = issuer._app_jwt_claims({"azp": f"install-{number}"})
         token = issuer.sign(claims, {"x": number})
         assert client.get("/app_jwt", headers=headers(token)).status_code == 200
     assert state.app_jwt.cache.health()["entries"] == 20

@@ -28,12 +28,18 @@ _HEADERS = {
 
 
 class FetchFailed(Exception):
-    """A fetch has failed. The text says why, and quotes nothing that was received."""
+    """A fetch has failed. The text says why, and quotes nothing that was received.
+
+    .. versionadded:: 0.1
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A complete response of any status."""
+    """A complete response of any status.
+
+    .. versionadded:: 0.1
+    """
 
     status: int
     body: bytes = field(repr=False)
@@ -41,7 +47,10 @@ class Fetched:
 
 
 class Fetch(Protocol):
-    """The type of a fetch function; ``JWKS_FETCH`` takes any callable like it."""
+    """The type of a fetch function; ``JWKS_FETCH`` takes any callable like it.
+
+    .. versionadded:: 0.1
+    """
 
     def __call__(
         self, url: str, *, headers: Mapping[str, str], timeout: float, max_bytes: int

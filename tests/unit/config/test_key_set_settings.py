@@ -66,7 +66,7 @@ def rules_of(source: KeySource) -> RemoteRules:
 
 
 def test_every_rule_has_its_setting_and_default() -> None:
-    """docs/settings: the default of each setting is the default of its rule."""
+    """docs/settings.rst: the default of each setting is the default of its rule."""
     schema = JwksSchema()
     assert rules_of(load()) == RemoteRules()
     for rule in fields(RemoteRules):

@@ -18,7 +18,7 @@ from tests.support.floor_helpers import SECRET, jwk, load, pem, problems, signin
 
 
 def test_the_defaults_are_the_documented_ones() -> None:
-    """docs/settings: with keys alone, every other setting has its default."""
+    """docs/settings.rst: with keys alone, every other setting has its default."""
     settings = load()
     assert [key.thumbprint for key in settings.app_jwt_keys.keys] == [signing_key().thumbprint()]
     assert settings == Settings(

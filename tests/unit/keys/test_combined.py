@@ -160,7 +160,7 @@ def test_a_token_without_kid_must_be_unambiguous() -> None:
 
 
 def test_503_only_if_a_source_that_could_have_the_key_is_out_of_reach() -> None:
-    """docs/decisions/0006: another source with the key is used; for an unknown kid, 503."""
+    """Decision 0006: another source with the key is used; for an unknown kid, 503."""
     for sources in ([Down(), static(new_key("a"))], [static(new_key("a")), Down()]):
         source = CombinedKeys(sources)
         found = source.candidates("a", "ES256")

@@ -280,7 +280,7 @@ def test_no_option_makes_an_unverified_connection(where: str, options: str) -> N
 def test_only_the_scheme_makes_a_connection_tls(value: str) -> None:
     """``ssl`` is an option of clients and of no connection: refused, or without effect."""
     for scheme in ("redis", "rediss"):
-        with pytest.raises(ValueError, match="not the URL of a Redis"):
+        with pytest.raises(ValueError, match="not a valid Redis URL"):
             is_unprotected_redis_url(f"{scheme}://db.test?ssl={value}")
         sentinel = f"{scheme}+sentinel://db.test/service?ssl={value}"
         assert is_unprotected_redis_url(sentinel) is (scheme == "redis")
@@ -303,7 +303,7 @@ def test_options_of_newer_versions(options: str) -> None:
     if NEWER:
         assert not is_unprotected_redis_url(url)
     else:
-        with pytest.raises(ValueError, match="not the URL of a Redis"):
+        with pytest.raises(ValueError, match="not a valid Redis URL"):
             is_unprotected_redis_url(url)
 
 
@@ -320,5 +320,5 @@ def test_a_cluster_is_judged_by_what_its_client_keeps(port: int) -> None:
 )
 def test_a_url_of_no_redis_is_an_error(url: str) -> None:
     """Whether such a URL is safe cannot be determined."""
-    with pytest.raises(ValueError, match="not the URL of a Redis"):
+    with pytest.raises(ValueError, match="not a valid Redis URL"):
         is_unprotected_redis_url(url)

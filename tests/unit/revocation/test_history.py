@@ -73,7 +73,7 @@ OTHER = {number: at(number, mark=f"other{number}") for number in range(1, 10)}
     },
 )
 def test_the_losses_of_a_store(there: HistoryState, lost: bool) -> None:
-    """docs/decisions/0012: it was emptied, evicted entries, was restored, or a replica took over
+    """Decision 0012: it was emptied, evicted entries, was restored, or a replica took over
     too early."""
     assert there.has_lost_data(KNOWN) is lost
 

@@ -55,7 +55,7 @@ def test_one_more_check_is_one_more_entry(token: TokenType) -> None:
         with pytest.raises(Rejected) as caught:
             strict.authenticate(text, NOW)
         assert caught.value.reason is Reason.MISSING_CLAIM
-        assert f"{token.profile.label}.kid" in caught.value.verified
+        assert f"{token.profile.label}.kid" in caught.value.loggable_claims
 
 
 def test_a_check_may_be_for_one_type_of_token() -> None:

@@ -100,7 +100,7 @@ def test_the_same_keys_come_back(bench: Bench, caplog: pytest.LogCaptureFixture)
     bench.pass_time(100)
     saved = bench.backup.read([OTHER, URL])
     assert saved is not None
-    assert saved.index.names == INDEX.names
+    assert saved.index.identities == INDEX.identities
     assert [list(key.algorithms) for key in saved.index.keys] == [
         list(key.algorithms) for key in INDEX.keys
     ]
@@ -254,7 +254,7 @@ def test_a_good_backup_is_used(change: Change, bench: Bench, file: Path) -> None
     change(bench, file)
     saved = bench.backup.read([URL])
     assert saved is not None
-    assert saved.index.names == INDEX.names
+    assert saved.index.identities == INDEX.identities
     assert 0 <= saved.age <= ALLOWANCE
 
 
@@ -421,7 +421,7 @@ def test_edited_keys_pass_the_same_filters(
     saved = bench.backup.read([URL])
     assert saved is not None
     kept = [key for key in INDEX.keys if key.kid == "a" and key.key.key_type != "EC"]
-    assert saved.index.names == KeyIndex(kept).names
+    assert saved.index.identities == KeyIndex(kept).identities
     assert len(logged(caplog)) == 2
 
 
@@ -548,7 +548,7 @@ def test_redis_keeps_the_same_record(
     assert redis.get("app:jwks") == file.read_bytes()
     saved = in_redis.backup.read([URL])
     assert saved is not None
-    assert saved.index.names == INDEX.names
+    assert saved.index.identities == INDEX.identities
 
 
 @pytest.mark.parametrize(("allowance", "least"), [(3600, 3500), (3599.5, 3500), (0, -2), (0.5, -2)])
@@ -703,8 +703,8 @@ def test_writers_of_one_file_leave_a_whole_record(bench: Bench, file: Path) -> N
         thread.start()
     while any(thread.is_alive() for thread in threads):
         saved = bench.backup.read([URL])
-        assert saved is None or saved.index.names == INDEX.names
+        assert saved is None or saved.index.identities == INDEX.identities
     saved = bench.backup.read([URL])
     assert saved is not None
-    assert saved.index.names == INDEX.names
+    assert saved.index.identities == INDEX.identities
     assert os.listdir(file.parent) == [file.name]

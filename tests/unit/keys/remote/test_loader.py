@@ -407,7 +407,7 @@ def test_a_backup_is_read_only_without_a_set(
     restarted = loader(server.url, backup=open_backup())
     failed = failure(restarted)
     assert failed.backup is not None
-    assert failed.backup.index.names == loaded.index.names
+    assert failed.backup.index.identities == loaded.index.identities
     assert (failed.backup.url, failed.retry_after) == (server.url, 7)
     assert failure(restarted, known(loaded)).backup is None
     assert (
