@@ -1,7 +1,8 @@
 """The order of all checks of a token, as data, and the checks of its claims.
 
-To add a check: write its function, and give it a row at its place in the list of its stage. The
-verifier, ``inspect`` and the docs follow.
+To add a check of a token: write its function, and give it a row at its place in the list of its
+stage. The verifier, ``inspect`` and the docs follow. The rows from ``REVOCATION`` on describe what
+``Verifier.authenticate`` and ``web.guard`` call for every request: change these too.
 """
 
 from collections.abc import Callable

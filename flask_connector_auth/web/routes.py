@@ -65,7 +65,7 @@ class EndpointRequirements:
             by_targets = merge_requirements(
                 map(get_attached_requirements, [app, *map(app.blueprints.get, names)])
             )
-        #: All that the endpoint requires; the object ``NOTHING`` if it requires nothing.
+        #: All that the endpoint requires; the object ``NO_REQUIREMENTS`` if it requires nothing.
         self.requirements = merge_requirements(
             [*map(collect_requirements, layers), by_hooks, by_targets]
         )
@@ -90,13 +90,15 @@ class EndpointRequirements:
         for name, known in self._hooks:
             if hooks.get(name) != known:
                 return True
+        # Flask reads the class from the view for each request.
+        current_class = getattr(self.view, "view_class", None)
         for view_class, name, method in self._methods:
-            if getattr(view_class, name, None) is not method:
+            if current_class is not view_class or getattr(view_class, name, None) is not method:
                 return True
         return False
 
     def combine_with(self, declared: Declaration, *, remember: bool) -> Requirements:
-        """Return the requirements of endpoint and caller together; ``NOTHING`` itself if none.
+        """Return what endpoint and caller require together; ``NO_REQUIREMENTS`` itself if nothing.
 
         :param remember: whether the caller uses the same *declared* for each request.
         """

@@ -221,7 +221,7 @@ class RedisBackupStore:
 
     Each use opens a connection. Uses are few, and so no connection is shared after a fork.
 
-    :param url: see :func:`connector`.
+    :param url: see :func:`redis_connector`.
     :param name: the Redis key.
     :param lifetime: seconds after which Redis deletes the backup.
     :param limit: largest record, in bytes.

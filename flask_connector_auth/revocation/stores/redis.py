@@ -28,7 +28,7 @@ _BATCH = 1000
 class RedisStore(Closable):
     """Keeps revocations in Redis 6.2 or later, or Valkey; see :class:`RevocationStore`.
 
-    :param url: see :func:`connector`.
+    :param url: see :func:`redis_connector`.
     :param log_length: how many changes to keep one by one, at least.
     :param clock: returns the time in seconds since the epoch, by another clock than the server's.
         An entry is removed only a day after it is no longer needed by both clocks.
@@ -156,7 +156,11 @@ class RedisStore(Closable):
         # Never the connection of another process.
         if self._client is None or self._process != os.getpid():
             client = self._connect()
-            _check_version(_eval(client, history.INFO))
+            try:
+                _check_version(_eval(client, history.INFO))
+            except Exception:
+                client.close()
+                raise
             self._client, self._process = client, os.getpid()
         return self._client
 

@@ -128,6 +128,24 @@ def test_a_public_view_that_is_replaced_is_no_longer_exempt(
         assert client.get(f"/{endpoint}").data == b"x"
 
 
+def test_another_class_behind_a_view_is_not_exempt(make_app: MakeApp) -> None:
+    """Flask reads ``view_class`` from the view for each request, and so does the check."""
+
+    class Open(MethodView):
+        @public
+        def get(self) -> str:
+            return "x"
+
+    app, view = make_app(), Open.as_view("view")
+    ConnectorAuth().protect(app)
+    app.add_url_rule("/", view_func=view)
+    assert app.test_client().get("/").text == "x"
+    assert accesses(app)["view"] is Access.PUBLIC
+    view.view_class = Resource  # type: ignore[attr-defined]
+    assert_row(app.test_client().get("/"), 40105)
+    assert accesses(app)["view"] is Access.PROTECTED
+
+
 def test_a_method_that_a_class_gets_later(make_app: MakeApp, issuer: Issuer) -> None:
     """HEAD runs ``get`` only as long as there is no ``head``."""
     app = make_app()
