@@ -12,7 +12,7 @@ import pytest
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from flask_connector_auth import Change, Reason, RevocationStoreError, Update
-from flask_connector_auth.core import Rejected, Unavailable
+from flask_connector_auth.core import Closable, Rejected, Unavailable
 from flask_connector_auth.revocation import RevocationRules, Revocations, Subject, read_once
 from flask_connector_auth.revocation.stores import redis_history
 from flask_connector_auth.revocation.stores.redis import RedisStore
@@ -26,14 +26,17 @@ WORKERS = 2
 workers = st.integers(0, WORKERS - 1)
 
 
-class SwitchedStore:
+class SwitchedStore(Closable):
     """A store behind a connection that the test can cut; reads do not wait for a change."""
 
     def __init__(self, url: str) -> None:
         self.is_cut_off = False
         self._store = RedisStore(url, log_length=1)
         self.now = self._store.now
-        self.close = self._store.close
+
+    def close(self) -> None:
+        """Close the connection, as the package does for a store of its own."""
+        self._store.close()
 
     def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
         """Make the changes."""
@@ -201,6 +204,11 @@ class Histories(RuleBasedStateMachine):
             new.follow()
             self._refuses_what_it_must(new)
             new.store.close()
+
+    def teardown(self) -> None:
+        """Close the connections of the workers."""
+        for worker in self.workers:
+            worker.store.close()
 
     def _refuses_what_it_must(self, worker: Worker) -> None:
         assert self.revoked <= worker.refused() <= self.revoked | self.doubtful
