@@ -46,8 +46,8 @@ class Setting(fields.Field[Any]):
 class Number(Setting):
     """A finite number; neither a string nor a boolean."""
 
-    types = (int, float)
-    message = "Must be a finite number."
+    types: ClassVar[tuple[type, ...]] = (int, float)
+    message: ClassVar[str] = "Must be a finite number."
 
     def _accepts(self, value: Any) -> bool:
         return super()._accepts(value) and isfinite(value)
@@ -56,33 +56,33 @@ class Number(Setting):
 class WholeNumber(Setting):
     """A whole number; neither a string nor a boolean."""
 
-    types = (int,)
-    message = "Must be a whole number."
+    types: ClassVar[tuple[type, ...]] = (int,)
+    message: ClassVar[str] = "Must be a whole number."
 
 
 class Seconds(Number):
     """A duration: above 0, unless the setting has its own bounds."""
 
-    bounds = Range(min=0, min_inclusive=False)
+    bounds: ClassVar[Range | None] = Range(min=0, min_inclusive=False)
 
 
 class Count(WholeNumber):
     """How many there may be: at least 1."""
 
-    bounds = Range(min=1)
+    bounds: ClassVar[Range | None] = Range(min=1)
 
 
 class Flag(Setting):
     """True or false; nothing that merely looks like one of them."""
 
-    types = (bool,)
-    message = "Must be true or false."
+    types: ClassVar[tuple[type, ...]] = (bool,)
+    message: ClassVar[str] = "Must be true or false."
 
 
 class Function(Setting):
     """Any callable."""
 
-    message = "Must be callable."
+    message: ClassVar[str] = "Must be callable."
 
     def _accepts(self, value: Any) -> bool:
         return callable(value)
@@ -91,7 +91,7 @@ class Function(Setting):
 class Store(Setting):
     """A revocation store, by its methods; not the class of one."""
 
-    message = "Must be an instance of RevocationStore."
+    message: ClassVar[str] = "Must be an instance of RevocationStore."
 
     def _accepts(self, value: Any) -> bool:
         return isinstance(value, RevocationStore) and not isinstance(value, type)
@@ -103,8 +103,8 @@ class Text(Setting):
     An integer becomes its digits: ``from_prefixed_env`` turns an account id into an integer.
     """
 
-    types = (str,)
-    message = "Must be a non-empty string."
+    types: ClassVar[tuple[type, ...]] = (str,)
+    message: ClassVar[str] = "Must be a non-empty string."
 
     def _accepts(self, value: Any) -> bool:
         return super()._accepts(value) and value != ""

@@ -111,9 +111,9 @@ class Declaration:
         *,
         for_target: bool = False,
     ) -> None:
-        self.requirements = requirements
-        self.positions = positions
-        self.for_target = for_target
+        self.requirements: Requirements = requirements
+        self.positions: Mapping[str, int] = positions
+        self.for_target: bool = for_target
 
 
 def attach_requirements(target: Any, requirements: Requirements) -> None:

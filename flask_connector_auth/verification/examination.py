@@ -86,12 +86,12 @@ class Examination:
         now: float,
         known_headers: KnownHeaders = NO_HEADERS,
     ) -> None:
-        self.profile = profile
-        self.rules = rules
-        self.source = source
-        self.text = text  #: the header value until that has been read, then the token
-        self.now = now  #: seconds since the epoch
-        self.known_headers = known_headers
+        self.profile: TokenProfile[Any] = profile
+        self.rules: VerifierRules = rules
+        self.source: KeySource = source
+        self.text: str = text  #: the header value until that has been read, then the token
+        self.now: float = now  #: seconds since the epoch
+        self.known_headers: KnownHeaders = known_headers
         self.key: VerificationKey | None = None  #: set once it has verified the signature
         self.claims: dict[str, Any] = {}
 

@@ -36,8 +36,10 @@ class Verifier(Generic[TokenT]):
         self.profile = profile
         self.rules = rules
         self.keys = keys
-        self.revocation_cache = revocation_cache or RevocationCache(RevocationSet({}))
-        self.checks = [check for check in checks if check.applies_to(profile)]
+        self.revocation_cache: RevocationCache = revocation_cache or RevocationCache(
+            RevocationSet({})
+        )
+        self.checks: list[Check] = [check for check in checks if check.applies_to(profile)]
         self.cache: TokenCache[TokenT] = TokenCache(rules.cache_size if rules.cache_max_age else 0)
         #: ``alg`` and ``kid`` by encoded JOSE header. Only headers of verified tokens are kept.
         self.known_headers: dict[bytes, tuple[str, str | None]] = {}

@@ -5,6 +5,7 @@ from itertools import chain
 from typing import Any, cast
 
 from flask import Flask, Request
+from flask.typing import RouteCallable
 from flask.views import MethodView
 from werkzeug.routing import MapAdapter, Rule
 
@@ -41,8 +42,8 @@ class EndpointRequirements:
 
     def __init__(self, app: Flask, endpoint: str, method: str) -> None:
         # The sources are read once, and first: all below is computed from these copies.
-        self.view = app.view_functions.get(endpoint)
-        self.app_hooks = _hooks_of(app, None)
+        self.view: RouteCallable | None = app.view_functions.get(endpoint)
+        self.app_hooks: list[Any] | None = _hooks_of(app, None)
         self._endpoint = endpoint
         names = _blueprint_names(endpoint)
         self._hooks = [(name, _hooks_of(app, name)) for name in names]
@@ -52,10 +53,10 @@ class EndpointRequirements:
             for name in _method_names(view_class, method)
         ]
         #: Whether there are sources beside the view and the hooks of the app.
-        self.has_other_sources = bool(self._hooks or self._methods)
+        self.has_other_sources: bool = bool(self._hooks or self._methods)
         layers = [self.view, *(function for *_, function in self._methods)]
         #: Whether the endpoint is exempt from what app and blueprints require.
-        self.is_public = any(map(is_public, layers))
+        self.is_public: bool = any(map(is_public, layers))
         by_hooks = by_targets = NO_REQUIREMENTS
         if not self.is_public:
             hooks = [self.app_hooks, *(hooks for _, hooks in self._hooks)]
@@ -66,11 +67,11 @@ class EndpointRequirements:
                 map(get_attached_requirements, [app, *map(app.blueprints.get, names)])
             )
         #: All that the endpoint requires; the object ``NO_REQUIREMENTS`` if it requires nothing.
-        self.requirements = merge_requirements(
+        self.requirements: Requirements = merge_requirements(
             [*map(collect_requirements, layers), by_hooks, by_targets]
         )
         #: Whether it is certain that a token is checked before the view runs.
-        self.is_certain = bool(
+        self.is_certain: bool = bool(
             merge_requirements([*map(collect_certain_requirements, layers), by_hooks])
         )
         #: The requirements of endpoint and caller together, for each caller seen so far.
