@@ -39,7 +39,8 @@ MODULES = ("fcntl", "resource", "pwd", "grp", "termios", "syslog", "pty", "tty")
 
 def take_away() -> None:
     """Take away what Windows lacks."""
-    import ssl  # noqa: F401  (the standard library's own look-ups of these come first)
+    import asyncio  # noqa: F401  (the standard library's own look-ups of these come first)
+    import ssl  # noqa: F401
     import subprocess  # noqa: F401
     import tempfile  # noqa: F401
 
@@ -111,8 +112,9 @@ def saved(issuer: Any, folder: Path) -> Iterator[str]:
     with KeySetServer(issuer) as server:
         yield answers(server.url, issuer, JWKS_BACKUP=backup)
         until = time.monotonic() + 20
-        while not (files := [*folder.glob("jwks.backup.????????")]) and time.monotonic() < until:
+        while not (files := [*folder.glob("jwks.backup.*")]) and time.monotonic() < until:
             time.sleep(0.01)
+        assert files
         # What Windows says of each file and folder, whoever may write there.
         for path in (folder, *files):
             path.chmod(0o777)

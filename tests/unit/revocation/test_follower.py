@@ -450,7 +450,9 @@ def test_a_thread_that_died_is_replaced() -> None:
     store.go.set()
     bench.follower.ensure_running()
     until(bench.cache.is_fresh)
-    bench.follower._thread = threading.Thread()
+    [thread] = store.threads
+    bench.follower._stopping.set()
+    thread.join(10)
     bench.follower.ensure_running()
     until(lambda: len(store.threads) == 2)
 
