@@ -11,10 +11,10 @@ from .core import (
     Declaration,
     attach_hook_requirements,
     attach_requirements,
+    clock as clocks,
     get_attached_requirements,
     lifecycle,
 )
-from .core import clock as clocks
 from .decorators import Scopes, requirements_from_arguments
 from .health import health_blueprint, health_of
 from .revocation import Revocations

@@ -19,8 +19,7 @@ from flask_connector_auth import ConnectorAuth, ConnectorAuthError, Reason
 from flask_connector_auth.cli import COMMANDS, connector_auth
 from flask_connector_auth.cli.explanation import Explanation
 from flask_connector_auth.config import schema
-from flask_connector_auth.core import error_rows as envelope
-from flask_connector_auth.core import reasons, signals, token_requirement
+from flask_connector_auth.core import error_rows as envelope, reasons, signals, token_requirement
 from flask_connector_auth.testing import Issuer, tampering
 from flask_connector_auth.verification import CHECKS, Check, checks, headers, jws, policy
 from flask_connector_auth.web import current_runtime

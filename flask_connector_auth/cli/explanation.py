@@ -88,13 +88,13 @@ class Explanation:
         times = " and ".join(profile.time_claims)
         return {
             "max_value_bytes": f"{2 * rules.max_token_bytes} bytes",
-            "scheme": "bare or behind Bearer" if profile.bearer else "bare",
+            "scheme": "bare or behind Bearer" if profile.allows_bearer_prefix else "bare",
             "max_token_bytes": f"{rules.max_token_bytes} bytes",
             "max_header_bytes": f"{rules.max_header_bytes} bytes",
             "algorithms": ", ".join(rules.algorithms),
             "kid_length": f"1 to {MAX_KID} characters",
             "kids": ", ".join(kids) or "none",
-            "foreign_claims": " or ".join(sorted(profile.foreign_claims)),
+            "claims_of_other_token": " or ".join(sorted(profile.claims_of_other_token)),
             "text_claims": ", ".join(profile.text_claims),
             "issuer": repr(rules.issuer),
             "time_claims": f"{times} present" if times else "where present",

@@ -83,7 +83,7 @@ def inspect(
         "verified": any(
             (each["stage"], each["result"]) == (Stage.SIGNATURE, Result.PASSED) for each in results
         ),
-        **_content(header, verifier.profile.bearer, now),
+        **_content(header, verifier.profile.allows_bearer_prefix, now),
     }
     # A claim may hold a token that another service would accept.
     show(redact_signatures(report), as_json, _lines)

@@ -4,16 +4,15 @@
 names of the settings stand only in this package, and nothing in it may import Flask.
 """
 
-from .schema import PREFIX, JwksSchema, RevocationSchema, SettingsSchema, TokenSchema
-from .settings import ConfigurationError, Settings, load_settings
-
-__all__ = [
-    "PREFIX",
-    "ConfigurationError",
-    "JwksSchema",
-    "RevocationSchema",
-    "Settings",
-    "SettingsSchema",
-    "TokenSchema",
-    "load_settings",
-]
+from .schema import (
+    PREFIX as PREFIX,
+    JwksSchema as JwksSchema,
+    RevocationSchema as RevocationSchema,
+    SettingsSchema as SettingsSchema,
+    TokenSchema as TokenSchema,
+)
+from .settings import (
+    ConfigurationError as ConfigurationError,
+    Settings as Settings,
+    load_settings as load_settings,
+)

@@ -1,8 +1,7 @@
 """Strict base64url and JSON: input that two parsers could read differently is refused."""
 
 import json
-from binascii import Error as Base64Error
-from binascii import a2b_base64
+from binascii import Error as Base64Error, a2b_base64
 from math import isinf
 from typing import Any
 

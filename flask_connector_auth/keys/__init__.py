@@ -5,67 +5,53 @@ A :class:`KeySource` returns the keys that may verify a token. Keys come from co
 depends on Flask, on the claims of a token, or on how settings are loaded.
 """
 
-from .combined import CombinedKeys, list_keys
-from .factory import RemoteOptions, key_source
-from .importing import ALGORITHMS, KeyRules, import_key, parse_keys
-from .material import KeyProblem, describe_read_error
-from .public_material import public_numbers
+from .combined import (
+    CombinedKeys as CombinedKeys,
+    list_keys as list_keys,
+)
+from .factory import (
+    RemoteOptions as RemoteOptions,
+    key_source as key_source,
+)
+from .importing import (
+    ALGORITHMS as ALGORITHMS,
+    KeyRules as KeyRules,
+    import_key as import_key,
+    parse_keys as parse_keys,
+)
+from .material import (
+    KeyProblem as KeyProblem,
+    describe_read_error as describe_read_error,
+)
+from .public_material import public_numbers as public_numbers
 from .remote import (
-    BadKeySet,
-    Fetch,
-    Fetched,
-    FetchFailed,
-    HttpFetch,
-    RedisBackupStore,
-    RemoteKeys,
-    RemoteRules,
-    parse_key_set,
+    BadKeySet as BadKeySet,
+    Fetch as Fetch,
+    Fetched as Fetched,
+    FetchFailed as FetchFailed,
+    HttpFetch as HttpFetch,
+    RedisBackupStore as RedisBackupStore,
+    RemoteKeys as RemoteKeys,
+    RemoteRules as RemoteRules,
+    parse_key_set as parse_key_set,
 )
-from .source import MAX_CANDIDATES, MAX_KID, Health, KeySource, VerificationKey
-from .static import KeyIndex, StaticKeys
+from .source import (
+    MAX_CANDIDATES as MAX_CANDIDATES,
+    MAX_KID as MAX_KID,
+    Health as Health,
+    KeySource as KeySource,
+    VerificationKey as VerificationKey,
+)
+from .static import (
+    KeyIndex as KeyIndex,
+    StaticKeys as StaticKeys,
+)
 from .urls import (
-    check_proxy,
-    check_url,
-    is_file_name,
-    is_loopback,
-    is_redis_url,
-    is_unprotected_redis_url,
-    is_url,
+    check_proxy as check_proxy,
+    check_url as check_url,
+    is_file_name as is_file_name,
+    is_loopback as is_loopback,
+    is_redis_url as is_redis_url,
+    is_unprotected_redis_url as is_unprotected_redis_url,
+    is_url as is_url,
 )
-
-__all__ = [
-    "ALGORITHMS",
-    "MAX_CANDIDATES",
-    "MAX_KID",
-    "BadKeySet",
-    "CombinedKeys",
-    "Fetch",
-    "FetchFailed",
-    "Fetched",
-    "Health",
-    "HttpFetch",
-    "KeyIndex",
-    "KeyProblem",
-    "KeyRules",
-    "KeySource",
-    "RedisBackupStore",
-    "RemoteKeys",
-    "RemoteOptions",
-    "RemoteRules",
-    "StaticKeys",
-    "VerificationKey",
-    "check_proxy",
-    "check_url",
-    "describe_read_error",
-    "import_key",
-    "is_file_name",
-    "is_loopback",
-    "is_redis_url",
-    "is_unprotected_redis_url",
-    "is_url",
-    "key_source",
-    "list_keys",
-    "parse_key_set",
-    "parse_keys",
-    "public_numbers",
-]

@@ -15,7 +15,7 @@ from joserfc.jws import JWSRegistry
 
 from ..core import decode_base64url
 from .material import KeyProblem, PrivateKeyError, load_public_key, read_key_entries
-from .public_material import PRIVATE_MEMBERS, is_public
+from .public_material import PRIVATE_MEMBERS, is_public_key_material
 from .source import MAX_KID, VerificationKey, Verify
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -148,7 +148,7 @@ def _load_jwk(jwk: Mapping[str, Any], public_numbers: frozenset[bytes]) -> Key:
             secret = decode_base64url(members["k"].encode())
             if len(secret) < _MIN_SECRET_BYTES:
                 raise KeyProblem("a secret shorter than any hash (RFC 7518 section 3.2)")
-            if is_public(secret, public_numbers):
+            if is_public_key_material(secret, public_numbers):
                 raise KeyProblem("a public key, which is no secret (RFC 8725 section 2.1)")
             return JWKRegistry.import_key({"kty": "oct", **members})
         return _joserfc_key(JWKRegistry.import_key({"kty": kind, **members}).public_key)

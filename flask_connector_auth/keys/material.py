@@ -5,8 +5,7 @@ A public key in PEM or DER is loaded with the algorithms that its type limits it
 
 import os
 import re
-from binascii import Error as Base64Error
-from binascii import a2b_base64
+from binascii import Error as Base64Error, a2b_base64
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple

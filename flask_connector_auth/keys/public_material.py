@@ -35,7 +35,7 @@ _NOT_BASE64 = re.compile("[^A-Za-z0-9+/_-]")
 _ESCAPED_LINE_END = re.compile(r"\\[rn]")
 
 
-def is_public(secret: bytes, numbers: Collection[bytes] = ()) -> bool:
+def is_public_key_material(secret: bytes, numbers: Collection[bytes] = ()) -> bool:
     """Whether *secret* is public key material, or an encoding of it.
 
     :param numbers: see :func:`public_numbers`.

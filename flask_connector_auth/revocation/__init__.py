@@ -4,46 +4,32 @@ The service revokes and restores, the follower keeps a local copy of the shared 
 and requests read that copy only. Nothing in here depends on Flask or on how a token is verified.
 """
 
-from .cache import RevocationCache
-from .follower import Follower, read_once
-from .pending import PendingRevocations
-from .revocation_set import RevocationSet
-from .service import RevocationRules, Revocations
-from .store import RevocationStore, RevocationStoreError, Update
-from .stores.memory import MemoryStore
-from .subjects import (
-    SLACK,
-    Change,
-    Kind,
-    Subject,
-    digest_of,
-    kind_of,
-    retention_by_kind,
-    subject_key,
-    token_digest,
-    token_expiry,
+from .cache import RevocationCache as RevocationCache
+from .follower import (
+    Follower as Follower,
+    read_once as read_once,
 )
-
-__all__ = [
-    "SLACK",
-    "Change",
-    "Follower",
-    "Kind",
-    "MemoryStore",
-    "PendingRevocations",
-    "RevocationCache",
-    "RevocationRules",
-    "RevocationSet",
-    "RevocationStore",
-    "RevocationStoreError",
-    "Revocations",
-    "Subject",
-    "Update",
-    "digest_of",
-    "kind_of",
-    "read_once",
-    "retention_by_kind",
-    "subject_key",
-    "token_digest",
-    "token_expiry",
-]
+from .pending import PendingRevocations as PendingRevocations
+from .revocation_set import RevocationSet as RevocationSet
+from .service import (
+    RevocationRules as RevocationRules,
+    Revocations as Revocations,
+)
+from .store import (
+    RevocationStore as RevocationStore,
+    RevocationStoreError as RevocationStoreError,
+    Update as Update,
+)
+from .stores.memory import MemoryStore as MemoryStore
+from .subjects import (
+    SLACK as SLACK,
+    Change as Change,
+    Kind as Kind,
+    Subject as Subject,
+    digest_of as digest_of,
+    kind_of as kind_of,
+    retention_by_kind as retention_by_kind,
+    subject_key as subject_key,
+    token_digest as token_digest,
+    token_expiry as token_expiry,
+)

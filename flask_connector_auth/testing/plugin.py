@@ -10,8 +10,7 @@ from collections.abc import Callable, Generator, Iterator
 import pytest
 from flask import Flask
 
-from ..core import Reason, close_all, token_rejected
-from ..core import clock as clocks
+from ..core import Reason, clock as clocks, close_all, token_rejected
 from ..web import ConnectorAuthError
 from .client import ConnectorClient
 from .issuer import Clock, Issuer

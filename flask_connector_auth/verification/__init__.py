@@ -5,29 +5,27 @@ compared with what a view requires. ``checks`` has the order of all checks. Noth
 Flask.
 """
 
-from .cache import CachedToken, TokenCache
-from .checks import CHECKS
-from .examination import Check, Examination, Stage
-from .headers import read_token
-from .policy import check_account, check_distinct, check_same_account, check_scopes
-from .profiles import APP_JWT, CONSUMER_JWS, TokenProfile, VerifierRules
-from .verifier import Verifier
-
-__all__ = [
-    "APP_JWT",
-    "CHECKS",
-    "CONSUMER_JWS",
-    "CachedToken",
-    "Check",
-    "Examination",
-    "Stage",
-    "TokenCache",
-    "TokenProfile",
-    "Verifier",
-    "VerifierRules",
-    "check_account",
-    "check_distinct",
-    "check_same_account",
-    "check_scopes",
-    "read_token",
-]
+from .cache import (
+    CachedToken as CachedToken,
+    TokenCache as TokenCache,
+)
+from .checks import CHECKS as CHECKS
+from .examination import (
+    Check as Check,
+    Examination as Examination,
+    Stage as Stage,
+)
+from .headers import read_token as read_token
+from .policy import (
+    check_account as check_account,
+    check_distinct as check_distinct,
+    check_same_account as check_same_account,
+    check_scopes as check_scopes,
+)
+from .profiles import (
+    APP_JWT as APP_JWT,
+    CONSUMER_JWS as CONSUMER_JWS,
+    TokenProfile as TokenProfile,
+    VerifierRules as VerifierRules,
+)
+from .verifier import Verifier as Verifier

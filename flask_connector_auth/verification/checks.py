@@ -17,12 +17,12 @@ _TIMES = ("exp", "iat", "nbf")
 _NUMBERS = (int, float)
 
 
-def check_foreign_claims(examined: Examination) -> None:
+def check_no_claims_of_other_token(examined: Examination) -> None:
     """Check that there is no claim that only the other token type has: ``lp_consumer_id`` or
     ``ext_consumer_id`` in an AppJWT, ``azp`` or ``scope`` in a ConsumerJWS
     (:rfc:`8725#section-3.12`).
     """
-    if not examined.profile.foreign_claims.isdisjoint(examined.claims):
+    if not examined.profile.claims_of_other_token.isdisjoint(examined.claims):
         raise Rejected(Reason.WRONG_TYPE)
 
 
@@ -159,9 +159,9 @@ _ROWS: dict[Stage, list[_Row]] = {
     ],
     Stage.CLAIMS: [
         (
-            check_foreign_claims,
+            check_no_claims_of_other_token,
             (Reason.WRONG_TYPE,),
-            "No {foreign_claims}: the other token has these.",
+            "No {claims_of_other_token}: the other token has these.",
         ),
         (check_text_claims, _MISSING_OR_BAD, "Non-empty strings: {text_claims}."),
         (check_issuer, (Reason.MISSING_CLAIM, Reason.WRONG_ISSUER), "iss is {issuer}.", APP_JWT),

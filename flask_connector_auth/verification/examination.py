@@ -37,6 +37,7 @@ class Examination:
     """A token under examination: each check reads the attributes, and sets those it finds out."""
 
     __slots__ = (
+        "accepted_headers",
         "account",
         "algorithm",
         "audience",
@@ -47,7 +48,6 @@ class Examination:
         "json_payload",
         "key",
         "kid",
-        "known_headers",
         "now",
         "parameters",
         "payload",
@@ -84,14 +84,14 @@ class Examination:
         source: KeySource,
         text: str,
         now: float,
-        known_headers: KnownHeaders = NO_HEADERS,
+        accepted_headers: KnownHeaders = NO_HEADERS,
     ) -> None:
         self.profile: TokenProfile[Any] = profile
         self.rules: VerifierRules = rules
         self.source: KeySource = source
         self.text: str = text  #: the header value until that has been read, then the token
         self.now: float = now  #: seconds since the epoch
-        self.known_headers: KnownHeaders = known_headers
+        self.accepted_headers: KnownHeaders = accepted_headers
         self.key: VerificationKey | None = None  #: set once it has verified the signature
         self.claims: dict[str, Any] = {}
 

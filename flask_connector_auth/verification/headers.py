@@ -28,7 +28,7 @@ def check_header_form(examined: Examination) -> None:
     consumer header bare. A comma, another scheme, inner white space, or more than 64 spaces and
     tabs is refused.
     """
-    examined.text = read_token(examined.text, bearer=examined.profile.bearer)
+    examined.text = read_token(examined.text, bearer=examined.profile.allows_bearer_prefix)
 
 
 def read_token(value: str | None, *, bearer: bool) -> str:

@@ -41,7 +41,7 @@ def check_encoding(examined: Examination) -> None:
     header, _, payload = signing_input.partition(b".")
     examined.signing_input, examined.header = signing_input, header
     try:
-        if header not in examined.known_headers:
+        if header not in examined.accepted_headers:
             examined.json_header = decode_base64url(header)
         examined.json_payload = decode_base64url(payload)
         examined.signature = decode_base64url(signature)

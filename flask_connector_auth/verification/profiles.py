@@ -32,9 +32,9 @@ class TokenProfile(Generic[TokenT]):
     name: str
     text_claims: tuple[str, ...]  #: mandatory, each a non-empty string
     time_claims: tuple[str, ...]  #: mandatory; the other times are checked where present
-    foreign_claims: frozenset[str]  #: only the other token has these (RFC 8725 section 3.12)
+    claims_of_other_token: frozenset[str]  #: only the other token has these (RFC 8725 section 3.12)
     revocable: tuple[tuple[Kind, str], ...]  #: what revokes it, and the attribute with its id
-    bearer: bool  #: whether its header may have ``Bearer`` before the token
+    allows_bearer_prefix: bool  #: whether its header may have ``Bearer`` before the token
     build: Callable[[dict[str, Any]], TokenT]  #: makes the value of claims that were checked
     label: str  #: the prefix of its fields in the log
     ids: Mapping[str, str]  #: the claims in the log, by field
@@ -92,9 +92,9 @@ APP_JWT = TokenProfile(
     name="AppJWT",
     text_claims=("azp",),
     time_claims=("exp", "iat"),
-    foreign_claims=frozenset({"lp_consumer_id", "ext_consumer_id"}),
+    claims_of_other_token=frozenset({"lp_consumer_id", "ext_consumer_id"}),
     revocable=((Kind.INSTALL, "install_id"), (Kind.ACCOUNT, "account_id")),
-    bearer=True,
+    allows_bearer_prefix=True,
     build=_app_jwt,
     label="app_jwt",
     ids={"account_id": "aud", "install_id": "azp"},
@@ -103,9 +103,9 @@ CONSUMER_JWS = TokenProfile(
     name="ConsumerJWS",
     text_claims=("account_id", "ext_consumer_id", "lp_consumer_id"),
     time_claims=(),
-    foreign_claims=frozenset({"azp", "scope"}),
+    claims_of_other_token=frozenset({"azp", "scope"}),
     revocable=((Kind.CONSUMER, "lp_consumer_id"), (Kind.ACCOUNT, "account_id")),
-    bearer=False,
+    allows_bearer_prefix=False,
     build=_consumer_jws,
     label="consumer_jws",
     ids={"account_id": "account_id"},

@@ -42,9 +42,9 @@ class Verifier(Generic[TokenT]):
         self.checks: list[Check] = [check for check in checks if check.applies_to(profile)]
         self.cache: TokenCache[TokenT] = TokenCache(rules.cache_size if rules.cache_max_age else 0)
         #: ``alg`` and ``kid`` by encoded JOSE header. Only headers of verified tokens are kept.
-        self.known_headers: dict[bytes, tuple[str, str | None]] = {}
+        self.accepted_headers: dict[bytes, tuple[str, str | None]] = {}
         # Bound once: in a cached request each attribute look-up is a measurable part of the time.
-        self._bearer = profile.bearer
+        self._bearer = profile.allows_bearer_prefix
         # Of a header value that is too large, a little more than the limit rather than a copy.
         self._after_scheme = slice(len(_SCHEME), 2 * rules.max_token_bytes + len(_SCHEME) + 1)
         # Without a cache there is no digest to look up.
@@ -131,7 +131,7 @@ class Verifier(Generic[TokenT]):
         :raises Rejected: if the token is not good (RFC 7515 section 5.2, RFC 8725 section 3).
         :raises Unavailable: if the keys cannot be had at the moment.
         """
-        known = self.known_headers
+        known = self.accepted_headers
         examined = Examination(self.profile, self.rules, self.keys, text, now, known)
         try:
             for run in self._form_checks:
@@ -172,6 +172,6 @@ class Verifier(Generic[TokenT]):
     def loggable_claims(self, text: str, token: TokenT) -> dict[str, str]:
         """Return the fields for the log of *token*, whose *text* was verified before."""
         header = text.encode("ascii").partition(b".")[0]
-        known = self.known_headers.get(header)
+        known = self.accepted_headers.get(header)
         kid = known[1] if known else load_json_object(decode_base64url(header)).get("kid")
         return self.profile.loggable_claims(kid, token.claims)

@@ -5,44 +5,33 @@ exceptions become the documented error envelope. Rules on tokens, keys and revoc
 packages below.
 """
 
-from .audit import Access, Binding, Route, audit
-from .context import Identity, current_app_jwt, current_consumer_jws, current_request
-from .exceptions import (
-    AppJWTMissing,
-    AuthenticationUnavailable,
-    ConnectorAuthError,
-    ConsumerJWSMissing,
-    InvalidAppJWT,
-    InvalidConsumerJWS,
-    MissingParameter,
-    blueprint,
+from .audit import (
+    Access as Access,
+    Binding as Binding,
+    Route as Route,
+    audit as audit,
 )
-from .log_limit import LogLimit
-from .reporting import log_rejection
-from .responses import ErrorResponses
-from .runtime import EXTENSION, Runtime, current_runtime
-
-__all__ = [
-    "EXTENSION",
-    "Access",
-    "AppJWTMissing",
-    "AuthenticationUnavailable",
-    "Binding",
-    "ConnectorAuthError",
-    "ConsumerJWSMissing",
-    "ErrorResponses",
-    "Identity",
-    "InvalidAppJWT",
-    "InvalidConsumerJWS",
-    "LogLimit",
-    "MissingParameter",
-    "Route",
-    "Runtime",
-    "audit",
-    "blueprint",
-    "current_app_jwt",
-    "current_consumer_jws",
-    "current_request",
-    "current_runtime",
-    "log_rejection",
-]
+from .context import (
+    Identity as Identity,
+    current_app_jwt as current_app_jwt,
+    current_consumer_jws as current_consumer_jws,
+    current_request as current_request,
+)
+from .exceptions import (
+    AppJWTMissing as AppJWTMissing,
+    AuthenticationUnavailable as AuthenticationUnavailable,
+    ConnectorAuthError as ConnectorAuthError,
+    ConsumerJWSMissing as ConsumerJWSMissing,
+    InvalidAppJWT as InvalidAppJWT,
+    InvalidConsumerJWS as InvalidConsumerJWS,
+    MissingParameter as MissingParameter,
+    blueprint as blueprint,
+)
+from .log_limit import LogLimit as LogLimit
+from .reporting import log_rejection as log_rejection
+from .responses import ErrorResponses as ErrorResponses
+from .runtime import (
+    EXTENSION as EXTENSION,
+    Runtime as Runtime,
+    current_runtime as current_runtime,
+)

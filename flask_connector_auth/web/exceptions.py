@@ -5,8 +5,7 @@ from typing import Any, ClassVar
 from flask import Blueprint, Response, has_app_context, has_request_context
 from werkzeug.exceptions import HTTPException
 
-from ..core import Reason
-from ..core import error_rows as envelope
+from ..core import Reason, error_rows as envelope
 from .context import current_request_context
 from .responses import ErrorResponses
 from .runtime import EXTENSION, Runtime, current_app

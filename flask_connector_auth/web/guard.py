@@ -29,8 +29,8 @@ from .context import (
     current_request_context,
     identity_of,
 )
-from .reporting import Failure, error_for_failure
-from .routes import find_account, remember_requirements
+from .reporting import Failure, report_failure
+from .routes import account_id_of_call, cached_requirements
 from .runtime import EXTENSION, Runtime, current_app, current_runtime
 
 _OTHER_APP = (
@@ -70,7 +70,7 @@ def enforce(
             or app.before_request_funcs.get(None) != endpoint.app_hooks
             or (endpoint.has_other_sources and endpoint.has_changed_sources(app))
         ):
-            endpoint = remember_requirements(app, runtime, rule, request.method)
+            endpoint = cached_requirements(app, runtime, rule, request.method)
         combined = endpoint.combined.get(declared)
         required = endpoint.combine_with(declared, remember=True) if combined is None else combined
     if required is NO_REQUIREMENTS:
@@ -82,7 +82,7 @@ def enforce(
         or kwargs.get(name, account) is not account
         or (args and declared.positions.get(name, _NO_POSITION) < len(args))
     ):
-        account = find_account(request, name, declared, args, kwargs)
+        account = account_id_of_call(request, name, declared, args, kwargs)
     if (kept := getattr(request, IDENTITY_ATTRIBUTE, None)) is not None:
         return _enforce_again(app, request, required, account, kept[0], kept[1])
     if request.method == "OPTIONS" and _is_preflight(request):
@@ -108,9 +108,9 @@ def identify(requirements: Requirements) -> Identity:
         raise RuntimeError(_OTHER_APP)
     runtime, declared = current_runtime(app), Declaration(requirements)
     if request.url_rule is not None:
-        endpoint = remember_requirements(app, runtime, request.url_rule, request.method)
+        endpoint = cached_requirements(app, runtime, request.url_rule, request.method)
         requirements = endpoint.combine_with(declared, remember=False)
-    account = find_account(request, runtime.account_argument, declared, (), {})
+    account = account_id_of_call(request, runtime.account_argument, declared, (), {})
     identity = identity_of(request)
     if identity is not None:
         requirements = _combined_with(identity, requirements)
@@ -196,8 +196,8 @@ def _authenticate(
         if is_new and token_verified.receivers:
             token_verified.send(current_app(), app_jwt=app_jwt, consumer_jws=consumer_jws)
         return
-    # Outside the `except` block, and not by a local variable: see error_for_failure().
-    raise error_for_failure(runtime, request, profile, failure, app_jwt, consumer_jws)
+    # Outside the `except` block, and not by a local variable: see report_failure().
+    raise report_failure(runtime, request, profile, failure, app_jwt, consumer_jws)
 
 
 def _is_preflight(request: Request) -> bool:

@@ -42,7 +42,7 @@ class Failure(NamedTuple):
         return cls(error.reason, None, error.loggable_claims)
 
 
-def error_for_failure(
+def report_failure(
     runtime: Runtime,
     request: Request,
     profile: TokenProfile[Any],

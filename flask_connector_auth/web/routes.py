@@ -123,7 +123,7 @@ def requirements_for(
     return EndpointRequirements(app, endpoint, method)
 
 
-def remember_requirements(
+def cached_requirements(
     app: Flask, runtime: Runtime, rule: Rule, method: str
 ) -> EndpointRequirements:
     """Return the requirements of the endpoint of *rule*, and remember them."""
@@ -139,7 +139,7 @@ def rule_has_argument(rule: Rule, argument: str) -> bool:
     return argument in rule.arguments and (rule.defaults or {}).get(argument, "") is not None
 
 
-def find_account(
+def account_id_of_call(
     request: Request,
     name: str,
     declared: Declaration,

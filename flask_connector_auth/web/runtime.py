@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Flask
-from flask import current_app as current_app_proxy
+from flask import Flask, current_app as current_app_proxy
 
 from ..config import Settings
 from ..core import AppJWT, ConsumerJWS

@@ -1,8 +1,7 @@
 """What we lean on in joserfc, and in the decoders of the standard library, beyond their
 documentation: a release that changes it fails here."""
 
-from binascii import Error as Base64Error
-from binascii import a2b_base64
+from binascii import Error as Base64Error, a2b_base64
 from hashlib import sha256
 from json import JSONDecoder
 from typing import Any

@@ -26,8 +26,7 @@ from flask_connector_auth import (
 )
 from flask_connector_auth.config import SettingsSchema
 from flask_connector_auth.core import ERROR_ROWS, render_envelope
-from flask_connector_auth.integrations import authlib as resource_protector
-from flask_connector_auth.integrations import openapi
+from flask_connector_auth.integrations import authlib as resource_protector, openapi
 from flask_connector_auth.keys import ALGORITHMS
 from flask_connector_auth.testing import Issuer, plugin
 from flask_connector_auth.testing.tampering import TOKEN_FAULTS

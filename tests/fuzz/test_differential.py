@@ -7,8 +7,7 @@ from typing import Any
 
 import jwt
 import pytest
-from hypothesis import event, given
-from hypothesis import strategies as st
+from hypothesis import event, given, strategies as st
 
 from flask_connector_auth.core import Reason
 from tests.fuzz.targets import CLAIMS, ISSUED, ISSUERS, NOW, thawed, verifiers

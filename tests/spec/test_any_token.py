@@ -5,8 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, example, given, strategies as st
 
 from flask_connector_auth import require_app_jwt, require_consumer_jws
 from flask_connector_auth.testing import Issuer

@@ -7,8 +7,7 @@ import pytest
 
 import flask_connector_auth
 from flask_connector_auth import testing
-from flask_connector_auth.integrations import authlib as resource_protector
-from flask_connector_auth.integrations import openapi
+from flask_connector_auth.integrations import authlib as resource_protector, openapi
 
 REQUEST = "app_jwt, consumer_jws, scopes, any_scope, optional"
 API = {

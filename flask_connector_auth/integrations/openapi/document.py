@@ -60,7 +60,7 @@ def _security_scheme(profile: TokenProfile[Any], consumer_header: str) -> dict[s
 
     :param consumer_header: the name of the header that the ConsumerJWS is sent in.
     """
-    if profile.bearer:
+    if profile.allows_bearer_prefix:
         text = "The access token of an app install. It may be sent without Bearer, too."
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": text}
     text = "The consumer on whose behalf the app calls: the token alone."

@@ -4,81 +4,57 @@
 joins the two. Nothing here reads key material: :mod:`flask_connector_auth.keys.importing` does.
 """
 
-from .backup import BackupStore, FileBackupStore, KeySetBackup, RedisBackupStore, boot_clock
+from .backup import (
+    BackupStore as BackupStore,
+    FileBackupStore as FileBackupStore,
+    KeySetBackup as KeySetBackup,
+    RedisBackupStore as RedisBackupStore,
+    boot_clock as boot_clock,
+)
 from .connection import (
-    Cancellation,
-    Cancelled,
-    Connection,
-    LimitedReader,
-    ResponseTooLarge,
-    Watchdog,
+    Cancellation as Cancellation,
+    Cancelled as Cancelled,
+    Connection as Connection,
+    LimitedReader as LimitedReader,
+    ResponseTooLarge as ResponseTooLarge,
+    Watchdog as Watchdog,
 )
 from .http import (
-    Fetch,
-    Fetched,
-    FetchFailed,
-    HttpFetch,
-    conditional_headers,
-    freshness_lifetime,
-    retry_after,
+    Fetch as Fetch,
+    Fetched as Fetched,
+    FetchFailed as FetchFailed,
+    HttpFetch as HttpFetch,
+    conditional_headers as conditional_headers,
+    freshness_lifetime as freshness_lifetime,
+    retry_after as retry_after,
 )
-from .key_set import BadKeySet, parse_key_set, usable_keys
-from .loader import KeySetLoader, LoadFailed, loggable_host
+from .key_set import (
+    BadKeySet as BadKeySet,
+    parse_key_set as parse_key_set,
+    usable_keys as usable_keys,
+)
+from .loader import (
+    KeySetLoader as KeySetLoader,
+    LoadFailed as LoadFailed,
+    loggable_host as loggable_host,
+)
 from .refresh_policy import (
-    EMPTY_WAIT,
-    FAILED_SIGNATURE_WAIT,
-    MAX_PAUSE_WITHOUT_KEYS,
-    RefreshPolicy,
+    EMPTY_WAIT as EMPTY_WAIT,
+    MAX_PAUSE_WITHOUT_KEYS as MAX_PAUSE_WITHOUT_KEYS,
+    MAX_WAIT_AFTER_BAD_SIGNATURE as MAX_WAIT_AFTER_BAD_SIGNATURE,
+    RefreshPolicy as RefreshPolicy,
 )
-from .source import RemoteKeys, start_daemon
+from .source import (
+    RemoteKeys as RemoteKeys,
+    start_daemon as start_daemon,
+)
 from .values import (
-    KeyLookup,
-    KeySetState,
-    LoadedKeySet,
-    LookupDecision,
-    LookupOutcome,
-    RemoteRules,
-    SavedKeySet,
-    Snapshot,
+    KeyLookup as KeyLookup,
+    KeySetState as KeySetState,
+    LoadedKeySet as LoadedKeySet,
+    LookupDecision as LookupDecision,
+    LookupOutcome as LookupOutcome,
+    RemoteRules as RemoteRules,
+    SavedKeySet as SavedKeySet,
+    Snapshot as Snapshot,
 )
-
-__all__ = [
-    "EMPTY_WAIT",
-    "FAILED_SIGNATURE_WAIT",
-    "MAX_PAUSE_WITHOUT_KEYS",
-    "BackupStore",
-    "BadKeySet",
-    "Cancellation",
-    "Cancelled",
-    "Connection",
-    "Fetch",
-    "FetchFailed",
-    "Fetched",
-    "FileBackupStore",
-    "HttpFetch",
-    "KeyLookup",
-    "KeySetBackup",
-    "KeySetLoader",
-    "KeySetState",
-    "LimitedReader",
-    "LoadFailed",
-    "LoadedKeySet",
-    "LookupDecision",
-    "LookupOutcome",
-    "RedisBackupStore",
-    "RefreshPolicy",
-    "RemoteKeys",
-    "RemoteRules",
-    "ResponseTooLarge",
-    "SavedKeySet",
-    "Snapshot",
-    "Watchdog",
-    "boot_clock",
-    "conditional_headers",
-    "freshness_lifetime",
-    "loggable_host",
-    "parse_key_set",
-    "retry_after",
-    "start_daemon",
-    "usable_keys",
-]

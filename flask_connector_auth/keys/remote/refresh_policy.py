@@ -21,7 +21,7 @@ from .values import (
 #: Seconds that a request waits, at most, while there is no key set.
 EMPTY_WAIT = 5.0
 #: Seconds that a token waits, at most, whose signature failed under the current keys.
-FAILED_SIGNATURE_WAIT = 0.5
+MAX_WAIT_AFTER_BAD_SIGNATURE = 0.5
 #: Seconds from a failed fetch to the next one, at most, while no token can be verified.
 MAX_PAUSE_WITHOUT_KEYS = 5.0
 
@@ -241,7 +241,7 @@ class RefreshPolicy:
         may_wait = lookup.may_wait and not self._waiters and not self.is_failing(now)
         if may_wait and (start_fetch or self._fetch_started_at is not None):
             self._waiters = 1
-            seconds = min(self.rules.wait, FAILED_SIGNATURE_WAIT)
+            seconds = min(self.rules.wait, MAX_WAIT_AFTER_BAD_SIGNATURE)
             return LookupDecision(_WAIT, (), seconds, start_fetch, for_unknown_key=start_fetch)
         return LookupDecision(_ANSWERED, start_fetch=start_fetch, for_unknown_key=start_fetch)
 

@@ -40,7 +40,7 @@ BROKEN: Mapping[str, tuple[str, str, str]] = {
     "kid of nobody": ("key", "unknown_key", ours.sign(b"{}", {"kid": "dev-2"})),
     "forged": ("signature", "bad_signature", theirs.app_jwt()),
     "payload no JSON": ("payload_json", "bad_json", ours.sign(b'{"aud":1,"aud":1}')),
-    "of the other type": ("foreign_claims", "wrong_type", ours.consumer_jws()),
+    "of the other type": ("no_claims_of_other_token", "wrong_type", ours.consumer_jws()),
     "no azp": ("text_claims", "missing_claim", ours.app_jwt(azp=OMIT)),
     "an empty azp": ("text_claims", "bad_claim", ours.app_jwt(azp="")),
     "no iss": ("issuer", "missing_claim", ours.app_jwt(iss=OMIT)),

@@ -6,8 +6,7 @@ from typing import Any
 from blinker import Signal
 from click.testing import Result
 from flask import Flask
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from flask_connector_auth import ConnectorAuth, require_app_jwt, token_rejected
 from flask_connector_auth.cli import connector_auth

@@ -8,8 +8,7 @@ from string import ascii_letters, digits
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from flask_connector_auth.core import Malformed, decode_base64url, load_json_object
 from tests.support.floor_helpers import HEADER, broken_json, cases, untimed

@@ -4,8 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from flask_connector_auth.core import ErrorRow, render_envelope
-from flask_connector_auth.core import error_rows as envelope
+from flask_connector_auth.core import ErrorRow, error_rows as envelope, render_envelope
 
 ROWS = {
     envelope.INVALID_APP_JWT: (

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from joserfc.jwk import RSAKey
 
 from flask_connector_auth.keys import ALGORITHMS, KeyRules, StaticKeys, parse_keys

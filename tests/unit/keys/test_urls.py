@@ -3,8 +3,7 @@
 from inspect import signature
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from redis import SSLConnection
 from redis.cluster import cleanup_kwargs
 

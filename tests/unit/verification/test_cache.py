@@ -180,7 +180,7 @@ def test_bad_tokens_never_enter(clock: Clock) -> None:
         assert isinstance(ask(verifying, text, clock.now)[1], Reason)
         assert not ask(verifying, text, clock.now)[0]
     assert verifying.cache.health()["entries"] == 0
-    assert verifying.known_headers == {}
+    assert verifying.accepted_headers == {}
 
 
 def test_a_flood_of_good_tokens_keeps_a_hot_set_hot(clock: Clock) -> None:

@@ -1,8 +1,7 @@
 """The headers of a response: its freshness lifetime, Retry-After and the next request."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from flask_connector_auth.keys.remote import conditional_headers, freshness_lifetime, retry_after
 from tests.support.floor_helpers import untimed

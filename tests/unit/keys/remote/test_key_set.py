@@ -5,8 +5,7 @@ import logging
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from flask_connector_auth.keys import KeyRules, VerificationKey
 from flask_connector_auth.keys.remote import BadKeySet, parse_key_set, usable_keys

@@ -9,8 +9,8 @@ from joserfc.jwk import ECKey
 from flask_connector_auth.keys import KeyIndex, KeyRules, import_key
 from flask_connector_auth.keys.remote import (
     EMPTY_WAIT,
-    FAILED_SIGNATURE_WAIT,
     MAX_PAUSE_WITHOUT_KEYS,
+    MAX_WAIT_AFTER_BAD_SIGNATURE,
     KeyLookup,
     KeySetState,
     LoadedKeySet,
@@ -571,7 +571,7 @@ def test_where_every_token_needs_the_answer_all_of_them_wait() -> None:
 
 
 #: The token with the failed signature starts a fetch and waits.
-STARTS_FETCH = waits(FAILED_SIGNATURE_WAIT, start_fetch=True, for_unknown_key=True)
+STARTS_FETCH = waits(MAX_WAIT_AFTER_BAD_SIGNATURE, start_fetch=True, for_unknown_key=True)
 
 
 def test_a_failed_signature_is_reason_to_ask_once_the_set_is_older_than_the_cooldown() -> None:
@@ -611,7 +611,7 @@ def test_a_failed_signature_waits_for_a_fetch_without_other_waiters() -> None:
     bench = Bench()
     refresh_under_way(bench)
     bad = {"failed_index": bench.index}
-    assert bench.look_up("a", **bad) == waits(FAILED_SIGNATURE_WAIT)
+    assert bench.look_up("a", **bad) == waits(MAX_WAIT_AFTER_BAD_SIGNATURE)
     assert bench.look_up("a", **bad) == refused()
     bench.complete("a")
     assert bench.look_up("a", arrived_at=0, **bad) == refused()
