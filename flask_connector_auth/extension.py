@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, Response, jsonify
 from flask.typing import ResponseReturnValue
 
 from .config import load_settings
@@ -15,8 +15,7 @@ from .core import (
     get_attached_requirements,
     lifecycle,
 )
-from .decorators import Scopes, requirements_from_arguments
-from .health import health_blueprint, health_of
+from .decorators import Scopes, public, requirements_from_arguments
 from .revocation import Revocations
 from .web import (
     EXTENSION,
@@ -25,6 +24,7 @@ from .web import (
     current_request,
     current_runtime,
     guard,
+    is_ready,
 )
 
 
@@ -132,7 +132,7 @@ class ConnectorAuth:
         :param app: by default the current app.
         :raises RuntimeError: if the app has no extension.
         """
-        return health_of(current_runtime(app))
+        return current_runtime(app).health()
 
     def close(self, app: Flask | None = None) -> None:
         """End the threads of *app* at once, and close its sockets and connections.
@@ -166,4 +166,16 @@ class ConnectorAuth:
         unavailable. It shows where the keys come from, their ids, and the last error: make it
         reachable for operators only.
         """
-        return health_blueprint(self.health)
+        health_blueprint = Blueprint("connector_auth_health", __name__)
+
+        @health_blueprint.get("/health")
+        @public
+        def show() -> Response:
+            health = self.health()
+            ready = is_ready(health)
+            response = jsonify({"ready": ready, **health})
+            response.status_code = 200 if ready else 503
+            response.headers["Cache-Control"] = "no-store"
+            return response
+
+        return health_blueprint

@@ -9,7 +9,6 @@ from flask import Flask
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 
 from ..config import ConfigurationError
-from ..health import health_of
 from ..keys import is_unprotected_redis_url, list_keys
 from ..revocation import RevocationStoreError
 from ..revocation.stores.redis import RedisStore
@@ -120,7 +119,7 @@ def check(ctx: click.Context, strict: bool, timeout: float, as_json: bool) -> No
 
 def _inspect(app: Flask, state: Runtime, timeout: float) -> dict[str, Any]:
     problems = find_problems(state, timeout)
-    status = health_of(state)
+    status = state.health()
     errors, warnings = [], []
     for name, part in {**status["keys"], "revocation": status["revocation"]}.items():
         last = ", ".join(_error_texts(part))

@@ -8,10 +8,9 @@ from typing import Any
 import click
 
 from ..core import Unavailable
-from ..health import health_of, is_ready
 from ..keys import KeySource
 from ..revocation import Revocations
-from ..web import Runtime
+from ..web import Runtime, is_ready
 from .app import load_state
 from .terminal import json_option, literal, show
 
@@ -109,7 +108,7 @@ def health(ctx: click.Context, timeout: float, as_json: bool) -> None:
     """
     state = load_state(ctx)
     problems = find_problems(state, timeout)
-    status = health_of(state)
+    status = state.health()
     ready = is_ready(status) and not problems
     show({"ready": ready, "problems": problems, **status}, as_json, _lines)
     ctx.exit(0 if ready else 1)

@@ -12,6 +12,7 @@ from .audit import (
     audit as audit,
 )
 from .context import (
+    EXTENSION as EXTENSION,
     Identity as Identity,
     current_app_jwt as current_app_jwt,
     current_consumer_jws as current_consumer_jws,
@@ -27,11 +28,10 @@ from .exceptions import (
     MissingParameter as MissingParameter,
     blueprint as blueprint,
 )
-from .log_limit import LogLimit as LogLimit
 from .reporting import log_rejection as log_rejection
-from .responses import ErrorResponses as ErrorResponses
 from .runtime import (
-    EXTENSION as EXTENSION,
+    LogLimit as LogLimit,
     Runtime as Runtime,
     current_runtime as current_runtime,
+    is_ready as is_ready,
 )

@@ -1,16 +1,19 @@
-"""The identity of the current request, and the proxies of its tokens."""
+"""The current app and request, the identity of the request, and the proxies of its tokens."""
 
 from collections.abc import Callable
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
-from flask import Flask, Request, globals, request
+from flask import Flask, Request, current_app as current_app_proxy, globals, request
 from flask.ctx import AppContext
 from werkzeug.local import LocalProxy
+from werkzeug.routing import MapAdapter
 
 from ..core import AppJWT, ConsumerJWS, Requirements
 
+#: The key in ``app.extensions`` under which an app's ``Runtime`` is kept.
+EXTENSION = "connector_auth"
 # The attribute of the request object with its identity, and the account that was required then. A
 # request object lives as long as one request of one app; ``g`` belongs to the app context, which
 # outlives a request in tests, and an environ can be dispatched twice.
@@ -28,6 +31,8 @@ class Identity(NamedTuple):
     consumer_jws: ConsumerJWS | None  #: ``None`` if not required, or optional and not sent
 
 
+#: Returns the app object itself: the sender of signals, and one look-up instead of two.
+current_app: Callable[[], Flask] = current_app_proxy._get_current_object  # type: ignore[attr-defined]
 #: Returns the request object itself: each attribute that is read through the proxy looks the
 #: request up again.
 current_request: Callable[[], Request] = request._get_current_object  # type: ignore[attr-defined]
@@ -38,6 +43,7 @@ class RequestContext(Protocol):
 
     app: Flask  #: the app that the request came to
     request: Request
+    url_adapter: MapAdapter | None
 
 
 # From Flask 3.2 on there is one kind of context, and in another app's context no request.

@@ -1,14 +1,79 @@
 """HTTP exceptions, rendered as the documented error envelope."""
 
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from flask import Blueprint, Response, has_app_context, has_request_context
+from werkzeug.datastructures import Headers, WWWAuthenticate
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
 
-from ..core import Reason, error_rows as envelope
-from .context import current_request_context
-from .responses import ErrorResponses
-from .runtime import EXTENSION, Runtime, current_app
+from ..core import ErrorRow, Reason, error_rows
+from .context import EXTENSION, current_app, current_request_context
+
+_MISSING_ROWS = (error_rows.APP_JWT_MISSING, error_rows.CONSUMER_JWS_MISSING)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedResponse:
+    """The response for one row: the same bytes for every reason."""
+
+    row: ErrorRow  #: as it is sent, overrides included
+    status_line: str  #: status and phrase
+    body: bytes
+    headers: list[tuple[str, str]]
+
+    def to_response(self) -> Response:
+        """Return a new Flask response."""
+        # Status line, length and headers are ready and valid: nothing is computed or checked again.
+        headers = Headers()
+        headers[:] = self.headers
+        return Response([self.body], self.status_line, headers)
+
+    def envelope(self) -> dict[str, Any]:
+        """Return the envelope as an object."""
+        return json.loads(self.body)  # type: ignore[no-any-return]
+
+
+class ErrorResponses:
+    """The error responses of one app.
+
+    :param overrides: rows to send instead, by documented code.
+    :param realm: of the challenge in ``WWW-Authenticate``.
+    """
+
+    def __init__(self, overrides: Mapping[int, ErrorRow], realm: str) -> None:
+        self._realm = realm
+        self._responses = {
+            row: self._render(row, overrides.get(code, row))
+            for code, row in error_rows.ERROR_ROWS.items()
+        }
+
+    def response_for(self, row: ErrorRow) -> RenderedResponse:
+        """Return the response for *row*; a row that the app defines is rendered at first use."""
+        response = self._responses.get(row)
+        if response is None:
+            response = self._responses[row] = self._render(row, row)
+        return response
+
+    def _render(self, row: ErrorRow, sent_row: ErrorRow) -> RenderedResponse:
+        body = error_rows.render_envelope(sent_row)
+        headers = {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+            "Cache-Control": "no-store",
+        }
+        if sent_row.status == 401:
+            # RFC 6750 section 3.1: no error code for a request without a token. All others get the
+            # same code, so that the challenge tells no more than the envelope.
+            error = {} if row in _MISSING_ROWS else {"error": "invalid_token"}
+            challenge = WWWAuthenticate("bearer", {"realm": self._realm, **error})
+            headers["WWW-Authenticate"] = challenge.to_header()
+        phrase = HTTP_STATUS_CODES.get(sent_row.status, "Unknown").upper()
+        status_line = f"{sent_row.status} {phrase}"
+        return RenderedResponse(sent_row, status_line, body, [*headers.items()])
 
 
 class EnvelopeError(HTTPException):
@@ -40,13 +105,13 @@ class ConnectorAuthError(EnvelopeError):
     .. versionadded:: 0.1
     """
 
-    row: ClassVar[envelope.ErrorRow]  #: the row of the error table that is sent
+    row: ClassVar[ErrorRow]  #: the row of the error table that is sent
 
     def __init__(self, reason: Reason = Reason.VIEW) -> None:
         rendered = _error_responses().response_for(self.row)
         # Flask-RESTful sends ``response`` if it is set, and calls no error handler.
         super().__init__(rendered.row.details, rendered.to_response())
-        self.code: int | None = rendered.status
+        self.code: int | None = rendered.row.status
         self.reason = reason
         self._rendered = rendered
 
@@ -69,7 +134,7 @@ class InvalidAppJWT(ConnectorAuthError):
     .. versionadded:: 0.1
     """
 
-    row: ClassVar[envelope.ErrorRow] = envelope.INVALID_APP_JWT
+    row: ClassVar[ErrorRow] = error_rows.INVALID_APP_JWT
 
 
 class InvalidConsumerJWS(ConnectorAuthError):
@@ -78,7 +143,7 @@ class InvalidConsumerJWS(ConnectorAuthError):
     .. versionadded:: 0.1
     """
 
-    row: ClassVar[envelope.ErrorRow] = envelope.INVALID_CONSUMER_JWS
+    row: ClassVar[ErrorRow] = error_rows.INVALID_CONSUMER_JWS
 
 
 class ConsumerJWSMissing(ConnectorAuthError):
@@ -87,7 +152,7 @@ class ConsumerJWSMissing(ConnectorAuthError):
     .. versionadded:: 0.1
     """
 
-    row: ClassVar[envelope.ErrorRow] = envelope.CONSUMER_JWS_MISSING
+    row: ClassVar[ErrorRow] = error_rows.CONSUMER_JWS_MISSING
 
 
 class AppJWTMissing(ConnectorAuthError):
@@ -96,7 +161,7 @@ class AppJWTMissing(ConnectorAuthError):
     .. versionadded:: 0.1
     """
 
-    row: ClassVar[envelope.ErrorRow] = envelope.APP_JWT_MISSING
+    row: ClassVar[ErrorRow] = error_rows.APP_JWT_MISSING
 
 
 class MissingParameter(ConnectorAuthError):
@@ -107,7 +172,7 @@ class MissingParameter(ConnectorAuthError):
     .. versionadded:: 0.1
     """
 
-    row: ClassVar[envelope.ErrorRow] = envelope.MISSING_PARAMETER
+    row: ClassVar[ErrorRow] = error_rows.MISSING_PARAMETER
 
 
 class AuthenticationUnavailable(ConnectorAuthError):
@@ -120,7 +185,7 @@ class AuthenticationUnavailable(ConnectorAuthError):
     .. versionadded:: 0.1
     """
 
-    row: ClassVar[envelope.ErrorRow] = envelope.UNAVAILABLE
+    row: ClassVar[ErrorRow] = error_rows.UNAVAILABLE
 
     def __init__(self, reason: Reason = Reason.KEYS_UNAVAILABLE, retry_after: float = 1) -> None:
         super().__init__(reason)
@@ -138,8 +203,9 @@ def _error_responses() -> ErrorResponses:
         app = current_app()
     else:
         return _DOCUMENTED
-    runtime: Runtime | None = app.extensions.get(EXTENSION)
-    return runtime.error_responses if runtime else _DOCUMENTED
+    runtime = app.extensions.get(EXTENSION)
+    responses: ErrorResponses = runtime.error_responses if runtime else _DOCUMENTED
+    return responses
 
 
 # For errors that are made outside of any app, or in an app without the extension.

@@ -24,14 +24,16 @@ from ..verification import (
     check_scopes,
 )
 from .context import (
+    EXTENSION,
     IDENTITY_ATTRIBUTE,
     Identity,
+    current_app,
     current_request_context,
     identity_of,
 )
 from .reporting import Failure, report_failure
 from .routes import account_id_of_call, cached_requirements
-from .runtime import EXTENSION, Runtime, current_app, current_runtime
+from .runtime import Runtime, current_runtime
 
 _OTHER_APP = (
     "A token is required in the context of another app than the one that the request came to: "

@@ -9,6 +9,7 @@ from flask import Request
 
 from ..core import AppJWT, ConsumerJWS, Reason, Rejected, Unavailable, token_rejected
 from ..verification import CONSUMER_JWS, TokenProfile, check_distinct, read_token
+from .context import current_app
 from .exceptions import (
     AppJWTMissing,
     AuthenticationUnavailable,
@@ -18,7 +19,7 @@ from .exceptions import (
     InvalidConsumerJWS,
     MissingParameter,
 )
-from .runtime import Runtime, current_app
+from .runtime import Runtime
 
 logger: logging.Logger = logging.getLogger(__name__)
 

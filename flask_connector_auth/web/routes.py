@@ -20,7 +20,8 @@ from ..core import (
     is_public,
     merge_requirements,
 )
-from .runtime import Runtime, current_app
+from .context import current_app
+from .runtime import Runtime
 
 # More than a view has wrappers. Bounds what is kept of functions decorated anew in each request.
 _MAX_COMBINED = 32

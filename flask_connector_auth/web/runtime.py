@@ -1,19 +1,70 @@
-"""All that the requests of one app need: settings, verifiers, revocations, rendered errors."""
+"""All that the requests of one app need: settings, verifiers, revocations, the limit of its log."""
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Flask, current_app as current_app_proxy
+from flask import Flask
 
 from ..config import Settings
-from ..core import AppJWT, ConsumerJWS
+from ..core import AppJWT, ConsumerJWS, Reason, register_at_fork
 from ..revocation import RevocationRules, Revocations
 from ..verification import APP_JWT, CONSUMER_JWS, Verifier, VerifierRules
-from .log_limit import LogLimit
-from .responses import ErrorResponses
+from .context import EXTENSION, current_app
+from .exceptions import ErrorResponses
 
-EXTENSION = "connector_auth"
+# Held for a moment, and only if a request is refused. A fork waits for it: otherwise a child could
+# inherit a lock whose holder, another thread, does not exist there.
+_lock = threading.Lock()
+register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """The token bucket of one reason."""
+
+    lines: float  #: that may be logged at once
+    updated_at: float  #: the time of *lines*
+    held_back: int = 0  #: lines since the last one that was logged
+
+
+class LogLimit:
+    """A token bucket for each reason: reasons are a closed set, so memory is bounded.
+
+    :param per_second: lines that each reason may log in the long run; 0 or ``None``: any number.
+    :param burst: lines that each reason may log at once.
+    :param clock: returns seconds; never goes back.
+    """
+
+    def __init__(
+        self, per_second: float | None, burst: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._per_second = per_second
+        self._burst = burst
+        self._clock = clock
+        self._buckets = {reason: _Bucket(burst, clock()) for reason in Reason}
+
+    def take(self, reason: Reason) -> int | None:
+        """Take one line about *reason* out of its bucket.
+
+        :returns: the number of lines held back since the last one that was logged, or ``None`` if
+            this line is held back too.
+        """
+        if not self._per_second:
+            return 0
+        bucket = self._buckets[reason]
+        with _lock:
+            now = self._clock()
+            gained = (now - bucket.updated_at) * self._per_second
+            bucket.lines, bucket.updated_at = min(self._burst, bucket.lines + gained), now
+            if bucket.lines < 1:
+                bucket.held_back += 1
+                return None
+            bucket.lines -= 1
+            held_back, bucket.held_back = bucket.held_back, 0
+            return held_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +112,20 @@ class Runtime:
         """Both verifiers, by the name of their token."""
         return {"app_jwt": self.app_jwt, "consumer_jws": self.consumer_jws}
 
+    def health(self) -> dict[str, Any]:
+        """Return the health of keys, caches and revocations; see ``ConnectorAuth.health``."""
+        verifiers = self.verifiers
+        return {
+            "keys": {name: dict(verifier.keys.health()) for name, verifier in verifiers.items()},
+            "cache": {name: verifier.cache.health() for name, verifier in verifiers.items()},
+            "revocation": self.revocations.health(),
+        }
 
-#: Returns the app object itself: the sender of signals, and one look-up instead of two.
-current_app: Callable[[], Flask] = current_app_proxy._get_current_object  # type: ignore[attr-defined]
+
+def is_ready(health: Mapping[str, Any]) -> bool:
+    """Whether *health*, and every mapping in it that has a ``ready``, is ready."""
+    parts = [part for part in health.values() if isinstance(part, Mapping)]
+    return bool(health.get("ready", True)) and all(map(is_ready, parts))
 
 
 def current_runtime(app: Flask | None = None) -> Runtime:

@@ -7,7 +7,6 @@ import pytest
 from flask import Flask
 
 from flask_connector_auth import ConnectorAuth
-from flask_connector_auth.health import health_blueprint
 from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.support.floor_helpers import cases
 from tests.support.http_helpers import assert_row, headers
@@ -83,8 +82,13 @@ def test_one_key_set_that_is_out_is_enough(make_app: MakeApp, issuer: Issuer) ->
 )
 def test_every_member_that_can_be_ready_must_be(told: Mapping[str, Any], status: int) -> None:
     """Whatever ``health()`` comes to tell of: 503 as long as one of it is not ready."""
+
+    class Told(ConnectorAuth):
+        def health(self, app: Flask | None = None) -> dict[str, Any]:
+            return {**told}
+
     app = Flask("an_app")
-    app.register_blueprint(health_blueprint(lambda: told))
+    app.register_blueprint(Told().health_blueprint())
     answer = app.test_client().get("/health")
     assert answer.status_code == status
     assert answer.json == {**told, "ready": status == 200}
