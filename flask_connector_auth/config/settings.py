@@ -123,7 +123,13 @@ def _sentences(messages: Any, path: str = "") -> Iterator[str]:
     """Yield the sentences in marshmallow's nested *messages*, each after the item it is about."""
     if isinstance(messages, Mapping):
         for key, inner in messages.items():
-            yield from _sentences(inner, path if key in ("key", "value") else f"{path}{key}: ")
+            # The key in a list is an index; in a dict it is that of an entry, with these two names.
+            if key in ("key", "value"):
+                yield from _sentences(inner, path)
+            elif isinstance(key, int) and not isinstance(inner, Mapping):
+                yield from _sentences(inner, f"{path}item {key + 1}: ")
+            else:
+                yield from _sentences(inner, f"{path}{key}: ")
     else:
         yield from (f"{path}{message}" for message in messages)
 

@@ -180,12 +180,15 @@ TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
             ([*ALGORITHMS], ALGORITHMS),
         ],
         {None: NULL, "RS256": NAMES, "": NAMES, True: NAMES, 256: NAMES, (): EMPTY}
-        | {("none",): "0: Unknown algorithm.", ("RS256", "rs256"): "1: Unknown algorithm."}
-        | {("ES256K",): "0: Unknown algorithm.", (5,): "0: Not a valid string."},
+        | {
+            ("none",): "item 1: Unknown algorithm.",
+            ("RS256", "rs256"): "item 2: Unknown algorithm.",
+        }
+        | {("ES256K",): "item 1: Unknown algorithm.", (5,): "item 1: Not a valid string."},
     ),
     "CONSUMER_JWS_ALGORITHMS": (
         [(None, ("RS256",)), (["RS384"], ("RS384",))],
-        {"RS256": NAMES, "": NAMES, (): EMPTY, ("RS257",): "0: Unknown algorithm."},
+        {"RS256": NAMES, "": NAMES, (): EMPTY, ("RS257",): "item 1: Unknown algorithm."},
     ),
 }
 GOOD = [(name, value, loaded) for name, (good, _) in TABLE.items() for value, loaded in good]
@@ -253,7 +256,7 @@ def test_all_problems_are_reported_at_once() -> None:
         "CONSUMER_JWS_KEYS": ["not a sound oct key (RFC 7518 section 6)."],
         "LEEWAY": [NUMBER],
         "ISUER": ["Unknown setting. Did you mean CONNECTOR_AUTH_ISSUER?"],
-        "APP_JWT_ALGORITHMS": ["1: Unknown algorithm."],
+        "APP_JWT_ALGORITHMS": ["item 2: Unknown algorithm."],
         "ERROR_CATALOGUE": ["40199: Not a code of the error table."],
     }
     assert caught.value.problems == {PREFIX + key: texts for key, texts in expected.items()}
