@@ -135,9 +135,16 @@ def collect_requirements(view: Any) -> Requirements:
     return merge_requirements(map(get_attached_requirements, _search(view, _decorated_functions)))
 
 
-def collect_certain_requirements(view: Any) -> Requirements:
-    """Return the requirements of *view* and of each function that it declares to wrap."""
-    return merge_requirements(map(get_attached_requirements, _search(view, _wrapped_functions)))
+def collect_certain_requirements(function: Any) -> Requirements:
+    """Return the requirements of *function*, a view or a hook, and of all that it declares to wrap.
+
+    Only these are certain to be checked when it runs. Any other function that it refers to may be
+    one that it does not call.
+    """
+    functions = _search(function, _wrapped_functions)
+    return merge_requirements(
+        [*map(get_attached_requirements, functions), *map(_hook_requirements, functions)]
+    )
 
 
 def attach_hook_requirements(hook: Callable[..., Any], requirements: Requirements) -> None:
@@ -146,15 +153,19 @@ def attach_hook_requirements(hook: Callable[..., Any], requirements: Requirement
 
 
 def collect_hook_requirements(hook: Any) -> Requirements:
-    """Return the requirements of *hook*: a hook of ``protect()``, a wrapper of one, or decorated.
+    """Return the requirements of *hook*, and of each hook of ``protect()`` that it refers to.
 
-    A hook of ``protect()`` is found in anything that *hook* refers to: only code that registers
-    hooks ever gets one, so a function that refers to one wraps it. A decorated view that *hook*
-    refers to does not count: it may be a function that *hook* only calls.
+    A function that refers to a hook of ``protect()`` seems to wrap it: only code that registers
+    hooks gets one. A decorated view that *hook* refers to does not count: *hook* may call it only
+    in some requests.
     """
-    functions = _search(hook, _referenced_functions)
-    of_hooks = (getattr(function, _HOOK_ATTRIBUTE, NO_REQUIREMENTS) for function in functions)
-    return merge_requirements([get_attached_requirements(hook), *of_hooks])
+    hooks = map(_hook_requirements, _search(hook, _referenced_functions))
+    return merge_requirements([get_attached_requirements(hook), *hooks])
+
+
+def _hook_requirements(function: Any) -> Requirements:
+    requirements: Requirements = getattr(function, _HOOK_ATTRIBUTE, NO_REQUIREMENTS)
+    return requirements
 
 
 def mark_public(view: Callable[..., Any]) -> None:

@@ -52,12 +52,14 @@ def audit(app: Flask) -> list[Route]:
     """Return all routes of *app*, by rule.
 
     The audit reads what is enforced: the merged marks of view, class, method, blueprints and app.
-    What is not certain is called :attr:`Access.UNCERTAIN`. Three things cannot be seen:
+    What is not certain is called :attr:`Access.UNCERTAIN`. Four things cannot be seen:
 
     - Requirements that a view has only when it runs, by ``verify_request()``: the route is called
       unprotected.
     - A wrapper, with ``functools.wraps``, of a decorated view or of a hook of ``protect()`` that
       does not always call what it wraps: the route is called protected.
+    - A decorated method of a ``MethodView`` that an overridden ``dispatch_request`` does not call:
+      the route is called protected, since the overrides of frameworks do call the method.
     - An account that a decorator looks up: it does not count as a binding.
 
     :raises RuntimeError: if the app has no extension.

@@ -10,7 +10,6 @@ from flask.views import MethodView
 from werkzeug.routing import MapAdapter, Rule
 
 from ..core import (
-    NO_REQUIREMENTS,
     Declaration,
     Requirements,
     collect_certain_requirements,
@@ -58,23 +57,22 @@ class EndpointRequirements:
         layers = [self.view, *(function for *_, function in self._methods)]
         #: Whether the endpoint is exempt from what app and blueprints require.
         self.is_public: bool = any(map(is_public, layers))
-        by_hooks = by_targets = NO_REQUIREMENTS
+        hooks: list[Any] = []
+        targets: list[Any] = []
         if not self.is_public:
-            hooks = [self.app_hooks, *(hooks for _, hooks in self._hooks)]
-            by_hooks = merge_requirements(
-                map(collect_hook_requirements, chain.from_iterable(filter(None, hooks)))
-            )
-            by_targets = merge_requirements(
-                map(get_attached_requirements, [app, *map(app.blueprints.get, names)])
-            )
+            of_blueprints = (hooks for _, hooks in self._hooks)
+            hooks = [*chain.from_iterable(filter(None, [self.app_hooks, *of_blueprints]))]
+            targets = [app, *map(app.blueprints.get, names)]
         #: All that the endpoint requires; the object ``NO_REQUIREMENTS`` if it requires nothing.
         self.requirements: Requirements = merge_requirements(
-            [*map(collect_requirements, layers), by_hooks, by_targets]
+            [
+                *map(collect_requirements, layers),
+                *map(collect_hook_requirements, hooks),
+                *map(get_attached_requirements, targets),
+            ]
         )
         #: Whether it is certain that a token is checked before the view runs.
-        self.is_certain: bool = bool(
-            merge_requirements([*map(collect_certain_requirements, layers), by_hooks])
-        )
+        self.is_certain: bool = any(map(collect_certain_requirements, [*layers, *hooks]))
         #: The requirements of endpoint and caller together, for each caller seen so far.
         self.combined: dict[Declaration, Requirements] = {}
 

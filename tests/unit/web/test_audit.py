@@ -243,7 +243,8 @@ def test_what_is_optional_is_so_however_certain(make_app: MakeApp) -> None:
 
 
 def test_what_the_audit_cannot_know(make_app: MakeApp) -> None:
-    """verify_request() in a view counts as nothing, and what is wrapped as always called."""
+    """verify_request() in a view counts as nothing, and what is wrapped as always called; a method
+    of a class counts as called by ``dispatch_request``."""
 
     def asks() -> dict[str, Any]:
         verify_request()
@@ -255,14 +256,22 @@ def test_what_the_audit_cannot_know(make_app: MakeApp) -> None:
     def caches(**arguments: Any) -> Any:
         return decorated() if arguments else {}
 
+    class Dispatching(Conversations):
+        def dispatch_request(self, **_arguments: Any) -> Any:
+            return self.get()
+
     app = make_app()
     app.add_url_rule("/asks", "asks", asks)
     app.add_url_rule("/caches", "caches", caches)
+    app.add_url_rule("/dispatches", view_func=Dispatching.as_view("dispatches"))
     client = app.test_client()
     assert client.get("/asks").status_code == 401
     assert found(app)["GET", "asks"].access is Access.UNPROTECTED
     assert client.get("/caches").status_code == 200
     assert found(app)["GET", "caches"].access is Access.PROTECTED
+
+    assert client.post("/dispatches").status_code == 200
+    assert found(app)["POST", "dispatches"].access is Access.PROTECTED
 
 
 def test_an_app_without_the_extension_cannot_be_audited() -> None:
