@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify
-from flask.typing import ResponseReturnValue
 
 from .config import load_settings
 from .core import (
@@ -19,6 +18,7 @@ from .decorators import Scopes, public, requirements_from_arguments
 from .revocation import Revocations
 from .web import (
     EXTENSION,
+    PreflightAnswered,
     Runtime,
     blueprint,
     current_request,
@@ -92,15 +92,18 @@ class ConnectorAuth:
         )
         declared = Declaration(requirements, for_target=True)
 
-        def before_view() -> ResponseReturnValue | None:
+        def before_view() -> None:
             request = current_request()
             rule = request.url_rule
             # No view will run: the URL is unknown, or Flask itself answers OPTIONS.
             if rule is None or (
                 request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False)
             ):
-                return None
-            return guard.enforce(declared)
+                return
+            response = guard.enforce(declared)
+            if response is not None:
+                # Raised, because a wrapper of this hook may drop what the hook returns.
+                raise PreflightAnswered(response)
 
         # For the audit and the order of errors; the hook itself enforces *declared* in any case.
         attach_hook_requirements(before_view, requirements)

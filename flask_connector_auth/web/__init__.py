@@ -26,6 +26,7 @@ from .exceptions import (
     InvalidAppJWT as InvalidAppJWT,
     InvalidConsumerJWS as InvalidConsumerJWS,
     MissingParameter as MissingParameter,
+    PreflightAnswered as PreflightAnswered,
     blueprint as blueprint,
 )
 from .reporting import log_rejection as log_rejection

@@ -43,7 +43,7 @@ class RequestContext(Protocol):
 
     app: Flask  #: the app that the request came to
     request: Request
-    url_adapter: MapAdapter | None
+    url_adapter: MapAdapter
 
 
 # From Flask 3.2 on there is one kind of context, and in another app's context no request.

@@ -91,6 +91,18 @@ class EnvelopeError(HTTPException):
     response: Response
 
 
+class PreflightAnswered(EnvelopeError):
+    """Ends a request with *response*, raised where a returned response might be dropped.
+
+    Without a code on the instance, Flask sends the response as it is, and calls no handler. With
+    ``TRAP_HTTP_EXCEPTIONS`` Flask calls the handler of the extension, which returns it too.
+    """
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response=response)
+        self.code = None
+
+
 class ConnectorAuthError(EnvelopeError):
     """Base class of this package's HTTP errors; each is sent as the envelope of its :attr:`row`.
 
@@ -187,7 +199,7 @@ class AuthenticationUnavailable(ConnectorAuthError):
 
     row: ClassVar[ErrorRow] = error_rows.UNAVAILABLE
 
-    def __init__(self, reason: Reason = Reason.KEYS_UNAVAILABLE, retry_after: float = 1) -> None:
+    def __init__(self, reason: Reason = Reason.VIEW, retry_after: float = 1) -> None:
         super().__init__(reason)
         self.response.headers["Retry-After"] = str(min(30, max(1, round(retry_after))))
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from sys import maxsize
 from typing import Any, cast
 
-from flask import Flask, Request, Response
+from flask import Request, Response
 
 from ..core import (
     NO_REQUIREMENTS,
@@ -27,6 +27,7 @@ from .context import (
     EXTENSION,
     IDENTITY_ATTRIBUTE,
     Identity,
+    RequestContext,
     current_app,
     current_request_context,
     identity_of,
@@ -86,9 +87,9 @@ def enforce(
     ):
         account = account_id_of_call(request, name, declared, args, kwargs)
     if (kept := getattr(request, IDENTITY_ATTRIBUTE, None)) is not None:
-        return _enforce_again(app, request, required, account, kept[0], kept[1])
+        return _enforce_again(context, required, account, kept[0], kept[1])
     if request.method == "OPTIONS" and _is_preflight(request):
-        return app.make_default_options_response()
+        return _answer_preflight(context)
     _authenticate(runtime, request, required, account, None)
     return None
 
@@ -121,14 +122,13 @@ def identify(requirements: Requirements) -> Identity:
 
 
 def _enforce_again(
-    app: Flask,
-    request: Request,
+    context: RequestContext,
     required: Requirements,
     account: Any,
     identity: Identity,
     known_account: Any,
 ) -> Response | None:
-    """Do what :func:`enforce` does for a *request* that has an identity already.
+    """Do what :func:`enforce` does for a request that has an identity already.
 
     An outer decorator, a hook of ``protect()`` or ``verify_request()`` ran before. The tokens are
     verified again if more is required now, or if the app has routed the request anew since, to
@@ -137,9 +137,10 @@ def _enforce_again(
     required = _combined_with(identity, required)
     if required is identity.requirements and known_account == account:
         return None
+    request = context.request
     if request.method == "OPTIONS" and _is_preflight(request):
-        return app.make_default_options_response()
-    _authenticate(current_runtime(app), request, required, account, identity)
+        return _answer_preflight(context)
+    _authenticate(current_runtime(context.app), request, required, account, identity)
     return None
 
 
@@ -206,3 +207,14 @@ def _is_preflight(request: Request) -> bool:
     """Whether an OPTIONS request is a CORS preflight (Fetch standard)."""
     environ = request.environ
     return "HTTP_ORIGIN" in environ and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+
+
+def _answer_preflight(context: RequestContext) -> Response:
+    """Return the response that Flask itself gives to OPTIONS.
+
+    Flask's method for that, ``make_default_options_response``, takes an argument more from Flask
+    3.2 on.
+    """
+    response = context.app.response_class()
+    response.allow.update(context.url_adapter.allowed_methods())
+    return response

@@ -136,7 +136,7 @@ def current_runtime(app: Flask | None = None) -> Runtime:
     runtime: Runtime | None = (app or current_app()).extensions.get(EXTENSION)
     if runtime is None:
         raise RuntimeError(
-            "A token is required, but the app has no ConnectorAuth: call ConnectorAuth(app), or "
+            "The app has no ConnectorAuth: call ConnectorAuth(app), or "
             "connector_auth.init_app(app) in the application factory."
         )
     return runtime

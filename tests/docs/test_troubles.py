@@ -120,7 +120,7 @@ def test_the_page_names_the_exceptions_that_are_raised(make_app: MakeApp) -> Non
     app = Flask("an_app")
     app.testing = True
     app.add_url_rule("/", "index", require_app_jwt(lambda: {}))
-    with pytest.raises(RuntimeError, match="the app has no ConnectorAuth"):
+    with pytest.raises(RuntimeError, match="The app has no ConnectorAuth"):
         app.test_client().get("/")
     with pytest.raises(RuntimeError, match="ConnectorAuth was set up for this app before"):
         ConnectorAuth(make_app())

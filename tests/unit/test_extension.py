@@ -64,6 +64,14 @@ def test_settings_come_from_the_environment_too(
     assert client.get("/x").json["body"]["errorCode"] == 40104
 
 
+@pytest.mark.parametrize("method", ["close", "health"])
+def test_an_operator_is_told_that_the_extension_is_missing(method: str) -> None:
+    """No token is required by these calls, so their error speaks of none."""
+    with pytest.raises(RuntimeError, match=r"^The app has no ConnectorAuth: call ") as caught:
+        getattr(ConnectorAuth(), method)(Flask("an_app"))
+    assert "token" not in str(caught.value)
+
+
 @pytest.mark.parametrize("testing", [False, True])
 def test_without_the_extension_nothing_passes(testing: bool, issuer: Issuer) -> None:
     """A decorated view on an app that was never set up is a loud 500 that says what to call."""

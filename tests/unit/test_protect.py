@@ -1,11 +1,16 @@
 """Whole blueprints and apps: protect(), public, nested blueprints, CORS preflight."""
 
+from collections.abc import Callable
+from functools import wraps
+
 import pytest
 from flask import Blueprint, Flask, request
 from flask.views import MethodView
+from werkzeug.exceptions import HTTPException
 
 from flask_connector_auth import (
     ConnectorAuth,
+    ConnectorAuthError,
     current_app_jwt,
     public,
     require_app_jwt,
@@ -206,6 +211,44 @@ def test_an_options_view_is_protected_like_any_other(
     assert RAN == []
     both = headers(issuer.app_jwt(), issuer.consumer_jws())
     assert client.options(url, headers={**sent, **both}).data == b"mine"
+
+
+def drop_result(hook: Callable[[], object]) -> Callable[[], None]:
+    """Wrap *hook* as a decorator that logs or measures may do: it returns nothing."""
+
+    @wraps(hook)
+    def wrapper() -> None:
+        hook()
+
+    return wrapper
+
+
+@pytest.mark.parametrize("trap", [False, True])
+@pytest.mark.parametrize("url", ["/by-hand", "/method"])
+def test_a_preflight_runs_no_view_if_the_result_of_the_hook_is_dropped(
+    trap: bool, url: str, make_app: MakeApp
+) -> None:
+    """The hook stops a preflight by itself, whatever handlers of exceptions the app has."""
+    app = options_views(make_app(), protect=True)
+    app.config["TRAP_HTTP_EXCEPTIONS"] = trap
+    hooks = app.before_request_funcs
+    hooks[None] = [drop_result(hook) for hook in hooks[None]]
+    for kind in (HTTPException, Exception, 401, ConnectorAuthError):
+        app.register_error_handler(kind, lambda _error: ("handled", 418))
+    response = app.test_client().options(url, headers=PREFLIGHT)
+    assert (response.status_code, response.data) == (200, b"")
+    assert "OPTIONS" in response.headers["Allow"]
+    assert RAN == []
+
+
+@pytest.mark.parametrize("protect", [False, True])
+def test_a_preflight_needs_no_method_of_the_app(protect: bool, make_app: MakeApp) -> None:
+    """Flask 3.2 passes the context to ``make_default_options_response``, Flask 3.1 does not."""
+    app = options_views(make_app(), protect=protect)
+    app.make_default_options_response = lambda _context: app.response_class("no")  # type: ignore[method-assign,misc,assignment]
+    response = app.test_client().options("/by-hand", headers=PREFLIGHT)
+    assert (response.status_code, response.data) == (200, b"")
+    assert response.allow == {"OPTIONS"}
 
 
 def test_flasks_own_answer_to_options_needs_no_token(make_app: MakeApp) -> None:

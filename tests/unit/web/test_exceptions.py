@@ -274,3 +274,8 @@ def test_junk_is_refused_before_any_key_is_looked_up(make_app: MakeApp, issuer: 
         assert_row(client.get("/x", headers=headers(junk)), 40102)
     assert outage.look_ups == 0
     assert AuthenticationUnavailable().response.headers["Retry-After"] == "1"
+
+
+def test_a_view_that_is_unavailable_does_not_blame_the_keys() -> None:
+    """Only this package knows whether keys are available; a view has reasons of its own."""
+    assert AuthenticationUnavailable(retry_after=5).reason is Reason.VIEW
