@@ -135,23 +135,16 @@ def verify_request(
 
     .. versionadded:: 0.1
     """
-    return guard.identify(
-        requirements_from_arguments(
-            app_jwt=app_jwt,
-            consumer_jws=consumer_jws,
-            scopes=scopes,
-            any_scope=any_scope,
-            optional=optional,
-        )
-    )
+    requirements = requirements_of(app_jwt, consumer_jws, scopes, any_scope, optional)
+    return guard.identify(requirements)
 
 
-def requirements_from_arguments(
-    *, app_jwt: bool, consumer_jws: bool, scopes: Scopes, any_scope: Scopes, optional: bool
+def requirements_of(
+    app_jwt: bool, consumer_jws: bool, scopes: Scopes, any_scope: Scopes, optional: bool
 ) -> Requirements:
-    """Return the requirements that the arguments of ``protect()`` and :func:`verify_request` mean.
+    """Return the requirements that arguments of :func:`verify_request` or ``protect()`` stand for.
 
-    :raises ValueError: if no token is required, or scopes are passed without an AppJWT.
+    :raises ValueError: see :func:`verify_request`.
     """
     if not (app_jwt or consumer_jws) or (not app_jwt and (scopes or any_scope)):
         raise ValueError("require at least one token; scopes can be required of the AppJWT only")
@@ -181,11 +174,12 @@ def _wrap(view: Callable[P, R], requirements: Requirements) -> Callable[P, R]:
         inner = wrapper_and_view[1]
         requirements |= get_attached_requirements(view)
     declared = Declaration(requirements, _positions(inner))
-    # The wrapper of a coroutine function is one, for Flask and decorators that await the view.
+    # A coroutine function gets a wrapper that is one too: Flask and other decorators await it.
     guarded = _guarded_coroutine if iscoroutinefunction(inner) else _guarded
     wrapper = wraps(view)(guarded(inner, declared))
     attach_requirements(wrapper, requirements | collect_requirements(view))
-    # With the wrapper itself, since functools.wraps copies all attributes to further wrappers.
+    # The wrapper itself is part of the value: functools.wraps copies the attribute to further
+    # wrappers, and the comparison above tells these from this one.
     setattr(wrapper, _WRAPPER, (wrapper, inner))
     return cast(Callable[P, R], wrapper)
 
@@ -195,7 +189,7 @@ def _positions(view: Callable[..., Any]) -> dict[str, int]:
     parameters: Iterable[Parameter] = ()
     # A callable that is written in C may have no signature.
     with suppress(TypeError, ValueError):
-        # Not that of a wrapped function, which may have other arguments.
+        # A function that *view* wraps may have other arguments.
         parameters = signature(view, follow_wrapped=False).parameters.values()
     positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
     return {

@@ -14,7 +14,7 @@ from .core import (
     get_attached_requirements,
     lifecycle,
 )
-from .decorators import Scopes, public, requirements_from_arguments
+from .decorators import Scopes, public, requirements_of
 from .revocation import Revocations
 from .web import (
     EXTENSION,
@@ -71,25 +71,14 @@ class ConnectorAuth:
     ) -> None:
         """Require tokens of all requests to *target*, its nested blueprints included.
 
-        Decorators on a view add to the requirements; :func:`public` exempts a view.
+        Decorators on a view add to the requirements; :func:`public` exempts a view. All arguments
+        but *target* are those of :func:`verify_request`.
 
         :param target: a blueprint that is not registered yet, or an app.
-        :param app_jwt: whether the AppJWT is required.
-        :param consumer_jws: whether the ConsumerJWS is required.
-        :param scopes: scopes of the AppJWT that must all be granted: a list, or a string that is
-            split at single spaces (RFC 6749 section 3.3).
-        :param any_scope: scopes of which at least one must be granted; a list or a string.
-        :param optional: accept missing tokens; invalid ones are still refused.
         :raises ValueError: if no token is required, scopes are passed without an AppJWT, or a scope
             has characters that a token cannot carry.
         """
-        requirements = requirements_from_arguments(
-            app_jwt=app_jwt,
-            consumer_jws=consumer_jws,
-            scopes=scopes,
-            any_scope=any_scope,
-            optional=optional,
-        )
+        requirements = requirements_of(app_jwt, consumer_jws, scopes, any_scope, optional)
         declared = Declaration(requirements, for_target=True)
 
         def before_view() -> None:
@@ -105,10 +94,10 @@ class ConnectorAuth:
                 # Raised, because a wrapper of this hook may drop what the hook returns.
                 raise PreflightAnswered(response)
 
-        # For the audit and the order of errors; the hook itself enforces *declared* in any case.
+        # For the audit and the order of errors. The hook enforces *declared* in any case.
         attach_hook_requirements(before_view, requirements)
         target.before_request(before_view)
-        # The app may hide the hook in a hook of its own: so the target is marked as well.
+        # On the target as well: the app may call the hook from a hook of its own.
         attach_requirements(target, get_attached_requirements(target) | requirements)
         if isinstance(target, Flask) and EXTENSION in target.extensions:
             current_runtime(target).endpoints.clear()
@@ -160,7 +149,7 @@ class ConnectorAuth:
     def health_blueprint(self) -> Blueprint:
         """Return a blueprint that answers ``GET /health`` with :meth:`health`, as JSON.
 
-        Register it where only operators get::
+        Register it where only operators have access::
 
             app.register_blueprint(connector_auth.health_blueprint(), url_prefix="/internal")
 

@@ -1,7 +1,7 @@
-"""``CONNECTOR_AUTH_`` settings: their types, their defaults, and what they make together.
+"""``CONNECTOR_AUTH_`` settings: their types, their defaults, and the objects made from them.
 
-:func:`load_settings` returns one frozen object, or raises one error that lists every problem. The
-names of the settings stand only in this package, and nothing in it may import Flask.
+:func:`load_settings` returns one frozen object, or raises one error that lists every problem. Only
+this package has the names of the settings, and nothing in it may import Flask.
 """
 
 from .schema import (

@@ -1,6 +1,6 @@
 """Field types and validators for the settings: a value has the right type, or it is refused.
 
-Nothing is converted that only looks like the right type: ``"false"`` is a true string in Python.
+A value is not converted because it looks like the right type: the string ``"false"`` is true.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from marshmallow.validate import Length, OneOf, Range
 from ..keys import ALGORITHMS, is_file_name, is_redis_url, is_unprotected_redis_url
 from ..revocation import RevocationStore
 
-#: What to do where redis-py, which is an extra, cannot be imported.
+#: The problem if redis-py, which is an extra, cannot be imported.
 REDIS_MISSING = "Redis support is not installed: pip install flask-connector-auth[redis]"
 
 
@@ -26,7 +26,7 @@ class Setting(fields.Field[Any]):
 
     types: ClassVar[tuple[type, ...]] = ()  #: types of accepted values; not their subclasses
     message: ClassVar[str]  #: reported for a value of the wrong type
-    bounds: ClassVar[Range | None] = None  #: where the setting has no validator
+    bounds: ClassVar[Range | None] = None  #: used if the setting has no validator
 
     def __init__(
         self, default: Any = missing, doc: str = "", validate: Any = None, **kwargs: Any
@@ -67,13 +67,13 @@ class Seconds(Number):
 
 
 class Count(WholeNumber):
-    """How many there may be: at least 1."""
+    """A number of things: at least 1."""
 
     bounds: ClassVar[Range | None] = Range(min=1)
 
 
 class Flag(Setting):
-    """True or false; nothing that merely looks like one of them."""
+    """``True`` or ``False``, and nothing else."""
 
     types: ClassVar[tuple[type, ...]] = (bool,)
     message: ClassVar[str] = "Must be true or false."
@@ -89,7 +89,7 @@ class Function(Setting):
 
 
 class Store(Setting):
-    """A revocation store, by its methods; not the class of one."""
+    """An object with the methods of a revocation store; not a class."""
 
     message: ClassVar[str] = "Must be an instance of RevocationStore."
 
@@ -126,7 +126,7 @@ class Audience(Text):
 class OverrideSchema(Schema):
     """What a deployment may change in an error row."""
 
-    errorCode: fields.Integer = fields.Integer(strict=True)
+    errorCode: fields.Integer = fields.Integer(strict=True, attribute="error_code")
     title: Text = Text()
     details: Text = Text()
 

@@ -123,7 +123,7 @@ def _sentences(messages: Any, path: str = "") -> Iterator[str]:
     """Yield the sentences in marshmallow's nested *messages*, each after the item it is about."""
     if isinstance(messages, Mapping):
         for key, inner in messages.items():
-            # The key in a list is an index; in a dict it is that of an entry, with these two names.
+            # "key" and "value" group the messages about an entry of a dict.
             if key in ("key", "value"):
                 yield from _sentences(inner, path)
             elif isinstance(key, int) and not isinstance(inner, Mapping):
@@ -139,10 +139,8 @@ def _overridden_rows(
 ) -> dict[int, ErrorRow]:
     rows = {}
     for code, override in overrides.items():
-        attributes = {"errorCode": "error_code"}
-        changes = {attributes.get(name, name): value for name, value in override.items()}
         try:
-            rows[code] = replace(ERROR_ROWS[code], **changes)
+            rows[code] = replace(ERROR_ROWS[code], **override)
             if rows[code].status != ERROR_ROWS[code].status:
                 raise ValueError("errorCode must keep its first three digits, the HTTP status")
         except ValueError as error:
@@ -152,14 +150,14 @@ def _overridden_rows(
 
 def _load_keys(values: Mapping[str, Any], problems: _Problems) -> dict[str, Any]:
     """Return the key sources and the allow-lists of both token types."""
-    # A setting that could not be read counts as its most lenient value: the keys are not reported
-    # for a mistake in another setting.
+    # If a setting could not be read, its most lenient value is used here: the keys are not reported
+    # because of a mistake in another setting.
     min_rsa_bits = values["min_rsa_bits"] or 1024
     algorithms = tuple(values["app_jwt_algorithms"] or ALGORITHMS)
     consumer_algorithms = tuple(values["consumer_jws_algorithms"] or algorithms)
     material, consumer_material = values["app_jwt_keys"], values["consumer_jws_keys"]
-    # Numbers that are public in the keys of either token must not be HMAC secrets of any. Only an
-    # allowed HMAC algorithm makes them necessary: collecting them reads key files once more.
+    # A number that is public in a key of either token must not be an HMAC secret. The numbers are
+    # collected only if an HMAC algorithm is allowed, because that reads key files once more.
     symmetric = any(name.startswith("HS") for name in (*algorithms, *consumer_algorithms))
     numbers = public_numbers(material, consumer_material) if symmetric else frozenset[bytes]()
     rules = KeyRules(algorithms, min_rsa_bits, numbers)
@@ -188,9 +186,9 @@ def _load_keys(values: Mapping[str, Any], problems: _Problems) -> dict[str, Any]
 
 
 def _remote_options(values: Mapping[str, Any], problems: _Problems) -> RemoteOptions:
-    """Return what the ``JWKS_`` settings make together."""
+    """Return the options that the ``JWKS_`` settings describe."""
     configured = {rule.name: values[f"jwks_{rule.name}"] for rule in fields(RemoteRules)}
-    # The default takes the place of a setting that could not be read, which is reported already.
+    # A setting that could not be read is reported already; its default is used here.
     rules = RemoteRules(**{name: value for name, value in configured.items() if value is not None})
     for name, wrong, bound in (
         ("MIN_AGE", rules.min_age > rules.max_age, "at most {}JWKS_MAX_AGE"),

@@ -10,10 +10,10 @@ wall_time: Callable[[], float] = time.time
 
 
 class JumpResistantClock:
-    """A clock that follows *clock* when it is set back, and ignores it when it is set forward.
+    """A clock that goes forward only as fast as *steady_time* does.
 
-    A record that is dropped once its time is over would not come back if the clock had only been
-    wrong for a minute. So time goes forward only as fast as *steady_time* does.
+    If *clock* is set back, this clock follows. If *clock* is set forward, this clock does not: a
+    record that is dropped too early is lost, even if the mistake lasts only for a minute.
 
     :param clock: returns seconds since the epoch.
     :param steady_time: see :data:`steady_time`.
@@ -36,8 +36,8 @@ def select_steady_clock() -> Callable[[], float]:
     if not hasattr(time, "clock_gettime"):
         # Windows, where time.monotonic() also counts sleep.
         return time.monotonic
-    # Linux counts sleep only in CLOCK_BOOTTIME. Other systems do not have that clock; their best
-    # one is CLOCK_MONOTONIC, which on macOS counts sleep, as time.monotonic() does not.
+    # On Linux only CLOCK_BOOTTIME counts sleep. Other systems do not have it. On macOS
+    # CLOCK_MONOTONIC counts sleep, while time.monotonic() does not.
     name = "CLOCK_BOOTTIME" if hasattr(time, "CLOCK_BOOTTIME") else "CLOCK_MONOTONIC"
     return partial(time.clock_gettime, getattr(time, name))
 

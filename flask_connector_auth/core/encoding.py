@@ -57,7 +57,7 @@ def _parse_finite(number: str) -> float:
 
 
 def _check_depth(value: Any) -> None:
-    # Later code walks the value recursively and must not run out of stack; this loop cannot.
+    # Later code recurses into the value, and must not run out of stack. This loop does not recurse.
     level = [value]
     for _ in range(_MAX_DEPTH):
         level = [

@@ -1,6 +1,6 @@
 """Registries of the objects to reset in a forked process, and of those to close with an app.
 
-Both hold weak references: an object that is gone needs neither.
+Both have weak references: an object that no longer exists needs neither.
 """
 
 import os

@@ -27,13 +27,13 @@ class Reason(StrEnum):
     NOT_YET_VALID = "not_yet_valid"  #: ``nbf`` or ``iat`` lies in the future
     TOO_LONG_LIVED = "too_long_lived"  #: ``exp - iat`` is over the configured lifetime
     WRONG_TYPE = "wrong_type"  #: a token of the other type (RFC 8725 section 3.12)
-    SAME_TOKEN = "same_token"  #: one text in both headers
+    SAME_TOKEN = "same_token"  #: both headers have the same text
     WRONG_ACCOUNT = "wrong_account"  #: a token of another account
     MISSING_SCOPE = "missing_scope"  #: a required scope was not granted
-    REVOKED = "revoked"  #: the token, or all that its account, app or consumer was issued
-    VIEW = "view"  #: the view itself refused the request
+    REVOKED = "revoked"  #: the token, or every token of its account, app or consumer
+    VIEW = "view"  #: the view itself raised the error
     KEYS_UNAVAILABLE = "keys_unavailable"  #: the verification keys are not available just now
-    REVOCATION_UNAVAILABLE = "revocation_unavailable"  #: what is revoked is not known just now
+    REVOCATION_UNAVAILABLE = "revocation_unavailable"  #: it is not known what is revoked
 
 
 class Rejected(Exception):

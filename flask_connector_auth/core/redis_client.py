@@ -60,7 +60,7 @@ def _parse(url: str) -> _ParsedUrl:
         "socket_timeout": REDIS_TIMEOUT,
         "socket_connect_timeout": REDIS_TIMEOUT,
         "decode_responses": False,
-        # Servers that are too old for this package also speak it, and so can report their version.
+        # Servers that are too old for this package speak it too: they can report their version.
         "protocol": 2,
         # redis-py's own retries would multiply the timeouts.
         "retry": Retry(NoBackoff(), 0),

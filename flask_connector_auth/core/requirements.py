@@ -6,7 +6,7 @@ them again on a registered view, behind any decorators that were put around it.
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial, reduce
 from inspect import CO_VARKEYWORDS
 from types import CodeType, FunctionType, MethodType
@@ -16,7 +16,7 @@ _REQUIREMENTS_ATTRIBUTE = "_connector_auth_requirements"
 _PUBLIC_ATTRIBUTE = "_connector_auth_public"
 _HOOK_ATTRIBUTE = "_connector_auth_protection"
 _FUNCTION_TYPES = (FunctionType, MethodType, partial)
-# More than a real stack of decorators has. Bounds the search in closures of unknown code.
+# Limits the search in closures of unknown code; no real stack of decorators has so many.
 _MAX_FUNCTIONS = 64
 
 
@@ -91,29 +91,17 @@ def _parse_scopes(value: str | Iterable[str]) -> frozenset[str]:
     return scopes
 
 
+@dataclass(slots=True, eq=False)
 class Declaration:
     """The requirements that one decorator, one ``protect()`` or one call declares.
 
     Compared by identity, which makes it a cheap key.
-
-    :param requirements: what is required.
-    :param positions: the arguments of the view that can be passed by position: names and places.
-    :param for_target: whether the requirements are those of a blueprint or an app, from which
-        public views are exempt.
     """
 
-    __slots__ = ("for_target", "positions", "requirements")
-
-    def __init__(
-        self,
-        requirements: Requirements,
-        positions: Mapping[str, int] = {},
-        *,
-        for_target: bool = False,
-    ) -> None:
-        self.requirements: Requirements = requirements
-        self.positions: Mapping[str, int] = positions
-        self.for_target: bool = for_target
+    requirements: Requirements
+    #: The positions of the view's arguments that can be passed by position, by their names.
+    positions: Mapping[str, int] = field(default_factory=dict)
+    for_target: bool = False  #: of a blueprint or an app: public views are exempt
 
 
 def attach_requirements(target: Any, requirements: Requirements) -> None:
@@ -185,7 +173,7 @@ def _search(view: Any, find_inner: Callable[[Any], list[Any]]) -> list[Any]:
         functions += [
             inner
             for inner in find_inner(function)
-            # By exact type: any other question to a proxy can raise outside its context.
+            # By exact type: isinstance() of a proxy can raise outside of its context.
             if type(inner) in _FUNCTION_TYPES and not any(inner is known for known in functions)
         ]
         if len(functions) > _MAX_FUNCTIONS:
@@ -201,14 +189,15 @@ def _wrapped_functions(function: Any) -> list[Any]:
 def _decorated_functions(function: Any) -> list[Any]:
     """Return what *function* declares to wrap, or has in its closure if it is a decorator.
 
-    A decorator without ``functools.wraps`` drops the attached requirements, but the view that it
-    wraps is still in its closure. Without a look there, two of our decorators with such a one
-    between them would each check their own token in the order of the wrappers, and answer 40104
-    where 40105 is documented.
+    A decorator without ``functools.wraps`` drops the attached requirements, but its closure still
+    has the view. Between two decorators of this package, such a decorator would change the order of
+    the checks if closures were not searched: a request without tokens would get 40104 and not the
+    documented 40105.
     """
     code = getattr(function, "__code__", None)
-    # A function that accepts any keyword passes all of them on: a decorator. The closure of a view
-    # has functions that the view may call, whose requirements apply only when it calls them.
+    # A function that accepts any keyword is taken for the wrapper of a decorator. The closure of
+    # any other function, such as a view, has functions that it may call: their requirements apply
+    # only when it calls them.
     is_decorator = isinstance(code, CodeType) and code.co_flags & CO_VARKEYWORDS
     return [*_wrapped_functions(function), *(_closure_contents(function) if is_decorator else ())]
 
@@ -222,7 +211,7 @@ def _referenced_functions(function: Any) -> list[Any]:
 def _closure_contents(function: Any) -> list[Any]:
     contents = []
     for cell in getattr(function, "__closure__", None) or ():
-        # A cell is empty until the name is bound, for example while its function is decorated.
+        # A cell is empty, and raises ValueError, until its name is bound.
         with suppress(ValueError):
             contents.append(cell.cell_contents)
     return contents

@@ -40,7 +40,7 @@ class Route:
     """A rule, with those of its methods that have the same requirements."""
 
     rule: str
-    host: str | None  #: of its URLs, if the app matches hosts; else the subdomain, if it has one
+    host: str | None  #: the host or the subdomain that the rule is for, if there is one
     endpoint: str
     methods: tuple[str, ...]
     requirements: Requirements
@@ -51,8 +51,8 @@ class Route:
 def audit(app: Flask) -> list[Route]:
     """Return all routes of *app*, by rule.
 
-    The audit reads what is enforced: the merged marks of view, class, method, blueprints and app.
-    What is not certain is called :attr:`Access.UNCERTAIN`. Four things cannot be seen:
+    The audit reads what is enforced: the merged requirements of view, class, method, blueprints and
+    app. If a check is not certain, it says :attr:`Access.UNCERTAIN`. Four things cannot be seen:
 
     - Requirements that a view has only when it runs, by ``verify_request()``: the route is called
       unprotected.
@@ -70,7 +70,7 @@ def audit(app: Flask) -> list[Route]:
 
 
 def _routes(app: Flask, runtime: Runtime, rule: Rule) -> Iterator[Route]:
-    # Without a view there is nothing to reach.
+    # A rule without a view is not a route.
     if rule.build_only or rule.endpoint not in app.view_functions:
         return
     methods = set(_METHODS if rule.methods is None else rule.methods)

@@ -15,8 +15,8 @@ from ..core import AppJWT, ConsumerJWS, Requirements
 #: The key in ``app.extensions`` under which an app's ``Runtime`` is kept.
 EXTENSION = "connector_auth"
 # The attribute of the request object with its identity, and the account that was required then. A
-# request object lives as long as one request of one app; ``g`` belongs to the app context, which
-# outlives a request in tests, and an environ can be dispatched twice.
+# request object lives as long as one request of one app. The app context, and ``g`` with it, may
+# live longer in tests, and an environ can be dispatched twice.
 IDENTITY_ATTRIBUTE = "_connector_auth_identity"
 
 
@@ -82,9 +82,9 @@ class _TokenNotSent:
 
 
 class _TokenProxy(LocalProxy[Any]):
-    """A proxy of a token, and true if the token is.
+    """A proxy of a token, with the truth value of the token.
 
-    Its base class is false where nothing was verified; this one raises the error there too.
+    If nothing was verified, ``bool()`` raises the error; ``LocalProxy`` would be false.
     """
 
     def __init__(self, name: str) -> None:

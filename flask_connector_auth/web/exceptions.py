@@ -79,12 +79,12 @@ class ErrorResponses:
 class EnvelopeError(HTTPException):
     """The class that the error handler of the extension is registered for.
 
-    Flask looks a handler up by the code of the exception's *class* first, then along its bases.
+    Flask looks for a handler by the code of the exception's *class* first, then along its bases.
     All errors have one code, whatever the status of the instance: so this handler is found before
-    generic ones (for ``HTTPException`` or ``Exception``, of a blueprint too). The public classes
-    derive from this one: so an app's handler for any of them is found before this one, whichever
-    was registered first. ``Unauthorized`` is no base, so that an app's ``errorhandler(401)`` is not
-    found either.
+    those for ``HTTPException`` or ``Exception``, even if a blueprint has one. The public classes
+    derive from this one: so an app's handler for one of them is found before this handler,
+    whichever was registered first. ``Unauthorized`` is no base: so an app's ``errorhandler(401)``
+    is not found.
     """
 
     code: int | None = 401

@@ -64,7 +64,7 @@ def enforce(
     runtime: Runtime = app.extensions.get(EXTENSION) or current_runtime(app)
     rule, required = request.url_rule, declared.requirements
     if rule is not None:
-        # Merged at first contact; later requests look the result up.
+        # Merged in the first request; later requests look the result up.
         endpoint = runtime.endpoints.get((rule.endpoint, request.method))
         # The same comparison as EndpointRequirements.is_current().
         if (
@@ -192,7 +192,7 @@ def _authenticate(
     except (Rejected, Unavailable) as error:
         failure, header = Failure.of(error), None  # error reporters show what local variables hold
     else:
-        # Past the constructor, which takes five times as long.
+        # Without the constructor, which takes five times as long.
         identity = tuple.__new__(Identity, (required, app_jwt, consumer_jws))
         is_new = known is None or known != identity  # else the same object, and no signal
         setattr(request, IDENTITY_ATTRIBUTE, (identity if is_new else known, account))

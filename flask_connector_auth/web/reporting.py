@@ -23,13 +23,13 @@ from .runtime import Runtime
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-# Longer than any real id.
+# Characters of a logged claim; real ids are shorter.
 _MAX_VALUE_LENGTH = 64
 _MISSING_PARAMETER_REASONS = (Reason.MISSING_CLAIM, Reason.WRONG_ISSUER)
 
 
 class Failure(NamedTuple):
-    """Why a token was not accepted, without the exception: its traceback holds the token."""
+    """Why a token was not accepted. An exception would hold the token in its traceback."""
 
     reason: Reason
     retry_after: float | None  #: seconds, if the fault is the server's
@@ -53,13 +53,12 @@ def report_failure(
 ) -> ConnectorAuthError:
     """Return the error for *failure*, once it is logged and the signal is sent.
 
-    Raise the error outside of any ``except`` block: then it has no ``__cause__``, and a log of it
-    does not show what was sent. Raise it without assigning it to a local variable: the traceback
-    would hold the variable, and the variable the traceback, so that all objects of the request
-    would wait for the garbage collector.
+    Raise the error outside of any ``except`` block: then it has no ``__cause__``, and a log of the
+    error does not show what was sent. Do not assign it to a local variable: error and traceback
+    would refer to each other, and the garbage collector would have to free the request.
 
     :param profile: of the token that failed.
-    :param app_jwt: as it was verified, even if its account or scopes are what failed.
+    :param app_jwt: the verified token, even if its account or scopes are the failure.
     :param consumer_jws: likewise.
     """
     error = _error(runtime, request.environ, profile, failure)
@@ -76,12 +75,12 @@ def log_rejection(
 ) -> ConnectorAuthError:
     """Log that *request* is refused with *error*, send the signal, and return *error*.
 
-    The level is ``INFO``, or ``ERROR`` if the fault is the server's. Of a token the line has only
-    what a verified signature covers. The record carries the same values as ``connector_auth``, a
-    dict.
+    The level is ``INFO``, or ``ERROR`` if the fault is the server's. The line shows a claim only if
+    the signature of its token was verified. The log record has the same values in
+    ``connector_auth``, a dict.
 
     :param loggable_claims: of a token that was refused; see :class:`Rejected`.
-    :param app_jwt: as it was verified, even if the request is refused because of it.
+    :param app_jwt: the verified token, even if the request is refused because of it.
     :param consumer_jws: likewise.
     """
     level = logging.ERROR if isinstance(error, AuthenticationUnavailable) else logging.INFO
@@ -92,10 +91,10 @@ def log_rejection(
             values = {
                 "row": error.row.error_code,
                 "endpoint": request.endpoint,
-                **{name: _shortened(value) for name, value in claims.items()},
+                **{name: _shorten(value) for name, value in claims.items()},
                 "held_back": held_back,
             }
-            # By ascii(), so that no value can end the line or control a terminal.
+            # "!a" escapes what could end the line or control a terminal.
             line = " ".join(f"{name}={value!a}" for name, value in values.items())
             extra = {"connector_auth": {"reason": error.reason.value, **values}}
             logger.log(level, "refused: %s %s", error.reason, line, extra=extra)
@@ -114,7 +113,7 @@ def _error(
     if profile is CONSUMER_JWS:
         if reason is Reason.MISSING:
             return ConsumerJWSMissing(reason)
-        # A header that is too large is not searched a second time.
+        # A header that is too large is not read a second time.
         if reason is not Reason.TOO_LARGE and _have_same_token(runtime, environ):
             reason = Reason.SAME_TOKEN
         return InvalidConsumerJWS(reason)
@@ -153,5 +152,5 @@ def _claims_of(
     return claims
 
 
-def _shortened(value: str) -> str:
+def _shorten(value: str) -> str:
     return value if len(value) <= _MAX_VALUE_LENGTH else value[:_MAX_VALUE_LENGTH] + "..."

@@ -22,7 +22,8 @@ from ..core import (
 from .context import current_app
 from .runtime import Runtime
 
-# More than a view has wrappers. Bounds what is kept of functions decorated anew in each request.
+# More than a view has wrappers. A function may be decorated anew in each request: this limits how
+# many of these are kept.
 _MAX_COMBINED = 32
 # Stands for an argument that was not passed.
 _NOT_PASSED = object()
@@ -31,8 +32,8 @@ _NOT_PASSED = object()
 class EndpointRequirements:
     """The requirements of one endpoint for requests with one method, and their sources.
 
-    Requirements belong to the endpoint and not to the wrapper that happens to run first: so the
-    order of errors is the same however they were declared.
+    Requirements belong to the endpoint, and not to the wrapper that runs first: so the order of
+    errors does not depend on how they were declared.
     """
 
     __slots__ = (
@@ -41,11 +42,13 @@ class EndpointRequirements:
     )  # fmt: skip
 
     def __init__(self, app: Flask, endpoint: str, method: str) -> None:
-        # The sources are read once, and first: all below is computed from these copies.
+        # The sources are read once: all below is computed from these copies.
         self.view: RouteCallable | None = app.view_functions.get(endpoint)
         self.app_hooks: list[Any] | None = _hooks_of(app, None)
         self._endpoint = endpoint
-        names = _blueprint_names(endpoint)
+        parts = endpoint.split(".")[:-1]
+        # The blueprints that the endpoint is in, from the outermost one on.
+        names = [".".join(parts[: place + 1]) for place in range(len(parts))]
         self._hooks = [(name, _hooks_of(app, name)) for name in names]
         view_class = getattr(self.view, "view_class", None)
         self._methods = [
@@ -127,14 +130,14 @@ def cached_requirements(
 ) -> EndpointRequirements:
     """Return the requirements of the endpoint of *rule*, and remember them."""
     found = requirements_for(app, runtime, rule.endpoint, method)
-    # Rules without a method list accept arbitrary methods: a client could grow what is kept.
+    # Rules without a method list accept arbitrary methods: a client could fill the memory.
     if rule.methods is not None:
         runtime.endpoints[rule.endpoint, method] = found
     return found
 
 
 def rule_has_argument(rule: Rule, argument: str) -> bool:
-    """Whether URLs of *rule* have *argument*; with a default of ``None`` they have not."""
+    """Whether URLs of *rule* have *argument*; one whose default is ``None`` does not count."""
     return argument in rule.arguments and (rule.defaults or {}).get(argument, "") is not None
 
 
@@ -147,8 +150,8 @@ def account_id_of_call(
 ) -> Any:
     """Return the account that the URL of *request* and the call of its view name together.
 
-    An argument that a decorator of the app passes to the view binds as the URL does: the decorator
-    may have looked the account up by another name.
+    A decorator of the app may look the account up, and pass it to the view as an argument. That
+    argument names the account as an argument of the URL does.
 
     :param name: of the argument that names the account.
     :param args: the positional arguments of the view.
@@ -161,30 +164,20 @@ def account_id_of_call(
     rule, view_args = request.url_rule, request.view_args or {}
     in_url = view_args.get(name)
     if in_url is None and rule is not None and rule_has_argument(rule, name):
-        in_url = _argument_in_url(request, name)
+        # The app may have removed it from the arguments, as Flask's manual does with a language
+        # code (URL processors); the URL still names it.
+        adapter = cast(MapAdapter, current_app().create_url_adapter(request))
+        in_url = adapter.match()[1].get(name)
+        # A converter that returns None means "unknown account", never "any account".
+        in_url = "" if in_url is None else in_url
     position = declared.positions.get(name, len(args))
     passed = args[position] if position < len(args) else kwargs.get(name, _NOT_PASSED)
     if passed is _NOT_PASSED:
         return in_url
     if passed is None:
-        # Flask passes the default ``None`` of a rule on: no account, rather than an unknown one.
+        # A ``None`` that is the default of the rule means no account; any other, an unknown one.
         return in_url if name in view_args else ""
     return passed if in_url is None or str(in_url) == str(passed) else ""
-
-
-def _argument_in_url(request: Request, name: str) -> Any:
-    """Return the value of *name*, an argument of the rule, in the URL of *request*; never ``None``.
-
-    The URL names the account even if the app removes the argument before the view runs, as Flask's
-    manual does with a language code (URL processors).
-
-    :raises werkzeug.exceptions.HTTPException: if the URL was changed since it was routed, and no
-        rule matches it.
-    """
-    adapter = cast(MapAdapter, current_app().create_url_adapter(request))
-    value = adapter.match()[1].get(name)
-    # A converter that returns None means "unknown account", never "any account".
-    return "" if value is None else value
 
 
 def _method_names(view_class: Any, method: str) -> list[str]:
@@ -192,7 +185,7 @@ def _method_names(view_class: Any, method: str) -> list[str]:
     if view_class is None:
         return []
     if not issubclass(view_class, MethodView):
-        # A plain View has no method for each HTTP method, whatever its helpers are called.
+        # A plain View runs no other method, even if it has one that is called ``get``.
         return ["dispatch_request"]
     name = method.lower()
     # HEAD runs ``get`` where there is no ``head``.
@@ -204,9 +197,3 @@ def _hooks_of(app: Flask, name: str | None) -> list[Any] | None:
     """Return a copy of the hooks that run for the app, or for the blueprint of that *name*."""
     hooks = app.before_request_funcs.get(name)
     return None if hooks is None else [*hooks]
-
-
-def _blueprint_names(endpoint: str) -> list[str]:
-    """Return the names of the blueprints that *endpoint* is in, from the outermost one on."""
-    parts = endpoint.split(".")[:-1]
-    return [".".join(parts[: place + 1]) for place in range(len(parts))]

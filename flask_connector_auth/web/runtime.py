@@ -16,7 +16,7 @@ from .context import EXTENSION, current_app
 from .exceptions import ErrorResponses
 
 # Held for a moment, and only if a request is refused. A fork waits for it: otherwise a child could
-# inherit a lock whose holder, another thread, does not exist there.
+# inherit it locked, without the thread that would release it.
 _lock = threading.Lock()
 register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
@@ -25,9 +25,9 @@ register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_c
 class _Bucket:
     """The token bucket of one reason."""
 
-    lines: float  #: that may be logged at once
-    updated_at: float  #: the time of *lines*
-    held_back: int = 0  #: lines since the last one that was logged
+    lines: float  #: number of lines that may be logged at once
+    updated_at: float  #: when *lines* was computed
+    held_back: int = 0  #: number of lines that were not logged since the last logged one
 
 
 class LogLimit:
@@ -90,7 +90,14 @@ class Runtime:
 
         :param clock: returns seconds since the epoch.
         """
-        revocations = _revocations(settings, clock)
+        revocation_rules = RevocationRules(
+            leeway=settings.leeway,
+            max_lifetime=settings.max_lifetime,
+            keep=settings.revocation_keep,
+            max_lag=settings.revocation_max_lag,
+            fail_closed=settings.revocation_on_outage == "closed",
+        )
+        revocations = Revocations(settings.revocation_store, revocation_rules, clock)
         app_rules = _verifier_rules(settings, settings.app_jwt_algorithms)
         consumer_rules = _verifier_rules(settings, settings.consumer_jws_algorithms)
         cache = revocations.cache
@@ -140,17 +147,6 @@ def current_runtime(app: Flask | None = None) -> Runtime:
             "connector_auth.init_app(app) in the application factory."
         )
     return runtime
-
-
-def _revocations(settings: Settings, clock: Callable[[], float]) -> Revocations:
-    rules = RevocationRules(
-        leeway=settings.leeway,
-        max_lifetime=settings.max_lifetime,
-        keep=settings.revocation_keep,
-        max_lag=settings.revocation_max_lag,
-        fail_closed=settings.revocation_on_outage == "closed",
-    )
-    return Revocations(settings.revocation_store, rules, clock)
 
 
 def _verifier_rules(settings: Settings, algorithms: tuple[str, ...]) -> VerifierRules:

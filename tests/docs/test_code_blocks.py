@@ -174,7 +174,7 @@ def test_the_table_of_reasons_lists_every_reason() -> None:
     """One row for each member, with the comment beside it."""
     rows = generated("reasons")
     assert [row[0] for row in rows] == [f":ref:`{each} <reason-{each}>`" for each in Reason]
-    assert rows[list(Reason).index(Reason.SAME_TOKEN)][1] == "one text in both headers"
+    assert rows[list(Reason).index(Reason.SAME_TOKEN)][1] == "both headers have the same text"
 
 
 def test_the_table_of_ways_lists_every_way_to_break_a_token() -> None:

@@ -29,8 +29,8 @@ _ACCOUNT_CONDITIONS: dict[Binding | None, str] = {
 def security_of(requirements: Requirements, *, roles: bool) -> list[dict[str, list[str]]]:
     """Return the Security Requirement Objects; a request must fulfil one of them.
 
-    :param roles: whether to list scopes: all that must be granted, and, in one object for each
-        choice, one of those of which one is enough.
+    :param roles: whether to list scopes. Each object then has all scopes that must be granted, and
+        one choice among those of which one is enough.
     """
     tokens = {APP_JWT.name: requirements.app_jwt, CONSUMER_JWS.name: requirements.consumer_jws}
     combinations = product(*(_choices(token, roles) for token in tokens.values()))
