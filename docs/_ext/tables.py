@@ -19,7 +19,7 @@ from flask_connector_auth import ConnectorAuth, ConnectorAuthError, Reason
 from flask_connector_auth.cli import COMMANDS, connector_auth
 from flask_connector_auth.cli.explanation import Explanation
 from flask_connector_auth.config import schema
-from flask_connector_auth.core import error_rows as envelope, reasons, signals, token_requirement
+from flask_connector_auth.core import errors, signals, token_requirement
 from flask_connector_auth.testing import Issuer, tampering
 from flask_connector_auth.verification import CHECKS, Check, checks, headers, jws, policy
 from flask_connector_auth.web import current_runtime
@@ -47,7 +47,7 @@ def rows_table() -> str:
         ("Status", "errorCode", "title", "details", "Exception"),
         (
             (row.status, code, row.title, row.details, f":exc:`{exceptions[row]}`")
-            for code, row in envelope.ERROR_ROWS.items()
+            for code, row in errors.ERROR_ROWS.items()
         ),
     )
 
@@ -72,7 +72,7 @@ def row_reasons_table() -> str:
         ("errorCode", "title", "Reasons"),
         (
             (code, row.title, ", ".join(_link(each) for each in Reason if code in _rows(each)))
-            for code, row in envelope.ERROR_ROWS.items()
+            for code, row in errors.ERROR_ROWS.items()
         ),
     )
 
@@ -143,7 +143,7 @@ TABLES = {
 }
 #: The modules that the tables are made from.
 SOURCES = (
-    *(tampering, envelope, reasons, schema),
+    *(tampering, errors, schema),
     *(signals, troubles),
     *(checks, headers, jws, policy),
     *(import_module(f"flask_connector_auth.cli.{module}") for module in COMMANDS.values()),

@@ -16,13 +16,14 @@ from .encoding import (
     decode_base64url as decode_base64url,
     load_json_object as load_json_object,
 )
-from .error_rows import (
-    APP_JWT_MISSING as APP_JWT_MISSING,
-    CONSUMER_JWS_MISSING as CONSUMER_JWS_MISSING,
+from .errors import (
     ERROR_ROWS as ERROR_ROWS,
     BodySchema as BodySchema,
     EnvelopeSchema as EnvelopeSchema,
     ErrorRow as ErrorRow,
+    Reason as Reason,
+    Rejected as Rejected,
+    Unavailable as Unavailable,
     render_envelope as render_envelope,
 )
 from .lifecycle import (
@@ -33,11 +34,6 @@ from .lifecycle import (
     register_closable as register_closable,
     register_fork_reset as register_fork_reset,
     reset_all_after_fork as reset_all_after_fork,
-)
-from .reasons import (
-    Reason as Reason,
-    Rejected as Rejected,
-    Unavailable as Unavailable,
 )
 from .redis_client import (
     REDIS_TIMEOUT as REDIS_TIMEOUT,

@@ -10,10 +10,10 @@ from werkzeug.datastructures import Headers, WWWAuthenticate
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
-from ..core import ErrorRow, Reason, error_rows
+from ..core import ErrorRow, Reason, errors
 from .context import EXTENSION, current_app, current_request_context
 
-_MISSING_ROWS = (error_rows.APP_JWT_MISSING, error_rows.CONSUMER_JWS_MISSING)
+_MISSING_ROWS = (errors.APP_JWT_MISSING, errors.CONSUMER_JWS_MISSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class ErrorResponses:
         self._realm = realm
         self._responses = {
             row: self._render(row, overrides.get(code, row))
-            for code, row in error_rows.ERROR_ROWS.items()
+            for code, row in errors.ERROR_ROWS.items()
         }
 
     def response_for(self, row: ErrorRow) -> RenderedResponse:
@@ -59,7 +59,7 @@ class ErrorResponses:
         return response
 
     def _render(self, row: ErrorRow, sent_row: ErrorRow) -> RenderedResponse:
-        body = error_rows.render_envelope(sent_row)
+        body = errors.render_envelope(sent_row)
         headers = {
             "Content-Type": "application/json",
             "Content-Length": str(len(body)),
@@ -146,7 +146,7 @@ class InvalidAppJWT(ConnectorAuthError):
     .. versionadded:: 0.1
     """
 
-    row: ClassVar[ErrorRow] = error_rows.INVALID_APP_JWT
+    row: ClassVar[ErrorRow] = errors.INVALID_APP_JWT
 
 
 class InvalidConsumerJWS(ConnectorAuthError):
@@ -155,7 +155,7 @@ class InvalidConsumerJWS(ConnectorAuthError):
     .. versionadded:: 0.1
     """
 
-    row: ClassVar[ErrorRow] = error_rows.INVALID_CONSUMER_JWS
+    row: ClassVar[ErrorRow] = errors.INVALID_CONSUMER_JWS
 
 
 class ConsumerJWSMissing(ConnectorAuthError):
@@ -164,7 +164,7 @@ class ConsumerJWSMissing(ConnectorAuthError):
     .. versionadded:: 0.1
     """
 
-    row: ClassVar[ErrorRow] = error_rows.CONSUMER_JWS_MISSING
+    row: ClassVar[ErrorRow] = errors.CONSUMER_JWS_MISSING
 
 
 class AppJWTMissing(ConnectorAuthError):
@@ -173,7 +173,7 @@ class AppJWTMissing(ConnectorAuthError):
     .. versionadded:: 0.1
     """
 
-    row: ClassVar[ErrorRow] = error_rows.APP_JWT_MISSING
+    row: ClassVar[ErrorRow] = errors.APP_JWT_MISSING
 
 
 class MissingParameter(ConnectorAuthError):
@@ -184,7 +184,7 @@ class MissingParameter(ConnectorAuthError):
     .. versionadded:: 0.1
     """
 
-    row: ClassVar[ErrorRow] = error_rows.MISSING_PARAMETER
+    row: ClassVar[ErrorRow] = errors.MISSING_PARAMETER
 
 
 class AuthenticationUnavailable(ConnectorAuthError):
@@ -197,7 +197,7 @@ class AuthenticationUnavailable(ConnectorAuthError):
     .. versionadded:: 0.1
     """
 
-    row: ClassVar[ErrorRow] = error_rows.UNAVAILABLE
+    row: ClassVar[ErrorRow] = errors.UNAVAILABLE
 
     def __init__(self, reason: Reason = Reason.VIEW, retry_after: float = 1) -> None:
         super().__init__(reason)

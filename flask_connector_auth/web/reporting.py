@@ -24,7 +24,7 @@ from .runtime import Runtime
 logger: logging.Logger = logging.getLogger(__name__)
 
 # Characters of a logged claim; real ids are shorter.
-_MAX_VALUE_LENGTH = 64
+_MAX_CLAIM = 64
 _MISSING_PARAMETER_REASONS = (Reason.MISSING_CLAIM, Reason.WRONG_ISSUER)
 
 
@@ -91,7 +91,10 @@ def log_rejection(
             values = {
                 "row": error.row.error_code,
                 "endpoint": request.endpoint,
-                **{name: _shorten(value) for name, value in claims.items()},
+                **{
+                    name: claim if len(claim) <= _MAX_CLAIM else claim[:_MAX_CLAIM] + "..."
+                    for name, claim in claims.items()
+                },
                 "held_back": held_back,
             }
             # "!a" escapes what could end the line or control a terminal.
@@ -150,7 +153,3 @@ def _claims_of(
         text = read_token(request.environ[runtime.consumer_environ_key], bearer=False)
         claims |= runtime.consumer_jws.loggable_claims(text, consumer_jws)
     return claims
-
-
-def _shorten(value: str) -> str:
-    return value if len(value) <= _MAX_VALUE_LENGTH else value[:_MAX_VALUE_LENGTH] + "..."

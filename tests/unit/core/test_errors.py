@@ -1,10 +1,17 @@
-"""The error envelope, byte for byte, and what an error row may be."""
+"""The error envelope, byte for byte, what an error row may be, and the exceptions of the checks."""
 
 from dataclasses import FrozenInstanceError
 
 import pytest
 
-from flask_connector_auth.core import ErrorRow, error_rows as envelope, render_envelope
+from flask_connector_auth.core import (
+    ErrorRow,
+    Reason,
+    Rejected,
+    Unavailable,
+    errors as envelope,
+    render_envelope,
+)
 
 ROWS = {
     envelope.INVALID_APP_JWT: (
@@ -76,3 +83,20 @@ def test_a_row_cannot_be_changed() -> None:
     """Rows are shared by all apps; an override of one app makes a new row."""
     with pytest.raises(FrozenInstanceError):
         envelope.INVALID_APP_JWT.title = "another"
+
+
+def test_a_rejection_carries_its_reason_and_nothing_of_the_token() -> None:
+    """Only the reason; loggable claims are added once the signature is verified."""
+    rejected = Rejected(Reason.EXPIRED)
+    assert (rejected.reason, rejected.loggable_claims, rejected.args) == (
+        Reason.EXPIRED,
+        {},
+        (Reason.EXPIRED,),
+    )
+
+
+def test_a_client_tries_again_after_a_second_by_default() -> None:
+    """``Retry-After`` of a 503: one second, unless the exception has another time."""
+    unavailable = Unavailable(Reason.KEYS_UNAVAILABLE)
+    assert (unavailable.reason, unavailable.retry_after) == (Reason.KEYS_UNAVAILABLE, 1)
+    assert Unavailable(Reason.REVOCATION_UNAVAILABLE, 7.5).retry_after == 7.5
