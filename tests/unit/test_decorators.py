@@ -166,7 +166,7 @@ def test_a_scope_that_no_token_can_carry_is_refused_at_import(scope: Any) -> Non
     ],
 )
 def test_a_call_that_asks_for_nothing_is_refused(arguments: Any, make_app: MakeApp) -> None:
-    """verify_request() and protect() ask for a token; scopes are those of the AppJWT."""
+    """verify_request() and protect() require a token; scopes are those of the AppJWT."""
     with make_app().test_request_context(), pytest.raises(ValueError, match="at least one token"):
         verify_request(**arguments)
 
@@ -192,7 +192,7 @@ def test_the_view_keeps_its_name_signature_and_kind() -> None:
 def test_a_call_returns_the_identity_and_holds_for_the_request(
     make_app: MakeApp, issuer: Issuer
 ) -> None:
-    """verify_request() is the decorators' own path: what it asked for is there afterwards."""
+    """verify_request() verifies as the decorators do: the tokens can be read afterwards."""
     app = make_app()
 
     @app.get("/x")
@@ -234,7 +234,7 @@ def test_a_decorated_helper_asks_for_its_own_token(make_app: MakeApp, issuer: Is
 
 
 def test_a_view_that_asks_for_the_consumer_alone(make_app: MakeApp, issuer: Issuer) -> None:
-    """One decorator asks for one token; the other header is not read."""
+    """One decorator requires one token; the other header is not read."""
     app = make_app()
     app.add_url_rule("/x", "x", require_consumer_jws(lambda: {}))
     client = app.test_client()
@@ -268,7 +268,7 @@ def test_the_consumer_header_has_a_setting(make_app: MakeApp, issuer: Issuer) ->
 
 
 def test_a_call_works_before_any_view_is_found(make_app: MakeApp, issuer: Issuer) -> None:
-    """verify_request() in a before_request asks requests to unknown URLs too."""
+    """verify_request() in a before_request hook applies to unknown URLs too."""
     app = make_app()
     app.before_request(lambda: verify_request(consumer_jws=False) and None)
     client = app.test_client()

@@ -1,4 +1,4 @@
-"""Setting an app up: early failure, no extension, account binding, what is told to whom."""
+"""Setting an app up: early failure, no extension, account binding, signals."""
 
 import json
 from typing import Any
@@ -150,7 +150,7 @@ def test_the_name_of_the_account_argument_is_a_setting(make_app: MakeApp, issuer
 
 
 def pair_view(app: Flask) -> Flask:
-    """Add a view that asks for both tokens."""
+    """Add a view that requires both tokens."""
     app.add_url_rule("/x", "x", require_app_jwt(require_consumer_jws(lambda: {})))
     return app
 
@@ -198,7 +198,7 @@ def test_signals_tell_what_happened_and_carry_no_token(make_app: MakeApp, issuer
 def test_signals_tell_what_was_asked_and_not_what_a_view_does(
     make_app: MakeApp, issuer: Issuer
 ) -> None:
-    """Once more where a view asks for more than before; not for an error that it raises itself."""
+    """Sent again if a view requires more than before; not for an error that it raises itself."""
     app = make_app()
     told: list[str] = []
 

@@ -81,7 +81,7 @@ def test_one_key_set_that_is_out_is_enough(make_app: MakeApp, issuer: Issuer) ->
     },
 )
 def test_every_member_that_can_be_ready_must_be(told: Mapping[str, Any], status: int) -> None:
-    """Whatever ``health()`` comes to tell of: 503 as long as one of it is not ready."""
+    """The status is 503 as long as any part of ``health()``, at any depth, is not ready."""
 
     class Told(ConnectorAuth):
         def health(self, app: Flask | None = None) -> dict[str, Any]:

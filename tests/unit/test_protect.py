@@ -62,7 +62,7 @@ def test_protect_covers_what_is_below_and_public_is_exempt(
 
 
 def test_public_does_not_lift_a_views_own_decorators(make_app: MakeApp, issuer: Issuer) -> None:
-    """public exempts from protect(); what the view asks for itself still holds."""
+    """public exempts from protect(); the view's own requirements still hold."""
     app = make_app()
     ConnectorAuth().protect(app)
     app.add_url_rule("/x", "x", public(require_app_jwt(lambda: "x")))
@@ -91,7 +91,7 @@ def test_public_is_not_caught_from_a_view_that_is_called(make_app: MakeApp) -> N
 def test_nothing_is_asked_for_because_of_what_a_view_or_a_hook_may_call(
     make_app: MakeApp, issuer: Issuer
 ) -> None:
-    """In an application factory everything is a closure: a helper asks when it is called."""
+    """In a factory everything is a closure: a helper checks its token when it is called."""
     app = make_app()
     for_apps = require_app_jwt(lambda: "for apps")
 
@@ -145,7 +145,7 @@ def test_an_unknown_url_is_not_found_under_protect(make_app: MakeApp) -> None:
 
 
 def test_a_public_view_has_no_identity(make_app: MakeApp, issuer: Issuer) -> None:
-    """Where nothing was asked for, nothing was verified: the proxy says so."""
+    """If nothing was required, nothing was verified, and the proxy raises an error."""
     app = make_app()
     ConnectorAuth().protect(app)
     app.add_url_rule("/x", "x", public(lambda: current_app_jwt.install_id))
@@ -259,6 +259,6 @@ def test_flasks_own_answer_to_options_needs_no_token(make_app: MakeApp) -> None:
 
 
 def test_a_public_options_view_runs_for_a_preflight(make_app: MakeApp) -> None:
-    """Where nothing is asked for, nothing is answered for the view."""
+    """If nothing is required, the view itself answers."""
     client = options_views(make_app(), protect=True).test_client()
     assert client.options("/public", headers=PREFLIGHT).data == b"mine"

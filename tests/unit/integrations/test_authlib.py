@@ -55,7 +55,7 @@ def app(make_app: MakeApp) -> Flask:
 
 
 def get(app: Flask, url: str, app_jwt: str | None, consumer_jws: str | None = None) -> Any:
-    """Send the AppJWT behind ``Bearer``, as Authlib wants it."""
+    """Send the AppJWT behind ``Bearer``, as Authlib requires it."""
     bearer = None if app_jwt is None else f"Bearer {app_jwt}"
     return app.test_client().get(url, headers=headers(bearer, consumer_jws))
 
@@ -79,7 +79,7 @@ def test_a_good_token_is_the_same_under_both(app: Flask, issuer: Issuer) -> None
 def test_a_broken_token_is_refused(
     name: str, app: Flask, issuer: Issuer, refusals: list[Reason]
 ) -> None:
-    """RFC 6750 section 3.1: invalid_token for each reason, told as for our decorator."""
+    """RFC 6750 section 3.1: invalid_token for each reason, which is logged as for our decorator."""
     token = issuer.broken(name)
     answer = get(app, THEIRS, token)
     assert_theirs(answer, 401, "invalid_token")
@@ -177,7 +177,7 @@ def test_row_40001_is_for_our_decorator_only(
 def test_what_authlib_itself_refuses(
     value: str | None, error: str, app: Flask, issuer: Issuer, refusals: list[Reason]
 ) -> None:
-    """RFC 6749 section 7.1: it wants a scheme, so a bare token is none; we are not asked."""
+    """RFC 6749 section 7.1: Authlib requires a scheme, and gives a bare token to no validator."""
     sent = None if value is None else value.format(token=issuer.app_jwt())
     answer = app.test_client().get(THEIRS, headers=headers(sent))
     assert_theirs(answer, 401, error)
@@ -230,7 +230,7 @@ def test_an_optional_token(make_app: MakeApp, issuer: Issuer) -> None:
 
 
 def test_the_current_token(make_app: MakeApp, issuer: Issuer) -> None:
-    """Authlib's current_token: the claims, what Authlib asks of a token, and no claim in repr."""
+    """Authlib's current_token: the claims, the methods that Authlib calls, and no claim in repr."""
     app = make_app()
     seen: list[Any] = []
 

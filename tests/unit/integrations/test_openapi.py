@@ -1,4 +1,4 @@
-"""OpenAPI documents: what they say of an operation is what the app asks for and answers."""
+"""OpenAPI documents: what they state for an operation is what the app requires and answers."""
 
 import json
 from copy import deepcopy
@@ -282,7 +282,7 @@ def test_the_schemes_name_the_headers_of_the_app(make_app: MakeApp, issuer: Issu
 def test_the_refusal_says_of_which_account_a_token_must_be(
     make_app: MakeApp, path: str, settings: Json, sentence: str
 ) -> None:
-    """As the audit has it; no account is named, for whoever reads the document."""
+    """As the audit has it; no account is named, because anyone may read the document."""
     app = make_app(**settings)
     app.add_url_rule(path, "x", require_app_jwt(view))
     path = path.replace("<", "{").replace(">", "}")
@@ -305,7 +305,7 @@ class Conversations(MethodView):
 
 
 def test_each_method_of_a_class_has_its_own(make_app: MakeApp) -> None:
-    """GET, which asks for nothing, is left as it was, as are all other members; POST is not."""
+    """GET, which requires nothing, is left as it was, as are all other members; POST is not."""
     app = make_app()
     app.add_url_rule("/x", view_func=Conversations.as_view("x"))
     note = {"x-note": "a text"}
@@ -333,7 +333,7 @@ def test_each_method_of_a_class_has_its_own(make_app: MakeApp) -> None:
 def test_what_blueprints_ask_for_counts(
     make_app: MakeApp, path: str, security: list[Json] | None
 ) -> None:
-    """protect() for all of a blueprint, nested ones too; what asks for nothing stays as it was."""
+    """protect() for all of a blueprint, nested ones too; what requires nothing stays as it was."""
     app = make_app()
     outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
     ConnectorAuth().protect(outer, scopes="s")
@@ -353,7 +353,7 @@ def test_what_blueprints_ask_for_counts(
 
 
 def test_what_is_declared_after_a_path_was_added_counts(make_app: MakeApp) -> None:
-    """The document says what holds when it is asked for, in JSON and in YAML."""
+    """The document states what holds when it is made, in JSON and in YAML."""
     app = make_app()
     app.add_url_rule("/x", "x", view)
     spec = APISpec("An API", "1", "3.1.0", plugins=[ConnectorAuthPlugin(app)])
@@ -389,7 +389,7 @@ def test_what_a_document_says_itself_stands(make_app: MakeApp) -> None:
 
 
 def test_rules_that_are_one_path_are_stated_together(make_app: MakeApp) -> None:
-    """Converters make no difference there, so what any of the rules asks for is asked for."""
+    """The path has no converters, so the operation requires what any of the rules requires."""
     app = make_app()
     app.add_url_rule("/<int:account_id>", "number", require_app_jwt(view))
     app.add_url_rule("/<account_id>", "text", require_consumer_jws(view))

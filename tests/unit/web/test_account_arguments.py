@@ -108,7 +108,7 @@ def test_an_account_that_is_looked_up_binds(
     sent = headers(issuer.app_jwt(), issuer.consumer_jws())
     assert client.get("/mine", headers=sent).json == {"of": ACCOUNT}
     for slug in ("theirs", "nobodys"):
-        # The AppJWT is judged first, wherever it is asked for.
+        # The AppJWT is verified first, wherever it is required.
         assert_row(client.get(f"/{slug}", headers=sent), 40102 if protected else row)
     theirs = headers(issuer.app_jwt(aud="another"), issuer.consumer_jws(account_id="another"))
     assert client.get("/theirs", headers=theirs).json == {"of": "another"}

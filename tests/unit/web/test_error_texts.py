@@ -85,7 +85,7 @@ def sent(error: ConnectorAuthError) -> list[str]:
 
 
 def test_every_public_error_is_in_these_tables() -> None:
-    """An error that is added has to say what its text may tell."""
+    """Each public error is listed above, with the text that a client may see."""
     public = {
         value
         for name in flask_connector_auth.__all__
@@ -163,7 +163,7 @@ def test_an_error_is_the_same_in_another_process(
 
 
 def graphql_app(app: Flask) -> Flask:
-    """Add a GraphQL endpoint, as graphql-core answers it, whose resolver asks for a token."""
+    """Add a GraphQL endpoint, as graphql-core answers it, whose resolver requires a token."""
     schema = build_schema("type Query { me: String, plain: String }")
 
     def me(_info: Any) -> str:

@@ -25,7 +25,7 @@ class Clock:
 
 
 def taken(limit: LogLimit, times: int, reason: Reason = Reason.EXPIRED) -> list[int | None]:
-    """Return what one reason is told, so many times."""
+    """Return the results of taking lines of one *reason*."""
     return [limit.take(reason) for _ in range(times)]
 
 
@@ -79,7 +79,7 @@ def test_the_rate_is_any_number(per_second: float, wait: float) -> None:
 
 
 class BusyClock(Clock):
-    """A time at which another thread gets its turn, and that knows if that one asks for it too."""
+    """A time at which another thread runs; it counts how many threads read it at once."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What ``protect()`` asks for holds however an app treats the hook that asks for it."""
+"""Requirements of ``protect()`` hold however an app wraps or moves the hook that checks them."""
 
 from collections.abc import Callable
 from functools import partial, wraps
@@ -114,7 +114,7 @@ def found(app: Flask) -> dict[tuple[str, str], Route]:
 def test_a_hook_that_is_wrapped_asks_all_the_same(
     wrap: Wrap, access: Access, target: str, issuer: Issuer
 ) -> None:
-    """No attribute of a registered function is trusted: the hook holds what it asks for."""
+    """The hook itself has its requirements; no attribute of a registered function is trusted."""
     app = app_with(issuer, target, wrap)
     client, good = app.test_client(), headers(issuer.app_jwt(scope="admin"))
     for url, method in (("closed", "GET"), ("class", "POST")):
@@ -139,7 +139,7 @@ def test_a_hook_that_is_wrapped_asks_all_the_same(
 
 
 class Hooked(Flask):
-    """Keeps its hooks in a place of its own, and runs them from one that Flask knows of."""
+    """Keeps its hooks in an attribute of its own, and runs them from one registered hook."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -185,7 +185,7 @@ def test_hooks_that_flask_does_not_know_of_are_not_called_unprotected(
 
 
 def two_blueprints(app: Flask) -> None:
-    """Add a protected blueprint and one that is not, with a view that asks for the consumer."""
+    """Add a protected blueprint and another one, each with a view that requires the ConsumerJWS."""
     one, other = (Blueprint(name, __name__, url_prefix=f"/{name}") for name in ("one", "other"))
     ConnectorAuth().protect(one, consumer_jws=False, scopes="admin")
     for blueprint in (one, other):
@@ -199,7 +199,7 @@ def two_blueprints(app: Flask) -> None:
 def test_a_hook_that_is_moved_asks_where_it_was_moved_to(
     wrap: Wrap, access: Access, contact: bool, make_app: MakeApp, issuer: Issuer
 ) -> None:
-    """What hooks and marks ask for adds up, the stricter one wins; before and after requests."""
+    """Requirements of hooks and marks add up, the stricter one wins; before and after requests."""
     app = make_app()
     two_blueprints(app)
     client = app.test_client()
@@ -245,7 +245,7 @@ def test_a_hook_that_only_refers_to_one_is_no_proof(make_app: MakeApp, issuer: I
 
 
 def test_a_hook_may_be_a_decorated_function(make_app: MakeApp, issuer: Issuer) -> None:
-    """What it asks for counts as what a hook of ``protect()`` does."""
+    """Its requirements count like those of a hook of ``protect()``."""
     app = make_app()
     app.before_request(require_app_jwt(lambda: None))
     app.add_url_rule("/x", "x", require_consumer_jws(lambda: "x"))

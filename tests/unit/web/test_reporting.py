@@ -40,7 +40,7 @@ def issuer() -> Issuer:
 
 
 def pair_view(app: Flask) -> Flask:
-    """Add views that ask for both tokens, one of them for an account and a scope too."""
+    """Add views that require both tokens; one also requires an account and a scope."""
     app.add_url_rule("/x", "x", require_app_jwt(require_consumer_jws(lambda: {})))
     view = require_app_jwt(require_consumer_jws(lambda account_id: {}), scopes="msg.consumer")
     app.add_url_rule("/of/<account_id>", "of", view)
@@ -200,7 +200,7 @@ def test_a_record_has_the_same_values_for_a_formatter(make_app: MakeApp, issuer:
 
 @pytest.fixture(scope="module")
 def client(issuer: Issuer) -> Any:
-    """A client of an app without a limit to its log, made once: hypothesis asks often.
+    """A client of an app without a limit to its log, made once for all examples of hypothesis.
 
     The key has no ``kid``, so that a token may have any.
     """

@@ -1,6 +1,6 @@
-"""What an endpoint asks for is remembered only as long as its view and its hooks are the same.
+"""Requirements of an endpoint are remembered only while its view and its hooks are the same.
 
-Each case changes an app that has been asked before. What the audit then says is what is answered.
+Each case changes an app that has answered before. The answers then are those that the audit says.
 """
 
 import gc
@@ -56,7 +56,7 @@ def by_hand(app: Flask, endpoint: str) -> None:
 def test_an_app_that_is_protected_after_a_view_was_dispatched_by_hand(
     make_app: MakeApp, issuer: Issuer
 ) -> None:
-    """A warm-up in the factory settles nothing: what ``protect()`` then asks for is asked."""
+    """Requirements of ``protect()`` hold even if the factory sent a request before."""
     app = make_app()
     app.add_url_rule("/x", "x", require_app_jwt(lambda: "x", optional=True))
     app.add_url_rule("/free", "free", lambda: "x")
@@ -171,7 +171,7 @@ def test_a_method_that_a_class_gets_later(make_app: MakeApp, issuer: Issuer) -> 
 def test_hooks_that_change_by_hand_are_counted_anew(
     way: str, name: str | None, make_app: MakeApp, issuer: Issuer
 ) -> None:
-    """Also in a list of the same length: the order of errors is that of all that is asked."""
+    """Also in a list of the same length: the order of errors is that of all requirements."""
     app, strict = make_app(), Flask("strict")
     ConnectorAuth().protect(strict, consumer_jws=False, scopes="admin")
     [hook] = strict.before_request_funcs[None]
@@ -193,7 +193,7 @@ def test_hooks_that_change_by_hand_are_counted_anew(
     assert_row(client.get("/x", headers=consumer), 40105)
     admin = headers(issuer.app_jwt(scope="admin"), issuer.consumer_jws())
     assert client.get("/x", headers=admin).data == b"x"
-    # By hand, no hook runs; the view's own wrapper asks for what the hook would have asked for.
+    # By hand, no hook runs; the view's own wrapper requires what the hook would have required.
     with app.test_request_context("/x", headers=consumer), pytest.raises(Exception) as caught:
         app.dispatch_request()
     assert caught.value.row.error_code == 40105
@@ -214,8 +214,8 @@ def test_a_rule_without_a_view_is_asked_what_its_hooks_ask(
 
 
 def test_threads_at_first_contact_find_the_same(make_app: MakeApp, issuer: Issuer) -> None:
-    """Each request is asked for what its own wrapper asks for, however many come first at once;
-    and a wrapper that was made for one request is asked for none of its predecessors'."""
+    """Each request must fulfil the requirements of its own wrapper, however many come first at
+    once; requirements of a wrapper made for an earlier request do not count."""
     app, scope, together = make_app(), ["a"], Barrier(8)
 
     @app.get("/x")
