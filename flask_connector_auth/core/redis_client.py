@@ -79,8 +79,9 @@ def _parse(url: str) -> _ParsedUrl:
 
 def _parse_standalone(url: "re.Match[str]", fixed_options: dict[str, Any]) -> _ParsedUrl:
     options = _parse_options(url[0])
-    _refuse_if("," in url["hosts"])
-    _refuse_if((url["path"] or "/").strip("/") not in ("", str(options.get("db"))))
+    path = (url["path"] or "").strip("/")
+    if "," in url["hosts"] or path not in ("", str(options.get("db"))):
+        raise ValueError
     return _parse_pool(options, fixed_options)
 
 
@@ -88,17 +89,17 @@ def _parse_pool(options: dict[str, Any], fixed_options: dict[str, Any]) -> _Pars
     from redis import ConnectionPool, Redis
 
     options |= fixed_options
+    connection = ConnectionPool(**options).make_connection()
     # from_pool(), because closing a client that got its pool as an argument leaves the pool open.
-    return _ParsedUrl(
-        [_make_connection(options)], lambda: Redis.from_pool(ConnectionPool(**options))
-    )
+    return _ParsedUrl([connection], lambda: Redis.from_pool(ConnectionPool(**options)))
 
 
 def _parse_sentinel(url: "re.Match[str]", fixed_options: dict[str, Any]) -> _ParsedUrl:
     from redis.sentinel import Sentinel
 
     service, _, db = (url["path"] or "").strip("/").partition("/")
-    _refuse_if(not service or (not db.isdecimal() and db != ""))
+    if not service or (not db.isdecimal() and db != ""):
+        raise ValueError
     addresses, options = _parse_addresses(url, db, _SENTINEL_PORT)
     login = {name: options.pop(f"sentinel_{name}", None) for name in ("username", "password")}
     tls = {name: value for name, value in options.items() if name.startswith("ssl")}
@@ -116,7 +117,8 @@ def _parse_sentinel(url: "re.Match[str]", fixed_options: dict[str, Any]) -> _Par
 def _parse_cluster(url: "re.Match[str]", fixed_options: dict[str, Any]) -> _ParsedUrl:
     from redis.cluster import ClusterNode, RedisCluster, cleanup_kwargs
 
-    _refuse_if((url["path"] or "/") != "/")
+    if (url["path"] or "/") != "/":
+        raise ValueError
     addresses, options = _parse_addresses(url, "", _REDIS_PORT)
     options |= fixed_options
     # Raises for an unknown option, which a client of a Cluster only drops.
@@ -138,7 +140,8 @@ def _parse_addresses(
     """Return the addresses in *url*, and the options that are the same for all of them."""
     addresses, options = [], {}
     for host in url["hosts"].split(","):
-        _refuse_if(not host)
+        if not host:
+            raise ValueError
         single_url = f"{url['scheme']}://{url['user']}{host}/{db}{url['query'] or ''}"
         options = _parse_options(single_url)
         addresses.append((options.pop("host"), options.pop("port", default_port)))
@@ -157,25 +160,18 @@ def _parse_options(url: str) -> dict[str, Any]:
     return options
 
 
-def _make_connection(options: dict[str, Any]) -> Any:
-    """Return a connection that is not connected; redis-py checks every option as it makes one."""
-    from redis import ConnectionPool
-
-    return ConnectionPool(**options).make_connection()
-
-
 def _make_connections(addresses: list[tuple[str, int]], options: dict[str, Any]) -> list[Any]:
-    """Return a connection to each of *addresses*, as a client with *options* makes it."""
-    from redis import Connection, SSLConnection
+    """Return a connection to each of *addresses*, as a client with *options* makes it.
+
+    None of them is connected, but redis-py has checked every option.
+    """
+    from redis import Connection, ConnectionPool, SSLConnection
 
     shared = {name: value for name, value in options.items() if name != "ssl"}
     shared["connection_class"] = SSLConnection if options["ssl"] else Connection
-    return [_make_connection(shared | {"host": host, "port": port}) for host, port in addresses]
-
-
-def _refuse_if(is_wrong: bool) -> None:
-    if is_wrong:
-        raise ValueError
+    return [
+        ConnectionPool(**shared, host=host, port=port).make_connection() for host, port in addresses
+    ]
 
 
 _PARSERS: dict[str | None, Callable[["re.Match[str]", dict[str, Any]], _ParsedUrl]] = {
