@@ -87,10 +87,10 @@ class Explanation:
         longest = rules.max_lifetime
         times = " and ".join(profile.time_claims)
         return {
-            "max_value_bytes": f"{2 * rules.max_token_bytes} bytes",
+            "value_limit": f"{2 * rules.max_token_bytes} bytes",
             "scheme": "bare or behind Bearer" if profile.allows_bearer_prefix else "bare",
-            "max_token_bytes": f"{rules.max_token_bytes} bytes",
-            "max_header_bytes": f"{rules.max_header_bytes} bytes",
+            "token_limit": f"{rules.max_token_bytes} bytes",
+            "header_limit": f"{rules.max_header_bytes} bytes",
             "algorithms": ", ".join(rules.algorithms),
             "kid_length": f"1 to {MAX_KID} characters",
             "kids": ", ".join(kids) or "none",
@@ -114,7 +114,7 @@ class Explanation:
 
 def _run(check: Check, examined: Examination) -> tuple[Result, Reason | None]:
     try:
-        check.run(examined)
+        check.run(*(check.arguments(examined) if check.arguments else (examined,)))
     except Rejected as rejected:
         return Result.FAILED, rejected.reason
     except Unavailable as unavailable:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core import AppJWT, ConsumerJWS, Reason, TokenRequirement
 from ..keys import KeySource, VerificationKey
-from ..revocation import RevocationCache
+from ..revocation import RevocationCache, Subject
 from .profiles import TokenProfile, VerifierRules
 
 #: ``alg`` and ``kid`` of JOSE headers that were checked before, by their encoded text.
@@ -50,7 +50,6 @@ class Examination:
         "kid",
         "now",
         "parameters",
-        "payload",
         "profile",
         "requirement",
         "revocation_cache",
@@ -60,18 +59,16 @@ class Examination:
         "source",
         "text",
     )
-    # Segments as they are encoded; the signature is decoded by the check of the encoding.
-    header: bytes
-    payload: bytes
-    signature: bytes
-    signing_input: bytes
+    header: bytes  #: the first segment, encoded
+    signing_input: bytes  #: the first two segments, encoded
     json_header: bytes
     json_payload: bytes
+    signature: bytes
     parameters: dict[str, Any]  #: the JOSE header
     algorithm: str
     kid: str | None
     candidates: Sequence[VerificationKey]
-    # Set by ``inspect`` alone; a request checks these by the functions of ``policy``.
+    # Set by ``inspect`` only, as arguments of the checks from ``REVOCATION`` on.
     revocation_cache: RevocationCache
     account: str | None  #: the account in the URL
     audience: frozenset[str] | None  #: the accounts that are served
@@ -101,24 +98,24 @@ class Examination:
         token: AppJWT | ConsumerJWS = self.profile.build(self.claims)
         return token
 
+    @property
+    def subject(self) -> Subject:
+        """What of the token can be revoked."""
+        return self.profile.subject(self.token, self.text)
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """One check: the table in the docs has the docstring of its function as the full rule."""
 
     stage: Stage
-    #: Takes the :class:`Examination`; raises ``Rejected`` or ``Unavailable``, or returns. A check
-    #: of stage ``PAIR`` takes both tokens, or both texts.
-    run: Callable[..., None]
+    run: Callable[..., None]  #: raises ``Rejected`` or ``Unavailable``, or returns
     reasons: tuple[Reason, ...]  #: those that it can fail with
     #: What holds if it passes, for ``inspect``; with values of the deployment in braces.
     sentence: str
     only: TokenProfile[Any] | None = None  #: the token type it is for; ``None``: both
-
-    @property
-    def name(self) -> str:
-        """What the check is called: its function's name without ``check_``."""
-        return self.run.__name__.removeprefix("check_")
+    #: Returns the arguments of ``run``, for ``inspect``; ``None``: it takes the examination itself.
+    arguments: Callable[[Examination], tuple[Any, ...]] | None = None
 
     def applies_to(self, profile: TokenProfile[Any]) -> bool:
         """Whether tokens of *profile* are checked."""

@@ -1,62 +1,34 @@
 """``inspect``: each check of the verifier, in its order, with what came of it; and no signature."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from flask_connector_auth import ConnectorAuth, KeySource, Reason, Unavailable
+from flask_connector_auth import ConnectorAuth
 from flask_connector_auth.cli.explanation import Explanation
 from flask_connector_auth.core import token_requirement
 from flask_connector_auth.testing import OMIT
 from flask_connector_auth.testing.signer import encode_base64url
 from flask_connector_auth.verification import Check
 from flask_connector_auth.web import current_runtime
-from tests.support.floor_helpers import NOW, cases, issuer_of, jwk
+from tests.support.broken_tokens import (
+    BROKEN,
+    GOOD,
+    HEAD,
+    KEYS,
+    PAYLOAD,
+    SIGNATURE,
+    Doubtful,
+    ours,
+    theirs,
+)
+from tests.support.floor_helpers import NOW, cases, jwk
 from tests.support.http_helpers import ACCOUNT, headers
 from tests.support.ports import free_port
 from tests.support.types import MakeApp, RunCommand
-
-ours, theirs = issuer_of(), issuer_of(owner="theirs")
-KEYS = ours.key_set()
-GOOD = ours.app_jwt()
-HEAD, PAYLOAD, SIGNATURE = GOOD.split(".")
-# By check and reason, a token that fails at exactly that check.
-BROKEN: Mapping[str, tuple[str, str, str]] = {
-    "huge": ("header_size", "too_large", "," * 40000),
-    "nothing": ("presence", "missing", " \n"),
-    "two words": ("header_form", "bad_header", f"Basic {GOOD}"),
-    "too long": ("token_size", "too_large", "a" * 20000),
-    "two segments": ("segments", "not_compact", f"{HEAD}.{PAYLOAD}"),
-    "bytes that are no text": ("segments", "not_compact", "\ufffd"),
-    "a header too long": ("header_segment_size", "too_large", f"{'a' * 3000}.{PAYLOAD}.x"),
-    "padding": ("encoding", "not_compact", f"{GOOD}="),
-    "header no JSON": ("header_json", "bad_json", ours.sign(b"{}", b"[]")),
-    "crit": ("extensions", "critical", ours.sign(b"{}", {"crit": ["exp"]})),
-    "none": ("algorithm", "bad_algorithm", ours.sign(b"{}", {"alg": "none"})),
-    "typ": ("type_and_kid", "bad_parameter", ours.sign(b"{}", {"typ": "at+jwt"})),
-    "kid of nobody": ("key", "unknown_key", ours.sign(b"{}", {"kid": "dev-2"})),
-    "forged": ("signature", "bad_signature", theirs.app_jwt()),
-    "payload no JSON": ("payload_json", "bad_json", ours.sign(b'{"aud":1,"aud":1}')),
-    "of the other type": ("no_claims_of_other_token", "wrong_type", ours.consumer_jws()),
-    "no azp": ("text_claims", "missing_claim", ours.app_jwt(azp=OMIT)),
-    "an empty azp": ("text_claims", "bad_claim", ours.app_jwt(azp="")),
-    "no iss": ("issuer", "missing_claim", ours.app_jwt(iss=OMIT)),
-    "another issuer": ("issuer", "wrong_issuer", ours.app_jwt(iss="Sentinel2")),
-    "no exp": ("time_claims", "missing_claim", ours.app_jwt(exp=OMIT)),
-    "exp no number": ("time_claims", "bad_claim", ours.app_jwt(exp="soon")),
-    "expired": ("expiry", "expired", ours.app_jwt(exp=NOW - 31)),
-    "of tomorrow": ("start", "not_yet_valid", ours.app_jwt(nbf=NOW + 31)),
-    "for too long": ("lifetime", "too_long_lived", ours.app_jwt(exp=NOW + 7201)),
-    "scope no string": ("scope_claim", "bad_claim", ours.app_jwt(scope=["a"])),
-    "no account": ("audience_claim", "missing_claim", ours.app_jwt(aud=OMIT)),
-    "two accounts": ("audience_claim", "bad_claim", ours.app_jwt(aud=["le1", "le2"])),
-    "revoked": ("revocation", "revoked", ours.app_jwt(azp="revoked")),
-    "another account": ("account_of", "wrong_account", ours.app_jwt(aud="le2")),
-    "no scope": ("scopes_of", "missing_scope", ours.app_jwt(scope="msg")),
-}
 
 
 @pytest.fixture
@@ -137,14 +109,18 @@ def test_the_check_that_fails_is_shown_with_all_before_it_passed(
     failed = shown.index("fail")
     assert shown == ["pass"] * failed + ["fail"] + ["not reached"] * (len(shown) - failed - 1)
     check = checks_of(app)[failed]
-    assert check.name == name
+    assert check.run.__name__ == f"check_{name}"
     assert [found["checks"][failed][key] for key in ("stage", "reason")] == [check.stage, reason]
     assert [each["reason"] for each in found["checks"] if each["reason"]] == [reason]
 
 
 def test_each_check_is_seen_to_fail(app: Flask) -> None:
     """The table of broken tokens is complete: each reason of each check of an AppJWT, in order."""
-    failing = [(check.name, reason) for check in checks_of(app) for reason in check.reasons]
+    failing = [
+        (check.run.__name__.removeprefix("check_"), reason)
+        for check in checks_of(app)
+        for reason in check.reasons
+    ]
     seen = dict.fromkeys((name, reason) for name, reason, _ in BROKEN.values())
     assert list(seen) == [each for each in failing if not each[1].endswith("unavailable")]
 
@@ -272,21 +248,6 @@ def test_where_nobody_can_know_the_check_is_unavailable(
         ]
         assert (told, reason) == (stage, found["reason"])
         assert inspect(BROKEN["two segments"][2], status=1, app=app)["verdict"] == "refused"
-
-
-class Doubtful(KeySource):
-    """Has a key, and cannot tell whether there is another one under its name."""
-
-    def __init__(self, keys: KeySource) -> None:
-        self._keys = keys
-
-    def candidates(self, kid: str | None, algorithm: str) -> Any:
-        """Return the key."""
-        return self._keys.candidates(kid, algorithm)
-
-    def candidates_after_failure(self, kid: str | None, algorithm: str, tried: Any) -> Any:
-        """Fail."""
-        raise Unavailable(Reason.KEYS_UNAVAILABLE)
 
 
 def test_a_signature_may_be_what_nobody_can_judge(
