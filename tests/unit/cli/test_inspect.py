@@ -1,7 +1,8 @@
 """``inspect``: each check of the verifier, in its order, with what came of it; and no signature."""
 
 import json
-from collections.abc import Callable
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -11,7 +12,6 @@ from flask_connector_auth import ConnectorAuth
 from flask_connector_auth.cli.explanation import Explanation
 from flask_connector_auth.core import token_requirement
 from flask_connector_auth.testing import OMIT
-from flask_connector_auth.testing.signer import encode_base64url
 from flask_connector_auth.verification import Check
 from flask_connector_auth.web import current_runtime
 from tests.support.broken_tokens import (
@@ -25,7 +25,7 @@ from tests.support.broken_tokens import (
     ours,
     theirs,
 )
-from tests.support.floor_helpers import NOW, cases, jwk
+from tests.support.floor_helpers import NOW, cases, issuer_of, jwk
 from tests.support.http_helpers import ACCOUNT, headers
 from tests.support.ports import free_port
 from tests.support.types import MakeApp, RunCommand
@@ -269,103 +269,102 @@ def test_inspecting_leaves_the_app_as_it_was(inspect: Callable[..., Any], app: F
     assert app.test_client().get("/", headers=headers(GOOD)).status_code == 404
 
 
-def encoded(content: bytes) -> str:
-    """Return *content* as a segment."""
-    return encode_base64url(content).decode()
+def folded(text: str, line: str, width: int = 30) -> str:
+    """Return *text* in lines of *width* characters, which begin with *line*."""
+    return line.join(text[start : start + width] for start in range(0, len(text), width))
 
 
-@cases(
-    "start",
-    {
-        "as usual": b'{"',
-        "a space in it": b'{ "',
-        "a tab in it": b'{\t"',
-        "a line in it": b'{\r\n  "',
-        "a space before it": b' {"',
-        "two before it": b'\t {"',
-        "lines before it": b'\r\n\r\n{\n"',
-        "much before it": b" " * 100 + b'{"',
-        "a digit as name": b'{"5":1,"',
-        "a name that is not ASCII": '{"é":1,"'.encode(),
-        "a byte order mark": b'\xef\xbb\xbf{"',
-    },
-)
-def test_a_token_within_a_token_loses_its_signature_too(
-    inspect: Callable[..., Any], start: bytes
-) -> None:
-    """RFC 8259 section 2: a header is JSON however it is spelled, and claims may hold a good token;
-    what is none stays as it is."""
-    inner = theirs.sign(b'{ "aud": "le2" }', start + b'alg":"RS256"}')
-    cut = f"{inner.rpartition('.')[0]}.***"
-    found = inspect(ours.app_jwt(act={"tokens": [f"x {inner} y"], inner: 1}), status=0)
-    assert found["claims"]["act"] == {"tokens": [f"x {cut} y"], cut: 1}
+def escaped(text: str) -> str:
+    """Return *text* as a JSON text whose every character is escaped."""
+    return "".join(f"\\u{ord(each):04x}" for each in text)
 
 
-@cases(
-    "around",
-    {
-        "line": "a\n{}\n",
-        "word": "token_{}",
-        "two letters": "ab{}",
-        "one letter": "é-a{}",
-        "segments": "v1.x.{}",
-        "URL": "https://login.example.com/a?token={}&b",
-        "quotes": '"{}"',
-        "emoji": "\U0001f600{}",
-    },
-)
-def test_where_a_token_begins(inspect: Callable[..., Any], around: str) -> None:
-    """It may stand within a word: one that cuts it out can use it."""
-    inner = theirs.app_jwt()
-    found = inspect(ours.app_jwt(note=around.format(inner)), status=0)
-    assert (
-        found["claims"]["note"].rstrip()
-        == around.format(f"{inner.rpartition('.')[0]}.***").rstrip()
-    )
+# An HS256 signature is the shortest that there is.
+SHORT = issuer_of("HS256").sign(b"", {})
+JWS = {"protected": HEAD, "payload": PAYLOAD, "signature": SHORT.rpartition(".")[2]}
+HIDDEN: Mapping[str, Any] = {
+    "alone": GOOD,
+    "short": SHORT,
+    "in a sentence": f"see {GOOD} there",
+    "in a URL": f"https://login.example.com/a?token={GOOD}&b",
+    "behind a word": f"token_{SHORT}",
+    "encrypted": f"{HEAD}.a.b.c.{SIGNATURE}",
+    "padded": f"{HEAD}==.{PAYLOAD}.{SIGNATURE}=",
+    "folded": folded(GOOD, "\n"),
+    "folded, indented": folded(GOOD, "\r\n  "),
+    "JSON text": json.dumps({"token": GOOD}),
+    "JSON text, escaped": escaped(SHORT),
+    "base64": b64encode(GOOD.encode()).decode(),
+    "base64 of JSON text": urlsafe_b64encode(json.dumps([GOOD]).encode()).decode(),
+    "hexadecimal": GOOD.encode().hex(),
+    "UTF-16": SHORT.encode("utf-16").decode("latin-1"),
+    "JSON serialization": JWS,
+    "JSON serialization as text": json.dumps(JWS),
+    "general JSON serialization": {"payload": PAYLOAD, "signatures": [{**JWS, "header": {}}]},
+    "segments": SHORT.replace("..", ".e30.").split("."),
+    "a name": {GOOD: 1},
+    "deep": {"tokens": [["x", {"y": GOOD}]]},
+}
 
 
-@cases(
-    "text, shown",
-    {
-        "JWE": (f"{HEAD}.a.b.c.d", f"{HEAD}.a.***"),
-        "detached payload": (f"{HEAD}..{SIGNATURE}", f"{HEAD}..***"),
-        "padding": (f"{HEAD}==.{PAYLOAD}.{SIGNATURE}=", f"{HEAD}==.{PAYLOAD}.***"),
-        "UTF-16": (
-            f"{encoded('{}'.encode('utf-16'))}.a.b",
-            f"{encoded('{}'.encode('utf-16'))}.a.***",
-        ),
-        "standard alphabet": ("eyJ+/Pz8.a+/a.b", "eyJ+/Pz8.a+/a.***"),
-        "two": (f"{GOOD} {GOOD}", f"{HEAD}.{PAYLOAD}.*** {HEAD}.{PAYLOAD}.***"),
-        "no signature": (f"{HEAD}.{PAYLOAD}.", f"{HEAD}.{PAYLOAD}."),
-        "two segments": (f"{HEAD}.{PAYLOAD}", f"{HEAD}.{PAYLOAD}"),
-        "a list for a header": ("WyJhIl0.a.b", "WyJhIl0.a.b"),
-        "host": ("va.sentinel.liveperson.net", "va.sentinel.liveperson.net"),
-        "version": ("1.2.3", "1.2.3"),
-        "file": ("/eyes/keys.d/a.pem.old", "/eyes/keys.d/a.pem.old"),
-        "dots": ("...", "..."),
-        "long": ("a" * 9000, "a" * 9000),
-    },
-)
-def test_what_counts_as_a_token(inspect: Callable[..., Any], text: str, shown: str) -> None:
-    """RFC 7515 section 7.1: what has a JOSE header before two more segments, and nothing else."""
-    assert inspect(ours.app_jwt(note=text), status=0)["claims"]["note"] == shown
+def texts_in(value: Any) -> list[str]:
+    """Return all texts in *value*, names included."""
+    if isinstance(value, dict):
+        return [each for inner in value.items() for each in texts_in(list(inner))]
+    if isinstance(value, list):
+        return [each for inner in value for each in texts_in(inner)]
+    return [value] if isinstance(value, str) else []
 
 
-def test_a_token_in_the_json_serialization(inspect: Callable[..., Any]) -> None:
-    """RFC 7515 section 7.2: its members are put together to a compact token by anyone; a claim that
-    only has that name is shown."""
-    jws = {"protected": HEAD, "payload": PAYLOAD, "signature": SIGNATURE}
-    general = {"payload": PAYLOAD, "signatures": [{"header": {}, "signature": SIGNATURE}]}
-    found = inspect(ours.app_jwt(act=[jws, general], signature="Ada"), status=0)
-    assert found["claims"]["act"] == [
-        {**jws, "signature": "***"},
-        {"payload": PAYLOAD, "signatures": [{"header": {}, "signature": "***"}]},
+@pytest.mark.parametrize("claim", ["act", "azp", "aud", "iss", "scope", "ext_consumer_id"])
+@cases("value", HIDDEN)
+def test_no_token_in_a_claim_is_shown(run: RunCommand, app: Flask, claim: str, value: Any) -> None:
+    """RFC 7515 section 7: compact or in JSON, however it is encoded, a token that stands in a claim
+    is not shown: of each long text there is the beginning only."""
+    text = ours.app_jwt(**{claim: value})
+    found = json.loads(run("inspect", "--json", app=app, input=text).stdout)["claims"][claim]
+    long = [each for each in texts_in(value) if len(each) > 40]
+    assert [each for each in texts_in(found) if each.endswith("***")] == [
+        f"{each[:16]}***" for each in long
     ]
-    assert found["claims"]["signature"] == "Ada"
+    shown = run("inspect", app=app, input=text).stdout
+    assert [each for each in long if json.dumps(each[:17])[1:-1] in shown] == []
 
 
-def test_a_token_as_the_name_of_a_key(inspect: Callable[..., Any]) -> None:
-    """RFC 7515 section 4.1.4: ``kid`` is any text, and so a token too."""
-    inner = theirs.sign(b"{}", b'{ "alg":"RS256"}')
-    found = inspect(ours.sign({}, {"kid": inner}), status=1)
-    assert found["header"]["kid"] == f"{inner.rpartition('.')[0]}.***"
+@cases(
+    "claims",
+    {
+        "UUID": {"jti": "75588e18-0000-4000-8000-000000000000"},
+        "40 characters": {"act": {"a" * 40: ["b" * 40, 1, None, 0.5, True]}},
+        "thumbprint": {"ext_consumer_id": "a" * 64},
+        "URL": {"iss": "https://login.example.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0"},
+        "scopes": {"scope": " ".join(["conversations.read", "https://example.com/messages"] * 5)},
+    },
+)
+def test_what_is_no_token_is_shown_whole(run: RunCommand, app: Flask, claims: Any) -> None:
+    """Short texts are; in the claims that the checks read, so are longer ones whose parts are
+    shorter than any token."""
+    result = run("inspect", "--json", app=app, input=ours.app_jwt(**claims))
+    found = json.loads(result.stdout)["claims"]
+    assert {name: found[name] for name in claims} == claims
+
+
+@cases(
+    "claims", {"long": {"note": "a" * 41}, "id": {"azp": "a" * 65}, "words": {"azp": "a b" * 14}}
+)
+def test_a_longer_text_is_cut(inspect: Callable[..., Any], claims: dict[str, str]) -> None:
+    """It may be a token, so its first 16 characters are shown."""
+    [(name, value)] = claims.items()
+    assert inspect(ours.app_jwt(**claims), status=0)["claims"][name] == f"{value[:16]}***"
+
+
+@cases("kid, shown", {"thumbprint": ("a" * 43, "a" * 43), "a token": (SHORT, f"{SHORT[:16]}***")})
+def test_a_key_id_is_shown_unless_it_is_long(
+    inspect: Callable[..., Any], kid: str, shown: str
+) -> None:
+    """RFC 7515 section 4.1.4: ``kid`` is any text, such as a thumbprint (RFC 7638), or a token."""
+    found = inspect(ours.sign({}, {"kid": kid, GOOD: 1}), status=1)
+    assert found["header"] == {
+        **{"alg": "RS256", "kid": shown, "typ": "JWT"},
+        "others": [f"{GOOD[:16]}***"],
+    }
