@@ -14,9 +14,8 @@ from ..keys import is_unprotected_redis_url, list_keys
 from ..revocation import RevocationStoreError
 from ..revocation.stores.redis import RedisStore
 from ..web import Binding, Runtime, audit
-from .app import list_settings, load_app, state_of
+from .common import json_option, list_settings, literal, load_app, show, state_of, table
 from .health import find_problems, timeout_option
-from .terminal import json_option, literal, show, table
 
 _LONG_LEEWAY = 300
 _LEAST_RSA_BITS = 2048
@@ -96,7 +95,8 @@ def check(ctx: click.Context, strict: bool, timeout: float, as_json: bool) -> No
     Shows every setting with its value and source, without secrets, and every key. Tries remote key
     sets and the revocation store. Warns about weak choices.
 
-    Status 1: the app cannot start, or cannot verify; with --strict also if there are warnings.
+    Status 1: the settings cannot be used, or the app cannot verify; with --strict also if there are
+    warnings.
 
     \b
     Example:

@@ -8,7 +8,7 @@ from ..core import Reason, Rejected, TokenRequirement, Unavailable
 from ..keys import MAX_KID, list_keys
 from ..verification import Check, Examination, Stage, Verifier
 from ..web import Runtime
-from .terminal import literal
+from .common import literal
 
 
 class Result(StrEnum):

@@ -12,8 +12,7 @@ from ..health import health_of, is_ready
 from ..keys import KeySource
 from ..revocation import Revocations
 from ..web import Runtime
-from .app import load_state
-from .terminal import json_option, literal, show
+from .common import json_option, literal, load_state, show
 
 _PAUSE = 0.02
 _TOO_LATE = "no answer in time"

@@ -3,19 +3,20 @@
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 
 from ..core import Malformed, Rejected, decode_base64url, load_json_object, token_requirement
 from ..verification import Stage, read_token
-from .app import load_state
+from .common import json_option, literal, load_state, moment, read_input, show
 from .explanation import Explanation, Result
 from .health import wait_for_revocations
-from .terminal import date_of, distance, json_option, literal, moment, read_input, show
 
 # Seconds to wait for the revocations, as long as a request waits for a key set before a 503.
 _PATIENCE = 5.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES = ("exp", "iat", "nbf")
 _SHOWN_PARAMETERS = ("alg", "kid", "typ")
 # What the checks read, beside times.
@@ -88,7 +89,7 @@ def inspect(
         "token": name,
         "verdict": verdict,
         "reason": decisive["reason"],
-        "at": date_of(now),
+        "at": _date_of(now),
         "checks": results,
         "verified": any(
             (each["stage"], each["result"]) == (Stage.SIGNATURE, Result.PASSED) for each in results
@@ -113,9 +114,26 @@ def _content(header: str, bearer: bool, now: float) -> dict[str, Any]:
         "times": {
             name: {"date": date, "in": value - now}
             for name, value in times.items()
-            if (date := date_of(value)) is not None
+            if (date := _date_of(value)) is not None
         },
     }
+
+
+def _date_of(seconds: Any) -> str | None:
+    """Return the date in UTC, or ``None`` if *seconds* is not a time of the calendar."""
+    if type(seconds) not in (int, float):
+        return None
+    with suppress(ValueError, OverflowError):
+        # Not fromtimestamp(), which refuses times before 1970 on Windows.
+        date = _EPOCH + timedelta(seconds=seconds)
+        return date.isoformat(timespec="seconds")[:-6] + "Z"
+    return None
+
+
+def _distance(seconds: float) -> str:
+    """Return how far away a time is, such as ``in 0:10:00``; *seconds* is negative in the past."""
+    away = timedelta(seconds=round(abs(seconds)))
+    return f"{away} ago" if seconds < 0 else f"in {away}"
 
 
 def _decoded(segment: str) -> dict[str, Any] | None:
@@ -180,5 +198,5 @@ def _reason(part: Mapping[str, Any]) -> str:
 
 
 def _line(name: str, value: Any, time: Mapping[str, Any] | None) -> str:
-    date = f"  {time['date']}, {distance(time['in'])}" if time else ""
+    date = f"  {time['date']}, {_distance(time['in'])}" if time else ""
     return f"  {literal(name)[1:-1]}: {literal(value)}{date}"

@@ -15,8 +15,7 @@ from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
 
 from ..core import load_json_object
 from ..keys import ALGORITHMS, MAX_KID
-from .app import CannotRun, only_in_development
-from .terminal import create_files, json_option, show
+from .common import CannotRun, create_files, json_option, only_in_development, show
 
 #: The algorithms that have a private key.
 ASYMMETRIC = tuple(name for name in ALGORITHMS if not name.startswith("HS"))

@@ -9,8 +9,7 @@ from ..core import Rejected
 from ..revocation import RevocationStoreError, token_digest
 from ..verification import read_token
 from ..web import Runtime
-from .app import CannotRun, load_state
-from .terminal import json_option, literal, moment, read_input, show
+from .common import CannotRun, json_option, literal, load_state, moment, read_input, show
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -9,8 +9,7 @@ from flask import current_app
 
 from ..core import TokenRequirement
 from ..web import Access, Route, audit
-from .app import load_state
-from .terminal import json_option, show, table
+from .common import json_option, load_state, show, table
 
 
 @click.command()
