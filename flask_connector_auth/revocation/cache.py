@@ -70,8 +70,8 @@ class RevocationCache:
     def check_age(self) -> None:
         """Check that the local copy of the revocations may be used.
 
-        It may not if it is older than ``CONNECTOR_AUTH_REVOCATION_MAX_LAG``, unless
-        ``CONNECTOR_AUTH_REVOCATION_ON_OUTAGE`` is ``open``. Here a 503 may arise too.
+        If it is older than ``CONNECTOR_AUTH_REVOCATION_MAX_LAG``, the answer is 503, unless
+        ``CONNECTOR_AUTH_REVOCATION_ON_OUTAGE`` is ``open``.
 
         :raises Unavailable: if it is too old, and :attr:`RevocationRules.fail_closed` is set.
         """
@@ -79,9 +79,9 @@ class RevocationCache:
             self._handle_stale_copy()
 
     def check_entries(self, subject: Subject) -> None:
-        """Check that the token is not revoked.
+        """Check that no revocation matches the token.
 
-        Nor may all be revoked that was issued to its account, app install or consumer.
+        It may be of the token itself, or of all tokens of its account, app install or consumer.
 
         :raises Rejected: if an entry matches *subject*. If none does, that holds for this version
             of the entries.

@@ -49,8 +49,8 @@ def check_issuer(examined: Examination) -> None:
 
 
 def check_time_claims(examined: Examination) -> None:
-    """Check that ``exp`` and ``iat`` are present in an AppJWT, and in both token types each of
-    ``exp``, ``iat`` and ``nbf`` that is present is a finite number below 2\\ :sup:`53`.
+    """Check that an AppJWT has ``exp`` and ``iat``, and that each of ``exp``, ``iat`` and ``nbf``
+    in a token of either type is a finite number below 2\\ :sup:`53`.
     """
     claims = examined.claims
     for name in examined.profile.time_claims:
@@ -81,7 +81,7 @@ def check_start(examined: Examination) -> None:
 
 
 def check_lifetime(examined: Examination) -> None:
-    """Check that it is valid for at most ``CONNECTOR_AUTH_MAX_LIFETIME``, where that is set
+    """Check that the token is valid for at most ``CONNECTOR_AUTH_MAX_LIFETIME``, if that is set
     (:rfc:`8725#section-3.10`).
     """
     longest, claims = examined.rules.max_lifetime, examined.claims
@@ -111,8 +111,9 @@ def check_audience_claim(examined: Examination) -> None:
 def check_account(
     account_id: str, view_account: object | None, audience: frozenset[str] | None
 ) -> None:
-    """Check that the account is the one in the URL, the one that the view is called with, and one
-    of ``CONNECTOR_AUTH_AUDIENCE``, compared code point by code point (:rfc:`8725#section-3.9`).
+    """Check that the token's account is the one in the URL, the one that the view is called with,
+    and one of ``CONNECTOR_AUTH_AUDIENCE`` (:rfc:`8725#section-3.9`). Whole texts are compared, code
+    point by code point.
 
     :param view_account: as its converter made it (``<int:…>`` too); ``None``: the view takes none.
     :param audience: the configured accounts; ``None``: any.
@@ -140,9 +141,9 @@ def check_same_account(app_jwt: AppJWT | None, consumer_jws: ConsumerJWS) -> Non
 
 
 def check_distinct(app_text: str, consumer_text: str) -> None:
-    """Check that the text is not that of ``Authorization`` too (:rfc:`8725#section-3.12`). Only a
-    ConsumerJWS that has failed another check, but that of its size, is compared: this reason takes
-    the place of the other.
+    """Check that ``Authorization`` does not hold the same text (:rfc:`8725#section-3.12`). This
+    check runs only if a ConsumerJWS has failed another one, except for its size. The reason of this
+    check then replaces that of the other.
     """
     if app_text == consumer_text:
         raise Rejected(Reason.SAME_TOKEN)
@@ -159,7 +160,7 @@ _ROWS: dict[Stage, list[tuple[Callable[..., None], str, *tuple[Reason, ...]]]] =
     Stage.FORM: [
         (jws.check_token_size, "It has at most {token_limit}.", Reason.TOO_LARGE),
         (jws.check_segments, "It has three segments.", Reason.NOT_COMPACT),
-        (jws.check_header_segment_size, "The first has at most {header_limit}.", Reason.TOO_LARGE),
+        (jws.check_header_segment_size, "Segment 1 has at most {header_limit}.", Reason.TOO_LARGE),
         (jws.check_encoding, "Each segment is canonical base64url.", Reason.NOT_COMPACT),
     ],
     Stage.PARAMETERS: [
@@ -192,14 +193,14 @@ _ROWS: dict[Stage, list[tuple[Callable[..., None], str, *tuple[Reason, ...]]]] =
     Stage.CLAIMS: [
         (
             check_no_claims_of_other_token,
-            "No {claims_of_other_token}: the other token has these.",
+            "No {claims_of_other_token}, which only the other token type has.",
             Reason.WRONG_TYPE,
         ),
         (check_text_claims, "Non-empty strings: {text_claims}.", *_MISSING_OR_BAD),
         (check_issuer, "iss is {issuer}.", Reason.MISSING_CLAIM, Reason.WRONG_ISSUER),
     ],
     Stage.TIMES: [
-        (check_time_claims, "exp, iat and nbf are numbers, {time_claims}.", *_MISSING_OR_BAD),
+        (check_time_claims, "exp, iat and nbf are numbers; {time_claims}.", *_MISSING_OR_BAD),
         (check_expiry, "exp lies in the future, {leeway}.", Reason.EXPIRED),
         (check_start, "iat and nbf do not lie in the future, {leeway}.", Reason.NOT_YET_VALID),
         (check_lifetime, "From iat to exp it is {lifetime}.", Reason.TOO_LONG_LIVED),
@@ -209,7 +210,7 @@ _ROWS: dict[Stage, list[tuple[Callable[..., None], str, *tuple[Reason, ...]]]] =
         (check_audience_claim, "aud is one account.", *_MISSING_OR_BAD),
     ],
     Stage.REVOCATION: [
-        (RevocationCache.check_age, "What is revoked is known.", Reason.REVOCATION_UNAVAILABLE),
+        (RevocationCache.check_age, "Revocations can be checked.", Reason.REVOCATION_UNAVAILABLE),
         (
             RevocationCache.check_entries,
             "Not revoked: neither the token, nor its {revocable}.",

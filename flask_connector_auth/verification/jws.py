@@ -9,7 +9,7 @@ from ..core import Malformed, Reason, Rejected, decode_base64url, load_json_obje
 from ..keys import MAX_KID, VerificationKey
 from .examination import Examination
 
-# More spaces and tabs than any client sends; stripping a thousand costs more than a verification.
+# No client sends as many spaces and tabs. Stripping a thousand costs more than a verification.
 _MAX_BLANKS = 64
 _UNSUPPORTED = frozenset({"crit", "b64", "zip"})
 # Values in a JOSE header, at every depth: more than any real header has.
@@ -18,7 +18,7 @@ _MAX_VALUES = 64
 
 def check_header_size(examined: Examination) -> None:
     """Check that the header value is at most twice ``CONNECTOR_AUTH_MAX_TOKEN_BYTES`` long. A
-    longer one is not searched, neither for white space nor for a scheme.
+    longer one is refused before it is searched for white space or a scheme.
     """
     if len(examined.text) > 2 * examined.rules.max_token_bytes:
         raise Rejected(Reason.TOO_LARGE)
@@ -33,9 +33,9 @@ def check_presence(examined: Examination) -> None:
 
 
 def check_header_form(examined: Examination) -> None:
-    """Check that the header holds one token: ``Authorization`` bare or behind ``Bearer``, the
-    consumer header bare. A comma, another scheme, inner white space, or more than 64 spaces and
-    tabs is refused.
+    """Check that the header holds one bare token; in ``Authorization`` it may stand behind
+    ``Bearer``. A comma, another scheme, inner white space, or more than 64 spaces and tabs is
+    refused.
     """
     examined.text = read_token(examined.text, bearer=examined.profile.allows_bearer_prefix)
 
@@ -46,8 +46,8 @@ def read_token(value: str | None, *, bearer: bool) -> str:
     :param value: the raw header, or ``None`` where it is absent.
     :param bearer: whether ``Bearer <token>`` (RFC 6750 section 2.1) is read too.
     :raises Rejected: ``MISSING`` if absent or blank; ``BAD_HEADER`` if it is anything but one token
-        (RFC 9110 section 11.4; a credential is never a list, so a comma is refused), with at most
-        64 spaces and tabs around it.
+        with at most 64 spaces and tabs around it. A comma is refused, since credentials are never a
+        list (RFC 9110 section 11.4).
     """
     value = value or ""
     blanks = _blanks(value)
@@ -148,15 +148,18 @@ def check_type_and_kid(examined: Examination) -> None:
 
 
 def check_key(examined: Examination) -> None:
-    """Check that a configured key fits the ``kid`` and the algorithm. Here a 503 may arise."""
+    """Check that a configured key fits the ``kid`` and the algorithm. If the keys cannot be had at
+    the moment, the answer is 503.
+    """
     examined.candidates = examined.source.candidates(examined.kid, examined.algorithm)
     if not examined.candidates:
         raise Rejected(Reason.UNKNOWN_KEY)
 
 
 def check_signature(examined: Examination) -> None:
-    """Check that the signature is that key's over these bytes. Here a 503 may arise too, where the
-    issuer may have published another key under the same ``kid``.
+    """Check that the signature of the first two segments was made with that key. If it was not, the
+    issuer may have published another key under the same ``kid``; while that cannot be known, the
+    answer is 503.
     """
     candidates = examined.candidates
     key = _verifying_key(examined, candidates) or _verifying_key(
@@ -178,7 +181,9 @@ def _verifying_key(
 
 
 def check_payload_json(examined: Examination) -> None:
-    """Check that the payload is strict JSON, as the JOSE header, with any number of values."""
+    """Check that the payload is JSON as strict as that of the JOSE header, but with any number of
+    values.
+    """
     examined.claims = _json_object(examined.json_payload)
 
 
