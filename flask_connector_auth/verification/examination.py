@@ -1,7 +1,7 @@
 """A token under examination, and what a check of it is."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +12,6 @@ from .profiles import TokenProfile, VerifierRules
 
 #: ``alg`` and ``kid`` of JOSE headers that were checked before, by their encoded text.
 KnownHeaders = Mapping[bytes, tuple[str, str | None]]
-NO_HEADERS: KnownHeaders = {}
 
 
 class Stage(StrEnum):
@@ -33,64 +32,33 @@ class Stage(StrEnum):
     PAIR = "pair"  #: both tokens of a request together
 
 
+# Without a ``repr``, which would show the token to error reporters.
+@dataclass(slots=True, eq=False, repr=False)
 class Examination:
     """A token under examination: each check reads the attributes, and sets those it finds out."""
 
-    __slots__ = (
-        "accepted_headers",
-        "account",
-        "algorithm",
-        "audience",
-        "candidates",
-        "claims",
-        "header",
-        "json_header",
-        "json_payload",
-        "key",
-        "kid",
-        "now",
-        "parameters",
-        "profile",
-        "requirement",
-        "revocation_cache",
-        "rules",
-        "signature",
-        "signing_input",
-        "source",
-        "text",
-    )
-    header: bytes  #: the first segment, encoded
-    signing_input: bytes  #: the first two segments, encoded
-    json_header: bytes
-    json_payload: bytes
-    signature: bytes
-    parameters: dict[str, Any]  #: the JOSE header
-    algorithm: str
-    kid: str | None
-    candidates: Sequence[VerificationKey]
+    profile: TokenProfile[Any]
+    rules: VerifierRules
+    source: KeySource
+    text: str  #: the header value until that has been read, then the token
+    now: float  #: seconds since the epoch
+    accepted_headers: KnownHeaders = field(default_factory=dict)
+    key: VerificationKey | None = None  #: set once it has verified the signature
+    claims: dict[str, Any] = field(default_factory=dict)
+    header: bytes = field(init=False)  #: the first segment, encoded
+    signing_input: bytes = field(init=False)  #: the first two segments, encoded
+    json_header: bytes = field(init=False)
+    json_payload: bytes = field(init=False)
+    signature: bytes = field(init=False)
+    parameters: dict[str, Any] = field(init=False)  #: the JOSE header
+    algorithm: str = field(init=False)
+    kid: str | None = field(init=False)
+    candidates: Sequence[VerificationKey] = field(init=False)
     # Set by ``inspect`` only, as arguments of the checks from ``REVOCATION`` on.
-    revocation_cache: RevocationCache
-    account: str | None  #: the account in the URL
-    audience: frozenset[str] | None  #: the accounts that are served
-    requirement: TokenRequirement
-
-    def __init__(
-        self,
-        profile: TokenProfile[Any],
-        rules: VerifierRules,
-        source: KeySource,
-        text: str,
-        now: float,
-        accepted_headers: KnownHeaders = NO_HEADERS,
-    ) -> None:
-        self.profile: TokenProfile[Any] = profile
-        self.rules: VerifierRules = rules
-        self.source: KeySource = source
-        self.text: str = text  #: the header value until that has been read, then the token
-        self.now: float = now  #: seconds since the epoch
-        self.accepted_headers: KnownHeaders = accepted_headers
-        self.key: VerificationKey | None = None  #: set once it has verified the signature
-        self.claims: dict[str, Any] = {}
+    revocation_cache: RevocationCache = field(init=False)
+    account: str | None = field(init=False)  #: the account in the URL
+    audience: frozenset[str] | None = field(init=False)  #: the accounts that are served
+    requirement: TokenRequirement = field(init=False)
 
     @property
     def token(self) -> AppJWT | ConsumerJWS:
