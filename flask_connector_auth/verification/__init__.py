@@ -1,14 +1,11 @@
 """Verification of the tokens in header values.
 
-Headers are read, tokens are found in the cache or checked rule by rule, and accounts and scopes are
-compared with what a view requires. ``checks`` has the order of all checks. Nothing here imports
+A header value is read, and its token is found in the cache or passes all checks. ``checks`` has the
+order of all checks, and those of account and scopes, which ``web`` calls. Nothing here imports
 Flask.
 """
 
-from .cache import (
-    CachedToken as CachedToken,
-    TokenCache as TokenCache,
-)
+from .cache import CachedToken as CachedToken, TokenCache as TokenCache
 from .checks import (
     CHECKS as CHECKS,
     check_account as check_account,
@@ -17,15 +14,13 @@ from .checks import (
     check_scopes as check_scopes,
 )
 from .examination import (
+    APP_JWT as APP_JWT,
+    CONSUMER_JWS as CONSUMER_JWS,
     Check as Check,
     Examination as Examination,
     Stage as Stage,
-)
-from .jws import read_token as read_token
-from .profiles import (
-    APP_JWT as APP_JWT,
-    CONSUMER_JWS as CONSUMER_JWS,
     TokenProfile as TokenProfile,
     VerifierRules as VerifierRules,
 )
+from .jws import read_token as read_token
 from .verifier import Verifier as Verifier

@@ -12,8 +12,7 @@ from typing import Any
 from ..core import MAX_INTEGER, AppJWT, ConsumerJWS, Reason, Rejected, TokenRequirement
 from ..revocation import RevocationCache
 from . import jws
-from .examination import Check, Examination, Stage
-from .profiles import APP_JWT, CONSUMER_JWS, TokenProfile
+from .examination import APP_JWT, CONSUMER_JWS, Check, Examination, Stage, TokenProfile
 
 _TIMES = ("exp", "iat", "nbf")
 _NUMBERS = (int, float)

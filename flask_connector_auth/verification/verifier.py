@@ -10,8 +10,7 @@ from ..keys import KeySource
 from ..revocation import RevocationCache, RevocationSet
 from .cache import CachedToken, TokenCache
 from .checks import CHECKS
-from .examination import Check, Examination, Stage
-from .profiles import TokenProfile, TokenT, VerifierRules
+from .examination import Check, Examination, Stage, TokenProfile, TokenT, VerifierRules
 
 # The tokens of a key set have fewer different headers at any time.
 _MAX_HEADERS = 64
@@ -39,7 +38,7 @@ class Verifier(Generic[TokenT]):
         self.revocation_cache: RevocationCache = revocation_cache or RevocationCache(
             RevocationSet({})
         )
-        self.checks: list[Check] = [check for check in checks if check.applies_to(profile)]
+        self.checks: list[Check] = [check for check in checks if check.only in (None, profile)]
         self.cache: TokenCache[TokenT] = TokenCache(rules.cache_size if rules.cache_max_age else 0)
         #: ``alg`` and ``kid`` by encoded JOSE header. Only headers of verified tokens are kept.
         self.accepted_headers: dict[bytes, tuple[str, str | None]] = {}
