@@ -16,7 +16,7 @@ class Result(StrEnum):
 
     PASSED = "pass"
     FAILED = "fail"  #: the token is refused
-    UNAVAILABLE = "unavailable"  #: it cannot be known at the moment
+    UNAVAILABLE = "unavailable"  #: keys or revocations cannot be had at the moment
     NOT_REACHED = "not reached"
 
 

@@ -46,7 +46,7 @@ _VERDICTS = {
 )
 @click.option("--account", metavar="ID", help="The account in the URL.")
 @click.option("--scope", "scopes", metavar="SCOPE", multiple=True, help="A required scope.")
-@click.option("--at", type=moment, metavar="TIME", help="Check it as of then, instead of now.")
+@click.option("--at", type=moment, metavar="TIME", help="Check the token as of this time, not now.")
 @json_option
 @click.pass_context
 def inspect(
@@ -57,7 +57,7 @@ def inspect(
     at: float | None,
     as_json: bool,
 ) -> None:
-    """Explain what the app makes of a token.
+    """Explain why the app accepts or refuses a token.
 
     The token, or the whole value of its header, is read from standard input, or at a prompt. The
     checks are those of the app itself. Each is shown in its order with pass, fail, not reached or

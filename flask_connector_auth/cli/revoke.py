@@ -58,8 +58,8 @@ def revoke(ctx: click.Context, /, at: float | None, as_json: bool, **given: str 
 def restore(ctx: click.Context, /, as_json: bool, **given: str | None) -> None:
     """Undo a revocation.
 
-    Give the same subject as to revoke: a token whose account is revoked stays refused. The digest
-    of a token is what revoke printed.
+    Give the subject that was given to revoke: while an account is revoked, restoring one of its
+    tokens has no effect. The digest of a token is printed by revoke.
 
     \b
     Example:

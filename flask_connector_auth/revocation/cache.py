@@ -81,7 +81,8 @@ class RevocationCache:
     def check_entries(self, subject: Subject) -> None:
         """Check that no revocation matches the token.
 
-        It may be of the token itself, or of all tokens of its account, app install or consumer.
+        It may be of the token itself, or of all that was issued to its account, app install or
+        consumer.
 
         :raises Rejected: if an entry matches *subject*. If none does, that holds for this version
             of the entries.
