@@ -20,8 +20,9 @@ from flask_connector_auth.cli import COMMANDS, connector_auth
 from flask_connector_auth.cli.explanation import Explanation
 from flask_connector_auth.config import schema
 from flask_connector_auth.core import errors, signals, token_requirement
+from flask_connector_auth.revocation import cache as revocation_cache
 from flask_connector_auth.testing import Issuer, tampering
-from flask_connector_auth.verification import CHECKS, Check, checks, headers, jws, policy
+from flask_connector_auth.verification import CHECKS, Check, checks, jws
 from flask_connector_auth.web import current_runtime
 
 
@@ -145,7 +146,7 @@ TABLES = {
 SOURCES = (
     *(tampering, errors, schema),
     *(signals, troubles),
-    *(checks, headers, jws, policy),
+    *(checks, jws, revocation_cache),
     *(import_module(f"flask_connector_auth.cli.{module}") for module in COMMANDS.values()),
 )
 
@@ -171,7 +172,8 @@ _TROUBLE = """
 
 def _rule(check: Check) -> str:
     """Return the docstring of the function of *check*, as a statement about the token."""
-    rule = " ".join((getdoc(check.run) or "").split()).removeprefix("Check that ")
+    rule = (getdoc(check.run) or "").partition("\n\n:")[0]  # without parameters and errors
+    rule = " ".join(rule.split()).removeprefix("Check that ")
     return f"{check.only.name}: {rule}" if check.only else rule[0].upper() + rule[1:]
 
 
@@ -197,7 +199,7 @@ def _checks() -> dict[Reason, list[str]]:
     found: dict[Reason, list[str]] = defaultdict(list)
     required = token_requirement("msg.consumer")
     explanation = Explanation(state, state.app_jwt, "le81823118", required)
-    for check, sentence in zip(explanation.checks, explanation.sentences(), strict=True):
+    for check, sentence in zip(explanation.checks, explanation.sentences, strict=True):
         for reason in check.reasons:
             found[reason].append(f"“{sentence}”")
     return found

@@ -42,5 +42,5 @@ def connector_auth() -> None:
     """Check, audit and debug the authentication of an app.
 
     Every command takes --json, for programs. The exit status is 0 if all is well, 1 if the answer
-    is no, and 2 if there is no answer: a wrong option, no app, or a server out of reach.
+    is no, and 2 if there is no answer, such as for a wrong option or without an app.
     """

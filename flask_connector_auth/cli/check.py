@@ -1,6 +1,6 @@
 """The ``check`` command: settings, keys, what does not work, and weak choices."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -13,48 +13,45 @@ from ..keys import is_unprotected_redis_url, list_keys
 from ..revocation import RevocationStoreError
 from ..revocation.stores.redis import RedisStore
 from ..web import Binding, Runtime, audit
-from .app import list_settings, load_app, state_of
+from .common import json_option, list_settings, literal, load_app, show, state_of, table
 from .health import find_problems, timeout_option
-from .terminal import json_option, literal, show, table
 
 _LONG_LEEWAY = 300
 _LEAST_RSA_BITS = 2048
 _NO_EVICTION = "noeviction"
 
 
-def find_weaknesses(app: Flask, state: Runtime) -> Iterator[dict[str, str]]:
-    """Yield each weak choice: ``code``, a stable word, and ``text``, a sentence."""
+def find_weaknesses(app: Flask, state: Runtime) -> Iterator[tuple[str, str]]:
+    """Yield each weak choice: a stable word, and a sentence."""
     any_account = [route.endpoint for route in audit(app) if route.binding is Binding.ANY]
     if any_account:
         named = ", ".join(dict.fromkeys(any_account))
-        yield _finding(
+        yield (
             "any_account",
             f"No AUDIENCE is set, so tokens of every account are accepted by {named}.",
         )
     for bits in sorted(set(_short_rsa_keys(state))):
-        yield _finding(
-            "short_rsa_key", f"An RSA key has {bits} bits; use at least {_LEAST_RSA_BITS}."
-        )
+        yield "short_rsa_key", f"An RSA key has {bits} bits; use at least {_LEAST_RSA_BITS}."
     allowed = {name for each in state.verifiers.values() for name in each.rules.algorithms}
-    if symmetric := sorted(name for name in allowed if name.startswith("HS")):
-        text = f"Anyone who can verify by {', '.join(symmetric)} can also sign."
-        yield _finding("symmetric_algorithm", text)
-    if state.settings.leeway > _LONG_LEEWAY:
-        text = f"LEEWAY is long: tokens last {state.settings.leeway:g} s beyond their end."
-        yield _finding("long_leeway", text)
+    if symmetric := ", ".join(sorted(name for name in allowed if name.startswith("HS"))):
+        yield "symmetric_algorithm", f"Anyone who can verify by {symmetric} can also sign."
+    leeway = state.settings.leeway
+    if leeway > _LONG_LEEWAY:
+        yield "long_leeway", f"LEEWAY is long: tokens are accepted until {leeway:g} s after exp."
     if state.settings.revocation_store and state.settings.revocation_on_outage == "open":
-        yield _finding(
-            "revocation_open", "Revoked tokens may be accepted while the store is out of reach."
+        yield (
+            "revocation_open",
+            "Revoked tokens may be accepted while the store is out of reach.",
         )
     if is_unprotected_redis_url(str(app.config.get("CONNECTOR_AUTH_REVOCATION_URL"))):
-        text = (
+        yield (
+            "revocation_in_the_clear",
             "The connection to the revocation store is not encrypted: use rediss://, or anyone on "
-            "the network path can undo a revocation."
+            "the network path can undo a revocation.",
         )
-        yield _finding("revocation_in_the_clear", text)
 
 
-def find_eviction(state: Runtime) -> Iterator[dict[str, str]]:
+def find_eviction(state: Runtime) -> Iterator[tuple[str, str]]:
     """Yield a warning like those of :func:`find_weaknesses` if the store may drop entries.
 
     This sends a command to the server, so call it only if the store is in reach.
@@ -66,11 +63,11 @@ def find_eviction(state: Runtime) -> Iterator[dict[str, str]]:
         with suppress(RevocationStoreError):
             policy = store.eviction_policy()
     if policy not in (None, _NO_EVICTION):
-        text = (
+        yield (
+            "revocation_eviction",
             f"The revocation store has maxmemory-policy {policy}, so it may drop revocations when "
-            f"its memory is full: set {_NO_EVICTION}."
+            f"its memory is full: set {_NO_EVICTION}.",
         )
-        yield _finding("revocation_eviction", text)
 
 
 def _short_rsa_keys(state: Runtime) -> Iterator[int]:
@@ -78,10 +75,6 @@ def _short_rsa_keys(state: Runtime) -> Iterator[int]:
         for key, *_ in list_keys(each.keys):
             if isinstance(key.key, RSAKey) and key.key.public_key.key_size < _LEAST_RSA_BITS:
                 yield key.key.public_key.key_size
-
-
-def _finding(code: str, text: str) -> dict[str, str]:
-    return {"code": code, "text": text}
 
 
 @click.command()
@@ -95,7 +88,8 @@ def check(ctx: click.Context, strict: bool, timeout: float, as_json: bool) -> No
     Shows every setting with its value and source, without secrets, and every key. Tries remote key
     sets and the revocation store. Warns about weak choices.
 
-    Status 1: the app cannot start, or cannot verify; with --strict also if there are warnings.
+    Status 1: the settings cannot be used, or the app cannot verify; with --strict also if there are
+    warnings.
 
     \b
     Example:
@@ -105,11 +99,11 @@ def check(ctx: click.Context, strict: bool, timeout: float, as_json: bool) -> No
     try:
         app = load_app(ctx)
     except ConfigurationError as error:
-        report["errors"] = [
-            {"code": "configuration", "text": f"{key}: {text}"}
+        report["errors"] = _as_json(
+            ("configuration", f"{key}: {text}")
             for key, texts in sorted(error.problems.items())
             for text in texts
-        ]
+        )
     else:
         report |= _inspect(app, state_of(app), timeout)
     show(report, as_json, _lines)
@@ -120,21 +114,26 @@ def check(ctx: click.Context, strict: bool, timeout: float, as_json: bool) -> No
 def _inspect(app: Flask, state: Runtime, timeout: float) -> dict[str, Any]:
     problems = find_problems(state, timeout)
     status = state.health()
-    errors, warnings = [], []
+    errors: list[tuple[str, str]] = []
+    warnings: list[tuple[str, str]] = []
     for name, part in {**status["keys"], "revocation": status["revocation"]}.items():
         last = ", ".join(_error_texts(part))
         if name in problems or not part.get("ready"):
-            errors.append({"code": name, "text": problems.get(name) or last or "not ready"})
+            errors.append((name, problems.get(name) or last or "not ready"))
         elif last:
-            warnings.append({"code": "not_confirmed", "text": f"{name}: {last}"})
+            warnings.append(("not_confirmed", f"{name}: {last}"))
     if "revocation" not in problems:
         warnings += find_eviction(state)
     return {
         "settings": list(list_settings(app.config)),
         "keys": list(_keys(state)),
-        "errors": errors,
-        "warnings": [*warnings, *find_weaknesses(app, state)],
+        "errors": _as_json(errors),
+        "warnings": _as_json([*warnings, *find_weaknesses(app, state)]),
     }
+
+
+def _as_json(findings: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"code": code, "text": text} for code, text in findings]
 
 
 def _error_texts(health: Mapping[str, Any]) -> Iterator[str]:
@@ -174,26 +173,19 @@ def _kind(key: Key) -> tuple[str, int]:
 
 
 def _lines(report: Mapping[str, Any]) -> Iterable[str]:
-    if report["settings"]:
-        yield from _section(
-            "Settings", ("NAME", "VALUE", "SOURCE"), map(_setting, report["settings"])
-        )
-    if report["keys"]:
-        head = ("TOKEN", "KID", "ALGORITHMS", "TYPE", "SIZE", "USE", "AGE", "FROM")
-        yield from _section("Keys", head, map(_key, report["keys"]))
+    for title, head, row in (
+        ("Settings", ("NAME", "VALUE", "SOURCE"), _setting),
+        ("Keys", ("TOKEN", "KID", "ALGORITHMS", "TYPE", "SIZE", "USE", "AGE", "FROM"), _key),
+    ):
+        if rows := [row(each) for each in report[title.lower()]]:
+            yield from (title, *(f"  {line}" for line in table(head, rows)), "")
     for level in ("errors", "warnings"):
         yield from (f"{level[:-1]}: {each['code']}: {each['text']}" for each in report[level])
     if not report["errors"] and not report["warnings"]:
         yield "all is well"
 
 
-def _section(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    yield title
-    yield from (f"  {line}" for line in table(head, rows))
-    yield ""
-
-
-def _setting(setting: Mapping[str, Any]) -> tuple[str, ...]:
+def _setting(setting: Mapping[str, Any]) -> tuple[object, ...]:
     return setting["name"], literal(setting["value"]), setting["source"]
 
 

@@ -8,7 +8,7 @@ from ..core import Reason, Rejected, TokenRequirement, Unavailable
 from ..keys import MAX_KID, list_keys
 from ..verification import Check, Examination, Stage, Verifier
 from ..web import Runtime
-from .terminal import literal
+from .common import literal
 
 
 class Result(StrEnum):
@@ -16,7 +16,7 @@ class Result(StrEnum):
 
     PASSED = "pass"
     FAILED = "fail"  #: the token is refused
-    UNAVAILABLE = "unavailable"  #: it cannot be known at the moment
+    UNAVAILABLE = "unavailable"  #: keys or revocations cannot be had at the moment
     NOT_REACHED = "not reached"
 
 
@@ -50,6 +50,9 @@ class Explanation:
         self._requirement = requirement
         #: All but those that take both tokens of a request.
         self.checks: list[Check] = [each for each in verifier.checks if each.stage != Stage.PAIR]
+        values = self._values()
+        #: What holds if a check passes, in the order of the checks.
+        self.sentences: list[str] = [each.sentence.format_map(values) for each in self.checks]
 
     def results(self, header: str, now: float) -> Iterator[CheckResult]:
         """Run the checks on *header*, the value of a token's header, and yield their results.
@@ -58,27 +61,17 @@ class Explanation:
 
         :param now: seconds since the epoch.
         """
-        verifier, values = self._verifier, self._values()
+        verifier = self._verifier
         examined = Examination(verifier.profile, verifier.rules, verifier.keys, header, now)
         examined.revocation_cache = verifier.revocation_cache
         examined.account, examined.audience = self._account, self._state.audience
         examined.requirement = self._requirement
         failed = False
-        for check in self.checks:
+        for check, sentence in zip(self.checks, self.sentences, strict=True):
             result, reason = (Result.NOT_REACHED, None) if failed else _run(check, examined)
             failed = failed or result is not Result.PASSED
-            sentence = check.sentence.format_map(values)
-            yield {
-                "stage": check.stage.value,
-                "check": sentence,
-                "result": result,
-                "reason": reason,
-            }
-
-    def sentences(self) -> list[str]:
-        """Return the sentence of each check."""
-        values = self._values()
-        return [check.sentence.format_map(values) for check in self.checks]
+            stage = check.stage.value
+            yield {"stage": stage, "check": sentence, "result": result, "reason": reason}
 
     def _values(self) -> dict[str, str]:
         """Return the values that stand in braces in the sentences of the checks."""
@@ -86,35 +79,32 @@ class Explanation:
         kids = sorted({literal(listed.key.kid) for listed in list_keys(self._verifier.keys)})
         longest = rules.max_lifetime
         times = " and ".join(profile.time_claims)
+        accounts = [] if self._account is None else [f"{self._account!r}, that of the URL"]
+        if self._state.audience is not None:
+            accounts.append(f"one of AUDIENCE: {', '.join(sorted(self._state.audience))}")
         return {
-            "max_value_bytes": f"{2 * rules.max_token_bytes} bytes",
+            "value_limit": f"{2 * rules.max_token_bytes} bytes",
             "scheme": "bare or behind Bearer" if profile.allows_bearer_prefix else "bare",
-            "max_token_bytes": f"{rules.max_token_bytes} bytes",
-            "max_header_bytes": f"{rules.max_header_bytes} bytes",
+            "token_limit": f"{rules.max_token_bytes} bytes",
+            "header_limit": f"{rules.max_header_bytes} bytes",
             "algorithms": ", ".join(rules.algorithms),
             "kid_length": f"1 to {MAX_KID} characters",
             "kids": ", ".join(kids) or "none",
             "claims_of_other_token": " or ".join(sorted(profile.claims_of_other_token)),
             "text_claims": ", ".join(profile.text_claims),
             "issuer": repr(rules.issuer),
-            "time_claims": f"{times} present" if times else "where present",
+            "time_claims": f"{times} are present" if times else "each may be absent",
             "leeway": f"give or take {rules.leeway:g} s",
             "lifetime": "any time" if longest is None else f"at most {longest:g} s",
             "revocable": ", ".join(kind.value for kind, _ in profile.revocable),
-            "accounts": self._accounts(),
+            "accounts": " and ".join(accounts) or "any: no AUDIENCE is set",
             "scopes": " ".join(sorted(self._requirement.scopes)) or "none required",
         }
-
-    def _accounts(self) -> str:
-        accounts = [] if self._account is None else [f"{self._account!r}, that of the URL"]
-        if self._state.audience is not None:
-            accounts.append(f"one of AUDIENCE: {', '.join(sorted(self._state.audience))}")
-        return " and ".join(accounts) or "any: no AUDIENCE is set"
 
 
 def _run(check: Check, examined: Examination) -> tuple[Result, Reason | None]:
     try:
-        check.run(examined)
+        check.run(*(check.arguments(examined) if check.arguments else (examined,)))
     except Rejected as rejected:
         return Result.FAILED, rejected.reason
     except Unavailable as unavailable:

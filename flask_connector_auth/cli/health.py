@@ -11,8 +11,7 @@ from ..core import Unavailable
 from ..keys import KeySource
 from ..revocation import Revocations
 from ..web import Runtime, is_ready
-from .app import load_state
-from .terminal import json_option, literal, show
+from .common import json_option, literal, load_state, show
 
 _PAUSE = 0.02
 _TOO_LATE = "no answer in time"

@@ -1,23 +1,34 @@
 """The command ``inspect``: the result of each check of a token, and the content of the token."""
 
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 
 from ..core import Malformed, Rejected, decode_base64url, load_json_object, token_requirement
 from ..verification import Stage, read_token
-from .app import load_state
+from .common import json_option, literal, load_state, moment, read_input, show
 from .explanation import Explanation, Result
 from .health import wait_for_revocations
-from .redaction import redact_signatures
-from .terminal import date_of, distance, json_option, literal, moment, read_input, show
 
 # Seconds to wait for the revocations, as long as a request waits for a key set before a 503.
 _PATIENCE = 5.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES = ("exp", "iat", "nbf")
 _SHOWN_PARAMETERS = ("alg", "kid", "typ")
+# What the checks read, beside times.
+_CHECKED = frozenset(
+    {
+        *("aud", "azp", "iss", "scope", "account_id", "ext_consumer_id", "lp_consumer_id"),
+        *_SHOWN_PARAMETERS,
+    }
+)
+# The shortest signature, of HS256, has 43 characters, and a token with it 65 or more.
+_MAX_TEXT, _SHOWN = 40, 16
+_ID = re.compile(r"[^\s\\/]{0,64}(?:/[^\s\\/]{0,64})*")
 _VERDICTS = {
     Result.PASSED: ("accepted", 0),
     Result.FAILED: ("refused", 1),
@@ -35,7 +46,7 @@ _VERDICTS = {
 )
 @click.option("--account", metavar="ID", help="The account in the URL.")
 @click.option("--scope", "scopes", metavar="SCOPE", multiple=True, help="A required scope.")
-@click.option("--at", type=moment, metavar="TIME", help="Check it as of then, instead of now.")
+@click.option("--at", type=moment, metavar="TIME", help="Check the token as of this time, not now.")
 @json_option
 @click.pass_context
 def inspect(
@@ -46,12 +57,12 @@ def inspect(
     at: float | None,
     as_json: bool,
 ) -> None:
-    """Explain what the app makes of a token.
+    """Explain why the app accepts or refuses a token.
 
     The token, or the whole value of its header, is read from standard input, or at a prompt. The
     checks are those of the app itself. Each is shown in its order with pass, fail, not reached or
-    unavailable; then the content of the token, verified or not. The signature is not shown, so the
-    output cannot be used as a token.
+    unavailable; then the content of the token, verified or not. The signature is not shown, and of
+    long texts in claims only the beginning, so the output has nothing that can be used as a token.
 
     Status 0: the app would accept it. Status 1: it would not. Status 2: keys or revocations are
     unavailable at the moment.
@@ -78,15 +89,14 @@ def inspect(
         "token": name,
         "verdict": verdict,
         "reason": decisive["reason"],
-        "at": date_of(now),
+        "at": _date_of(now),
         "checks": results,
         "verified": any(
             (each["stage"], each["result"]) == (Stage.SIGNATURE, Result.PASSED) for each in results
         ),
         **_content(header, verifier.profile.allows_bearer_prefix, now),
     }
-    # A claim may hold a token that another service would accept.
-    show(redact_signatures(report), as_json, _lines)
+    show(report, as_json, _lines)
     ctx.exit(status)
 
 
@@ -100,13 +110,30 @@ def _content(header: str, bearer: bool, now: float) -> dict[str, Any]:
     times = {name: claims[name] for name in _TIMES if name in claims} if claims else {}
     return {
         "header": parameters and _header(parameters),
-        "claims": claims,
+        "claims": claims and {_cut(name): _shown(name, claims[name]) for name in claims},
         "times": {
             name: {"date": date, "in": value - now}
             for name, value in times.items()
-            if (date := date_of(value)) is not None
+            if (date := _date_of(value)) is not None
         },
     }
+
+
+def _date_of(seconds: Any) -> str | None:
+    """Return the date in UTC, or ``None`` if *seconds* is not a time of the calendar."""
+    if type(seconds) not in (int, float):
+        return None
+    with suppress(ValueError, OverflowError):
+        # Not fromtimestamp(), which refuses times before 1970 on Windows.
+        date = _EPOCH + timedelta(seconds=seconds)
+        return date.isoformat(timespec="seconds")[:-6] + "Z"
+    return None
+
+
+def _distance(seconds: float) -> str:
+    """Return how far away a time is, such as ``in 0:10:00``; *seconds* is negative in the past."""
+    away = timedelta(seconds=round(abs(seconds)))
+    return f"{away} ago" if seconds < 0 else f"in {away}"
 
 
 def _decoded(segment: str) -> dict[str, Any] | None:
@@ -116,9 +143,39 @@ def _decoded(segment: str) -> dict[str, Any] | None:
 
 
 def _header(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    shown = {name: parameters[name] for name in _SHOWN_PARAMETERS if name in parameters}
-    # By name alone: a key in a token is never used, so it is not shown.
-    return {**shown, "others": sorted(parameters.keys() - shown.keys())}
+    shown = {
+        name: _shown(name, parameters[name]) for name in _SHOWN_PARAMETERS if name in parameters
+    }
+    # Names only: a key in a token is never used, so it is not shown.
+    return {**shown, "others": _cut(sorted(parameters.keys() - shown.keys()))}
+
+
+def _shown(name: str, value: Any) -> Any:
+    """Return the *value* of a claim or parameter, without what could be a token.
+
+    What the checks read is whole if its parts are shorter than any token.
+    """
+    if name in _CHECKED and isinstance(value, str):
+        parts = value.split(" ") if name == "scope" else [value]
+        if all(map(_ID.fullmatch, parts)):
+            return value
+    return _cut(value)
+
+
+def _cut(value: Any) -> Any:
+    """Return *value*, a JSON value, with the beginning of each long text only.
+
+    A claim may hold a token that another service would accept, in whatever encoding.
+    """
+    match value:
+        case str():
+            return value if len(value) <= _MAX_TEXT else f"{value[:_SHOWN]}***"
+        case list():
+            return [_cut(inner) for inner in value]
+        case dict():
+            return {_cut(name): _cut(inner) for name, inner in value.items()}
+        case _:
+            return value
 
 
 def _lines(report: Mapping[str, Any]) -> Iterable[str]:
@@ -141,5 +198,5 @@ def _reason(part: Mapping[str, Any]) -> str:
 
 
 def _line(name: str, value: Any, time: Mapping[str, Any] | None) -> str:
-    date = f"  {time['date']}, {distance(time['in'])}" if time else ""
+    date = f"  {time['date']}, {_distance(time['in'])}" if time else ""
     return f"  {literal(name)[1:-1]}: {literal(value)}{date}"

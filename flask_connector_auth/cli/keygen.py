@@ -15,8 +15,7 @@ from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
 
 from ..core import load_json_object
 from ..keys import ALGORITHMS, MAX_KID
-from .app import CannotRun, only_in_development
-from .terminal import create_files, json_option, show
+from .common import CannotRun, create_files, json_option, only_in_development, show
 
 #: The algorithms that have a private key.
 ASYMMETRIC = tuple(name for name in ALGORITHMS if not name.startswith("HS"))
@@ -47,17 +46,6 @@ class SigningKey(NamedTuple):
     algorithm: str
 
 
-def generate_key(algorithm: str, bits: int) -> Key:
-    """Return a new private key for *algorithm*.
-
-    :param bits: of an RSA key.
-    """
-    curve: Any = _CURVES.get(algorithm)
-    if curve is None:
-        return RSAKey.generate_key(bits)
-    return (ECKey if curve.startswith("P-") else OKPKey).generate_key(curve)
-
-
 def read_private_key(text: bytes) -> SigningKey:
     """Return the private key in *text*: a JWK, a secret one too, or PEM.
 
@@ -70,7 +58,9 @@ def read_private_key(text: bytes) -> SigningKey:
             material = {name: value for name, value in jwk.items() if name not in _METADATA}
             key: Key = JWKRegistry.import_key(material)
         else:
-            key = _wrap(load_pem_private_key(text, None))
+            native: Any = load_pem_private_key(text, None)
+            [key_class] = [each for kind, each in _KEY_CLASSES if isinstance(native, kind)]
+            key = key_class(native, native)
         default = _DEFAULT_ALGORITHM[getattr(key, "curve_name", key.key_type)]
         if key.is_private:
             return SigningKey(key, jwk.get("kid"), jwk.get("alg", default))
@@ -78,11 +68,6 @@ def read_private_key(text: bytes) -> SigningKey:
         # Every error: its text, or that of its cause, may quote the key.
         key = None  # type: ignore[assignment]
     raise CannotRun("The file has no private key: a JWK, or PEM without a password.")
-
-
-def _wrap(native: Any) -> Key:
-    [key_class] = [each for kind, each in _KEY_CLASSES if isinstance(native, kind)]
-    return key_class(native, native)
 
 
 @click.command()
@@ -131,9 +116,22 @@ def keygen(
     only_in_development(ctx, force=force)
     if not 0 < len(kid) <= MAX_KID:
         raise click.BadParameter(f"1 to {MAX_KID} characters.", ctx, param_hint="--kid")
-    key = generate_key(algorithm, bits)
+    curve: Any = _CURVES.get(algorithm)
+    if curve is None:
+        key: Any = RSAKey.generate_key(bits)
+    else:
+        key = (ECKey if curve.startswith("P-") else OKPKey).generate_key(curve)
     public = file.with_name(f"{file.name}.pub")
-    texts = _pem(key) if form == "pem" else _jwk(key, {"kid": kid, "use": "sig", "alg": algorithm})
+    if form == "pem":
+        texts = [key.as_pem(private=private).decode() for private in (True, False)]
+    else:
+        private_jwk, public_jwk = (
+            key.as_dict(private=private, kid=kid, use="sig", alg=algorithm)
+            for private in (True, False)
+        )
+        texts = [
+            json.dumps(each, indent=2) + "\n" for each in (private_jwk, {"keys": [public_jwk]})
+        ]
     create_files(dict(zip((file, public), texts, strict=True)))
     report = {
         "private": str(file),
@@ -142,15 +140,6 @@ def keygen(
         "kid": None if form == "pem" else kid,
     }
     show(report, as_json, _lines)
-
-
-def _jwk(key: Key, named: dict[str, Any]) -> tuple[str, str]:
-    private, public = (key.as_dict(private=each, **named) for each in (True, False))
-    return json.dumps(private, indent=2) + "\n", json.dumps({"keys": [public]}, indent=2) + "\n"
-
-
-def _pem(key: Any) -> tuple[str, str]:
-    return key.as_pem(private=True).decode(), key.as_pem(private=False).decode()
 
 
 def _lines(report: Mapping[str, Any]) -> Iterable[str]:

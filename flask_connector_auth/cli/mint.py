@@ -11,9 +11,8 @@ from joserfc.jws import JWSRegistry
 from ..keys import ALGORITHMS
 from ..testing import Issuer
 from ..web import Runtime
-from .app import CannotRun, load_state, only_in_development
+from .common import CannotRun, create_files, json_option, load_state, only_in_development, show
 from .keygen import SigningKey, read_private_key
-from .terminal import create_files, json_option, show
 
 
 @click.command()

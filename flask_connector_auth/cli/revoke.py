@@ -9,8 +9,7 @@ from ..core import Rejected
 from ..revocation import RevocationStoreError, token_digest
 from ..verification import read_token
 from ..web import Runtime
-from .app import CannotRun, load_state
-from .terminal import json_option, literal, moment, read_input, show
+from .common import CannotRun, json_option, literal, load_state, moment, read_input, show
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -59,8 +58,8 @@ def revoke(ctx: click.Context, /, at: float | None, as_json: bool, **given: str 
 def restore(ctx: click.Context, /, as_json: bool, **given: str | None) -> None:
     """Undo a revocation.
 
-    Give the same subject as to revoke: a token whose account is revoked stays refused. The digest
-    of a token is what revoke printed.
+    Give the subject that was given to revoke: while an account is revoked, restoring one of its
+    tokens has no effect. The digest of a token is printed by revoke.
 
     \b
     Example:

@@ -9,8 +9,7 @@ from flask import current_app
 
 from ..core import TokenRequirement
 from ..web import Access, Route, audit
-from .app import load_state
-from .terminal import json_option, show, table
+from .common import json_option, load_state, show, table
 
 
 @click.command()
@@ -51,7 +50,7 @@ def routes(ctx: click.Context, require_auth: bool, allow: tuple[str, ...], as_js
     show({"routes": list(map(_as_json, audited))}, as_json, _lines)
     if require_auth and open_routes:
         for route in open_routes:
-            place = _place(route.host, route.rule)
+            place = f"{route.host or ''}{route.rule}"
             click.echo(f"{route.access}: {','.join(route.methods)} {place}", err=True)
         ctx.exit(1)
 
@@ -92,15 +91,11 @@ def _row(route: Mapping[str, Any]) -> tuple[str, ...]:
     app_jwt, consumer_jws = route["app_jwt"], route["consumer_jws"]
     any_scopes = ["|".join(scopes) for scopes in (app_jwt or {}).get("any_scopes", ())]
     return (
-        *(",".join(route["methods"]), _place(route["host"], route["rule"]), route["access"]),
+        *(",".join(route["methods"]), f"{route['host'] or ''}{route['rule']}", route["access"]),
         *(_requirement_word(app_jwt), _requirement_word(consumer_jws)),
         " ".join([*(app_jwt or {}).get("scopes", ()), *any_scopes]) or "-",
         route["account"] or "-",
     )
-
-
-def _place(host: str | None, rule: str) -> str:
-    return f"{host or ''}{rule}"
 
 
 def _requirement_word(token: Mapping[str, Any] | None) -> str:

@@ -68,7 +68,10 @@ class RevocationCache:
         self.check_entries(subject)
 
     def check_age(self) -> None:
-        """Return if the copy is fresh, or may be used although it is not.
+        """Check that the local copy of the revocations may be used.
+
+        If it is older than ``CONNECTOR_AUTH_REVOCATION_MAX_LAG``, the answer is 503, unless
+        ``CONNECTOR_AUTH_REVOCATION_ON_OUTAGE`` is ``open``.
 
         :raises Unavailable: if it is too old, and :attr:`RevocationRules.fail_closed` is set.
         """
@@ -76,9 +79,13 @@ class RevocationCache:
             self._handle_stale_copy()
 
     def check_entries(self, subject: Subject) -> None:
-        """Return if no entry matches *subject*; that holds for this version of the entries.
+        """Check that no revocation matches the token.
 
-        :raises Rejected: if an entry matches.
+        It may be of the token itself, or of all that was issued to its account, app install or
+        consumer.
+
+        :raises Rejected: if an entry matches *subject*. If none does, that holds for this version
+            of the entries.
         """
         revoked = self.revoked
         digest, issued_at, keys = subject

@@ -45,7 +45,8 @@ class AppJWTGenerator:
             ``None``, and may return a default (section 3.3).
         :param expires_in: lifetime of the token in seconds; by default the issuer's lifetime.
         :raises authlib.oauth2.rfc6749.InvalidScopeError: if none of the requested scopes is
-            allowed, or ``get_allowed_scope()`` returns ``None`` or an invalid scope (section 5.2).
+            allowed, or ``get_allowed_scope()`` returns anything but a string of scopes
+            (section 5.2).
         :raises authlib.oauth2.rfc6749.UnsupportedGrantTypeError: for any grant but client
             credentials: an AppJWT stands for the app itself, whatever a user has granted.
         """
@@ -70,7 +71,7 @@ def _granted_scopes(client: Any, scope: str | None) -> str:
     """Return the scopes that *client* gets, each once; may be empty if none were requested."""
     allowed = client.get_allowed_scope(scope)
     # An empty scope cannot be stated in the response, so no token is issued without any.
-    if allowed is None or (scope and not allowed):
+    if not isinstance(allowed, str) or (scope and not allowed):
         raise InvalidScopeError
     try:
         token_requirement(allowed)

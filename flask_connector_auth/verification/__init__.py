@@ -1,31 +1,26 @@
 """Verification of the tokens in header values.
 
-Headers are read, tokens are found in the cache or checked rule by rule, and accounts and scopes are
-compared with what a view requires. ``checks`` has the order of all checks. Nothing here imports
+A header value is read, and its token is found in the cache or passes all checks. ``checks`` has the
+order of all checks, and those of account and scopes, which ``web`` calls. Nothing here imports
 Flask.
 """
 
-from .cache import (
-    CachedToken as CachedToken,
-    TokenCache as TokenCache,
-)
-from .checks import CHECKS as CHECKS
-from .examination import (
-    Check as Check,
-    Examination as Examination,
-    Stage as Stage,
-)
-from .headers import read_token as read_token
-from .policy import (
+from .cache import CachedToken as CachedToken, TokenCache as TokenCache
+from .checks import (
+    CHECKS as CHECKS,
     check_account as check_account,
     check_distinct as check_distinct,
     check_same_account as check_same_account,
     check_scopes as check_scopes,
 )
-from .profiles import (
+from .examination import (
     APP_JWT as APP_JWT,
     CONSUMER_JWS as CONSUMER_JWS,
+    Check as Check,
+    Examination as Examination,
+    Stage as Stage,
     TokenProfile as TokenProfile,
     VerifierRules as VerifierRules,
 )
+from .jws import read_token as read_token
 from .verifier import Verifier as Verifier

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ..core import register_fork_reset
@@ -14,40 +15,20 @@ T = TypeVar("T")
 _MAX_CHANCES = 16
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class CachedToken(Generic[T]):
     """A verified token, with what must still hold when it is sent again."""
 
-    __slots__ = (
-        "algorithm",
-        "checked_version",
-        "expires",
-        "key",
-        "kid",
-        "not_before",
-        "subject",
-        "token",
-        "used",
-    )
-
-    def __init__(
-        self,
-        token: T,
-        kid: str | None,
-        algorithm: str,
-        key: object,
-        not_before: float,
-        expires: float,
-    ) -> None:
-        self.token: T = token
-        self.kid: str | None = kid
-        self.algorithm: str = algorithm
-        self.key: object = key  #: the one that verified it
-        self.subject: Subject | None = None  #: what of it can be revoked; set once needed
-        #: Version of the revocation set it was last checked against; None until the first check.
-        self.checked_version: object = None
-        self.not_before: float = not_before  #: seconds since the epoch, leeway included
-        self.expires: float = expires  #: likewise, and not later than the age of an entry allows
-        self.used: bool = False  #: since an eviction last passed over it
+    token: T
+    kid: str | None
+    algorithm: str
+    key: object  #: the one that verified it
+    not_before: float  #: seconds since the epoch, leeway included
+    expires: float  #: likewise, and not later than the age of an entry allows
+    subject: Subject | None = None  #: what of it can be revoked; set once needed
+    #: Version of the revocation set it was last checked against; None until the first check.
+    checked_version: object = None
+    used: bool = False  #: since an eviction last passed over it
 
 
 class TokenCache(Generic[T]):

@@ -1,17 +1,18 @@
-"""The order of all checks of a token, as data, and the checks of its claims.
+"""The order of all checks of a token, as data; and the checks of its claims and of its use.
 
-To add a check of a token: write its function, and give it a row at its place in the list of its
-stage. The verifier, ``inspect`` and the docs follow. The rows from ``REVOCATION`` on describe what
-``Verifier.authenticate`` and ``web.guard`` call for every request: change these too.
+To add a check: write its function, and give it a row at its place in the list of its stage. The
+docs and ``inspect`` follow, and up to stage ``VALUE`` so does the verifier. The later rows have the
+functions that ``Verifier.authenticate`` and ``web.guard`` call by name: call yours there as well.
+``tests/spec/test_every_check.py`` fails for a row whose function is not called in a request.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from ..core import MAX_INTEGER, Reason, Rejected
-from . import headers, jws, policy
-from .examination import Check, Examination, Stage
-from .profiles import APP_JWT, CONSUMER_JWS, TokenProfile
+from ..core import MAX_INTEGER, AppJWT, ConsumerJWS, Reason, Rejected, TokenRequirement
+from ..revocation import RevocationCache
+from . import jws
+from .examination import APP_JWT, CONSUMER_JWS, Check, Examination, Stage, TokenProfile
 
 _TIMES = ("exp", "iat", "nbf")
 _NUMBERS = (int, float)
@@ -47,8 +48,8 @@ def check_issuer(examined: Examination) -> None:
 
 
 def check_time_claims(examined: Examination) -> None:
-    """Check that ``exp`` and ``iat`` are present in an AppJWT, and in both token types each of
-    ``exp``, ``iat`` and ``nbf`` that is present is a finite number below 2\\ :sup:`53`.
+    """Check that an AppJWT has ``exp`` and ``iat``, and that each of ``exp``, ``iat`` and ``nbf``
+    in a token of either type is a finite number below 2\\ :sup:`53`.
     """
     claims = examined.claims
     for name in examined.profile.time_claims:
@@ -79,7 +80,7 @@ def check_start(examined: Examination) -> None:
 
 
 def check_lifetime(examined: Examination) -> None:
-    """Check that it is valid for at most ``CONNECTOR_AUTH_MAX_LIFETIME``, where that is set
+    """Check that the token is valid for at most ``CONNECTOR_AUTH_MAX_LIFETIME``, if that is set
     (:rfc:`8725#section-3.10`).
     """
     longest, claims = examined.rules.max_lifetime, examined.claims
@@ -106,107 +107,143 @@ def check_audience_claim(examined: Examination) -> None:
         raise Rejected(Reason.BAD_CLAIM)
 
 
-_MISSING_OR_BAD = (Reason.MISSING_CLAIM, Reason.BAD_CLAIM)
+def check_account(
+    account_id: str, view_account: object | None, audience: frozenset[str] | None
+) -> None:
+    """Check that the token's account is the one in the URL, the one that the view is called with,
+    and one of ``CONNECTOR_AUTH_AUDIENCE`` (:rfc:`8725#section-3.9`). Whole texts are compared, code
+    point by code point.
 
-_Row = tuple[Callable[..., None], tuple[Reason, ...], str, *tuple[TokenProfile[Any], ...]]
-# Function, reasons, sentence; and the token type, if the check is for one of them.
-_ROWS: dict[Stage, list[_Row]] = {
+    :param view_account: as its converter made it (``<int:…>`` too); ``None``: the view takes none.
+    :param audience: the configured accounts; ``None``: any.
+    """
+    if view_account is not None and account_id != str(view_account):
+        raise Rejected(Reason.WRONG_ACCOUNT)
+    if audience is not None and account_id not in audience:
+        raise Rejected(Reason.WRONG_ACCOUNT)
+
+
+def check_scopes(token: AppJWT, requirement: TokenRequirement) -> None:
+    """Check that the required scopes were granted (:rfc:`6749#section-3.3`)."""
+    granted = token.scopes
+    if not requirement.scopes <= granted:
+        raise Rejected(Reason.MISSING_SCOPE)
+    for any_scope in requirement.any_scopes:
+        if granted.isdisjoint(any_scope):
+            raise Rejected(Reason.MISSING_SCOPE)
+
+
+def check_same_account(app_jwt: AppJWT | None, consumer_jws: ConsumerJWS) -> None:
+    """Check that the account is that of the AppJWT, if the request has one."""
+    if app_jwt is not None and consumer_jws.account_id != app_jwt.account_id:
+        raise Rejected(Reason.WRONG_ACCOUNT)
+
+
+def check_distinct(app_text: str, consumer_text: str) -> None:
+    """Check that ``Authorization`` does not hold the same text (:rfc:`8725#section-3.12`). This
+    check runs only if a ConsumerJWS has failed another one, except for its size. The reason of this
+    check then replaces that of the other.
+    """
+    if app_text == consumer_text:
+        raise Rejected(Reason.SAME_TOKEN)
+
+
+_MISSING_OR_BAD = (Reason.MISSING_CLAIM, Reason.BAD_CLAIM)
+# By stage: function, sentence, reasons.
+_ROWS: dict[Stage, list[tuple[Callable[..., None], str, *tuple[Reason, ...]]]] = {
     Stage.HEADER: [
-        (
-            headers.check_header_size,
-            (Reason.TOO_LARGE,),
-            "The header has at most {max_value_bytes}.",
-        ),
-        (headers.check_presence, (Reason.MISSING,), "There is a token."),
-        (headers.check_header_form, (Reason.BAD_HEADER,), "It is one token, {scheme}."),
+        (jws.check_header_size, "The header has at most {value_limit}.", Reason.TOO_LARGE),
+        (jws.check_presence, "There is a token.", Reason.MISSING),
+        (jws.check_header_form, "It is one token, {scheme}.", Reason.BAD_HEADER),
     ],
     Stage.FORM: [
-        (jws.check_token_size, (Reason.TOO_LARGE,), "It has at most {max_token_bytes}."),
-        (jws.check_segments, (Reason.NOT_COMPACT,), "It has three segments."),
-        (
-            jws.check_header_segment_size,
-            (Reason.TOO_LARGE,),
-            "The first has at most {max_header_bytes}.",
-        ),
-        (jws.check_encoding, (Reason.NOT_COMPACT,), "Each segment is canonical base64url."),
+        (jws.check_token_size, "It has at most {token_limit}.", Reason.TOO_LARGE),
+        (jws.check_segments, "It has three segments.", Reason.NOT_COMPACT),
+        (jws.check_header_segment_size, "Segment 1 has at most {header_limit}.", Reason.TOO_LARGE),
+        (jws.check_encoding, "Each segment is canonical base64url.", Reason.NOT_COMPACT),
     ],
     Stage.PARAMETERS: [
-        (jws.check_header_json, (Reason.BAD_JSON,), "Its header is one strict JSON object."),
-        (jws.check_extensions, (Reason.CRITICAL,), "No crit, b64 or zip is in the header."),
-        (jws.check_algorithm, (Reason.BAD_ALGORITHM,), "alg is one of: {algorithms}."),
+        (jws.check_header_json, "Its header is one strict JSON object.", Reason.BAD_JSON),
+        (jws.check_extensions, "No crit, b64 or zip is in the header.", Reason.CRITICAL),
+        (jws.check_algorithm, "alg is one of: {algorithms}.", Reason.BAD_ALGORITHM),
         (
             jws.check_type_and_kid,
-            (Reason.BAD_PARAMETER,),
             "typ is absent or JWT; kid is absent or has {kid_length}.",
+            Reason.BAD_PARAMETER,
         ),
     ],
     Stage.KEY: [
         (
             jws.check_key,
-            (Reason.UNKNOWN_KEY, Reason.KEYS_UNAVAILABLE),
             "A key fits kid and alg; known are: {kids}.",
+            *(Reason.UNKNOWN_KEY, Reason.KEYS_UNAVAILABLE),
         ),
     ],
     Stage.SIGNATURE: [
         (
             jws.check_signature,
-            (Reason.BAD_SIGNATURE, Reason.KEYS_UNAVAILABLE),
             "The signature is that key's.",
+            *(Reason.BAD_SIGNATURE, Reason.KEYS_UNAVAILABLE),
         ),
     ],
     Stage.PAYLOAD: [
-        (jws.check_payload_json, (Reason.BAD_JSON,), "The payload is one strict JSON object."),
+        (jws.check_payload_json, "The payload is one strict JSON object.", Reason.BAD_JSON),
     ],
     Stage.CLAIMS: [
         (
             check_no_claims_of_other_token,
-            (Reason.WRONG_TYPE,),
-            "No {claims_of_other_token}: the other token has these.",
+            "No {claims_of_other_token}, which only the other token type has.",
+            Reason.WRONG_TYPE,
         ),
-        (check_text_claims, _MISSING_OR_BAD, "Non-empty strings: {text_claims}."),
-        (check_issuer, (Reason.MISSING_CLAIM, Reason.WRONG_ISSUER), "iss is {issuer}.", APP_JWT),
+        (check_text_claims, "Non-empty strings: {text_claims}.", *_MISSING_OR_BAD),
+        (check_issuer, "iss is {issuer}.", Reason.MISSING_CLAIM, Reason.WRONG_ISSUER),
     ],
     Stage.TIMES: [
-        (check_time_claims, _MISSING_OR_BAD, "exp, iat and nbf are numbers, {time_claims}."),
-        (check_expiry, (Reason.EXPIRED,), "exp lies in the future, {leeway}."),
-        (check_start, (Reason.NOT_YET_VALID,), "iat and nbf do not, {leeway}."),
-        (check_lifetime, (Reason.TOO_LONG_LIVED,), "From iat to exp it is {lifetime}.", APP_JWT),
+        (check_time_claims, "exp, iat and nbf are numbers; {time_claims}.", *_MISSING_OR_BAD),
+        (check_expiry, "exp lies in the future, {leeway}.", Reason.EXPIRED),
+        (check_start, "iat and nbf do not lie in the future, {leeway}.", Reason.NOT_YET_VALID),
+        (check_lifetime, "From iat to exp it is {lifetime}.", Reason.TOO_LONG_LIVED),
     ],
     Stage.VALUE: [
-        (check_scope_claim, (Reason.BAD_CLAIM,), "scope, if present, is a string.", APP_JWT),
-        (check_audience_claim, _MISSING_OR_BAD, "aud is one account.", APP_JWT),
+        (check_scope_claim, "scope, if present, is a string.", Reason.BAD_CLAIM),
+        (check_audience_claim, "aud is one account.", *_MISSING_OR_BAD),
     ],
     Stage.REVOCATION: [
+        (RevocationCache.check_age, "Revocations can be checked.", Reason.REVOCATION_UNAVAILABLE),
         (
-            policy.check_revocation,
-            (Reason.REVOKED, Reason.REVOCATION_UNAVAILABLE),
+            RevocationCache.check_entries,
             "Not revoked: neither the token, nor its {revocable}.",
+            Reason.REVOKED,
         ),
     ],
-    Stage.ACCOUNT: [
-        (policy.check_account_of, (Reason.WRONG_ACCOUNT,), "The account is {accounts}."),
-    ],
-    Stage.SCOPES: [
-        (policy.check_scopes_of, (Reason.MISSING_SCOPE,), "Its scopes include: {scopes}.", APP_JWT),
-    ],
+    Stage.ACCOUNT: [(check_account, "The account is {accounts}.", Reason.WRONG_ACCOUNT)],
+    Stage.SCOPES: [(check_scopes, "Its scopes include: {scopes}.", Reason.MISSING_SCOPE)],
     Stage.PAIR: [
-        (
-            policy.check_same_account,
-            (Reason.WRONG_ACCOUNT,),
-            "Its account is that of the AppJWT.",
-            CONSUMER_JWS,
-        ),
-        (
-            policy.check_distinct,
-            (Reason.SAME_TOKEN,),
-            "Its text is not that of the AppJWT.",
-            CONSUMER_JWS,
-        ),
+        (check_same_account, "Its account is that of the AppJWT.", Reason.WRONG_ACCOUNT),
+        (check_distinct, "Its text is not that of the AppJWT.", Reason.SAME_TOKEN),
     ],
+}
+_ONLY: dict[Callable[..., None], TokenProfile[Any]] = {
+    **dict.fromkeys((check_issuer, check_lifetime, check_scopes), APP_JWT),
+    **dict.fromkeys((check_scope_claim, check_audience_claim), APP_JWT),
+    **dict.fromkeys((check_same_account, check_distinct), CONSUMER_JWS),
+}
+# The arguments of the checks that take others than the examination.
+_ARGUMENTS: dict[Callable[..., None], Callable[[Examination], tuple[Any, ...]]] = {
+    RevocationCache.check_age: lambda examined: (examined.revocation_cache,),
+    RevocationCache.check_entries: lambda examined: (examined.revocation_cache, examined.subject),
+    check_account: lambda examined: (
+        examined.token.account_id,
+        examined.account,
+        examined.audience,
+    ),
+    check_scopes: lambda examined: (examined.token, examined.requirement),
 }
 #: All checks, in the order in which they run. Those of the JOSE header are skipped for a header
 #: that was checked before. Those up to ``VALUE`` are skipped for a remembered token, whose times
 #: and key are checked again; the later ones run for every request.
 CHECKS: tuple[Check, ...] = tuple(
-    Check(stage, *row) for stage, rows in _ROWS.items() for row in rows
+    Check(stage, run, tuple(reasons), sentence, _ONLY.get(run), _ARGUMENTS.get(run))
+    for stage, rows in _ROWS.items()
+    for run, sentence, *reasons in rows
 )

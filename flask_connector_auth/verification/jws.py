@@ -1,4 +1,6 @@
-"""Checks of the compact JWS: form, JOSE header, key, signature, payload (RFC 7515)."""
+"""Checks of a header value (RFC 6750 section 2.1, RFC 9110 section 11.4), and of the compact JWS in
+it: form, JOSE header, key, signature, payload (RFC 7515).
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,9 +9,63 @@ from ..core import Malformed, Reason, Rejected, decode_base64url, load_json_obje
 from ..keys import MAX_KID, VerificationKey
 from .examination import Examination
 
+# No client sends as many spaces and tabs. Stripping a thousand costs more than a verification.
+_MAX_BLANKS = 64
 _UNSUPPORTED = frozenset({"crit", "b64", "zip"})
 # Values in a JOSE header, at every depth: more than any real header has.
 _MAX_VALUES = 64
+
+
+def check_header_size(examined: Examination) -> None:
+    """Check that the header value is at most twice ``CONNECTOR_AUTH_MAX_TOKEN_BYTES`` long. A
+    longer one is refused before it is searched for white space or a scheme.
+    """
+    if len(examined.text) > 2 * examined.rules.max_token_bytes:
+        raise Rejected(Reason.TOO_LARGE)
+
+
+def check_presence(examined: Examination) -> None:
+    """Check that the header is present and not blank. Tokens in the query, the body or a cookie are
+    never read.
+    """
+    if _blanks(examined.text) == len(examined.text):
+        raise Rejected(Reason.MISSING)
+
+
+def check_header_form(examined: Examination) -> None:
+    """Check that the header holds one bare token; in ``Authorization`` it may stand behind
+    ``Bearer``. A comma, another scheme, inner white space, or more than 64 spaces and tabs is
+    refused.
+    """
+    examined.text = read_token(examined.text, bearer=examined.profile.allows_bearer_prefix)
+
+
+def read_token(value: str | None, *, bearer: bool) -> str:
+    """Return the token of a header *value*.
+
+    :param value: the raw header, or ``None`` where it is absent.
+    :param bearer: whether ``Bearer <token>`` (RFC 6750 section 2.1) is read too.
+    :raises Rejected: ``MISSING`` if absent or blank; ``BAD_HEADER`` if it is anything but one token
+        with at most 64 spaces and tabs around it. A comma is refused, since credentials are never a
+        list (RFC 9110 section 11.4).
+    """
+    value = value or ""
+    blanks = _blanks(value)
+    if blanks == len(value):
+        raise Rejected(Reason.MISSING)
+    if blanks > _MAX_BLANKS:
+        raise Rejected(Reason.BAD_HEADER)
+    # Only space and tab are white space in a header; str.strip() would also remove NBSP and others.
+    text = value.strip(" \t")
+    if bearer and text[:6].lower() == "bearer" and text[6:7] in ("", " "):
+        text = text[7:].lstrip(" ")
+    if not text or "," in text or " " in text or "\t" in text:
+        raise Rejected(Reason.BAD_HEADER)
+    return text
+
+
+def _blanks(value: str) -> int:
+    return value.count(" ") + value.count("\t")
 
 
 def check_token_size(examined: Examination) -> None:
@@ -92,15 +148,18 @@ def check_type_and_kid(examined: Examination) -> None:
 
 
 def check_key(examined: Examination) -> None:
-    """Check that a configured key fits the ``kid`` and the algorithm. Here a 503 may arise."""
+    """Check that a configured key fits the ``kid`` and the algorithm. If the keys cannot be had at
+    the moment, the answer is 503.
+    """
     examined.candidates = examined.source.candidates(examined.kid, examined.algorithm)
     if not examined.candidates:
         raise Rejected(Reason.UNKNOWN_KEY)
 
 
 def check_signature(examined: Examination) -> None:
-    """Check that the signature is that key's over these bytes. Here a 503 may arise too, where the
-    issuer may have published another key under the same ``kid``.
+    """Check that the signature of the first two segments was made with that key. If it was not, the
+    issuer may have published another key under the same ``kid``; while that cannot be known, the
+    answer is 503.
     """
     candidates = examined.candidates
     key = _verifying_key(examined, candidates) or _verifying_key(
@@ -122,7 +181,9 @@ def _verifying_key(
 
 
 def check_payload_json(examined: Examination) -> None:
-    """Check that the payload is strict JSON, as the JOSE header, with any number of values."""
+    """Check that the payload is JSON as strict as that of the JOSE header, but with any number of
+    values.
+    """
     examined.claims = _json_object(examined.json_payload)
 
 

@@ -10,10 +10,9 @@ from ..keys import KeySource
 from ..revocation import RevocationCache, RevocationSet
 from .cache import CachedToken, TokenCache
 from .checks import CHECKS
-from .examination import Check, Examination, Stage
-from .profiles import TokenProfile, TokenT, VerifierRules
+from .examination import Check, Examination, Stage, TokenProfile, TokenT, VerifierRules
 
-# More than a key set has headers in use at a time.
+# The tokens of a key set have fewer different headers at any time.
 _MAX_HEADERS = 64
 _SCHEME = "Bearer "
 
@@ -39,13 +38,13 @@ class Verifier(Generic[TokenT]):
         self.revocation_cache: RevocationCache = revocation_cache or RevocationCache(
             RevocationSet({})
         )
-        self.checks: list[Check] = [check for check in checks if check.applies_to(profile)]
+        self.checks: list[Check] = [check for check in checks if check.only in (None, profile)]
         self.cache: TokenCache[TokenT] = TokenCache(rules.cache_size if rules.cache_max_age else 0)
         #: ``alg`` and ``kid`` by encoded JOSE header. Only headers of verified tokens are kept.
         self.accepted_headers: dict[bytes, tuple[str, str | None]] = {}
         # Bound once: in a cached request each attribute look-up is a measurable part of the time.
         self._bearer = profile.allows_bearer_prefix
-        # Of a header value that is too large, a little more than the limit rather than a copy.
+        # Of a header value that is too large, only a little more than the limit is copied.
         self._after_scheme = slice(len(_SCHEME), 2 * rules.max_token_bytes + len(_SCHEME) + 1)
         # Without a cache there is no digest to look up.
         self._max_cached_bytes = rules.max_token_bytes if self.cache.size else -1
@@ -65,7 +64,7 @@ class Verifier(Generic[TokenT]):
         """Return the token in a *header* value, from the cache or newly verified.
 
         :param now: seconds since the epoch.
-        :param is_bare: whether *header* is what was read from a header value before. Not a
+        :param is_bare: whether *header* is a token that was read from a header value before. Not a
             keyword-only argument: Python calls a function that has one more slowly.
         :returns: the token, or ``None`` if *header* is blank.
         :raises Rejected: if the token is not good, or was revoked.
@@ -77,8 +76,8 @@ class Verifier(Generic[TokenT]):
         if len(text) <= self._max_cached_bytes and text.isascii():
             digest = sha256(text.encode()).digest()
             entry = self._cached(digest)
-        # A key that is no longer in force takes its tokens with it. The key source is called as for
-        # a new token, so that a hit keeps the source as fresh as a miss does.
+        # A token is verified anew once its key is no longer in force. The key source is called as
+        # for a new token, so that a hit keeps the source as fresh as a miss does.
         if (
             entry is not None
             and entry.not_before <= now < entry.expires
@@ -99,7 +98,7 @@ class Verifier(Generic[TokenT]):
             entry = self.verify(text, now)
             if digest:
                 self.cache.put(digest, entry)
-        # Last, so that a bad token is the client's fault even while revocations are unavailable.
+        # Last: a bad token is answered with 401 even while revocations are unavailable.
         revocations = self.revocation_cache
         if revocations.is_copy:
             revocations.check_age()
@@ -136,7 +135,7 @@ class Verifier(Generic[TokenT]):
         try:
             for run in self._form_checks:
                 run(examined)
-            # The headers of one key are all alike: what was read from one holds for the next.
+            # All tokens of a key have the same header: what was read from one holds for the next.
             parameters = known.get(examined.header)
             if parameters is None:
                 for run in self._parameter_checks:

@@ -12,8 +12,8 @@ import pytest
 from flask import Flask
 
 from flask_connector_auth import KeySource, require_app_jwt
-from flask_connector_auth.cli.app import mask_url
 from flask_connector_auth.cli.check import find_eviction, find_weaknesses
+from flask_connector_auth.cli.common import mask_url
 from flask_connector_auth.config import SettingsSchema
 from flask_connector_auth.revocation import MemoryStore
 from flask_connector_auth.testing import Issuer, KeySetServer
@@ -363,7 +363,7 @@ def test_a_store_that_is_reached_in_the_clear_is_a_warning(
 ) -> None:
     """Others on the way could undo a revocation; not on this machine."""
     app = make_app(REVOCATION_URL=url)
-    told = {each["code"]: each["text"] for each in find_weaknesses(app, current_runtime(app))}
+    told = dict(find_weaknesses(app, current_runtime(app)))
     assert ("revocation_in_the_clear" in told) is weak
 
 

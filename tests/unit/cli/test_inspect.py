@@ -1,62 +1,34 @@
 """``inspect``: each check of the verifier, in its order, with what came of it; and no signature."""
 
 import json
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from flask_connector_auth import ConnectorAuth, KeySource, Reason, Unavailable
+from flask_connector_auth import ConnectorAuth
 from flask_connector_auth.cli.explanation import Explanation
 from flask_connector_auth.core import token_requirement
 from flask_connector_auth.testing import OMIT
-from flask_connector_auth.testing.signer import encode_base64url
 from flask_connector_auth.verification import Check
 from flask_connector_auth.web import current_runtime
+from tests.support.broken_tokens import (
+    BROKEN,
+    GOOD,
+    HEAD,
+    KEYS,
+    PAYLOAD,
+    SIGNATURE,
+    Doubtful,
+    ours,
+    theirs,
+)
 from tests.support.floor_helpers import NOW, cases, issuer_of, jwk
 from tests.support.http_helpers import ACCOUNT, headers
 from tests.support.ports import free_port
 from tests.support.types import MakeApp, RunCommand
-
-ours, theirs = issuer_of(), issuer_of(owner="theirs")
-KEYS = ours.key_set()
-GOOD = ours.app_jwt()
-HEAD, PAYLOAD, SIGNATURE = GOOD.split(".")
-# By check and reason, a token that fails at exactly that check.
-BROKEN: Mapping[str, tuple[str, str, str]] = {
-    "huge": ("header_size", "too_large", "," * 40000),
-    "nothing": ("presence", "missing", " \n"),
-    "two words": ("header_form", "bad_header", f"Basic {GOOD}"),
-    "too long": ("token_size", "too_large", "a" * 20000),
-    "two segments": ("segments", "not_compact", f"{HEAD}.{PAYLOAD}"),
-    "bytes that are no text": ("segments", "not_compact", "\ufffd"),
-    "a header too long": ("header_segment_size", "too_large", f"{'a' * 3000}.{PAYLOAD}.x"),
-    "padding": ("encoding", "not_compact", f"{GOOD}="),
-    "header no JSON": ("header_json", "bad_json", ours.sign(b"{}", b"[]")),
-    "crit": ("extensions", "critical", ours.sign(b"{}", {"crit": ["exp"]})),
-    "none": ("algorithm", "bad_algorithm", ours.sign(b"{}", {"alg": "none"})),
-    "typ": ("type_and_kid", "bad_parameter", ours.sign(b"{}", {"typ": "at+jwt"})),
-    "kid of nobody": ("key", "unknown_key", ours.sign(b"{}", {"kid": "dev-2"})),
-    "forged": ("signature", "bad_signature", theirs.app_jwt()),
-    "payload no JSON": ("payload_json", "bad_json", ours.sign(b'{"aud":1,"aud":1}')),
-    "of the other type": ("no_claims_of_other_token", "wrong_type", ours.consumer_jws()),
-    "no azp": ("text_claims", "missing_claim", ours.app_jwt(azp=OMIT)),
-    "an empty azp": ("text_claims", "bad_claim", ours.app_jwt(azp="")),
-    "no iss": ("issuer", "missing_claim", ours.app_jwt(iss=OMIT)),
-    "another issuer": ("issuer", "wrong_issuer", ours.app_jwt(iss="Sentinel2")),
-    "no exp": ("time_claims", "missing_claim", ours.app_jwt(exp=OMIT)),
-    "exp no number": ("time_claims", "bad_claim", ours.app_jwt(exp="soon")),
-    "expired": ("expiry", "expired", ours.app_jwt(exp=NOW - 31)),
-    "of tomorrow": ("start", "not_yet_valid", ours.app_jwt(nbf=NOW + 31)),
-    "for too long": ("lifetime", "too_long_lived", ours.app_jwt(exp=NOW + 7201)),
-    "scope no string": ("scope_claim", "bad_claim", ours.app_jwt(scope=["a"])),
-    "no account": ("audience_claim", "missing_claim", ours.app_jwt(aud=OMIT)),
-    "two accounts": ("audience_claim", "bad_claim", ours.app_jwt(aud=["le1", "le2"])),
-    "revoked": ("revocation", "revoked", ours.app_jwt(azp="revoked")),
-    "another account": ("account_of", "wrong_account", ours.app_jwt(aud="le2")),
-    "no scope": ("scopes_of", "missing_scope", ours.app_jwt(scope="msg")),
-}
 
 
 @pytest.fixture
@@ -137,14 +109,18 @@ def test_the_check_that_fails_is_shown_with_all_before_it_passed(
     failed = shown.index("fail")
     assert shown == ["pass"] * failed + ["fail"] + ["not reached"] * (len(shown) - failed - 1)
     check = checks_of(app)[failed]
-    assert check.name == name
+    assert check.run.__name__ == f"check_{name}"
     assert [found["checks"][failed][key] for key in ("stage", "reason")] == [check.stage, reason]
     assert [each["reason"] for each in found["checks"] if each["reason"]] == [reason]
 
 
 def test_each_check_is_seen_to_fail(app: Flask) -> None:
     """The table of broken tokens is complete: each reason of each check of an AppJWT, in order."""
-    failing = [(check.name, reason) for check in checks_of(app) for reason in check.reasons]
+    failing = [
+        (check.run.__name__.removeprefix("check_"), reason)
+        for check in checks_of(app)
+        for reason in check.reasons
+    ]
     seen = dict.fromkeys((name, reason) for name, reason, _ in BROKEN.values())
     assert list(seen) == [each for each in failing if not each[1].endswith("unavailable")]
 
@@ -274,21 +250,6 @@ def test_where_nobody_can_know_the_check_is_unavailable(
         assert inspect(BROKEN["two segments"][2], status=1, app=app)["verdict"] == "refused"
 
 
-class Doubtful(KeySource):
-    """Has a key, and cannot tell whether there is another one under its name."""
-
-    def __init__(self, keys: KeySource) -> None:
-        self._keys = keys
-
-    def candidates(self, kid: str | None, algorithm: str) -> Any:
-        """Return the key."""
-        return self._keys.candidates(kid, algorithm)
-
-    def candidates_after_failure(self, kid: str | None, algorithm: str, tried: Any) -> Any:
-        """Fail."""
-        raise Unavailable(Reason.KEYS_UNAVAILABLE)
-
-
 def test_a_signature_may_be_what_nobody_can_judge(
     inspect: Callable[..., Any], make_app: MakeApp, app: Flask
 ) -> None:
@@ -308,103 +269,102 @@ def test_inspecting_leaves_the_app_as_it_was(inspect: Callable[..., Any], app: F
     assert app.test_client().get("/", headers=headers(GOOD)).status_code == 404
 
 
-def encoded(content: bytes) -> str:
-    """Return *content* as a segment."""
-    return encode_base64url(content).decode()
+def folded(text: str, line: str, width: int = 30) -> str:
+    """Return *text* in lines of *width* characters, which begin with *line*."""
+    return line.join(text[start : start + width] for start in range(0, len(text), width))
 
 
-@cases(
-    "start",
-    {
-        "as usual": b'{"',
-        "a space in it": b'{ "',
-        "a tab in it": b'{\t"',
-        "a line in it": b'{\r\n  "',
-        "a space before it": b' {"',
-        "two before it": b'\t {"',
-        "lines before it": b'\r\n\r\n{\n"',
-        "much before it": b" " * 100 + b'{"',
-        "a digit as name": b'{"5":1,"',
-        "a name that is not ASCII": '{"é":1,"'.encode(),
-        "a byte order mark": b'\xef\xbb\xbf{"',
-    },
-)
-def test_a_token_within_a_token_loses_its_signature_too(
-    inspect: Callable[..., Any], start: bytes
-) -> None:
-    """RFC 8259 section 2: a header is JSON however it is spelled, and claims may hold a good token;
-    what is none stays as it is."""
-    inner = theirs.sign(b'{ "aud": "le2" }', start + b'alg":"RS256"}')
-    cut = f"{inner.rpartition('.')[0]}.***"
-    found = inspect(ours.app_jwt(act={"tokens": [f"x {inner} y"], inner: 1}), status=0)
-    assert found["claims"]["act"] == {"tokens": [f"x {cut} y"], cut: 1}
+def escaped(text: str) -> str:
+    """Return *text* as a JSON text whose every character is escaped."""
+    return "".join(f"\\u{ord(each):04x}" for each in text)
 
 
-@cases(
-    "around",
-    {
-        "line": "a\n{}\n",
-        "word": "token_{}",
-        "two letters": "ab{}",
-        "one letter": "é-a{}",
-        "segments": "v1.x.{}",
-        "URL": "https://login.example.com/a?token={}&b",
-        "quotes": '"{}"',
-        "emoji": "\U0001f600{}",
-    },
-)
-def test_where_a_token_begins(inspect: Callable[..., Any], around: str) -> None:
-    """It may stand within a word: one that cuts it out can use it."""
-    inner = theirs.app_jwt()
-    found = inspect(ours.app_jwt(note=around.format(inner)), status=0)
-    assert (
-        found["claims"]["note"].rstrip()
-        == around.format(f"{inner.rpartition('.')[0]}.***").rstrip()
-    )
+# An HS256 signature is the shortest that there is.
+SHORT = issuer_of("HS256").sign(b"", {})
+JWS = {"protected": HEAD, "payload": PAYLOAD, "signature": SHORT.rpartition(".")[2]}
+HIDDEN: Mapping[str, Any] = {
+    "alone": GOOD,
+    "short": SHORT,
+    "in a sentence": f"see {GOOD} there",
+    "in a URL": f"https://login.example.com/a?token={GOOD}&b",
+    "behind a word": f"token_{SHORT}",
+    "encrypted": f"{HEAD}.a.b.c.{SIGNATURE}",
+    "padded": f"{HEAD}==.{PAYLOAD}.{SIGNATURE}=",
+    "folded": folded(GOOD, "\n"),
+    "folded, indented": folded(GOOD, "\r\n  "),
+    "JSON text": json.dumps({"token": GOOD}),
+    "JSON text, escaped": escaped(SHORT),
+    "base64": b64encode(GOOD.encode()).decode(),
+    "base64 of JSON text": urlsafe_b64encode(json.dumps([GOOD]).encode()).decode(),
+    "hexadecimal": GOOD.encode().hex(),
+    "UTF-16": SHORT.encode("utf-16").decode("latin-1"),
+    "JSON serialization": JWS,
+    "JSON serialization as text": json.dumps(JWS),
+    "general JSON serialization": {"payload": PAYLOAD, "signatures": [{**JWS, "header": {}}]},
+    "segments": SHORT.replace("..", ".e30.").split("."),
+    "a name": {GOOD: 1},
+    "deep": {"tokens": [["x", {"y": GOOD}]]},
+}
 
 
-@cases(
-    "text, shown",
-    {
-        "JWE": (f"{HEAD}.a.b.c.d", f"{HEAD}.a.***"),
-        "detached payload": (f"{HEAD}..{SIGNATURE}", f"{HEAD}..***"),
-        "padding": (f"{HEAD}==.{PAYLOAD}.{SIGNATURE}=", f"{HEAD}==.{PAYLOAD}.***"),
-        "UTF-16": (
-            f"{encoded('{}'.encode('utf-16'))}.a.b",
-            f"{encoded('{}'.encode('utf-16'))}.a.***",
-        ),
-        "standard alphabet": ("eyJ+/Pz8.a+/a.b", "eyJ+/Pz8.a+/a.***"),
-        "two": (f"{GOOD} {GOOD}", f"{HEAD}.{PAYLOAD}.*** {HEAD}.{PAYLOAD}.***"),
-        "no signature": (f"{HEAD}.{PAYLOAD}.", f"{HEAD}.{PAYLOAD}."),
-        "two segments": (f"{HEAD}.{PAYLOAD}", f"{HEAD}.{PAYLOAD}"),
-        "a list for a header": ("WyJhIl0.a.b", "WyJhIl0.a.b"),
-        "host": ("va.sentinel.liveperson.net", "va.sentinel.liveperson.net"),
-        "version": ("1.2.3", "1.2.3"),
-        "file": ("/eyes/keys.d/a.pem.old", "/eyes/keys.d/a.pem.old"),
-        "dots": ("...", "..."),
-        "long": ("a" * 9000, "a" * 9000),
-    },
-)
-def test_what_counts_as_a_token(inspect: Callable[..., Any], text: str, shown: str) -> None:
-    """RFC 7515 section 7.1: what has a JOSE header before two more segments, and nothing else."""
-    assert inspect(ours.app_jwt(note=text), status=0)["claims"]["note"] == shown
+def texts_in(value: Any) -> list[str]:
+    """Return all texts in *value*, names included."""
+    if isinstance(value, dict):
+        return [each for inner in value.items() for each in texts_in(list(inner))]
+    if isinstance(value, list):
+        return [each for inner in value for each in texts_in(inner)]
+    return [value] if isinstance(value, str) else []
 
 
-def test_a_token_in_the_json_serialization(inspect: Callable[..., Any]) -> None:
-    """RFC 7515 section 7.2: its members are put together to a compact token by anyone; a claim that
-    only has that name is shown."""
-    jws = {"protected": HEAD, "payload": PAYLOAD, "signature": SIGNATURE}
-    general = {"payload": PAYLOAD, "signatures": [{"header": {}, "signature": SIGNATURE}]}
-    found = inspect(ours.app_jwt(act=[jws, general], signature="Ada"), status=0)
-    assert found["claims"]["act"] == [
-        {**jws, "signature": "***"},
-        {"payload": PAYLOAD, "signatures": [{"header": {}, "signature": "***"}]},
+@pytest.mark.parametrize("claim", ["act", "azp", "aud", "iss", "scope", "ext_consumer_id"])
+@cases("value", HIDDEN)
+def test_no_token_in_a_claim_is_shown(run: RunCommand, app: Flask, claim: str, value: Any) -> None:
+    """RFC 7515 section 7: compact or in JSON, however it is encoded, a token that stands in a claim
+    is not shown: of each long text there is the beginning only."""
+    text = ours.app_jwt(**{claim: value})
+    found = json.loads(run("inspect", "--json", app=app, input=text).stdout)["claims"][claim]
+    long = [each for each in texts_in(value) if len(each) > 40]
+    assert [each for each in texts_in(found) if each.endswith("***")] == [
+        f"{each[:16]}***" for each in long
     ]
-    assert found["claims"]["signature"] == "Ada"
+    shown = run("inspect", app=app, input=text).stdout
+    assert [each for each in long if json.dumps(each[:17])[1:-1] in shown] == []
 
 
-def test_a_token_as_the_name_of_a_key(inspect: Callable[..., Any]) -> None:
-    """RFC 7515 section 4.1.4: ``kid`` is any text, and so a token too."""
-    inner = theirs.sign(b"{}", b'{ "alg":"RS256"}')
-    found = inspect(ours.sign({}, {"kid": inner}), status=1)
-    assert found["header"]["kid"] == f"{inner.rpartition('.')[0]}.***"
+@cases(
+    "claims",
+    {
+        "UUID": {"jti": "75588e18-0000-4000-8000-000000000000"},
+        "40 characters": {"act": {"a" * 40: ["b" * 40, 1, None, 0.5, True]}},
+        "thumbprint": {"ext_consumer_id": "a" * 64},
+        "URL": {"iss": "https://login.example.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0"},
+        "scopes": {"scope": " ".join(["conversations.read", "https://example.com/messages"] * 5)},
+    },
+)
+def test_what_is_no_token_is_shown_whole(run: RunCommand, app: Flask, claims: Any) -> None:
+    """Short texts are; in the claims that the checks read, so are longer ones whose parts are
+    shorter than any token."""
+    result = run("inspect", "--json", app=app, input=ours.app_jwt(**claims))
+    found = json.loads(result.stdout)["claims"]
+    assert {name: found[name] for name in claims} == claims
+
+
+@cases(
+    "claims", {"long": {"note": "a" * 41}, "id": {"azp": "a" * 65}, "words": {"azp": "a b" * 14}}
+)
+def test_a_longer_text_is_cut(inspect: Callable[..., Any], claims: dict[str, str]) -> None:
+    """It may be a token, so its first 16 characters are shown."""
+    [(name, value)] = claims.items()
+    assert inspect(ours.app_jwt(**claims), status=0)["claims"][name] == f"{value[:16]}***"
+
+
+@cases("kid, shown", {"thumbprint": ("a" * 43, "a" * 43), "a token": (SHORT, f"{SHORT[:16]}***")})
+def test_a_key_id_is_shown_unless_it_is_long(
+    inspect: Callable[..., Any], kid: str, shown: str
+) -> None:
+    """RFC 7515 section 4.1.4: ``kid`` is any text, such as a thumbprint (RFC 7638), or a token."""
+    found = inspect(ours.sign({}, {"kid": kid, GOOD: 1}), status=1)
+    assert found["header"] == {
+        **{"alg": "RS256", "kid": shown, "typ": "JWT"},
+        "others": [f"{GOOD[:16]}***"],
+    }

@@ -9,7 +9,9 @@ from flask.cli import ScriptInfo
 
 from flask_connector_auth import ConnectorAuth
 from flask_connector_auth.cli import COMMANDS, connector_auth
-from tests.support.types import RunCommand
+from flask_connector_auth.testing import Issuer
+from tests.support.ports import free_port
+from tests.support.types import MakeApp, RunCommand
 
 NEEDS_APP = [name for name in COMMANDS if name not in ("keygen", "mint")]
 
@@ -72,3 +74,38 @@ def test_no_app_is_no_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: object) 
     monkeypatch.chdir(str(tmp_path))
     result = CliRunner().invoke(connector_auth, ["check"], obj=ScriptInfo())
     assert (result.exit_code, "--app" in result.stderr) == (2, True)
+
+
+def crashing() -> Flask:
+    """Fail as an app does whose database is out of reach."""
+    raise LookupError("no database")
+
+
+@pytest.mark.parametrize("name", [*NEEDS_APP, "keygen"])
+def test_an_app_that_raises_is_no_answer(name: str) -> None:
+    """docs/cli.rst: status 2, with the traceback; 1 would be an answer of the command."""
+    args = [name, "new.jwk"] if name == "keygen" else [name]
+    result = CliRunner().invoke(connector_auth, args, obj=ScriptInfo(create_app=crashing))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "LookupError: no database" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("check", 1), ("health", 1), ("inspect", 2), ("revoke", 2), ("restore", 2)]
+)
+def test_a_server_out_of_reach(
+    run: RunCommand, make_app: MakeApp, issuer: Issuer, name: str, status: int
+) -> None:
+    """docs/cli.rst: check and health are about that, so no is their answer; others have none."""
+    app = make_app(
+        APP_JWT_KEYS=f"http://127.0.0.1:{free_port()}/",
+        REVOCATION_URL=f"redis://127.0.0.1:{free_port()}",
+    )
+    assert run(name, app=app, input=issuer.app_jwt()).exit_code == status
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_wrong_option_is_no_answer(run: RunCommand, name: str) -> None:
+    """docs/cli.rst: status 2, as click has it."""
+    result = run(name, "--forge")
+    assert (result.exit_code, "--forge" in result.stderr) == (2, True)

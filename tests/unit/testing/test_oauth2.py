@@ -140,10 +140,14 @@ def test_a_default_of_the_client(requested: str | None) -> None:
 
 @cases(
     "allowed",
-    {"none": None, "empty": "", "quote": 'a"b', "tab": "a\tb", "blanks": "a  b", " ": " "},
+    {
+        **{"none": None, "empty": "", "quote": 'a"b', "tab": "a\tb", "blanks": "a  b", " ": " "},
+        **{"list": ["a", "b"], "no scopes": [], "set": {"a"}, "bytes": b"a", "true": True},
+    },
 )
-def test_a_model_that_refuses_or_returns_no_scope(allowed: str | None) -> None:
-    """RFC 6749 sections 3.3, 5.2: ``invalid_scope``, as with Authlib's own generator."""
+def test_a_model_that_refuses_or_returns_no_scope(allowed: object) -> None:
+    """RFC 6749 sections 3.3, 5.2: ``invalid_scope`` for all that is not text with scopes, as with
+    Authlib's own generator."""
     with pytest.raises(InvalidScopeError):
         GENERATE("client_credentials", Model(lambda scope: allowed), scope="a")
     assert GENERATE("client_credentials", Model(lambda scope: "a b"), scope="a")["scope"] == "a b"

@@ -1,8 +1,14 @@
-"""The app that a command is for, what it verifies with, and its settings without secrets."""
+"""What the commands share: the app and its settings without secrets, input and output."""
 
+import json
+import os
 import re
-from collections.abc import Iterator, Mapping
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
+from math import isfinite
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -27,8 +33,14 @@ def load_app(ctx: click.Context) -> Flask:
     """Return the app that ``flask --app`` names; its context is pushed until the command ends.
 
     :raises ConfigurationError: if its settings cannot be used.
+    :raises CannotRun: if it raises any other error.
     """
-    app = ctx.ensure_object(ScriptInfo).load_app()
+    try:
+        app = ctx.ensure_object(ScriptInfo).load_app()
+    except (ConfigurationError, click.ClickException):
+        raise
+    except Exception:
+        raise CannotRun(f"The app cannot be loaded.\n\n{traceback.format_exc()}") from None
     ctx.with_resource(app.app_context())
     return app
 
@@ -128,3 +140,96 @@ def _material(value: Any) -> Any:
         if Path(value).is_file():
             return value
     return "PEM text" if "-----BEGIN" in value else "JSON text" if "{" in value else "base64 text"
+
+
+#: For every command: ``as_json``.
+json_option: Callable[[Any], Any] = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON, for programs."
+)
+
+
+def show(
+    report: Mapping[str, Any], as_json: bool, lines: Callable[[Mapping[str, Any]], Iterable[str]]
+) -> None:
+    """Print *report*, as JSON or as text.
+
+    :param lines: returns the lines of the text.
+    """
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+    else:
+        for line in lines(report):
+            click.echo(line)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Return the lines of a table, aligned."""
+    cells = [list(head), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+
+
+def literal(value: Any) -> str:
+    """Return *value* as JSON in ASCII, which has no control sequence for a terminal."""
+    return json.dumps(value)
+
+
+def create_files(contents: Mapping[Path, str]) -> None:
+    """Create all files of *contents*, readable by their owner only, or none of them.
+
+    :raises CannotRun: if one cannot be created; no file is ever overwritten.
+    """
+    created: list[Path] = []
+    for path, content in contents.items():
+        try:
+            with open(path, "x", encoding="utf-8", opener=_open_for_owner) as file:
+                created.append(path)
+                file.write(content)
+        except OSError as error:
+            for each in created:
+                with suppress(OSError):
+                    each.unlink()
+            raise CannotRun(f"{path}: {error.strerror}; nothing was written.") from None
+
+
+def _open_for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def moment(value: str) -> float:
+    """Return *value*, a number of seconds since the epoch or a date, as seconds since the epoch.
+
+    :param value: a date of ISO 8601 is in UTC unless it says otherwise.
+    :raises BadParameter: if it is neither.
+    """
+    with suppress(ValueError):
+        seconds = float(value)
+        if isfinite(seconds):
+            return seconds
+    with suppress(ValueError, OverflowError):
+        date = datetime.fromisoformat(value)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    raise click.BadParameter("neither seconds nor a date such as 2030-01-31T12:00:00Z.")
+
+
+# Bytes to read beyond the longest token: white space around it, or proof that it is too long.
+_SLACK = 1024
+
+
+def read_input(limit: int) -> str:
+    """Return the text on standard input, without the white space around it.
+
+    At a terminal there is a prompt, and the input is not shown; a line of a terminal has 4095
+    characters at most.
+
+    :param limit: the longest token, in bytes; the end of a longer input is not read.
+    """
+    if sys.stdin.isatty():
+        text: str = click.prompt("Token", hide_input=True, err=True)
+    else:
+        # As bytes: input that is not UTF-8 is a bad token, not an error of the command.
+        text = sys.stdin.buffer.read(limit + _SLACK).decode(errors="replace")
+    return text.strip()
