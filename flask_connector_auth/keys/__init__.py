@@ -5,13 +5,10 @@ A :class:`KeySource` returns the keys that may verify a token. Keys come from co
 depends on Flask, on the claims of a token, or on how settings are loaded.
 """
 
-from .combined import (
-    CombinedKeys as CombinedKeys,
-    list_keys as list_keys,
-)
 from .factory import (
     RemoteOptions as RemoteOptions,
     key_source as key_source,
+    list_keys as list_keys,
 )
 from .importing import (
     ALGORITHMS as ALGORITHMS,
@@ -38,13 +35,12 @@ from .remote import (
 from .source import (
     MAX_CANDIDATES as MAX_CANDIDATES,
     MAX_KID as MAX_KID,
+    CombinedKeys as CombinedKeys,
     Health as Health,
-    KeySource as KeySource,
-    VerificationKey as VerificationKey,
-)
-from .static import (
     KeyIndex as KeyIndex,
+    KeySource as KeySource,
     StaticKeys as StaticKeys,
+    VerificationKey as VerificationKey,
 )
 from .urls import (
     check_proxy as check_proxy,

@@ -1,13 +1,12 @@
-"""Making a key source from the value of a keys setting."""
+"""Making a key source from the value of a keys setting, and listing the keys of a source."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from .combined import CombinedKeys
 from .importing import KeyRules, parse_keys
 from .remote import (
     BackupStore,
@@ -20,8 +19,7 @@ from .remote import (
     RemoteKeys,
     RemoteRules,
 )
-from .source import KeySource
-from .static import StaticKeys
+from .source import CombinedKeys, KeyIndex, KeySource, StaticKeys, VerificationKey
 from .urls import check_url, is_redis_url, is_url
 
 
@@ -98,3 +96,25 @@ def _backup_store(place: str, name: str, rules: RemoteRules) -> BackupStore:
     if is_redis_url(place):
         return RedisBackupStore(place, f"flask-connector-auth:jwks:{name}", rules.max_stale, limit)
     return FileBackupStore(Path(f"{place}.{name}"), limit)
+
+
+class ListedKey(NamedTuple):
+    """One key of a source."""
+
+    key: VerificationKey
+    origin: str  #: ``configuration``, or the URL it was fetched from, without its query
+    age: float | None  #: seconds since its issuer confirmed it; ``None`` for a configured key
+
+
+def list_keys(source: KeySource) -> Iterator[ListedKey]:
+    """Yield the keys of *source*, except those of an app's own kind of source."""
+    if isinstance(source, CombinedKeys):
+        for part in source.sources:
+            yield from list_keys(part)
+    elif isinstance(source, RemoteKeys) and source.snapshot:
+        health = source.health()
+        for key in source.snapshot.index.keys:
+            yield ListedKey(key, health["source"], health["age"])
+    elif isinstance(source, KeyIndex):
+        for key in source.keys:
+            yield ListedKey(key, "configuration", None)

@@ -1,10 +1,14 @@
-"""The interface of a key source, and the keys that it returns."""
+"""Key sources: the interface, configured keys, and a source that combines others."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from joserfc.jwk import Key
+
+from ..core import Closable, Unavailable, close_if_closable
 
 #: The most keys to try for one token. Real key sets contain several keys with one ``kid``.
 MAX_CANDIDATES = 4
@@ -91,3 +95,156 @@ class KeySource(Protocol):
         The default is ``ready`` and the name of the class.
         """
         return {"source": type(self).__name__, "ready": True}
+
+
+_Keys = Sequence[VerificationKey]
+
+
+class KeyIndex:
+    """Immutable index of keys by ``kid`` and algorithm."""
+
+    def __init__(self, keys: Iterable[VerificationKey]) -> None:
+        # The same key for the same use, given twice, is one key (RFC 7638).
+        by_identity = {(key.kid, key.thumbprint, *key.algorithms): key for key in keys}
+        self.keys: list[VerificationKey] = list(by_identity.values())
+        #: ``kid``, thumbprint and algorithms of each key: equal indexes have equal identities.
+        self.identities: frozenset[tuple[str | None, ...]] = frozenset(by_identity)
+        keys_of_kid: defaultdict[str | None, list[VerificationKey]] = defaultdict(list)
+        for key in self.keys:
+            keys_of_kid[key.kid].append(key)
+        self._without_kid = keys_of_kid.pop(None, [])
+        self._by_kid = {kid: keys + self._without_kid for kid, keys in keys_of_kid.items()}
+        algorithms = {name for key in self.keys for name in key.algorithms}
+        # Worked out in advance, so that a request costs one dict lookup.
+        self._candidates: dict[tuple[str | None, str], Sequence[VerificationKey]] = {
+            **{(None, name): _unambiguous(_usable_for(name, self.keys)) for name in algorithms},
+            **{
+                (kid, name): _usable_for(name, keys)[:MAX_CANDIDATES]
+                for kid, keys in self._by_kid.items()
+                for name in algorithms
+            },
+        }
+        self._of_unknown_kid = {name: _usable_for(name, self._without_kid) for name in algorithms}
+
+    def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
+        """Return the keys with that *kid* and those without one, at most :data:`MAX_CANDIDATES`.
+
+        For a token without ``kid`` there is a candidate only if exactly one key supports its
+        algorithm.
+        """
+        keys = self._candidates.get((kid, algorithm))
+        return self._of_unknown_kid.get(algorithm, []) if keys is None else keys
+
+    def covers_kid(self, kid: str | None) -> bool:
+        """Whether these keys decide on a token with that *kid*, so that no fetch is needed."""
+        return kid is None or kid in self._by_kid or bool(self._without_kid)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the number of keys, and each ``kid``; an empty one stands for keys without."""
+        return {"keys": len(self.keys), "kids": sorted({key.kid or "" for key in self.keys})}
+
+
+def _usable_for(algorithm: str, keys: _Keys) -> list[VerificationKey]:
+    return [key for key in keys if algorithm in key.algorithms]
+
+
+def _unambiguous(keys: _Keys) -> _Keys:
+    return keys[:1] if len({key.thumbprint for key in keys}) == 1 else AMBIGUOUS_MATCH
+
+
+class StaticKeys(KeyIndex, KeySource):
+    """Keys from configuration, which never change.
+
+    :raises ValueError: if more than :data:`MAX_CANDIDATES` keys would be tried for one token.
+    """
+
+    def __init__(self, keys: Iterable[VerificationKey]) -> None:
+        super().__init__(keys)
+        for kid, same in {None: self._without_kid, **self._by_kid}.items():
+            if len(same) > MAX_CANDIDATES:
+                name = "no kid" if kid is None else f"the kid {kid!r}"
+                raise ValueError(f"{len(same)} keys for {name}: at most {MAX_CANDIDATES} are tried")
+
+    def health(self) -> Health:
+        """See :class:`KeySource`."""
+        return {"source": "configuration", "state": "static", "ready": True, **self.summary()}
+
+
+class CombinedKeys(KeySource, Closable):
+    """The keys of several sources, as during a migration from one to another.
+
+    :param sources: queried in this order, so sources without I/O come first.
+    """
+
+    def __init__(self, sources: Sequence[KeySource]) -> None:
+        self.sources = sources
+
+    def close(self) -> None:
+        """Close the sources that the package has made."""
+        for source in self.sources:
+            close_if_closable(source)
+
+    def candidates(self, kid: str | None, algorithm: str) -> _Keys:
+        """See :class:`KeySource`: the keys of the first source that has any.
+
+        So the tokens of a configured key never cause a fetch by another source. If two sources
+        have different keys with one ``kid``, the signature fails, and
+        :meth:`candidates_after_failure` finds the other key.
+        """
+        if kid is not None:
+            return self._collect(lambda source: source.candidates(kid, algorithm), bool)
+        # Without a kid, exactly one key must match among all sources within reach.
+        keys = self._collect(lambda source: source.candidates(None, algorithm), lambda found: False)
+        return keys if len({key.thumbprint for key in keys}) <= 1 else AMBIGUOUS_MATCH
+
+    def candidates_after_failure(self, kid: str | None, algorithm: str, tried: _Keys) -> _Keys:
+        """See :class:`KeySource`: the keys of all sources, without those *tried*."""
+        tried_thumbprints = {key.thumbprint for key in tried}
+
+        def untried(source: KeySource) -> _Keys:
+            keys = source.candidates(kid, algorithm)
+            new = [key for key in keys if key.thumbprint not in tried_thumbprints]
+            return new or (source.candidates_after_failure(kid, algorithm, tried) if keys else [])
+
+        return self._collect(untried, lambda found: len(found) >= MAX_CANDIDATES)[:MAX_CANDIDATES]
+
+    def is_active(self, key: VerificationKey, kid: str | None, algorithm: str) -> bool:
+        """See :class:`KeySource`: whether it is active in any source, whatever their order."""
+        if kid is None:
+            return super().is_active(key, kid, algorithm)
+        for source in self.sources:
+            # If no other source has the key, the token is verified anew, and that reports the
+            # source that is out of reach.
+            with suppress(Unavailable):
+                if source.is_active(key, kid, algorithm):
+                    return True
+        return False
+
+    def health(self) -> Health:
+        """See :class:`KeySource`: ready if all sources are."""
+        states = [source.health() for source in self.sources]
+        return {"ready": all(state.get("ready") for state in states), "sources": states}
+
+    def _collect(
+        self, keys_of: Callable[[KeySource], _Keys], is_enough: Callable[[_Keys], bool]
+    ) -> _Keys:
+        """Return the keys of one source after the other, until they are enough or ambiguous.
+
+        :raises Unavailable: if none were found, and a source that may have some is out of reach.
+        """
+        found: list[VerificationKey] = []
+        outage: Unavailable | None = None
+        for source in self.sources:
+            try:
+                keys = keys_of(source)
+            except Unavailable as unavailable:
+                outage = unavailable
+                continue
+            if keys is AMBIGUOUS_MATCH:
+                return keys
+            found += keys
+            if is_enough(found):
+                break
+        if outage is not None and not found:
+            raise outage
+        return found

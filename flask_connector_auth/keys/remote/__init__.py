@@ -30,6 +30,14 @@ from .http import (
 )
 from .key_set import (
     BadKeySet as BadKeySet,
+    KeyLookup as KeyLookup,
+    KeySetState as KeySetState,
+    LoadedKeySet as LoadedKeySet,
+    LookupDecision as LookupDecision,
+    LookupOutcome as LookupOutcome,
+    RemoteRules as RemoteRules,
+    SavedKeySet as SavedKeySet,
+    Snapshot as Snapshot,
     parse_key_set as parse_key_set,
     usable_keys as usable_keys,
 )
@@ -47,14 +55,4 @@ from .refresh_policy import (
 from .source import (
     RemoteKeys as RemoteKeys,
     start_daemon as start_daemon,
-)
-from .values import (
-    KeyLookup as KeyLookup,
-    KeySetState as KeySetState,
-    LoadedKeySet as LoadedKeySet,
-    LookupDecision as LookupDecision,
-    LookupOutcome as LookupOutcome,
-    RemoteRules as RemoteRules,
-    SavedKeySet as SavedKeySet,
-    Snapshot as Snapshot,
 )

@@ -14,10 +14,8 @@ from typing import Any, Protocol
 
 from ...core import Malformed, load_json_object, redis_connector, steady_time
 from ..importing import KeyRules
-from ..source import VerificationKey
-from ..static import KeyIndex
-from .key_set import BadKeySet, usable_keys
-from .values import SavedKeySet
+from ..source import KeyIndex, VerificationKey
+from .key_set import BadKeySet, SavedKeySet, usable_keys
 
 logger: logging.Logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from threading import Event
 from urllib.parse import urlsplit
 
 from ..importing import KeyRules
-from ..static import KeyIndex
+from ..source import KeyIndex
 from .backup import KeySetBackup
 from .connection import Cancellation
 from .http import (
@@ -20,8 +20,7 @@ from .http import (
     freshness_lifetime,
     retry_after,
 )
-from .key_set import BadKeySet, parse_key_set
-from .values import LoadedKeySet, RemoteRules, SavedKeySet, Snapshot
+from .key_set import BadKeySet, LoadedKeySet, RemoteRules, SavedKeySet, Snapshot, parse_key_set
 
 logger: logging.Logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import SystemRandom
 
-from .values import (
+from .key_set import (
     KeyLookup,
     KeySetState,
     LoadedKeySet,

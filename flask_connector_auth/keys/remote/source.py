@@ -21,12 +21,11 @@ from ...core import (
     send_signal,
     steady_time,
 )
-from ..source import Health, KeySource, VerificationKey
-from ..static import KeyIndex
+from ..source import Health, KeyIndex, KeySource, VerificationKey
 from .connection import Cancellation
+from .key_set import KeyLookup, KeySetState, LoadedKeySet, LookupOutcome, Snapshot
 from .loader import KeySetLoader, LoadFailed
 from .refresh_policy import RefreshPolicy
-from .values import KeyLookup, KeySetState, LoadedKeySet, LookupOutcome, Snapshot
 
 logger: logging.Logger = logging.getLogger(__name__)
 
