@@ -20,7 +20,6 @@ from .material import KeyProblem, load_public_key, read_key_entries
 PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 # Nested encodings to undo: base64 of a JWK Set whose x5c is base64 of DER, and one more.
 _MAX_LAYERS = 4
-_MIN_WORD_LENGTH = 32
 _MIN_NUMBER_BYTES = 16
 _DER_LOADERS = (
     load_der_public_key,
@@ -32,6 +31,13 @@ _NUMBER_MEMBERS = ("n", "x", "y")
 _PEM_LINE = re.compile("-{4,5} ?(?:BEGIN|END) [^-]*-{4,5}")
 _PEM_HEADER = re.compile(r"^[A-Za-z-]+: .*$", re.MULTILINE)
 _NOT_BASE64 = re.compile("[^A-Za-z0-9+/_-]")
+_LONG_WORD = re.compile("[A-Za-z0-9+/_-]{32,}")
+# At least 32 digits, as one number, as bytes with separators, as ``0x30, 0x82`` or ``\x30\x82``.
+_HEXADECIMAL = re.compile(
+    r"(?<![0-9A-Z])(?:0x|\\x)?[0-9A-F](?:(?:[\s:,-]|0x|\\x)*[0-9A-F]){31,}(?![0-9A-Z])",
+    re.IGNORECASE,
+)
+_NOT_HEXADECIMAL = re.compile("0x|[^0-9A-F]", re.IGNORECASE)
 _ESCAPED_LINE_END = re.compile(r"\\[rn]")
 
 
@@ -149,7 +155,7 @@ def _has_public_jwk(content: bytes) -> bool:
     return any(
         isinstance(value, dict)
         and value.get("kty", "oct") != "oct"
-        and not PRIVATE_MEMBERS & value.keys()
+        and not any(map(value.get, PRIVATE_MEMBERS))
         for value in _json_values(content)
     )
 
@@ -168,11 +174,14 @@ def _decode_once(content: bytes) -> Iterator[bytes]:
     """Yield what *content* encodes as base64, hexadecimal or decimal digits, or JSON strings."""
     text = _ESCAPED_LINE_END.sub("\n", _decode_text(content))
     pieces = [_PEM_HEADER.sub("", piece) for piece in _PEM_LINE.split(text)]
-    words = [word for word in text.split() if len(word) >= _MIN_WORD_LENGTH]
-    for piece in {"".join(piece.split()) for piece in [*pieces, *words]}:
-        for decode in (_decode_base64, _decode_hexadecimal, _decode_decimal):
-            with suppress(ValueError, OverflowError):
-                yield decode(piece)
+    for piece in {"".join(piece.split()) for piece in [*pieces, *_LONG_WORD.findall(text)]}:
+        with suppress(ValueError):
+            yield _decode_base64(piece)
+        with suppress(ValueError, OverflowError):
+            yield _to_bytes(int(piece))
+    for match in _HEXADECIMAL.findall(text):
+        digits = _NOT_HEXADECIMAL.sub("", match)
+        yield bytes.fromhex(digits.zfill(len(digits) + len(digits) % 2))
     for value in _json_values(content):
         if isinstance(value, str):
             yield value.encode(errors="replace")
@@ -186,15 +195,6 @@ def _decode_text(content: bytes) -> str:
 def _decode_base64(text: str) -> bytes:
     text = _NOT_BASE64.sub("", text).replace("+", "-").replace("/", "_")
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def _decode_hexadecimal(text: str) -> bytes:
-    digits = text.replace(":", "")
-    return bytes.fromhex(digits.zfill(len(digits) + len(digits) % 2))
-
-
-def _decode_decimal(text: str) -> bytes:
-    return _to_bytes(int(text))
 
 
 def _json_values(content: bytes) -> Iterator[Any]:
