@@ -36,7 +36,6 @@ from .key_set import (
     LookupDecision as LookupDecision,
     LookupOutcome as LookupOutcome,
     RemoteRules as RemoteRules,
-    SavedKeySet as SavedKeySet,
     Snapshot as Snapshot,
     parse_key_set as parse_key_set,
     usable_keys as usable_keys,

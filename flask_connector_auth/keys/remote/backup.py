@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from ...core import Malformed, load_json_object, redis_connector, steady_time
 from ..importing import KeyRules
 from ..source import KeyIndex, VerificationKey
-from .key_set import BadKeySet, SavedKeySet, usable_keys
+from .key_set import BadKeySet, LoadedKeySet, usable_keys
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class KeySetBackup:
         else:
             self._logged_problem = ""
 
-    def read(self, urls: Sequence[str]) -> SavedKeySet | None:
+    def read(self, urls: Sequence[str]) -> LoadedKeySet | None:
         """Return the saved key set, or ``None`` if there is none that may be used.
 
         :param urls: the set must have been confirmed by one of these.
@@ -110,7 +110,7 @@ class KeySetBackup:
             self._log(f"is not used: {type(error).__name__}")
         return None
 
-    def _parse(self, record: dict[str, Any], urls: Sequence[str]) -> SavedKeySet:
+    def _parse(self, record: dict[str, Any], urls: Sequence[str]) -> LoadedKeySet:
         url = record.get("url")
         if record.get("format") != _FORMAT or not isinstance(url, str) or url not in urls:
             raise BadKeySet("it has another format or is of another URL")
@@ -119,7 +119,7 @@ class KeySetBackup:
             raise BadKeySet(f"it was confirmed more than {self._max_age:g} s ago (JWKS_MAX_STALE)")
         # The same filters as for a set from the issuer: a backup can be edited.
         keys = usable_keys(record.get("keys"), self._rules, self._max_keys)
-        return SavedKeySet(KeyIndex(keys), age, url)
+        return LoadedKeySet(KeyIndex(keys), url, age=age)
 
     def _age(self, confirmed_at: Any, boot: Any, uptime: Any) -> float:
         if not all(isinstance(value, int | float) for value in (confirmed_at, uptime)):

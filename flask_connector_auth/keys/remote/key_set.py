@@ -40,21 +40,13 @@ class RemoteRules:
 
 @dataclass(frozen=True, slots=True)
 class LoadedKeySet:
-    """A usable key set, as the issuer has just sent or confirmed it."""
+    """A usable key set, which the issuer has just sent or confirmed, or which a backup contains."""
 
     index: KeyIndex
-    lifetime: float | None  #: seconds that the issuer allows its use, if the response has them
-    url: str
-    conditional_headers: Mapping[str, str]  #: for the next request
-
-
-@dataclass(frozen=True, slots=True)
-class SavedKeySet:
-    """A key set from a backup."""
-
-    index: KeyIndex
-    age: float  #: seconds since the issuer confirmed it
     url: str  #: where the issuer confirmed it
+    lifetime: float | None = None  #: seconds that the issuer allows its use, if it says so
+    conditional_headers: Mapping[str, str] = field(default_factory=dict)  #: for the next request
+    age: float = 0  #: seconds since the issuer confirmed it
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +55,9 @@ class Snapshot:
 
     index: KeyIndex
     confirmed_at: float
-    lifetime: float  #: seconds after the confirmation during which the set is fresh
+    #: Seconds after the confirmation during which the set is fresh; ``None`` for a set from a
+    #: backup, which is never fresh.
+    lifetime: float | None
     refresh_after: float  #: seconds after which a token starts a refresh in the background
     url: str
     conditional_headers: Mapping[str, str] = field(default_factory=dict)  #: for the next request

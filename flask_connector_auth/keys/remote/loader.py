@@ -20,7 +20,7 @@ from .http import (
     freshness_lifetime,
     retry_after,
 )
-from .key_set import BadKeySet, LoadedKeySet, RemoteRules, SavedKeySet, Snapshot, parse_key_set
+from .key_set import BadKeySet, LoadedKeySet, RemoteRules, Snapshot, parse_key_set
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class LoadFailed(Exception):
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
-        self.backup: SavedKeySet | None = None  #: to be used if there is no key set yet
+        self.backup: LoadedKeySet | None = None  #: to be used if there is no key set yet
 
 
 class KeySetLoader:
@@ -163,7 +163,7 @@ class KeySetLoader:
     def _read(self, url: str, response: Fetched, known: Snapshot | None) -> LoadedKeySet:
         lifetime = freshness_lifetime(response.headers)
         if response.status == 304 and known and known.conditional_headers:
-            return LoadedKeySet(known.index, lifetime, url, known.conditional_headers)
+            return LoadedKeySet(known.index, url, lifetime, known.conditional_headers)
         if response.status != 200:
             raise LoadFailed(_describe_status(response), retry_after(response.headers))
         if len(response.body) > self._rules.max_bytes:
@@ -173,7 +173,7 @@ class KeySetLoader:
         if digest != self._parsed[0]:
             keys = parse_key_set(response.body, self._key_rules, self._rules.max_keys)
             self._parsed = digest, KeyIndex(keys)
-        return LoadedKeySet(self._parsed[1], lifetime, url, conditional_headers(response.headers))
+        return LoadedKeySet(self._parsed[1], url, lifetime, conditional_headers(response.headers))
 
 
 def _describe_status(response: Fetched) -> str:

@@ -14,7 +14,6 @@ from .key_set import (
     LookupDecision,
     LookupOutcome,
     RemoteRules,
-    SavedKeySet,
     Snapshot,
 )
 
@@ -28,7 +27,6 @@ MAX_PAUSE_WITHOUT_KEYS = 5.0
 _ANSWERED, _UNAVAILABLE = LookupOutcome.ANSWERED, LookupOutcome.UNAVAILABLE
 _WAIT = LookupOutcome.WAIT
 _NEVER = float("-inf")
-_NEVER_FRESH = -1.0  # no age is within this lifetime
 # SystemRandom has no state. The state of the global generator is inherited by forked workers, which
 # would draw alike, and tests of an application that seed it would see it changed.
 _random = SystemRandom()
@@ -71,7 +69,7 @@ class RefreshPolicy:
         if snapshot is None:
             return KeySetState.EMPTY
         age = now - snapshot.confirmed_at
-        if age <= snapshot.lifetime:
+        if snapshot.lifetime is not None and age <= snapshot.lifetime:
             return KeySetState.FRESH
         if not self.is_failing(now):
             return KeySetState.DUE
@@ -153,15 +151,14 @@ class RefreshPolicy:
         self.last_error = reason
         self._end_fetch()
 
-    def restore_backup(self, now: float, saved: SavedKeySet) -> None:
+    def restore_backup(self, now: float, saved: LoadedKeySet) -> None:
         """Use a key set from the backup, which is stale at best, however young it is."""
-        times = now - saved.age, _NEVER_FRESH, _NEVER_FRESH
-        self.snapshot = Snapshot(saved.index, *times, saved.url)
+        self.snapshot = Snapshot(saved.index, now - saved.age, None, _NEVER, saved.url)
 
     def reset_after_fork(self) -> None:
         """Continue in a child process, which never gets the result of the parent's fetch."""
         self.abandon_fetch()
-        if self.snapshot is not None:
+        if self.snapshot and self.snapshot.lifetime is not None:
             refresh_after = self._draw_delay(self.snapshot.lifetime)
             self.snapshot = replace(self.snapshot, refresh_after=refresh_after)
 

@@ -18,7 +18,6 @@ from flask_connector_auth.keys.remote import (
     LookupOutcome,
     RefreshPolicy,
     RemoteRules,
-    SavedKeySet,
 )
 
 RULES = RemoteRules()
@@ -61,7 +60,7 @@ class Bench:
 
     def complete(self, *kids: str, lifetime: float | None = None) -> bool:
         """The fetch under way completes with these keys."""
-        loaded = LoadedKeySet(index(*kids), lifetime, "https://x", CONDITIONAL_HEADERS)
+        loaded = LoadedKeySet(index(*kids), "https://x", lifetime, CONDITIONAL_HEADERS)
         return self.policy.complete_fetch(self.now, loaded)
 
     def fail(self, retry_after: float | None = None) -> "Bench":
@@ -729,7 +728,7 @@ def test_a_good_fetch_ends_every_trouble() -> None:
 def test_a_backup_is_stale_for_the_rest_of_its_allowance() -> None:
     """JWKS_BACKUP: the set is STALE, with the age that it has."""
     bench = Bench().start()
-    bench.policy.restore_backup(bench.now, SavedKeySet(index("a"), 3000, "https://x"))
+    bench.policy.restore_backup(bench.now, LoadedKeySet(index("a"), "https://x", age=3000))
     bench.policy.fail_fetch(bench.now, "no")
     assert bench.state is KeySetState.STALE
     assert bench.look_up() == found(stale=True)
@@ -740,7 +739,7 @@ def test_a_backup_is_stale_for_the_rest_of_its_allowance() -> None:
 def test_a_backup_is_never_fresh() -> None:
     """JWKS_BACKUP: not even a young one; the next fetch starts as soon as the backoff allows."""
     bench = Bench().start()
-    bench.policy.restore_backup(bench.now, SavedKeySet(index("a"), 0, "https://y"))
+    bench.policy.restore_backup(bench.now, LoadedKeySet(index("a"), "https://y"))
     bench.policy.fail_fetch(bench.now, "no")
     assert bench.look_up() == found(stale=True)
     assert bench.after(0.5).look_up() == found(start_fetch=True, stale=True)

@@ -645,6 +645,21 @@ def test_health_has_the_state_and_the_counts() -> None:
     assert 0 < health["next_attempt_in"] <= 1
 
 
+def test_a_set_from_a_backup_has_its_age_and_no_lifetime() -> None:
+    """docs/key_sets.rst: ``age`` counts from the saved confirmation; ``lifetime`` is None."""
+    world, memory, rules = World("a"), Memory(), RemoteRules()
+    backup = KeySetBackup(memory, RULES, rules.max_stale, rules.max_keys, world.clock)
+    kids(world.source(rules, backup=backup), "a")
+    world.up = False
+    world.now += 600
+    restored = world.source(rules, backup=backup)
+    assert kids(restored, "a") == ["a"]
+    for _ in ("this process", "a child process"):
+        health = restored.health()
+        assert (health["state"], health["age"], health["lifetime"]) == ("stale", 600.0, None)
+        restored.reset_after_fork()
+
+
 def test_hostile_kids_do_not_forge_log_lines(caplog: pytest.LogCaptureFixture) -> None:
     """A kid comes from outside: it is escaped and cut in the log line."""
     caplog.set_level(logging.INFO)
