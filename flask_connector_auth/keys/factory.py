@@ -1,4 +1,4 @@
-"""Making a key source from the value of a keys setting, and listing the keys of a source."""
+"""Key sources made from the value of a keys setting, and the keys that a source has."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -33,8 +33,7 @@ class RemoteOptions:
     backup: str | None = None  #: a path or a Redis URL
 
 
-# Bytes that a backup contains beside the keys.
-_BACKUP_OVERHEAD = 65536
+_BACKUP_OVERHEAD = 65536  # bytes of a backup beside the keys
 
 
 def key_source(
@@ -55,7 +54,7 @@ def key_source(
         except ValueError as error:
             problems.append(f"a key set URL: {error}")
     if len(urls) > 1 and options.failover:
-        problems.append("with JWKS_FAILOVER there is one URL, whose set the others have too")
+        problems.append("with JWKS_FAILOVER only one URL is allowed")
     if keys or not (urls or sources):
         try:
             sources.insert(0, StaticKeys(keys))
@@ -82,16 +81,16 @@ def _remote_keys(url: str, rules: KeyRules, options: RemoteOptions) -> RemoteKey
 
 
 def _backup_name(urls: Sequence[str], rules: KeyRules) -> str:
-    """Return a name made from all that decides what a source writes and can read.
+    """Return a name for the settings that decide which keys a source writes.
 
-    Two sources with one name write the same keys, and each can use what the other has written.
+    Sources of one name write the same keys, so each can use the backup of the other.
     """
     parts = [urls, sorted(set(rules.algorithms)), rules.min_rsa_bits]
     return sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def _backup_store(place: str, name: str, rules: RemoteRules) -> BackupStore:
-    # Keys are encoded anew, and can become somewhat longer than in the issuer's response.
+    # The keys are encoded again, which can make them longer than in the issuer's response.
     limit = 4 * rules.max_bytes + _BACKUP_OVERHEAD
     if is_redis_url(place):
         return RedisBackupStore(place, f"flask-connector-auth:jwks:{name}", rules.max_stale, limit)

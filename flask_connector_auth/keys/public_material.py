@@ -18,7 +18,7 @@ from .material import KeyProblem, load_public_key, read_key_entries
 
 #: The private members of a JWK (RFC 7518 sections 6.2.2 and 6.3.2).
 PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
-# Nested encodings to undo: base64 of a JWK Set whose x5c is base64 of DER, and one more.
+# Encodings inside each other: base64 of a JWK Set, whose x5c is base64 of DER, and one more.
 _MAX_LAYERS = 4
 _MIN_NUMBER_BYTES = 16
 _DER_LOADERS = (
@@ -53,9 +53,9 @@ def is_public_key_material(secret: bytes, numbers: Collection[bytes] = ()) -> bo
 
 
 def public_numbers(*values: Any) -> frozenset[bytes]:
-    """Return the numbers that the public keys in *values* are made of.
+    """Return the numbers of the public keys in *values*, to compare secrets with.
 
-    A number by itself looks like any random secret, so secrets are compared with these.
+    A number alone looks like any random secret.
 
     :param values: what :func:`parse_keys` takes. Invalid items are skipped: :func:`parse_keys`
         reports them.
@@ -66,7 +66,7 @@ def public_numbers(*values: Any) -> frozenset[bytes]:
         for item in (value if isinstance(value, list | tuple) else [value])
         for number in _numbers_of_item(item)
     )
-    # No sound key has a shorter number, and a secret might contain a short one by chance.
+    # No sound key has a shorter number, and a secret may equal a short one by chance.
     return frozenset(number for number in numbers if len(number) >= _MIN_NUMBER_BYTES)
 
 
@@ -102,7 +102,7 @@ def _to_bytes(number: int) -> bytes:
 
 
 def _is_listed_number(content: bytes, numbers: Collection[bytes]) -> bool:
-    # A compressed point is x after one byte for the sign of y (SEC 1 section 2.3.3).
+    # A compressed point is one byte for the sign of y, then x (SEC 1 section 2.3.3).
     compressed_x = content[1:] if content[:1] in (b"\2", b"\3") else b""
     return any(number.lstrip(b"\0") in numbers for number in (content, compressed_x))
 
@@ -120,7 +120,7 @@ def _can_load(load: Callable[[bytes], object], content: bytes) -> bool:
     try:
         load(content)
     except UnsupportedAlgorithm:
-        # Also a public key, of an algorithm that the library does not support.
+        # A public key of an algorithm that the library does not support.
         return True
     except Exception:
         return False

@@ -15,7 +15,7 @@ MAX_CANDIDATES = 4
 #: The longest key id, in characters.
 MAX_KID = 256
 #: No candidates, because several keys support the algorithm of a token without ``kid``. Compare
-#: by identity: an empty list that means "no such key" is equal to it.
+#: it by ``is``: any other empty list, which means that there is no such key, is equal to it.
 AMBIGUOUS_MATCH: "Sequence[VerificationKey]" = []
 #: Called with message, signature and key: whether the key made that signature over the message.
 Verify = Callable[[bytes, bytes, Any], bool]
@@ -29,8 +29,8 @@ class VerificationKey:
     """
 
     kid: str | None  #: RFC 7517 section 4.5; ``None`` for a key without one, such as a PEM
-    #: SHA-256 thumbprint of the key material (RFC 7638). Left out of the repr, because a weak
-    #: secret can be guessed from its thumbprint (section 7).
+    #: SHA-256 thumbprint of the key material (RFC 7638). It is not in the repr: a weak secret can
+    #: be guessed from its thumbprint (section 7).
     thumbprint: str = field(repr=False)
     #: By ``alg``, the function that verifies its signatures.
     algorithms: Mapping[str, Verify] = field(repr=False)
@@ -44,7 +44,7 @@ class VerificationKey:
         try:
             return self.algorithms[algorithm](message, signature, self.key)
         except Exception:
-            # The signature may come from an attacker. If it makes a library fail, it is invalid.
+            # A forged signature may make a library fail. It is invalid then.
             return False
 
 
@@ -54,7 +54,7 @@ Health = Mapping[str, Any]
 
 @runtime_checkable
 class KeySource(Protocol):
-    """A source of verification keys. A subclass must define :meth:`candidates`, and no more.
+    """A source of verification keys. A subclass must define :meth:`candidates` only.
 
     .. versionadded:: 0.1
     """
@@ -66,14 +66,13 @@ class KeySource(Protocol):
         :param algorithm: the token's ``alg``, which is on the allow-list.
         :raises Unavailable: if the keys are temporarily out of reach.
         """
-        ...
 
     def candidates_after_failure(
         self, kid: str | None, algorithm: str, tried: Sequence[VerificationKey]
     ) -> Sequence[VerificationKey]:
         """Return further keys to try after none of those *tried* verified the signature.
 
-        The default is none. A source of keys that can be replaced returns the new keys here.
+        The default is none. A source whose keys change returns the new ones here.
 
         :raises Unavailable: if the source cannot tell at the moment whether there are any.
         """
@@ -82,8 +81,8 @@ class KeySource(Protocol):
     def is_active(self, key: VerificationKey, kid: str | None, algorithm: str) -> bool:
         """Whether *key*, which has verified a token with *kid* and *algorithm*, may still do so.
 
-        Called for each request with a token that was verified before, so a key that the source no
-        longer returns also ends the tokens that it has verified.
+        Called for each request with a token that was verified before. So once the source no longer
+        returns a key, the tokens that the key has verified are refused.
 
         :raises Unavailable: if the source cannot tell at the moment.
         """
@@ -104,7 +103,7 @@ class KeyIndex:
     """Immutable index of keys by ``kid`` and algorithm."""
 
     def __init__(self, keys: Iterable[VerificationKey]) -> None:
-        # The same key for the same use, given twice, is one key (RFC 7638).
+        # The same key for the same algorithms, given twice, is one key (RFC 7638).
         by_identity = {(key.kid, key.thumbprint, *key.algorithms): key for key in keys}
         self.keys: list[VerificationKey] = list(by_identity.values())
         #: ``kid``, thumbprint and algorithms of each key: equal indexes have equal identities.
@@ -115,7 +114,7 @@ class KeyIndex:
         self._without_kid = keys_of_kid.pop(None, [])
         self._by_kid = {kid: keys + self._without_kid for kid, keys in keys_of_kid.items()}
         algorithms = {name for key in self.keys for name in key.algorithms}
-        # Worked out in advance, so that a request costs one dict lookup.
+        # Prepared here, so that a request needs only one dict lookup.
         self._candidates: dict[tuple[str | None, str], Sequence[VerificationKey]] = {
             **{(None, name): _unambiguous(_usable_for(name, self.keys)) for name in algorithms},
             **{
@@ -129,14 +128,13 @@ class KeyIndex:
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
         """Return the keys with that *kid* and those without one, at most :data:`MAX_CANDIDATES`.
 
-        For a token without ``kid`` there is a candidate only if exactly one key supports its
-        algorithm.
+        A token without ``kid`` has a candidate only if exactly one key supports its algorithm.
         """
         keys = self._candidates.get((kid, algorithm))
         return self._of_unknown_kid.get(algorithm, []) if keys is None else keys
 
     def covers_kid(self, kid: str | None) -> bool:
-        """Whether these keys decide on a token with that *kid*, so that no fetch is needed."""
+        """Whether a token with that *kid* can be verified or refused by these keys alone."""
         return kid is None or kid in self._by_kid or bool(self._without_kid)
 
     def summary(self) -> dict[str, Any]:
@@ -171,9 +169,9 @@ class StaticKeys(KeyIndex, KeySource):
 
 
 class CombinedKeys(KeySource, Closable):
-    """The keys of several sources, as during a migration from one to another.
+    """The keys of several sources, as during a migration.
 
-    :param sources: queried in this order, so sources without I/O come first.
+    :param sources: in the order of their use; those without I/O come first.
     """
 
     def __init__(self, sources: Sequence[KeySource]) -> None:
@@ -187,13 +185,12 @@ class CombinedKeys(KeySource, Closable):
     def candidates(self, kid: str | None, algorithm: str) -> _Keys:
         """See :class:`KeySource`: the keys of the first source that has any.
 
-        So the tokens of a configured key never cause a fetch by another source. If two sources
-        have different keys with one ``kid``, the signature fails, and
-        :meth:`candidates_after_failure` finds the other key.
+        So a token of a configured key never causes a fetch. If the keys of several sources have one
+        ``kid``, :meth:`candidates_after_failure` finds those of the others.
         """
         if kid is not None:
             return self._collect(lambda source: source.candidates(kid, algorithm), bool)
-        # Without a kid, exactly one key must match among all sources within reach.
+        # Without a kid, exactly one key may match in all sources that can be reached.
         keys = self._collect(lambda source: source.candidates(None, algorithm), lambda found: False)
         return keys if len({key.thumbprint for key in keys}) <= 1 else AMBIGUOUS_MATCH
 
@@ -209,12 +206,12 @@ class CombinedKeys(KeySource, Closable):
         return self._collect(untried, lambda found: len(found) >= MAX_CANDIDATES)[:MAX_CANDIDATES]
 
     def is_active(self, key: VerificationKey, kid: str | None, algorithm: str) -> bool:
-        """See :class:`KeySource`: whether it is active in any source, whatever their order."""
+        """See :class:`KeySource`: whether *key* is active in any source."""
         if kid is None:
             return super().is_active(key, kid, algorithm)
         for source in self.sources:
-            # If no other source has the key, the token is verified anew, and that reports the
-            # source that is out of reach.
+            # If no other source has the key, the token is verified again, and that raises the
+            # Unavailable of this source.
             with suppress(Unavailable):
                 if source.is_active(key, kid, algorithm):
                     return True
@@ -230,7 +227,7 @@ class CombinedKeys(KeySource, Closable):
     ) -> _Keys:
         """Return the keys of one source after the other, until they are enough or ambiguous.
 
-        :raises Unavailable: if none were found, and a source that may have some is out of reach.
+        :raises Unavailable: if no key was found and a source is out of reach.
         """
         found: list[VerificationKey] = []
         outage: Unavailable | None = None
