@@ -20,7 +20,7 @@ from .key_set import BadKeySet, LoadedKeySet, usable_keys
 logger: logging.Logger = logging.getLogger(__name__)
 
 _FORMAT = 1
-# Seconds that the clock may be behind the clock of the machine that wrote the backup.
+# Seconds that the clock may be behind that of the machine that wrote the backup.
 _MAX_CLOCK_SKEW = 60
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -30,11 +30,9 @@ class BackupStore(Protocol):
 
     def read(self) -> bytes | None:
         """Return the bytes that were written last, or ``None``; an exception counts as ``None``."""
-        ...
 
     def write(self, record: bytes) -> None:
         """Replace the last bytes by *record*; an exception is logged."""
-        ...
 
 
 def boot_clock(boot_id: Path = _BOOT_ID) -> tuple[str, float]:
@@ -51,11 +49,11 @@ def boot_clock(boot_id: Path = _BOOT_ID) -> tuple[str, float]:
 class KeySetBackup:
     """The last good key set, for a start of the service while the issuer is out of reach.
 
-    The issuer's ETag is not saved. So a restored set is replaced by what the issuer sends, never
-    confirmed, and a backup that someone has edited does not outlive the outage.
+    The issuer's ETag is not saved: the issuer sends the whole set after an outage, so a backup that
+    somebody has edited is used no longer.
 
-    :param max_age: seconds since the last confirmation by the issuer for which a set may be used;
-        a restart does not start them again.
+    :param max_age: seconds for which a set may be used after the issuer has confirmed it; a restart
+        does not extend them.
     :param clock: returns the time in seconds since the epoch.
     :param boot: see :func:`boot_clock`.
     """
@@ -127,14 +125,14 @@ class KeySetBackup:
         age: float = self._clock() - confirmed_at
         if age < -_MAX_CLOCK_SKEW:
             raise BadKeySet("its time of confirmation is in the future; check the system clock")
-        # A wall clock that was set back must not make an old backup young, so the uptime, which
-        # cannot be set, counts too. Whole seconds: the two clocks need not agree more closely.
+        # A wall clock that is set back would make an old backup young. The uptime cannot be set.
+        # It counts in whole seconds, because the two clocks differ by fractions.
         this_boot, now = self._boot()
         elapsed = int(now - uptime) if this_boot and boot == this_boot else 0
         return max(0.0, age, elapsed)
 
     def _log(self, problem: str) -> None:
-        # Once, not at each attempt of a long outage.
+        # Once in an outage, not at each of its attempts.
         if problem != self._logged_problem:
             logger.warning("the backup of the key set %s", problem)
             self._logged_problem = problem
@@ -187,8 +185,8 @@ class FileBackupStore:
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
-    # Opening a pipe would block, and a link could lead to any file of this user. Windows has
-    # neither flag: folders hold no pipes there, and few users may create links.
+    # Opening a pipe would block, and a link could lead to any file of this user. Windows lacks both
+    # flags, but its folders have no pipes, and only a few users may create links.
     for name in ("O_NONBLOCK", "O_NOFOLLOW"):
         flags |= getattr(os, name, 0)
     return os.open(path, flags)
@@ -197,8 +195,8 @@ def _open_without_waiting(path: str, flags: int) -> int:
 def _is_protected(status: os.stat_result) -> bool:
     """Whether only this user and root can change the file or folder with this *status*.
 
-    In a folder with the sticky bit other users can add files, but not replace ours. On Windows the
-    answer is always yes: these bits mean nothing there, and access lists are not read.
+    In a folder with the sticky bit, other users can add files but not replace ours. Always true on
+    Windows, where these bits have no meaning and access lists are not read.
     """
     if not hasattr(os, "geteuid"):
         return True
@@ -217,7 +215,7 @@ def _limited(record: bytes, limit: int) -> bytes:
 class RedisBackupStore:
     """Keeps a backup in Redis. Everyone who can write there can sign accepted tokens.
 
-    Each use opens a connection. Uses are few, and so no connection is shared after a fork.
+    Each use opens a connection, so that processes never share one after a fork.
 
     :param url: see :func:`redis_connector`.
     :param name: the Redis key.

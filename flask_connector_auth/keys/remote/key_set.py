@@ -1,7 +1,4 @@
-"""Key sets from a URL: the parser, and the values that the other modules of this package share.
-
-Times are in seconds.
-"""
+"""Key sets from a URL: their states, lookups in them, and the parser. Times are in seconds."""
 
 import logging
 from collections import Counter
@@ -20,10 +17,7 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RemoteRules:
-    """When a key set is fetched, in seconds; its size, in bytes and keys; requests that wait.
-
-    The ``JWKS_`` settings have the same names and defaults.
-    """
+    """The ``JWKS_`` settings of the same names."""
 
     max_age: float = 300
     min_age: float = 30
@@ -81,17 +75,17 @@ class KeyLookup:
     algorithm: str
     arrived_at: float
     may_wait: bool = True  #: for a fetch
-    failed_index: KeyIndex | None = None  #: the keys under which the signature has failed
+    failed_index: KeyIndex | None = None  #: the keys that did not verify the signature
 
 
 class LookupOutcome(StrEnum):
-    """What a lookup comes to; ``health()`` counts all but ``ANSWERED`` by their values."""
+    """The result of a lookup; ``health()`` counts all but ``ANSWERED``, by their values."""
 
-    ANSWERED = "answered"
-    STALE_SERVED = "stale_served"  #: answered with keys that cannot be confirmed
-    UNKNOWN_REFRESHED = "unknown_refreshed"  #: no key: the set was fetched after the token came
-    UNKNOWN_COOLDOWN = "unknown_cooldown"  #: no key: the next fetch has to wait for the cooldown
-    WAIT = "waits"  #: wait for the fetch under way, then look up again
+    ANSWERED = "answered"  #: with keys of a fresh set, or with none after a failed signature
+    STALE_SERVED = "stale_served"  #: with keys of a set that is no longer fresh
+    UNKNOWN_REFRESHED = "unknown_refreshed"  #: the key is not in a set fetched since the arrival
+    UNKNOWN_COOLDOWN = "unknown_cooldown"  #: the key is unknown, and the cooldown forbids a fetch
+    WAIT = "waits"  #: look up again once the fetch under way has ended
     UNAVAILABLE = "unavailable"  #: the keys for the token cannot be determined now
 
 
@@ -100,21 +94,21 @@ class LookupDecision:
     """How to answer one lookup, and whether to start a fetch."""
 
     outcome: LookupOutcome
-    keys: Sequence[VerificationKey] = ()  #: to try; only of an outcome that answers
-    wait: float = 0  #: seconds, at most, since the token arrived; only of ``WAIT``
+    keys: Sequence[VerificationKey] = ()  #: to try; with ``ANSWERED`` and ``STALE_SERVED``
+    wait: float = 0  #: most seconds since the token arrived; with ``WAIT``
     start_fetch: bool = False
-    for_unknown_key: bool = False  #: the fetch counts towards the cooldown
+    for_unknown_key: bool = False  #: the fetch starts the cooldown
 
 
 class BadKeySet(ValueError):
-    """The key set cannot be used. The text says why, and quotes nothing of the set."""
+    """The key set cannot be used. The text says why and quotes nothing of the set."""
 
 
 def parse_key_set(body: bytes, rules: KeyRules, max_keys: int) -> list[VerificationKey]:
     """Return the usable keys of a JWK Set from a URL (RFC 7517 section 5).
 
-    A bad entry is ignored and logged; the good entries beside it are kept. A secret is never
-    used: everyone who can read the set could sign with it.
+    A bad entry is logged and ignored; the others are kept. A secret is never used: everyone who can
+    read the set could sign with it.
 
     :raises BadKeySet: if *body* is no JWK Set (strict JSON), has more than *max_keys* entries, or
         has no usable key.
@@ -151,12 +145,11 @@ def _iter_usable_keys(entries: list[Any], rules: KeyRules) -> Iterator[Verificat
             level = logging.ERROR if isinstance(problem, PrivateKeyError) else logging.WARNING
             logger.log(level, "key %d of the key set is ignored: %s", number, problem)
             continue
-        # The same key material under the same kid is one key (RFC 7638), unless the entries are
-        # for different algorithms.
-        name = (key.kid, key.thumbprint, *key.algorithms)
-        if name in seen:
+        # Equal entries are one key, as in KeyIndex.
+        identity = (key.kid, key.thumbprint, *key.algorithms)
+        if identity in seen:
             continue
-        seen.add(name)
+        seen.add(identity)
         keys_per_kid[key.kid] += 1
         if keys_per_kid[key.kid] > MAX_CANDIDATES:
             text = "key %d of the key set is ignored: more than %d keys have its kid"
@@ -174,7 +167,7 @@ def _import_entry(entry: Any, rules: KeyRules) -> VerificationKey:
     # sections 6.2.2, 6.3.2 and 6.4).
     if entry.get("kty") == "oct" or "d" in entry:
         raise PrivateKeyError("a secret or private key, which everyone can read here")
-    # A key without a kid would be tried for every token, and no kid would be unknown any more.
+    # A key without a kid would be tried for every token, so that no kid would be unknown.
     if entry.get("kid") is None:
         raise KeyProblem("without a kid")
     return import_key(entry, rules)

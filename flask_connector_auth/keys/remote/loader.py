@@ -1,4 +1,4 @@
-"""The loader of a key set: fetches it from its URLs, and reads what the responses mean."""
+"""The loader of a key set, which fetches it from its URLs."""
 
 import logging
 import time
@@ -40,9 +40,9 @@ class LoadFailed(Exception):
 class KeySetLoader:
     """Loads the key set of one issuer.
 
-    :param urls: tried in order, each time from the first, until one has a usable set. The sets
-        are never joined: any of the servers could add keys to a union.
-    :param backup: where the last good set is saved, and read from if the first load fails.
+    :param urls: tried in this order, until one has a usable set. Their sets are never joined:
+        otherwise each of the servers could add keys.
+    :param backup: the last good set is saved here, and read if the first load fails.
     :param clock: returns seconds that never go back.
     """
 
@@ -74,22 +74,23 @@ class KeySetLoader:
     ) -> None:
         """Load the key set, pass the result on, and save a good one.
 
-        :param fetch_done: passed on; identifies the fetch.
-        :param receiver: returns what takes the result, or ``None`` once that has been collected.
+        :param fetch_done: identifies the fetch; it is passed on.
+        :param receiver: returns the function to call with the result, or ``None`` once the garbage
+            collector has removed that.
         """
         try:
             result: LoadedKeySet | LoadFailed = self.load(known, cancellation)
         except LoadFailed as failed:
             result = failed
         except Exception as error:
-            # Every fetch must have a result, or no other fetch would ever start. Only the class of
-            # the error is reported: its text may quote what was received.
+            # Without a result of this fetch, no other would ever start. Only the class of the error
+            # is reported: its text may quote what was received.
             result = LoadFailed(type(error).__name__)
         if receive := receiver():
             receive(fetch_done, result)
             del receive
             if isinstance(result, LoadedKeySet):
-                # Last, so that no request waits for a disk.
+                # At the end, so that no request waits for a disk.
                 self.save_backup(result)
 
     def load(
@@ -105,7 +106,7 @@ class KeySetLoader:
         deadline = self._clock() + 2 * self._rules.timeout
         reason, longest_retry_after = "", 0.0
         for number, url in enumerate(self.urls):
-            # An equal share of the time left: the last URL is tried even if all before it hang.
+            # An equal share of the time left, so that the last URL is tried if all others hang.
             share = (deadline - self._clock()) / (len(self.urls) - number)
             if share <= 0:
                 break
@@ -117,7 +118,7 @@ class KeySetLoader:
                 cancellation.raise_if_cancelled()
                 reason = str(failed)
                 longest_retry_after = max(longest_retry_after, failed.retry_after or 0.0)
-                # Once, not at each attempt of an outage.
+                # Once in an outage, not at each of its attempts.
                 if self._logged_failures.get(url) != reason:
                     host = loggable_host(url)
                     logger.warning("key set of %s cannot be fetched: %s", host, reason)
@@ -155,9 +156,8 @@ class KeySetLoader:
         except (FetchFailed, BadKeySet) as failed:
             raise LoadFailed(str(failed)) from None
         except BaseException as error:
-            # A fetch function of the application may raise and return anything, and a refresh that
-            # ends without a result would be the last one. Only the class of the error is reported:
-            # its text may quote what was received.
+            # A fetch function of the application may raise or return anything. Only the class of
+            # the error is reported, as in run().
             raise LoadFailed(type(error).__name__) from None
 
     def _read(self, url: str, response: Fetched, known: Snapshot | None) -> LoadedKeySet:
@@ -169,7 +169,7 @@ class KeySetLoader:
         if len(response.body) > self._rules.max_bytes:
             raise LoadFailed(f"the body is over {self._rules.max_bytes} bytes (JWKS_MAX_BYTES)")
         digest = sha256(response.body).digest()
-        # Problems of a set are logged once, not each time that the same set is fetched.
+        # The same set is not parsed again: the parser would log its problems each time.
         if digest != self._parsed[0]:
             keys = parse_key_set(response.body, self._key_rules, self._rules.max_keys)
             self._parsed = digest, KeyIndex(keys)
