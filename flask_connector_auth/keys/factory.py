@@ -7,18 +7,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .backup import BackupStore, FileBackupStore, KeySetBackup, RedisBackupStore
+from .http import Fetch
 from .importing import KeyRules, parse_keys
-from .remote import (
-    BackupStore,
-    Fetch,
-    FileBackupStore,
-    KeySetBackup,
-    KeySetLoader,
-    RedisBackupStore,
-    RefreshPolicy,
-    RemoteKeys,
-    RemoteRules,
-)
+from .key_set import RemoteRules
+from .loader import KeySetLoader
+from .refresh_policy import RefreshPolicy
+from .remote import RemoteKeys
 from .source import CombinedKeys, KeyIndex, KeySource, StaticKeys, VerificationKey
 from .urls import check_url, is_redis_url, is_url
 

@@ -11,8 +11,13 @@ import rooms
 from request_picture import picture
 
 from flask_connector_auth import Reason, require_app_jwt, require_consumer_jws
-from flask_connector_auth.keys import KeyIndex, RemoteRules
-from flask_connector_auth.keys.remote import KeySetState, LoadedKeySet, RefreshPolicy
+from flask_connector_auth.keys import (
+    KeyIndex,
+    KeySetState,
+    LoadedKeySet,
+    RefreshPolicy,
+    RemoteRules,
+)
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.verification import CHECKS
 from tests.support.http_helpers import headers

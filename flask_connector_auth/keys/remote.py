@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ...core import (
+from ..core import (
     Closable,
     Reason,
     Unavailable,
@@ -21,11 +21,11 @@ from ...core import (
     send_signal,
     steady_time,
 )
-from ..source import Health, KeyIndex, KeySource, VerificationKey
 from .connection import Cancellation
 from .key_set import KeyLookup, KeySetState, LoadedKeySet, LookupOutcome, Snapshot
 from .loader import KeySetLoader, LoadFailed
 from .refresh_policy import RefreshPolicy
+from .source import Health, KeyIndex, KeySource, VerificationKey
 
 logger: logging.Logger = logging.getLogger(__name__)
 

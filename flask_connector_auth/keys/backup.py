@@ -12,10 +12,10 @@ from math import ceil
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...core import Malformed, load_json_object, redis_connector, steady_time
-from ..importing import KeyRules
-from ..source import KeyIndex, VerificationKey
+from ..core import Malformed, load_json_object, redis_connector, steady_time
+from .importing import KeyRules
 from .key_set import BadKeySet, LoadedKeySet, usable_keys
+from .source import KeyIndex, VerificationKey
 
 logger: logging.Logger = logging.getLogger(__name__)
 

@@ -6,18 +6,20 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
-from flask_connector_auth.keys import KeyIndex, KeyRules, import_key
-from flask_connector_auth.keys.remote import (
+from flask_connector_auth.keys import (
     EMPTY_WAIT,
     MAX_PAUSE_WITHOUT_KEYS,
     MAX_WAIT_AFTER_BAD_SIGNATURE,
+    KeyIndex,
     KeyLookup,
+    KeyRules,
     KeySetState,
     LoadedKeySet,
     LookupDecision,
     LookupOutcome,
     RefreshPolicy,
     RemoteRules,
+    import_key,
 )
 
 RULES = RemoteRules()

@@ -7,8 +7,6 @@ from hashlib import sha256
 from threading import Event
 from urllib.parse import urlsplit
 
-from ..importing import KeyRules
-from ..source import KeyIndex
 from .backup import KeySetBackup
 from .connection import Cancellation
 from .http import (
@@ -20,7 +18,9 @@ from .http import (
     freshness_lifetime,
     retry_after,
 )
+from .importing import KeyRules
 from .key_set import BadKeySet, LoadedKeySet, RemoteRules, Snapshot, parse_key_set
+from .source import KeyIndex
 
 logger: logging.Logger = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from flask_connector_auth.core import (
     reset_all_after_fork,
     steady_time,
 )
-from flask_connector_auth.keys.remote import (
+from flask_connector_auth.keys import (
     Fetched,
     FetchFailed,
     KeySetBackup,
@@ -552,7 +552,7 @@ def test_each_change_of_state_is_reported_once(caplog: pytest.LogCaptureFixture)
     """STALE is a WARNING, OUTAGE an ERROR, recovery INFO; never a line for each request."""
     world = World("a")
     source = world.source()
-    caplog.set_level(logging.INFO, "flask_connector_auth.keys.remote.source")
+    caplog.set_level(logging.INFO, "flask_connector_auth.keys.remote")
     sent: list[str] = []
 
     def receiver(name: str) -> Callable[..., None]:
@@ -581,7 +581,7 @@ def test_each_change_of_state_is_reported_once(caplog: pytest.LogCaptureFixture)
     lines = [
         (record.levelname, record.getMessage())
         for record in caplog.records
-        if record.name.endswith("remote.source")
+        if record.name.endswith("keys.remote")
     ]
     assert lines == [
         ("INFO", "key set of issuer.example changed: added 'a', removed none"),

@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
-from ..urls import is_loopback
 from .connection import Cancellation, Connection, Watchdog
+from .urls import is_loopback
 
 _CHUNK = 65536
 # Bytes for headers and the framing of chunks, in addition to twice the largest body.

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from ...core import Malformed, load_json_object
-from ..importing import KeyRules, import_key
-from ..material import KeyProblem, PrivateKeyError
-from ..source import MAX_CANDIDATES, KeyIndex, VerificationKey
+from ..core import Malformed, load_json_object
+from .importing import KeyRules, import_key
+from .material import KeyProblem, PrivateKeyError
+from .source import MAX_CANDIDATES, KeyIndex, VerificationKey
 
 logger: logging.Logger = logging.getLogger(__name__)
 
