@@ -40,7 +40,9 @@ def key_source(
         list of any of these.
     """
     items = value if isinstance(value, list | tuple) else [value]
-    keys, problems = parse_keys(value, rules, _is_source)
+    keys, problems = parse_keys(
+        value, rules, lambda item: is_url(item) or isinstance(item, KeySource)
+    )
     sources: list[KeySource] = [item for item in items if isinstance(item, KeySource)]
     urls = [item for item in items if is_url(item)]
     for url in urls:
@@ -59,10 +61,6 @@ def key_source(
         return None, problems
     sources += [_remote_keys(url, rules, options) for url in urls]
     return sources[0] if len(sources) == 1 else CombinedKeys(sources), []
-
-
-def _is_source(item: Any) -> bool:
-    return is_url(item) or isinstance(item, KeySource)
 
 
 def _remote_keys(url: str, rules: KeyRules, options: RemoteOptions) -> RemoteKeys:

@@ -89,9 +89,9 @@ class KeySetLoader:
         if receive := receiver():
             receive(fetch_done, result)
             del receive
-            if isinstance(result, LoadedKeySet):
+            if self._backup and isinstance(result, LoadedKeySet):
                 # At the end, so that no request waits for a disk.
-                self.save_backup(result)
+                self._backup.save(result.url, result.index)
 
     def load(
         self, known: Snapshot | None, cancellation: Cancellation | None = None
@@ -130,11 +130,6 @@ class KeySetLoader:
         if self._backup and known is None:
             failure.backup = self._backup.read(self.urls)
         raise failure
-
-    def save_backup(self, loaded: LoadedKeySet) -> None:
-        """Save *loaded*, which has just been confirmed, if a backup is configured."""
-        if self._backup:
-            self._backup.save(loaded.url, loaded.index)
 
     def _load_from(
         self, url: str, known: Snapshot | None, timeout: float, cancellation: Cancellation

@@ -92,16 +92,16 @@ class RefreshPolicy:
         failure = self._failure
         if failure is None:
             return now
-        pause = failure.share * min(failure.backoff, self._max_pause(self.state(now)))
-        return failure.at + max(pause, failure.retry_after)
-
-    def _max_pause(self, state: KeySetState) -> float:
-        # Without keys every request fails until the next attempt.
+        state, longest = self.state(now), self.rules.retry_max
         if state in (KeySetState.EMPTY, KeySetState.OUTAGE):
-            return MAX_PAUSE_WITHOUT_KEYS
-        # While the set is fresh, bad tokens start fetches. Their failures must not make a new key
-        # wait longer than the cooldown.
-        return self.rules.cooldown if state is KeySetState.FRESH else self.rules.retry_max
+            # Without keys every request fails until the next attempt.
+            longest = MAX_PAUSE_WITHOUT_KEYS
+        elif state is KeySetState.FRESH:
+            # While the set is fresh, bad tokens start fetches. Their failures must not make a new
+            # key wait longer than the cooldown.
+            longest = self.rules.cooldown
+        pause = failure.share * min(failure.backoff, longest)
+        return failure.at + max(pause, failure.retry_after)
 
     def retry_after(self, now: float) -> float:
         """Return the seconds until a retry is useful, at least one."""

@@ -193,7 +193,7 @@ class RemoteKeys(KeySource, Closable):
                 return
             self._fetch_done = None
             if isinstance(result, LoadFailed):
-                if result.backup and before is None:
+                if result.backup:
                     policy.restore_backup(now, result.backup)
                 policy.fail_fetch(now, str(result), result.retry_after)
             else:
