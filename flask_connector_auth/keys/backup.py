@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from ..core import Malformed, load_json_object, redis_connector, steady_time
 from .importing import KeyRules
-from .key_set import BadKeySet, LoadedKeySet, usable_keys
+from .key_set import BadKeySet, LoadedKeySet, RemoteRules, usable_keys
 from .source import KeyIndex, VerificationKey
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -52,8 +52,8 @@ class KeySetBackup:
     The issuer's ETag is not saved: the issuer sends the whole set after an outage, so a backup that
     somebody has edited is used no longer.
 
-    :param max_age: seconds for which a set may be used after the issuer has confirmed it; a restart
-        does not extend them.
+    :param rules: ``max_stale`` counts from the confirmation by the issuer; a restart does not
+        extend it.
     :param clock: returns the time in seconds since the epoch.
     :param boot: see :func:`boot_clock`.
     """
@@ -61,16 +61,14 @@ class KeySetBackup:
     def __init__(
         self,
         store: BackupStore,
-        rules: KeyRules,
-        max_age: float,
-        max_keys: int,
+        key_rules: KeyRules,
+        rules: RemoteRules,
         clock: Callable[[], float] = time.time,
         boot: Callable[[], tuple[str, float]] = boot_clock,
     ) -> None:
         self._store = store
+        self._key_rules = key_rules
         self._rules = rules
-        self._max_age = max_age
-        self._max_keys = max_keys
         self._clock = clock
         self._boot = boot
         self._logged_problem = ""
@@ -112,23 +110,24 @@ class KeySetBackup:
         url = record.get("url")
         if record.get("format") != _FORMAT or not isinstance(url, str) or url not in urls:
             raise BadKeySet("it has another format or is of another URL")
-        age = self._age(record.get("confirmed_at"), record.get("boot"), record.get("uptime"))
-        if age > self._max_age:
-            raise BadKeySet(f"it was confirmed more than {self._max_age:g} s ago (JWKS_MAX_STALE)")
+        age, limit = self._age(record), self._rules.max_stale
+        if age > limit:
+            raise BadKeySet(f"it was confirmed more than {limit:g} s ago (JWKS_MAX_STALE)")
         # The same filters as for a set from the issuer: a backup can be edited.
-        keys = usable_keys(record.get("keys"), self._rules, self._max_keys)
+        keys = usable_keys(record.get("keys"), self._key_rules, self._rules.max_keys)
         return LoadedKeySet(KeyIndex(keys), url, age=age)
 
-    def _age(self, confirmed_at: Any, boot: Any, uptime: Any) -> float:
-        if not all(isinstance(value, int | float) for value in (confirmed_at, uptime)):
+    def _age(self, record: dict[str, Any]) -> float:
+        confirmed_at, uptime = record.get("confirmed_at"), record.get("uptime")
+        if not isinstance(confirmed_at, int | float) or not isinstance(uptime, int | float):
             raise BadKeySet("its time of confirmation is missing or not a number")
-        age: float = self._clock() - confirmed_at
+        age = self._clock() - confirmed_at
         if age < -_MAX_CLOCK_SKEW:
             raise BadKeySet("its time of confirmation is in the future; check the system clock")
         # A wall clock that is set back would make an old backup young. The uptime cannot be set.
         # It counts in whole seconds, because the two clocks differ by fractions.
         this_boot, now = self._boot()
-        elapsed = int(now - uptime) if this_boot and boot == this_boot else 0
+        elapsed = int(now - uptime) if this_boot and record.get("boot") == this_boot else 0
         return max(0.0, age, elapsed)
 
     def _log(self, problem: str) -> None:

@@ -68,7 +68,7 @@ def _remote_keys(url: str, rules: KeyRules, options: RemoteOptions) -> RemoteKey
     backup = None
     if options.backup:
         store = _backup_store(options.backup, _backup_name(urls, rules), options.rules)
-        backup = KeySetBackup(store, rules, options.rules.max_stale, options.rules.max_keys)
+        backup = KeySetBackup(store, rules, options.rules)
     loader = KeySetLoader(urls, options.fetch, rules, options.rules, backup)
     return RemoteKeys(RefreshPolicy(options.rules), loader)
 

@@ -63,6 +63,7 @@ class Fetch(Protocol):
         :raises FetchFailed: if there is no complete response in time. Any other exception is also
             a failure.
         """
+        ...
 
 
 class HttpFetch:

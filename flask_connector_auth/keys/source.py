@@ -66,6 +66,7 @@ class KeySource(Protocol):
         :param algorithm: the token's ``alg``, which is on the allow-list.
         :raises Unavailable: if the keys are temporarily out of reach.
         """
+        ...
 
     def candidates_after_failure(
         self, kid: str | None, algorithm: str, tried: Sequence[VerificationKey]

@@ -26,6 +26,7 @@ from flask_connector_auth.keys import (
     KeyRules,
     KeySetBackup,
     RedisBackupStore,
+    RemoteRules,
     boot_clock,
     usable_keys,
 )
@@ -56,8 +57,9 @@ class Bench:
         self.now = 1_800_000_000.0
         self.boot = "this boot"
         self.uptime = 5000.0
+        rules = RemoteRules(max_stale=allowance)
         self.backup = KeySetBackup(
-            store, RULES, allowance, 100, lambda: self.now, lambda: (self.boot, self.uptime)
+            store, RULES, rules, lambda: self.now, lambda: (self.boot, self.uptime)
         )
 
     def pass_time(self, seconds: float) -> None:
@@ -499,7 +501,7 @@ def test_the_clock_of_the_machine(tmp_path: Path) -> None:
 
 def test_by_default_the_clocks_are_real(file: Path) -> None:
     """What is saved now is young."""
-    backup = KeySetBackup(FileBackupStore(file, RECORD), RULES, ALLOWANCE, 100)
+    backup = KeySetBackup(FileBackupStore(file, RECORD), RULES, RemoteRules(max_stale=ALLOWANCE))
     backup.save(URL, INDEX)
     saved = backup.read([URL])
     assert saved is not None

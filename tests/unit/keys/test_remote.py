@@ -334,7 +334,7 @@ def test_the_backup_bridges_a_cold_start_and_no_more(down_for: float, serves: bo
 
     def start() -> RemoteKeys:
         rules = RemoteRules()
-        backup = KeySetBackup(memory, RULES, rules.max_stale, rules.max_keys, world.clock)
+        backup = KeySetBackup(memory, RULES, rules, world.clock)
         return world.source(rules, backup=backup)
 
     world.now = 100_000
@@ -648,7 +648,7 @@ def test_health_has_the_state_and_the_counts() -> None:
 def test_a_set_from_a_backup_has_its_age_and_no_lifetime() -> None:
     """docs/key_sets.rst: ``age`` counts from the saved confirmation; ``lifetime`` is None."""
     world, memory, rules = World("a"), Memory(), RemoteRules()
-    backup = KeySetBackup(memory, RULES, rules.max_stale, rules.max_keys, world.clock)
+    backup = KeySetBackup(memory, RULES, rules, world.clock)
     kids(world.source(rules, backup=backup), "a")
     world.up = False
     world.now += 600
@@ -703,7 +703,7 @@ def test_a_signal_receiver_that_fails_changes_nothing(caplog: pytest.LogCaptureF
     def fail(_sender: object, **_payload: object) -> None:
         raise RuntimeError("the receiver's")
 
-    backup = KeySetBackup(memory, RULES, rules.max_stale, rules.max_keys, world.clock)
+    backup = KeySetBackup(memory, RULES, rules, world.clock)
     source = world.source(rules, backup=backup)
     with ExitStack() as stack:
         for signal in (keys_refreshed, keys_refresh_failed, keys_stale, keys_outage):
