@@ -17,7 +17,10 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RemoteRules:
-    """The ``JWKS_`` settings of the same names."""
+    """The ``JWKS_`` settings of the same names, with their defaults.
+
+    In seconds, but ``max_bytes``, ``max_keys``, and ``max_waiting``: requests that wait for a fetch.
+    """
 
     max_age: float = 300
     min_age: float = 30

@@ -34,7 +34,7 @@ class LoadFailed(Exception):
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
-        self.backup: LoadedKeySet | None = None  #: to be used if there is no key set yet
+        self.backup: LoadedKeySet | None = None  #: the saved key set, if there was no other
 
 
 class KeySetLoader:

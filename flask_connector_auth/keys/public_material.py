@@ -27,7 +27,6 @@ _DER_LOADERS = (
     x509.load_der_x509_csr,
 )
 _CURVES = (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1(), ec.SECP256K1())
-_NUMBER_MEMBERS = ("n", "x", "y")
 _PEM_LINE = re.compile("-{4,5} ?(?:BEGIN|END) [^-]*-{4,5}")
 _PEM_HEADER = re.compile(r"^[A-Za-z-]+: .*$", re.MULTILINE)
 _NOT_BASE64 = re.compile("[^A-Za-z0-9+/_-]")
@@ -47,7 +46,11 @@ def is_public_key_material(secret: bytes, numbers: Collection[bytes] = ()) -> bo
     :param numbers: see :func:`public_numbers`.
     """
     return any(
-        _is_encoded_key(content) or _has_public_jwk(content) or _is_listed_number(content, numbers)
+        any(_can_load(load, content) for load in _DER_LOADERS)
+        or _is_ssh_key(content)
+        or _is_point(content)
+        or _has_public_jwk(content)
+        or _is_listed_number(content, numbers)
         for content in _decoded_layers(secret)
     )
 
@@ -81,9 +84,9 @@ def _numbers_of_item(item: Any) -> Iterator[bytes]:
 
 
 def _numbers_of_jwk(jwk: Mapping[str, Any]) -> Iterator[bytes]:
-    for name in _NUMBER_MEMBERS:
-        if isinstance(jwk.get(name), str):
-            yield decode_base64url(jwk[name].encode())
+    for value in map(jwk.get, ("n", "x", "y")):
+        if isinstance(value, str):
+            yield decode_base64url(value.encode())
 
 
 def _numbers_of_key(native: Any) -> Iterator[bytes]:
@@ -105,15 +108,6 @@ def _is_listed_number(content: bytes, numbers: Collection[bytes]) -> bool:
     # A compressed point is one byte for the sign of y, then x (SEC 1 section 2.3.3).
     compressed_x = content[1:] if content[:1] in (b"\2", b"\3") else b""
     return any(number.lstrip(b"\0") in numbers for number in (content, compressed_x))
-
-
-def _is_encoded_key(content: bytes) -> bool:
-    """Whether *content* is an encoded public key, certificate or certificate request."""
-    return (
-        any(_can_load(load, content) for load in _DER_LOADERS)
-        or _is_ssh_key(content)
-        or _is_point(content)
-    )
 
 
 def _can_load(load: Callable[[bytes], object], content: bytes) -> bool:
@@ -139,7 +133,7 @@ def _is_ssh_key(content: bytes) -> bool:
 def _is_point(content: bytes) -> bool:
     """Whether *content* is an uncompressed point of a curve, with or without its first byte.
 
-    Other bytes are as unlikely to be on a curve as a guessed signature is to be valid.
+    The chance that a random secret is one is less than 1 in 2**250.
     """
     for curve in _CURVES:
         for point in (content, b"\4" + content):
