@@ -19,7 +19,7 @@ logger: logging.Logger = logging.getLogger(__name__)
 class RemoteRules:
     """The ``JWKS_`` settings of the same names, with their defaults.
 
-    In seconds, but ``max_bytes``, ``max_keys``, and ``max_waiting``: requests that wait for a fetch.
+    All are seconds, except ``max_bytes``, ``max_keys`` and ``max_waiting`` (waiting requests).
     """
 
     max_age: float = 300
