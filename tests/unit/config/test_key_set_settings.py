@@ -401,7 +401,8 @@ def test_a_backup_obeys_the_rules_of_its_source() -> None:
     source = load(JWKS_BACKUP="/nowhere/keys", **rules)
     assert isinstance(source, RemoteKeys)
     backup: Any = source._loader._backup
-    assert (backup._max_age, backup._max_keys, [*backup._rules.algorithms]) == (600, 7, ["ES256"])
+    assert (backup._rules.max_stale, backup._rules.max_keys) == (600, 7)
+    assert [*backup._key_rules.algorithms] == ["ES256"]
 
 
 def test_a_bad_redis_url_is_reported_without_quoting_it() -> None:
