@@ -22,9 +22,9 @@ EXPLAINED = (ROOT / "tests" / "mutants.rst").read_text().replace("    ", "")
 #: The tests of each room below ``web``: its own folder, and others that run its code. mutmut runs
 #: those of them that reach a mutant.
 TESTS = {
-    "core": "unit/core unit/revocation unit/web unit/keys/remote unit/verification",
-    "keys": "unit/keys unit/config unit/verification/test_verifier_keys.py",
-    "keys/remote": "unit/keys/remote unit/config integration/test_key_sets_in_apps.py",
+    "core": "unit/core unit/revocation unit/web unit/keys unit/verification",
+    "keys": "unit/keys unit/config unit/verification/test_verifier_keys.py"
+    " integration/test_key_sets_in_apps.py",
     "revocation": "unit/revocation unit/config integration/revocation/test_apps.py",
     "revocation/stores": "unit/revocation unit/config",
     "verification": "unit/verification",

@@ -1,17 +1,38 @@
 """Verification keys: from configuration and from URLs.
 
-A :class:`KeySource` returns the keys that may verify a token. Keys come from configured material
-(:mod:`.importing`), from a URL (:mod:`.remote`), or from several sources at once. Nothing here
+A :class:`KeySource` returns the keys that may verify a token. Its keys come from configured
+material (:mod:`.importing`), from a URL (:mod:`.remote`), or from several sources. For a URL,
+:mod:`.refresh_policy` decides when to fetch, without I/O, and :mod:`.loader` fetches. Nothing here
 depends on Flask, on the claims of a token, or on how settings are loaded.
 """
 
-from .combined import (
-    CombinedKeys as CombinedKeys,
-    list_keys as list_keys,
+from .backup import (
+    FileBackupStore as FileBackupStore,
+    KeySetBackup as KeySetBackup,
+    RedisBackupStore as RedisBackupStore,
+    boot_clock as boot_clock,
+)
+from .connection import (
+    Cancellation as Cancellation,
+    Cancelled as Cancelled,
+    Connection as Connection,
+    LimitedReader as LimitedReader,
+    ResponseTooLarge as ResponseTooLarge,
+    Watchdog as Watchdog,
 )
 from .factory import (
     RemoteOptions as RemoteOptions,
     key_source as key_source,
+    list_keys as list_keys,
+)
+from .http import (
+    Fetch as Fetch,
+    Fetched as Fetched,
+    FetchFailed as FetchFailed,
+    HttpFetch as HttpFetch,
+    conditional_headers as conditional_headers,
+    freshness_lifetime as freshness_lifetime,
+    retry_after as retry_after,
 )
 from .importing import (
     ALGORITHMS as ALGORITHMS,
@@ -19,32 +40,49 @@ from .importing import (
     import_key as import_key,
     parse_keys as parse_keys,
 )
+from .key_set import (
+    BadKeySet as BadKeySet,
+    KeyLookup as KeyLookup,
+    KeySetState as KeySetState,
+    LoadedKeySet as LoadedKeySet,
+    LookupDecision as LookupDecision,
+    LookupOutcome as LookupOutcome,
+    RemoteRules as RemoteRules,
+    Snapshot as Snapshot,
+    parse_key_set as parse_key_set,
+    usable_keys as usable_keys,
+)
+from .loader import (
+    KeySetLoader as KeySetLoader,
+    LoadFailed as LoadFailed,
+    loggable_host as loggable_host,
+)
 from .material import (
     KeyProblem as KeyProblem,
     describe_read_error as describe_read_error,
 )
-from .public_material import public_numbers as public_numbers
+from .public_material import (
+    public_numbers as public_numbers,
+)
+from .refresh_policy import (
+    EMPTY_WAIT as EMPTY_WAIT,
+    MAX_PAUSE_WITHOUT_KEYS as MAX_PAUSE_WITHOUT_KEYS,
+    MAX_WAIT_AFTER_BAD_SIGNATURE as MAX_WAIT_AFTER_BAD_SIGNATURE,
+    RefreshPolicy as RefreshPolicy,
+)
 from .remote import (
-    BadKeySet as BadKeySet,
-    Fetch as Fetch,
-    Fetched as Fetched,
-    FetchFailed as FetchFailed,
-    HttpFetch as HttpFetch,
-    RedisBackupStore as RedisBackupStore,
     RemoteKeys as RemoteKeys,
-    RemoteRules as RemoteRules,
-    parse_key_set as parse_key_set,
+    start_daemon as start_daemon,
 )
 from .source import (
     MAX_CANDIDATES as MAX_CANDIDATES,
     MAX_KID as MAX_KID,
+    CombinedKeys as CombinedKeys,
     Health as Health,
-    KeySource as KeySource,
-    VerificationKey as VerificationKey,
-)
-from .static import (
     KeyIndex as KeyIndex,
+    KeySource as KeySource,
     StaticKeys as StaticKeys,
+    VerificationKey as VerificationKey,
 )
 from .urls import (
     check_proxy as check_proxy,

@@ -1,27 +1,20 @@
-"""Making a key source from the value of a keys setting."""
+"""Key sources made from the value of a keys setting, and the keys that a source has."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from .combined import CombinedKeys
+from .backup import BackupStore, FileBackupStore, KeySetBackup, RedisBackupStore
+from .http import Fetch
 from .importing import KeyRules, parse_keys
-from .remote import (
-    BackupStore,
-    Fetch,
-    FileBackupStore,
-    KeySetBackup,
-    KeySetLoader,
-    RedisBackupStore,
-    RefreshPolicy,
-    RemoteKeys,
-    RemoteRules,
-)
-from .source import KeySource
-from .static import StaticKeys
+from .key_set import RemoteRules
+from .loader import KeySetLoader
+from .refresh_policy import RefreshPolicy
+from .remote import RemoteKeys
+from .source import CombinedKeys, KeyIndex, KeySource, StaticKeys, VerificationKey
 from .urls import check_url, is_redis_url, is_url
 
 
@@ -35,8 +28,7 @@ class RemoteOptions:
     backup: str | None = None  #: a path or a Redis URL
 
 
-# Bytes that a backup contains beside the keys.
-_BACKUP_OVERHEAD = 65536
+_BACKUP_OVERHEAD = 65536  # bytes of a backup beside the keys
 
 
 def key_source(
@@ -48,7 +40,9 @@ def key_source(
         list of any of these.
     """
     items = value if isinstance(value, list | tuple) else [value]
-    keys, problems = parse_keys(value, rules, _is_source)
+    keys, problems = parse_keys(
+        value, rules, lambda item: is_url(item) or isinstance(item, KeySource)
+    )
     sources: list[KeySource] = [item for item in items if isinstance(item, KeySource)]
     urls = [item for item in items if is_url(item)]
     for url in urls:
@@ -57,7 +51,7 @@ def key_source(
         except ValueError as error:
             problems.append(f"a key set URL: {error}")
     if len(urls) > 1 and options.failover:
-        problems.append("with JWKS_FAILOVER there is one URL, whose set the others have too")
+        problems.append("with JWKS_FAILOVER only one URL is allowed")
     if keys or not (urls or sources):
         try:
             sources.insert(0, StaticKeys(keys))
@@ -69,32 +63,50 @@ def key_source(
     return sources[0] if len(sources) == 1 else CombinedKeys(sources), []
 
 
-def _is_source(item: Any) -> bool:
-    return is_url(item) or isinstance(item, KeySource)
-
-
 def _remote_keys(url: str, rules: KeyRules, options: RemoteOptions) -> RemoteKeys:
     urls = [url, *options.failover]
     backup = None
     if options.backup:
         store = _backup_store(options.backup, _backup_name(urls, rules), options.rules)
-        backup = KeySetBackup(store, rules, options.rules.max_stale, options.rules.max_keys)
+        backup = KeySetBackup(store, rules, options.rules)
     loader = KeySetLoader(urls, options.fetch, rules, options.rules, backup)
     return RemoteKeys(RefreshPolicy(options.rules), loader)
 
 
 def _backup_name(urls: Sequence[str], rules: KeyRules) -> str:
-    """Return a name made from all that decides what a source writes and can read.
+    """Return a name for the settings that decide which keys a source writes.
 
-    Two sources with one name write the same keys, and each can use what the other has written.
+    Sources of one name write the same keys, so each can use the backup of the other.
     """
     parts = [urls, sorted(set(rules.algorithms)), rules.min_rsa_bits]
     return sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def _backup_store(place: str, name: str, rules: RemoteRules) -> BackupStore:
-    # Keys are encoded anew, and can become somewhat longer than in the issuer's response.
+    # The keys are encoded again, which can make them longer than in the issuer's response.
     limit = 4 * rules.max_bytes + _BACKUP_OVERHEAD
     if is_redis_url(place):
         return RedisBackupStore(place, f"flask-connector-auth:jwks:{name}", rules.max_stale, limit)
     return FileBackupStore(Path(f"{place}.{name}"), limit)
+
+
+class ListedKey(NamedTuple):
+    """One key of a source."""
+
+    key: VerificationKey
+    origin: str  #: ``configuration``, or the URL it was fetched from, without its query
+    age: float | None  #: seconds since its issuer confirmed it; ``None`` for a configured key
+
+
+def list_keys(source: KeySource) -> Iterator[ListedKey]:
+    """Yield the keys of *source*, except those of an app's own kind of source."""
+    if isinstance(source, CombinedKeys):
+        for part in source.sources:
+            yield from list_keys(part)
+    elif isinstance(source, RemoteKeys) and source.snapshot:
+        health = source.health()
+        for key in source.snapshot.index.keys:
+            yield ListedKey(key, health["source"], health["age"])
+    elif isinstance(source, KeyIndex):
+        for key in source.keys:
+            yield ListedKey(key, "configuration", None)

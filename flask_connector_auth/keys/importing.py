@@ -52,7 +52,7 @@ _ED25519_BYTES = 32
 
 
 class UnsuitableKey(KeyProblem):
-    """A sound key that is meant for something else than verifying these tokens."""
+    """A key that is meant for something else, or that no allowed algorithm can use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def parse_keys(
 
     :param value: PEM text, bare base64 of a DER SubjectPublicKeyInfo, a JWK or JWK Set (object or
         JSON text), the path of a file that holds one of these, or a list of any of them.
-    :param is_skipped: whether to leave out an item, which still counts in the item numbers.
+    :param is_skipped: whether to leave an item of the list out; it still has a number.
     """
     keys: list[VerificationKey] = []
     problems: list[str] = []
@@ -93,7 +93,7 @@ def parse_keys(
             except KeyProblem as problem:
                 message = f"{place}{entry.place}{problem}"
                 # RFC 7517 section 5: a set may contain keys that are meant for other uses.
-                if entry.in_set and isinstance(problem, UnsuitableKey):
+                if entry.place and isinstance(problem, UnsuitableKey):
                     logger.warning("key left out: %s", message)
                 else:
                     problems.append(message)
@@ -140,11 +140,10 @@ def _load_jwk(jwk: Mapping[str, Any], public_numbers: frozenset[bytes]) -> Key:
     members: dict[str, Any] = {name: jwk.get(name) for name in _VALUE_MEMBERS[kind]}
     try:
         if kind == "RSA":
-            # Not imported by joserfc, which only warns about weak keys that are refused here.
+            # Not by joserfc: it only warns about weak keys, and they are refused here.
             n, e = (int.from_bytes(decode_base64url(members[name].encode())) for name in "ne")
             return _joserfc_key(RSAPublicNumbers(e, n).public_key())
         if kind == "oct":
-            # joserfc only warns about a short secret, too.
             secret = decode_base64url(members["k"].encode())
             if len(secret) < _MIN_SECRET_BYTES:
                 raise KeyProblem("a secret shorter than any hash (RFC 7518 section 3.2)")
@@ -175,7 +174,7 @@ def _verification_key(
         raise KeyProblem("a point of small order, for which anyone can forge signatures")
     usable: dict[str, Verify] = {}
     for name in algorithms:
-        # The class attribute: get_alg() warns about EdDSA, which RFC 9864 has only renamed.
+        # Not get_alg(): it warns about EdDSA, which RFC 9864 has only renamed.
         model = JWSRegistry.algorithms[name]
         try:
             model.check_key(key)
@@ -195,8 +194,8 @@ def _verification_key(
 class _ExactLengthVerify:
     """Accepts only signatures of the exact length (RFC 8017 section 8.1.2 step 1).
 
-    OpenSSL also accepts an RSASSA-PSS signature without its leading zeros, which would be a
-    second spelling of the same token.
+    OpenSSL also accepts an RSASSA-PSS signature without its leading zeros. One token would then
+    have two spellings.
     """
 
     octets: int
@@ -221,13 +220,12 @@ def _check_rsa_strength(key: RSAPublicKey, min_bits: int) -> None:
 def is_of_small_order(encoded: bytes) -> bool:
     """Whether a key is a point of small order (RFC 8725 section 3.5), such as all zeros.
 
-    With such a key, many or all signatures that were made without a private key are valid, and
-    OpenSSL accepts it.
+    OpenSSL accepts such a key, and with it many or all forged signatures.
 
     :param encoded: the bytes of an Ed25519 or Ed448 key (RFC 8032 sections 5.1.2 and 5.2.2).
     """
     number = int.from_bytes(encoded, "little")
-    # Without the bit for the sign of x. An encoding may contain y, or y plus the prime.
+    # The powers of two remove the sign of x. An encoding may contain y, or y plus the prime.
     if len(encoded) == _ED25519_BYTES:
         return number % 2**255 % _P_25519 in _SMALL_25519
     return number % 2**455 % _P_448 in _SMALL_448

@@ -47,9 +47,8 @@ class PrivateKeyError(KeyProblem):
 class KeyEntry(NamedTuple):
     """The material of one key, not parsed yet."""
 
-    place: str  #: where the key stands, for messages
-    in_set: bool  #: whether it is part of a JWK Set
     material: Mapping[str, Any] | str | bytes  #: a JWK, the text of a PEM block, or DER
+    place: str = ""  #: which key of a JWK Set it is, for messages; empty outside of a set
 
 
 class PublicKey(NamedTuple):
@@ -78,13 +77,11 @@ def read_key_entries(value: Any) -> list[KeyEntry]:
 
 def _entries_of_object(value: Mapping[str, Any]) -> list[KeyEntry]:
     if "keys" not in value:
-        return [KeyEntry("", False, value)]
+        return [KeyEntry(value)]
     if not isinstance(value["keys"], list | tuple):
         raise KeyProblem("the member keys of a JWK Set is a list (RFC 7517 section 5.1)")
-    return [
-        KeyEntry(f"key {number} of the set: ", True, jwk)
-        for number, jwk in enumerate(value["keys"], 1)
-    ]
+    keys = enumerate(value["keys"], 1)
+    return [KeyEntry(jwk, f"key {number} of the set: ") for number, jwk in keys]
 
 
 def _entries_of_text(text: str) -> list[KeyEntry] | None:
@@ -99,7 +96,7 @@ def _entries_of_text(text: str) -> list[KeyEntry] | None:
         blocks = [match.group() for match in _PEM_BLOCK.finditer(text)]
         if not blocks:
             raise KeyProblem("an incomplete PEM block")
-        return [KeyEntry("", False, block) for block in blocks]
+        return [KeyEntry(block) for block in blocks]
     if is_url(text):
         raise KeyProblem("a URL, where only a key or the path of a file is accepted")
     try:
@@ -107,7 +104,7 @@ def _entries_of_text(text: str) -> list[KeyEntry] | None:
     except (Base64Error, ValueError):
         return None
     # A file name can happen to be base64; the DER of a key is longer than such a name.
-    return [KeyEntry("", False, der)] if der[:1] == _DER_START and len(der) > 40 else None
+    return [KeyEntry(der)] if der[:1] == _DER_START and len(der) > 40 else None
 
 
 def _entries_of_file(path: Path) -> list[KeyEntry]:
@@ -117,7 +114,7 @@ def _entries_of_file(path: Path) -> list[KeyEntry]:
         reason = describe_read_error(error)
         raise KeyProblem(f"neither a key nor a readable file ({reason})") from None
     if content[:1] == _DER_START:
-        return [KeyEntry("", False, content)]
+        return [KeyEntry(content)]
     try:
         entries = _entries_of_text(content.decode())
     except UnicodeDecodeError:
@@ -128,7 +125,7 @@ def _entries_of_file(path: Path) -> list[KeyEntry]:
 
 
 def describe_read_error(error: OSError | ValueError) -> str:
-    """Return why a file could not be read, as the system words it, without the file's name."""
+    """Return the system's reason why a file could not be read, without the name of the file."""
     return str(error.strerror) if isinstance(error, OSError) else "not a file name"
 
 
@@ -146,7 +143,7 @@ def load_public_key(material: str | bytes) -> PublicKey:
             raise KeyProblem("a certificate; extract its key with openssl x509 -pubkey -noout")
     try:
         if isinstance(material, str):
-            # Checks the label. The key itself is loaded below, from the bytes that are examined.
+            # This checks the label. The key is loaded below, from the bytes that _limits() reads.
             load_pem_public_key(material.encode())
             material = a2b_base64("".join(_PEM_LINE.sub("", material).split()), strict_mode=True)
         return PublicKey(load_der_public_key(material), _limits(material))
@@ -174,7 +171,7 @@ def _limits(der: bytes) -> frozenset[str] | None:
 def _pss_algorithms(parameters: bytes) -> frozenset[str]:
     """Return the algorithms that RSASSA-PSS-params allow (RFC 4055 sections 3.1 and 3.3)."""
     fields = dict(_der_elements(parameters))
-    # The default of both is SHA-1, which none of the algorithms uses.
+    # The default of both is SHA-1, so without them no algorithm is allowed.
     digest, mask = (list(_object_identifiers(fields.get(tag, b""))) for tag in (0xA0, 0xA1))
     ((_, min_salt_length),) = _der_elements(fields.get(0xA2, _DEFAULT_SALT))
     return frozenset(

@@ -18,9 +18,8 @@ from .material import KeyProblem, load_public_key, read_key_entries
 
 #: The private members of a JWK (RFC 7518 sections 6.2.2 and 6.3.2).
 PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
-# Nested encodings to undo: base64 of a JWK Set whose x5c is base64 of DER, and one more.
+# Encodings inside each other: base64 of a JWK Set, whose x5c is base64 of DER, and one more.
 _MAX_LAYERS = 4
-_MIN_WORD_LENGTH = 32
 _MIN_NUMBER_BYTES = 16
 _DER_LOADERS = (
     load_der_public_key,
@@ -28,10 +27,16 @@ _DER_LOADERS = (
     x509.load_der_x509_csr,
 )
 _CURVES = (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1(), ec.SECP256K1())
-_NUMBER_MEMBERS = ("n", "x", "y")
 _PEM_LINE = re.compile("-{4,5} ?(?:BEGIN|END) [^-]*-{4,5}")
 _PEM_HEADER = re.compile(r"^[A-Za-z-]+: .*$", re.MULTILINE)
 _NOT_BASE64 = re.compile("[^A-Za-z0-9+/_-]")
+_LONG_WORD = re.compile("[A-Za-z0-9+/_-]{32,}")
+# At least 32 digits, as one number, as bytes with separators, as ``0x30, 0x82`` or ``\x30\x82``.
+_HEXADECIMAL = re.compile(
+    r"(?<![0-9A-Z])(?:0x|\\x)?[0-9A-F](?:(?:[\s:,-]|0x|\\x)*[0-9A-F]){31,}(?![0-9A-Z])",
+    re.IGNORECASE,
+)
+_NOT_HEXADECIMAL = re.compile("0x|[^0-9A-F]", re.IGNORECASE)
 _ESCAPED_LINE_END = re.compile(r"\\[rn]")
 
 
@@ -41,15 +46,19 @@ def is_public_key_material(secret: bytes, numbers: Collection[bytes] = ()) -> bo
     :param numbers: see :func:`public_numbers`.
     """
     return any(
-        _is_encoded_key(content) or _has_public_jwk(content) or _is_listed_number(content, numbers)
+        any(_can_load(load, content) for load in _DER_LOADERS)
+        or _is_ssh_key(content)
+        or _is_point(content)
+        or _has_public_jwk(content)
+        or _is_listed_number(content, numbers)
         for content in _decoded_layers(secret)
     )
 
 
 def public_numbers(*values: Any) -> frozenset[bytes]:
-    """Return the numbers that the public keys in *values* are made of.
+    """Return the numbers of the public keys in *values*, to compare secrets with.
 
-    A number by itself looks like any random secret, so secrets are compared with these.
+    A number alone looks like any random secret.
 
     :param values: what :func:`parse_keys` takes. Invalid items are skipped: :func:`parse_keys`
         reports them.
@@ -60,7 +69,7 @@ def public_numbers(*values: Any) -> frozenset[bytes]:
         for item in (value if isinstance(value, list | tuple) else [value])
         for number in _numbers_of_item(item)
     )
-    # No sound key has a shorter number, and a secret might contain a short one by chance.
+    # No sound key has a shorter number, and a secret may equal a short one by chance.
     return frozenset(number for number in numbers if len(number) >= _MIN_NUMBER_BYTES)
 
 
@@ -75,9 +84,9 @@ def _numbers_of_item(item: Any) -> Iterator[bytes]:
 
 
 def _numbers_of_jwk(jwk: Mapping[str, Any]) -> Iterator[bytes]:
-    for name in _NUMBER_MEMBERS:
-        if isinstance(jwk.get(name), str):
-            yield decode_base64url(jwk[name].encode())
+    for value in map(jwk.get, ("n", "x", "y")):
+        if isinstance(value, str):
+            yield decode_base64url(value.encode())
 
 
 def _numbers_of_key(native: Any) -> Iterator[bytes]:
@@ -96,25 +105,16 @@ def _to_bytes(number: int) -> bytes:
 
 
 def _is_listed_number(content: bytes, numbers: Collection[bytes]) -> bool:
-    # A compressed point is x after one byte for the sign of y (SEC 1 section 2.3.3).
+    # A compressed point is one byte for the sign of y, then x (SEC 1 section 2.3.3).
     compressed_x = content[1:] if content[:1] in (b"\2", b"\3") else b""
     return any(number.lstrip(b"\0") in numbers for number in (content, compressed_x))
-
-
-def _is_encoded_key(content: bytes) -> bool:
-    """Whether *content* is an encoded public key, certificate or certificate request."""
-    return (
-        any(_can_load(load, content) for load in _DER_LOADERS)
-        or _is_ssh_key(content)
-        or _is_point(content)
-    )
 
 
 def _can_load(load: Callable[[bytes], object], content: bytes) -> bool:
     try:
         load(content)
     except UnsupportedAlgorithm:
-        # Also a public key, of an algorithm that the library does not support.
+        # A public key of an algorithm that the library does not support.
         return True
     except Exception:
         return False
@@ -133,7 +133,7 @@ def _is_ssh_key(content: bytes) -> bool:
 def _is_point(content: bytes) -> bool:
     """Whether *content* is an uncompressed point of a curve, with or without its first byte.
 
-    Other bytes are as unlikely to be on a curve as a guessed signature is to be valid.
+    The chance that a random secret is one is less than 1 in 2**250.
     """
     for curve in _CURVES:
         for point in (content, b"\4" + content):
@@ -149,7 +149,7 @@ def _has_public_jwk(content: bytes) -> bool:
     return any(
         isinstance(value, dict)
         and value.get("kty", "oct") != "oct"
-        and not PRIVATE_MEMBERS & value.keys()
+        and not any(map(value.get, PRIVATE_MEMBERS))
         for value in _json_values(content)
     )
 
@@ -168,11 +168,14 @@ def _decode_once(content: bytes) -> Iterator[bytes]:
     """Yield what *content* encodes as base64, hexadecimal or decimal digits, or JSON strings."""
     text = _ESCAPED_LINE_END.sub("\n", _decode_text(content))
     pieces = [_PEM_HEADER.sub("", piece) for piece in _PEM_LINE.split(text)]
-    words = [word for word in text.split() if len(word) >= _MIN_WORD_LENGTH]
-    for piece in {"".join(piece.split()) for piece in [*pieces, *words]}:
-        for decode in (_decode_base64, _decode_hexadecimal, _decode_decimal):
-            with suppress(ValueError, OverflowError):
-                yield decode(piece)
+    for piece in {"".join(piece.split()) for piece in [*pieces, *_LONG_WORD.findall(text)]}:
+        with suppress(ValueError):
+            yield _decode_base64(piece)
+        with suppress(ValueError, OverflowError):
+            yield _to_bytes(int(piece))
+    for match in _HEXADECIMAL.findall(text):
+        digits = _NOT_HEXADECIMAL.sub("", match)
+        yield bytes.fromhex(digits.zfill(len(digits) + len(digits) % 2))
     for value in _json_values(content):
         if isinstance(value, str):
             yield value.encode(errors="replace")
@@ -186,15 +189,6 @@ def _decode_text(content: bytes) -> str:
 def _decode_base64(text: str) -> bytes:
     text = _NOT_BASE64.sub("", text).replace("+", "-").replace("/", "_")
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def _decode_hexadecimal(text: str) -> bytes:
-    digits = text.replace(":", "")
-    return bytes.fromhex(digits.zfill(len(digits) + len(digits) % 2))
-
-
-def _decode_decimal(text: str) -> bytes:
-    return _to_bytes(int(text))
 
 
 def _json_values(content: bytes) -> Iterator[Any]:

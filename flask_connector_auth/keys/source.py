@@ -1,17 +1,21 @@
-"""The interface of a key source, and the keys that it returns."""
+"""Key sources: the interface, configured keys, and a source that combines others."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from joserfc.jwk import Key
+
+from ..core import Closable, Unavailable, close_if_closable
 
 #: The most keys to try for one token. Real key sets contain several keys with one ``kid``.
 MAX_CANDIDATES = 4
 #: The longest key id, in characters.
 MAX_KID = 256
 #: No candidates, because several keys support the algorithm of a token without ``kid``. Compare
-#: by identity: an empty list that means "no such key" is equal to it.
+#: it by ``is``: any other empty list, which means that there is no such key, is equal to it.
 AMBIGUOUS_MATCH: "Sequence[VerificationKey]" = []
 #: Called with message, signature and key: whether the key made that signature over the message.
 Verify = Callable[[bytes, bytes, Any], bool]
@@ -25,8 +29,8 @@ class VerificationKey:
     """
 
     kid: str | None  #: RFC 7517 section 4.5; ``None`` for a key without one, such as a PEM
-    #: SHA-256 thumbprint of the key material (RFC 7638). Left out of the repr, because a weak
-    #: secret can be guessed from its thumbprint (section 7).
+    #: SHA-256 thumbprint of the key material (RFC 7638). It is not in the repr: a weak secret can
+    #: be guessed from its thumbprint (section 7).
     thumbprint: str = field(repr=False)
     #: By ``alg``, the function that verifies its signatures.
     algorithms: Mapping[str, Verify] = field(repr=False)
@@ -40,7 +44,7 @@ class VerificationKey:
         try:
             return self.algorithms[algorithm](message, signature, self.key)
         except Exception:
-            # The signature may come from an attacker. If it makes a library fail, it is invalid.
+            # A forged signature may make a library fail. It is invalid then.
             return False
 
 
@@ -50,7 +54,7 @@ Health = Mapping[str, Any]
 
 @runtime_checkable
 class KeySource(Protocol):
-    """A source of verification keys. A subclass must define :meth:`candidates`, and no more.
+    """A source of verification keys. A subclass must define :meth:`candidates` only.
 
     .. versionadded:: 0.1
     """
@@ -69,7 +73,7 @@ class KeySource(Protocol):
     ) -> Sequence[VerificationKey]:
         """Return further keys to try after none of those *tried* verified the signature.
 
-        The default is none. A source of keys that can be replaced returns the new keys here.
+        The default is none. A source whose keys change returns the new ones here.
 
         :raises Unavailable: if the source cannot tell at the moment whether there are any.
         """
@@ -78,8 +82,8 @@ class KeySource(Protocol):
     def is_active(self, key: VerificationKey, kid: str | None, algorithm: str) -> bool:
         """Whether *key*, which has verified a token with *kid* and *algorithm*, may still do so.
 
-        Called for each request with a token that was verified before, so a key that the source no
-        longer returns also ends the tokens that it has verified.
+        Called for each request with a token that was verified before. So once the source no longer
+        returns a key, the tokens that the key has verified are refused.
 
         :raises Unavailable: if the source cannot tell at the moment.
         """
@@ -91,3 +95,154 @@ class KeySource(Protocol):
         The default is ``ready`` and the name of the class.
         """
         return {"source": type(self).__name__, "ready": True}
+
+
+_Keys = Sequence[VerificationKey]
+
+
+class KeyIndex:
+    """Immutable index of keys by ``kid`` and algorithm."""
+
+    def __init__(self, keys: Iterable[VerificationKey]) -> None:
+        # The same key for the same algorithms, given twice, is one key (RFC 7638).
+        by_identity = {(key.kid, key.thumbprint, *key.algorithms): key for key in keys}
+        self.keys: list[VerificationKey] = list(by_identity.values())
+        #: ``kid``, thumbprint and algorithms of each key: equal indexes have equal identities.
+        self.identities: frozenset[tuple[str | None, ...]] = frozenset(by_identity)
+        keys_of_kid: defaultdict[str | None, list[VerificationKey]] = defaultdict(list)
+        for key in self.keys:
+            keys_of_kid[key.kid].append(key)
+        self._without_kid = keys_of_kid.pop(None, [])
+        self._by_kid = {kid: keys + self._without_kid for kid, keys in keys_of_kid.items()}
+        algorithms = {name for key in self.keys for name in key.algorithms}
+        # Prepared here, so that a request needs only one dict lookup.
+        self._candidates: dict[tuple[str | None, str], Sequence[VerificationKey]] = {
+            **{(None, name): _unambiguous(_usable_for(name, self.keys)) for name in algorithms},
+            **{
+                (kid, name): _usable_for(name, keys)[:MAX_CANDIDATES]
+                for kid, keys in self._by_kid.items()
+                for name in algorithms
+            },
+        }
+        self._of_unknown_kid = {name: _usable_for(name, self._without_kid) for name in algorithms}
+
+    def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
+        """Return the keys with that *kid* and those without one, at most :data:`MAX_CANDIDATES`.
+
+        A token without ``kid`` has a candidate only if exactly one key supports its algorithm.
+        """
+        keys = self._candidates.get((kid, algorithm))
+        return self._of_unknown_kid.get(algorithm, []) if keys is None else keys
+
+    def covers_kid(self, kid: str | None) -> bool:
+        """Whether a token with that *kid* can be verified or refused by these keys alone."""
+        return kid is None or kid in self._by_kid or bool(self._without_kid)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the number of keys, and each ``kid``; an empty one stands for keys without."""
+        return {"keys": len(self.keys), "kids": sorted({key.kid or "" for key in self.keys})}
+
+
+def _usable_for(algorithm: str, keys: _Keys) -> list[VerificationKey]:
+    return [key for key in keys if algorithm in key.algorithms]
+
+
+def _unambiguous(keys: _Keys) -> _Keys:
+    return keys[:1] if len({key.thumbprint for key in keys}) == 1 else AMBIGUOUS_MATCH
+
+
+class StaticKeys(KeyIndex, KeySource):
+    """Keys from configuration, which never change.
+
+    :raises ValueError: if more than :data:`MAX_CANDIDATES` keys would be tried for one token.
+    """
+
+    def __init__(self, keys: Iterable[VerificationKey]) -> None:
+        super().__init__(keys)
+        for kid, same in {None: self._without_kid, **self._by_kid}.items():
+            if len(same) > MAX_CANDIDATES:
+                name = "no kid" if kid is None else f"the kid {kid!r}"
+                raise ValueError(f"{len(same)} keys for {name}: at most {MAX_CANDIDATES} are tried")
+
+    def health(self) -> Health:
+        """See :class:`KeySource`."""
+        return {"source": "configuration", "state": "static", "ready": True, **self.summary()}
+
+
+class CombinedKeys(KeySource, Closable):
+    """The keys of several sources, as during a migration.
+
+    :param sources: in the order of their use; those without I/O come first.
+    """
+
+    def __init__(self, sources: Sequence[KeySource]) -> None:
+        self.sources = sources
+
+    def close(self) -> None:
+        """Close the sources that the package has made."""
+        for source in self.sources:
+            close_if_closable(source)
+
+    def candidates(self, kid: str | None, algorithm: str) -> _Keys:
+        """See :class:`KeySource`: the keys of the first source that has any.
+
+        So a token of a configured key never causes a fetch. If the keys of several sources have one
+        ``kid``, :meth:`candidates_after_failure` finds those of the others.
+        """
+        if kid is not None:
+            return self._collect(lambda source: source.candidates(kid, algorithm), bool)
+        # Without a kid, exactly one key may match in all sources that can be reached.
+        keys = self._collect(lambda source: source.candidates(None, algorithm), lambda found: False)
+        return keys if len({key.thumbprint for key in keys}) <= 1 else AMBIGUOUS_MATCH
+
+    def candidates_after_failure(self, kid: str | None, algorithm: str, tried: _Keys) -> _Keys:
+        """See :class:`KeySource`: the keys of all sources, without those *tried*."""
+        tried_thumbprints = {key.thumbprint for key in tried}
+
+        def untried(source: KeySource) -> _Keys:
+            keys = source.candidates(kid, algorithm)
+            new = [key for key in keys if key.thumbprint not in tried_thumbprints]
+            return new or (source.candidates_after_failure(kid, algorithm, tried) if keys else [])
+
+        return self._collect(untried, lambda found: len(found) >= MAX_CANDIDATES)[:MAX_CANDIDATES]
+
+    def is_active(self, key: VerificationKey, kid: str | None, algorithm: str) -> bool:
+        """See :class:`KeySource`: whether *key* is active in any source."""
+        if kid is None:
+            return super().is_active(key, kid, algorithm)
+        for source in self.sources:
+            # If no other source has the key, the token is verified again, and that raises the
+            # Unavailable of this source.
+            with suppress(Unavailable):
+                if source.is_active(key, kid, algorithm):
+                    return True
+        return False
+
+    def health(self) -> Health:
+        """See :class:`KeySource`: ready if all sources are."""
+        states = [source.health() for source in self.sources]
+        return {"ready": all(state.get("ready") for state in states), "sources": states}
+
+    def _collect(
+        self, keys_of: Callable[[KeySource], _Keys], is_enough: Callable[[_Keys], bool]
+    ) -> _Keys:
+        """Return the keys of one source after the other, until they are enough or ambiguous.
+
+        :raises Unavailable: if no key was found and a source is out of reach.
+        """
+        found: list[VerificationKey] = []
+        outage: Unavailable | None = None
+        for source in self.sources:
+            try:
+                keys = keys_of(source)
+            except Unavailable as unavailable:
+                outage = unavailable
+                continue
+            if keys is AMBIGUOUS_MATCH:
+                return keys
+            found += keys
+            if is_enough(found):
+                break
+        if outage is not None and not found:
+            raise outage
+        return found

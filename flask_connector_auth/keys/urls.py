@@ -18,15 +18,14 @@ _FILE_NAME = re.compile(r"(?:[A-Za-z]:)?[^:/\\]*(?:[/\\].*)?", re.DOTALL)
 
 def is_url(value: object) -> bool:
     """Whether *value* is meant as a URL (RFC 3986 section 3), valid or not."""
-    # Text before a PEM block is free, and may begin with a URL.
+    # Any text may precede a PEM block, a URL too.
     return isinstance(value, str) and _URL.match(value) is not None and "-----BEGIN" not in value
 
 
 def check_url(url: str) -> None:
     """Check the URL of a key set.
 
-    Plain ``http`` is for loopback alone: anyone who can change the response on its way can put in
-    a key of their own, and sign tokens.
+    Plain ``http`` is only for loopback: on a network, others could replace the keys by their own.
 
     :raises ValueError: if it is not absolute, not ``https``, or has user info or a fragment. The
         text quotes no part of the URL.
@@ -63,7 +62,7 @@ def _split(url: str) -> SplitResult:
     except ValueError:
         has_valid_port = False
     if not has_valid_port:
-        # The message of urlsplit() quotes the port, which may be half of a password.
+        # Not the message of urlsplit(): it quotes the port, which may be half of a password.
         raise ValueError("Port out of range 0-65535")
     return parts
 
@@ -95,9 +94,8 @@ def is_file_name(place: str) -> bool:
 def is_unprotected_redis_url(url: str) -> bool:
     """Whether *url* connects to a Redis server on another machine without verified TLS.
 
-    Over plain text, or TLS without verification of the certificate, anyone on the way can change
-    what is read. All servers of a Sentinel or Cluster URL count. The check looks at the connections
-    that redis-py makes of the URL, not at its text.
+    Others on the network could then change what is read. All servers of a Sentinel or Cluster URL
+    count. The check is on the connections that redis-py makes for the URL, not on its text.
 
     :raises ImportError: if redis-py is not installed.
     :raises ValueError: if *url* is a URL, but not of a Redis server. The text quotes no part of it.
@@ -124,15 +122,14 @@ def _is_verified(connection: Any) -> bool:
     return (
         connection.cert_reqs == ssl.CERT_REQUIRED
         and bool(connection.check_hostname)
-        and (min_version is None or _is_recent(min_version))
+        and (
+            min_version is None
+            or (isinstance(min_version, int) and min_version >= ssl.TLSVersion.TLSv1_2)
+        )
         # With proxy certificates, the holder of any certificate can issue one for another name.
         and ssl.VerifyFlags.VERIFY_ALLOW_PROXY_CERTS not in flags
         and (ciphers is None or _are_strong(ciphers))
     )
-
-
-def _is_recent(tls_version: object) -> bool:
-    return isinstance(tls_version, int) and tls_version >= ssl.TLSVersion.TLSv1_2
 
 
 def _are_strong(ciphers: str) -> bool:

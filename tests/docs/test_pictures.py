@@ -11,8 +11,13 @@ import rooms
 from request_picture import picture
 
 from flask_connector_auth import Reason, require_app_jwt, require_consumer_jws
-from flask_connector_auth.keys import KeyIndex, RemoteRules
-from flask_connector_auth.keys.remote import KeySetState, LoadedKeySet, RefreshPolicy, SavedKeySet
+from flask_connector_auth.keys import (
+    KeyIndex,
+    KeySetState,
+    LoadedKeySet,
+    RefreshPolicy,
+    RemoteRules,
+)
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.verification import CHECKS
 from tests.support.http_helpers import headers
@@ -129,7 +134,7 @@ def events(machine: RefreshPolicy, now: float) -> Iterator[tuple[RefreshPolicy, 
         yield deepcopy(machine), now + pause
     confirmed, failed = deepcopy(machine), deepcopy(machine)
     confirmed.start_fetch(now, for_unknown_key=False)
-    confirmed.complete_fetch(now, LoadedKeySet(index, None, "https://issuer.example", {}))
+    confirmed.complete_fetch(now, LoadedKeySet(index, "https://issuer.example"))
     yield confirmed, now
     failed.start_fetch(now, for_unknown_key=False)
     failed.fail_fetch(now, "down")
@@ -137,7 +142,7 @@ def events(machine: RefreshPolicy, now: float) -> Iterator[tuple[RefreshPolicy, 
     if machine.snapshot is None and machine.failures:
         # A backup is read only in this state, and only if it is young enough.
         restored = deepcopy(machine)
-        restored.restore_backup(now, SavedKeySet(index, 600, "https://issuer.example"))
+        restored.restore_backup(now, LoadedKeySet(index, "https://issuer.example", age=600))
         yield restored, now
 
 

@@ -22,10 +22,12 @@ from flask_connector_auth.keys import (
     KeyRules,
     StaticKeys,
     VerificationKey,
+    conditional_headers,
+    freshness_lifetime,
     parse_key_set,
     parse_keys,
+    retry_after,
 )
-from flask_connector_auth.keys.remote import conditional_headers, freshness_lifetime, retry_after
 from flask_connector_auth.revocation import token_digest
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.verification import APP_JWT, CONSUMER_JWS, Verifier, VerifierRules

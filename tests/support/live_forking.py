@@ -9,8 +9,14 @@ import sys
 import threading
 from collections.abc import Mapping
 
-from flask_connector_auth.keys import Fetched, KeyRules, RemoteKeys, RemoteRules
-from flask_connector_auth.keys.remote import KeySetLoader, RefreshPolicy
+from flask_connector_auth.keys import (
+    Fetched,
+    KeyRules,
+    KeySetLoader,
+    RefreshPolicy,
+    RemoteKeys,
+    RemoteRules,
+)
 from tests.support.simulation import URL, World
 
 world = World("a")

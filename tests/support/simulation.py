@@ -10,8 +10,16 @@ import pytest
 from joserfc.jwk import ECKey
 
 from flask_connector_auth.core import Reason, Unavailable
-from flask_connector_auth.keys import Fetched, FetchFailed, KeyRules, RemoteKeys, RemoteRules
-from flask_connector_auth.keys.remote import KeySetBackup, KeySetLoader, RefreshPolicy
+from flask_connector_auth.keys import (
+    Fetched,
+    FetchFailed,
+    KeyRules,
+    KeySetBackup,
+    KeySetLoader,
+    RefreshPolicy,
+    RemoteKeys,
+    RemoteRules,
+)
 
 URL = "https://issuer.example/jwks"
 RULES = KeyRules(["ES256"])

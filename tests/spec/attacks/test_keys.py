@@ -2,7 +2,7 @@
 
 RFC 8725 sections 3.8 and 3.10; ASVS 9.1.3; CVE-2018-0114. What a remote key set may hold, and what
 a flood of unknown ``kid`` does to its issuer, is tested end to end by
-``tests/integration/test_key_sets_in_apps.py``, and in parts under ``tests/unit/keys/remote``.
+``tests/integration/test_key_sets_in_apps.py``, and in parts under ``tests/unit/keys``.
 """
 
 from collections.abc import Iterator

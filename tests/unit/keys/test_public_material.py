@@ -111,9 +111,13 @@ BY_FORM: dict[str, bytes] = {
     "base64url DER": urlsafe_b64encode(der()),
     "base64url DER without padding": encoded(der("ES256")).encode(),
     "base64 DER with a name": f"KEY: {TEXT}".encode(),
+    "base64 DER in a variable": f"PUBLIC_KEY={TEXT}".encode(),
+    "base64 DER in XML": f"<Key><Value>{TEXT}</Value></Key>".encode(),
     "base64 DER with quotes": f"'{TEXT}',".encode(),
     "hexadecimal DER": der().hex().encode(),
     "hexadecimal DER with colons": der().hex(":").upper().encode(),
+    "hexadecimal DER with escapes": "".join(f"\\x{byte:02x}" for byte in der()).encode(),
+    "hexadecimal DER as an array": ", ".join(f"0x{byte:02X}" for byte in der()).encode(),
     "DER of an unknown algorithm": unknown_algorithm(),
     "DER for key agreement": X25519PrivateKey.generate()
     .public_key()
@@ -127,6 +131,8 @@ BY_FORM: dict[str, bytes] = {
     "JWK": json.dumps(jwk()).encode(),
     "JWK in lines": json.dumps(jwk("ES256"), indent=2).encode(),
     "JWK of another type": b'{"kty":"AKP","pub":"do-not-tell-this"}',
+    "JWK with null for its private members": json.dumps({**jwk(), "d": None, "p": None}).encode(),
+    "JWK with empty private members": json.dumps({**jwk("ES256"), "d": ""}).encode(),
     "base64url of a JWK": encoded(json.dumps(jwk("Ed25519")).encode()).encode(),
     "JWK Set": json.dumps({"keys": [jwk()]}).encode(),
     "JWK Set with a secret": json.dumps({"keys": [jwk("HS256"), jwk()]}).encode(),
@@ -147,6 +153,11 @@ BY_FORM: dict[str, bytes] = {
 }
 N = native_key("RSA", "ours").public_key().public_numbers().n
 ED = native_key("Ed25519", "ours").public_key().public_bytes_raw()
+PRINTED = (
+    "Public-Key: (2048 bit)\nModulus:\n    "
+    + ":\n    ".join(N.to_bytes(257)[at : at + 15].hex(":") for at in range(0, 257, 15))
+    + "\nExponent: 65537 (0x10001)\n"
+)
 #: Material that is recognised only by comparison with the other keys.
 BY_NUMBER: dict[str, bytes] = {
     "text of n": jwk()["n"].encode(),
@@ -154,6 +165,11 @@ BY_NUMBER: dict[str, bytes] = {
     "bytes of n, as DER has them": N.to_bytes(257),
     "hexadecimal n": b"%x" % N,
     "hexadecimal n with colons": N.to_bytes(257).hex(":").encode(),
+    "hexadecimal n with hyphens": N.to_bytes(256).hex("-").upper().encode(),
+    "hexadecimal n as a literal": b"0x%x" % N,
+    "hexadecimal n as a literal with zeros": b"0X00%X" % N,
+    "n as OpenSSL prints it": b"Modulus=%X\n" % N,
+    "key as OpenSSL prints it": PRINTED.encode(),
     "decimal n": str(N).encode(),
     "text of x": jwk("ES256")["x"].encode(),
     "text of y": jwk("ES384")["y"].encode(),
@@ -230,6 +246,8 @@ WRITTEN: dict[str, Callable[[bytes], bytes]] = {
     "base64url": urlsafe_b64encode,
     "lines of base64": encodebytes,
     "hexadecimal": lambda content: content.hex().encode(),
+    "hexadecimal literal": lambda content: b"0x" + content.hex().encode(),
+    "hexadecimal with colons": lambda content: b"Key:\n" + content.hex(":").encode(),
     "decimal": lambda content: str(int.from_bytes(content)).zfill(32).encode(),
     "lines around": lambda content: b"--BEGIN--\n%b--END--\n" % encodebytes(content),
     "secret JWK": lambda content: json.dumps(oct_key(content)).encode(),

@@ -12,9 +12,9 @@ from hypothesis import example, given, settings, strategies as st
 
 from flask_connector_auth import require_app_jwt
 from flask_connector_auth.core import Unavailable
-from flask_connector_auth.keys import KeyRules
-from flask_connector_auth.keys.remote import (
+from flask_connector_auth.keys import (
     HttpFetch,
+    KeyRules,
     KeySetLoader,
     RefreshPolicy,
     RemoteKeys,

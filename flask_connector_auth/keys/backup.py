@@ -12,17 +12,15 @@ from math import ceil
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...core import Malformed, load_json_object, redis_connector, steady_time
-from ..importing import KeyRules
-from ..source import VerificationKey
-from ..static import KeyIndex
-from .key_set import BadKeySet, usable_keys
-from .values import SavedKeySet
+from ..core import Malformed, load_json_object, redis_connector, steady_time
+from .importing import KeyRules
+from .key_set import BadKeySet, LoadedKeySet, RemoteRules, usable_keys
+from .source import KeyIndex, VerificationKey
 
 logger: logging.Logger = logging.getLogger(__name__)
 
 _FORMAT = 1
-# Seconds that the clock may be behind the clock of the machine that wrote the backup.
+# Seconds that the clock may be behind that of the machine that wrote the backup.
 _MAX_CLOCK_SKEW = 60
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -32,11 +30,9 @@ class BackupStore(Protocol):
 
     def read(self) -> bytes | None:
         """Return the bytes that were written last, or ``None``; an exception counts as ``None``."""
-        ...
 
     def write(self, record: bytes) -> None:
         """Replace the last bytes by *record*; an exception is logged."""
-        ...
 
 
 def boot_clock(boot_id: Path = _BOOT_ID) -> tuple[str, float]:
@@ -53,11 +49,11 @@ def boot_clock(boot_id: Path = _BOOT_ID) -> tuple[str, float]:
 class KeySetBackup:
     """The last good key set, for a start of the service while the issuer is out of reach.
 
-    The issuer's ETag is not saved. So a restored set is replaced by what the issuer sends, never
-    confirmed, and a backup that someone has edited does not outlive the outage.
+    The issuer's ETag is not saved: the issuer sends the whole set after an outage, so a backup that
+    somebody has edited is used no longer.
 
-    :param max_age: seconds since the last confirmation by the issuer for which a set may be used;
-        a restart does not start them again.
+    :param rules: ``max_stale`` counts from the confirmation by the issuer; a restart does not
+        extend it.
     :param clock: returns the time in seconds since the epoch.
     :param boot: see :func:`boot_clock`.
     """
@@ -65,16 +61,14 @@ class KeySetBackup:
     def __init__(
         self,
         store: BackupStore,
-        rules: KeyRules,
-        max_age: float,
-        max_keys: int,
+        key_rules: KeyRules,
+        rules: RemoteRules,
         clock: Callable[[], float] = time.time,
         boot: Callable[[], tuple[str, float]] = boot_clock,
     ) -> None:
         self._store = store
+        self._key_rules = key_rules
         self._rules = rules
-        self._max_age = max_age
-        self._max_keys = max_keys
         self._clock = clock
         self._boot = boot
         self._logged_problem = ""
@@ -97,7 +91,7 @@ class KeySetBackup:
         else:
             self._logged_problem = ""
 
-    def read(self, urls: Sequence[str]) -> SavedKeySet | None:
+    def read(self, urls: Sequence[str]) -> LoadedKeySet | None:
         """Return the saved key set, or ``None`` if there is none that may be used.
 
         :param urls: the set must have been confirmed by one of these.
@@ -112,31 +106,32 @@ class KeySetBackup:
             self._log(f"is not used: {type(error).__name__}")
         return None
 
-    def _parse(self, record: dict[str, Any], urls: Sequence[str]) -> SavedKeySet:
+    def _parse(self, record: dict[str, Any], urls: Sequence[str]) -> LoadedKeySet:
         url = record.get("url")
         if record.get("format") != _FORMAT or not isinstance(url, str) or url not in urls:
             raise BadKeySet("it has another format or is of another URL")
-        age = self._age(record.get("confirmed_at"), record.get("boot"), record.get("uptime"))
-        if age > self._max_age:
-            raise BadKeySet(f"it was confirmed more than {self._max_age:g} s ago (JWKS_MAX_STALE)")
+        age, limit = self._age(record), self._rules.max_stale
+        if age > limit:
+            raise BadKeySet(f"it was confirmed more than {limit:g} s ago (JWKS_MAX_STALE)")
         # The same filters as for a set from the issuer: a backup can be edited.
-        keys = usable_keys(record.get("keys"), self._rules, self._max_keys)
-        return SavedKeySet(KeyIndex(keys), age, url)
+        keys = usable_keys(record.get("keys"), self._key_rules, self._rules.max_keys)
+        return LoadedKeySet(KeyIndex(keys), url, age=age)
 
-    def _age(self, confirmed_at: Any, boot: Any, uptime: Any) -> float:
-        if not all(isinstance(value, int | float) for value in (confirmed_at, uptime)):
+    def _age(self, record: dict[str, Any]) -> float:
+        confirmed_at, uptime = record.get("confirmed_at"), record.get("uptime")
+        if not isinstance(confirmed_at, int | float) or not isinstance(uptime, int | float):
             raise BadKeySet("its time of confirmation is missing or not a number")
-        age: float = self._clock() - confirmed_at
+        age = self._clock() - confirmed_at
         if age < -_MAX_CLOCK_SKEW:
             raise BadKeySet("its time of confirmation is in the future; check the system clock")
-        # A wall clock that was set back must not make an old backup young, so the uptime, which
-        # cannot be set, counts too. Whole seconds: the two clocks need not agree more closely.
+        # A wall clock that is set back would make an old backup young. The uptime cannot be set.
+        # It counts in whole seconds, because the two clocks differ by fractions.
         this_boot, now = self._boot()
-        elapsed = int(now - uptime) if this_boot and boot == this_boot else 0
+        elapsed = int(now - uptime) if this_boot and record.get("boot") == this_boot else 0
         return max(0.0, age, elapsed)
 
     def _log(self, problem: str) -> None:
-        # Once, not at each attempt of a long outage.
+        # Once in an outage, not at each of its attempts.
         if problem != self._logged_problem:
             logger.warning("the backup of the key set %s", problem)
             self._logged_problem = problem
@@ -189,8 +184,8 @@ class FileBackupStore:
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
-    # Opening a pipe would block, and a link could lead to any file of this user. Windows has
-    # neither flag: folders hold no pipes there, and few users may create links.
+    # Opening a pipe would block, and a link could lead to any file of this user. Windows lacks both
+    # flags, but its folders have no pipes, and only a few users may create links.
     for name in ("O_NONBLOCK", "O_NOFOLLOW"):
         flags |= getattr(os, name, 0)
     return os.open(path, flags)
@@ -199,8 +194,8 @@ def _open_without_waiting(path: str, flags: int) -> int:
 def _is_protected(status: os.stat_result) -> bool:
     """Whether only this user and root can change the file or folder with this *status*.
 
-    In a folder with the sticky bit other users can add files, but not replace ours. On Windows the
-    answer is always yes: these bits mean nothing there, and access lists are not read.
+    In a folder with the sticky bit, other users can add files but not replace ours. Always true on
+    Windows, where these bits have no meaning and access lists are not read.
     """
     if not hasattr(os, "geteuid"):
         return True
@@ -219,7 +214,7 @@ def _limited(record: bytes, limit: int) -> bytes:
 class RedisBackupStore:
     """Keeps a backup in Redis. Everyone who can write there can sign accepted tokens.
 
-    Each use opens a connection. Uses are few, and so no connection is shared after a fork.
+    Each use opens a connection, so that processes never share one after a fork.
 
     :param url: see :func:`redis_connector`.
     :param name: the Redis key.

@@ -6,19 +6,20 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
-from flask_connector_auth.keys import KeyIndex, KeyRules, import_key
-from flask_connector_auth.keys.remote import (
+from flask_connector_auth.keys import (
     EMPTY_WAIT,
     MAX_PAUSE_WITHOUT_KEYS,
     MAX_WAIT_AFTER_BAD_SIGNATURE,
+    KeyIndex,
     KeyLookup,
+    KeyRules,
     KeySetState,
     LoadedKeySet,
     LookupDecision,
     LookupOutcome,
     RefreshPolicy,
     RemoteRules,
-    SavedKeySet,
+    import_key,
 )
 
 RULES = RemoteRules()
@@ -61,7 +62,7 @@ class Bench:
 
     def complete(self, *kids: str, lifetime: float | None = None) -> bool:
         """The fetch under way completes with these keys."""
-        loaded = LoadedKeySet(index(*kids), lifetime, "https://x", CONDITIONAL_HEADERS)
+        loaded = LoadedKeySet(index(*kids), "https://x", lifetime, CONDITIONAL_HEADERS)
         return self.policy.complete_fetch(self.now, loaded)
 
     def fail(self, retry_after: float | None = None) -> "Bench":
@@ -729,7 +730,7 @@ def test_a_good_fetch_ends_every_trouble() -> None:
 def test_a_backup_is_stale_for_the_rest_of_its_allowance() -> None:
     """JWKS_BACKUP: the set is STALE, with the age that it has."""
     bench = Bench().start()
-    bench.policy.restore_backup(bench.now, SavedKeySet(index("a"), 3000, "https://x"))
+    bench.policy.restore_backup(bench.now, LoadedKeySet(index("a"), "https://x", age=3000))
     bench.policy.fail_fetch(bench.now, "no")
     assert bench.state is KeySetState.STALE
     assert bench.look_up() == found(stale=True)
@@ -740,7 +741,7 @@ def test_a_backup_is_stale_for_the_rest_of_its_allowance() -> None:
 def test_a_backup_is_never_fresh() -> None:
     """JWKS_BACKUP: not even a young one; the next fetch starts as soon as the backoff allows."""
     bench = Bench().start()
-    bench.policy.restore_backup(bench.now, SavedKeySet(index("a"), 0, "https://y"))
+    bench.policy.restore_backup(bench.now, LoadedKeySet(index("a"), "https://y"))
     bench.policy.fail_fetch(bench.now, "no")
     assert bench.look_up() == found(stale=True)
     assert bench.after(0.5).look_up() == found(start_fetch=True, stale=True)

@@ -5,18 +5,20 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from flask_connector_auth.keys import KeyRules
-from flask_connector_auth.keys.remote import (
+from flask_connector_auth.keys import (
+    Cancellation,
     Fetch,
     Fetched,
     FetchFailed,
     FileBackupStore,
     HttpFetch,
+    KeyRules,
     KeySetBackup,
     KeySetLoader,
     LoadedKeySet,
@@ -63,6 +65,17 @@ def known(loaded: LoadedKeySet) -> Snapshot:
 def kids(loaded: LoadedKeySet) -> list[str | None]:
     """Return the ids of the keys that were loaded."""
     return [key.kid for key in loaded.index.keys]
+
+
+def load_and_save(loading: KeySetLoader, snapshot: Snapshot | None = None) -> LoadedKeySet:
+    """Return the result of a fetch, which is in the backup then."""
+    results: list[LoadedKeySet | LoadFailed] = []
+    loading.run(
+        snapshot, Cancellation(), Event(), lambda: lambda _event, result: results.append(result)
+    )
+    (loaded,) = results
+    assert isinstance(loaded, LoadedKeySet)
+    return loaded
 
 
 def failure(loading: KeySetLoader, snapshot: Snapshot | None = None) -> LoadFailed:
@@ -393,7 +406,7 @@ def test_urls_that_hang_are_given_up_in_time(servers: list[KeySetServer]) -> Non
 @pytest.fixture
 def open_backup(tmp_path: Path) -> Callable[[], KeySetBackup]:
     """Return a function that opens the same backup again, as after a restart."""
-    return lambda: KeySetBackup(FileBackupStore(tmp_path / "backup", 100_000), KEY_RULES, 3600, 100)
+    return lambda: KeySetBackup(FileBackupStore(tmp_path / "backup", 100_000), KEY_RULES, RULES)
 
 
 def test_a_backup_is_read_only_without_a_set(
@@ -401,8 +414,7 @@ def test_a_backup_is_read_only_without_a_set(
 ) -> None:
     """JWKS_BACKUP: read after the first fetch has failed, and not where there is a set."""
     loading = loader(server.url, backup=open_backup())
-    loaded = loading.load(None)
-    loading.save_backup(loaded)
+    loaded = load_and_save(loading)
     server.fail("status", status=503, retry_after=7)
     restarted = loader(server.url, backup=open_backup())
     failed = failure(restarted)
@@ -421,10 +433,9 @@ def test_each_confirmation_writes_the_backup(
 ) -> None:
     """JWKS_BACKUP: its age counts from the last one; else a set that stays would be too old."""
     loading = loader(server.url, backup=open_backup())
-    loaded = loading.load(None)
-    loading.save_backup(loaded)
+    loaded = load_and_save(loading)
     (tmp_path / "backup").unlink()
-    loading.save_backup(loading.load(known(loaded)))
+    load_and_save(loading, known(loaded))
     assert server.requests[-1].conditional
     assert (tmp_path / "backup").exists()
 
@@ -436,7 +447,7 @@ def test_the_backup_of_a_mirror_names_the_mirror(
     urls = [server.url for server in servers]
     servers[0].fail("refuse")
     loading = loader(*urls, backup=open_backup())
-    loading.save_backup(loading.load(None))
+    load_and_save(loading)
     servers[1].fail("refuse")
     servers[2].fail("refuse")
     failed = failure(loader(*urls, backup=open_backup()))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ...core import (
+from ..core import (
     Closable,
     Reason,
     Unavailable,
@@ -21,12 +21,11 @@ from ...core import (
     send_signal,
     steady_time,
 )
-from ..source import Health, KeySource, VerificationKey
-from ..static import KeyIndex
 from .connection import Cancellation
+from .key_set import KeyLookup, KeySetState, LoadedKeySet, LookupOutcome, Snapshot
 from .loader import KeySetLoader, LoadFailed
 from .refresh_policy import RefreshPolicy
-from .values import KeyLookup, KeySetState, LoadedKeySet, LookupOutcome, Snapshot
+from .source import Health, KeyIndex, KeySource, VerificationKey
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -47,8 +46,8 @@ def start_daemon(run: Callable[[], None]) -> threading.Thread:
 class RemoteKeys(KeySource, Closable):
     """Keys of a JWK Set that is fetched from a URL; see :class:`KeySource`.
 
-    No request waits while the current set may be used. Each fetch has a thread, which ends with
-    it. After a fork the processes share nothing but the set.
+    No request waits while the current set may be used. Each fetch has a thread, which ends with it.
+    A forked process inherits the key set only.
 
     :param policy: decides when to fetch, and how to answer each token.
     :param loader: fetches the set.
@@ -82,7 +81,7 @@ class RemoteKeys(KeySource, Closable):
     def reset_after_fork(self) -> None:
         """Continue in a child process.
 
-        A lock that another thread held at the fork stays locked there, and a fetch that was under
+        There, a lock that another thread held at the fork stays locked, and a fetch that was under
         way never ends.
         """
         self._reset()
@@ -103,7 +102,7 @@ class RemoteKeys(KeySource, Closable):
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
         """See :class:`KeySource`."""
         snapshot, now = self._policy.snapshot, self._clock()
-        # Hot path, without the lock: nearly every token needs only this immutable snapshot.
+        # Hot path, without the lock: nearly every token needs this immutable snapshot only.
         if (
             snapshot
             and now - snapshot.confirmed_at <= snapshot.refresh_after
@@ -119,7 +118,7 @@ class RemoteKeys(KeySource, Closable):
         tried_thumbprints = {key.thumbprint for key in tried}
         snapshot = self._policy.snapshot
         index = snapshot.index if snapshot else None
-        # A fetch may have replaced the set since the tried keys were returned.
+        # A fetch may have replaced the set since *tried* was returned.
         keys: Sequence[VerificationKey] = index.candidates(kid, algorithm) if index else []
         if all(key.thumbprint in tried_thumbprints for key in keys):
             lookup = KeyLookup(kid, algorithm, arrived_at=self._clock(), failed_index=index)
@@ -153,8 +152,8 @@ class RemoteKeys(KeySource, Closable):
     def _look_up(self, lookup: KeyLookup) -> Sequence[VerificationKey]:
         while True:
             with self._lock:
-                # Read with the lock held: a fetch that completed while this thread waited for the
-                # lock would otherwise lie in the future, and the next fetch would not be allowed.
+                # Read with the lock held: otherwise a fetch that ends while this thread waits for
+                # the lock would be in the future, and the policy would not allow the next fetch.
                 now = self._clock()
                 decision = self._policy.decide(lookup, now)
                 if decision.start_fetch:
@@ -176,7 +175,7 @@ class RemoteKeys(KeySource, Closable):
 
     def _start_fetch(self, fetch_done: threading.Event) -> None:
         cancellation = self._cancellation = Cancellation()
-        # The fetch does not keep the source alive, and ends once the source has been collected.
+        # The fetch does not keep this source alive: it is cancelled when the source is collected.
         receiver = weakref.WeakMethod(self.finish_fetch, lambda _: cancellation.cancel())
         run = partial(self._loader.run, self._policy.snapshot, cancellation, fetch_done, receiver)
         try:
@@ -194,7 +193,7 @@ class RemoteKeys(KeySource, Closable):
                 return
             self._fetch_done = None
             if isinstance(result, LoadFailed):
-                if result.backup and before is None:
+                if result.backup:
                     policy.restore_backup(now, result.backup)
                 policy.fail_fetch(now, str(result), result.retry_after)
             else:

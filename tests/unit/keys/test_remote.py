@@ -23,7 +23,7 @@ from flask_connector_auth.core import (
     reset_all_after_fork,
     steady_time,
 )
-from flask_connector_auth.keys.remote import (
+from flask_connector_auth.keys import (
     Fetched,
     FetchFailed,
     KeySetBackup,
@@ -334,7 +334,7 @@ def test_the_backup_bridges_a_cold_start_and_no_more(down_for: float, serves: bo
 
     def start() -> RemoteKeys:
         rules = RemoteRules()
-        backup = KeySetBackup(memory, RULES, rules.max_stale, rules.max_keys, world.clock)
+        backup = KeySetBackup(memory, RULES, rules, world.clock)
         return world.source(rules, backup=backup)
 
     world.now = 100_000
@@ -552,7 +552,7 @@ def test_each_change_of_state_is_reported_once(caplog: pytest.LogCaptureFixture)
     """STALE is a WARNING, OUTAGE an ERROR, recovery INFO; never a line for each request."""
     world = World("a")
     source = world.source()
-    caplog.set_level(logging.INFO, "flask_connector_auth.keys.remote.source")
+    caplog.set_level(logging.INFO, "flask_connector_auth.keys.remote")
     sent: list[str] = []
 
     def receiver(name: str) -> Callable[..., None]:
@@ -581,7 +581,7 @@ def test_each_change_of_state_is_reported_once(caplog: pytest.LogCaptureFixture)
     lines = [
         (record.levelname, record.getMessage())
         for record in caplog.records
-        if record.name.endswith("remote.source")
+        if record.name.endswith("keys.remote")
     ]
     assert lines == [
         ("INFO", "key set of issuer.example changed: added 'a', removed none"),
@@ -645,6 +645,21 @@ def test_health_has_the_state_and_the_counts() -> None:
     assert 0 < health["next_attempt_in"] <= 1
 
 
+def test_a_set_from_a_backup_has_its_age_and_no_lifetime() -> None:
+    """docs/key_sets.rst: ``age`` counts from the saved confirmation; ``lifetime`` is None."""
+    world, memory, rules = World("a"), Memory(), RemoteRules()
+    backup = KeySetBackup(memory, RULES, rules, world.clock)
+    kids(world.source(rules, backup=backup), "a")
+    world.up = False
+    world.now += 600
+    restored = world.source(rules, backup=backup)
+    assert kids(restored, "a") == ["a"]
+    for _ in ("this process", "a child process"):
+        health = restored.health()
+        assert (health["state"], health["age"], health["lifetime"]) == ("stale", 600.0, None)
+        restored.reset_after_fork()
+
+
 def test_hostile_kids_do_not_forge_log_lines(caplog: pytest.LogCaptureFixture) -> None:
     """A kid comes from outside: it is escaped and cut in the log line."""
     caplog.set_level(logging.INFO)
@@ -688,7 +703,7 @@ def test_a_signal_receiver_that_fails_changes_nothing(caplog: pytest.LogCaptureF
     def fail(_sender: object, **_payload: object) -> None:
         raise RuntimeError("the receiver's")
 
-    backup = KeySetBackup(memory, RULES, rules.max_stale, rules.max_keys, world.clock)
+    backup = KeySetBackup(memory, RULES, rules, world.clock)
     source = world.source(rules, backup=backup)
     with ExitStack() as stack:
         for signal in (keys_refreshed, keys_refresh_failed, keys_stale, keys_outage):

@@ -14,14 +14,16 @@ from flask import Flask
 
 from flask_connector_auth import ConnectorAuth, require_app_jwt
 from flask_connector_auth.core import keys_refresh_failed, steady_time
-from flask_connector_auth.keys import CombinedKeys, KeyRules, KeySource
-from flask_connector_auth.keys.remote import (
+from flask_connector_auth.keys import (
     Cancellation,
     Cancelled,
+    CombinedKeys,
     Fetched,
     FetchFailed,
     HttpFetch,
+    KeyRules,
     KeySetLoader,
+    KeySource,
     RefreshPolicy,
     RemoteKeys,
     RemoteRules,
@@ -194,7 +196,7 @@ def test_a_fetch_function_of_the_app_is_not_cancelled(
     key_set_server: KeySetServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """JWKS_FETCH takes any callable: close() does not wait for it, and ignores its late result."""
-    monkeypatch.setattr("flask_connector_auth.keys.remote.source._JOIN_TIMEOUT", 0.01)
+    monkeypatch.setattr("flask_connector_auth.keys.remote._JOIN_TIMEOUT", 0.01)
     go, fetches, http = threading.Event(), [], HttpFetch()
 
     def fetch(url: str, **options: Any) -> Fetched:
@@ -271,7 +273,7 @@ def test_a_connection_under_way_is_cancelled_too(
     full: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """close() does not wait for an address that does not answer."""
-    monkeypatch.setattr("flask_connector_auth.keys.remote.connection._CONNECT_TIMEOUT", LONG)
+    monkeypatch.setattr("flask_connector_auth.keys.connection._CONNECT_TIMEOUT", LONG)
     loader = KeySetLoader([f"http://127.0.0.1:{full}/"], HttpFetch(), KeyRules(["RS256"]), RULES)
     cancellation, failures = Cancellation(), []
 

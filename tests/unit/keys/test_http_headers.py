@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from flask_connector_auth.keys.remote import conditional_headers, freshness_lifetime, retry_after
+from flask_connector_auth.keys import conditional_headers, freshness_lifetime, retry_after
 from tests.support.floor_helpers import untimed
 
 MOST = 2.0**31
