@@ -12,7 +12,7 @@ from ..config import ConfigurationError
 from ..health import health_of
 from ..keys import is_unprotected_redis_url, list_keys
 from ..revocation import RevocationStoreError
-from ..revocation.stores.redis import RedisStore
+from ..revocation.redis import RedisStore
 from ..web import Binding, Runtime, audit
 from .app import list_settings, load_app, state_of
 from .health import find_problems, timeout_option

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable
 from math import inf
 
 from ..core import Reason, Rejected, Unavailable, steady_time
+from .entries import Change, RevocationSet, Subject
 from .pending import PendingRevocations
-from .revocation_set import RevocationSet
-from .subjects import Change, Subject
 
 logger: logging.Logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from ..core import (
     steady_time,
 )
 from .cache import RevocationCache
-from .revocation_set import RevocationSet
+from .entries import Change, RevocationSet
 from .store import (
     ReadResult,
     RevocationStore,
@@ -26,7 +26,6 @@ from .store import (
     Update,
     describe_error,
 )
-from .subjects import Change
 
 logger: logging.Logger = logging.getLogger(__name__)
 

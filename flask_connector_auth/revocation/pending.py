@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from .subjects import Change, Key
+from .entries import Change, Key
 
 
 class WriteState(Enum):

@@ -7,14 +7,11 @@ from typing import Any
 
 from ..core import MAX_INTEGER, revocation_changed, revocation_stale, send_signal
 from .cache import RevocationCache
-from .follower import Follower
-from .revocation_set import RevocationSet
-from .store import RevocationStore, RevocationStoreError, describe_error
-from .stores.memory import MemoryStore
-from .subjects import (
+from .entries import (
     Change,
     Key,
     Kind,
+    RevocationSet,
     Subject,
     kind_of,
     retention_by_kind,
@@ -22,6 +19,8 @@ from .subjects import (
     token_digest,
     token_expiry,
 )
+from .follower import Follower
+from .store import MemoryStore, RevocationStore, RevocationStoreError, describe_error
 
 _DIGEST_BYTES = 32
 

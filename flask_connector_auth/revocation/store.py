@@ -1,13 +1,17 @@
-"""The interface of a store of revocations, and what a worker needs to read any store."""
+"""The interface of a store of revocations, reads of any store, and the store in memory."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from random import SystemRandom
 from typing import Any, Protocol, runtime_checkable
 
-from .revocation_set import RevocationSet
-from .subjects import Change, Kind
+from ..core import JumpResistantClock, register_fork_reset, steady_time
+from .entries import Change, Kind, RevocationSet
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -16,6 +20,8 @@ _random = SystemRandom()
 # Longest pause in seconds after the first, second, and each further failure in a row. So a store
 # that is reachable again is found within a second.
 _PAUSES = (0.1, 0.2, 0.5)
+# Changes that a MemoryStore keeps one by one; a reader that is further behind reads all entries.
+_LOG_LENGTH = 1000
 
 
 class RevocationStoreError(Exception):
@@ -152,3 +158,59 @@ def describe_error(error: Exception) -> str:
     The text of another one may quote a URL with a password.
     """
     return str(error) if isinstance(error, RevocationStoreError) else type(error).__name__
+
+
+class MemoryStore:
+    """Keeps revocations in this process; see :class:`RevocationStore`.
+
+    :param retention: see :class:`RevocationSet`.
+    :param clock: returns the time in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        retention: Mapping[Kind, float],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.revoked: RevocationSet = RevocationSet(retention)
+        self.now = clock
+        self._expiry_clock = JumpResistantClock(clock, steady_time)
+        self._version = 0
+        self._expiry_version = _LOG_LENGTH
+        self._log: deque[Change] = deque(maxlen=_LOG_LENGTH)
+        self.reset_after_fork()
+        register_fork_reset(self)
+
+    def reset_after_fork(self) -> None:
+        """Use a new lock in a child process: the inherited one may stay locked."""
+        self._changed = threading.Condition()
+
+    def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
+        """See :class:`RevocationStore`."""
+        with self._changed:
+            for change in changes:
+                if not absent or self.revoked.value_of(change.key) is None:
+                    self._apply(self.revoked.keep_later_time(change))
+            # Once for as many changes as there were entries: the cost of a change does not grow.
+            if self._version >= self._expiry_version:
+                self.revoked.remove_expired(self._expiry_clock())
+                self._expiry_version = self._version + max(_LOG_LENGTH, len(self.revoked))
+            self._changed.notify_all()
+
+    def read(self, position: Any, wait: float) -> Update:
+        """See :class:`RevocationStore`."""
+        with self._changed:
+            self._changed.wait_for(lambda: position != self._version, wait)
+            behind = self._version - position if position is not None else None
+            if behind is None or behind > len(self._log):
+                return Update(
+                    self._version,
+                    [*self.revoked.entries_needed_at(self._expiry_clock())],
+                    complete=True,
+                )
+            return Update(self._version, [*islice(self._log, len(self._log) - behind, None)])
+
+    def _apply(self, change: Change) -> None:
+        self.revoked.put(change)
+        self._log.append(change)
+        self._version += 1

@@ -10,7 +10,7 @@ import pytest
 
 from flask_connector_auth import RevocationStoreError
 from flask_connector_auth.revocation import RevocationRules, Revocations
-from flask_connector_auth.revocation.stores.redis import RedisStore
+from flask_connector_auth.revocation.redis import RedisStore
 from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.support.live_workers import UWSGI, WORKERS, Served, running, served
 from tests.support.redis_servers import BINARIES, Server

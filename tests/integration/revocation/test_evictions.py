@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from flask_connector_auth import Change
-from flask_connector_auth.revocation.stores import redis_history
+from flask_connector_auth.revocation import redis_history
 from flask_connector_auth.testing import Issuer
 from tests.support.redis_servers import SOON, Proxy, Server, until
 from tests.support.revocation_faults import change_after_eviction

@@ -13,9 +13,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from flask_connector_auth import Change, Reason, RevocationStoreError, Update
 from flask_connector_auth.core import Closable, Rejected, Unavailable
-from flask_connector_auth.revocation import RevocationRules, Revocations, Subject, read_once
-from flask_connector_auth.revocation.stores import redis_history
-from flask_connector_auth.revocation.stores.redis import RedisStore
+from flask_connector_auth.revocation import (
+    RevocationRules,
+    Revocations,
+    Subject,
+    read_once,
+    redis_history,
+)
+from flask_connector_auth.revocation.redis import RedisStore
 from tests.support.floor_helpers import NOW, examples
 from tests.support.redis_servers import Server
 from tests.support.revocation_faults import change_after_eviction, put_back, saved

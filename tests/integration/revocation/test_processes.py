@@ -17,7 +17,7 @@ from gevent import monkey
 monkey.patch_all()
 import sys, time
 from flask_connector_auth.revocation import RevocationRules, Revocations
-from flask_connector_auth.revocation.stores.redis import RedisStore
+from flask_connector_auth.revocation.redis import RedisStore
 from tests.support.redis_servers import until
 one, other = (
     Revocations(RedisStore(sys.argv[1]), RevocationRules(), time.time) for _ in range(2)
@@ -30,7 +30,7 @@ print(time.sleep.__module__)
 ENDING = """
 import sys, time
 from flask_connector_auth.revocation import RevocationRules, Revocations
-from flask_connector_auth.revocation.stores.redis import RedisStore
+from flask_connector_auth.revocation.redis import RedisStore
 one = Revocations(RedisStore(sys.argv[1]), RevocationRules(), time.time)
 one.revoke(account_id="a")
 """

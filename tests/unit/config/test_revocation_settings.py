@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from flask_connector_auth.revocation import MemoryStore
-from flask_connector_auth.revocation.stores.redis import RedisStore
+from flask_connector_auth.revocation.redis import RedisStore
 from tests.support.floor_helpers import cases, load, problems
 from tests.support.revocation_worlds import KEPT_FOREVER
 

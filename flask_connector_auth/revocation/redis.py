@@ -10,11 +10,11 @@ from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
-from ...core import Closable, JumpResistantClock, redis_connector, steady_time
-from ..store import RevocationStoreError, Update
-from ..subjects import Change, Key
+from ..core import Closable, JumpResistantClock, redis_connector, steady_time
 from . import redis_history as history
+from .entries import Change, Key
 from .redis_history import HistoryState, Position, ReadPosition
+from .store import RevocationStoreError, Update
 
 ResultT = TypeVar("ResultT")
 

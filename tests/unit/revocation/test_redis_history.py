@@ -5,7 +5,7 @@ from math import inf
 import pytest
 
 from flask_connector_auth.revocation import Change
-from flask_connector_auth.revocation.stores.redis_history import (
+from flask_connector_auth.revocation.redis_history import (
     NO_HISTORY,
     HistoryState,
     LoggedChange,

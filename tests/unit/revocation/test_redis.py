@@ -11,8 +11,8 @@ from math import inf
 import pytest
 
 from flask_connector_auth import Change, RevocationStoreError
-from flask_connector_auth.revocation.stores import redis_history
-from flask_connector_auth.revocation.stores.redis import RedisStore
+from flask_connector_auth.revocation import redis_history
+from flask_connector_auth.revocation.redis import RedisStore
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.stores import StoreFollower, revocations_in
 from tests.support.floor_helpers import cases
