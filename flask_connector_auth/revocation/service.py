@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -12,7 +13,6 @@ from .entries import (
     Key,
     Kind,
     RevocationSet,
-    Subject,
     kind_of,
     retention_by_kind,
     subject_key,
@@ -73,11 +73,9 @@ class Revocations:
                 RevocationSet(retention),
                 rules.max_lag,
                 fail_closed=rules.fail_closed,
-                on_stale=self._send_stale,
+                on_stale=partial(send_signal, revocation_stale, self),
             )
             self._follower = Follower(store, self.cache, self._send_changed, clock)
-        #: Return if a token is not revoked; see :meth:`RevocationCache.check`.
-        self.check: Callable[[Subject], None] = self.cache.check
 
     def revoke(
         self,
@@ -206,9 +204,6 @@ class Revocations:
             name = None if isinstance(key, bytes) else key.partition(":")[2]
             revoked = value is not None
             send_signal(revocation_changed, self, kind=kind_of(key), name=name, revoked=revoked)
-
-    def _send_stale(self) -> None:
-        send_signal(revocation_stale, self)
 
 
 def _subject_key_of(

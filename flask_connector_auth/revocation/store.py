@@ -86,43 +86,36 @@ class RevocationStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ReadResult:
-    """What a read of the store returned."""
-
-    began: float  #: when the read began
-    update: Update | None  #: ``None``: the read failed
-    entries: RevocationSet | None = None  #: the entries of a complete update
-    failure: str | None = None  #: why the read failed
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StoreRead:
-    """One read of the store. It refers to the store, and to nothing else of an app.
+    """One read of the store, and its result.
 
-    So an app can be collected while the store is waited for.
+    It refers to the store and to nothing else of an app, so an app can be collected while the store
+    is waited for.
     """
 
     store: RevocationStore
     position: Any
     wait: float  #: seconds that the store may wait for a change
     retention: Mapping[Kind, float]
-    began: float
+    began: float  #: by the clock of the cache
+    update: Update | None = None  #: what the store returned; ``None``: the read failed
+    entries: RevocationSet | None = None  #: the entries of a complete update
+    failure: str | None = None  #: why the read failed
 
-    def run(self) -> ReadResult:
-        """Read the store, and return what it answered or why it failed."""
+    def run(self) -> None:
+        """Read the store, and keep what it returned or why it failed."""
         try:
             update = self.store.read(self.position, self.wait)
-            if not update.complete or update.lost:
-                return ReadResult(self.began, update)
-            # Consumed here, so that a large copy or a slow store keeps no app alive.
-            entries = RevocationSet(self.retention)
-            for change in update.changes:
-                entries.put(change)
-            return ReadResult(self.began, update, entries)
+            if update.complete and not update.lost:
+                # Consumed here, so that a large copy or a slow store keeps no app alive.
+                self.entries = RevocationSet(self.retention)
+                for change in update.changes:
+                    self.entries.put(change)
+            self.update = update
         except Exception as error:
             # The text alone: a traceback would keep alive all that the error passed through.
-            return ReadResult(self.began, None, failure=describe_error(error))
+            self.failure = describe_error(error)
 
 
 class StoreFailures:

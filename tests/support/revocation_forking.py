@@ -19,7 +19,8 @@ SUBJECTS = {name: Subject(b"", 0, (f"account:{name}",)) for name in ("before", "
 def refused(revocations: Revocations, name: str) -> bool:
     """Whether tokens of an account are refused."""
     try:
-        revocations.check(SUBJECTS[name])
+        revocations.cache.check_age()
+        revocations.cache.check_entries(SUBJECTS[name])
     except Rejected:
         return True
     return False

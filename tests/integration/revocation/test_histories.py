@@ -77,10 +77,11 @@ class Worker:
 
     def refused(self) -> set[str]:
         """Return the accounts whose tokens are refused as revoked."""
-        refused = set()
+        refused, cache = set(), self.revocations.cache
+        cache.check_age()
         for name in NAMES:
             try:
-                self.revocations.check(Subject(b"", NOW, (f"account:{name}",)))
+                cache.check_entries(Subject(b"", NOW, (f"account:{name}",)))
             except Rejected as rejected:
                 assert rejected.reason is Reason.REVOKED
                 refused.add(name)
