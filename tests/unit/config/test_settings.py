@@ -67,6 +67,7 @@ NULL = "Field may not be null."
 NAME = "Must be the name of a view argument."
 HEADER = "Must be a header name (RFC 9110 section 5.1) that carries nothing else."
 REALM = "Must be printable ASCII without quotes and backslashes."
+UNKNOWN = f"Unknown algorithm; known: {', '.join(ALGORITHMS)}."
 NAMES = 'Must be a list of algorithm names, such as ["RS256"].'
 FLAG = "Must be true or false."
 EMPTY = "Must not be empty: no token would be accepted."
@@ -180,12 +181,12 @@ TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
             ([*ALGORITHMS], ALGORITHMS),
         ],
         {None: NULL, "RS256": NAMES, "": NAMES, True: NAMES, 256: NAMES, (): EMPTY}
-        | {("none",): "0: Unknown algorithm.", ("RS256", "rs256"): "1: Unknown algorithm."}
-        | {("ES256K",): "0: Unknown algorithm.", (5,): "0: Not a valid string."},
+        | {("none",): f"0: {UNKNOWN}", ("RS256", "rs256"): f"1: {UNKNOWN}"}
+        | {("ES256K",): f"0: {UNKNOWN}", (5,): "0: Not a valid string."},
     ),
     "CONSUMER_JWS_ALGORITHMS": (
         [(None, ("RS256",)), (["RS384"], ("RS384",))],
-        {"RS256": NAMES, "": NAMES, (): EMPTY, ("RS257",): "0: Unknown algorithm."},
+        {"RS256": NAMES, "": NAMES, (): EMPTY, ("RS257",): f"0: {UNKNOWN}"},
     ),
 }
 GOOD = [(name, value, loaded) for name, (good, _) in TABLE.items() for value, loaded in good]
@@ -253,7 +254,7 @@ def test_all_problems_are_reported_at_once() -> None:
         "CONSUMER_JWS_KEYS": ["not a sound oct key (RFC 7518 section 6)."],
         "LEEWAY": [NUMBER],
         "ISUER": ["Unknown setting. Did you mean CONNECTOR_AUTH_ISSUER?"],
-        "APP_JWT_ALGORITHMS": ["1: Unknown algorithm."],
+        "APP_JWT_ALGORITHMS": [f"1: {UNKNOWN}"],
         "ERROR_CATALOGUE": ["40199: Not a code of the error table."],
     }
     assert caught.value.problems == {PREFIX + key: texts for key, texts in expected.items()}
