@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from http.client import responses
 from typing import Any
 
@@ -172,9 +173,7 @@ def fault(name: str, **options: Any) -> Callable[[RawResponse], Wire]:
     if name not in FAULTS:
         raise ValueError(f"no fault {name!r}; there are refuse, {', '.join(FAULTS)}")
 
-    def faulty(good: RawResponse) -> Wire:
-        return FAULTS[name](good, **options)
-
+    faulty = partial(FAULTS[name], **options)
     # Raises TypeError for wrong options now; a generator runs no code until it is iterated.
     faulty(RawResponse(200, {}))
     return faulty
