@@ -18,15 +18,9 @@ from .entries import (
     token_digest as token_digest,
     token_expiry as token_expiry,
 )
-from .follower import (
-    Follower as Follower,
-    read_once as read_once,
-)
+from .follower import Follower as Follower, read_once as read_once
 from .pending import PendingRevocations as PendingRevocations
-from .service import (
-    RevocationRules as RevocationRules,
-    Revocations as Revocations,
-)
+from .service import RevocationRules as RevocationRules, Revocations as Revocations
 from .store import (
     MemoryStore as MemoryStore,
     RevocationStore as RevocationStore,

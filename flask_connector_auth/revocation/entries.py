@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..core import MAX_INTEGER, Malformed, decode_base64url, load_json_object
 
-#: Seconds that an entry is kept after it is no longer needed: a clock may be off by as much.
+#: Seconds that an entry is kept after it is no longer needed: a clock may be wrong by as much.
 SLACK = 3600
 # Seconds added to the leeway of a verifier.
 _MARGIN = 60
@@ -44,7 +44,7 @@ class Change(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """What can be revoked of a verified token."""
+    """The values of a verified token that are compared with the entries."""
 
     digest: bytes  #: see :func:`token_digest`
     issued_at: float | None  #: ``iat``, where the token has one
@@ -84,10 +84,10 @@ def digest_of(text: str) -> bytes:
 
 
 def token_expiry(text: str, leeway: float, default: float) -> float:
-    """Return when every verifier refuses the token *text* as expired, whatever key signed it.
+    """Return the time from which every verifier refuses the token *text* as expired.
 
-    :param leeway: that a verifier allows, in seconds.
-    :param default: for a token without ``exp``.
+    :param leeway: see :class:`RevocationRules`.
+    :param default: the time to return for a token without ``exp``.
     :raises ValueError: if *text* is not a token.
     """
     try:
@@ -106,7 +106,7 @@ def retention_by_kind(
     """Return how long after its *not before* time an entry can match, in seconds, by kind.
 
     :param max_lifetime: of an AppJWT; ``None``: no limit.
-    :param keep: where there is no limit; ``None``: forever.
+    :param keep: the seconds to return where there is no limit; ``None``: forever.
     """
     kept = inf if keep is None else keep
     install = kept if max_lifetime is None else max_lifetime + leeway + _MARGIN
@@ -156,7 +156,7 @@ class RevocationSet:
         return change._replace(value=present)
 
     def entries_needed_at(self, now: float) -> Iterator[Change]:
-        """Yield the entries that are needed at *now*, each with the time until which it is."""
+        """Yield the entries that are needed at *now*, each with when that ends."""
         for digest, until in self.tokens.items():
             if now < until + SLACK:
                 yield Change(digest, until, until)
@@ -168,7 +168,7 @@ class RevocationSet:
     def remove_expired(self, now: float) -> None:
         """Remove the entries that no token can match any more.
 
-        Entry by entry, so that other threads can serve requests meanwhile.
+        One by one, so that other threads can serve requests meanwhile.
         """
         for digest in [key for key, until in self.tokens.items() if until + SLACK <= now]:
             del self.tokens[digest]

@@ -39,7 +39,6 @@ _WRITE_BACK_BATCH = 500
 # Seconds to wait for the end of the thread: longer than a client of Redis waits for an answer.
 _STOP_TIMEOUT = 1.0
 _LOG_LOSS = "the revocation store has lost data; entries that this process writes back: %d"
-_NO_COPY = "it has lost data, and no worker that has a copy has written it back yet"
 
 
 class Follower(Closable):
@@ -91,8 +90,7 @@ class Follower(Closable):
     def ensure_running(self) -> None:
         """Start the thread unless it runs, and wait for its first read, for one second at most."""
         self.start()
-        if not self._has_tried.is_set():
-            self._has_tried.wait(_FIRST_WAIT)
+        self._has_tried.wait(_FIRST_WAIT)
 
     def start(self) -> None:
         """Start the thread, unless it runs."""
@@ -200,7 +198,9 @@ class Follower(Closable):
     def _write_back(self, update: Update) -> None:
         if self._cache.confirmed_at is None:
             # There is no copy to write back from, and a write would hide the loss.
-            raise RevocationStoreError(_NO_COPY)
+            raise RevocationStoreError(
+                "it has lost data, and no worker that has a copy has written it back yet"
+            )
         absent = {change.key: change for change in self._cache.entries_needed_at(self._clock())}
         entries = RevocationSet(self._cache.revoked.retention)
         for change in update.changes:

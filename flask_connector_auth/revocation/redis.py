@@ -16,8 +16,6 @@ from .redis_history import HistoryState, Position, ReadPosition
 from .store import RevocationStoreError, Update
 
 _SETTING = "CONNECTOR_AUTH_REVOCATION_URL"
-# For XRANGE with an exclusive first id, and ZADD GT.
-_OLDEST_VERSION = (6, 2)
 _BATCH = 1000
 
 
@@ -27,7 +25,7 @@ class RedisStore(Closable):
     :param url: see :func:`redis_connector`.
     :param log_length: how many changes to keep one by one, at least.
     :param clock: returns the time in seconds since the epoch, by another clock than the server's.
-        An entry is removed only a day after it is no longer needed by both clocks.
+        An entry is removed a day after it is no longer needed, by both clocks.
     :raises ImportError: if redis-py is not installed.
     :raises ValueError: if *url* is not a URL of Redis.
     """
@@ -62,17 +60,16 @@ class RedisStore(Closable):
         """See :class:`RevocationStore`; *position* is a :class:`ReadPosition`."""
         known: ReadPosition | None = position
         if known is None:
-            return self._without_changes(self._state("-", "+", 0), None)
+            return self._without_changes(self._state(), None)
         last = known.position
         if wait:
-            # Only to wait: the changes are then read in one step, together with the state.
+            # This only waits. The changes are read below, in one step with the state.
             with self._connected() as client:
                 client.xread({history.LOG: last.log_id}, 1, round(wait * 1000))
         changes: list[Change] = []
         while True:
-            # From the known change on: whether it is in the log shows whether the history is the
-            # same.
-            state = self._state(last.log_id, "+", _BATCH)
+            # The known change is read again: if the log has it, the history is still the same.
+            state = self._state(last.log_id, count=_BATCH)
             log = state.changes_after(last)
             if log:
                 changes += (logged.change for logged in log)
@@ -80,8 +77,8 @@ class RedisStore(Closable):
             if not log or last.is_same_change(state.position):
                 break
         if changes:
-            # The log may have the last part of what the store has lost: a worker applies that
-            # first, and sees the loss with its next read.
+            # The log may have the last of the changes that the store has lost. A worker applies
+            # them first, and sees the loss with its next read.
             return Update(ReadPosition(last, state.now_ms), changes)
         return self._without_changes(state, known)
 
@@ -96,7 +93,8 @@ class RedisStore(Closable):
     def eviction_policy(self) -> str | None:
         """Return the ``maxmemory-policy`` of the server, or ``None`` if the server hides it.
 
-        From INFO, which this store needs anyway: providers and access lists often deny CONFIG.
+        It is read from INFO, which this store needs anyway. Providers and access lists often deny
+        CONFIG.
         """
         with self._connected() as client:
             memory = _eval(client, history.MEMORY)
@@ -118,11 +116,11 @@ class RedisStore(Closable):
         if not position.run:
             return
         yield from self._entries()
-        state = self._state("-", "+", 0)
+        state = self._state()
         if state.position.run != position.run or not state.is_intact:
             raise RevocationStoreError("it has lost data while its entries were read")
 
-    def _state(self, first_id: str, last_id: str, count: int) -> HistoryState:
+    def _state(self, first_id: str = "-", last_id: str = "+", count: int = 0) -> HistoryState:
         with self._connected() as client:
             return history.decode_state(_eval(client, history.READ, first_id, last_id, count))
 
@@ -149,7 +147,7 @@ class RedisStore(Closable):
         try:
             yield self._connected_client()
         except Exception as error:
-            # A new client, and with it a new connection, is the remedy for most failures.
+            # After most failures, a new client works: it makes a new connection.
             self.close()
             # Without the cause, whose text may quote what was sent or received.
             raise RevocationStoreError(f"{_describe(error)} {_SETTING}") from None
@@ -167,29 +165,25 @@ class RedisStore(Closable):
         return self._client
 
 
-class _UnsuitableServer(Exception):
-    """The server cannot be used; the text is the reason."""
-
-
 def _eval(client: Any, script: str, *arguments: Any) -> Any:
     return client.eval(script, len(history.KEYS), *history.KEYS, *arguments)
 
 
 def _check_version(info: bytes) -> None:
-    found = re.search(rb"redis_version:(\d+)\.(\d+)", info)
+    found = re.search(rb"redis_version:(\d+\.\d+)", info)
     if found is None:
-        raise _UnsuitableServer("there is no Redis at")
-    version = tuple(map(int, found.groups()))
-    if version < _OLDEST_VERSION:
-        shown = [".".join(map(str, numbers)) for numbers in (version, _OLDEST_VERSION)]
-        raise _UnsuitableServer("Redis {} is too old, and {} is needed, at".format(*shown))
+        raise RevocationStoreError("there is no Redis at")
+    version = found[1].decode()
+    # XRANGE with an exclusive first id and ZADD GT came with 6.2.
+    if tuple(map(int, version.split("."))) < (6, 2):
+        raise RevocationStoreError(f"Redis {version} is too old, and 6.2 is needed, at")
 
 
 def _describe(error: Exception) -> str:
     from redis import exceptions
 
     name = type(error).__name__
-    if isinstance(error, _UnsuitableServer):
+    if isinstance(error, RevocationStoreError):
         return str(error)
     if isinstance(error, exceptions.AuthenticationError):
         return "wrong user or password in"

@@ -15,7 +15,7 @@ from .entries import Change, Kind, RevocationSet
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-# It has no state that forked workers would share, or that would disturb a seed of the app's tests.
+# Without a state: forked workers would share it, and the tests of an app may have set a seed.
 _random = SystemRandom()
 # Longest pause in seconds after the first, second, and each further failure in a row. So a store
 # that is reachable again is found within a second.
@@ -39,14 +39,14 @@ class Update:
     """
 
     position: Any  #: where the next read goes on from; only the store interprets it
-    changes: Iterable[Change]  #: in order; read once only, perhaps while they arrive
-    #: Whether the changes are everything that is revoked, and replace what was known before. They
-    #: need not be of one moment: reading on from the position brings what changed meanwhile.
+    changes: Iterable[Change]  #: in order; iterated over once only, perhaps while they arrive
+    #: Whether the changes are everything that is revoked, and replace what was known before. What
+    #: changes while they are read is in the next update.
     complete: bool = False
     #: Whether the store has lost changes that it had acknowledged. The changes are then all that
     #: it still has, followed by what was restored since the position of the read. A worker that has
-    #: a copy writes back what else it has. A worker that never had a copy writes nothing and
-    #: refuses to check tokens: it reads again until another worker has written back.
+    #: a copy writes back the entries that are missing. A worker that never had a copy writes
+    #: nothing and refuses to check tokens: it reads again until another worker has written back.
     lost: bool = False
 
 
@@ -146,9 +146,9 @@ class StoreFailures:
 
 
 def describe_error(error: Exception) -> str:
-    """Return the text of our own error, and of another one its class.
+    """Return the text of a :exc:`RevocationStoreError`, or the name of the class of another error.
 
-    The text of another one may quote a URL with a password.
+    The text of another error may quote a URL with a password.
     """
     return str(error) if isinstance(error, RevocationStoreError) else type(error).__name__
 
@@ -183,8 +183,11 @@ class MemoryStore:
         with self._changed:
             for change in changes:
                 if not absent or self.revoked.value_of(change.key) is None:
-                    self._apply(self.revoked.keep_later_time(change))
-            # Once for as many changes as there were entries: the cost of a change does not grow.
+                    kept = self.revoked.keep_later_time(change)
+                    self.revoked.put(kept)
+                    self._log.append(kept)
+                    self._version += 1
+            # After as many changes as there are entries: so the cost of a change does not grow.
             if self._version >= self._expiry_version:
                 self.revoked.remove_expired(self._expiry_clock())
                 self._expiry_version = self._version + max(_LOG_LENGTH, len(self.revoked))
@@ -194,16 +197,8 @@ class MemoryStore:
         """See :class:`RevocationStore`."""
         with self._changed:
             self._changed.wait_for(lambda: position != self._version, wait)
-            behind = self._version - position if position is not None else None
-            if behind is None or behind > len(self._log):
-                return Update(
-                    self._version,
-                    [*self.revoked.entries_needed_at(self._expiry_clock())],
-                    complete=True,
-                )
-            return Update(self._version, [*islice(self._log, len(self._log) - behind, None)])
-
-    def _apply(self, change: Change) -> None:
-        self.revoked.put(change)
-        self._log.append(change)
-        self._version += 1
+            first = None if position is None else len(self._log) - (self._version - position)
+            if first is None or first < 0:
+                entries = [*self.revoked.entries_needed_at(self._expiry_clock())]
+                return Update(self._version, entries, complete=True)
+            return Update(self._version, [*islice(self._log, first, None)])
