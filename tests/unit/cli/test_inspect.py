@@ -37,7 +37,7 @@ BROKEN: Mapping[str, tuple[str, str, str]] = {
     "crit": ("extensions", "critical", ours.sign(b"{}", {"crit": ["exp"]})),
     "none": ("algorithm", "bad_algorithm", ours.sign(b"{}", {"alg": "none"})),
     "typ": ("type_and_kid", "bad_parameter", ours.sign(b"{}", {"typ": "at+jwt"})),
-    "kid of nobody": ("key", "unknown_key", ours.sign(b"{}", {"kid": "dev-2"})),
+    "kid of no key": ("key", "unknown_key", ours.sign(b"{}", {"kid": "dev-2"})),
     "forged": ("signature", "bad_signature", theirs.app_jwt()),
     "payload no JSON": ("payload_json", "bad_json", ours.sign(b'{"aud":1,"aud":1}')),
     "of the other type": ("no_claims_of_other_token", "wrong_type", ours.consumer_jws()),
@@ -251,7 +251,7 @@ def test_a_scope_that_none_can_be_is_a_wrong_option(run: RunCommand) -> None:
     assert (result.exit_code, "section 3.3" in result.stderr) == (2, True)
 
 
-def test_where_nobody_can_know_the_check_is_unavailable(
+def test_where_the_answer_is_unknown_the_check_is_unavailable(
     inspect: Callable[..., Any], make_app: MakeApp
 ) -> None:
     """Our fault is not the token's: keys or revocations out of reach are status 2, as they are 503;
@@ -289,7 +289,7 @@ class Doubtful(KeySource):
         raise Unavailable(Reason.KEYS_UNAVAILABLE)
 
 
-def test_a_signature_may_be_what_nobody_can_judge(
+def test_a_signature_may_be_what_cannot_be_checked(
     inspect: Callable[..., Any], make_app: MakeApp, app: Flask
 ) -> None:
     """Keys found, but perhaps not all: the signature is unavailable, not the key."""
