@@ -21,7 +21,7 @@ def evict(server: Server) -> None:
 
 
 def evict_before_a_change(server: Server) -> None:
-    """The same, just before the next change."""
+    """Evict the entries just before the next change."""
     change_after_eviction(server, redis_history.ENTRIES, OTHER)
 
 

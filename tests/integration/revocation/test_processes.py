@@ -59,7 +59,7 @@ def test_gevent(server: Server) -> None:
 
 
 def test_nothing_keeps_a_process_from_ending(server: Server) -> None:
-    """Neither the thread nor its connection does; and nothing is printed at the end."""
+    """Neither the thread nor its connection delays it, and nothing is printed at the end."""
     begin = monotonic()
     done = run("-c", ENDING, server.url)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -351,7 +351,7 @@ def test_a_pending_revocation_outlasts_an_older_complete_copy() -> None:
 
 
 def test_an_unconfirmed_revocation_stays_until_the_store_reports_its_key() -> None:
-    """Through any number of other answers; a restoration by another worker ends it."""
+    """Other answers of the store change nothing; a restoration by another worker ends it."""
     bench = Bench()
     revoked, restored = Change(b"digest", inf), Change(b"digest", None)
     bench.cache.add_pending(revoked)
