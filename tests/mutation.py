@@ -26,7 +26,6 @@ TESTS = {
     "keys": "unit/keys unit/config unit/verification/test_verifier_keys.py"
     " integration/test_key_sets_in_apps.py",
     "revocation": "unit/revocation unit/config integration/revocation/test_apps.py",
-    "revocation/stores": "unit/revocation unit/config",
     "verification": "unit/verification",
     "config": "unit/config",
 }

@@ -62,7 +62,7 @@ TROUBLES = {
     ),
     Reason.BAD_ALGORITHM: Trouble(
         EITHER,
-        "The issuer signs by another algorithm than RS256, or somebody tries ``none`` or an HMAC.",
+        "The issuer signs by another algorithm than RS256, or a client tries ``none`` or an HMAC.",
         "If it is the issuer, put its algorithm on ``CONNECTOR_AUTH_APP_JWT_ALGORITHMS`` or "
         "``CONNECTOR_AUTH_CONSUMER_JWS_ALGORITHMS``.",
     ),
@@ -136,7 +136,7 @@ TROUBLES = {
     ),
     Reason.REVOKED: Trouble(
         EITHER,
-        "Somebody revoked the token, or its app install, account or consumer.",
+        "The token was revoked, or its app install, account or consumer.",
         "If it was an error, ``restore``. Of an app install or an account, what is issued from now "
         "on passes: :doc:`revocation`.",
     ),

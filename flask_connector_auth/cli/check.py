@@ -11,7 +11,7 @@ from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 from ..config import ConfigurationError
 from ..keys import is_unprotected_redis_url, list_keys
 from ..revocation import RevocationStoreError
-from ..revocation.stores.redis import RedisStore
+from ..revocation.redis import RedisStore
 from ..web import Binding, Runtime, audit
 from .common import json_option, list_settings, literal, load_app, show, state_of, table
 from .health import find_problems, timeout_option

@@ -136,7 +136,7 @@ class Algorithms(fields.List[str]):
 
     def __init__(self, default: list[str] | None, doc: str) -> None:
         super().__init__(
-            fields.String(validate=OneOf(ALGORITHMS, error="Unknown algorithm.")),
+            fields.String(validate=OneOf(ALGORITHMS, error="Unknown algorithm; known: {choices}.")),
             load_default=default,
             validate=Length(min=1, error="Must not be empty: no token would be accepted."),
             error_messages={"invalid": 'Must be a list of algorithm names, such as ["RS256"].'},

@@ -222,7 +222,7 @@ def _revocation_store(values: Mapping[str, Any], problems: _Problems) -> Revocat
         return None
     try:
         # redis-py is an extra: imported only where it is used.
-        from ..revocation.stores.redis import RedisStore
+        from ..revocation.redis import RedisStore
 
         return RedisStore(url)
     except ImportError:

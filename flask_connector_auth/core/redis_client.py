@@ -14,6 +14,10 @@ _URL = re.compile(
     r"(?P<scheme>rediss?)(?:\+(?P<kind>sentinel|cluster))?://(?P<user>(?:[^@/?#]*@)?)"
     r"(?P<hosts>[^@/?#]*)(?P<path>/[^?#]*)?(?P<query>\?[^#]*)?"
 )
+_SCHEMES = (
+    *("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"),
+    *("redis+cluster", "rediss+cluster"),
+)
 _REDIS_PORT = 6379
 _SENTINEL_PORT = 26379
 
@@ -65,6 +69,8 @@ def _parse(url: str) -> _ParsedUrl:
         # redis-py's own retries would multiply the timeouts.
         "retry": Retry(NoBackoff(), 0),
     }
+    if url.partition("://")[0] not in _SCHEMES:
+        raise ValueError(f"not a Redis URL; the schemes are {', '.join(_SCHEMES)}")
     try:
         if url.startswith("unix://"):
             return _parse_pool(_parse_options(url), fixed_options)

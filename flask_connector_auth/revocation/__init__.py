@@ -5,26 +5,11 @@ and requests read that copy only. Nothing in here depends on Flask or on how a t
 """
 
 from .cache import RevocationCache as RevocationCache
-from .follower import (
-    Follower as Follower,
-    read_once as read_once,
-)
-from .pending import PendingRevocations as PendingRevocations
-from .revocation_set import RevocationSet as RevocationSet
-from .service import (
-    RevocationRules as RevocationRules,
-    Revocations as Revocations,
-)
-from .store import (
-    RevocationStore as RevocationStore,
-    RevocationStoreError as RevocationStoreError,
-    Update as Update,
-)
-from .stores.memory import MemoryStore as MemoryStore
-from .subjects import (
+from .entries import (
     SLACK as SLACK,
     Change as Change,
     Kind as Kind,
+    RevocationSet as RevocationSet,
     Subject as Subject,
     digest_of as digest_of,
     kind_of as kind_of,
@@ -32,4 +17,13 @@ from .subjects import (
     subject_key as subject_key,
     token_digest as token_digest,
     token_expiry as token_expiry,
+)
+from .follower import Follower as Follower, read_once as read_once
+from .pending import PendingRevocations as PendingRevocations
+from .service import RevocationRules as RevocationRules, Revocations as Revocations
+from .store import (
+    MemoryStore as MemoryStore,
+    RevocationStore as RevocationStore,
+    RevocationStoreError as RevocationStoreError,
+    Update as Update,
 )

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable
 from math import inf
 
 from ..core import Reason, Rejected, Unavailable, steady_time
+from .entries import Change, RevocationSet, Subject
 from .pending import PendingRevocations
-from .revocation_set import RevocationSet
-from .subjects import Change, Subject
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -49,23 +48,14 @@ class RevocationCache:
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
-        """Go on in a child process, where no thread refreshes the copy yet."""
+        """Start anew in a child process, where no thread refreshes the copy yet."""
         self._lock = threading.Lock()
         self.expire()
         self._pending.interrupt_writes()
 
     def expire(self) -> None:
-        """Treat a copy as too old until it is confirmed again; an original never is too old."""
+        """Treat a copy as too old until it is confirmed again. An original is never too old."""
         self._fresh_until = -inf if self.is_copy else inf
-
-    def check(self, subject: Subject) -> None:
-        """Return if the token is not revoked.
-
-        :raises Rejected: if it is revoked.
-        :raises Unavailable: if the copy is too old to tell.
-        """
-        self.check_age()
-        self.check_entries(subject)
 
     def check_age(self) -> None:
         """Check that the local copy of the revocations may be used.
@@ -76,7 +66,12 @@ class RevocationCache:
         :raises Unavailable: if it is too old, and :attr:`RevocationRules.fail_closed` is set.
         """
         if self._clock() > self._fresh_until:
-            self._handle_stale_copy()
+            self.ensure_refresh()
+            # The refresh may have confirmed the copy at once.
+            if not self.is_fresh():
+                self.report_if_stale()
+                if self._fail_closed:
+                    raise Unavailable(Reason.REVOCATION_UNAVAILABLE)
 
     def check_entries(self, subject: Subject) -> None:
         """Check that no revocation matches the token.
@@ -96,14 +91,6 @@ class RevocationCache:
                 at = not_before.get(key)
                 if at is not None and (issued_at is None or issued_at <= at):
                     raise Rejected(Reason.REVOKED)
-
-    def _handle_stale_copy(self) -> None:
-        self.ensure_refresh()
-        # The refresh may have confirmed the copy at once.
-        if not self.is_fresh():
-            self.report_if_stale()
-            if self._fail_closed:
-                raise Unavailable(Reason.REVOCATION_UNAVAILABLE)
 
     def is_fresh(self) -> bool:
         """Whether the copy is no older than it may be."""
@@ -140,9 +127,9 @@ class RevocationCache:
     def end_write(self, change: Change, *, acknowledged: bool) -> None:
         """Record that the write of a pending revocation has ended.
 
-        :param acknowledged: whether the store has it. Then the first read that begins from now on
-            decides. If not, the revocation stays in force until the store reports a change of its
-            key.
+        :param acknowledged: whether the store has acknowledged the revocation. If so, it stays in
+            force until a read that begins later shows what the store has for its key. If not, until
+            the store reports a change of its key.
         """
         with self._lock:
             self._pending.record_write(change, self._clock() if acknowledged else None)
@@ -150,8 +137,8 @@ class RevocationCache:
     def apply_changes(self, changes: Iterable[Change], read_began: float) -> list[Change]:
         """Apply *changes* from the store, and return those that made a difference.
 
-        :param read_began: when the read began, by the clock of this cache: the copy is confirmed
-            as of then.
+        :param read_began: when the read began, by the clock of this cache. The copy is as old as
+            that.
         """
         with self._lock:
             applied = [*filter(self.revoked.put, map(self._pending.resolve, changes))]
@@ -177,10 +164,10 @@ class RevocationCache:
     def unreported_revocations(self, read_began: float) -> list[Change]:
         """Return the revocations that the store acknowledged, and lost before any read showed them.
 
-        No position shows such a loss, since the revocation was never in an answer.
+        The store cannot report such a loss: it compares what it has with what was read.
 
-        :param read_began: of the last read that was applied; it must show what the store
-            acknowledged before.
+        :param read_began: when the last read that was applied began. Whatever the store had
+            acknowledged before that, the read must show.
         """
         with self._lock:
             return self._pending.due(read_began)

@@ -16,9 +16,8 @@ from ..core import (
     steady_time,
 )
 from .cache import RevocationCache
-from .revocation_set import RevocationSet
+from .entries import Change, RevocationSet
 from .store import (
-    ReadResult,
     RevocationStore,
     RevocationStoreError,
     StoreFailures,
@@ -26,22 +25,20 @@ from .store import (
     Update,
     describe_error,
 )
-from .subjects import Change
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-# Seconds that the store may wait for a change. A client that gives up after 0.8 s leaves half a
-# second for the way there and back. A copy ages for two reads, since a read confirms it at its end
-# as of its beginning: so it stays fresh even with the least REVOCATION_MAX_LAG.
+# Seconds that the store may wait for a change. A client gives up after 0.8 s, which leaves half a
+# second for the network. A read confirms the copy only when it ends, and as of when it began. So
+# the copy is at most two reads old, which is less than the smallest REVOCATION_MAX_LAG.
 _WAIT = 0.25
 _FIRST_WAIT = 1.0
-_GATHER = 0.01  # seconds between two reads: changes that come close together are read together
-_EXPIRY_INTERVAL = 60
+_GATHER = 0.01  # seconds between two reads, so that one read gathers the changes of that time
+_EXPIRY_INTERVAL = 60  # seconds
 _WRITE_BACK_BATCH = 500
 # Seconds to wait for the end of the thread: longer than a client of Redis waits for an answer.
 _STOP_TIMEOUT = 1.0
 _LOG_LOSS = "the revocation store has lost data; entries that this process writes back: %d"
-_NO_COPY = "it has lost data, and no worker that has a copy has written it back yet"
 
 
 class Follower(Closable):
@@ -67,7 +64,7 @@ class Follower(Closable):
         self._store = store
         self._cache = cache
         self._on_change = on_change
-        # An entry that is removed by a clock that is wrong for a while would not be read again.
+        # The clock may be wrong for a while, and an entry that is removed is not read again.
         self._clock = JumpResistantClock(clock, elapsed)
         self._elapsed = elapsed
         self._stop_timeout = stop_timeout
@@ -81,7 +78,7 @@ class Follower(Closable):
         register_closable(self)
 
     def reset_after_fork(self) -> None:
-        """Go on in a child process: it has no thread, and an inherited lock may stay locked."""
+        """Start anew in a child process: no thread runs, and an inherited lock may stay locked."""
         self._process = os.getpid()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -93,15 +90,14 @@ class Follower(Closable):
     def ensure_running(self) -> None:
         """Start the thread unless it runs, and wait for its first read, for one second at most."""
         self.start()
-        if not self._has_tried.is_set():
-            self._has_tried.wait(_FIRST_WAIT)
+        self._has_tried.wait(_FIRST_WAIT)
 
     def start(self) -> None:
         """Start the thread, unless it runs."""
         # uWSGI forks without Python's hooks: the parent's thread object still seems alive.
         if self._process != os.getpid():
             self.reset_after_fork()
-        # The thread that holds the lock starts one already. Requests call this, so never wait.
+        # Another thread that holds the lock starts one. Never wait for it: requests call this.
         if not self._lock.acquire(blocking=False):
             return
         try:
@@ -143,21 +139,21 @@ class Follower(Closable):
         retention = self._cache.revoked.retention
         return StoreRead(self._store, position, self._wait, retention, self._elapsed())
 
-    def apply_result(self, result: ReadResult) -> float:
-        """Apply *result* to the cache, and return how many seconds to pause then."""
-        failure = result.failure
+    def apply(self, read: StoreRead) -> float:
+        """Apply the result of *read* to the cache, and return how many seconds to pause then."""
+        failure = read.failure
         try:
-            if result.update is not None:
-                self._apply_update(result.update, result.entries, result.began)
+            if read.update is not None:
+                self._apply_update(read.update, read.entries, read.began)
         except Exception as error:
             failure = describe_error(error)
-        if failure is not None:
+        if failure is None:
+            pause = _GATHER if self._wait else 0.0
+        else:
             self._wait, self._loading = 0.0, None
             self._record_failure(failure)
             pause = self.failures.pause()
-        else:
-            pause = _GATHER if self._wait else 0.0
-        return max(0.0, pause - (self._elapsed() - result.began))
+        return max(0.0, pause - (self._elapsed() - read.began))
 
     def _apply_update(self, update: Update, entries: RevocationSet | None, began: float) -> None:
         self._wait = 0.0
@@ -178,7 +174,7 @@ class Follower(Closable):
             self._wait = _WAIT
 
     def _apply_changes(self, update: Update, began: float) -> Iterable[Change]:
-        """Bring the cache up to date, and return what changed in it."""
+        """Apply *update* to the cache, and return what changed in it."""
         loading, self._loading = self._loading, None
         if loading is None:
             return self._cache.apply_changes(update.changes, began)
@@ -191,18 +187,20 @@ class Follower(Closable):
         return () if is_first else entries.changes_since(previous)
 
     def _write_unreported(self, began: float) -> None:
-        """Write again what the store acknowledged and lost, as when a replica took over."""
+        """Write what the store acknowledged and lost again: a replica may have taken over."""
         if unreported := self._cache.unreported_revocations(began):
             logger.error(_LOG_LOSS, len(unreported))
             self._store.change(unreported)
             for change in unreported:
-                # Written again once only; in force here until the store reports the key.
+                # Not written a third time; in force here until the store reports the key.
                 self._cache.end_write(change, acknowledged=False)
 
     def _write_back(self, update: Update) -> None:
         if self._cache.confirmed_at is None:
-            # This copy lacks what the store lacks, and a write would hide the loss.
-            raise RevocationStoreError(_NO_COPY)
+            # There is no copy to write back from, and a write would hide the loss.
+            raise RevocationStoreError(
+                "it has lost data, and no worker that has a copy has written it back yet"
+            )
         absent = {change.key: change for change in self._cache.entries_needed_at(self._clock())}
         entries = RevocationSet(self._cache.revoked.retention)
         for change in update.changes:
@@ -228,17 +226,17 @@ def read_once(reference: Callable[[], Follower | None]) -> float | None:
 
     While the store is waited for, neither the follower nor anything else of the app is referenced.
 
-    :param reference: returns the follower, or ``None`` once it is collected or closed.
-    :returns: ``None`` if it is collected or closed.
+    :param reference: returns the follower, or ``None`` once it is collected or closed. Then this
+        returns ``None`` too.
     """
     follower = reference()
     if follower is None:
         return None
     read = follower.next_read()
     del follower
-    result = read.run()
+    read.run()
     follower = reference()
-    return None if follower is None else follower.apply_result(result)
+    return None if follower is None else follower.apply(read)
 
 
 def _follow(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from .subjects import Change, Key
+from .entries import Change, Key
 
 
 class WriteState(Enum):
@@ -26,15 +26,13 @@ class PendingRevocation:
     is_restored: bool = False  #: whether the store has reported since that the key was restored
 
     def is_due(self, read_began: float) -> bool:
-        """Whether a read that began then must show the revocation, or what became of it."""
+        """Whether a read that began at that time must show the revocation or a later change."""
         return self.write is WriteState.ACKNOWLEDGED and self.acknowledged_at < read_began
 
-    def is_reported(self) -> bool:
-        """Whether the store has reported the revocation, or a later change of the same key."""
+    def is_stored(self) -> bool:
+        """Whether the store last reported the time of the revocation, or a later one."""
         revoked_at, stored_value = self.change.value, self.stored_value
-        return self.is_restored or (
-            revoked_at is not None and stored_value is not None and revoked_at <= stored_value
-        )
+        return revoked_at is not None and stored_value is not None and revoked_at <= stored_value
 
 
 class PendingRevocations:
@@ -54,8 +52,8 @@ class PendingRevocations:
     def add(self, change: Change, stored_value: float | None) -> None:
         """Add the revocation *change*, whose write begins now.
 
-        :param stored_value: what the store has for the key, unless an earlier pending revocation
-            of the same key recorded that already.
+        :param stored_value: what the store has for the key; ignored if another revocation of the
+            same key is pending, which recorded that.
         """
         earlier = self._by_key.get(change.key)
         if earlier:
@@ -63,9 +61,9 @@ class PendingRevocations:
         self._by_key[change.key] = PendingRevocation(change, stored_value)
 
     def record_write(self, change: Change, acknowledged_at: float | None) -> None:
-        """Record how the write of *change* ended; ``None``: without an acknowledgement.
+        """Record that the write of *change* has ended, if no later one of the same key is pending.
 
-        A later revocation of the same key has a write of its own, and is left as it is.
+        :param acknowledged_at: ``None``: the store has not acknowledged it.
         """
         pending = self._by_key.get(change.key)
         if pending is None or pending.change is not change:
@@ -91,12 +89,7 @@ class PendingRevocations:
             return reported
         pending.stored_value = reported.value
         pending.is_restored |= reported.value is None
-        pending_value = pending.change.value
-        # Of two times the later one stays; a restoration has no time.
-        is_later = reported.value is not None and (
-            pending_value is None or pending_value <= reported.value
-        )
-        return reported if is_later else pending.change
+        return reported if pending.is_stored() else pending.change
 
     def release_reported(self, read_began: float) -> list[Change]:
         """Drop each revocation that is due and reported; return what the store has in its place.
@@ -106,18 +99,18 @@ class PendingRevocations:
         keys = [
             key
             for key, pending in self._by_key.items()
-            if pending.is_due(read_began) and pending.is_reported()
+            if pending.is_due(read_began) and (pending.is_restored or pending.is_stored())
         ]
         return [Change(key, self._by_key.pop(key).stored_value) for key in keys]
 
     def release_due(self, read_began: float) -> None:
-        """Drop each revocation that is due; for a complete copy, which has what the store has."""
+        """Drop each revocation that is due: a complete copy was read, which shows it."""
         self._by_key = {
             key: pending for key, pending in self._by_key.items() if not pending.is_due(read_began)
         }
 
     def due(self, read_began: float) -> list[Change]:
-        """Return the revocations that are due, and so should have been reported."""
+        """Return the revocations that are due."""
         return [pending.change for pending in self if pending.is_due(read_began)]
 
     def __iter__(self) -> Iterator[PendingRevocation]:

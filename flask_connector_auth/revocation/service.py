@@ -2,26 +2,25 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from typing import Any
 
 from ..core import MAX_INTEGER, revocation_changed, revocation_stale, send_signal
 from .cache import RevocationCache
-from .follower import Follower
-from .revocation_set import RevocationSet
-from .store import RevocationStore, RevocationStoreError, describe_error
-from .stores.memory import MemoryStore
-from .subjects import (
+from .entries import (
     Change,
     Key,
     Kind,
-    Subject,
+    RevocationSet,
     kind_of,
     retention_by_kind,
     subject_key,
     token_digest,
     token_expiry,
 )
+from .follower import Follower
+from .store import MemoryStore, RevocationStore, RevocationStoreError, describe_error
 
 _DIGEST_BYTES = 32
 
@@ -74,11 +73,9 @@ class Revocations:
                 RevocationSet(retention),
                 rules.max_lag,
                 fail_closed=rules.fail_closed,
-                on_stale=self._send_stale,
+                on_stale=partial(send_signal, revocation_stale, self),
             )
             self._follower = Follower(store, self.cache, self._send_changed, clock)
-        #: Return if a token is not revoked; see :meth:`RevocationCache.check`.
-        self.check: Callable[[Subject], None] = self.cache.check
 
     def revoke(
         self,
@@ -207,9 +204,6 @@ class Revocations:
             name = None if isinstance(key, bytes) else key.partition(":")[2]
             revoked = value is not None
             send_signal(revocation_changed, self, kind=kind_of(key), name=name, revoked=revoked)
-
-    def _send_stale(self) -> None:
-        send_signal(revocation_stale, self)
 
 
 def _subject_key_of(

@@ -1,21 +1,27 @@
-"""The interface of a store of revocations, and what a worker needs to read any store."""
+"""The interface of a store of revocations, reads of any store, and the store in memory."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from random import SystemRandom
 from typing import Any, Protocol, runtime_checkable
 
-from .revocation_set import RevocationSet
-from .subjects import Change, Kind
+from ..core import JumpResistantClock, register_fork_reset, steady_time
+from .entries import Change, Kind, RevocationSet
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-# It has no state that forked workers would share, or that would disturb a seed of the app's tests.
+# Without a state: forked workers would share it, and the tests of an app may have set a seed.
 _random = SystemRandom()
 # Longest pause in seconds after the first, second, and each further failure in a row. So a store
 # that is reachable again is found within a second.
 _PAUSES = (0.1, 0.2, 0.5)
+# Changes that a MemoryStore keeps one by one; a reader that is further behind reads all entries.
+_LOG_LENGTH = 1000
 
 
 class RevocationStoreError(Exception):
@@ -33,14 +39,14 @@ class Update:
     """
 
     position: Any  #: where the next read goes on from; only the store interprets it
-    changes: Iterable[Change]  #: in order; read once only, perhaps while they arrive
-    #: Whether the changes are everything that is revoked, and replace what was known before. They
-    #: need not be of one moment: reading on from the position brings what changed meanwhile.
+    changes: Iterable[Change]  #: in order; iterated over once only, perhaps while they arrive
+    #: Whether the changes are everything that is revoked, and replace what was known before. What
+    #: changes while they are read is in the next update.
     complete: bool = False
     #: Whether the store has lost changes that it had acknowledged. The changes are then all that
     #: it still has, followed by what was restored since the position of the read. A worker that has
-    #: a copy writes back what else it has. A worker that never had a copy writes nothing and
-    #: refuses to check tokens: it reads again until another worker has written back.
+    #: a copy writes back the entries that are missing. A worker that never had a copy writes
+    #: nothing and refuses to check tokens: it reads again until another worker has written back.
     lost: bool = False
 
 
@@ -80,43 +86,36 @@ class RevocationStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ReadResult:
-    """What a read of the store returned."""
-
-    began: float  #: when the read began
-    update: Update | None  #: ``None``: the read failed
-    entries: RevocationSet | None = None  #: the entries of a complete update
-    failure: str | None = None  #: why the read failed
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StoreRead:
-    """One read of the store. It refers to the store, and to nothing else of an app.
+    """One read of the store, and its result.
 
-    So an app can be collected while the store is waited for.
+    It refers to the store and to nothing else of an app, so an app can be collected while the store
+    is waited for.
     """
 
     store: RevocationStore
     position: Any
     wait: float  #: seconds that the store may wait for a change
     retention: Mapping[Kind, float]
-    began: float
+    began: float  #: by the clock of the cache
+    update: Update | None = None  #: what the store returned; ``None``: the read failed
+    entries: RevocationSet | None = None  #: the entries of a complete update
+    failure: str | None = None  #: why the read failed
 
-    def run(self) -> ReadResult:
-        """Read the store, and return what it answered or why it failed."""
+    def run(self) -> None:
+        """Read the store, and keep what it returned or why it failed."""
         try:
             update = self.store.read(self.position, self.wait)
-            if not update.complete or update.lost:
-                return ReadResult(self.began, update)
-            # Consumed here, so that a large copy or a slow store keeps no app alive.
-            entries = RevocationSet(self.retention)
-            for change in update.changes:
-                entries.put(change)
-            return ReadResult(self.began, update, entries)
+            if update.complete and not update.lost:
+                # Consumed here, so that a large copy or a slow store keeps no app alive.
+                self.entries = RevocationSet(self.retention)
+                for change in update.changes:
+                    self.entries.put(change)
+            self.update = update
         except Exception as error:
             # The text alone: a traceback would keep alive all that the error passed through.
-            return ReadResult(self.began, None, failure=describe_error(error))
+            self.failure = describe_error(error)
 
 
 class StoreFailures:
@@ -147,8 +146,59 @@ class StoreFailures:
 
 
 def describe_error(error: Exception) -> str:
-    """Return the text of our own error, and of another one its class.
+    """Return the text of a :exc:`RevocationStoreError`, or the name of the class of another error.
 
-    The text of another one may quote a URL with a password.
+    The text of another error may quote a URL with a password.
     """
     return str(error) if isinstance(error, RevocationStoreError) else type(error).__name__
+
+
+class MemoryStore:
+    """Keeps revocations in this process; see :class:`RevocationStore`.
+
+    :param retention: see :class:`RevocationSet`.
+    :param clock: returns the time in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        retention: Mapping[Kind, float],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.revoked: RevocationSet = RevocationSet(retention)
+        self.now = clock
+        self._expiry_clock = JumpResistantClock(clock, steady_time)
+        self._version = 0
+        self._expiry_version = _LOG_LENGTH
+        self._log: deque[Change] = deque(maxlen=_LOG_LENGTH)
+        self.reset_after_fork()
+        register_fork_reset(self)
+
+    def reset_after_fork(self) -> None:
+        """Use a new lock in a child process: the inherited one may stay locked."""
+        self._changed = threading.Condition()
+
+    def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
+        """See :class:`RevocationStore`."""
+        with self._changed:
+            for change in changes:
+                if not absent or self.revoked.value_of(change.key) is None:
+                    kept = self.revoked.keep_later_time(change)
+                    self.revoked.put(kept)
+                    self._log.append(kept)
+                    self._version += 1
+            # After as many changes as there are entries: so the cost of a change does not grow.
+            if self._version >= self._expiry_version:
+                self.revoked.remove_expired(self._expiry_clock())
+                self._expiry_version = self._version + max(_LOG_LENGTH, len(self.revoked))
+            self._changed.notify_all()
+
+    def read(self, position: Any, wait: float) -> Update:
+        """See :class:`RevocationStore`."""
+        with self._changed:
+            self._changed.wait_for(lambda: position != self._version, wait)
+            first = None if position is None else len(self._log) - (self._version - position)
+            if first is None or first < 0:
+                entries = [*self.revoked.entries_needed_at(self._expiry_clock())]
+                return Update(self._version, entries, complete=True)
+            return Update(self._version, [*islice(self._log, first, None)])

@@ -5,9 +5,8 @@ An :class:`Issuer` signs valid and broken tokens, a :class:`ConnectorClient` sen
 """
 
 from .client import ConnectorClient, assert_connector_error
-from .issuer import Clock, Issuer
+from .issuer import AppJWTGenerator, Clock, Issuer
 from .key_server import KeySetServer
-from .oauth2 import AppJWTGenerator
 from .signer import OMIT, Signer
 
 __all__ = [

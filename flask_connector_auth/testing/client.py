@@ -78,7 +78,7 @@ def _json_pairs(body: bytes) -> Any:
         return body
 
 
-# Default of an argument for which None has a meaning: send a new token.
+# Default of ``app_jwt`` and ``consumer_jws``: a new token is sent. With ``None``, none is sent.
 _NEW_TOKEN: Any = object()
 
 

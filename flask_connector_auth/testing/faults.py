@@ -1,16 +1,18 @@
 """Faults of an HTTP server: each turns a good response into what a faulty server sends."""
 
 import gzip
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from http.client import responses
+from itertools import chain
 from typing import Any
 
 #: What a server sends: bytes, and numbers for seconds of silence between them. A fault that raises
 #: :exc:`ConnectionResetError` resets the connection.
 Wire = Iterable[bytes | float]
 
-# Every fault ends by itself, after at most so many seconds and bytes.
+# The longest silence and the largest body: every fault ends by itself.
 _MAX_SECONDS = 60.0
 _MAX_BYTES = 2**26
 _BLOCK = b" " * 2**16
@@ -103,37 +105,34 @@ def status(good: RawResponse, status: int = 503, retry_after: int | str | None =
 
 def huge(good: RawResponse) -> Wire:
     """The good body in chunks, followed by 64 MiB of white space."""
-    yield good.with_headers(Content_Length=None, Transfer_Encoding="chunked").head()
-    yield _chunk(good.body)
-    for _ in range(_MAX_BYTES // len(_BLOCK)):
-        yield _chunk(_BLOCK)
-    yield b"0\r\n\r\n"
+    yield from _chunked(good, [good.body, *[_BLOCK] * (_MAX_BYTES // len(_BLOCK))])
 
 
 def chunked(good: RawResponse, size: int = 64) -> Wire:
     """The good response in chunks of *size* bytes: valid, but unusual."""
-    yield good.with_headers(Content_Length=None, Transfer_Encoding="chunked").head()
-    for start in range(0, len(good.body), size):
-        yield _chunk(good.body[start : start + size])
-    yield b"0\r\n\r\n"
+    starts = range(0, len(good.body), size)
+    yield from _chunked(good, (good.body[start : start + size] for start in starts))
 
 
 def truncated(good: RawResponse) -> Wire:
     """A chunked body that ends within a chunk."""
-    yield good.with_headers(Content_Length=None, Transfer_Encoding="chunked").head()
-    yield _chunk(good.body)[:-10]
+    head, chunk, _end = _chunked(good, [good.body])
+    yield head
+    yield chunk[:-10]
 
 
 def negative_chunk(good: RawResponse) -> Wire:
     """A chunk of size -1, on which some clients read forever, followed by 64 MiB."""
-    yield good.with_headers(Content_Length=None, Transfer_Encoding="chunked").head()
+    yield next(_chunked(good, []))
     yield b"-1\r\n"
     for _ in range(_MAX_BYTES // len(_BLOCK)):
         yield _BLOCK
 
 
-def _chunk(content: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(content), content)
+def _chunked(good: RawResponse, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    yield good.with_headers(Content_Length=None, Transfer_Encoding="chunked").head()
+    for chunk in chain(chunks, [b""]):
+        yield b"%x\r\n%b\r\n" % (len(chunk), chunk)
 
 
 def header_flood(good: RawResponse) -> Wire:
@@ -172,9 +171,7 @@ def fault(name: str, **options: Any) -> Callable[[RawResponse], Wire]:
     if name not in FAULTS:
         raise ValueError(f"no fault {name!r}; there are refuse, {', '.join(FAULTS)}")
 
-    def faulty(good: RawResponse) -> Wire:
-        return FAULTS[name](good, **options)
-
+    faulty = partial(FAULTS[name], **options)
     # Raises TypeError for wrong options now; a generator runs no code until it is iterated.
     faulty(RawResponse(200, {}))
     return faulty

@@ -229,8 +229,8 @@ def _send(connection: socket.socket, piece: bytes | float) -> None:
     elif piece:
         connection.settimeout(piece)
         with suppress(TimeoutError):
-            # Wakes up when the client closes the connection. The raw socket, for TLS too: a client
-            # has nothing more to send.
+            # Returns when the client closes the connection. Without TLS, since a client has nothing
+            # more to send.
             socket.socket.recv(connection, 1, socket.MSG_PEEK)
             raise ConnectionAbortedError
         connection.settimeout(_CLIENT_TIMEOUT)

@@ -19,6 +19,7 @@ class Signer:
     :param key: the private key; a new RSA key of 2048 bits if not given.
     :param kid: the key id, in every token and in :meth:`key_set`.
     :param algorithm: ``alg`` of the tokens.
+    :raises ValueError: if *algorithm* is unknown.
 
     .. versionadded:: 0.1
     """
@@ -26,6 +27,9 @@ class Signer:
     def __init__(
         self, key: Key | None = None, *, kid: str = "dev-1", algorithm: str = "RS256"
     ) -> None:
+        if algorithm not in JWSRegistry.algorithms:
+            known = ", ".join(JWSRegistry.algorithms)
+            raise ValueError(f"unknown algorithm {algorithm!r}; there are {known}")
         self._key: Key = RSAKey.generate_key(2048) if key is None else key
         self.kid = kid
         self.algorithm = algorithm

@@ -55,21 +55,6 @@ class TokenFault(NamedTuple):
 TOKEN_FAULTS: dict[str, TokenFault] = {}
 
 
-def break_token(name: str, valid: ValidToken) -> str:
-    """Return the *valid* token with the fault of that *name*.
-
-    :raises ValueError: if this type of token has no such fault.
-    """
-    possible = [
-        fault_name
-        for fault_name, fault in TOKEN_FAULTS.items()
-        if valid.kind == "app_jwt" or not fault.app_jwt_only
-    ]
-    if name not in possible:
-        raise ValueError(f"no way {name!r} to break this token; there are {', '.join(possible)}")
-    return TOKEN_FAULTS[name].apply(valid)
-
-
 def _fault(reason: Reason, *, app_jwt_only: bool = False) -> Callable[[Any], Any]:
     def register(apply: Callable[[ValidToken], str]) -> Callable[[ValidToken], str]:
         TOKEN_FAULTS[apply.__name__] = TokenFault(apply, reason, app_jwt_only)

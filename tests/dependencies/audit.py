@@ -1,4 +1,4 @@
-"""What the package runs on in; what advisories are open in it, or why nobody could be asked, out.
+"""What the package runs on in; what advisories are open in it, or why that is not known, out.
 
 Run as ``python -m tests.dependencies.audit FILE``: it writes the verdict to FILE too, and ends with
 status 1 if an advisory is open. An index that has no advisories, or no network at all, is neither

@@ -51,7 +51,7 @@ class Shared:
     last: Who = NOBODY
 
     def whom(self) -> Who:
-        """Return whoever was seen last, somebody else's request or not."""
+        """Return the caller that was seen last, of this request or of another one."""
         mine = _whom()
         if mine != NOBODY:
             self.last = mine

@@ -26,7 +26,7 @@ from tests.support.http_helpers import assert_row, headers
 from tests.support.types import MakeApp
 
 MEGABYTE = 2**20
-# What is well-formed up to its signature, and signed by nobody.
+# What is well-formed up to its signature, and signed with no known key.
 FORGED = {
     *("bad signature", "bad signature, 16 KB"),
     *("header: an integer of 1,400 digits", "header: integers of 400 digits", "header: escapes"),

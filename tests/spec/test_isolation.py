@@ -55,7 +55,7 @@ def sent(issuer: Issuer, name: str) -> dict[str, str]:
 
 
 class Meeting:
-    """Where nobody goes on until as many as :data:`AT_ONCE` have come."""
+    """Where no thread goes on until as many as :data:`AT_ONCE` have come."""
 
     def __init__(self) -> None:
         self._barrier = threading.Barrier(AT_ONCE, timeout=20)
@@ -201,7 +201,7 @@ WAYS: dict[str, Callable[[Flask], Any]] = {
 def test_another_app_judges_no_request_of_this_one(
     path: str, way: str, verified: bool, make_app: MakeApp, issuer: Issuer, stranger: Issuer
 ) -> None:
-    """In another app's context a request is nobody's, though its token is one of that app's issuer:
+    """In another app's context a request has no caller, though its token is of that app's issuer:
     at an endpoint that both apps have, at one that the other has not, in a handler of 404; whether
     or not the app itself has verified a token before."""
     app, other = make_app(), make_app(APP_JWT_KEYS=stranger.key_set())
@@ -338,7 +338,7 @@ def test_a_request_that_fails_leaves_no_identity(
     make_app: MakeApp,
     issuer: Issuer,
 ) -> None:
-    """Its own hooks see its own, to the end; the next request of the thread sees nobody."""
+    """Its own hooks see its own, to the end; the next request of the thread sees no caller."""
     app = make_app()
     app.config["PROPAGATE_EXCEPTIONS"] = propagated
     broken(app)
@@ -378,7 +378,7 @@ def opened(app: Flask, path: str, header: dict[str, str]) -> Iterator[bytes]:
 
 
 def test_a_stream_without_its_context_has_no_identity(make_app: MakeApp, issuer: Issuer) -> None:
-    """Nobody's rather than another's: a server reads the pieces when the request is over."""
+    """No caller rather than another one: a server reads the pieces when the request is over."""
     app = make_app()
     app.add_url_rule("/who", "who", require_app_jwt(who))
     app.add_url_rule("/x", "x", require_app_jwt(lambda: Response(who() for _ in range(2))))

@@ -102,7 +102,7 @@ def watching(app: Flask) -> Iterator[Told]:
 
 
 def key_material() -> set[str]:
-    """Return what nobody may be shown of the keys that the stages sign with, as text."""
+    """Return what no one may be shown of the keys that the stages sign with, as text."""
     texts = {SECRET, *pem().split("\n")[1:3]}
     for algorithm in ("RS256", "ES256", "Ed25519", "HS256"):
         members = signing_key(algorithm).as_dict(private=True)

@@ -115,7 +115,7 @@ def saved(issuer: Any, folder: Path) -> Iterator[str]:
         while not (files := [*folder.glob("jwks.backup.*")]) and time.monotonic() < until:
             time.sleep(0.01)
         assert files
-        # What Windows says of each file and folder, whoever may write there.
+        # What Windows says of each file and folder, even where others may write.
         for path in (folder, *files):
             path.chmod(0o777)
         server.fail("refuse")

@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 
 
 def free_port() -> int:
-    """Return a port on loopback that nobody uses, nor its neighbour 10000 above.
+    """Return a port on loopback that is not used, nor its neighbour 10000 above.
 
     Below those that the system hands out, or one of them may be handed out in the meantime.
     """

@@ -1,7 +1,7 @@
 """Losses of data, made in a real store of revocations: an eviction, an older copy."""
 
 from flask_connector_auth import Change
-from flask_connector_auth.revocation.stores.redis import RedisStore
+from flask_connector_auth.revocation.redis import RedisStore
 from tests.support.redis_servers import Server
 
 #: All data of a store, as Redis dumps them.

@@ -10,7 +10,7 @@ import sys
 from flask_connector_auth import Change
 from flask_connector_auth.core import Rejected, Unavailable
 from flask_connector_auth.revocation import RevocationRules, Revocations, Subject
-from flask_connector_auth.revocation.stores.redis import RedisStore
+from flask_connector_auth.revocation.redis import RedisStore
 from tests.support.redis_servers import until
 
 SUBJECTS = {name: Subject(b"", 0, (f"account:{name}",)) for name in ("before", "parent", "child")}
@@ -19,7 +19,8 @@ SUBJECTS = {name: Subject(b"", 0, (f"account:{name}",)) for name in ("before", "
 def refused(revocations: Revocations, name: str) -> bool:
     """Whether tokens of an account are refused."""
     try:
-        revocations.check(SUBJECTS[name])
+        revocations.cache.check_age()
+        revocations.cache.check_entries(SUBJECTS[name])
     except Rejected:
         return True
     return False

@@ -68,7 +68,7 @@ def test_a_request_of_another_site(page, other_site, running):
 
 
 def test_a_frame_of_another_site(page, other_site, running):
-    """The console is shown in no frame, so nobody is made to click in it unseen."""
+    """The console is shown in no frame, so no user is made to click in it unseen."""
     go_to_page(page, f"http://127.0.0.1:{running.port}{key_path(running)}")
     page.goto(other_site)
     page.evaluate(

@@ -101,7 +101,7 @@ def limited(app: Flask, place: str) -> None:
 def test_each_install_has_a_limit_of_its_own(
     place: str, app: Flask, connector_client: ConnectorClient, issuer: Issuer, stranger: Issuer
 ) -> None:
-    """A verified id is what is counted by: who forges one uses nobody's limit up."""
+    """A verified id is what is counted by: a forged one uses up no limit."""
     limited(app, place)
 
     def answer(app_jwt: str) -> Response:

@@ -49,7 +49,7 @@ def use(app):
 
 def test_a_folder_that_others_can_look_into(start, shared):
     """Database, signing keys, certificate with its key, the console's key, and the lock, which
-    others could hold; the folder itself, which is somebody's, stays as it is."""
+    others could hold; the folder itself, which has an owner, stays as it is."""
     use(start(shared))
     kept = {
         "connector.db",

@@ -214,7 +214,7 @@ def test_no_thread_waits_for_what_may_come():
 
 
 def test_what_is_closed_posts_nothing_again():
-    """Nobody waits for a post that would be repeated in an hour; the next one begins anew."""
+    """Nothing waits for a post that would be repeated in an hour; the next one begins anew."""
     with endpoint(500) as hook:
         webhooks = Webhooks(hook.url, 9, 3600)
         webhooks.put((b"1", {}))
@@ -251,7 +251,7 @@ def test_an_endpoint_that_is_not_there(logged):
 
 
 def test_a_server_that_ends(hook):
-    """Nobody waits for a post that would be repeated in an hour; the next one begins anew."""
+    """Nothing waits for a post that would be repeated in an hour; the next one begins anew."""
     with endpoint(500) as hook, closing(Webhooks(hook.url, 9, 3600)) as webhooks:
         webhooks.put((b"1", {}))
         assert hook.next()[2] == 1

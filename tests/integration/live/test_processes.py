@@ -64,7 +64,7 @@ def check_a_rotation_and_an_outage(
     assert app.statuses(new.app_jwt()) == {200}
     assert app.statuses(never.app_jwt()) == {401}
     server.fail("refuse")
-    # Stale keys serve for a while, then nobody can know: never is a good token told 401.
+    # Stale keys serve for a while, then it is unknown: never is a good token told 401.
     seen: set[int] = set()
     give_up = monotonic() + 15
     while 503 not in seen:

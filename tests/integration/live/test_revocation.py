@@ -1,5 +1,5 @@
 """Real workers, of gunicorn and uWSGI, and a real store: a revocation reaches each of them, and
-none forgets it when the store does."""
+none accepts the token again when the store has lost its data."""
 
 import threading
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import pytest
 
 from flask_connector_auth import RevocationStoreError
 from flask_connector_auth.revocation import RevocationRules, Revocations
-from flask_connector_auth.revocation.stores.redis import RedisStore
+from flask_connector_auth.revocation.redis import RedisStore
 from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.support.live_workers import UWSGI, WORKERS, Served, running, served
 from tests.support.redis_servers import BINARIES, Server
@@ -20,7 +20,7 @@ LAG = 1
 
 @pytest.fixture(scope="module")
 def issuer() -> Issuer:
-    """Who signs all tokens here."""
+    """The issuer of all tokens of this module."""
     return Issuer(kid="key-1")
 
 
@@ -71,11 +71,11 @@ def check_the_life_of_a_revocation(app: Served, store: Server, issuer: Issuer) -
     app.until(bad, {200})
     operator.revoke(install_id="stolen")
     is_refused_within(1, app, bad)
-    # All data is lost. The workers know better, and tell the store.
+    # All data is lost. The workers write back what they have.
     store.do("FLUSHALL")
     is_refused_within(0, app, bad)
     app.until(good, {200})
-    # The store hangs: what cannot be known is no fault of a token.
+    # The store hangs: good tokens get 503, which does not call them invalid.
     store.pause()
     app.until(good, {503})
     assert app.statuses(issuer.app_jwt(exp=1)) == {401}

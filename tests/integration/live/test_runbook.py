@@ -33,7 +33,7 @@ ROTATE = "Rotate a key without a failed request"
 WITHDRAW = "Withdraw a compromised key now"
 OF_THE_CONSUMER = "The key of the ConsumerJWS"
 
-# In place of the page's own values: nobody waits an hour here.
+# In place of the page's own values: no test waits an hour.
 VALUES = {"MAX_AGE": 1, "TIMEOUT": 1, "TOKEN_LIFE": 3, "LEEWAY": 0}
 SETTINGS = {
     "CONNECTOR_AUTH_JWKS_MAX_AGE": 1,
@@ -140,7 +140,7 @@ def test_rotate_a_key(served):
 
 
 def test_withdraw_a_compromised_key(served):
-    """Its tokens, forged ones too, are refused by every worker in time, and nobody gets a 5xx."""
+    """Its tokens, forged ones too, are refused by every worker in time; no client gets a 5xx."""
     commands, _restart = blocks(WITHDRAW)
     thief = served.issuer()
     with Client(served.api) as client:

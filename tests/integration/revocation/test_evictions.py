@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from flask_connector_auth import Change
-from flask_connector_auth.revocation.stores import redis_history
+from flask_connector_auth.revocation import redis_history
 from flask_connector_auth.testing import Issuer
 from tests.support.redis_servers import SOON, Proxy, Server, until
 from tests.support.revocation_faults import change_after_eviction
@@ -21,7 +21,7 @@ def evict(server: Server) -> None:
 
 
 def evict_before_a_change(server: Server) -> None:
-    """The same, just before the next change."""
+    """Evict the entries just before the next change."""
     change_after_eviction(server, redis_history.ENTRIES, OTHER)
 
 

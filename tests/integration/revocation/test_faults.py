@@ -13,8 +13,8 @@ from time import monotonic
 import pytest
 
 from flask_connector_auth import Change, RevocationStoreError
-from flask_connector_auth.revocation.stores import redis_history
-from flask_connector_auth.revocation.stores.redis import RedisStore
+from flask_connector_auth.revocation import redis_history
+from flask_connector_auth.revocation.redis import RedisStore
 from flask_connector_auth.testing import Issuer
 from tests.support.floor_helpers import cases
 from tests.support.redis_servers import BINARIES, SOON, Proxy, Server, until

@@ -13,9 +13,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from flask_connector_auth import Change, Reason, RevocationStoreError, Update
 from flask_connector_auth.core import Closable, Rejected, Unavailable
-from flask_connector_auth.revocation import RevocationRules, Revocations, Subject, read_once
-from flask_connector_auth.revocation.stores import redis_history
-from flask_connector_auth.revocation.stores.redis import RedisStore
+from flask_connector_auth.revocation import (
+    RevocationRules,
+    Revocations,
+    Subject,
+    read_once,
+    redis_history,
+)
+from flask_connector_auth.revocation.redis import RedisStore
 from tests.support.floor_helpers import NOW, examples
 from tests.support.redis_servers import Server
 from tests.support.revocation_faults import change_after_eviction, put_back, saved
@@ -72,10 +77,11 @@ class Worker:
 
     def refused(self) -> set[str]:
         """Return the accounts whose tokens are refused as revoked."""
-        refused = set()
+        refused, cache = set(), self.revocations.cache
+        cache.check_age()
         for name in NAMES:
             try:
-                self.revocations.check(Subject(b"", NOW, (f"account:{name}",)))
+                cache.check_entries(Subject(b"", NOW, (f"account:{name}",)))
             except Rejected as rejected:
                 assert rejected.reason is Reason.REVOKED
                 refused.add(name)
@@ -166,7 +172,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def set_the_clock_ahead(self) -> None:
-        """The clock is right again at once; ids only count on."""
+        """The clock is right again at once, but the ids of the log stay ahead."""
         if self.server.do("EXISTS", redis_history.LOG):
             self.years += 1
             self.server.do("XSETID", redis_history.LOG, f"{4_000_000_000_000 + self.years}-0")
@@ -190,7 +196,7 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def nothing_that_is_revoked_passes(self) -> None:
-        """Once a worker is up to date, it refuses what is revoked, and no more without need; so
+        """A worker that is up to date refuses what is revoked, and nothing else without need. So
         does a worker that starts then."""
         for worker in self.workers:
             if not worker.store.is_cut_off:
@@ -261,6 +267,6 @@ def test_without_faults_nothing_is_in_doubt(server: Server) -> None:
 
 
 def test_a_worker_that_never_read_refuses_every_token(server: Server) -> None:
-    """The control of the control: without a read there is no answer."""
+    """Without a read, a worker cannot know what is revoked."""
     with pytest.raises(Unavailable):
         Worker(server.url).refused()

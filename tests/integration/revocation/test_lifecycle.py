@@ -63,21 +63,28 @@ USES = {"requests served": ask, "something revoked": revoke, "health asked for":
 Use = Callable[[World, Issuer], None]
 
 
+def used_worlds(use: Use, make: Make, server: Server, issuer: Issuer) -> list[World]:
+    """Return apps that have been used, each with the thread of its follower."""
+    threads = opened(server).threads
+    worlds = [make() for _ in range(APPS)]
+    for world in worlds:
+        use(world, issuer)
+    until(lambda: opened(server).threads == threads + APPS)
+    return worlds
+
+
 @cases("use", USES)
 def test_apps_that_are_dropped_leave_nothing(
     use: Use, make: Make, own_server: Server, issuer: Issuer
 ) -> None:
     """The next collection ends threads and connections, whatever the threads wait for."""
     before = opened(own_server)
-    worlds = [make() for _ in range(APPS)]
-    for world in worlds:
-        use(world, issuer)
-    until(lambda: opened(own_server).threads == before.threads + APPS)
+    worlds = used_worlds(use, make, own_server, issuer)
     assert opened(own_server).connections >= before.connections + APPS
     states = [weakref.ref(world.revocations) for world in worlds]
     gc.disable()
     try:
-        del world, worlds
+        del worlds
         gc.collect()
         # A thread that is applying a result keeps its app alive for a moment.
         until(lambda: opened(own_server).threads <= before.threads + 2)
@@ -94,10 +101,7 @@ def test_an_app_that_is_closed_leaves_nothing(
 ) -> None:
     """At once: no collection, and no thread that is about to end."""
     before = opened(own_server)
-    worlds = [make() for _ in range(APPS)]
-    for world in worlds:
-        use(world, issuer)
-    until(lambda: opened(own_server).threads == before.threads + APPS)
+    worlds = used_worlds(use, make, own_server, issuer)
     gc.disable()
     try:
         for world in worlds:

@@ -17,7 +17,7 @@ from gevent import monkey
 monkey.patch_all()
 import sys, time
 from flask_connector_auth.revocation import RevocationRules, Revocations
-from flask_connector_auth.revocation.stores.redis import RedisStore
+from flask_connector_auth.revocation.redis import RedisStore
 from tests.support.redis_servers import until
 one, other = (
     Revocations(RedisStore(sys.argv[1]), RevocationRules(), time.time) for _ in range(2)
@@ -30,7 +30,7 @@ print(time.sleep.__module__)
 ENDING = """
 import sys, time
 from flask_connector_auth.revocation import RevocationRules, Revocations
-from flask_connector_auth.revocation.stores.redis import RedisStore
+from flask_connector_auth.revocation.redis import RedisStore
 one = Revocations(RedisStore(sys.argv[1]), RevocationRules(), time.time)
 one.revoke(account_id="a")
 """
@@ -59,7 +59,7 @@ def test_gevent(server: Server) -> None:
 
 
 def test_nothing_keeps_a_process_from_ending(server: Server) -> None:
-    """Neither the thread nor its connection does; and nothing is printed at the end."""
+    """Neither the thread nor its connection delays it, and nothing is printed at the end."""
     begin = monotonic()
     done = run("-c", ENDING, server.url)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from flask_connector_auth import RevocationStoreError
-from flask_connector_auth.revocation.stores import redis_history
-from flask_connector_auth.revocation.stores.redis import RedisStore
-from flask_connector_auth.revocation.stores.redis_history import NO_HISTORY, ReadPosition
+from flask_connector_auth.revocation import redis_history
+from flask_connector_auth.revocation.redis import RedisStore
+from flask_connector_auth.revocation.redis_history import NO_HISTORY, ReadPosition
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.stores import RevocationStoreContract
 from tests.support.ports import free_port

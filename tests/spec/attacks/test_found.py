@@ -54,7 +54,7 @@ def by_a_hook(app: Flask, blueprint: Blueprint) -> None:
 def test_an_account_that_is_taken_out_of_the_arguments_still_binds(
     way: Callable[[Flask, Blueprint], None], make_app: MakeApp, issuer: Issuer
 ) -> None:
-    """Row 40102, docs/accounts.rst: the URL names the account, whoever read it first."""
+    """Row 40102, docs/accounts.rst: the URL names the account, whatever code read it first."""
     app, blueprint, ran = make_app(), Blueprint("b", __name__), []
     way(app, blueprint)
 
@@ -121,7 +121,7 @@ class Known(BaseConverter):
         return value if value == ACCOUNT else None
 
 
-def test_an_account_that_is_not_found_is_nobodys(make_app: MakeApp, issuer: Issuer) -> None:
+def test_an_account_that_is_not_found_is_of_no_caller(make_app: MakeApp, issuer: Issuer) -> None:
     """Row 40102, docs/accounts.rst: a name for which a converter has nothing binds too."""
     app = make_app()
     app.url_map.converters["known"] = Known

@@ -71,7 +71,7 @@ def test_no_key_but_the_configured_one_counts(attack: Attack, kind: TokenKind, k
 def test_nothing_is_fetched_from_where_a_token_says(
     kind: TokenKind, parameter: str, server: KeySetServer
 ) -> None:
-    """ASVS 9.1.3: a set with the attacker's key is there; nobody asks."""
+    """ASVS 9.1.3: a set with the attacker's key is there, and is not fetched."""
     withstand(forged(**{parameter: server.url}), kind)
     assert server.requests == []
 
@@ -99,7 +99,7 @@ def test_a_name_that_the_signature_covers_forges_no_line(attack: Attack, kind: T
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_key_of_the_other_token_is_no_key(kind: TokenKind) -> None:
-    """RFC 8725 section 3.8: with a key set each, whoever signs the one token cannot sign both."""
+    """RFC 8725 section 3.8: with a key set each, the signer of one token cannot sign both."""
     keys: dict[TokenKind, Any] = {each: (pem(), pem(owner="stranger")) for each in KINDS}
     keys[kind] = pem()
     names = dict(zip(KINDS, ("APP_JWT_KEYS", "CONSUMER_JWS_KEYS"), strict=True))

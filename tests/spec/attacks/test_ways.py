@@ -24,7 +24,7 @@ def test_every_way_to_break_a_token_gets_one_answer(name: str, kind: TokenKind) 
 
 
 @pytest.mark.parametrize("mode", range(len(MODES)), ids=list(MODES))
-def test_good_tokens_are_told_to_nobody_either(mode: int) -> None:
+def test_good_tokens_are_not_told_either(mode: int) -> None:
     """The control of every attack: the view runs, nothing is logged, and no signal has a token."""
     stage = stages()[mode]
     environ = stage.environ()

@@ -33,7 +33,7 @@ TAKEN = {
 #: Examples that are good by their RFC (but for the one of appendix E), and no token here.
 REFUSED = {
     "RFC 7515 A.5": Reason.BAD_ALGORITHM,  # "none" (RFC 8725 section 3.2)
-    "RFC 7515 E": Reason.CRITICAL,  # an extension that nobody knows
+    "RFC 7515 E": Reason.CRITICAL,  # an unknown extension
     "RFC 7520 4.5": Reason.BAD_SIGNATURE,  # detached content: there is no payload but that sent
     "RFC 7797 4.2": Reason.CRITICAL,  # "b64" is an extension, and none is supported
 }

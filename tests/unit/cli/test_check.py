@@ -95,7 +95,7 @@ def _fetch(*_args: Any, **_more: Any) -> Any:
         "object": (
             {"REVOCATION_STORE": MemoryStore({})},
             "REVOCATION_STORE",
-            "flask_connector_auth.revocation.stores.memory.MemoryStore",
+            "flask_connector_auth.revocation.store.MemoryStore",
         ),
         "mapping": (
             {"ERROR_CATALOGUE": {40102: {"title": "No"}}},

@@ -50,7 +50,7 @@ class Broken(KeySource):
     """Fails, though it says that it is ready."""
 
     def candidates(self, kid: str | None, algorithm: str) -> Any:
-        """Fail, with words that nobody should see."""
+        """Fail, with words that must not be shown."""
         raise LookupError("secret")
 
 

@@ -227,7 +227,7 @@ def test_a_scope_that_none_can_be_is_a_wrong_option(run: RunCommand) -> None:
     assert (result.exit_code, "section 3.3" in result.stderr) == (2, True)
 
 
-def test_where_nobody_can_know_the_check_is_unavailable(
+def test_where_the_answer_is_unknown_the_check_is_unavailable(
     inspect: Callable[..., Any], make_app: MakeApp
 ) -> None:
     """Our fault is not the token's: keys or revocations out of reach are status 2, as they are 503;
@@ -250,7 +250,7 @@ def test_where_nobody_can_know_the_check_is_unavailable(
         assert inspect(BROKEN["two segments"][2], status=1, app=app)["verdict"] == "refused"
 
 
-def test_a_signature_may_be_what_nobody_can_judge(
+def test_a_signature_may_be_what_cannot_be_checked(
     inspect: Callable[..., Any], make_app: MakeApp, app: Flask
 ) -> None:
     """Keys found, but perhaps not all: the signature is unavailable, not the key."""

@@ -37,7 +37,7 @@ def shell(command: str, folder: Path, environment: dict[str, str]) -> str:
 
 
 def test_flask_lists_the_group(tmp_path: Path) -> None:
-    """The entry point ``flask.commands``: nobody has to register anything."""
+    """The entry point ``flask.commands``: nothing has to be registered."""
     assert "\n  connector-auth  " in shell("flask --help", tmp_path, {})
 
 

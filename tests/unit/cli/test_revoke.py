@@ -109,7 +109,7 @@ def test_what_is_no_subject_is_a_wrong_option(
 ) -> None:
     """Status 2, with nothing of what was read."""
     if (command, text.count("hunter22")) == ("restore", 3):
-        args, text = [], "hunter22"  # to restore it, nobody looks into a token
+        args, text = [], "hunter22"  # a token is not read to restore it
     result = call(command, *args, input=text)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("Usage: ")
@@ -134,7 +134,7 @@ def test_without_a_store_nothing_would_be_heard(
 def test_a_store_out_of_reach_is_no_success(
     run: RunCommand, make_app: MakeApp, issuer: Issuer, command: str
 ) -> None:
-    """Nobody knows that it lasts: status 2, without the password."""
+    """It is not certain that it lasts: status 2, without the password."""
     app = make_app(REVOCATION_URL=f"redis://:hunter22@127.0.0.1:{free_port()}")
     result = run(command, app=app, input=issuer.app_jwt())
     assert (result.exit_code, "has not confirmed the change" in result.stderr) == (2, True)

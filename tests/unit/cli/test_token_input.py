@@ -17,7 +17,7 @@ PATIENCE = 30
 
 
 class Terminal(BytesIO):
-    """Somebody who types."""
+    """A terminal at which a user types."""
 
     def isatty(self) -> bool:
         """Say so."""

@@ -6,11 +6,15 @@ from typing import Any
 import pytest
 
 from flask_connector_auth.revocation import MemoryStore
-from flask_connector_auth.revocation.stores.redis import RedisStore
+from flask_connector_auth.revocation.redis import RedisStore
 from tests.support.floor_helpers import cases, load, problems
 from tests.support.revocation_worlds import KEPT_FOREVER
 
 BAD_URL = "Not a valid Redis URL."
+BAD_SCHEME = (
+    "Not a Redis URL; the schemes are redis, rediss, unix, redis+sentinel, rediss+sentinel, "
+    "redis+cluster, rediss+cluster."
+)
 BELOW_LIFETIME = (
     "Must be at least CONNECTOR_AUTH_MAX_LIFETIME + CONNECTOR_AUTH_LEEWAY, an AppJWT's longest "
     "life."
@@ -36,12 +40,14 @@ GOOD = {
     "Cluster": "redis+cluster://one:7000,two:7001",
     "Cluster with all": f"rediss+cluster://user:{SECRET}@one,two/?ssl_ca_certs=/ca.pem",
 }
-BAD = {
-    "empty host": "redis+cluster://",
+OTHER_SCHEME = {
     "another scheme": f"http://:{SECRET}@127.0.0.1:6379",
     "no scheme": "127.0.0.1:6379",
     "a typing error": f"reddis://:{SECRET}@127.0.0.1",
     "an unknown kind": "redis+ring://one",
+}
+BAD = {
+    "empty host": "redis+cluster://",
     "a port that is none": f"redis://127.0.0.1:{SECRET}",
     "a port too high": "redis://127.0.0.1:70000",
     "a database that is none": "redis://127.0.0.1/zero",
@@ -79,6 +85,12 @@ def test_a_bad_url(url: str) -> None:
     """The error names the setting and never quotes the URL, which has a password."""
     reported = problems(REVOCATION_URL=url)
     assert reported == {"REVOCATION_URL": [BAD_URL]}
+
+
+@cases("url", OTHER_SCHEME)
+def test_another_scheme(url: str) -> None:
+    """The error lists the schemes, and never quotes the URL, which has a password."""
+    assert problems(REVOCATION_URL=url) == {"REVOCATION_URL": [BAD_SCHEME]}
 
 
 @cases(
@@ -146,7 +158,7 @@ def test_all_problems_are_reported_together() -> None:
         REVOCATION_ON_OUTAGE="fail",
     )
     assert reported == {
-        "REVOCATION_URL": [BAD_URL],
+        "REVOCATION_URL": [BAD_SCHEME],
         "REVOCATION_KEEP": [BELOW_LIFETIME],
         "LEEWAY": ["Must be a finite number."],
         "REVOCATION_MAX_LAG": ["Must be greater than or equal to 1."],

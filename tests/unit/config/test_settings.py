@@ -67,6 +67,7 @@ NULL = "Field may not be null."
 NAME = "Must be the name of a view argument."
 HEADER = "Must be a header name (RFC 9110 section 5.1) that carries nothing else."
 REALM = "Must be printable ASCII without quotes and backslashes."
+UNKNOWN = f"Unknown algorithm; known: {', '.join(ALGORITHMS)}."
 NAMES = 'Must be a list of algorithm names, such as ["RS256"].'
 FLAG = "Must be true or false."
 EMPTY = "Must not be empty: no token would be accepted."
@@ -181,14 +182,14 @@ TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
         ],
         {None: NULL, "RS256": NAMES, "": NAMES, True: NAMES, 256: NAMES, (): EMPTY}
         | {
-            ("none",): "item 1: Unknown algorithm.",
-            ("RS256", "rs256"): "item 2: Unknown algorithm.",
+            ("none",): f"item 1: {UNKNOWN}",
+            ("RS256", "rs256"): f"item 2: {UNKNOWN}",
         }
-        | {("ES256K",): "item 1: Unknown algorithm.", (5,): "item 1: Not a valid string."},
+        | {("ES256K",): f"item 1: {UNKNOWN}", (5,): "item 1: Not a valid string."},
     ),
     "CONSUMER_JWS_ALGORITHMS": (
         [(None, ("RS256",)), (["RS384"], ("RS384",))],
-        {"RS256": NAMES, "": NAMES, (): EMPTY, ("RS257",): "item 1: Unknown algorithm."},
+        {"RS256": NAMES, "": NAMES, (): EMPTY, ("RS257",): f"item 1: {UNKNOWN}"},
     ),
 }
 GOOD = [(name, value, loaded) for name, (good, _) in TABLE.items() for value, loaded in good]
@@ -256,7 +257,7 @@ def test_all_problems_are_reported_at_once() -> None:
         "CONSUMER_JWS_KEYS": ["not a sound oct key (RFC 7518 section 6)."],
         "LEEWAY": [NUMBER],
         "ISUER": ["Unknown setting. Did you mean CONNECTOR_AUTH_ISSUER?"],
-        "APP_JWT_ALGORITHMS": ["item 2: Unknown algorithm."],
+        "APP_JWT_ALGORITHMS": [f"item 2: {UNKNOWN}"],
         "ERROR_CATALOGUE": ["40199: Not a code of the error table."],
     }
     assert caught.value.problems == {PREFIX + key: texts for key, texts in expected.items()}

@@ -282,7 +282,7 @@ def test_the_schemes_name_the_headers_of_the_app(make_app: MakeApp, issuer: Issu
 def test_the_refusal_says_of_which_account_a_token_must_be(
     make_app: MakeApp, path: str, settings: Json, sentence: str
 ) -> None:
-    """As the audit has it; no account is named, because anyone may read the document."""
+    """As the audit has it; no account is named, which any reader would see."""
     app = make_app(**settings)
     app.add_url_rule(path, "x", require_app_jwt(view))
     path = path.replace("<", "{").replace(">", "}")

@@ -201,7 +201,7 @@ def test_304_to_an_unconditional_request_is_a_failure(server: KeySetServer) -> N
         "no key": ("junk", {"body": b'{"keys":[]}'}, "no usable key", None),
         "a part of the set": ("lie_short", {}, "not strict JSON", None),
         "encoded": ("bomb", {}, "the body has a Content-Encoding", None),
-        "nobody there": ("refuse", {}, "ConnectionRefusedError", None),
+        "no server there": ("refuse", {}, "ConnectionRefusedError", None),
     },
 )
 def test_what_is_no_set_is_a_failure(

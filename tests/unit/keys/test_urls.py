@@ -319,5 +319,5 @@ def test_a_cluster_is_judged_by_what_its_client_keeps(port: int) -> None:
 )
 def test_a_url_of_no_redis_is_an_error(url: str) -> None:
     """Whether such a URL is safe cannot be determined."""
-    with pytest.raises(ValueError, match="not a valid Redis URL"):
+    with pytest.raises(ValueError, match=r"not a (valid )?Redis URL"):
         is_unprotected_redis_url(url)

@@ -47,7 +47,8 @@ class Bench:
     def reason(self, subject: Subject = SUBJECT) -> Reason | None:
         """Return why *subject* is refused, or ``None``."""
         try:
-            self.cache.check(subject)
+            self.cache.check_age()
+            self.cache.check_entries(subject)
         except (Rejected, Unavailable) as refusal:
             return refusal.reason
         return None
@@ -321,7 +322,7 @@ def test_an_original_is_never_too_old() -> None:
     cache = RevocationCache(RevocationSet(RETENTION))
     assert (cache.is_fresh(), cache.lag()) == (True, 0)
     cache.reset_after_fork()
-    cache.check(SUBJECT)
+    cache.check_age()
     assert cache.is_fresh()
 
 
@@ -350,7 +351,7 @@ def test_a_pending_revocation_outlasts_an_older_complete_copy() -> None:
 
 
 def test_an_unconfirmed_revocation_stays_until_the_store_reports_its_key() -> None:
-    """Through any number of other answers; a restoration by another worker ends it."""
+    """Other answers of the store change nothing; a restoration by another worker ends it."""
     bench = Bench()
     revoked, restored = Change(b"digest", inf), Change(b"digest", None)
     bench.cache.add_pending(revoked)

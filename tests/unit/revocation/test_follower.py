@@ -89,7 +89,7 @@ class Bench:
         return pause
 
     def load(self, *changes: Change) -> None:
-        """Let the copy be that of *changes*."""
+        """Load a copy that has *changes*."""
         self.read(Update(1, changes, complete=True), Update(1, []))
         self.store.reads = []
         self.reported.clear()
@@ -365,7 +365,7 @@ class Waiting(Scripted):
         self.go = threading.Event()
 
     def read(self, position: Any, wait: float) -> Update:
-        """Say that there is nothing, once the test says so."""
+        """Return an empty update once the test allows it."""
         self.threads.add(threading.current_thread())
         assert self.go.wait(10)
         threading.Event().wait(wait)
@@ -461,7 +461,7 @@ def test_a_thread_that_died_is_replaced() -> None:
 
 
 class Stuck(RevocationStore):
-    """A store that answers nothing until the test says so.
+    """A store that does not answer until the test allows it.
 
     :param changes: called for the changes of a complete copy; if not given, no answer begins.
     """

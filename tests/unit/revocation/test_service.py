@@ -290,11 +290,12 @@ def test_an_outage_has_the_configured_effect() -> None:
     closed, open_ = (made(OutOfReach(), fail_closed=closed) for closed in (True, False))
     subject = Subject(DIGEST, NOW, ())
     with pytest.raises(Unavailable):
-        closed.check(subject)
-    open_.check(subject)
+        closed.cache.check_age()
+    open_.cache.check_age()
+    open_.cache.check_entries(subject)
     open_.revoke(token=TOKEN)
     with pytest.raises(Rejected):
-        open_.check(subject)
+        open_.cache.check_entries(subject)
 
 
 def test_now_is_by_the_clock_of_the_store() -> None:

@@ -104,6 +104,14 @@ def test_an_issuer_is_what_its_arguments_say() -> None:
     assert (claims["iss"], claims["iat"], claims["exp"]) == ("Other", 9, 14)
 
 
+def test_an_unknown_algorithm_is_an_error() -> None:
+    """RFC 7518 section 3.1: the names are case-sensitive; the error lists those that are known."""
+    with pytest.raises(
+        ValueError, match=r"unknown algorithm 'rs256'; there are none, HS256, .*RS256"
+    ):
+        Issuer(algorithm="rs256")
+
+
 def test_an_issuer_makes_its_own_key_and_uses_the_time_of_day(
     issuer: Issuer, stranger: Issuer
 ) -> None:

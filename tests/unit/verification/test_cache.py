@@ -154,7 +154,7 @@ def test_a_withdrawn_key_takes_its_tokens_with_it(clock: Clock) -> None:
 
 
 def test_an_outage_of_the_keys_is_no_hit(clock: Clock) -> None:
-    """Where nobody can know whether the key is still in force, neither can the cache."""
+    """Where it is unknown whether the key is still in force, the cache does not know either."""
     signer = issuer(0, clock)
     source = Rotating(signer)
     verifying = verifier(source)

@@ -135,7 +135,7 @@ def test_where_a_signature_fails_the_source_may_have_another_key(token: TokenTyp
 
 
 def test_what_is_out_of_reach_may_be_tried_again_in_a_second() -> None:
-    """Row 50301: where nobody knows better, a client need not wait longer."""
+    """Row 50301: where nothing better is known, a client need not wait longer."""
     assert Unavailable(Reason.KEYS_UNAVAILABLE).retry_after == 1
 
 

@@ -305,7 +305,7 @@ def test_the_limit_is_a_setting(make_app: MakeApp) -> None:
         assert recorder.lines() == [line("missing", 40105)] * lines
 
 
-def test_a_line_that_nobody_wants_takes_no_place(make_app: MakeApp) -> None:
+def test_a_line_that_is_not_wanted_takes_no_place(make_app: MakeApp) -> None:
     """Where INFO is off, nothing is made, counted or held back; the signal is sent all the same."""
     client, told = pair_view(make_app(LOG_BURST=1)).test_client(), []
 

@@ -2,13 +2,13 @@
 
 Four keys, under one hash tag, so that a Cluster has them on one node:
 
-- ``entries``, a hash: the time of each entry, by its field. Authoritative.
+- ``entries``, a hash: the time of each entry, by its field. This is what is revoked.
 - ``expiry``, a sorted set: the fields, by the time from which they may be removed.
 - ``log``, a stream: the last changes, each with its version and its mark.
-- ``meta``, a hash: ``run``, the random name of the history; of the last change its ``version``, its
-  ``mark``, a random value, and ``last``, its id in the log; ``size``, the number of entries;
-  ``lost``, set while entries are missing that no worker has written back. From these each worker
-  sees whether it missed a change, and whether the store lost one.
+- ``meta``, a hash, from which each worker sees whether it missed a change, or the store lost one:
+  ``run``, the random name of the history; of the last change its ``version``, its ``mark``, a
+  random value, and ``last``, its id in the log; ``size``, the number of entries; ``lost``, set
+  while entries are missing that no worker has written back.
 
 Each Lua script runs as one atomic step.
 """
@@ -18,25 +18,29 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Any, NamedTuple
 
-from ..subjects import Change, Key, Kind, kind_of
+from .entries import Change, Key, Kind, kind_of
 
 TAG = "{connector-auth}:"
 ENTRIES, EXPIRY, LOG, META = KEYS = tuple(
     TAG + name for name in ("entries", "expiry", "log", "meta")
 )
 
-#: KEYS: the four keys. ARGV: "1" to leave entries alone that are there; a random value, the mark of
-#: these changes and the run of a history that begins; the length of the log; the time by the
-#: caller's clock; then for each change its field, its time or nothing, and when it may be removed.
-#: Returns the number of entries.
-#: A history begins where there is none, and where a key was evicted: Redis evicts just before it
-#: runs a command, which may be this script. The sizes are compared before anything is written,
-#: since the new size would hide the loss. ``lost`` then stays until a worker that had a
-#: copy has written back what it has, and says so: by "1" and no change.
-#: Of two times at which an entry may be removed the later one stays; an entry without one, whose
-#: ``expiry`` was evicted, gets none.
-#: The oldest hundred of those that may be removed are removed: a day later by both clocks, the
-#: server's and the caller's, since either may be ahead.
+#: Makes changes, and returns the number of entries.
+#:
+#: KEYS: the four keys. ARGV: "1" to leave present entries alone; a random value, the mark of these
+#: changes and the run of a history that begins; the length of the log; the time by the caller's
+#: clock; then for each change its field, its time ("": restored), and when it may be removed.
+#:
+#: A history begins where there is none, and where entries are missing: Redis may evict a key just
+#: before it runs a command such as this script. The sizes are compared before anything is written,
+#: since the new size would hide the loss. ``lost`` then stays until a worker that has a copy has
+#: written back what is missing; "1" without a change reports that.
+#:
+#: Of two times at which an entry may be removed, the later one stays. If ``expiry`` was evicted, an
+#: entry has no such time, and gets none.
+#:
+#: Removes the hundred oldest entries, at most, that could have been removed a day ago by both the
+#: clock of the server and that of the caller, since either may be ahead.
 CHANGE = """
 local entries, expiry, log, meta = unpack(KEYS)
 local run, before = unpack(redis.call('HMGET', meta, 'run', 'size'))
@@ -78,9 +82,11 @@ redis.call('HSET', meta, 'size', size)
 return size
 """
 
+#: Returns the state of the store, and a part of the log.
+#:
 #: KEYS: the same. ARGV: the first and the last id in the log to return, as XRANGE takes them; how
-#: many changes to return, at most. Where the first id is not in the log, the version of the oldest
-#: change shows whether it was trimmed.
+#: many changes to return, at most. If the log does not have the first id, the version of its oldest
+#: change is returned too, which shows whether the log was trimmed.
 READ = """
 local entries, expiry, log, meta = unpack(KEYS)
 local state = redis.call('HMGET', meta, 'run', 'version', 'last', 'mark', 'size', 'lost')
@@ -110,9 +116,9 @@ class Position(NamedTuple):
     mark: str  #: a random value, the same for changes made together
 
     def is_same_change(self, other: "Position") -> bool:
-        """Whether both are the same change, so that all changes before are the same too.
+        """Whether both are the same change. If so, all earlier changes are the same too.
 
-        Whatever the run: a history that begins with a loss continues the log.
+        The run is not compared: a history that begins with a loss continues the log.
         """
         return self[1:] == other[1:]
 
@@ -122,10 +128,10 @@ NO_HISTORY = Position("", 0, "0-0", "")
 
 
 class ReadPosition(NamedTuple):
-    """The change up to which a worker has read all changes."""
+    """How far a worker has read the history."""
 
-    position: Position
-    #: When that was the last change: milliseconds since the epoch, by the clock of the store.
+    position: Position  #: of the last change that it has read
+    #: When no later change was there: milliseconds since the epoch, by the clock of the store.
     confirmed_ms: int
 
 
@@ -141,8 +147,8 @@ class HistoryState:
     """The state of the store at one moment."""
 
     position: Position
-    #: Whether there are as many entries as after the last change, and none is missing from an
-    #: earlier loss.
+    #: Whether there are as many entries as after the last change, and every earlier loss has been
+    #: written back.
     is_intact: bool
     now_ms: int  #: milliseconds since the epoch, by the clock of the store
     #: The version of the oldest change in the log; ``None`` if the requested first id is there.
@@ -171,11 +177,10 @@ class HistoryState:
         return log if versions == [*range(known.version + 1, known.version + 1 + len(log))] else ()
 
     def log_range_after(self, read: ReadPosition) -> tuple[str, str]:
-        """Return the first and the last id, for XRANGE, of what surely changed after *read*.
+        """Return the first and the last id, for XRANGE, of the changes surely made after *read*.
 
-        In one history, ids only grow. Those of another history can only be compared as times,
-        between the confirmation of *read* and now. Ids outside of that prove nothing: a clock that
-        was ahead leaves such ids.
+        In one history, ids only grow. The ids of another history are compared as times, from the
+        confirmation of *read* until now. Later ids prove nothing: a clock that was ahead made them.
         """
         position = read.position
         if self.position.run == position.run or self.position.is_same_change(position):
@@ -183,12 +188,12 @@ class HistoryState:
         return str(read.confirmed_ms), str(self.now_ms)
 
     def _contradicts(self, known: Position) -> bool:
-        """Whether the change at the version of *known* is another one in this history."""
+        """Whether this history has another change than *known* at its version."""
         if self.position.version <= known.version:
             return self.position != known
         if first := self._logged_under_id_of(known):
             return first != known
-        # Not under its id: it was trimmed, together with all older ones, or was never there.
+        # It is not under its id: it was trimmed, as all older ones were then, or was never there.
         return self.oldest_version is not None and self.oldest_version <= known.version
 
     def _logged_under_id_of(self, known: Position) -> Position | None:
@@ -203,7 +208,7 @@ def decode_state(answer: Sequence[Any]) -> HistoryState:
     name = run.decode()
     is_intact = int(size) == entries and not lost
     if not name:
-        # Without a history, a log that was left over belongs to none.
+        # A log that is left over from an earlier history is ignored.
         return HistoryState(NO_HISTORY, is_intact, now_ms, None, ())
     return HistoryState(
         Position(name, int(version), log_id.decode(), mark.decode()),

@@ -11,8 +11,8 @@ from math import inf
 import pytest
 
 from flask_connector_auth import Change, RevocationStoreError
-from flask_connector_auth.revocation.stores import redis_history
-from flask_connector_auth.revocation.stores.redis import RedisStore
+from flask_connector_auth.revocation import redis_history
+from flask_connector_auth.revocation.redis import RedisStore
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.stores import StoreFollower, revocations_in
 from tests.support.floor_helpers import cases
@@ -47,7 +47,7 @@ def test_the_keys_in_redis(server: Server) -> None:
 
 
 def test_entries_that_expired_long_ago_are_removed(server: Server) -> None:
-    """A day late and with the next change; a hundred at most, so that no change takes long."""
+    """With the next change after a day; a hundred at most, so that no change takes long."""
     store = RedisStore(server.url)
     now = store.now()
     margin = 86400
@@ -77,7 +77,7 @@ def test_nothing_is_removed_by_one_clock_alone(days: int, server: Server) -> Non
 
 @pytest.mark.parametrize("absent", [False, True])
 def test_an_entry_is_kept_for_the_longest_requested_time(absent: bool, server: Server) -> None:
-    """In whichever order, and by a worker that writes back too."""
+    """Whatever their order, and also if a worker writes back."""
     store = RedisStore(server.url)
     for key, times in (("account:a", (1e10, 2e10)), ("account:b", (2e10, 1e10))):
         for till in times:
@@ -95,7 +95,7 @@ def test_an_entry_whose_expiry_was_evicted_stays_forever(server: Server) -> None
 
 
 def test_a_reader_behind_the_trimmed_log_gets_all_entries(server: Server) -> None:
-    """It misses no change."""
+    """The reader misses no change."""
     store = RedisStore(server.url, log_length=10)
     copy = StoreFollower(RedisStore(server.url))
     changes = [Change(f"consumer:{number}", 1.0) for number in range(1000)]
@@ -135,25 +135,25 @@ def behind(server: Server, before: Saved) -> None:
 
 
 def behind_and_used(server: Server, before: Saved) -> None:
-    """The same, and then there were as many changes as before."""
+    """A replica took over too early, and then there were as many changes as before."""
     put_back(server, before)
     RedisStore(server.url).change([C])
 
 
 def behind_and_used_more(server: Server, before: Saved) -> None:
-    """The same, and then there were more changes than before."""
+    """A replica took over too early, and then there were more changes than before."""
     put_back(server, before)
     for change in (C, D):
         RedisStore(server.url).change([change])
 
 
 def evicted(name: str) -> Callable[[Server, Saved], None]:
-    """A server that is full evicted a key."""
+    """The server was full and evicted a key."""
     return lambda server, _before: server.do("DEL", name)
 
 
 def evicted_and_used(name: str) -> Callable[[Server, Saved], None]:
-    """The same, just before a change: no worker can read in between."""
+    """A key is evicted just before a change: no worker can read in between."""
     return lambda server, _before: change_after_eviction(server, name, C)
 
 
@@ -174,7 +174,7 @@ def evicted_and_used(name: str) -> Callable[[Server, Saved], None]:
 def test_lost_data_are_noticed(
     lose: Callable[[Server, Saved], None], left: tuple[Change, ...], server: Server
 ) -> None:
-    """Whatever the store lost of what it acknowledged, a worker that has more sees it, once."""
+    """A worker that has read changes that the store then lost sees that with one read."""
     store = RedisStore(server.url)
     store.change([A])
     before = saved(server)
@@ -194,8 +194,8 @@ def test_lost_data_are_noticed(
 
 @pytest.mark.parametrize("changes", [(C,), (C, D)])
 def test_two_histories_under_the_same_ids(changes: tuple[Change, ...], server: Server) -> None:
-    """A clock was ahead once, so that ids only count on. After a failover the same ids and versions
-    stand for other changes, with other marks."""
+    """The clock was ahead once, so ids grow in their second part only. After a failover, the same
+    ids and versions belong to other changes, with other marks."""
     store = RedisStore(server.url)
     store.change([A])
     server.do("XSETID", redis_history.LOG, "4000000000000-0")
@@ -436,7 +436,7 @@ def test_a_store_that_is_closed_waits_for_nothing(server: Server) -> None:
 
 
 def test_the_connection_of_another_process_is_left_alone(server: Server) -> None:
-    """It is neither used nor closed, even if the next one fails: the parent still uses it."""
+    """A child neither uses nor closes it, even if the next one fails: the parent still uses it."""
     store = RedisStore(server.url)
     store.now()
     parents, before = store._client, connected(server)
@@ -469,7 +469,7 @@ def test_a_client_that_cannot_be_closed(server: Server) -> None:
 
 
 def test_the_time_is_that_of_the_server(server: Server) -> None:
-    """Here the server has the clock of the machine, to the microsecond."""
+    """The server of this test uses the clock of the machine, to the microsecond."""
     store = RedisStore(server.url)
     for _ in range(5):
         before = time.time()
@@ -526,7 +526,7 @@ def test_a_server_that_is_new_enough(version: str) -> None:
 
 
 def test_a_server_that_is_not_there() -> None:
-    """The message is another one than for a server that is no Redis."""
+    """The message differs from that for a server that is no Redis."""
     with pytest.raises(
         RevocationStoreError, match=rf"^out of reach \(ConnectionError\): {SETTING}$"
     ):

@@ -5,23 +5,17 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from functools import partial
+from contextlib import contextmanager, suppress
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any
 
-from ...core import Closable, JumpResistantClock, redis_connector, steady_time
-from ..store import RevocationStoreError, Update
-from ..subjects import Change, Key
+from ..core import Closable, JumpResistantClock, redis_connector, steady_time
 from . import redis_history as history
+from .entries import Change, Key
 from .redis_history import HistoryState, Position, ReadPosition
-
-ResultT = TypeVar("ResultT")
+from .store import RevocationStoreError, Update
 
 _SETTING = "CONNECTOR_AUTH_REVOCATION_URL"
-# For XRANGE with an exclusive first id, and ZADD GT.
-_OLDEST_VERSION = (6, 2)
-_LOG_LENGTH = 100_000
 _BATCH = 1000
 
 
@@ -31,16 +25,13 @@ class RedisStore(Closable):
     :param url: see :func:`redis_connector`.
     :param log_length: how many changes to keep one by one, at least.
     :param clock: returns the time in seconds since the epoch, by another clock than the server's.
-        An entry is removed only a day after it is no longer needed by both clocks.
+        An entry is removed a day after it is no longer needed, by both clocks.
     :raises ImportError: if redis-py is not installed.
     :raises ValueError: if *url* is not a URL of Redis.
     """
 
     def __init__(
-        self,
-        url: str,
-        log_length: int = _LOG_LENGTH,
-        clock: Callable[[], float] = time.time,
+        self, url: str, log_length: int = 100_000, clock: Callable[[], float] = time.time
     ) -> None:
         self._connect = redis_connector(url)
         self._clock = JumpResistantClock(clock, steady_time)
@@ -55,34 +46,39 @@ class RedisStore(Closable):
         for key, value, until in changes:
             arguments += (history.encode_key(key), "" if value is None else repr(value))
             arguments.append(repr(until))
-        self._run(lambda client: _make_changes(client, arguments))
+        with self._connected() as client:
+            if type(_eval(client, history.CHANGE, *arguments)) is not int:
+                raise ValueError("not a number of entries")
 
     def now(self) -> float:
         """See :class:`RevocationStore`."""
-        return self._run(_read_time)
+        with self._connected() as client:
+            seconds, micros = _eval(client, history.TIME)
+            return int(seconds) + int(micros) / 1e6
 
     def read(self, position: Any, wait: float) -> Update:
         """See :class:`RevocationStore`; *position* is a :class:`ReadPosition`."""
         known: ReadPosition | None = position
-        last = known.position if known else None
-        if last and wait:
-            # Only to wait: the changes are then read in one step, together with the state.
-            after = {history.LOG: last.log_id}
-            self._run(lambda client: client.xread(after, 1, round(wait * 1000)))
+        if known is None:
+            return self._without_changes(self._state(), None)
+        last = known.position
+        if wait:
+            # This only waits. The changes are read below, in one step with the state.
+            with self._connected() as client:
+                client.xread({history.LOG: last.log_id}, 1, round(wait * 1000))
         changes: list[Change] = []
         while True:
-            # From the known change on: whether it is in the log shows whether the history is the
-            # same.
-            state = self._state(last.log_id, "+", _BATCH) if last else self._state("-", "+", 0)
-            log = state.changes_after(last) if last else ()
-            changes += (logged.change for logged in log)
-            if last and log:
+            # The known change is read again: if the log has it, the history is still the same.
+            state = self._state(last.log_id, count=_BATCH)
+            log = state.changes_after(last)
+            if log:
+                changes += (logged.change for logged in log)
                 last = log[-1].position._replace(run=last.run or state.position.run)
-            if last is None or not log or last.is_same_change(state.position):
+            if not log or last.is_same_change(state.position):
                 break
-        if last and changes:
-            # The log may have the last part of what the store has lost: a worker applies that
-            # first, and sees the loss with its next read.
+        if changes:
+            # The log may have the last of the changes that the store has lost. A worker applies
+            # them first, and sees the loss with its next read.
             return Update(ReadPosition(last, state.now_ms), changes)
         return self._without_changes(state, known)
 
@@ -97,9 +93,11 @@ class RedisStore(Closable):
     def eviction_policy(self) -> str | None:
         """Return the ``maxmemory-policy`` of the server, or ``None`` if the server hides it.
 
-        From INFO, which this store needs anyway: providers and access lists often deny CONFIG.
+        It is read from INFO, which this store needs anyway. Providers and access lists often deny
+        CONFIG.
         """
-        memory = self._run(lambda client: _eval(client, history.MEMORY))
+        with self._connected() as client:
+            memory = _eval(client, history.MEMORY)
         found = re.search(rb"maxmemory_policy:([\w-]+)", memory)
         return found[1].decode() if found else None
 
@@ -118,20 +116,20 @@ class RedisStore(Closable):
         if not position.run:
             return
         yield from self._entries()
-        state = self._state("-", "+", 0)
+        state = self._state()
         if state.position.run != position.run or not state.is_intact:
             raise RevocationStoreError("it has lost data while its entries were read")
 
-    def _state(self, first_id: str, last_id: str, count: int) -> HistoryState:
-        def read_state(client: Any) -> HistoryState:
+    def _state(self, first_id: str = "-", last_id: str = "+", count: int = 0) -> HistoryState:
+        with self._connected() as client:
             return history.decode_state(_eval(client, history.READ, first_id, last_id, count))
-
-        return self._run(read_state)
 
     def _entries(self) -> Iterator[Change]:
         cursor = 0
         while True:
-            cursor, changes = self._run(partial(_scan, cursor=cursor))
+            with self._connected() as client:
+                cursor, found = client.hscan(history.ENTRIES, cursor, count=_BATCH)
+                changes = [history.decode_change(*item) for item in found.items()]
             yield from changes
             if not cursor:
                 return
@@ -143,11 +141,13 @@ class RedisStore(Closable):
             first_id = f"({log[-1].position.log_id}"
         yield from (change for change in latest.values() if change.value is None)
 
-    def _run(self, action: Callable[[Any], ResultT]) -> ResultT:
+    @contextmanager
+    def _connected(self) -> Iterator[Any]:
+        """Provide a client, whose errors are raised as :exc:`RevocationStoreError`."""
         try:
-            return action(self._connected_client())
+            yield self._connected_client()
         except Exception as error:
-            # A new client, and with it a new connection, is the remedy for most failures.
+            # After most failures, a new client works: it makes a new connection.
             self.close()
             # Without the cause, whose text may quote what was sent or received.
             raise RevocationStoreError(f"{_describe(error)} {_SETTING}") from None
@@ -165,44 +165,25 @@ class RedisStore(Closable):
         return self._client
 
 
-class _UnsuitableServer(Exception):
-    """The server cannot be used; the text is the reason."""
-
-
 def _eval(client: Any, script: str, *arguments: Any) -> Any:
     return client.eval(script, len(history.KEYS), *history.KEYS, *arguments)
 
 
 def _check_version(info: bytes) -> None:
-    found = re.search(rb"redis_version:(\d+)\.(\d+)", info)
+    found = re.search(rb"redis_version:(\d+\.\d+)", info)
     if found is None:
-        raise _UnsuitableServer("there is no Redis at")
-    version = tuple(map(int, found.groups()))
-    if version < _OLDEST_VERSION:
-        shown = [".".join(map(str, numbers)) for numbers in (version, _OLDEST_VERSION)]
-        raise _UnsuitableServer("Redis {} is too old, and {} is needed, at".format(*shown))
-
-
-def _make_changes(client: Any, arguments: Sequence[Any]) -> None:
-    if type(_eval(client, history.CHANGE, *arguments)) is not int:
-        raise ValueError("not a number of entries")
-
-
-def _read_time(client: Any) -> float:
-    seconds, micros = _eval(client, history.TIME)
-    return int(seconds) + int(micros) / 1e6
-
-
-def _scan(client: Any, cursor: int) -> tuple[int, list[Change]]:
-    cursor, found = client.hscan(history.ENTRIES, cursor, count=_BATCH)
-    return cursor, [history.decode_change(*item) for item in found.items()]
+        raise RevocationStoreError("there is no Redis at")
+    version = found[1].decode()
+    # XRANGE with an exclusive first id and ZADD GT came with 6.2.
+    if tuple(map(int, version.split("."))) < (6, 2):
+        raise RevocationStoreError(f"Redis {version} is too old, and 6.2 is needed, at")
 
 
 def _describe(error: Exception) -> str:
     from redis import exceptions
 
     name = type(error).__name__
-    if isinstance(error, _UnsuitableServer):
+    if isinstance(error, RevocationStoreError):
         return str(error)
     if isinstance(error, exceptions.AuthenticationError):
         return "wrong user or password in"

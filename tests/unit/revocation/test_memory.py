@@ -66,7 +66,7 @@ def test_expired_entries_are_removed(store: MemoryStore) -> None:
 
 
 def test_many_entries_are_searched_less_often(store: MemoryStore) -> None:
-    """The next time after as many changes as there are entries."""
+    """Entries are removed again after as many changes as there are entries."""
     store.change([Change(f"account:{number}", 1.0) for number in range(3000)])
     store.change([Change(bytes(32), OVER, OVER)] * 2999)
     assert len(store.revoked) == 3001

@@ -5,7 +5,7 @@ from math import inf
 import pytest
 
 from flask_connector_auth.revocation import Change
-from flask_connector_auth.revocation.stores.redis_history import (
+from flask_connector_auth.revocation.redis_history import (
     NO_HISTORY,
     HistoryState,
     LoggedChange,
@@ -54,13 +54,13 @@ OTHER = {number: at(number, mark=f"other{number}") for number in range(1, 10)}
             True,
         ),
         "another last change, without its log": (state(last=OTHER[5], oldest=None), True),
-        # A clock that was ahead: ids only count their second part on.
+        # A clock that was ahead: only the second part of the ids grows.
         "other changes, one under the known id": (state(OTHER[5], at(6)), True),
         "the known id belongs to an earlier change": (
             state(at(4, id="5-0"), at(5, id="5-1"), at(6)),
             True,
         ),
-        # A clock that is a little behind: what is after the known id begins later in the history.
+        # A clock that is a little behind: the first change after the known id is a later one.
         "other changes, none of them under the known id": (state(at(7), at(8)), True),
         "other changes, all of them under earlier ids": (
             state(last=at(7, id="4-9"), oldest=5),
@@ -130,7 +130,7 @@ BEGUN = Position("r", 0, "0-0", "")
 def test_the_changes_after_the_known_change(
     there: HistoryState, known: Position, versions: list[int]
 ) -> None:
-    """Where a part of the log is missing, or belongs to another history, the rest is not enough."""
+    """If a part of the log is missing, or belongs to another history, none of it is used."""
     assert [logged.position.version for logged in there.changes_after(known)] == versions
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from flask_connector_auth import Change, Update
 from flask_connector_auth.revocation import MemoryStore, RevocationStore
-from flask_connector_auth.revocation.stores.redis import RedisStore
+from flask_connector_auth.revocation.redis import RedisStore
 from flask_connector_auth.testing.stores import RevocationStoreContract
 from tests.support.redis_servers import Server
 from tests.support.revocation_worlds import KEPT_FOREVER
