@@ -94,10 +94,11 @@ class ConnectorAuth:
                 # Raised, because a wrapper of this hook may drop what the hook returns.
                 raise PreflightAnswered(response)
 
-        # For the audit and the order of errors. The hook enforces *declared* in any case.
+        # Only for the audit and the order of errors: the hook enforces *declared* without it.
         attach_hook_requirements(before_view, requirements)
         target.before_request(before_view)
-        # On the target as well: the app may call the hook from a hook of its own.
+        # On the target as well: if the app calls the hook from a hook of its own, the requirements
+        # of this hook are not found.
         attach_requirements(target, get_attached_requirements(target) | requirements)
         if isinstance(target, Flask) and EXTENSION in target.extensions:
             current_runtime(target).endpoints.clear()

@@ -164,8 +164,8 @@ class JwksSchema(Schema):
     )
     jwks_retry_max: Seconds = Seconds(
         60,
-        "Longest such pause while the last key set is used. Without a usable set, a pause is at "
-        "most 5 seconds; with a fresh set, at most ``JWKS_COOLDOWN``.",
+        "Longest pause after a failed fetch while the last key set is used. Without a usable set, "
+        "a pause is at most 5 seconds; with a fresh set, at most ``JWKS_COOLDOWN``.",
     )
     jwks_max_stale: Seconds = Seconds(
         3600,
@@ -225,10 +225,10 @@ class RevocationSchema(Schema):
     )
     revocation_keep: Seconds = Seconds(
         None,
-        "Seconds to keep a revocation whose tokens have no known expiry: the revocation of a token "
-        "without ``exp``, of an account, of a consumer, and of an app install in a shared store or "
-        "without ``MAX_LIFETIME``. Unset: forever. Once the revocation is dropped, such tokens are "
-        "accepted again.",
+        "Seconds to keep a revocation whose tokens have no known expiry. These are the revocations "
+        "of tokens without ``exp``, of accounts and of consumers; and of app installs, if the "
+        "store is shared or ``MAX_LIFETIME`` is not set. Unset: forever. Once the revocation is "
+        "dropped, such tokens are accepted again.",
     )
 
 

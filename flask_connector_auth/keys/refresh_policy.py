@@ -17,11 +17,11 @@ from .key_set import (
     Snapshot,
 )
 
-#: Seconds that a request waits, at most, while there is no key set.
+#: Longest wait of a request while there is no key set, in seconds.
 EMPTY_WAIT = 5.0
-#: Seconds that a token waits, at most, whose signature failed under the current keys.
+#: Longest wait of a token whose signature failed with the current keys, in seconds.
 MAX_WAIT_AFTER_BAD_SIGNATURE = 0.5
-#: Seconds from a failed fetch to the next one, at most, while no token can be verified.
+#: Longest pause after a failed fetch while no token can be verified, in seconds.
 MAX_PAUSE_WITHOUT_KEYS = 5.0
 
 _ANSWERED, _UNAVAILABLE = LookupOutcome.ANSWERED, LookupOutcome.UNAVAILABLE
@@ -87,7 +87,7 @@ class RefreshPolicy:
     def next_attempt_at(self, now: float) -> float:
         """Return when the next fetch may start, as seen at *now*.
 
-        The longest pause depends on the state, so the time can become earlier with a new state.
+        The state limits the pause, so the time can become earlier when the state changes.
         """
         failure = self._failure
         if failure is None:
@@ -97,8 +97,8 @@ class RefreshPolicy:
             # Without keys every request fails until the next attempt.
             longest = MAX_PAUSE_WITHOUT_KEYS
         elif state is KeySetState.FRESH:
-            # While the set is fresh, bad tokens start fetches. Their failures must not make a new
-            # key wait longer than the cooldown.
+            # While the set is fresh, tokens with unknown keys start fetches. If these fail, the
+            # pause is at most the cooldown, so that a new key of the issuer is not kept waiting.
             longest = self.rules.cooldown
         pause = failure.share * min(failure.backoff, longest)
         return failure.at + max(pause, failure.retry_after)
@@ -185,7 +185,7 @@ class RefreshPolicy:
                 return LookupDecision(_WAIT, wait=EMPTY_WAIT, start_fetch=may_fetch)
             return LookupDecision(_UNAVAILABLE, start_fetch=may_fetch)
         age = now - snapshot.confirmed_at
-        if snapshot.index is lookup.failed_index:
+        if snapshot.index is lookup.tried_index:
             if state is KeySetState.FRESH:
                 return self._decide_failed_signature(lookup, age, now, may_fetch)
             return LookupDecision(_ANSWERED, start_fetch=may_fetch)
@@ -195,7 +195,7 @@ class RefreshPolicy:
             if age > self.rules.max_stale:
                 return LookupDecision(_UNAVAILABLE)
         fresh = state is KeySetState.FRESH
-        if snapshot.index.covers_kid(lookup.kid):
+        if snapshot.index.can_decide_kid(lookup.kid):
             keys = snapshot.index.candidates(lookup.kid, lookup.algorithm)
             outcome = _ANSWERED if fresh else LookupOutcome.STALE_SERVED
             start_fetch = may_fetch and age > snapshot.refresh_after
@@ -207,8 +207,8 @@ class RefreshPolicy:
 
     def _decide_unknown_key(self, lookup: KeyLookup, now: float, may_fetch: bool) -> LookupDecision:
         """Decide on a token whose key is not in a fresh set."""
-        # Only a fetch that started after the token arrived is an answer: the key may have been
-        # published after an earlier one.
+        # Only a fetch that started after the token arrived can show that the key is unknown: the
+        # key may have been published after an earlier fetch.
         answered = self._completed_fetch_started_at >= lookup.arrived_at
         if answered or (self._fetch_started_at is None and self._is_in_cooldown(now)):
             if self.failures:

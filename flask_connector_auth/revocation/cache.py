@@ -16,8 +16,9 @@ class RevocationCache:
     """The copy of the store's revocations, and how old it is. Checks take no lock.
 
     :param revoked: the entries at the beginning.
-    :param max_lag: how old the copy may be, in seconds; infinity: it is no copy, but the original.
-    :param fail_closed: whether an older copy refuses every token.
+    :param max_lag: how old the copy may be, in seconds. Infinity: there is no other store, and the
+        entries are never too old.
+    :param fail_closed: whether every token is refused while the copy is too old.
     :param on_stale: called when the copy becomes too old, once until it is confirmed again.
     :param clock: see :data:`steady_time`.
     """
@@ -73,14 +74,15 @@ class RevocationCache:
                 if self._fail_closed:
                     raise Unavailable(Reason.REVOCATION_UNAVAILABLE)
 
-    def check_entries(self, subject: Subject) -> None:
+    def check_not_revoked(self, subject: Subject) -> None:
         """Check that no revocation matches the token.
 
         It may be of the token itself, or of all that was issued to its account, app install or
         consumer.
 
-        :raises Rejected: if an entry matches *subject*. If none does, that holds for this version
-            of the entries.
+        If this method returns, that holds until :attr:`RevocationSet.version` changes.
+
+        :raises Rejected: if an entry matches *subject*.
         """
         revoked = self.revoked
         digest, issued_at, keys = subject
@@ -127,9 +129,9 @@ class RevocationCache:
     def end_write(self, change: Change, *, acknowledged: bool) -> None:
         """Record that the write of a pending revocation has ended.
 
-        :param acknowledged: whether the store has acknowledged the revocation. If so, it stays in
-            force until a read that begins later shows what the store has for its key. If not, until
-            the store reports a change of its key.
+        :param acknowledged: whether the store has acknowledged the revocation. If it has, the
+            revocation stays in force until a read that began after this call shows what the store
+            has for its key. If it has not, until the store reports a change of its key.
         """
         with self._lock:
             self._pending.record_write(change, self._clock() if acknowledged else None)

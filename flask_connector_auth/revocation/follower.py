@@ -28,9 +28,9 @@ from .store import (
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-# Seconds that the store may wait for a change. A client gives up after 0.8 s, which leaves half a
-# second for the network. A read confirms the copy only when it ends, and as of when it began. So
-# the copy is at most two reads old, which is less than the smallest REVOCATION_MAX_LAG.
+# Seconds that the store may wait for a change. A client gives up after 0.8 s, so half a second is
+# left for the network. A read confirms the copy as of the time at which the read began, so before
+# the next read ends, the copy is two reads old. The smallest REVOCATION_MAX_LAG is one second.
 _WAIT = 0.25
 _FIRST_WAIT = 1.0
 _GATHER = 0.01  # seconds between two reads, so that one read gathers the changes of that time
@@ -64,7 +64,8 @@ class Follower(Closable):
         self._store = store
         self._cache = cache
         self._on_change = on_change
-        # The clock may be wrong for a while, and an entry that is removed is not read again.
+        # If the clock jumps ahead for a moment, entries would be removed too early, and they are
+        # not read again. This clock ignores such a jump.
         self._clock = JumpResistantClock(clock, elapsed)
         self._elapsed = elapsed
         self._stop_timeout = stop_timeout
@@ -187,12 +188,13 @@ class Follower(Closable):
         return () if is_first else entries.changes_since(previous)
 
     def _write_unreported(self, began: float) -> None:
-        """Write what the store acknowledged and lost again: a replica may have taken over."""
+        """Write again what the store has acknowledged and then lost, as after a failover."""
         if unreported := self._cache.unreported_revocations(began):
             logger.error(_LOG_LOSS, len(unreported))
             self._store.change(unreported)
             for change in unreported:
-                # Not written a third time; in force here until the store reports the key.
+                # This was the last write. The revocation stays in force in this process until the
+                # store reports its key.
                 self._cache.end_write(change, acknowledged=False)
 
     def _write_back(self, update: Update) -> None:

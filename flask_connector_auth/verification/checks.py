@@ -1,9 +1,10 @@
 """The order of all checks of a token, as data; and the checks of its claims and of its use.
 
 To add a check: write its function, and give it a row at its place in the list of its stage. The
-docs and ``inspect`` follow, and up to stage ``VALUE`` so does the verifier. The later rows have the
-functions that ``Verifier.authenticate`` and ``web.guard`` call by name: call yours there as well.
-``tests/spec/test_every_check.py`` fails for a row whose function is not called in a request.
+docs and ``inspect`` follow. The verifier runs the checks up to stage ``VALUE`` from this list. It
+does not run the later ones from here: call such a function in ``Verifier.authenticate`` or in
+``web.guard`` as well. ``tests/spec/test_every_check.py`` fails for a row whose function is not
+called in a request.
 """
 
 from collections.abc import Callable
@@ -141,8 +142,8 @@ def check_same_account(app_jwt: AppJWT | None, consumer_jws: ConsumerJWS) -> Non
 
 def check_distinct(app_text: str, consumer_text: str) -> None:
     """Check that ``Authorization`` does not hold the same text (:rfc:`8725#section-3.12`). This
-    check runs only if a ConsumerJWS has failed another one, except for its size. The reason of this
-    check then replaces that of the other.
+    check runs only after a ConsumerJWS has failed another check, but not that of its size. If the
+    texts are the same, ``same_token`` is the reason, instead of the reason of the other check.
     """
     if app_text == consumer_text:
         raise Rejected(Reason.SAME_TOKEN)
@@ -211,7 +212,7 @@ _ROWS: dict[Stage, list[tuple[Callable[..., None], str, *tuple[Reason, ...]]]] =
     Stage.REVOCATION: [
         (RevocationCache.check_age, "Revocations can be checked.", Reason.REVOCATION_UNAVAILABLE),
         (
-            RevocationCache.check_entries,
+            RevocationCache.check_not_revoked,
             "Not revoked: neither the token, nor its {revocable}.",
             Reason.REVOKED,
         ),
@@ -231,7 +232,10 @@ _ONLY: dict[Callable[..., None], TokenProfile[Any]] = {
 # The arguments of the checks that take others than the examination.
 _ARGUMENTS: dict[Callable[..., None], Callable[[Examination], tuple[Any, ...]]] = {
     RevocationCache.check_age: lambda examined: (examined.revocation_cache,),
-    RevocationCache.check_entries: lambda examined: (examined.revocation_cache, examined.subject),
+    RevocationCache.check_not_revoked: lambda examined: (
+        examined.revocation_cache,
+        examined.subject,
+    ),
     check_account: lambda examined: (
         examined.token.account_id,
         examined.account,
@@ -239,9 +243,9 @@ _ARGUMENTS: dict[Callable[..., None], Callable[[Examination], tuple[Any, ...]]] 
     ),
     check_scopes: lambda examined: (examined.token, examined.requirement),
 }
-#: All checks, in the order in which they run. Those of the JOSE header are skipped for a header
-#: that was checked before. Those up to ``VALUE`` are skipped for a remembered token, whose times
-#: and key are checked again; the later ones run for every request.
+#: All checks, in the order in which they run. A JOSE header that was checked before is not checked
+#: again. A remembered token skips the checks up to ``VALUE``, but for its times and its key. The
+#: later checks run again, and that of the entries only once the revocations have changed.
 CHECKS: tuple[Check, ...] = tuple(
     Check(stage, run, tuple(reasons), sentence, _ONLY.get(run), _ARGUMENTS.get(run))
     for stage, rows in _ROWS.items()

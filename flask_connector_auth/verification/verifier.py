@@ -12,7 +12,7 @@ from .cache import CachedToken, TokenCache
 from .checks import CHECKS
 from .examination import Check, Examination, Stage, TokenProfile, TokenT, VerifierRules
 
-# The tokens of a key set have fewer different headers at any time.
+# More than the different JOSE headers that the tokens of an issuer have at a time.
 _MAX_HEADERS = 64
 _SCHEME = "Bearer "
 
@@ -64,8 +64,8 @@ class Verifier(Generic[TokenT]):
         """Return the token in a *header* value, from the cache or newly verified.
 
         :param now: seconds since the epoch.
-        :param is_bare: whether *header* is a token that was read from a header value before. Not a
-            keyword-only argument: Python calls a function that has one more slowly.
+        :param is_bare: whether *header* is a token that was read from a header value before.
+            Positional on purpose: a call of a function with keyword-only arguments is slower.
         :returns: the token, or ``None`` if *header* is blank.
         :raises Rejected: if the token is not good, or was revoked.
         :raises Unavailable: if the keys, or what is revoked, cannot be known at the moment.
@@ -76,8 +76,8 @@ class Verifier(Generic[TokenT]):
         if len(text) <= self._max_cached_bytes and text.isascii():
             digest = sha256(text.encode()).digest()
             entry = self._cached(digest)
-        # A token is verified anew once its key is no longer in force. The key source is called as
-        # for a new token, so that a hit keeps the source as fresh as a miss does.
+        # A token is verified anew once its key is no longer in force. The call also lets the key
+        # source refresh its keys, even if every token is found in the cache.
         if (
             entry is not None
             and entry.not_before <= now < entry.expires
@@ -102,7 +102,8 @@ class Verifier(Generic[TokenT]):
         revocations = self.revocation_cache
         if revocations.is_copy:
             revocations.check_age()
-        # Read before the entries: a change in between makes another version.
+        # The version is read first. If the entries change after that, the version differs, and the
+        # next request checks the token again.
         version = revocations.revoked.version
         if entry.checked_version is not version:
             self._check_revocation(entry, text)
@@ -163,7 +164,7 @@ class Verifier(Generic[TokenT]):
         if entry.subject is None:
             entry.subject = self.profile.subject(entry.token, text)
         try:
-            self.revocation_cache.check_entries(entry.subject)
+            self.revocation_cache.check_not_revoked(entry.subject)
         except Rejected as rejected:
             rejected.loggable_claims = self.profile.loggable_claims(entry.kid, entry.token.claims)
             raise

@@ -98,8 +98,8 @@ def identify(requirements: Requirements) -> Identity:
     """Return the identity of the current request, with the tokens that are required.
 
     The tokens are checked again in each call, since a WebSocket is one request that can last for
-    hours. A CORS preflight is checked too, since no view runs here whose response could be
-    replaced.
+    hours. A CORS preflight needs the tokens too, because this function cannot send a response
+    instead of the view's.
 
     :param requirements: the requirements of the caller, beside those of the endpoint.
     :raises ConnectorAuthError: the error that the request is answered with.
@@ -131,8 +131,8 @@ def _enforce_again(
     """Do what :func:`enforce` does for a request that has an identity already.
 
     An outer decorator, a hook of ``protect()`` or ``verify_request()`` ran before. The tokens are
-    verified again if more is required now, or if the app has routed the request anew since, to
-    another account.
+    verified again if more is required now, or if the app has matched the URL again since then and
+    the account is another one.
     """
     required = _combined_with(identity, required)
     if required is identity.requirements and known_account == account:
@@ -147,7 +147,7 @@ def _enforce_again(
 def _combined_with(identity: Identity, required: Requirements) -> Requirements:
     """Return *required* together with the requirements that *identity* was verified for.
 
-    The latter are returned as the same object if *required* adds nothing to them.
+    If *required* adds nothing, ``identity.requirements`` itself is returned: compare with ``is``.
     """
     known = identity.requirements
     if known is required:
@@ -183,7 +183,7 @@ def _authenticate(
             if (header := request.environ.get(runtime.consumer_environ_key)) is not None:
                 consumer_jws = runtime.consumer_jws.authenticate(header, now)
             if consumer_jws is not None:
-                # Two tokens that both name the account of the URL name the same account.
+                # If each token is of the account of the URL, both are of the same account.
                 if consumer_jws.account_id != account or audience is not None:
                     check_account(consumer_jws.account_id, account, audience)
                     check_same_account(app_jwt, consumer_jws)

@@ -22,8 +22,8 @@ from ..core import (
 from .context import current_app
 from .runtime import Runtime
 
-# More than a view has wrappers. A function may be decorated anew in each request: this limits how
-# many of these are kept.
+# No view has as many decorators. The limit keeps memory bounded if an app decorates a function in
+# every request.
 _MAX_COMBINED = 32
 # Stands for an argument that was not passed.
 _NOT_PASSED = object()
@@ -156,8 +156,8 @@ def account_id_of_call(
     :param name: of the argument that names the account.
     :param args: the positional arguments of the view.
     :param kwargs: the keyword arguments of the view.
-    :returns: ``None`` if neither names an account; ``""``, which no token names, if the two differ,
-        or if an account was looked up and not found.
+    :returns: the account; ``None`` if neither names one. If the two differ, or if an account was
+        looked up and not found, an empty string: no token is of that account.
     :raises werkzeug.exceptions.HTTPException: if the URL was changed since it was routed, and no
         rule matches it.
     """
@@ -175,7 +175,8 @@ def account_id_of_call(
     if passed is _NOT_PASSED:
         return in_url
     if passed is None:
-        # A ``None`` that is the default of the rule means no account; any other, an unknown one.
+        # If the rule itself gives ``None``, no account is named. If a decorator passes ``None``,
+        # the account was not found.
         return in_url if name in view_args else ""
     return passed if in_url is None or str(in_url) == str(passed) else ""
 

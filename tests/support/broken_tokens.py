@@ -41,7 +41,7 @@ BROKEN: Mapping[str, tuple[str, str, str]] = {
     "scope no string": ("scope_claim", "bad_claim", ours.app_jwt(scope=["a"])),
     "no account": ("audience_claim", "missing_claim", ours.app_jwt(aud=OMIT)),
     "two accounts": ("audience_claim", "bad_claim", ours.app_jwt(aud=["le1", "le2"])),
-    "revoked": ("entries", "revoked", ours.app_jwt(azp="revoked")),
+    "revoked": ("not_revoked", "revoked", ours.app_jwt(azp="revoked")),
     "another account": ("account", "wrong_account", ours.app_jwt(aud="le2")),
     "no scope": ("scopes", "missing_scope", ours.app_jwt(scope="msg")),
 }

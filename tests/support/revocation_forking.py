@@ -20,7 +20,7 @@ def refused(revocations: Revocations, name: str) -> bool:
     """Whether tokens of an account are refused."""
     try:
         revocations.cache.check_age()
-        revocations.cache.check_entries(SUBJECTS[name])
+        revocations.cache.check_not_revoked(SUBJECTS[name])
     except Rejected:
         return True
     return False

@@ -81,7 +81,7 @@ class Worker:
         cache.check_age()
         for name in NAMES:
             try:
-                cache.check_entries(Subject(b"", NOW, (f"account:{name}",)))
+                cache.check_not_revoked(Subject(b"", NOW, (f"account:{name}",)))
             except Rejected as rejected:
                 assert rejected.reason is Reason.REVOKED
                 refused.add(name)

@@ -48,7 +48,7 @@ class Bench:
         """Return why *subject* is refused, or ``None``."""
         try:
             self.cache.check_age()
-            self.cache.check_entries(subject)
+            self.cache.check_not_revoked(subject)
         except (Rejected, Unavailable) as refusal:
             return refusal.reason
         return None

@@ -292,10 +292,10 @@ def test_an_outage_has_the_configured_effect() -> None:
     with pytest.raises(Unavailable):
         closed.cache.check_age()
     open_.cache.check_age()
-    open_.cache.check_entries(subject)
+    open_.cache.check_not_revoked(subject)
     open_.revoke(token=TOKEN)
     with pytest.raises(Rejected):
-        open_.cache.check_entries(subject)
+        open_.cache.check_not_revoked(subject)
 
 
 def test_now_is_by_the_clock_of_the_store() -> None:
