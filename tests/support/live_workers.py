@@ -85,10 +85,13 @@ def served(url: str, tmp_path: Path, arguments: list[str], **more: object) -> It
 
 
 @contextmanager
-def running(url: str, tmp_path: Path, command: list[str], **more: object) -> Iterator[Served]:
+def running(
+    url: str, tmp_path: Path, command: list[str], *, ended: int = 0, **more: object
+) -> Iterator[Served]:
     """Serve the app by *command*; at the end its workers must have stopped by themselves.
 
     :param url: of its key set.
+    :param ended: the status of *command* after ``SIGTERM``.
     :param more: settings.
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -120,5 +123,5 @@ def running(url: str, tmp_path: Path, command: list[str], **more: object) -> Ite
     finally:
         process.send_signal(signal.SIGTERM)
         status = process.wait(20)
-    assert status == 0
+    assert status == ended
     assert "Traceback" not in log.read_text()

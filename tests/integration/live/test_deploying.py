@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from flask_connector_auth.config import SettingsSchema
 from flask_connector_auth.testing import Issuer
 from tests.support.http_helpers import ROWS, headers
 from tests.support.live_workers import Served, running
-from tests.support.project import PROJECT, blocks
+from tests.support.project import PROJECT, blocks, files_of
 
 DEPLOYING, CONTAINERS = "docs/deploying.rst", "docs/containers.rst"
 COMMANDS = [" ".join(block.replace("\\\n", "").split()) for block in blocks(DEPLOYING, "shell")]
@@ -46,9 +47,11 @@ def served(command: str, workers: int, service: str, keys: str, tmp_path: Path) 
     """
     Path("service.py").write_text(f'{service}\nprint("loaded", flush=True)\n')
     Path("uwsgi.ini").write_text(*blocks(DEPLOYING, "ini"))
-    at_port = command.replace(":8000", ":{port}")
+    at_port = re.sub(r"\b8000\b", "{port}", command)
     shell = f"sed -i s/:8000/:{{port}}/ uwsgi.ini && exec {at_port}"
-    with running(keys, tmp_path, ["sh", "-c", shell]) as app:
+    # The development server is ended by the signal itself.
+    ended = -signal.SIGTERM if "flask" in command else 0
+    with running(keys, tmp_path, ["sh", "-c", shell], ended=ended) as app:
         yield app
         # A worker of gunicorn that is ended before it has begun does not hear of it, and for
         # uWSGI one that has not loaded its app has failed.
@@ -100,6 +103,44 @@ def test_a_server_serves_and_ends(
             (headers(app_jwt, large), LARGE[uwsgi]),
         ):
             assert post(app, **sent) == answer
+
+
+QUICKSTART = 'logging.basicConfig(level="INFO")'
+REFUSAL = "refused: missing row=40105 endpoint='send' held_back=0"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [SERVERS[0], SERVERS[-1], "python -m flask --app service run --port 8000"],
+    ids=lambda command: command.split()[0],
+)
+@pytest.mark.parametrize(
+    ("set_up", "line"),
+    [
+        ("pass", None),
+        (QUICKSTART, rf"^INFO:flask_connector_auth\.web\.reporting:{REFUSAL}"),
+        (
+            "from logs import set_up_logs; set_up_logs()",
+            rf"^[-\d]+ [:,\d]+ \[\d+\] INFO flask_connector_auth\.web\.reporting {REFUSAL}$",
+        ),
+    ],
+    ids=["no set-up", "the quickstart's", "the page's"],
+)
+def test_a_refusal_is_in_the_log_with_its_reason(
+    set_up: str, line: str | None, command: str, keys: str, tmp_path: Path
+) -> None:
+    """At the default level of each server: it is where the app sets up its log, and only there."""
+    for name, text in files_of(DEPLOYING).items():
+        Path(name).write_text(text)
+    service = files_of("docs/quickstart.rst")["service.py"]
+    assert QUICKSTART in service
+    service = service.replace(QUICKSTART, set_up)
+    workers = 1 if "flask" in command else 4
+    with served(command, workers, service, keys, tmp_path) as app:
+        assert post(app) == ROWS[40105]
+    log = (tmp_path / "server.log").read_text()
+    assert ("refused" in log) is (line is not None)
+    assert line is None or re.search(line, log, re.MULTILINE), log
 
 
 def test_the_page_has_a_command_for_each_kind_of_worker() -> None:
