@@ -40,6 +40,7 @@ from tests.support.project import (
     files_of,
     generated,
     pages_with,
+    write_files,
 )
 from tests.support.pytest_runs import run_pytest
 from tests.support.types import MakeApp
@@ -69,8 +70,7 @@ def test_the_examples_of_a_page_run(
     if "conftest.py" in files:
         # The app that the page's tests are of.
         files.setdefault("service.py", blocks("docs/quickstart.rst", "python")[0])
-    for name, text in files.items():
-        Path(name).write_text(text)
+    write_files(files, tmp_path)
     if "page.py" in files:
         defined = runpy.run_path("page.py")
         for name in [name for name in defined if name.startswith("test_")]:

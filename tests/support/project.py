@@ -36,10 +36,21 @@ def generated(name: str) -> list[list[str]]:
 
 
 def files_of(page: str) -> dict[str, str]:
-    """Return the Python blocks of *page* by the file that their first line names, if it does."""
+    """Return the Python blocks of *page* by the file that their first line names, if it does.
+
+    The name may be a path, within the folder of a project.
+    """
     files: dict[str, str] = {}
     for block in blocks(page, "python"):
-        named = re.match(r"# (\w+\.py)\n", block)
+        named = re.match(r"# ([\w/]+\.py)\n", block)
         name = named[1] if named else "page.py"
         files[name] = files.get(name, "") + block
     return files
+
+
+def write_files(files: dict[str, str], folder: Path) -> None:
+    """Write what :func:`files_of` returns into *folder*."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)

@@ -20,7 +20,7 @@ from flask_connector_auth.config import SettingsSchema
 from flask_connector_auth.testing import Issuer
 from tests.support.http_helpers import ROWS, headers
 from tests.support.live_workers import Served, running
-from tests.support.project import PROJECT, blocks, files_of
+from tests.support.project import PROJECT, blocks, files_of, write_files
 
 DEPLOYING, CONTAINERS = "docs/deploying.rst", "docs/containers.rst"
 COMMANDS = [" ".join(block.replace("\\\n", "").split()) for block in blocks(DEPLOYING, "shell")]
@@ -130,8 +130,7 @@ def test_a_refusal_is_in_the_log_with_its_reason(
     set_up: str, line: str | None, command: str, keys: str, tmp_path: Path
 ) -> None:
     """At the default level of each server: it is where the app sets up its log, and only there."""
-    for name, text in files_of(DEPLOYING).items():
-        Path(name).write_text(text)
+    write_files(files_of(DEPLOYING), tmp_path)
     service = files_of("docs/quickstart.rst")["service.py"]
     assert QUICKSTART in service
     service = service.replace(QUICKSTART, set_up)

@@ -10,7 +10,7 @@ from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
 from pathlib import Path
 
 from tests.support.ports import free_port
-from tests.support.project import PROJECT, ROOT, blocks, files_of
+from tests.support.project import PROJECT, ROOT, blocks, files_of, write_files
 
 PAGE = "docs/quickstart.rst"
 PATIENCE = 60
@@ -52,8 +52,7 @@ def serving(command: str, folder: Path, environment: dict[str, str]) -> Iterator
 
 def test_the_quickstart_leads_to_where_it_says(tmp_path: Path) -> None:
     """Every file is made and every command typed as the page has them, from first to last."""
-    for name, text in files_of(PAGE).items():
-        (tmp_path / name).write_text(text)
+    write_files(files_of(PAGE), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         *("service.py", "conftest.py", "test_service.py")
     }
