@@ -2,22 +2,27 @@
 
 import json
 import re
+import runpy
 import shlex
 import signal
 import subprocess
 import sys
 import threading
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from time import monotonic
 
 import pytest
+import yaml
+from flask import Flask
 
+from flask_connector_auth import ConfigurationError
 from flask_connector_auth.config import SettingsSchema
 from flask_connector_auth.testing import Issuer
+from flask_connector_auth.web import current_runtime
 from tests.support.http_helpers import ROWS, headers
 from tests.support.live_workers import Served, running
 from tests.support.project import PROJECT, blocks, files_of, write_files
@@ -207,3 +212,61 @@ def test_the_image_has_no_secret_and_is_not_root() -> None:
     package, extra = re.findall(r"^([\w-]+)\[(\w+)\]$", blocks(CONTAINERS, "text")[0], re.M)[0]
     assert package == PROJECT["name"]
     assert extra in PROJECT["optional-dependencies"]
+
+
+def container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: str, **more: object
+) -> Callable[[], Flask]:
+    """Return what makes the app of the page where Compose would start it, on this file system.
+
+    :param more: environment variables beside those of the page.
+    """
+    told, [compose] = instructions(), map(yaml.safe_load, blocks(CONTAINERS, "yaml"))
+    [service] = compose["services"].values()
+    environ = dict(each.split("=", 1) for each in told["ENV"][0].split(" "))
+    environ |= service["environment"] | more
+    [secret], [volume] = service["secrets"], service["volumes"]
+    assert [f"./{secret}"] == [each["file"] for each in compose["secrets"].values()]
+    assert environ["SERVICE_SECRETS"] == f"/run/secrets/{secret}"
+    (tmp_path / secret).write_text(*blocks(CONTAINERS, "toml"))
+    mounted = {volume.split(":")[1]: keys, f"/run/secrets/{secret}": str(tmp_path / secret)}
+    for name, value in environ.items():
+        # As Compose has it: text or a number.
+        assert type(value) in (str, int), name
+        monkeypatch.setenv(name, mounted.get(value, str(value)))
+    (tmp_path / "service.py").write_text(files_of(CONTAINERS)["service.py"])
+    create_app: Callable[[], Flask] = runpy.run_path("service.py")["create_app"]
+    return create_app
+
+
+def test_each_variable_of_the_compose_file_is_a_setting(
+    keys: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The app starts with them, those of the image and the secret, and goes by each."""
+    app = container(tmp_path, monkeypatch, keys)()
+    settings = current_runtime(app).settings
+    assert settings.audience == frozenset({"le1", "le2"})
+    assert (settings.max_lifetime, settings.missing_parameter_row) == (3600, True)
+    assert app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] == "https://issuer.example/jwks.json"
+    assert app.config["CONNECTOR_AUTH_CONSUMER_JWS_KEYS"] == keys
+    assert app.config["CONNECTOR_AUTH_REVOCATION_URL"].startswith("rediss://")
+
+
+def test_a_variable_that_is_no_setting_keeps_the_container_from_starting(
+    keys: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message has the name and the nearest setting."""
+    create_app = container(tmp_path, monkeypatch, keys, FLASK_CONNECTOR_AUTH_AUDIENCES="le1")
+    with pytest.raises(ConfigurationError, match=r"CONNECTOR_AUTH_AUDIENCES.*_AUDIENCE\b"):
+        create_app()
+
+
+def test_the_compose_file_is_for_the_image_of_the_page() -> None:
+    """It is built here, asked at the port that it serves, and has no secret in its text."""
+    told, [text] = instructions(), blocks(CONTAINERS, "yaml")
+    [service] = yaml.safe_load(text)["services"].values()
+    assert service["build"] == "."
+    [port] = service["ports"]
+    assert [port.rpartition(":")[2]] == told["EXPOSE"]
+    [secrets] = map(tomllib.loads, blocks(CONTAINERS, "toml"))
+    assert not any(name in text or secrets[name] in text for name in secrets)
