@@ -80,7 +80,7 @@ class RevocationCache:
         It may be of the token itself, or of all that was issued to its account, app install or
         consumer.
 
-        If this method returns, that holds until :attr:`RevocationSet.version` changes.
+        If this method returns, that holds until ``RevocationSet.version`` changes.
 
         :raises Rejected: if an entry matches *subject*.
         """
