@@ -7,6 +7,7 @@ depends on Flask, on the claims of a token, or on how settings are loaded.
 
 from .combined import (
     CombinedKeys as CombinedKeys,
+    leaf_sources as leaf_sources,
     list_keys as list_keys,
 )
 from .factory import (
@@ -30,6 +31,8 @@ from .remote import (
     Fetched as Fetched,
     FetchFailed as FetchFailed,
     HttpFetch as HttpFetch,
+    KeySetState as KeySetState,
+    LookupOutcome as LookupOutcome,
     RedisBackupStore as RedisBackupStore,
     RemoteKeys as RemoteKeys,
     RemoteRules as RemoteRules,

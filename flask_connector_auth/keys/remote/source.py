@@ -24,6 +24,7 @@ from ...core import (
 from ..source import Health, KeySource, VerificationKey
 from ..static import KeyIndex
 from .connection import Cancellation
+from .http import Fetch
 from .loader import KeySetLoader, LoadFailed
 from .refresh_policy import RefreshPolicy
 from .values import KeyLookup, KeySetState, LoadedKeySet, LookupOutcome, Snapshot
@@ -125,6 +126,10 @@ class RemoteKeys(KeySource, Closable):
             lookup = KeyLookup(kid, algorithm, arrived_at=self._clock(), failed_index=index)
             keys = self._look_up(lookup)
         return [key for key in keys if key.thumbprint not in tried_thumbprints]
+
+    def wrap_fetch(self, wrap: Callable[[Fetch], Fetch]) -> None:
+        """See :meth:`KeySetLoader.wrap_fetch`."""
+        self._loader.wrap_fetch(wrap)
 
     @property
     def snapshot(self) -> Snapshot | None:
