@@ -19,7 +19,10 @@ autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 # Other projects' names cannot be resolved without their inventories, which are on the network.
 nitpick_ignore_regex = [
-    ("py:.*", r"(apispec|authlib|collections\.abc|flask|joserfc|ssl|werkzeug)\..*")
+    (
+        "py:.*",
+        r"(apispec|authlib|collections\.abc|flask|joserfc|opentelemetry|prometheus_client|ssl|werkzeug)\..*",
+    )
 ]
 # Type variables have no page.
 nitpick_ignore = [

@@ -20,6 +20,7 @@ from flask_connector_auth.cli import COMMANDS, connector_auth
 from flask_connector_auth.cli.explanation import Explanation
 from flask_connector_auth.config import schema
 from flask_connector_auth.core import errors, signals, token_requirement
+from flask_connector_auth.integrations import figures
 from flask_connector_auth.revocation import cache as revocation_cache
 from flask_connector_auth.testing import Issuer, tampering
 from flask_connector_auth.verification import CHECKS, Check, checks, jws
@@ -104,6 +105,22 @@ def signals_list() -> str:
     )
 
 
+def figures_table() -> str:
+    """Return all figures: the names in Prometheus and OpenTelemetry, labels, meaning."""
+    return _table(
+        ("Prometheus", "OpenTelemetry", "Labels", "Meaning"),
+        (
+            (
+                f"``{figure.prometheus_name}{'' if figure.kind == 'gauge' else '_total'}``",
+                f"``connector_auth.{figure.name}``",
+                ", ".join(f"``{label}``" for label in ("app", *figure.labels)),
+                figure.description,
+            )
+            for figure in figures.FIGURES.values()
+        ),
+    )
+
+
 def ways_table() -> str:
     """Return all ways to break a token: name, reason, type of token, fault."""
     return _table(
@@ -140,12 +157,13 @@ TABLES = {
     "row-reasons": row_reasons_table,
     "troubles": troubles_list,
     "signals": signals_list,
+    "figures": figures_table,
     **{f"{name}-help": partial(command_help, name) for name in COMMANDS},
 }
 #: The modules that the tables are made from.
 SOURCES = (
     *(tampering, errors, schema),
-    *(signals, troubles),
+    *(signals, troubles, figures),
     *(checks, jws, revocation_cache),
     *(import_module(f"flask_connector_auth.cli.{module}") for module in COMMANDS.values()),
 )

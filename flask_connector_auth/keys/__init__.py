@@ -23,6 +23,7 @@ from .connection import (
 from .factory import (
     RemoteOptions as RemoteOptions,
     key_source as key_source,
+    leaf_sources as leaf_sources,
     list_keys as list_keys,
 )
 from .http import (

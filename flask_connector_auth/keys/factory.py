@@ -98,15 +98,22 @@ class ListedKey(NamedTuple):
     age: float | None  #: seconds since its issuer confirmed it; ``None`` for a configured key
 
 
-def list_keys(source: KeySource) -> Iterator[ListedKey]:
-    """Yield the keys of *source*, except those of an app's own kind of source."""
+def leaf_sources(source: KeySource) -> Iterator[KeySource]:
+    """Yield the sources that *source* combines, or *source* itself."""
     if isinstance(source, CombinedKeys):
         for part in source.sources:
-            yield from list_keys(part)
-    elif isinstance(source, RemoteKeys) and source.snapshot:
-        health = source.health()
-        for key in source.snapshot.index.keys:
-            yield ListedKey(key, health["source"], health["age"])
-    elif isinstance(source, KeyIndex):
-        for key in source.keys:
-            yield ListedKey(key, "configuration", None)
+            yield from leaf_sources(part)
+    else:
+        yield source
+
+
+def list_keys(source: KeySource) -> Iterator[ListedKey]:
+    """Yield the keys of *source*, except those of an app's own kind of source."""
+    for leaf in leaf_sources(source):
+        if isinstance(leaf, RemoteKeys) and leaf.snapshot:
+            health = leaf.health()
+            for key in leaf.snapshot.index.keys:
+                yield ListedKey(key, health["source"], health["age"])
+        elif isinstance(leaf, KeyIndex):
+            for key in leaf.keys:
+                yield ListedKey(key, "configuration", None)

@@ -58,12 +58,21 @@ class KeySetLoader:
         self.urls = urls
         self.host: str = loggable_host(urls[0])  #: for log lines
         self._fetch = fetch
+        # A fetch function of the application does not take a cancellation.
+        self._is_cancellable = isinstance(fetch, HttpFetch)
         self._key_rules = key_rules
         self._rules = rules
         self._backup = backup
         self._clock = clock
         self._parsed = b"", KeyIndex([])  # digest of a body, and its keys
         self._logged_failures: dict[str, str] = {}  # by URL, since its last success
+
+    def wrap_fetch(self, wrap: Callable[[Fetch], Fetch]) -> None:
+        """Fetch by what *wrap* makes of the fetch function from now on.
+
+        :param wrap: returns a function that passes all arguments on.
+        """
+        self._fetch = wrap(self._fetch)
 
     def run(
         self,
@@ -134,8 +143,7 @@ class KeySetLoader:
     def _load_from(
         self, url: str, known: Snapshot | None, timeout: float, cancellation: Cancellation
     ) -> LoadedKeySet:
-        # A fetch function of the application does not take a cancellation.
-        options = {"cancellation": cancellation} if isinstance(self._fetch, HttpFetch) else {}
+        options = {"cancellation": cancellation} if self._is_cancellable else {}
         known = known if known and known.url == url else None
         try:
             response = self._fetch(

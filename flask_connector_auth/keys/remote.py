@@ -22,6 +22,7 @@ from ..core import (
     steady_time,
 )
 from .connection import Cancellation
+from .http import Fetch
 from .key_set import KeyLookup, KeySetState, LoadedKeySet, LookupOutcome, Snapshot
 from .loader import KeySetLoader, LoadFailed
 from .refresh_policy import RefreshPolicy
@@ -124,6 +125,10 @@ class RemoteKeys(KeySource, Closable):
             lookup = KeyLookup(kid, algorithm, arrived_at=self._clock(), tried_index=index)
             keys = self._look_up(lookup)
         return [key for key in keys if key.thumbprint not in tried_thumbprints]
+
+    def wrap_fetch(self, wrap: Callable[[Fetch], Fetch]) -> None:
+        """See :meth:`KeySetLoader.wrap_fetch`."""
+        self._loader.wrap_fetch(wrap)
 
     @property
     def snapshot(self) -> Snapshot | None:

@@ -16,7 +16,8 @@ from tests.dependencies.audit import verdict
 from tests.support.project import PROJECT, ROOT
 
 EXTRAS = PROJECT["optional-dependencies"]
-RUNTIME = [*PROJECT["dependencies"], *EXTRAS["openapi"], *EXTRAS["redis"]]
+INTEGRATIONS = ("openapi", "opentelemetry", "prometheus", "redis")
+RUNTIME = [*PROJECT["dependencies"], *(each for name in INTEGRATIONS for each in EXTRAS[name])]
 VERSIONS = {"flask": "3.1.3", "redis": "5.0.1"}
 BY_LIST = f"the list of {READ}"
 

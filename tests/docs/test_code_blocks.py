@@ -26,7 +26,13 @@ from flask_connector_auth import (
 )
 from flask_connector_auth.config import SettingsSchema
 from flask_connector_auth.core import ERROR_ROWS, render_envelope
-from flask_connector_auth.integrations import authlib as resource_protector, openapi
+from flask_connector_auth.integrations import (
+    authlib as resource_protector,
+    openapi,
+    opentelemetry,
+    prometheus,
+)
+from flask_connector_auth.integrations.figures import FIGURES
 from flask_connector_auth.keys import ALGORITHMS
 from flask_connector_auth.testing import Issuer, plugin
 from flask_connector_auth.testing.tampering import TOKEN_FAULTS
@@ -208,6 +214,7 @@ def test_the_testing_page_names_every_fixture() -> None:
         ("errors", "reasons"),
         ("security", "checks"),
         ("signals", "signals"),
+        ("metrics", "figures"),
         ("testing", "ways"),
         ("troubleshooting", "row-reasons"),
         ("troubleshooting", "troubles"),
@@ -267,21 +274,23 @@ def test_the_signals_page_has_every_signal() -> None:
 
 
 def test_the_alerts_are_about_what_is_counted() -> None:
-    """The metrics page: each word of an alert is one that the recipe above it counts."""
+    """The metrics page: each word of an alert is a metric or the value of a label."""
     page = PAGES["docs/metrics.rst"]
     alerts = page.partition("Alerts worth having")[2]
     reasons = re.findall(r'reason=~?"([\w|]+)"', alerts)
     assert {each for words in reasons for each in words.split("|")} <= set(Reason)
     events = re.findall(r'event="(\w+)"', alerts)
     assert {f"keys_{event}" for event in events} <= exported_signals()
-    counted = {f"{name}_total" for name in re.findall(r'^ +"(connector_auth_\w+)"', page, re.M)}
-    gauges = set(re.findall(r'GaugeMetricFamily\(\s+"(connector_auth_\w+)"', page))
-    assert set(re.findall(r"connector_auth_\w+", alerts)) <= counted | gauges
+    names = {row[0].strip("`") for row in generated("figures")}
+    assert len(names) == len(FIGURES)
+    alerting = set(re.findall(r"connector_auth_\w+", alerts))
+    assert alerting
+    assert alerting <= names
 
 
 @pytest.mark.parametrize(
     "module",
-    [flask_connector_auth, testing, openapi, resource_protector],
+    [flask_connector_auth, testing, openapi, opentelemetry, prometheus, resource_protector],
     ids=lambda m: m.__name__,
 )
 def test_the_api_page_has_every_public_name(module: Any) -> None:

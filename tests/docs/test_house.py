@@ -56,7 +56,8 @@ def test_each_group_that_is_named_is_there(tox: configparser.ConfigParser) -> No
     assert re.findall(r"--group (\w+)", CONTRIBUTING) == ["dev"]
     included = {each["include-group"] for each in groups["dev"] if isinstance(each, dict)}
     assert included == {"test", "live", "lint", "types", "docs"}
-    assert project["project"]["optional-dependencies"].keys() == {"example", "openapi", "redis"}
+    extras = {"example", "openapi", "opentelemetry", "prometheus", "redis"}
+    assert project["project"]["optional-dependencies"].keys() == extras
 
 
 def test_ci_runs_what_contributing_says() -> None:

@@ -76,10 +76,15 @@ class Served:
 
 
 @contextmanager
-def served(url: str, tmp_path: Path, arguments: list[str], **more: object) -> Iterator[Served]:
-    """Serve the app by gunicorn with two workers; see :func:`running`."""
+def served(
+    url: str, tmp_path: Path, arguments: list[str], module: str = "live_served", **more: object
+) -> Iterator[Served]:
+    """Serve the app by gunicorn with two workers; see :func:`running`.
+
+    :param module: of :mod:`tests.support`, with the app.
+    """
     command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--bind", "127.0.0.1:{port}"]
-    command += [*arguments, "tests.support.live_served:app"]
+    command += [*arguments, f"tests.support.{module}:app"]
     with running(url, tmp_path, command, **more) as app:
         yield app
 

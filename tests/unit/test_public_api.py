@@ -7,7 +7,12 @@ import pytest
 
 import flask_connector_auth
 from flask_connector_auth import testing
-from flask_connector_auth.integrations import authlib as resource_protector, openapi
+from flask_connector_auth.integrations import (
+    authlib as resource_protector,
+    openapi,
+    opentelemetry,
+    prometheus,
+)
 
 REQUEST = "app_jwt, consumer_jws, scopes, any_scope, optional"
 API = {
@@ -92,6 +97,8 @@ OPENAPI_API = {
     "ConnectorAuthPlugin.init_spec": "self, spec",
     "add_authentication": "document, app",
 }
+PROMETHEUS_API = {"instrument_app": "app, registry"}
+OPENTELEMETRY_API = {"instrument_app": "app, tracer_provider, meter_provider, ids"}
 VALUES = {
     "Fetch",
     "FetchFailed",
@@ -119,6 +126,8 @@ VALUES = {
         *((testing, *pinned) for pinned in TESTING_API.items()),
         *((resource_protector, *pinned) for pinned in RESOURCE_PROTECTOR_API.items()),
         *((openapi, *pinned) for pinned in OPENAPI_API.items()),
+        *((prometheus, *pinned) for pinned in PROMETHEUS_API.items()),
+        *((opentelemetry, *pinned) for pinned in OPENTELEMETRY_API.items()),
     ],
 )
 def test_the_parameters_of_a_public_name(module: object, name: str, parameters: str) -> None:

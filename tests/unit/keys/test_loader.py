@@ -472,3 +472,27 @@ def test_only_the_host_of_a_url_is_logged(url: str, host: str) -> None:
     """Other parts may hold secrets. The host is escaped, and cut to 64 characters."""
     assert loggable_host(url) == host
     assert loader(url, "https://mirror.example/").host == host
+
+
+@pytest.mark.parametrize("is_built_in", [True, False])
+def test_a_fetch_function_that_is_wrapped_gets_the_same_arguments(
+    server: KeySetServer, is_built_in: bool
+) -> None:
+    """The built-in one can still be cancelled; one of the application takes no cancellation."""
+    built_in, seen = HttpFetch(), []
+
+    def fetch(url: str, **arguments: Any) -> FetchResponse:
+        return built_in(url, **arguments)
+
+    def wrap(fetch: Fetch) -> Fetch:
+        def wrapped(url: str, **arguments: Any) -> FetchResponse:
+            seen.append(arguments.keys())
+            return fetch(url, **arguments)
+
+        return wrapped
+
+    loading = loader(server.url, fetch=built_in if is_built_in else fetch)
+    loading.wrap_fetch(wrap)
+    assert kids(loading.load(None)) == ["a"]
+    cancellation = {"cancellation"} if is_built_in else set()
+    assert seen == [{"headers", "timeout", "max_bytes"} | cancellation]

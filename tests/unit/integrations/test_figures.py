@@ -1,0 +1,396 @@
+"""The figures that Prometheus and OpenTelemetry get: each is what happened, under closed labels."""
+
+import gc
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from flask import Flask
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from prometheus_client import CollectorRegistry
+
+from flask_connector_auth import (
+    ConnectorAuth,
+    KeySource,
+    VerificationKey,
+    keys_stale,
+    require_app_jwt,
+    require_consumer_jws,
+    revocation_stale,
+    token_rejected,
+    token_verified,
+)
+from flask_connector_auth.integrations import opentelemetry, prometheus
+from flask_connector_auth.integrations.figures import FIGURES
+from flask_connector_auth.testing import Issuer, KeySetServer
+from flask_connector_auth.web import current_runtime
+from tests.support.floor_helpers import cases
+from tests.support.http_helpers import headers
+from tests.support.outages import Outage
+from tests.support.types import MakeApp
+
+NOBODY = "redis://127.0.0.1:1"
+Figures = dict[tuple[str, ...], float]
+
+
+class Gauged:
+    """Apps whose figures are reported, and what was reported."""
+
+    def instrument(self, *apps: Flask) -> None:
+        """Report the figures of *apps*."""
+        raise NotImplementedError
+
+    def of(self, app: Flask, name: str) -> Figures:
+        """Return the values of a figure by its labels beside ``app``, in their order."""
+        raise NotImplementedError
+
+    def one(self, app: Flask, name: str, *labels: str) -> float | None:
+        """Return the value of a figure for these labels, or ``None`` if there is none."""
+        return self.of(app, name).get(labels)
+
+
+class ByPrometheus(Gauged):
+    """A registry of one test."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+
+    def instrument(self, *apps: Flask) -> None:
+        for app in apps:
+            prometheus.instrument_app(app, self.registry)
+
+    def of(self, app: Flask, name: str) -> Figures:
+        figure = FIGURES[name]
+        full = "connector_auth_" + name.replace(".", "_") + "_seconds" * bool(figure.unit)
+        return {
+            tuple(sample.labels[label] for label in figure.labels): sample.value
+            for family in self.registry.collect()
+            for sample in family.samples
+            if sample.name in (full, f"{full}_total") and sample.labels["app"] == app.name
+        }
+
+
+class ByOpenTelemetry(Gauged):
+    """The SDK, with a reader in memory."""
+
+    def __init__(self) -> None:
+        self.reader = InMemoryMetricReader()
+        self.provider = MeterProvider([self.reader], shutdown_on_exit=False)
+
+    def instrument(self, *apps: Flask) -> None:
+        for app in apps:
+            opentelemetry.instrument_app(app, meter_provider=self.provider)
+
+    def of(self, app: Flask, name: str) -> Figures:
+        data: Any = self.reader.get_metrics_data()
+        prefix = "connector_auth."
+        return {
+            tuple(point.attributes.get(prefix + each, "") for each in FIGURES[name].labels): (
+                point.value
+            )
+            for resource in (data.resource_metrics if data else [])
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+            for point in metric.data.data_points
+            if metric.name == prefix + name and point.attributes[f"{prefix}app"] == app.name
+        }
+
+
+@pytest.fixture(params=[ByPrometheus, ByOpenTelemetry])
+def gauged(request: pytest.FixtureRequest) -> Gauged:
+    """Each of the two integrations."""
+    made: Gauged = request.param()
+    return made
+
+
+def view() -> dict[str, str]:
+    """Answer."""
+    return {}
+
+
+def with_views(app: Flask) -> Flask:
+    """Return *app* with a view for each set of requirements."""
+    app.add_url_rule("/app", "app", require_app_jwt(view))
+    app.add_url_rule("/consumer", "consumer", require_consumer_jws(view))
+    app.add_url_rule("/both", "both", require_app_jwt(require_consumer_jws(view)))
+    app.add_url_rule("/optional", "optional", require_app_jwt(optional=True)(view))
+    return app
+
+
+class OwnKeys(KeySource):
+    """A key source of an app, whose health can fail."""
+
+    def __init__(self, fails: bool = False) -> None:
+        self.fails = fails
+
+    def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
+        return []
+
+    def health(self) -> dict[str, Any]:
+        if self.fails:
+            raise OSError("do-not-tell-this")
+        # "Only values that JSON has", and no promise of any other member.
+        return {"ready": True, "state": ["any"], "keys": "many", "age": "young", "counts": 3}
+
+
+GOOD = (Issuer.app_jwt, Issuer.consumer_jws)
+
+
+def expired(kind: Callable[..., str]) -> Callable[[Issuer], str]:
+    """Return what makes an expired token of *kind*."""
+    return lambda issuer: kind(issuer, exp=1)
+
+
+@cases(
+    "path, app_jwt, consumer_jws, labels",
+    {
+        "AppJWT": ("/app", *GOOD, ("verified", "", "", "app_jwt")),
+        "ConsumerJWS": ("/consumer", *GOOD, ("verified", "", "", "consumer_jws")),
+        "both": ("/both", *GOOD, ("verified", "", "", "both")),
+        "none": ("/optional", None, None, ("verified", "", "", "")),
+        "row 40105": ("/both", None, None, ("rejected", "missing", "40105", "app_jwt")),
+        "row 40104": ("/both", GOOD[0], None, ("rejected", "missing", "40104", "consumer_jws")),
+        "row 40102": (
+            *("/both", expired(Issuer.app_jwt), GOOD[1]),
+            ("rejected", "expired", "40102", "app_jwt"),
+        ),
+        "row 40103": (
+            *("/both", GOOD[0], expired(Issuer.consumer_jws)),
+            ("rejected", "expired", "40103", "consumer_jws"),
+        ),
+    },
+)
+def test_a_request_is_counted_by_outcome_reason_row_and_token(
+    gauged: Gauged,
+    make_app: MakeApp,
+    issuer: Issuer,
+    path: str,
+    app_jwt: Any,
+    consumer_jws: Any,
+    labels: tuple[str, ...],
+) -> None:
+    """Once, with the tokens that were verified, or the one that was refused."""
+    app = with_views(make_app())
+    gauged.instrument(app)
+    tokens = (make and make(issuer) for make in (app_jwt, consumer_jws))
+    app.test_client().get(path, headers=headers(*tokens))
+    assert gauged.of(app, "requests") == {labels: 1}
+
+
+def test_an_outage_is_no_rejection(gauged: Gauged, make_app: MakeApp, issuer: Issuer) -> None:
+    """Row 50301: the fault is the server's, and no token was refused."""
+    app = with_views(make_app(APP_JWT_KEYS=Outage(1)))
+    gauged.instrument(app)
+    app.test_client().get("/app", headers=headers(issuer.app_jwt()))
+    labels = ("unavailable", "keys_unavailable", "50301", "")
+    assert gauged.of(app, "requests") == {labels: 1}
+
+
+def test_what_a_client_sends_is_no_label(gauged: Gauged, make_app: MakeApp, issuer: Issuer) -> None:
+    """Any number of accounts, key ids, paths and methods make no new series."""
+    app = with_views(make_app())
+    gauged.instrument(app)
+    client = app.test_client()
+    for number in range(20):
+        invented = issuer.sign({"aud": f"account-{number}"}, {"kid": f"key-{number}"})
+        client.get("/app", headers=headers(invented))
+        client.open(f"/{number}", method=f"M{number}", headers=headers(invented))
+    assert gauged.of(app, "requests") == {("rejected", "unknown_key", "40102", "app_jwt"): 20}
+
+
+def test_a_key_set_is_reported_through_its_life(
+    gauged: Gauged, make_app: MakeApp, issuer: Issuer
+) -> None:
+    """Empty, fetched, stale: its state, keys, age, fetches and events."""
+    with KeySetServer(issuer) as server:
+        app = with_views(make_app(APP_JWT_KEYS=server.url))
+        gauged.instrument(app)
+        assert gauged.one(app, "keys.ready", "app_jwt") == 0
+        assert gauged.one(app, "keys.sources", "app_jwt", "empty") == 1
+        assert gauged.of(app, "keys.age") == {}
+        assert server.requests == []  # reporting does no I/O
+        app.test_client().get("/app", headers=headers(issuer.app_jwt()))
+        keys_stale.send(current_runtime(app).app_jwt.keys)
+    assert gauged.of(app, "keys.ready") == {("app_jwt",): 1}
+    states = {labels[1]: value for labels, value in gauged.of(app, "keys.sources").items()}
+    assert {state for state, value in states.items() if value} == {"fresh"}
+    assert states.keys() == {"static", "custom", "empty", "fresh", "due", "stale", "outage"}
+    assert gauged.of(app, "keys.entries") == {("app_jwt",): 1}
+    age = gauged.one(app, "keys.age", "app_jwt")
+    assert age is not None
+    assert 0 <= age < 300
+    assert gauged.of(app, "keys.fetches") == {
+        ("app_jwt", "succeeded"): 1,
+        ("app_jwt", "failed"): 0,
+    }
+    assert gauged.one(app, "keys.lookups", "app_jwt", "waits") == 1
+    assert gauged.one(app, "keys.events", "app_jwt", "refreshed") == 1
+    assert gauged.one(app, "keys.events", "app_jwt", "stale") == 1
+
+
+def test_an_issuer_out_of_reach_is_reported(
+    gauged: Gauged, make_app: MakeApp, issuer: Issuer
+) -> None:
+    """A failed fetch and the outage are counted, and the keys are not ready."""
+    with KeySetServer(issuer) as server:
+        server.fail("refuse")
+        app = with_views(make_app(APP_JWT_KEYS=server.url))
+        gauged.instrument(app)
+        assert app.test_client().get("/app", headers=headers(issuer.app_jwt())).status_code == 503
+    assert gauged.one(app, "keys.fetches", "app_jwt", "failed") == 1
+    assert gauged.one(app, "keys.events", "app_jwt", "outage") == 1
+    assert gauged.one(app, "keys.ready", "app_jwt") == 0
+
+
+def test_several_sources_are_added_up(gauged: Gauged, make_app: MakeApp, issuer: Issuer) -> None:
+    """Configured keys, a key set and a source of the app, whose details nothing relies on."""
+    with KeySetServer(issuer) as server:
+        keys = [Issuer(kid="configured").key_set(), server.url, OwnKeys()]
+        app = with_views(make_app(APP_JWT_KEYS=keys))
+        gauged.instrument(app)
+        app.test_client().get("/app", headers=headers(issuer.app_jwt()))
+    sources = gauged.of(app, "keys.sources")
+    assert {labels: value for labels, value in sources.items() if value} == {
+        ("app_jwt", "static"): 1,
+        ("app_jwt", "fresh"): 1,
+        ("app_jwt", "custom"): 1,
+    }
+    assert gauged.of(app, "keys.entries") == {("app_jwt",): 2}
+
+
+@cases(
+    "settings, tokens",
+    {
+        "the same keys": ({}, {"app_jwt"}),
+        "keys of its own": ({"CONSUMER_JWS_KEYS": Issuer().key_set()}, {"app_jwt", "consumer_jws"}),
+    },
+)
+def test_keys_that_serve_both_tokens_are_counted_once(
+    gauged: Gauged, make_app: MakeApp, settings: Any, tokens: set[str]
+) -> None:
+    """Under the AppJWT; the ConsumerJWS is there if it has a source of its own."""
+    app = make_app(**settings)
+    gauged.instrument(app)
+    assert {token for (token,) in gauged.of(app, "keys.ready")} == tokens
+
+
+def test_the_cache_is_reported(gauged: Gauged, make_app: MakeApp, issuer: Issuer) -> None:
+    """Hits, misses, entries and size, for each token."""
+    app = with_views(make_app(CACHE_SIZE=10))
+    gauged.instrument(app)
+    client, sent = app.test_client(), headers(issuer.app_jwt())
+    for number in range(3):
+        client.get("/app", headers=sent)
+        # What was reported before is not added again.
+        assert gauged.one(app, "cache.hits", "app_jwt") == number
+    assert gauged.one(app, "cache.misses", "app_jwt") == 1
+    assert gauged.one(app, "cache.entries", "app_jwt") == 1
+    assert gauged.of(app, "cache.size") == {("app_jwt",): 10, ("consumer_jws",): 10}
+    assert gauged.one(app, "cache.entries", "consumer_jws") == 0
+
+
+def test_revocations_are_reported(gauged: Gauged, make_app: MakeApp, issuer: Issuer) -> None:
+    """Each change by kind, never by id; entries, age and readiness of the copy."""
+    app = make_app()
+    gauged.instrument(app)
+    revocations = current_runtime(app).revocations
+    revocations.revoke(account_id="le1")
+    revocations.revoke(account_id="le2")
+    revocations.restore(account_id="le1")
+    revocations.revoke(token=issuer.app_jwt())
+    revocation_stale.send(revocations)
+    assert gauged.of(app, "revocation.changes") == {
+        ("account", "revoked"): 2,
+        ("account", "restored"): 1,
+        ("token", "revoked"): 1,
+    }
+    assert gauged.of(app, "revocation.entries") == {(): 2}
+    assert gauged.of(app, "revocation.ready") == {(): 1}
+    assert gauged.of(app, "revocation.lag") == {(): 0}
+    assert gauged.of(app, "revocation.stale") == {(): 1}
+
+
+def test_a_store_out_of_reach_is_not_ready_and_has_no_age(
+    gauged: Gauged, make_app: MakeApp
+) -> None:
+    """No age is better than a wrong one, of a copy that was never confirmed."""
+    app = make_app(REVOCATION_URL=NOBODY)
+    gauged.instrument(app)
+    assert gauged.of(app, "revocation.ready") == {(): 0}
+    assert gauged.of(app, "revocation.lag") == {}
+
+
+def test_apps_of_one_process_are_told_apart_by_name(gauged: Gauged, issuer: Issuer) -> None:
+    """Each has its own series; an app that is not instrumented has none, and no receiver."""
+    apps = [Flask(name) for name in ("first", "second", "other")]
+    for app in apps:
+        app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = issuer.key_set()
+        ConnectorAuth(app)
+        with_views(app)
+    gauged.instrument(*apps[:2])
+    for app in apps:
+        app.test_client().get("/app", headers=headers(issuer.app_jwt()))
+    counted = [sum(gauged.of(app, "requests").values()) for app in apps]
+    assert counted == [1, 1, 0]
+    assert [bool(gauged.of(app, "cache.size")) for app in apps] == [True, True, False]
+    for signal in (token_verified, token_rejected):
+        assert not [*signal.receivers_for(apps[2])]
+
+
+def test_an_app_that_is_instrumented_twice_is_counted_once(
+    gauged: Gauged, make_app: MakeApp, issuer: Issuer
+) -> None:
+    """The second call changes nothing."""
+    app = with_views(make_app())
+    gauged.instrument(app, app)
+    app.test_client().get("/app", headers=headers(issuer.app_jwt()))
+    assert gauged.of(app, "requests") == {("verified", "", "", "app_jwt"): 1}
+    assert gauged.one(app, "cache.misses", "app_jwt") == 1
+
+
+def test_apps_of_one_name_share_their_series(
+    gauged: Gauged, make_app: MakeApp, issuer: Issuer
+) -> None:
+    """As a factory makes them for tests: events are added up, gauges are those of the last one."""
+    apps = [with_views(make_app(CACHE_SIZE=size)) for size in (1, 2)]
+    gauged.instrument(*apps)
+    for app in apps:
+        app.test_client().get("/app", headers=headers(issuer.app_jwt()))
+    assert gauged.of(app, "requests") == {("verified", "", "", "app_jwt"): 2}
+    assert gauged.one(app, "cache.size", "app_jwt") == 2
+
+
+def test_an_app_that_is_gone_has_no_gauges(gauged: Gauged, make_app: MakeApp) -> None:
+    """Reporting does not keep an app alive."""
+    app = make_app()
+    gauged.instrument(app)
+    assert gauged.of(app, "keys.ready")
+    again = Flask(app.name)
+    del app
+    gc.collect()
+    assert gauged.of(again, "keys.ready") == {}
+
+
+def test_a_source_that_cannot_tell_its_health_is_not_ready(
+    gauged: Gauged, make_app: MakeApp, issuer: Issuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, by its class and without the text of the error, and hides no other figure."""
+    app = with_views(make_app(APP_JWT_KEYS=[issuer.key_set(), OwnKeys(fails=True)]))
+    gauged.instrument(app)
+    app.test_client().get("/app", headers=headers(issuer.app_jwt()))
+    with caplog.at_level(logging.ERROR, "flask_connector_auth"):
+        assert gauged.one(app, "keys.ready", "app_jwt") == 0
+    assert {record.getMessage() for record in caplog.records} == {
+        "the health of OwnKeys cannot be read: OSError"
+    }
+    assert gauged.one(app, "keys.entries", "app_jwt") == 1
+    assert gauged.one(app, "cache.misses", "app_jwt") == 1
+    assert gauged.of(app, "revocation.ready") == {(): 1}
+
+
+def test_an_app_without_the_extension_cannot_be_instrumented(gauged: Gauged) -> None:
+    """Nothing would ever be counted; afterwards another app still can be."""
+    with pytest.raises(RuntimeError, match="has no ConnectorAuth"):
+        gauged.instrument(Flask("an_app"))
