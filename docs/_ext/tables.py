@@ -18,7 +18,7 @@ from marshmallow.validate import Range
 from flask_connector_auth import ConnectorAuth, ConnectorAuthError, Reason
 from flask_connector_auth.cli import COMMANDS, connector_auth
 from flask_connector_auth.cli.explanation import Explanation
-from flask_connector_auth.config import schema
+from flask_connector_auth.config import limits, schema
 from flask_connector_auth.core import errors, signals, token_requirement
 from flask_connector_auth.revocation import cache as revocation_cache
 from flask_connector_auth.testing import Issuer, tampering
@@ -27,7 +27,7 @@ from flask_connector_auth.web import current_runtime
 
 
 def settings_list(part: type[Schema]) -> str:
-    """Return a description of each setting in *part* of the schema: meaning, default, bounds."""
+    """Return a description of each setting in *part*: meaning, default, bounds, limits."""
     fields = schema.SettingsSchema().fields
     return "\n".join(
         _SETTING.format(
@@ -35,6 +35,7 @@ def settings_list(part: type[Schema]) -> str:
             default=_default(field),
             doc=field.metadata["doc"],
             bounds=_bounds(field),
+            limits=_limits(name),
         )
         for name, field in fields.items()
         if name in part().fields
@@ -144,7 +145,7 @@ TABLES = {
 }
 #: The modules that the tables are made from.
 SOURCES = (
-    *(tampering, errors, schema),
+    *(tampering, errors, schema, limits),
     *(signals, troubles),
     *(checks, jws, revocation_cache),
     *(import_module(f"flask_connector_auth.cli.{module}") for module in COMMANDS.values()),
@@ -154,7 +155,7 @@ SOURCES = (
 _SETTING = """
 .. confval:: {key}
 
-   {doc} Default: {default}{bounds}.
+   {doc} Default: {default}{bounds}.{limits}
 """
 _TROUBLE = """
 .. _reason-{reason}:
@@ -224,6 +225,19 @@ def _bounds(field: Any) -> str:
         if bound is not None
     )
     return f"; {bounds}" if bounds else ""
+
+
+def _limits(name: str) -> str:
+    """Return the limits that other settings set to the one of that *name*."""
+    return "".join(
+        f" {limit.sentence.format(*map(_setting, limit.others))}"
+        for limit in limits.LIMITS
+        if limit.name == name
+    )
+
+
+def _setting(name: str) -> str:
+    return f"``{schema.PREFIX}{name.upper()}``"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -5,7 +5,6 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import OneOf, Range, Regexp
 
-from ..core import ERROR_ROWS
 from ..keys import check_proxy, check_url
 from .fields import (
     Algorithms,
@@ -14,10 +13,11 @@ from .fields import (
     Flag,
     Function,
     Number,
-    OverrideSchema,
+    Overrides,
     Seconds,
     Store,
     Text,
+    Texts,
     WholeNumber,
     check_backup_place,
     passes,
@@ -109,14 +109,9 @@ class TokenSchema(Schema):
             r"[ !#-\[\]-~]+\Z", error="Must be printable ASCII without quotes and backslashes."
         ),
     )
-    error_catalogue: fields.Dict = fields.Dict(
-        keys=fields.Integer(validate=OneOf(ERROR_ROWS, error="Not a code of the error table.")),
-        values=fields.Nested(OverrideSchema),
-        load_default=dict,
-        metadata={
-            "doc": "Changes to error rows: maps a documented code to another ``errorCode``, "
-            "``title`` or ``details``. The HTTP status of a row cannot change."
-        },
+    error_catalogue: Overrides = Overrides(
+        "Changes to error rows: maps a documented code to another ``errorCode``, ``title`` or "
+        "``details``. The HTTP status of a row cannot change."
     )
     missing_parameter_row: Flag = Flag(
         False,
@@ -174,10 +169,11 @@ class JwksSchema(Schema):
     )
     jwks_max_bytes: Count = Count(262144, "Largest accepted key set, in bytes.")
     jwks_max_keys: Count = Count(100, "Most keys that are accepted in a key set.")
-    jwks_failover: fields.List[str] = fields.List(
+    jwks_failover: Texts = Texts(
         Text(validate=passes(check_url)),
-        load_default=list,
-        metadata={"doc": "Further URLs of the same key set, fetched when the first one fails."},
+        "Further URLs of the same key set, fetched when the first one fails; only beside a single "
+        "URL.",
+        'Must be a list of URLs, such as ["https://mirror.example/jwks.json"].',
     )
     jwks_backup: Text = Text(
         None,

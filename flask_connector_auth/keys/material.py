@@ -17,6 +17,7 @@ from .urls import is_url
 
 _PEM_BLOCK = re.compile("-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \\1-----", re.DOTALL)
 _PEM_LINE = re.compile("-----[^-]*-----")
+_LIST_OF_FILES = re.compile(r"\s*\[|[^,]*\.\w+\s*,")
 # The tag of a DER SEQUENCE, with which every encoded key begins (X.690 section 8.9).
 _DER_START = b"0"
 _INTEGER, _OID, _SEQUENCE = 0x02, 0x06, 0x30
@@ -72,7 +73,14 @@ def read_key_entries(value: Any) -> list[KeyEntry]:
         raise KeyProblem(f"a key cannot be given as {type(value).__name__}")
     entries = _entries_of_text(value)
     # Text that cannot be a key is used as a path, but never quoted: it may be a secret.
-    return _entries_of_file(Path(value)) if entries is None else entries
+    return _entries_of_file(Path(value), _other_forms(value)) if entries is None else entries
+
+
+def _other_forms(text: str) -> str:
+    """Return how to write what *text*, which is no key, may be meant as, if it is no file."""
+    if _LIST_OF_FILES.match(text):
+        return '; a list is JSON in an environment variable: ["one.pem", "two.pem"]'
+    return ""
 
 
 def _entries_of_object(value: Mapping[str, Any]) -> list[KeyEntry]:
@@ -107,12 +115,12 @@ def _entries_of_text(text: str) -> list[KeyEntry] | None:
     return [KeyEntry(der)] if der[:1] == _DER_START and len(der) > 40 else None
 
 
-def _entries_of_file(path: Path) -> list[KeyEntry]:
+def _entries_of_file(path: Path, other_forms: str = "") -> list[KeyEntry]:
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = describe_read_error(error)
-        raise KeyProblem(f"neither a key nor a readable file ({reason})") from None
+        raise KeyProblem(f"neither a key nor a readable file ({reason}){other_forms}") from None
     if content[:1] == _DER_START:
         return [KeyEntry(content)]
     try:

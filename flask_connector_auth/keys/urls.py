@@ -11,6 +11,7 @@ from ..core import redis_connections
 
 # At least two letters: a single one is a Windows drive, and no scheme is that short.
 _URL = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+://")
+_SECOND_URL = re.compile(r"\S[,;\s]+[A-Za-z][A-Za-z0-9+.-]+://")
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 # A colon in the first part of a relative name would make that a scheme (RFC 3986 section 4.2).
 _FILE_NAME = re.compile(r"(?:[A-Za-z]:)?[^:/\\]*(?:[/\\].*)?", re.DOTALL)
@@ -30,6 +31,12 @@ def check_url(url: str) -> None:
     :raises ValueError: if it is not absolute, not ``https``, or has user info or a fragment. The
         text quotes no part of the URL.
     """
+    # As a URL it would be sound, and lead nowhere.
+    if _SECOND_URL.search(url):
+        raise ValueError(
+            "several URLs in one text; a list is JSON in an environment variable: "
+            '["https://one.example/", "https://two.example/"]'
+        )
     parts = _split(url)
     if "@" in parts.netloc or "#" in url:
         raise ValueError("user info and fragments are not sent")

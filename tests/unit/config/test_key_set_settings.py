@@ -139,6 +139,21 @@ def test_contradicting_settings_are_reported(
 
 
 @pytest.mark.parametrize(
+    ("values", "reported"),
+    [
+        ({"JWKS_MAX_AGE": "600", "JWKS_COOLDOWN": 400}, "JWKS_MAX_AGE"),
+        ({"JWKS_RETRY_MAX": 0, "JWKS_RETRY": 61}, "JWKS_RETRY_MAX"),
+        ({"LEEWAY": -1, "MAX_LIFETIME": 60, "REVOCATION_KEEP": 60}, "LEEWAY"),
+    ],
+)
+def test_nothing_is_compared_with_a_setting_that_has_no_value(
+    values: dict[str, Any], reported: str
+) -> None:
+    """A setting that may be right once another one is right is not reported."""
+    assert list(problems(**values)) == [reported]
+
+
+@pytest.mark.parametrize(
     "values",
     [
         {"JWKS_MIN_AGE": 300},
@@ -170,6 +185,43 @@ def test_a_url_that_is_not_safe_is_refused(url: str, problem: str) -> None:
     """https is required, user info and fragment are refused; the message does not quote the URL."""
     assert problems(APP_JWT_KEYS=url) == {"APP_JWT_KEYS": [f"a key set URL: {problem}."]}
     assert "do-not-tell-this" not in str(problems(APP_JWT_KEYS=[STATIC, url]))
+
+
+SEVERAL = (
+    "several URLs in one text; a list is JSON in an environment variable: "
+    '["https://one.example/", "https://two.example/"]'
+)
+NO_FILE = (
+    "neither a key nor a readable file (No such file or directory); a list is JSON in an "
+    'environment variable: ["one.pem", "two.pem"]'
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (f"{URL},{URL}", f"a key set URL: {SEVERAL}"),
+        (f"{URL}, {URL}", f"a key set URL: {SEVERAL}"),
+        (f"{URL};{URL}", f"a key set URL: {SEVERAL}"),
+        (f"{URL} {URL}", f"a key set URL: {SEVERAL}"),
+        (f"[{URL}]", NO_FILE),
+        (f'["{URL}",]', NO_FILE),
+        ("one.pem,two.pem", NO_FILE),
+    ],
+)
+def test_a_list_of_keys_that_is_not_json_is_refused(value: str, problem: str) -> None:
+    """docs/settings.rst, In the environment: such a text would be one URL, which leads nowhere."""
+    assert problems(APP_JWT_KEYS=value) == {"APP_JWT_KEYS": [f"{problem}."]}
+    assert load(APP_JWT_KEYS=f"{URL}?a=1,2;3&from=%2Chttps://x")
+
+
+def test_a_list_of_failover_urls_that_is_not_json_is_refused() -> None:
+    """docs/settings.rst, In the environment: the message shows a list in JSON."""
+    expected = 'Must be a list of URLs, such as ["https://mirror.example/jwks.json"].'
+    assert problems(JWKS_FAILOVER=f"{URL},{URL}") == {"JWKS_FAILOVER": [expected]}
+    expected = f"item 1: {SEVERAL[0].upper()}{SEVERAL[1:]}."
+    assert problems(JWKS_FAILOVER=[f"{URL},{URL}"]) == {"JWKS_FAILOVER": [expected]}
+    assert load(JWKS_FAILOVER=[URL])
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"])
