@@ -194,7 +194,7 @@ class Algorithms(fields.List[str]):
         )
 
 
-def passes(check: Callable[[str], None]) -> Callable[[str], None]:
+def passes(check: Callable[[str], object]) -> Callable[[str], None]:
     """Return a validator that reports the ``ValueError`` that *check* raises."""
 
     def validate(value: str) -> None:

@@ -1,11 +1,12 @@
 """The settings as they stand in ``app.config``, one field each: type, default, bounds, meaning."""
 
+import re
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import OneOf, Range, Regexp
 
-from ..keys import check_proxy, check_url
+from ..keys import parse_proxy
 from .fields import (
     Algorithms,
     Audience,
@@ -27,6 +28,7 @@ from .fields import (
 PREFIX = "CONNECTOR_AUTH_"
 # Headers that carry something else, or that WSGI does not hand over like the others.
 _RESERVED_HEADERS = "(?!(?i:authorization|content-type|content-length|cookie|host)$)"
+_HOST = "Must be the host of a URL, without scheme, port and path; no pattern."
 _NOT_NEGATIVE = Range(min=0)
 
 
@@ -170,10 +172,16 @@ class JwksSchema(Schema):
     jwks_max_bytes: Count = Count(262144, "Largest accepted key set, in bytes.")
     jwks_max_keys: Count = Count(100, "Most keys that are accepted in a key set.")
     jwks_failover: Texts = Texts(
-        Text(validate=passes(check_url)),
+        Text(),
         "Further URLs of the same key set, fetched when the first one fails; only beside a single "
         "URL.",
         'Must be a list of URLs, such as ["https://mirror.example/jwks.json"].',
+    )
+    jwks_http_hosts: Texts = Texts(
+        Text(validate=Regexp(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])\Z", re.ASCII, error=_HOST)),
+        "Hosts whose key sets may have an ``http://`` URL, exactly as in the URL and without port. "
+        "Anyone on the network path to them can forge tokens.",
+        'Must be a list of hosts, such as ["issuer"].',
     )
     jwks_backup: Text = Text(
         None,
@@ -187,8 +195,9 @@ class JwksSchema(Schema):
     )
     jwks_proxy: Text = Text(
         None,
-        "``http://host:port`` of a proxy for key sets. Proxies of the environment are not used.",
-        validate=passes(check_proxy),
+        "``http://host:port`` or ``http://user:password@host:port`` of a proxy for key sets by "
+        "``https``. Proxies of the environment are not used.",
+        validate=passes(parse_proxy),
     )
     jwks_fetch: Function = Function(
         None, "A callable that replaces the built-in fetch; see :class:`Fetch`."

@@ -1,5 +1,6 @@
 """Loads the settings from ``app.config``; one error lists every problem in them."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
@@ -17,14 +18,19 @@ from ..keys import (
     KeySource,
     RemoteOptions,
     RemoteRules,
+    check_url,
     describe_read_error,
     key_source,
+    plain_http_hosts,
     public_numbers,
+    url_host,
 )
 from ..revocation import RevocationStore
 from .fields import REDIS_MISSING, sentence
 from .limits import broken_limits
 from .schema import PREFIX, SettingsSchema
+
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 class ConfigurationError(ValueError):
@@ -97,7 +103,11 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     values["revocation_store"] = _revocation_store(values, problems)
     if problems:
         raise ConfigurationError(problems)
-    return Settings(**{field.name: values[field.name] for field in fields(Settings)})
+    settings = Settings(**{field.name: values[field.name] for field in fields(Settings)})
+    sources = (settings.app_jwt_keys, settings.consumer_jws_keys)
+    for host in sorted(set().union(*map(plain_http_hosts, sources))):
+        logger.warning("key set of %s is fetched by http: anyone on the way can forge tokens", host)
+    return settings
 
 
 def _read(config: Mapping[str, Any], problems: _Problems) -> dict[str, Any]:
@@ -193,8 +203,15 @@ def _remote_options(values: Mapping[str, Any], problems: _Problems) -> RemoteOpt
     configured = {rule.name: values[f"jwks_{rule.name}"] for rule in fields(RemoteRules)}
     # A setting that could not be read is reported already; its default is used here.
     rules = RemoteRules(**{name: value for name, value in configured.items() if value is not None})
+    hosts = frozenset(map(url_host, values["jwks_http_hosts"] or ()))
+    failover = values["jwks_failover"] or ()
+    for number, url in enumerate(failover, 1):
+        try:
+            check_url(url, hosts)
+        except ValueError as error:
+            problems.add("JWKS_FAILOVER", f"item {number}: {sentence(str(error))}")
     fetch = values["jwks_fetch"] or _built_in_fetch(values, problems)
-    return RemoteOptions(rules, fetch, values["jwks_failover"] or (), values["jwks_backup"])
+    return RemoteOptions(rules, fetch, failover, values["jwks_backup"], hosts)
 
 
 def _built_in_fetch(values: Mapping[str, Any], problems: _Problems) -> Fetch:

@@ -62,6 +62,7 @@ class RemoteKeys(KeySource, Closable):
         clock: Callable[[], float] = steady_time,
         start_thread: Callable[[Callable[[], None]], threading.Thread | None] = start_daemon,
     ) -> None:
+        self.urls = loader.urls  #: of the set, in the order in which they are tried
         self._policy = policy
         self._loader = loader
         self._clock = clock

@@ -95,9 +95,15 @@ BAD = [
     *((name, value) for name in WHOLE for value in (0, 1.5, "7", None)),
     *(("FAILOVER", value) for value in (URL, ["http://issuer.example/"], [""], [5], {})),
     *(("BACKUP", value) for value in ("", True)),
+    *(("HTTP_HOSTS", value) for value in ("issuer", "issuer,other", None, {}, [""], [None])),
+    *(("HTTP_HOSTS", [value]) for value in ("*", "*.example", "issuer:8080", "http://issuer")),
+    *(
+        ("HTTP_HOSTS", [value])
+        for value in ("issuer/", "a b", "issuer\n", "fd00::1", "käse", "a@b")
+    ),
     *(("CA_FILE", value) for value in ("", "/nowhere/ca.pem")),
     *(("PROXY", value) for value in ("", "proxy:3128", "https://proxy:3128", "http://proxy")),
-    *(("PROXY", value) for value in ("http://user@proxy:1", "http://proxy:x", "http://p:1/x")),
+    *(("PROXY", value) for value in ("http://us@er@proxy:1", "http://proxy:x", "http://p:1/x")),
     *(("FETCH", value) for value in ("fetch", 5)),
 ]
 
@@ -168,11 +174,14 @@ def test_values_at_the_bounds_are_accepted(values: dict[str, Any]) -> None:
     assert isinstance(load(**values), RemoteKeys)
 
 
+HTTPS = "https is needed, except for loopback and the hosts in JWKS_HTTP_HOSTS"
+
+
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("http://issuer.example/jwks", "https is needed, except for loopback"),
-        ("ftp://issuer.example/jwks", "https is needed, except for loopback"),
+        ("http://issuer.example/jwks", HTTPS),
+        ("ftp://issuer.example/jwks", HTTPS),
         ("file:///etc/passwd", "not an absolute URL"),
         ("https:///jwks", "not an absolute URL"),
         ("https://user:do-not-tell-this@issuer.example/", "user info and fragments are not sent"),
@@ -222,6 +231,50 @@ def test_a_list_of_failover_urls_that_is_not_json_is_refused() -> None:
     expected = f"item 1: {SEVERAL[0].upper()}{SEVERAL[1:]}."
     assert problems(JWKS_FAILOVER=[f"{URL},{URL}"]) == {"JWKS_FAILOVER": [expected]}
     assert load(JWKS_FAILOVER=[URL])
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"APP_JWT_KEYS": "http://issuer:8080/jwks"}, ["issuer"]),
+        ({"APP_JWT_KEYS": [STATIC, URL, "http://Issuer/jwks"]}, ["issuer"]),
+        ({"CONSUMER_JWS_KEYS": "http://[fd00::1]/jwks"}, ["fd00::1"]),
+        ({"JWKS_FAILOVER": ["https://mirror.example/", "http://issuer/jwks"]}, ["issuer"]),
+        (
+            {"APP_JWT_KEYS": ["http://issuer/a", "http://issuer/b"]}
+            | {"CONSUMER_JWS_KEYS": "http://[fd00::1]/jwks"},
+            ["fd00::1", "issuer"],
+        ),
+        ({"APP_JWT_KEYS": "http://localhost/jwks"}, []),
+        ({"APP_JWT_KEYS": "https://issuer/jwks"}, []),
+        ({"APP_JWT_KEYS": STATIC, "JWKS_FAILOVER": ["http://issuer/jwks"]}, []),
+    ],
+)
+def test_plain_http_is_accepted_for_a_named_host_and_logged(
+    values: dict[str, Any], named: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """JWKS_HTTP_HOSTS: off by default; each host that is in use is a warning at start."""
+    load(**values, JWKS_HTTP_HOSTS=["ISSUER", "[fd00::1]"])
+    text = "key set of {} is fetched by http: anyone on the way can forge tokens"
+    found = [(each.levelname, each.getMessage()) for each in caplog.records]
+    assert found == [("WARNING", text.format(host)) for host in named]
+    if named:
+        # A failover URL is reported by its position.
+        sentence = f"{HTTPS[0].upper()}{HTTPS[1:]}."
+        for key, texts in problems(**values, JWKS_HTTP_HOSTS=["other"]).items():
+            expected = (
+                f"item 2: {sentence}" if key == "JWKS_FAILOVER" else f"a key set URL: {HTTPS}."
+            )
+            assert set(texts) == {expected}
+
+
+def test_only_hosts_are_named_for_plain_http() -> None:
+    """JWKS_HTTP_HOSTS: neither a pattern nor a URL; the message shows a list."""
+    text = "Must be the host of a URL, without scheme, port and path; no pattern."
+    for bad in ("*", "http://issuer", "issuer:80"):
+        assert problems(JWKS_HTTP_HOSTS=["issuer", bad]) == {"JWKS_HTTP_HOSTS": [f"item 2: {text}"]}
+    expected = {"JWKS_HTTP_HOSTS": ['Must be a list of hosts, such as ["issuer"].']}
+    assert problems(JWKS_HTTP_HOSTS="issuer") == expected
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"])
@@ -305,7 +358,7 @@ def test_a_fetch_of_the_app_replaces_the_built_in_one() -> None:
     built_in = fetch_of(load(JWKS_PROXY="http://127.0.0.1:3128"))
     assert isinstance(built_in, HttpFetch)
     assert built_in._proxy is not None
-    assert built_in._proxy.netloc == "127.0.0.1:3128"
+    assert (built_in._proxy.host, built_in._proxy.port) == ("127.0.0.1", 3128)
 
 
 @pytest.mark.parametrize(
