@@ -40,8 +40,8 @@ class TokenSchema(Schema):
         error_messages={"required": "Missing: tokens cannot be verified without keys."},
         metadata={
             "doc": "Keys that verify AppJWTs: the URL of a JWK Set, PEM text, bare base64 DER, a "
-            "JWK, a JWK Set, the path of a file that holds one of these, a :class:`KeySource`, or "
-            "a list of these."
+            'JWK, a JWK Set, a text secret as ``{"secret": "..."}``, the path of a file that holds '
+            "one of these, a :class:`KeySource`, or a list of these."
         },
     )
     consumer_jws_keys: fields.Raw = fields.Raw(

@@ -93,6 +93,11 @@ def _fetch(*_args: Any, **_more: Any) -> Any:
             "APP_JWT_KEYS",
             ["PEM text", "a JWK"],
         ),
+        "secret": (
+            {"APP_JWT_KEYS": {"secret": PASSWORD * 4}, "APP_JWT_ALGORITHMS": ["HS256"]},
+            "APP_JWT_KEYS",
+            "a secret",
+        ),
         "callable": ({"JWKS_FETCH": _fetch}, "JWKS_FETCH", f"{__name__}._fetch"),
         "object": (
             {"REVOCATION_STORE": MemoryStore({})},

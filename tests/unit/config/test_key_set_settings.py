@@ -310,7 +310,7 @@ def test_sources_of_the_app_can_stand_beside_others() -> None:
 
 def test_problems_are_numbered_by_position() -> None:
     """A list can mix all forms; a bad item is reported by its position in the whole list."""
-    reported = problems(APP_JWT_KEYS=[URL, "nothing", AppKeys(), 5])
+    reported = problems(APP_JWT_KEYS=[URL, "nothing.pem", AppKeys(), 5])
     assert reported == {
         "APP_JWT_KEYS": [
             "item 2: neither a key nor a readable file (No such file or directory).",

@@ -81,7 +81,10 @@ def test_the_consumer_jws_may_have_keys_where_the_app_jwts_are_missing() -> None
     """The keys of each token type are checked independently."""
     assert problems(APP_JWT_KEYS=None, CONSUMER_JWS_KEYS=SECRET) == {
         "APP_JWT_KEYS": ["Field may not be null."],
-        "CONSUMER_JWS_KEYS": ["neither a key nor a readable file (No such file or directory)."],
+        "CONSUMER_JWS_KEYS": [
+            "neither a key nor a readable file (No such file or directory); a text secret is given "
+            'as {"secret": "..."}.'
+        ],
     }
 
 

@@ -259,7 +259,8 @@ def test_all_problems_are_reported_at_once() -> None:
         )
     expected = {
         "APP_JWT_KEYS": [
-            "item 1: neither a key nor a readable file (No such file or directory).",
+            "item 1: neither a key nor a readable file (No such file or directory); a text secret "
+            'is given as {"secret": "..."}.',
             "item 2: not a sound RSA key (RFC 7518 section 6).",
         ],
         "CONSUMER_JWS_KEYS": ["not a sound oct key (RFC 7518 section 6)."],
