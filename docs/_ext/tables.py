@@ -18,7 +18,7 @@ from marshmallow.validate import Range
 from flask_connector_auth import ConnectorAuth, ConnectorAuthError, Reason
 from flask_connector_auth.cli import COMMANDS, connector_auth
 from flask_connector_auth.cli.explanation import Explanation
-from flask_connector_auth.config import schema
+from flask_connector_auth.config import limits, schema
 from flask_connector_auth.core import errors, signals, token_requirement
 from flask_connector_auth.integrations import figures
 from flask_connector_auth.revocation import cache as revocation_cache
@@ -28,7 +28,7 @@ from flask_connector_auth.web import current_runtime
 
 
 def settings_list(part: type[Schema]) -> str:
-    """Return a description of each setting in *part* of the schema: meaning, default, bounds."""
+    """Return a description of each setting in *part*: meaning, default, bounds, limits."""
     fields = schema.SettingsSchema().fields
     return "\n".join(
         _SETTING.format(
@@ -36,6 +36,7 @@ def settings_list(part: type[Schema]) -> str:
             default=_default(field),
             doc=field.metadata["doc"],
             bounds=_bounds(field),
+            limits=_limits(name),
         )
         for name, field in fields.items()
         if name in part().fields
@@ -162,7 +163,7 @@ TABLES = {
 }
 #: The modules that the tables are made from.
 SOURCES = (
-    *(tampering, errors, schema),
+    *(tampering, errors, schema, limits),
     *(signals, troubles, figures),
     *(checks, jws, revocation_cache),
     *(import_module(f"flask_connector_auth.cli.{module}") for module in COMMANDS.values()),
@@ -172,7 +173,7 @@ SOURCES = (
 _SETTING = """
 .. confval:: {key}
 
-   {doc} Default: {default}{bounds}.
+   {doc} Default: {default}{bounds}.{limits}
 """
 _TROUBLE = """
 .. _reason-{reason}:
@@ -242,6 +243,19 @@ def _bounds(field: Any) -> str:
         if bound is not None
     )
     return f"; {bounds}" if bounds else ""
+
+
+def _limits(name: str) -> str:
+    """Return the limits that other settings set to the one of that *name*."""
+    return "".join(
+        f" {limit.sentence.format(*map(_setting, limit.others))}"
+        for limit in limits.LIMITS
+        if limit.name == name
+    )
+
+
+def _setting(name: str) -> str:
+    return f"``{schema.PREFIX}{name.upper()}``"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -9,7 +9,7 @@ from flask import Flask
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 
 from ..config import ConfigurationError
-from ..keys import is_unprotected_redis_url, list_keys
+from ..keys import is_unprotected_redis_url, list_keys, plain_http_hosts
 from ..revocation import RevocationStoreError
 from ..revocation.redis import RedisStore
 from ..web import Binding, Runtime, audit
@@ -35,6 +35,13 @@ def find_weaknesses(app: Flask, state: Runtime) -> Iterator[tuple[str, str]]:
     allowed = {name for each in state.verifiers.values() for name in each.rules.algorithms}
     if symmetric := ", ".join(sorted(name for name in allowed if name.startswith("HS"))):
         yield "symmetric_algorithm", f"Anyone who can verify by {symmetric} can also sign."
+    sources = (each.keys for each in state.verifiers.values())
+    if hosts := ", ".join(sorted(set().union(*map(plain_http_hosts, sources)))):
+        yield (
+            "key_set_in_the_clear",
+            f"Key sets of {hosts} are fetched by http: use https, or anyone on the network path "
+            "can forge tokens.",
+        )
     leeway = state.settings.leeway
     if leeway > _LONG_LEEWAY:
         yield "long_leeway", f"LEEWAY is long: tokens are accepted until {leeway:g} s after exp."

@@ -129,6 +129,8 @@ def _material(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_material(member) for member in value]
     if isinstance(value, Mapping):
+        if "secret" in value:
+            return "a secret"
         return f"a JWK Set of {len(value['keys'])}" if "keys" in value else "a JWK"
     if isinstance(value, PathLike):
         return fspath(value)

@@ -4,6 +4,10 @@
 this package has the names of the settings, and nothing in it may import Flask.
 """
 
+from .limits import (
+    LIMITS as LIMITS,
+    Limit as Limit,
+)
 from .schema import (
     PREFIX as PREFIX,
     JwksSchema as JwksSchema,

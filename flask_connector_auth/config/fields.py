@@ -3,6 +3,7 @@
 A value is not converted because it looks like the right type: the string ``"false"`` is true.
 """
 
+import re
 from collections.abc import Callable
 from math import isfinite
 from typing import Any, ClassVar
@@ -10,11 +11,14 @@ from typing import Any, ClassVar
 from marshmallow import Schema, ValidationError, fields, missing
 from marshmallow.validate import Length, OneOf, Range
 
+from ..core import ERROR_ROWS
 from ..keys import ALGORITHMS, is_file_name, is_redis_url, is_unprotected_redis_url
 from ..revocation import RevocationStore
 
 #: The problem if redis-py, which is an extra, cannot be imported.
 REDIS_MISSING = "Redis support is not installed: pip install flask-connector-auth[redis]"
+# What separates or encloses the items of a list, however it is written.
+_LIST_MARK = re.compile(r"[,;\s\[\]\"']")
 
 
 class Setting(fields.Field[Any]):
@@ -114,9 +118,17 @@ class Text(Setting):
 
 
 class Audience(Text):
-    """One account id or a list of them."""
+    """One account id or a list of them.
+
+    In an environment variable, a list that is not JSON stays one text, which no token would match.
+    """
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(value, str) and _LIST_MARK.search(value):
+            raise ValidationError(
+                "Not one account id: it has a comma, a semicolon, white space, a bracket or a "
+                """quote. A list of ids is JSON in an environment variable: '["le1", "le2"]'."""
+            )
         account_ids = value if isinstance(value, list | tuple | set | frozenset) else [value]
         if not account_ids:
             raise ValidationError(self.message)
@@ -126,9 +138,47 @@ class Audience(Text):
 class OverrideSchema(Schema):
     """What a deployment may change in an error row."""
 
+    # No ClassVar, because the base class declares an instance variable.
+    error_messages: dict[str, str] = {  # noqa: RUF012
+        "type": 'Must be a mapping, such as {"title": "Invalid token"}.'
+    }
     errorCode: fields.Integer = fields.Integer(strict=True, attribute="error_code")
     title: Text = Text()
     details: Text = Text()
+
+
+class Overrides(fields.Dict):
+    """Changes to error rows, by their codes."""
+
+    def __init__(self, doc: str) -> None:
+        super().__init__(
+            keys=fields.Integer(validate=OneOf(ERROR_ROWS, error="Not a code of the error table.")),
+            values=fields.Nested(OverrideSchema),
+            load_default=dict,
+            error_messages={
+                # The text is a format string.
+                "invalid": "Must be a mapping of codes, such as "
+                '{{"40102": {{"title": "Invalid token"}}}}.'
+            },
+            metadata={"doc": doc},
+        )
+
+
+class Texts(fields.List[str]):
+    """A list of texts, empty if it is not configured.
+
+    :param item: the field of each text.
+    :param error: the problem of a value that is no list, with an example that is JSON too: in an
+        environment variable, a list that is not JSON stays one text.
+    """
+
+    def __init__(self, item: Text, doc: str, error: str) -> None:
+        super().__init__(
+            item,
+            load_default=list,
+            error_messages={"invalid": error},
+            metadata={"doc": doc},
+        )
 
 
 class Algorithms(fields.List[str]):
@@ -144,7 +194,7 @@ class Algorithms(fields.List[str]):
         )
 
 
-def passes(check: Callable[[str], None]) -> Callable[[str], None]:
+def passes(check: Callable[[str], object]) -> Callable[[str], None]:
     """Return a validator that reports the ``ValueError`` that *check* raises."""
 
     def validate(value: str) -> None:

@@ -1,12 +1,12 @@
 """The settings as they stand in ``app.config``, one field each: type, default, bounds, meaning."""
 
+import re
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import OneOf, Range, Regexp
 
-from ..core import ERROR_ROWS
-from ..keys import check_proxy, check_url
+from ..keys import parse_proxy
 from .fields import (
     Algorithms,
     Audience,
@@ -14,10 +14,11 @@ from .fields import (
     Flag,
     Function,
     Number,
-    OverrideSchema,
+    Overrides,
     Seconds,
     Store,
     Text,
+    Texts,
     WholeNumber,
     check_backup_place,
     passes,
@@ -27,6 +28,7 @@ from .fields import (
 PREFIX = "CONNECTOR_AUTH_"
 # Headers that carry something else, or that WSGI does not hand over like the others.
 _RESERVED_HEADERS = "(?!(?i:authorization|content-type|content-length|cookie|host)$)"
+_HOST = "Must be the host of a URL, without scheme, port and path; no pattern."
 _NOT_NEGATIVE = Range(min=0)
 
 
@@ -38,8 +40,8 @@ class TokenSchema(Schema):
         error_messages={"required": "Missing: tokens cannot be verified without keys."},
         metadata={
             "doc": "Keys that verify AppJWTs: the URL of a JWK Set, PEM text, bare base64 DER, a "
-            "JWK, a JWK Set, the path of a file that holds one of these, a :class:`KeySource`, or "
-            "a list of these."
+            'JWK, a JWK Set, a text secret as ``{"secret": "..."}``, the path of a file that holds '
+            "one of these, a :class:`KeySource`, or a list of these."
         },
     )
     consumer_jws_keys: fields.Raw = fields.Raw(
@@ -109,14 +111,9 @@ class TokenSchema(Schema):
             r"[ !#-\[\]-~]+\Z", error="Must be printable ASCII without quotes and backslashes."
         ),
     )
-    error_catalogue: fields.Dict = fields.Dict(
-        keys=fields.Integer(validate=OneOf(ERROR_ROWS, error="Not a code of the error table.")),
-        values=fields.Nested(OverrideSchema),
-        load_default=dict,
-        metadata={
-            "doc": "Changes to error rows: maps a documented code to another ``errorCode``, "
-            "``title`` or ``details``. The HTTP status of a row cannot change."
-        },
+    error_catalogue: Overrides = Overrides(
+        "Changes to error rows: maps a documented code to another ``errorCode``, ``title`` or "
+        "``details``. The HTTP status of a row cannot change."
     )
     missing_parameter_row: Flag = Flag(
         False,
@@ -174,10 +171,17 @@ class JwksSchema(Schema):
     )
     jwks_max_bytes: Count = Count(262144, "Largest accepted key set, in bytes.")
     jwks_max_keys: Count = Count(100, "Most keys that are accepted in a key set.")
-    jwks_failover: fields.List[str] = fields.List(
-        Text(validate=passes(check_url)),
-        load_default=list,
-        metadata={"doc": "Further URLs of the same key set, fetched when the first one fails."},
+    jwks_failover: Texts = Texts(
+        Text(),
+        "Further URLs of the same key set, fetched when the first one fails; only beside a single "
+        "URL.",
+        'Must be a list of URLs, such as ["https://mirror.example/jwks.json"].',
+    )
+    jwks_http_hosts: Texts = Texts(
+        Text(validate=Regexp(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])\Z", re.ASCII, error=_HOST)),
+        "Hosts whose key sets may have an ``http://`` URL, exactly as in the URL and without port. "
+        "Anyone on the network path to them can forge tokens.",
+        'Must be a list of hosts, such as ["issuer"].',
     )
     jwks_backup: Text = Text(
         None,
@@ -191,8 +195,9 @@ class JwksSchema(Schema):
     )
     jwks_proxy: Text = Text(
         None,
-        "``http://host:port`` of a proxy for key sets. Proxies of the environment are not used.",
-        validate=passes(check_proxy),
+        "``http://host:port`` or ``http://user:password@host:port`` of a proxy for key sets by "
+        "``https``. Proxies of the environment are not used.",
+        validate=passes(parse_proxy),
     )
     jwks_fetch: Function = Function(
         None, "A callable that replaces the built-in fetch; see :class:`Fetch`."

@@ -1,5 +1,6 @@
 """Loads the settings from ``app.config``; one error lists every problem in them."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
@@ -17,13 +18,19 @@ from ..keys import (
     KeySource,
     RemoteOptions,
     RemoteRules,
+    check_url,
     describe_read_error,
     key_source,
+    plain_http_hosts,
     public_numbers,
+    url_host,
 )
 from ..revocation import RevocationStore
 from .fields import REDIS_MISSING, sentence
+from .limits import broken_limits
 from .schema import PREFIX, SettingsSchema
+
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 class ConfigurationError(ValueError):
@@ -88,13 +95,19 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     """
     problems = _Problems()
     values = _read(config, problems)
+    for limit in broken_limits(values):
+        keys = (f"{PREFIX}{name.upper()}" for name in limit.others)
+        problems.add(limit.name.upper(), limit.sentence.format(*keys))
     values["error_catalogue"] = _overridden_rows(values["error_catalogue"] or {}, problems)
     values |= _load_keys(values, problems)
     values["revocation_store"] = _revocation_store(values, problems)
-    _check_retention(values, problems)
     if problems:
         raise ConfigurationError(problems)
-    return Settings(**{field.name: values[field.name] for field in fields(Settings)})
+    settings = Settings(**{field.name: values[field.name] for field in fields(Settings)})
+    sources = (settings.app_jwt_keys, settings.consumer_jws_keys)
+    for host in sorted(set().union(*map(plain_http_hosts, sources))):
+        logger.warning("key set of %s is fetched by http: anyone on the way can forge tokens", host)
+    return settings
 
 
 def _read(config: Mapping[str, Any], problems: _Problems) -> dict[str, Any]:
@@ -123,8 +136,8 @@ def _sentences(messages: Any, path: str = "") -> Iterator[str]:
     """Yield the sentences in marshmallow's nested *messages*, each after the item it is about."""
     if isinstance(messages, Mapping):
         for key, inner in messages.items():
-            # "key" and "value" group the messages about an entry of a dict.
-            if key in ("key", "value"):
+            # These group the messages about an entry of a dict, and about a nested one as a whole.
+            if key in ("key", "value", "_schema"):
                 yield from _sentences(inner, path)
             elif isinstance(key, int) and not isinstance(inner, Mapping):
                 yield from _sentences(inner, f"{path}item {key + 1}: ")
@@ -190,17 +203,15 @@ def _remote_options(values: Mapping[str, Any], problems: _Problems) -> RemoteOpt
     configured = {rule.name: values[f"jwks_{rule.name}"] for rule in fields(RemoteRules)}
     # A setting that could not be read is reported already; its default is used here.
     rules = RemoteRules(**{name: value for name, value in configured.items() if value is not None})
-    for name, wrong, bound in (
-        ("MIN_AGE", rules.min_age > rules.max_age, "at most {}JWKS_MAX_AGE"),
-        ("COOLDOWN", rules.cooldown >= rules.max_age, "less than {}JWKS_MAX_AGE"),
-        ("TIMEOUT", rules.timeout >= rules.max_age, "less than {}JWKS_MAX_AGE"),
-        ("RETRY", rules.retry > rules.retry_max, "at most {}JWKS_RETRY_MAX"),
-        ("MAX_STALE", 0 < rules.max_stale < rules.max_age, "0, or at least {}JWKS_MAX_AGE"),
-    ):
-        if wrong:
-            problems.add(f"JWKS_{name}", f"Must be {bound.format(PREFIX)}.")
+    hosts = frozenset(map(url_host, values["jwks_http_hosts"] or ()))
+    failover = values["jwks_failover"] or ()
+    for number, url in enumerate(failover, 1):
+        try:
+            check_url(url, hosts)
+        except ValueError as error:
+            problems.add("JWKS_FAILOVER", f"item {number}: {sentence(str(error))}")
     fetch = values["jwks_fetch"] or _built_in_fetch(values, problems)
-    return RemoteOptions(rules, fetch, values["jwks_failover"] or (), values["jwks_backup"])
+    return RemoteOptions(rules, fetch, failover, values["jwks_backup"], hosts)
 
 
 def _built_in_fetch(values: Mapping[str, Any], problems: _Problems) -> Fetch:
@@ -215,11 +226,8 @@ def _built_in_fetch(values: Mapping[str, Any], problems: _Problems) -> Fetch:
 def _revocation_store(values: Mapping[str, Any], problems: _Problems) -> RevocationStore | None:
     """Return the configured store; no connection is made."""
     url, store = values["revocation_url"], values["revocation_store"]
-    if url is None:
+    if url is None or store is not None:
         return cast(RevocationStore | None, store)
-    if store is not None:
-        problems.add("REVOCATION_URL", f"Cannot be combined with {PREFIX}REVOCATION_STORE.")
-        return None
     try:
         # redis-py is an extra: imported only where it is used.
         from ..revocation.redis import RedisStore
@@ -230,11 +238,3 @@ def _revocation_store(values: Mapping[str, Any], problems: _Problems) -> Revocat
     except ValueError as error:
         problems.add("REVOCATION_URL", sentence(str(error)))
     return None
-
-
-def _check_retention(values: Mapping[str, Any], problems: _Problems) -> None:
-    """Check that a revocation is kept for as long as an AppJWT can be valid."""
-    keep, lifetime = values["revocation_keep"], values["max_lifetime"]
-    if keep is not None and lifetime is not None and keep < lifetime + (values["leeway"] or 0):
-        longest = f"{PREFIX}MAX_LIFETIME + {PREFIX}LEEWAY"
-        problems.add("REVOCATION_KEEP", f"Must be at least {longest}, an AppJWT's longest life.")

@@ -25,6 +25,7 @@ from .factory import (
     key_source as key_source,
     leaf_sources as leaf_sources,
     list_keys as list_keys,
+    plain_http_hosts as plain_http_hosts,
 )
 from .http import (
     Fetch as Fetch,
@@ -86,11 +87,13 @@ from .source import (
     VerificationKey as VerificationKey,
 )
 from .urls import (
-    check_proxy as check_proxy,
+    Proxy as Proxy,
     check_url as check_url,
     is_file_name as is_file_name,
     is_loopback as is_loopback,
     is_redis_url as is_redis_url,
     is_unprotected_redis_url as is_unprotected_redis_url,
     is_url as is_url,
+    parse_proxy as parse_proxy,
+    url_host as url_host,
 )

@@ -12,6 +12,8 @@ from functools import partial
 from typing import Any, Self
 from urllib.parse import SplitResult
 
+from .urls import Proxy
+
 # Seconds for one address of a host.
 _TIMEOUT_PER_ADDRESS = 2.0
 
@@ -117,7 +119,7 @@ class Connection(http.client.HTTPConnection):
     def __init__(
         self,
         url: SplitResult,
-        proxy: SplitResult | None,
+        proxy: Proxy | None,
         context: ssl.SSLContext | None,
         watchdog: Watchdog,
         limit: int,
@@ -128,14 +130,14 @@ class Connection(http.client.HTTPConnection):
         self._tls = context
         self._watchdog = watchdog
         port = url.port or self.default_port
-        next_hop = proxy or url
-        super().__init__(next_hop.hostname or "", next_hop.port or port)
+        next_hop = (proxy.host, proxy.port) if proxy else (self._target, port)
+        super().__init__(*next_hop)
         # The standard library has this hook for its tests. With an overridden connect(), the
         # response of a proxy to CONNECT would be read while no watchdog watches the socket.
         self._create_connection = self._open
         self.response_class: Any = partial(_LimitedResponse, limit)
         if proxy:
-            self.set_tunnel(self._target, port)
+            self.set_tunnel(self._target, port, proxy.headers)
 
     def _open(self, address: tuple[str, int], *_others: Any) -> socket.socket:
         problem = OSError("no address")

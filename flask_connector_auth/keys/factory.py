@@ -1,7 +1,7 @@
 """Key sources made from the value of a keys setting, and the keys that a source has."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +15,7 @@ from .loader import KeySetLoader
 from .refresh_policy import RefreshPolicy
 from .remote import RemoteKeys
 from .source import CombinedKeys, KeyIndex, KeySource, StaticKeys, VerificationKey
-from .urls import check_url, is_redis_url, is_url
+from .urls import check_url, is_redis_url, is_url, plain_http_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class RemoteOptions:
     fetch: Fetch
     failover: Sequence[str] = ()  #: more URLs of the same issuer's set
     backup: str | None = None  #: a path or a Redis URL
+    http_hosts: Collection[str] = ()  #: see :func:`check_url`
 
 
 _BACKUP_OVERHEAD = 65536  # bytes of a backup beside the keys
@@ -47,7 +48,7 @@ def key_source(
     urls = [item for item in items if is_url(item)]
     for url in urls:
         try:
-            check_url(url)
+            check_url(url, options.http_hosts)
         except ValueError as error:
             problems.append(f"a key set URL: {error}")
     if len(urls) > 1 and options.failover:
@@ -117,3 +118,9 @@ def list_keys(source: KeySource) -> Iterator[ListedKey]:
         elif isinstance(leaf, KeyIndex):
             for key in leaf.keys:
                 yield ListedKey(key, "configuration", None)
+
+
+def plain_http_hosts(source: KeySource) -> set[str]:
+    """Return the hosts from which keys of *source* are fetched by plain ``http``, but loopback."""
+    remote = (leaf for leaf in leaf_sources(source) if isinstance(leaf, RemoteKeys))
+    return {host for leaf in remote for url in leaf.urls if (host := plain_http_host(url))}

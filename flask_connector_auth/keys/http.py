@@ -1,6 +1,7 @@
 """One GET of a key set within a wall-clock deadline, and the caching headers of its response."""
 
 import http.client
+import re
 import socket
 import ssl
 from collections.abc import Mapping
@@ -12,13 +13,14 @@ from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from .connection import Cancellation, Connection, Watchdog
-from .urls import is_loopback
+from .urls import is_loopback, parse_proxy
 
 _CHUNK = 65536
 # Bytes for headers and the framing of chunks, in addition to twice the largest body.
 _OVERHEAD = 65536
 # RFC 9111 section 1.2.2: a longer time counts as this one.
 _MAX_SECONDS = 2.0**31
+_TUNNEL_REFUSAL = re.compile(r"Tunnel connection failed: (\d{3})\b")
 _HEADERS = {
     "Accept": "application/jwk-set+json, application/json",
     # A compressed body could be small on the wire and huge in memory.
@@ -74,14 +76,14 @@ class HttpFetch:
     the server sends. Only the resolution of a host name cannot be interrupted.
 
     :param ca_file: certificates to trust instead of those of the system.
-    :param proxy: ``http://host:port``, for every host but loopback. Proxies of the environment
-        are not used.
+    :param proxy: for every ``https`` URL but those of loopback, see :func:`parse_proxy`. Proxies of
+        the environment are not used.
     :raises OSError: if *ca_file* cannot be loaded.
     """
 
     def __init__(self, ca_file: str | None = None, proxy: str | None = None) -> None:
         self._ca_file = ca_file
-        self._proxy = urlsplit(proxy) if proxy else None
+        self._proxy = parse_proxy(proxy) if proxy else None
         if ca_file:
             _ = self._context  # a bad file must fail when the application starts
 
@@ -126,8 +128,10 @@ class HttpFetch:
     ) -> FetchResponse:
         target = (url.path or "/") + (f"?{url.query}" if url.query else "")
         context = self._context if url.scheme == "https" else None
-        # For a proxy on another machine, loopback would be that machine, perhaps without TLS.
-        proxy = None if is_loopback(url.hostname or "") else self._proxy
+        # For a proxy on another machine, loopback would be that machine. And plain text takes the
+        # shortest way: the proxy, and what is before it, could replace the keys.
+        is_direct = context is None or is_loopback(url.hostname or "")
+        proxy = None if is_direct else self._proxy
         limit = 2 * max_bytes + _OVERHEAD
         with closing(Connection(url, proxy, context, watchdog, limit)) as connection:
             connection.request("GET", target, headers={**_HEADERS, **headers})
@@ -148,6 +152,10 @@ def _describe(error: Exception) -> str:
         return f"{name}: {error.verify_message}"
     if isinstance(error, socket.gaierror):
         return f"{name}: the host name cannot be resolved"
+    # The status alone: the rest of the line is the proxy's.
+    if refusal := _TUNNEL_REFUSAL.match(str(error)):
+        hint = ": JWKS_PROXY needs its user and password" if refusal[1] == "407" else ""
+        return f"the proxy answers CONNECT with status {refusal[1]}{hint}"
     return name
 
 

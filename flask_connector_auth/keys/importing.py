@@ -70,8 +70,9 @@ def parse_keys(
 ) -> tuple[list[VerificationKey], list[str]]:
     """Return the keys in *value*, and a sentence on each problem found.
 
-    :param value: PEM text, bare base64 of a DER SubjectPublicKeyInfo, a JWK or JWK Set (object or
-        JSON text), the path of a file that holds one of these, or a list of any of them.
+    :param value: PEM text, bare base64 of a DER SubjectPublicKeyInfo, a JWK, a JWK Set or
+        ``{"secret": text}`` (object or JSON text), the path of a file that holds one of these, or a
+        list of any of them.
     :param is_skipped: whether to leave an item of the list out; it still has a number.
     """
     keys: list[VerificationKey] = []

@@ -5,6 +5,7 @@ A public key in PEM or DER is loaded with the algorithms that its type limits it
 
 import os
 import re
+from base64 import urlsafe_b64encode
 from binascii import Error as Base64Error, a2b_base64
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,9 @@ from .urls import is_url
 
 _PEM_BLOCK = re.compile("-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \\1-----", re.DOTALL)
 _PEM_LINE = re.compile("-----[^-]*-----")
+_LIST_OF_FILES = re.compile(r"\s*\[|[^,]*\.\w+\s*,")
+# What begins as a path or ends as a file name, and no text at all.
+_PATH = re.compile(r"^[.~]?[/\\]|^[A-Za-z]:|\.\w{1,8}\s*$|^\s*$")
 # The tag of a DER SEQUENCE, with which every encoded key begins (X.690 section 8.9).
 _DER_START = b"0"
 _INTEGER, _OID, _SEQUENCE = 0x02, 0x06, 0x30
@@ -72,16 +76,44 @@ def split_keys(value: Any) -> list[KeyEntry]:
         raise KeyProblem(f"a key cannot be given as {type(value).__name__}")
     entries = _entries_of_text(value)
     # Text that cannot be a key is used as a path, but never quoted: it may be a secret.
-    return _entries_of_file(Path(value)) if entries is None else entries
+    return _entries_of_file(Path(value), _other_forms(value)) if entries is None else entries
+
+
+def _other_forms(text: str) -> str:
+    """Return how to write what *text*, which is no key, may be meant as, if it is no file."""
+    if _LIST_OF_FILES.match(text):
+        return '; a list is JSON in an environment variable: ["one.pem", "two.pem"]'
+    return "" if _PATH.search(text) else '; a text secret is given as {"secret": "..."}'
 
 
 def _entries_of_object(value: Mapping[str, Any]) -> list[KeyEntry]:
+    if "secret" in value:
+        return [KeyEntry(_jwk_of_secret(value))]
     if "keys" not in value:
         return [KeyEntry(value)]
     if not isinstance(value["keys"], list | tuple):
         raise KeyProblem("the member keys of a JWK Set is a list (RFC 7517 section 5.1)")
     keys = enumerate(value["keys"], 1)
     return [KeyEntry(jwk, f"key {number} of the set: ") for number, jwk in keys]
+
+
+def _jwk_of_secret(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JWK of an HMAC secret that is given as text, perhaps with ``kid`` and ``alg``.
+
+    Its bytes are the UTF-8 of the text, as in other packages. The form is of the configuration
+    alone: a set from a URL has JWKs.
+    """
+    members = dict(value)
+    text = members.pop("secret")
+    if not isinstance(text, str):
+        raise KeyProblem("a secret is text")
+    if members.keys() - {"kid", "alg"}:
+        raise KeyProblem("beside secret there are only kid and alg")
+    try:
+        encoded = urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+    except UnicodeEncodeError:
+        raise KeyProblem("a secret that is no Unicode text") from None
+    return {**members, "kty": "oct", "k": encoded}
 
 
 def _entries_of_text(text: str) -> list[KeyEntry] | None:
@@ -107,12 +139,12 @@ def _entries_of_text(text: str) -> list[KeyEntry] | None:
     return [KeyEntry(der)] if der[:1] == _DER_START and len(der) > 40 else None
 
 
-def _entries_of_file(path: Path) -> list[KeyEntry]:
+def _entries_of_file(path: Path, other_forms: str = "") -> list[KeyEntry]:
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = describe_read_error(error)
-        raise KeyProblem(f"neither a key nor a readable file ({reason})") from None
+        raise KeyProblem(f"neither a key nor a readable file ({reason}){other_forms}") from None
     if content[:1] == _DER_START:
         return [KeyEntry(content)]
     try:

@@ -63,6 +63,9 @@ class RemoteKeys(KeySource, Closable):
         clock: Callable[[], float] = steady_time,
         start_thread: Callable[[Callable[[], None]], threading.Thread | None] = start_daemon,
     ) -> None:
+        self.urls = loader.urls  #: of the set, in the order in which they are tried
+        #: See :meth:`KeySetLoader.wrap_fetch`.
+        self.wrap_fetch: Callable[[Callable[[Fetch], Fetch]], None] = loader.wrap_fetch
         self._policy = policy
         self._loader = loader
         self._clock = clock
@@ -125,10 +128,6 @@ class RemoteKeys(KeySource, Closable):
             lookup = KeyLookup(kid, algorithm, arrived_at=self._clock(), tried_index=index)
             keys = self._look_up(lookup)
         return [key for key in keys if key.thumbprint not in tried_thumbprints]
-
-    def wrap_fetch(self, wrap: Callable[[Fetch], Fetch]) -> None:
-        """See :meth:`KeySetLoader.wrap_fetch`."""
-        self._loader.wrap_fetch(wrap)
 
     @property
     def snapshot(self) -> Snapshot | None:

@@ -3,17 +3,27 @@
 import os
 import re
 import ssl
+from base64 import b64encode
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 from ..core import redis_connections
 
 # At least two letters: a single one is a Windows drive, and no scheme is that short.
 _URL = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+://")
+_SECOND_URL = re.compile(r"\S[,;\s]+[A-Za-z][A-Za-z0-9+.-]+://")
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 # A colon in the first part of a relative name would make that a scheme (RFC 3986 section 4.2).
 _LOCAL_PATH = re.compile(r"(?:[A-Za-z]:)?[^:/\\]*(?:[/\\].*)?", re.DOTALL)
+# RFC 3986 section 3.2.1, with a user that is not empty.
+_USER_INFO = re.compile(
+    r"(?:[\w.~!$&'()*+,;=-]|%[0-9A-F]{2})+(?::(?:[\w.~!$&'()*+,;=:-]|%[0-9A-F]{2})*)?",
+    re.ASCII | re.I,
+)
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
 def is_url(value: object) -> bool:
@@ -22,31 +32,79 @@ def is_url(value: object) -> bool:
     return isinstance(value, str) and _URL.match(value) is not None and "-----BEGIN" not in value
 
 
-def check_url(url: str) -> None:
+def check_url(url: str, http_hosts: Collection[str] = ()) -> None:
     """Check the URL of a key set.
 
     Plain ``http`` is only for loopback: on a network, others could replace the keys by their own.
 
+    :param http_hosts: hosts for which plain ``http`` is accepted all the same, see
+        :func:`url_host`.
     :raises ValueError: if it is not absolute, not ``https``, or has user info or a fragment. The
         text quotes no part of the URL.
     """
+    # As a URL it would be sound, and lead nowhere.
+    if _SECOND_URL.search(url):
+        raise ValueError(
+            "several URLs in one text; a list is JSON in an environment variable: "
+            '["https://one.example/", "https://two.example/"]'
+        )
     parts = _split(url)
     if "@" in parts.netloc or "#" in url:
         raise ValueError("user info and fragments are not sent")
-    is_local = parts.scheme == "http" and is_loopback(parts.hostname or "")
-    if parts.scheme != "https" and not is_local:
-        raise ValueError("https is needed, except for loopback")
+    host = parts.hostname or ""
+    is_accepted = parts.scheme == "http" and (is_loopback(host) or host in http_hosts)
+    if parts.scheme != "https" and not is_accepted:
+        raise ValueError("https is needed, except for loopback and the hosts in JWKS_HTTP_HOSTS")
 
 
-def check_proxy(url: str) -> None:
-    """Check the URL of a proxy.
+def url_host(host: str) -> str:
+    """Return *host*, as it is written in a URL, in the form in which hosts are compared."""
+    return host.strip("[]").lower()
 
-    :raises ValueError: if it is not ``http://host:port``. The text quotes no part of the URL.
+
+def plain_http_host(url: str) -> str | None:
+    """Return the host of *url* if it is fetched by plain ``http`` from another machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return host if parts.scheme == "http" and not is_loopback(host) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy that opens tunnels (RFC 9110 section 9.3.6)."""
+
+    host: str
+    port: int
+    #: To send with each CONNECT; not in the repr, because they hold user and password.
+    headers: dict[str, str] = field(repr=False)
+
+
+def parse_proxy(url: str) -> Proxy:
+    """Return the proxy of that *url*.
+
+    :raises ValueError: if it is neither ``http://host:port`` nor ``http://user:password@host:port``
+        with user and password percent-encoded. The text quotes no part of the URL.
     """
+    user_info, at, _ = url.partition("://")[2].rpartition("@")
+    # This comes first: a sign that is not encoded would end the host or begin the port.
+    if at and not _USER_INFO.fullmatch(user_info):
+        raise ValueError("user and password must be percent-encoded (RFC 3986 section 3.2.1)")
     parts = _split(url)
-    has_more = parts.path not in ("", "/") or {"?", "#", "@"} & set(url)
+    has_more = parts.path not in ("", "/") or {"?", "#"} & set(url)
     if parts.scheme != "http" or not parts.port or has_more:
-        raise ValueError("not http://host:port")
+        raise ValueError("not http://host:port or http://user:password@host:port")
+    headers = {"Proxy-Authorization": _basic(user_info)} if at else {}
+    return Proxy(parts.hostname or "", parts.port, headers)
+
+
+def _basic(user_info: str) -> str:
+    """Return the credentials of *user_info* for basic authentication (RFC 7617 section 2)."""
+    user, _, password = map(unquote_to_bytes, user_info.partition(":"))
+    if b":" in user or _CONTROL.search(user + password):
+        raise ValueError(
+            "a user with a colon, or a control character, cannot be sent (RFC 7617 section 2)"
+        )
+    return f"Basic {b64encode(user + b':' + password).decode()}"
 
 
 def _split(url: str) -> SplitResult:

@@ -8,6 +8,7 @@ called in a request.
 """
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from ..core import MAX_INTEGER, AppJWT, ConsumerJWS, Reason, Rejected, TokenRequirement
@@ -232,16 +233,9 @@ _ONLY: dict[Callable[..., None], TokenProfile[Any]] = {
 # The arguments of the checks that take others than the examination.
 _ARGUMENTS: dict[Callable[..., None], Callable[[Examination], tuple[Any, ...]]] = {
     RevocationCache.check_age: lambda examined: (examined.revocation_cache,),
-    RevocationCache.check_not_revoked: lambda examined: (
-        examined.revocation_cache,
-        examined.subject,
-    ),
-    check_account: lambda examined: (
-        examined.token.account_id,
-        examined.account,
-        examined.audience,
-    ),
-    check_scopes: lambda examined: (examined.token, examined.requirement),
+    RevocationCache.check_not_revoked: attrgetter("revocation_cache", "subject"),
+    check_account: attrgetter("token.account_id", "account", "audience"),
+    check_scopes: attrgetter("token", "requirement"),
 }
 #: All checks, in the order in which they run. A JOSE header that was checked before is not checked
 #: again. A remembered token skips the checks up to ``VALUE``, but for its times and its key. The

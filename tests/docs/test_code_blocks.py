@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import runpy
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from blinker import NamedSignal
+from flask import Config
 from tables import TABLES
 
 import flask_connector_auth
@@ -24,7 +26,7 @@ from flask_connector_auth import (
     require_consumer_jws,
     testing,
 )
-from flask_connector_auth.config import SettingsSchema
+from flask_connector_auth.config import LIMITS, PREFIX, SettingsSchema, load_settings
 from flask_connector_auth.core import ERROR_ROWS, render_envelope
 from flask_connector_auth.integrations import (
     authlib as resource_protector,
@@ -145,6 +147,45 @@ def test_the_settings_page_lists_every_setting() -> None:
     assert told.keys() == fields.keys()
     for key, field in fields.items():
         assert told[key].startswith(f"{field.metadata['doc']} Default: ")
+
+
+def test_the_settings_page_says_how_settings_limit_each_other() -> None:
+    """Each limit that is checked at start stands with its setting, after default and bounds."""
+    told = described("confval", "token-settings", "key-set-settings", "revocation-settings")
+    shown = {
+        key.removeprefix(PREFIX): entry.partition(" Default: ")[2].partition(". ")[2]
+        for key, entry in told.items()
+    }
+    max_age = f"``{PREFIX}JWKS_MAX_AGE``"
+    assert {name: sentence for name, sentence in shown.items() if sentence} == {
+        "JWKS_MIN_AGE": f"Must be at most {max_age}.",
+        "JWKS_COOLDOWN": f"Must be less than {max_age}.",
+        "JWKS_TIMEOUT": f"Must be less than {max_age}.",
+        "JWKS_RETRY": f"Must be at most ``{PREFIX}JWKS_RETRY_MAX``.",
+        "JWKS_MAX_STALE": f"Must be 0, or at least {max_age}.",
+        "REVOCATION_URL": f"Cannot be combined with ``{PREFIX}REVOCATION_STORE``.",
+        "REVOCATION_KEEP": f"Must be at least ``{PREFIX}MAX_LIFETIME`` + ``{PREFIX}LEEWAY``, an "
+        "AppJWT's longest life.",
+    }
+    assert {limit.name.upper() for limit in LIMITS} == {name for name in shown if shown[name]}
+
+
+def test_the_environment_of_the_settings_page_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/settings.rst, In the environment: numbers, texts, flags, lists and mappings."""
+    [block] = blocks("docs/settings.rst", "bash")
+    words = [shlex.split(line) for line in block.splitlines() if line]
+    assert {command for command, _ in words} == {"export"}
+    for _, assignment in words:
+        monkeypatch.setenv(*assignment.split("=", 1))
+    config = Config("")
+    config.from_prefixed_env()
+    settings = load_settings(config)
+    assert (settings.leeway, settings.issuer) == (10, "Sentinel")
+    assert settings.missing_parameter_row is True
+    assert settings.audience == {"le1", "le2"}
+    assert settings.app_jwt_algorithms == ("RS256", "ES256")
+    assert settings.error_catalogue[40102].title == "Invalid token"
+    assert len(settings.app_jwt_keys.health()["sources"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,16 @@
 """Remote keys in whole apps: several apps in one process, and apps that are dropped."""
 
 import gc
+import socket
 import threading
 import weakref
 
+import pytest
 from flask import Flask
 
 from flask_connector_auth import require_app_jwt
 from flask_connector_auth.testing import Issuer, KeySetServer
+from tests.support.floor_helpers import decoded
 from tests.support.http_helpers import assert_row, headers
 from tests.support.types import MakeApp
 
@@ -32,6 +35,34 @@ def test_several_apps_have_a_set_each(make_app: MakeApp, issuer: Issuer, strange
                 assert_row(client.get("/x", headers=headers(other.app_jwt())), 40102)
         # A signature that fails under a set younger than the cooldown starts no fetch.
         assert len(server.requests) == len(other_server.requests) == 1
+
+
+def test_a_key_set_within_a_cluster(
+    make_app: MakeApp, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JWKS_HTTP_HOSTS: plain http for the configured URL; a token still names nothing that is
+    fetched, and no redirect is followed."""
+    with KeySetServer(issuer) as server, KeySetServer(issuer) as other_server:
+        ports = {"issuer": server.port, "other": other_server.port}
+        monkeypatch.setattr(
+            socket,
+            "getaddrinfo",
+            lambda host, *_: [
+                (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", ports[host]))
+            ],
+        )
+        url, other = "http://issuer/jwks.json", "http://other/jwks.json"
+        hosts = {"APP_JWT_KEYS": url, "JWKS_HTTP_HOSTS": ["issuer", "other"]}
+        client = with_view(make_app(**hosts)).test_client()
+        assert client.get("/x", headers=headers(issuer.app_jwt())).status_code == 200
+        assert server.requests[0].headers["host"] == "issuer"
+        claims = decoded(issuer.app_jwt().split(".")[1])
+        for header in ({"jku": other}, {"x5u": other, "kid": "unknown"}):
+            client.get("/x", headers=headers(issuer.sign(claims, header)))
+        server.fail("redirect", to=other)
+        client = with_view(make_app(**hosts)).test_client()
+        assert_row(client.get("/x", headers=headers(issuer.app_jwt())), 50301)
+        assert other_server.requests == []
 
 
 def test_a_dropped_app_leaves_nothing_behind(make_app: MakeApp, issuer: Issuer) -> None:

@@ -2,6 +2,7 @@
 
 import select
 import socket
+from base64 import b64encode
 from collections.abc import Mapping
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Thread
@@ -9,11 +10,16 @@ from typing import Any, Self
 
 
 class ConnectProxy(ThreadingTCPServer):
-    """Tunnels to the loopback port that :attr:`names` has for ``host:port``; refuses others."""
+    """Tunnels to the loopback port that :attr:`names` has for ``host:port``; refuses others.
 
-    def __init__(self) -> None:
+    :param credentials: user and password, if it wants them (RFC 7617).
+    """
+
+    def __init__(self, credentials: bytes | None = None) -> None:
         super().__init__(("127.0.0.1", 0), BaseRequestHandler)
         self.names: Mapping[str, int] = {}
+        wanted = b64encode(credentials or b"").decode()
+        self._wanted = f"\r\nProxy-Authorization: Basic {wanted}\r\n" if credentials else ""
         #: The first line of each request.
         self.request_lines: list[str] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
@@ -26,6 +32,9 @@ class ConnectProxy(ThreadingTCPServer):
             head += more
         first = head.decode().partition("\r\n")[0]
         self.request_lines.append(first)
+        if self._wanted not in head.decode():
+            request.sendall(b"HTTP/1.1 407 do-not-tell-this\r\n\r\n")
+            return
         port = self.names.get(first.split(" ")[1]) if first.startswith("CONNECT ") else None
         if port is None:
             request.sendall(b"HTTP/1.1 403 do-not-tell-this\r\n\r\n")

@@ -18,7 +18,13 @@ from authlib.integrations.flask_oauth2 import signals
 from authlib.oauth2 import rfc6749
 from flask import Flask
 from flask_httpauth import HTTPTokenAuth
-from flask_jwt_extended import JWTManager, get_jwt_identity, jwt_required
+from flask_jwt_extended import (
+    JWTManager,
+    create_access_token,
+    create_refresh_token,
+    get_jwt_identity,
+    jwt_required,
+)
 
 import flask_connector_auth
 from flask_connector_auth import AppJWT, ConnectorAuth, current_app_jwt, require_app_jwt
@@ -28,6 +34,7 @@ from flask_connector_auth.testing import OMIT, Issuer, KeySetServer
 from flask_connector_auth.web import audit
 from tests.support.http_helpers import assert_row, headers
 from tests.support.project import PAGES
+from tests.support.types import MakeApp
 
 MAIN, AUTHLIB = "docs/moving.rst", "docs/moving_authlib.rst"
 RAN = "the view runs"
@@ -209,6 +216,98 @@ def test_the_defaults_that_are_shown() -> None:
     assert inspect.signature(jwt.decode).parameters["leeway"].default == 0
     fields = SettingsSchema().fields
     assert (fields["leeway"].load_default, fields["issuer"].load_default) == (30, "Sentinel")
+
+
+SECRET = "a text secret of more than sixty-four bytes, as long as HS512 needs it to be"
+#: The claims of an AppJWT that ``create_access_token()`` does not set by itself.
+CLAIMS = {"azp": "install-1", "aud": "le81823118"}
+
+
+def token_of_jwt_extended(
+    create: Callable[..., str] = create_access_token,
+    algorithm: str = "HS256",
+    secret: str = SECRET,
+    **options: Any,
+) -> str:
+    """Return a token that an app on Flask-JWT-Extended issues."""
+    app = Flask("login")
+    app.config.update(JWT_SECRET_KEY=secret, JWT_ALGORITHM=algorithm, JWT_ENCODE_ISSUER="login")
+    JWTManager(app)
+    with app.app_context():
+        return create("user-1", **{"additional_claims": CLAIMS, **options})
+
+
+def answer_to(token: str, make_app: MakeApp, **settings: Any) -> Any:
+    """Return the answer of an app that verifies by the secret."""
+    settings = {"APP_JWT_ALGORITHMS": ["HS256"], "ISSUER": "login", **settings}
+    app = make_app(**{"APP_JWT_KEYS": {"secret": SECRET}, **settings})
+    app.add_url_rule(
+        "/<account_id>", "view", require_app_jwt(lambda account_id: {"who": account_id})
+    )
+    return app.test_client().get("/le81823118", headers=headers(bearer(token)))
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+@pytest.mark.parametrize("secret", [SECRET, "é" * 32, f" {SECRET}\n"], ids=["text", "é", "blanks"])
+def test_a_token_of_create_access_token_passes(
+    algorithm: str, secret: str, make_app: MakeApp
+) -> None:
+    """docs/moving_tokens.rst: by the same text as secret, and by no other."""
+    token = token_of_jwt_extended(algorithm=algorithm, secret=secret)
+    settings = {"APP_JWT_ALGORITHMS": [algorithm], "APP_JWT_KEYS": {"secret": secret}}
+    assert answer_to(token, make_app, **settings).json == {"who": "le81823118"}
+    settings["APP_JWT_KEYS"] = {"secret": f"{secret} "}
+    assert_row(answer_to(token, make_app, **settings), 40102)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"additional_claims": {**CLAIMS, name: None}} for name in CLAIMS),
+        *({"additional_claims": {name: CLAIMS[name]}} for name in CLAIMS),
+        {"expires_delta": False},
+        {"additional_claims": {**CLAIMS, "iss": "Login"}},
+        {"additional_claims": {**CLAIMS, "aud": ["le81823118", "le1"]}},
+    ],
+)
+def test_a_token_without_the_claims_of_an_app_jwt_does_not_pass(
+    options: Any, make_app: MakeApp
+) -> None:
+    """docs/moving_tokens.rst, What cannot be moved: row 40102."""
+    assert_row(answer_to(token_of_jwt_extended(**options), make_app), 40102)
+
+
+def test_a_refresh_token_is_kept_out_by_its_lifetime(make_app: MakeApp) -> None:
+    """docs/moving_tokens.rst, What cannot be moved: ``type`` is not looked at."""
+    access, refresh = map(token_of_jwt_extended, (create_access_token, create_refresh_token))
+    bare = token_of_jwt_extended(create_refresh_token, additional_claims={})
+    assert answer_to(refresh, make_app).status_code == 200
+    assert_row(answer_to(bare, make_app), 40102)
+    assert_row(answer_to(refresh, make_app, MAX_LIFETIME=15 * 60), 40102)
+    assert answer_to(access, make_app, MAX_LIFETIME=15 * 60).status_code == 200
+
+
+def test_a_secret_that_is_too_short_cannot_be_moved(make_app: MakeApp) -> None:
+    """RFC 7518 section 3.2: refused at start; so is a bare text, with the form that it needs."""
+    for keys, hint in (({"secret": SECRET[:31]}, "shorter than any hash"), (SECRET, '{"secret": ')):
+        with pytest.raises(flask_connector_auth.ConfigurationError, match=hint) as caught:
+            make_app(APP_JWT_KEYS=keys, APP_JWT_ALGORITHMS=["HS256"])
+        assert SECRET[:31] not in str(caught.value)
+    assert make_app(APP_JWT_KEYS={"secret": SECRET[:32]}, APP_JWT_ALGORITHMS=["HS256"])
+
+
+def test_the_secret_and_the_key_after_it_stand_side_by_side(
+    make_app: MakeApp, issuer: Issuer
+) -> None:
+    """docs/moving_tokens.rst: a list of both keys, while the app that issues moves to RS256."""
+    settings = {
+        "APP_JWT_KEYS": [{"secret": SECRET}, issuer.pem()],
+        "APP_JWT_ALGORITHMS": ["HS256", "RS256"],
+    }
+    for token in (token_of_jwt_extended(), issuer.app_jwt(iss="login")):
+        assert answer_to(token, make_app, **settings).status_code == 200
+        others = {name: value[::-1] for name, value in settings.items()}
+        assert answer_to(token, make_app, **others).status_code == 200
 
 
 def with_jwt_extended(issuer: Issuer) -> tuple[Flask, Any, Callable[[], Any]]:

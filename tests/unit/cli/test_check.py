@@ -20,7 +20,9 @@ from flask_connector_auth.testing import Issuer, KeySetServer
 from flask_connector_auth.web import current_runtime
 from tests.support.floor_helpers import cases, der, jwk, pem, signing_key
 from tests.support.ports import free_port
+from tests.support.proxy import ConnectProxy
 from tests.support.redis_servers import Server
+from tests.support.tls import Authority
 from tests.support.types import MakeApp, RunCommand
 
 PASSWORD = "hunter22"
@@ -90,6 +92,11 @@ def _fetch(*_args: Any, **_more: Any) -> Any:
             },
             "APP_JWT_KEYS",
             ["PEM text", "a JWK"],
+        ),
+        "secret": (
+            {"APP_JWT_KEYS": {"secret": PASSWORD * 4}, "APP_JWT_ALGORITHMS": ["HS256"]},
+            "APP_JWT_KEYS",
+            "a secret",
         ),
         "callable": ({"JWKS_FETCH": _fetch}, "JWKS_FETCH", f"{__name__}._fetch"),
         "object": (
@@ -365,6 +372,59 @@ def test_a_store_that_is_reached_in_the_clear_is_a_warning(
     app = make_app(REVOCATION_URL=url)
     told = dict(find_weaknesses(app, current_runtime(app)))
     assert ("revocation_in_the_clear" in told) is weak
+
+
+@pytest.mark.parametrize(
+    ("url", "weak"), [("http://issuer:8080/jwks", True), ("http://localhost:1/jwks", False)]
+)
+def test_a_key_set_that_is_fetched_in_the_clear_is_a_warning(
+    url: str, weak: bool, make_app: MakeApp
+) -> None:
+    """JWKS_HTTP_HOSTS: the host is named; not if it is this machine."""
+    app = make_app(APP_JWT_KEYS=[pem(), url], JWKS_HTTP_HOSTS=["issuer"])
+    told = dict(find_weaknesses(app, current_runtime(app)))
+    assert ("issuer" in told.get("key_set_in_the_clear", "")) is weak
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_no_one_is_told_the_user_and_password_of_a_proxy(
+    accepted: bool,
+    run: RunCommand,
+    make_app: MakeApp,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """JWKS_PROXY: not by the command, the log, health or a repr, whether or not it lets us in."""
+    caplog.set_level("DEBUG")
+    authority, issuer = Authority(tmp_path), Issuer()
+    user, password = "do-not-tell", "this%40secret"
+    credentials = b"do-not-tell:this@secret"
+    with (
+        KeySetServer(issuer, ssl_context=authority.context("issuer.test")) as server,
+        ConnectProxy(credentials if accepted else b"others:" + credentials) as proxy,
+    ):
+        proxy.names = {"issuer.test:443": server.port}
+        app = make_app(
+            APP_JWT_KEYS="https://issuer.test/jwks",
+            JWKS_CA_FILE=str(authority.ca_file),
+            JWKS_PROXY=proxy.url.replace("//", f"//{user}:{password}@"),
+        )
+        app.add_url_rule("/x", "x", require_app_jwt(lambda: {}))
+        found = run("check", "--json", app=app)
+        answer = app.test_client().get("/x", headers={"Authorization": issuer.app_jwt()})
+    assert answer.status_code == (200 if accepted else 503)
+    shown = proxy.url.replace("//", "//***@")
+    assert value(json.loads(found.stdout), "JWKS_PROXY") == shown
+    assert ("status 407" in found.output) is not accepted
+    runtime = current_runtime(app)
+    source: Any = runtime.settings.app_jwt_keys
+    everything = [
+        *(found.output, run("check", app=app).output, run("health", app=app).output, caplog.text),
+        *(runtime.health(), runtime.settings, source._loader._fetch._proxy, answer.text),
+    ]
+    encoded = b64encode(credentials).decode()
+    for secret in (user, password, "this@secret", encoded):
+        assert secret not in repr(everything)
 
 
 @cases(

@@ -95,9 +95,15 @@ BAD = [
     *((name, value) for name in WHOLE for value in (0, 1.5, "7", None)),
     *(("FAILOVER", value) for value in (URL, ["http://issuer.example/"], [""], [5], {})),
     *(("BACKUP", value) for value in ("", True)),
+    *(("HTTP_HOSTS", value) for value in ("issuer", "issuer,other", None, {}, [""], [None])),
+    *(("HTTP_HOSTS", [value]) for value in ("*", "*.example", "issuer:8080", "http://issuer")),
+    *(
+        ("HTTP_HOSTS", [value])
+        for value in ("issuer/", "a b", "issuer\n", "fd00::1", "käse", "a@b")
+    ),
     *(("CA_FILE", value) for value in ("", "/nowhere/ca.pem")),
     *(("PROXY", value) for value in ("", "proxy:3128", "https://proxy:3128", "http://proxy")),
-    *(("PROXY", value) for value in ("http://user@proxy:1", "http://proxy:x", "http://p:1/x")),
+    *(("PROXY", value) for value in ("http://us@er@proxy:1", "http://proxy:x", "http://p:1/x")),
     *(("FETCH", value) for value in ("fetch", 5)),
 ]
 
@@ -139,6 +145,21 @@ def test_contradicting_settings_are_reported(
 
 
 @pytest.mark.parametrize(
+    ("values", "reported"),
+    [
+        ({"JWKS_MAX_AGE": "600", "JWKS_COOLDOWN": 400}, "JWKS_MAX_AGE"),
+        ({"JWKS_RETRY_MAX": 0, "JWKS_RETRY": 61}, "JWKS_RETRY_MAX"),
+        ({"LEEWAY": -1, "MAX_LIFETIME": 60, "REVOCATION_KEEP": 60}, "LEEWAY"),
+    ],
+)
+def test_nothing_is_compared_with_a_setting_that_has_no_value(
+    values: dict[str, Any], reported: str
+) -> None:
+    """A setting that may be right once another one is right is not reported."""
+    assert list(problems(**values)) == [reported]
+
+
+@pytest.mark.parametrize(
     "values",
     [
         {"JWKS_MIN_AGE": 300},
@@ -153,11 +174,14 @@ def test_values_at_the_bounds_are_accepted(values: dict[str, Any]) -> None:
     assert isinstance(load(**values), RemoteKeys)
 
 
+HTTPS = "https is needed, except for loopback and the hosts in JWKS_HTTP_HOSTS"
+
+
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("http://issuer.example/jwks", "https is needed, except for loopback"),
-        ("ftp://issuer.example/jwks", "https is needed, except for loopback"),
+        ("http://issuer.example/jwks", HTTPS),
+        ("ftp://issuer.example/jwks", HTTPS),
         ("file:///etc/passwd", "not an absolute URL"),
         ("https:///jwks", "not an absolute URL"),
         ("https://user:do-not-tell-this@issuer.example/", "user info and fragments are not sent"),
@@ -170,6 +194,87 @@ def test_a_url_that_is_not_safe_is_refused(url: str, problem: str) -> None:
     """https is required, user info and fragment are refused; the message does not quote the URL."""
     assert problems(APP_JWT_KEYS=url) == {"APP_JWT_KEYS": [f"a key set URL: {problem}."]}
     assert "do-not-tell-this" not in str(problems(APP_JWT_KEYS=[STATIC, url]))
+
+
+SEVERAL = (
+    "several URLs in one text; a list is JSON in an environment variable: "
+    '["https://one.example/", "https://two.example/"]'
+)
+NO_FILE = (
+    "neither a key nor a readable file (No such file or directory); a list is JSON in an "
+    'environment variable: ["one.pem", "two.pem"]'
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (f"{URL},{URL}", f"a key set URL: {SEVERAL}"),
+        (f"{URL}, {URL}", f"a key set URL: {SEVERAL}"),
+        (f"{URL};{URL}", f"a key set URL: {SEVERAL}"),
+        (f"{URL} {URL}", f"a key set URL: {SEVERAL}"),
+        (f"[{URL}]", NO_FILE),
+        (f'["{URL}",]', NO_FILE),
+        ("one.pem,two.pem", NO_FILE),
+    ],
+)
+def test_a_list_of_keys_that_is_not_json_is_refused(value: str, problem: str) -> None:
+    """docs/settings.rst, In the environment: such a text would be one URL, which leads nowhere."""
+    assert problems(APP_JWT_KEYS=value) == {"APP_JWT_KEYS": [f"{problem}."]}
+    assert load(APP_JWT_KEYS=f"{URL}?a=1,2;3&from=%2Chttps://x")
+
+
+def test_a_list_of_failover_urls_that_is_not_json_is_refused() -> None:
+    """docs/settings.rst, In the environment: the message shows a list in JSON."""
+    expected = 'Must be a list of URLs, such as ["https://mirror.example/jwks.json"].'
+    assert problems(JWKS_FAILOVER=f"{URL},{URL}") == {"JWKS_FAILOVER": [expected]}
+    expected = f"item 1: {SEVERAL[0].upper()}{SEVERAL[1:]}."
+    assert problems(JWKS_FAILOVER=[f"{URL},{URL}"]) == {"JWKS_FAILOVER": [expected]}
+    assert load(JWKS_FAILOVER=[URL])
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"APP_JWT_KEYS": "http://issuer:8080/jwks"}, ["issuer"]),
+        ({"APP_JWT_KEYS": [STATIC, URL, "http://Issuer/jwks"]}, ["issuer"]),
+        ({"CONSUMER_JWS_KEYS": "http://[fd00::1]/jwks"}, ["fd00::1"]),
+        ({"JWKS_FAILOVER": ["https://mirror.example/", "http://issuer/jwks"]}, ["issuer"]),
+        (
+            {"APP_JWT_KEYS": ["http://issuer/a", "http://issuer/b"]}
+            | {"CONSUMER_JWS_KEYS": "http://[fd00::1]/jwks"},
+            ["fd00::1", "issuer"],
+        ),
+        ({"APP_JWT_KEYS": "http://localhost/jwks"}, []),
+        ({"APP_JWT_KEYS": "https://issuer/jwks"}, []),
+        ({"APP_JWT_KEYS": STATIC, "JWKS_FAILOVER": ["http://issuer/jwks"]}, []),
+    ],
+)
+def test_plain_http_is_accepted_for_a_named_host_and_logged(
+    values: dict[str, Any], named: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """JWKS_HTTP_HOSTS: off by default; each host that is in use is a warning at start."""
+    load(**values, JWKS_HTTP_HOSTS=["ISSUER", "[fd00::1]"])
+    text = "key set of {} is fetched by http: anyone on the way can forge tokens"
+    found = [(each.levelname, each.getMessage()) for each in caplog.records]
+    assert found == [("WARNING", text.format(host)) for host in named]
+    if named:
+        # A failover URL is reported by its position.
+        sentence = f"{HTTPS[0].upper()}{HTTPS[1:]}."
+        for key, texts in problems(**values, JWKS_HTTP_HOSTS=["other"]).items():
+            expected = (
+                f"item 2: {sentence}" if key == "JWKS_FAILOVER" else f"a key set URL: {HTTPS}."
+            )
+            assert set(texts) == {expected}
+
+
+def test_only_hosts_are_named_for_plain_http() -> None:
+    """JWKS_HTTP_HOSTS: neither a pattern nor a URL; the message shows a list."""
+    text = "Must be the host of a URL, without scheme, port and path; no pattern."
+    for bad in ("*", "http://issuer", "issuer:80"):
+        assert problems(JWKS_HTTP_HOSTS=["issuer", bad]) == {"JWKS_HTTP_HOSTS": [f"item 2: {text}"]}
+    expected = {"JWKS_HTTP_HOSTS": ['Must be a list of hosts, such as ["issuer"].']}
+    assert problems(JWKS_HTTP_HOSTS="issuer") == expected
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"])
@@ -205,7 +310,7 @@ def test_sources_of_the_app_can_stand_beside_others() -> None:
 
 def test_problems_are_numbered_by_position() -> None:
     """A list can mix all forms; a bad item is reported by its position in the whole list."""
-    reported = problems(APP_JWT_KEYS=[URL, "nothing", AppKeys(), 5])
+    reported = problems(APP_JWT_KEYS=[URL, "nothing.pem", AppKeys(), 5])
     assert reported == {
         "APP_JWT_KEYS": [
             "item 2: neither a key nor a readable file (No such file or directory).",
@@ -253,7 +358,7 @@ def test_a_fetch_of_the_app_replaces_the_built_in_one() -> None:
     built_in = fetch_of(load(JWKS_PROXY="http://127.0.0.1:3128"))
     assert isinstance(built_in, HttpFetch)
     assert built_in._proxy is not None
-    assert built_in._proxy.netloc == "127.0.0.1:3128"
+    assert (built_in._proxy.host, built_in._proxy.port) == ("127.0.0.1", 3128)
 
 
 @pytest.mark.parametrize(

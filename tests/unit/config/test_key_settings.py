@@ -81,7 +81,10 @@ def test_the_consumer_jws_may_have_keys_where_the_app_jwts_are_missing() -> None
     """The keys of each token type are checked independently."""
     assert problems(APP_JWT_KEYS=None, CONSUMER_JWS_KEYS=SECRET) == {
         "APP_JWT_KEYS": ["Field may not be null."],
-        "CONSUMER_JWS_KEYS": ["neither a key nor a readable file (No such file or directory)."],
+        "CONSUMER_JWS_KEYS": [
+            "neither a key nor a readable file (No such file or directory); a text secret is given "
+            'as {"secret": "..."}.'
+        ],
     }
 
 
@@ -141,12 +144,19 @@ def test_a_row_may_be_overridden(code: int, override: dict[str, Any], row: Error
     assert load(ERROR_CATALOGUE={code: override}).error_catalogue == {40104: row}
 
 
+CODES = 'Must be a mapping of codes, such as {"40102": {"title": "Invalid token"}}.'
+
+
 @cases(
     "catalogue, texts",
     {
         "null": (None, ["Field may not be null."]),
-        "list": ([], ["Not a valid mapping type."]),
-        "text": ("{}", ["Not a valid mapping type."]),
+        "list": ([], [CODES]),
+        "text": ("{}", [CODES]),
+        "text for a row": (
+            {"40102": "No"},
+            ['40102: Must be a mapping, such as {"title": "Invalid token"}.'],
+        ),
         "unknown row": ({40199: {}}, ["40199: Not a code of the error table."]),
         "no code": ({"missing": {}}, ["missing: Not a valid integer."]),
         "row null": ({40102: None}, ["40102: Field may not be null."]),

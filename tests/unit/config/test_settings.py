@@ -69,6 +69,10 @@ HEADER = "Must be a header name (RFC 9110 section 5.1) that carries nothing else
 REALM = "Must be printable ASCII without quotes and backslashes."
 UNKNOWN = f"Unknown algorithm; known: {', '.join(ALGORITHMS)}."
 NAMES = 'Must be a list of algorithm names, such as ["RS256"].'
+NO_ID = (
+    "Not one account id: it has a comma, a semicolon, white space, a bracket or a quote. A list of "
+    """ids is JSON in an environment variable: '["le1", "le2"]'."""
+)
 FLAG = "Must be true or false."
 EMPTY = "Must not be empty: no token would be accepted."
 NOT_A_STRING = {True: TEXT, 1.5: TEXT, (): TEXT, b"a": TEXT, "": TEXT}
@@ -93,8 +97,13 @@ TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
             (("le1",), {"le1"}),
             ({"le1", "le2"}, {"le1", "le2"}),
             (frozenset({"le1"}), {"le1"}),
+            ("urn:le-1/eu.west|x_2@y", {"urn:le-1/eu.west|x_2@y"}),
+            (["le1,le2", "le 3"], {"le1,le2", "le 3"}),
         ],
-        NOT_A_STRING | {(None,): TEXT, ("",): TEXT, (("le1",),): TEXT, ("le1", True): TEXT},
+        NOT_A_STRING
+        | dict.fromkeys(["le1,le2", "le1, le2", "le1 le2", "le1;le2", "le1\n", " "], NO_ID)
+        | dict.fromkeys(["[le1, le2]", "['le1']", '["le1",]', "[]", "'le1'", '"le1'], NO_ID)
+        | {(None,): TEXT, ("",): TEXT, (("le1",),): TEXT, ("le1", True): TEXT},
     ),
     "ACCOUNT_ARGUMENT": (
         [("account_id", "account_id"), ("brand", "brand"), ("_x1", "_x1"), ("größe", "größe")],
@@ -251,7 +260,8 @@ def test_all_problems_are_reported_at_once() -> None:
         )
     expected = {
         "APP_JWT_KEYS": [
-            "item 1: neither a key nor a readable file (No such file or directory).",
+            "item 1: neither a key nor a readable file (No such file or directory); a text secret "
+            'is given as {"secret": "..."}.',
             "item 2: not a sound RSA key (RFC 7518 section 6).",
         ],
         "CONSUMER_JWS_KEYS": ["not a sound oct key (RFC 7518 section 6)."],

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from joserfc.jwk import OctKey
 
 from flask_connector_auth.keys import ALGORITHMS, KeyRules, parse_keys
 from tests.support.floor_helpers import cases, der, jwk, native_key, pem, signing_key
@@ -78,6 +79,38 @@ def test_a_key_may_be_given_as_a_file(
     path = tmp_path / "a key.pub"
     path.write_bytes(content)
     assert thumbprints(as_path(path)) == [signing_key().thumbprint()]
+
+
+TEXT = signing_key("HS256").raw_value.decode()  # type: ignore[attr-defined]
+#: The same text as a secret, in each form, with the ``kid`` and the algorithms of its key.
+SECRETS: dict[str, tuple[Any, str | None, set[str]]] = {
+    "an object": ({"secret": TEXT}, None, {"HS256", "HS384"}),
+    "read-only": (MappingProxyType({"secret": TEXT}), None, {"HS256", "HS384"}),
+    "JSON text": (json.dumps({"secret": TEXT}), None, {"HS256", "HS384"}),
+    "with kid": ({"secret": TEXT, "kid": "new"}, "new", {"HS256", "HS384"}),
+    "with alg": ({"alg": "HS384", "secret": TEXT}, None, {"HS384"}),
+    "in a list": ([{"secret": TEXT}], None, {"HS256", "HS384"}),
+}
+
+
+@cases("value, kid, algorithms", SECRETS)
+def test_a_secret_may_be_given_as_text(value: Any, kid: str | None, algorithms: set[str]) -> None:
+    """docs/keys.rst, Secrets: the key is the UTF-8 of the text, as in the JWK of the type oct."""
+    ([key], problems) = parse_keys(value, KeyRules(("RS256", "HS256", "HS384")))
+    assert problems == []
+    assert (key.kid, set(key.algorithms)) == (kid, algorithms)
+    assert key.thumbprint == signing_key("HS256").thumbprint()
+    assert TEXT not in repr(key)
+
+
+@pytest.mark.parametrize("text", ["é" * 16, " \n" * 16, "/etc/passwd" * 3, "https://x/" * 4])
+def test_a_secret_in_text_is_taken_as_it_is(text: str, tmp_path: Path) -> None:
+    """docs/keys.rst, Secrets: not stripped, no path and no URL; in a file of JSON too."""
+    expected = OctKey.import_key(text.encode()).thumbprint()
+    path = tmp_path / "secret.json"
+    path.write_text(json.dumps({"secret": text}))
+    for value in ({"secret": text}, path):
+        assert thumbprints(value, KeyRules(("HS256",))) == [expected]
 
 
 def test_a_relative_path_starts_at_the_working_directory(

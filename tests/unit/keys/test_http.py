@@ -24,6 +24,7 @@ from flask_connector_auth.keys import (
     LimitedReader,
     ResponseTooLarge,
     Watchdog,
+    parse_proxy,
 )
 from flask_connector_auth.testing import Issuer, KeySetServer
 from flask_connector_auth.testing.faults import FAULTS
@@ -267,7 +268,7 @@ def test_headers_that_come_twice_are_joined(fetch: HttpFetch) -> None:
 
 # Where to
 
-PROXY = urlsplit("http://proxy.test:3128")
+PROXY = parse_proxy("http://proxy.test:3128")
 
 
 @pytest.mark.parametrize(
@@ -502,9 +503,59 @@ def test_a_proxy_tunnels(authority: Authority, issuer: Issuer) -> None:
 def test_a_proxy_that_refuses_or_hangs_is_a_failure(mute: int) -> None:
     """JWKS_TIMEOUT includes the proxy, and the text of the proxy is not quoted."""
     with ConnectProxy() as proxy:
-        assert why(get(HttpFetch(proxy=proxy.url), "https://issuer.test/")) == "OSError"
+        refused = why(get(HttpFetch(proxy=proxy.url), "https://issuer.test/"))
+        assert refused == "the proxy answers CONNECT with status 403"
     hanging = HttpFetch(proxy=f"http://127.0.0.1:{mute}")
     assert why(get(hanging, "https://issuer.test/", timeout=0.3)) == TIMED_OUT
+
+
+@pytest.mark.parametrize(
+    ("user_info", "credentials"),
+    [
+        ("user:secret", b"user:secret"),
+        ("user", b"user:"),
+        ("user:", b"user:"),
+        ("%75ser:p%40ss%3A%2f%25:%23", b"user:p@ss:/%:#"),
+        ("us%C3%A9r:%C3%BC%20%FF", "usér:ü ".encode() + b"\xff"),
+    ],
+)
+def test_a_proxy_with_user_and_password(
+    user_info: str, credentials: bytes, authority: Authority, issuer: Issuer
+) -> None:
+    """RFC 7617 section 2: both are decoded, and sent to the proxy alone."""
+    context = authority.context("issuer.test")
+    with (
+        KeySetServer(issuer, ssl_context=context) as server,
+        ConnectProxy(credentials) as proxy,
+    ):
+        proxy.names = {"issuer.test:443": server.port}
+        fetches = [
+            HttpFetch(str(authority.ca_file), proxy.url.replace("//", f"//{each}"))
+            for each in ("", "user:wrong@", f"{user_info}@")
+        ]
+        for fetch in fetches[:2]:
+            assert why(get(fetch, "https://issuer.test/")) == (
+                "the proxy answers CONNECT with status 407: JWKS_PROXY needs its user and password"
+            )
+        assert server.requests == []
+        assert good(get(fetches[2], "https://issuer.test/"), server.body)
+        (request,) = server.requests
+        assert "proxy-authorization" not in request.headers
+        assert "authorization" not in request.headers
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "issuer.test"])
+def test_plain_http_takes_no_proxy(
+    host: str, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JWKS_HTTP_HOSTS: plain text takes the shortest way, with a proxy for other hosts too."""
+    with KeySetServer(issuer) as server, ConnectProxy() as proxy:
+        fetch = HttpFetch(proxy=proxy.url)
+        assert why(get(fetch, "https://issuer.test/")).endswith("CONNECT with status 403")
+        assert len(proxy.request_lines) == 1
+        resolve(monkeypatch, server.port)
+        assert good(get(fetch, f"http://{host}:{server.port}/"), server.body)
+        assert len(proxy.request_lines) == 1
 
 
 def test_loopback_needs_no_proxy(server: KeySetServer, authority: Authority) -> None:

@@ -131,6 +131,7 @@ BAD = {
         jwk(kid="x", e=number(2**64 + 1)),
         "an RSA key with an unusable public exponent",
     ),
+    "a secret in text": ({"secret": "do-not-tell-this" * 4, "kid": "x"}, TYPE),
     "no modulus": ({"kty": "RSA", "e": "AQAB", "kid": "x"}, UNSOUND),
     "modulus with padding": (jwk(kid="x", n=jwk()["n"] + "="), UNSOUND),
     "modulus a number": (jwk(kid="x", n=5), UNSOUND),

@@ -38,6 +38,8 @@ PRIVATE = "a private key where a public one belongs"
 NO_KEY = "not a public key in PEM or DER"
 SOUND = "not a sound {} key (RFC 7518 section 6)"
 NO_FILE = "neither a key nor a readable file"
+SECRET_FORM = '; a text secret is given as {"secret": "..."}'
+LIST_FORM = '; a list is JSON in an environment variable: ["one.pem", "two.pem"]'
 MODULUS = jwk()["n"]
 
 
@@ -226,6 +228,72 @@ def test_a_text_that_is_no_key_is_never_quoted(secret: str) -> None:
     assert only_problem(secret).startswith(NO_FILE)
 
 
+@pytest.mark.parametrize(
+    ("text", "other_form"),
+    [
+        ("do-not-tell-this", SECRET_FORM),
+        ("correct horse battery staple do-not-tell-this", SECRET_FORM),
+        ("ZG8tbm90/dGVsbC10aGlz+w==", SECRET_FORM),
+        ("do.not-tell-this", SECRET_FORM),
+        ("one,two do-not-tell-this", SECRET_FORM),
+        *(
+            (path, "")
+            for path in ("one.pem", "/run/one", "./one", "~/one", "C:one", "a/b.jwk", " ")
+        ),
+        *(
+            (files, LIST_FORM)
+            for files in ("one.pem,two.pem", "one.pem , two", "[one]", ' ["one",]')
+        ),
+    ],
+)
+def test_a_bare_text_is_refused_with_what_it_may_be_meant_as(text: str, other_form: str) -> None:
+    """docs/keys.rst: a secret has a form of its own, which a bare text may have been meant as."""
+    problem = only_problem(text)
+    assert problem.startswith(f"{NO_FILE} (")
+    assert problem.partition(")")[2] == other_form
+
+
+SECRETS_IN_TEXT: dict[str, tuple[Any, str]] = {
+    "31 bytes": ({"secret": "x" * 31}, "a secret shorter than any hash (RFC 7518 section 3.2)"),
+    "30 characters in 31 bytes": (
+        {"secret": "é" + "x" * 29},
+        "a secret shorter than any hash (RFC 7518 section 3.2)",
+    ),
+    "too short for its alg": (
+        {"secret": "x" * 63, "alg": "HS512"},
+        "a secret shorter than the hash of HS512 (RFC 7518 section 3.2)",
+    ),
+    "empty": ({"secret": ""}, "a secret shorter than any hash (RFC 7518 section 3.2)"),
+    "a public key": (
+        {"secret": pem(), "alg": "HS256"},
+        "a public key, which is no secret (RFC 8725 section 2.1)",
+    ),
+    "half a surrogate pair": ({"secret": "\ud800" * 32}, "a secret that is no Unicode text"),
+    "null": ({"secret": None}, "a secret is text"),
+    "bytes": ({"secret": b"do-not-tell-this" * 4}, "a secret is text"),
+    "a number, as the environment has it": ({"secret": 10**40}, "a secret is text"),
+    "a list": ({"secret": ["do-not-tell-this" * 4] * 2}, "a secret is text"),
+    "beside k": (
+        {"secret": "do-not-tell-this" * 4, "kty": "oct", "k": "do-not-tell-this"},
+        "beside secret there are only kid and alg",
+    ),
+    "beside keys": (
+        {"secret": "do-not-tell-this" * 4, "keys": [jwk()]},
+        "beside secret there are only kid and alg",
+    ),
+    "a kid that is a number": (
+        {"secret": "do-not-tell-this" * 4, "kid": 5},
+        "a kid is a string of 1 to 256 characters",
+    ),
+}
+
+
+@cases("value, problem", SECRETS_IN_TEXT)
+def test_a_secret_in_text_obeys_the_rules_of_all_secrets(value: Any, problem: str) -> None:
+    """RFC 7518 section 3.2: as long as the hash, in bytes of UTF-8; no member is ignored."""
+    assert only_problem(value, KeyRules(ALGORITHMS)) == problem
+
+
 def files(folder: Path) -> dict[str, str]:
     """Return paths that lead to no key, with the expected problem of each."""
     (folder / "empty").touch()
@@ -237,12 +305,12 @@ def files(folder: Path) -> dict[str, str]:
     (folder / "private.der").write_bytes(private("RSA", PrivateFormat.PKCS8, Encoding.DER))
     no_form = "a file that holds no PEM, DER, JWK or JWK Set"
     return {
-        "absent": f"{NO_FILE} (No such file or directory)",
+        "absent.pem": f"{NO_FILE} (No such file or directory)",
         ".": f"{NO_FILE} (Is a directory)",
         "key.pem/inside": f"{NO_FILE} (Not a directory)",
         "loop": f"{NO_FILE} (Too many levels of symbolic links)",
-        "n" * 300: f"{NO_FILE} (File name too long)",
-        "nul\0": f"{NO_FILE} (not a file name)",
+        f"{'n' * 300}.pem": f"{NO_FILE} (File name too long)",
+        "nul\0.pem": f"{NO_FILE} (not a file name)",
         "empty": no_form,
         "text": no_form,
         "utf-16": no_form,

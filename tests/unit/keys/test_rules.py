@@ -204,7 +204,8 @@ def test_every_problem_is_reported_with_its_place() -> None:
     assert problems == [
         "item 2: key 2 of the set: not a sound RSA key (RFC 7518 section 6)",
         "item 2: key 3 of the set: not a sound RSA key (RFC 7518 section 6)",
-        "item 3: neither a key nor a readable file (No such file or directory)",
+        "item 3: neither a key nor a readable file (No such file or directory); a text secret is "
+        'given as {"secret": "..."}',
         "item 4: not a sound RSA key (RFC 7518 section 6)",
         "item 5: a key cannot be given as int",
     ]

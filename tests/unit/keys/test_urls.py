@@ -8,19 +8,26 @@ from redis import SSLConnection
 from redis.cluster import cleanup_kwargs
 
 from flask_connector_auth.keys import (
-    check_proxy,
     check_url,
     is_loopback,
     is_unprotected_redis_url,
     is_url,
+    parse_proxy,
+    url_host,
 )
 from tests.support.floor_helpers import pem, untimed
 
 ABSOLUTE = "not an absolute URL"
-HTTPS = "https is needed, except for loopback"
+HTTPS = "https is needed, except for loopback and the hosts in JWKS_HTTP_HOSTS"
 MORE = "user info and fragments are not sent"
 PORT = "Port out of range 0-65535"
-PROXY = "not http://host:port"
+PROXY = "not http://host:port or http://user:password@host:port"
+ENCODED = "user and password must be percent-encoded (RFC 3986 section 3.2.1)"
+SEVERAL = (
+    "several URLs in one text; a list is JSON in an environment variable: "
+    '["https://one.example/", "https://two.example/"]'
+)
+UNSENDABLE = "a user with a colon, or a control character, cannot be sent (RFC 7617 section 2)"
 
 
 @pytest.mark.parametrize(
@@ -132,10 +139,60 @@ def test_a_url_that_is_not(url: str, problem: str) -> None:
     assert str(caught.value) == problem
 
 
-@pytest.mark.parametrize("url", ["http://proxy.example:3128", "http://127.0.0.1:8080/"])
-def test_a_proxy_that_can_be_used(url: str) -> None:
-    """JWKS_PROXY: a host and a port."""
-    check_proxy(url)
+HTTP_HOSTS = {url_host(host) for host in ("issuer", "Issuer.Example", "10.0.0.1", "[FD00::1]")}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://issuer/jwks", "http://ISSUER:8080/jwks", "http://issuer.example/"),
+        *("http://10.0.0.1:80/", "http://[fd00::1]:8080/", "http://[FD00::1]/"),
+        *("http://localhost/", "https://other.example/"),
+    ],
+)
+def test_a_host_for_which_plain_http_is_accepted(url: str) -> None:
+    """JWKS_HTTP_HOSTS: the host, in any case (RFC 3986 section 3.2.2), on any port."""
+    check_url(url, HTTP_HOSTS)
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("http://issuer.other/", HTTPS),
+        ("http://other.issuer/", HTTPS),
+        ("http://issuer./", HTTPS),
+        ("http://an-issuer/", HTTPS),
+        ("http://10.0.0.10/", HTTPS),
+        ("http://[fd00:0::1]/", HTTPS),
+        ("ftp://issuer/", HTTPS),
+        ("http://issuer@other/", MORE),
+        ("http://user:secret@issuer/", MORE),
+        ("http://issuer/#keys", MORE),
+        ("http://issuer:0/", PORT),
+        ("http://issuer\\.other/", HTTPS),
+    ],
+)
+def test_plain_http_is_accepted_for_no_other_host(url: str, problem: str) -> None:
+    """JWKS_HTTP_HOSTS: hosts are compared exactly, and all other rules stay."""
+    with pytest.raises(ValueError) as caught:
+        check_url(url, HTTP_HOSTS)
+    assert str(caught.value) == problem
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://proxy.example:3128", "proxy.example"),
+        ("http://127.0.0.1:3128/", "127.0.0.1"),
+        ("http://[::1]:3128", "::1"),
+        ("http://do-not:tell%40this@proxy.example:3128", "proxy.example"),
+    ],
+)
+def test_a_proxy_that_can_be_used(url: str, host: str) -> None:
+    """JWKS_PROXY: a host and a port; the repr has neither user nor password."""
+    proxy = parse_proxy(url)
+    assert repr(proxy) == f"Proxy(host={host!r}, port=3128)"
+    assert bool(proxy.headers) is ("@" in url)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +205,24 @@ def test_a_proxy_that_can_be_used(url: str) -> None:
         ("http://proxy.example", PROXY),
         ("https://proxy.example:3128", PROXY),
         ("socks5://proxy.example:3128", PROXY),
-        ("http://user:secret@proxy.example:3128", PROXY),
+        ("http://user:secret@proxy.example", PROXY),
+        ("https://user:secret@proxy.example:3128", PROXY),
+        ("http://user:secret@:3128", ABSOLUTE),
+        ("user:secret@proxy.example:3128", ABSOLUTE),
+        *(
+            (f"http://{user_info}@proxy.example:3128", ENCODED)
+            for user_info in ("", ":secret", "a@b:c", "a:b@c", "a:b/c", "a:b#c", "a:b?c", "a:b%")
+        ),
+        *(
+            (f"http://a:{password}@proxy.example:1", ENCODED)
+            for password in ("%4", "%zz", "é", '"')
+        ),
+        ("http://a b:c@proxy.example:1", ENCODED),
+        ("http://a\n:c@proxy.example:1", ENCODED),
+        ("http://a%3Ab:c@proxy.example:3128", UNSENDABLE),
+        ("http://a%0D%0AX:c@proxy.example:3128", UNSENDABLE),
+        ("http://a:c%00@proxy.example:3128", UNSENDABLE),
+        ("http://a:c%7F@proxy.example:3128", UNSENDABLE),
         ("http://proxy.example:3128/path", PROXY),
         ("http://proxy.example:3128/?", PROXY),
         ("http://proxy.example:3128/#", PROXY),
@@ -157,7 +231,7 @@ def test_a_proxy_that_can_be_used(url: str) -> None:
 def test_a_proxy_that_cannot(url: str, problem: str) -> None:
     """JWKS_PROXY: nothing that would be ignored silently."""
     with pytest.raises(ValueError) as caught:
-        check_proxy(url)
+        parse_proxy(url)
     assert str(caught.value) == problem
 
 
@@ -185,11 +259,11 @@ def test_what_is_this_machine(host: str, expected: bool) -> None:
 @given(st.text() | st.text("htps:/[]@#?%.1x0 \\").map("https://secret:".__add__))
 def test_no_message_quotes_the_url(url: str) -> None:
     """Whatever the URL, the message is one of these sentences."""
-    for check in (check_url, check_proxy):
+    for check in (check_url, parse_proxy):
         try:
             check(url)
         except ValueError as error:
-            assert str(error) in {ABSOLUTE, HTTPS, MORE, PORT, PROXY}
+            assert str(error) in {ABSOLUTE, HTTPS, MORE, PORT, PROXY, ENCODED, UNSENDABLE, SEVERAL}
             assert error.__suppress_context__ or error.__context__ is None
 
 
