@@ -70,5 +70,5 @@ from .signals import (
 from .tokens import (
     AppJWT as AppJWT,
     ConsumerJWS as ConsumerJWS,
-    freeze_claims as freeze_claims,
+    shared_claims as shared_claims,
 )

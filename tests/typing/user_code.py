@@ -6,7 +6,7 @@ Each wrong use is an error to mypy and to pyright: both refuse an ignored error 
 # pyright: strict, reportUnnecessaryTypeIgnoreComment=true
 
 from collections.abc import Mapping, Sequence
-from typing import assert_type
+from typing import Any, assert_type
 
 from flask import Flask
 from flask.views import MethodView
@@ -129,6 +129,9 @@ def use(app: Flask) -> None:
     assert_type(current_app_jwt.install_id, str)
     assert_type(current_app_jwt.scopes, frozenset[str])
     assert_type(current_app_jwt.expires_at, float)
+    assert_type(current_app_jwt.claims, dict[str, Any])
+    assert_type(current_app_jwt.to_dict(), dict[str, Any])
+    assert_type(current_consumer_jws.claims, dict[str, Any])
     assert_type(current_consumer_jws.lp_consumer_id, str)
     print(current_app_jwt.lp_consumer_id)  # type: ignore[attr-defined]
     print(current_consumer_jws.install_id)  # type: ignore[attr-defined]
@@ -150,6 +153,21 @@ def under_authlib(text: str) -> str:
     assert_type(token, AppJWTToken)
     assert_type(token.app_jwt, AppJWT)
     return token.app_jwt.install_id
+
+
+def unit_test() -> str:
+    """Make a token by hand, for a function that takes one."""
+    token = AppJWT(
+        account_id="le1",
+        install_id="install-1",
+        scopes=frozenset(),
+        issuer="Sentinel",
+        issued_at=0,
+        expires_at=1,
+        claims={"roles": ["admin"]},
+    )
+    AppJWT(account_id="le1")  # type: ignore[call-arg]
+    return token.install_id
 
 
 def test_kit(app: Flask) -> None:

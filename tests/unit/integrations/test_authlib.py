@@ -240,12 +240,16 @@ def test_the_current_token(make_app: MakeApp, issuer: Issuer) -> None:
         return {}
 
     app.add_url_rule("/", "view", protector()()(view))
-    assert get(app, "/", issuer.app_jwt(scope="b a", azp="install-1", note="n")).json == {}
+    assert get(app, "/", issuer.app_jwt(scope="b a", azp="install-1", note=["n"])).json == {}
     [(token, same)] = seen
     assert same
     assert isinstance(token, AppJWTToken)
     assert {**token} == {**token.app_jwt.claims}
-    assert (token["note"], token.get("none"), len(token)) == ("n", None, 7)
+    assert (token["note"], token.get("none"), len(token)) == (["n"], None, 7)
+    assert json.loads(json.dumps(dict(token))) == token.app_jwt.claims
+    # What a view does to them is for that request only.
+    token["note"].append("x")
+    assert token.app_jwt.claims["note"] == ["n"]
     assert (token.get_scope(), token.is_expired(), token.is_revoked()) == (["a", "b"], False, False)
     told = "<AppJWTToken AppJWT(account_id='le81823118', install_id='install-1')>"
     assert repr(token) == told
