@@ -38,6 +38,10 @@ class TokenRequirement:
             self.any_scopes | other.any_scopes,
         )
 
+    def scope_texts(self) -> list[str]:
+        """Return the required scopes; those of which one must be granted are joined by ``|``."""
+        return [*self.scopes, *("|".join(sorted(scopes)) for scopes in self.any_scopes)]
+
 
 @dataclass(frozen=True, slots=True)
 class Requirements:

@@ -13,14 +13,16 @@ from authlib.oauth2.rfc6750 import (  # type: ignore[import-untyped]
     InvalidTokenError,
 )
 
-from ..core import AppJWT, Reason, Requirements, TokenRequirement
+from ..core import AppJWT, Rejected, Requirements, TokenRequirement
+from ..verification import APP_JWT
 from ..web import (
+    Failure,
     InvalidAppJWT,
     MissingParameter,
     current_request,
     current_runtime,
     guard,
-    log_rejection,
+    report_failure,
 )
 
 __all__ = ["AppJWTToken", "AppJWTValidator"]
@@ -129,6 +131,7 @@ class AppJWTValidator(BearerTokenValidator):  # type: ignore[misc]
         try:
             super().validate_token(token, scopes, request)
         except InsufficientScopeError:
-            error = InvalidAppJWT(Reason.MISSING_SCOPE)
-            log_rejection(current_runtime(), current_request(), error, app_jwt=token.app_jwt)
+            rejected = Rejected.missing_scope(["|".join(scopes or ())], token.app_jwt.scopes)
+            runtime, request, failure = current_runtime(), current_request(), Failure.of(rejected)
+            report_failure(runtime, request, APP_JWT, failure, token.app_jwt, None)
             raise

@@ -142,6 +142,7 @@ def use(app: Flask) -> None:
     auth.protect(app, scopes="a")
     app.add_url_rule("/<account_id>", view_func=Resource.as_view("resource"))
     assert_type(InvalidAppJWT(Reason.VIEW).reason, Reason)
+    assert_type(InvalidAppJWT().reason_details, Mapping[str, str])
     raise Closed if app.debug else Closed()
 
 

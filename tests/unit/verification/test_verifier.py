@@ -178,6 +178,7 @@ def test_a_refusal_never_holds_the_token(text: str) -> None:
     with pytest.raises(Rejected) as caught:
         verifier(APP).verify(text, NOW)
     assert str(caught.value) == "the token is refused"
+    assert repr(caught.value) == f"Rejected({caught.value.reason!r})"
     assert caught.value.args == (Reason(caught.value.reason),)
     assert caught.value.__cause__ is None
     told = "".join(traceback.format_exception(caught.value))
