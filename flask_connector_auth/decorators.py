@@ -4,16 +4,20 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import wraps
 from inspect import Parameter, iscoroutinefunction, signature
-from typing import Any, ParamSpec, TypeVar, cast, overload
+from typing import Any, Literal, ParamSpec, TypeVar, cast, overload
 
 from .core import (
+    AppJWT,
+    ConsumerJWS,
     Declaration,
     Requirements,
+    Scopes,
     TokenRequirement,
     attach_requirements,
     collect_requirements,
     get_attached_requirements,
     mark_public,
+    requirements_of,
     token_requirement,
 )
 from .web import Identity, guard
@@ -21,8 +25,6 @@ from .web import Identity, guard
 P = ParamSpec("P")
 R = TypeVar("R")
 V = TypeVar("V", bound=Callable[..., Any])
-
-Scopes = str | Iterable[str]
 
 _WRAPPER = "_connector_auth_wrapper"
 
@@ -107,6 +109,42 @@ def public(view: V) -> V:
     return view
 
 
+@overload
+def verify_request(
+    *,
+    app_jwt: Literal[True] = True,
+    consumer_jws: Literal[True] = True,
+    scopes: Scopes = (),
+    any_scope: Scopes = (),
+    optional: Literal[False] = False,
+) -> Identity[AppJWT, ConsumerJWS]: ...
+@overload
+def verify_request(
+    *,
+    app_jwt: Literal[True] = True,
+    consumer_jws: Literal[False],
+    scopes: Scopes = (),
+    any_scope: Scopes = (),
+    optional: Literal[False] = False,
+) -> Identity[AppJWT, ConsumerJWS | None]: ...
+@overload
+def verify_request(
+    *,
+    app_jwt: Literal[False],
+    consumer_jws: Literal[True] = True,
+    scopes: Scopes = (),
+    any_scope: Scopes = (),
+    optional: Literal[False] = False,
+) -> Identity[AppJWT | None, ConsumerJWS]: ...
+@overload
+def verify_request(
+    *,
+    app_jwt: bool = True,
+    consumer_jws: bool = True,
+    scopes: Scopes = (),
+    any_scope: Scopes = (),
+    optional: bool = False,
+) -> Identity: ...
 def verify_request(
     *,
     app_jwt: bool = True,
@@ -126,7 +164,8 @@ def verify_request(
         at single spaces (RFC 6749 section 3.3).
     :param any_scope: scopes of which at least one must be granted; a list or a string.
     :param optional: accept missing tokens; invalid ones are still refused.
-    :returns: the verified tokens, as ``app_jwt`` and ``consumer_jws``.
+    :returns: the verified tokens, as ``app_jwt`` and ``consumer_jws``; a type checker knows from
+        the literal arguments which of them may be ``None``.
     :raises ConnectorAuthError: with the row that the request should be answered with.
     :raises ValueError: if no token is required, scopes are passed without an AppJWT, or a scope has
         characters that a token cannot carry.
@@ -137,21 +176,6 @@ def verify_request(
     """
     requirements = requirements_of(app_jwt, consumer_jws, scopes, any_scope, optional)
     return guard.identify(requirements)
-
-
-def requirements_of(
-    app_jwt: bool, consumer_jws: bool, scopes: Scopes, any_scope: Scopes, optional: bool
-) -> Requirements:
-    """Return the requirements that arguments of :func:`verify_request` or ``protect()`` stand for.
-
-    :raises ValueError: see :func:`verify_request`.
-    """
-    if not (app_jwt or consumer_jws) or (not app_jwt and (scopes or any_scope)):
-        raise ValueError("require at least one token; scopes can be required of the AppJWT only")
-    return Requirements(
-        token_requirement(scopes, any_scope, optional) if app_jwt else None,
-        TokenRequirement(optional) if consumer_jws else None,
-    )
 
 
 def _decorator(view: Any, requirements: Requirements, usage: str) -> Any:

@@ -8,13 +8,15 @@ from flask import Blueprint, Flask, Response, jsonify
 from .config import load_settings
 from .core import (
     Declaration,
+    Scopes,
     attach_hook_requirements,
     attach_requirements,
     clock as clocks,
     get_attached_requirements,
     lifecycle,
+    requirements_of,
 )
-from .decorators import Scopes, public, requirements_of
+from .decorators import public
 from .revocation import Revocations
 from .web import (
     EXTENSION,

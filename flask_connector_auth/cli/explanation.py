@@ -1,6 +1,6 @@
 """The result of each check of a token, by the checks that a request runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, TypedDict
 
@@ -27,6 +27,7 @@ class CheckResult(TypedDict):
     check: str
     result: Result
     reason: Reason | None
+    reason_details: Mapping[str, str]
 
 
 class Explanation:
@@ -68,10 +69,17 @@ class Explanation:
         examined.requirement = self._requirement
         failed = False
         for check, sentence in zip(self.checks, self.sentences, strict=True):
-            result, reason = (Result.NOT_REACHED, None) if failed else _run(check, examined)
+            result, reason, details = (
+                (Result.NOT_REACHED, None, {}) if failed else _run(check, examined)
+            )
             failed = failed or result is not Result.PASSED
-            stage = check.stage.value
-            yield {"stage": stage, "check": sentence, "result": result, "reason": reason}
+            yield {
+                "stage": check.stage.value,
+                "check": sentence,
+                "result": result,
+                "reason": reason,
+                "reason_details": details,
+            }
 
     def _values(self) -> dict[str, str]:
         """Return the values that stand in braces in the sentences of the checks."""
@@ -102,11 +110,11 @@ class Explanation:
         }
 
 
-def _run(check: Check, examined: Examination) -> tuple[Result, Reason | None]:
+def _run(check: Check, examined: Examination) -> tuple[Result, Reason | None, Mapping[str, str]]:
     try:
         check.run(*(check.arguments(examined) if check.arguments else (examined,)))
     except Rejected as rejected:
-        return Result.FAILED, rejected.reason
+        return Result.FAILED, rejected.reason, rejected.reason_details
     except Unavailable as unavailable:
-        return Result.UNAVAILABLE, unavailable.reason
-    return Result.PASSED, None
+        return Result.UNAVAILABLE, unavailable.reason, {}
+    return Result.PASSED, None, {}

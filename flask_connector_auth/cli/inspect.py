@@ -82,6 +82,11 @@ def inspect(
     now = state.clock() if at is None else at
     wait_for_revocations(state.revocations, _PATIENCE)
     results = list(Explanation(state, verifier, account, requirement).results(header, now))
+    for each in results:
+        each["reason_details"] = {
+            name: _shown("scope" if name.endswith("scopes") else "iss", value)
+            for name, value in each["reason_details"].items()
+        }
     # The first one that has not passed, or else the last one.
     decisive = next((each for each in results if each["result"] != Result.PASSED), results[-1])
     verdict, status = _VERDICTS[decisive["result"]]
@@ -194,7 +199,9 @@ def _lines(report: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _reason(part: Mapping[str, Any]) -> str:
-    return f" ({part['reason']})" if part["reason"] else ""
+    details = part.get("reason_details", {}).items()
+    words = [str(part["reason"]), *(f"{name}={literal(value)}" for name, value in details)]
+    return f" ({' '.join(words)})" if part["reason"] else ""
 
 
 def _line(name: str, value: Any, time: Mapping[str, Any] | None) -> str:

@@ -44,6 +44,7 @@ from .requirements import (
     NO_REQUIREMENTS as NO_REQUIREMENTS,
     Declaration as Declaration,
     Requirements as Requirements,
+    Scopes as Scopes,
     TokenRequirement as TokenRequirement,
     attach_hook_requirements as attach_hook_requirements,
     attach_requirements as attach_requirements,
@@ -54,6 +55,7 @@ from .requirements import (
     is_public as is_public,
     mark_public as mark_public,
     merge_requirements as merge_requirements,
+    requirements_of as requirements_of,
     token_requirement as token_requirement,
 )
 from .signals import (
@@ -70,5 +72,5 @@ from .signals import (
 from .tokens import (
     AppJWT as AppJWT,
     ConsumerJWS as ConsumerJWS,
-    freeze_claims as freeze_claims,
+    shared_claims as shared_claims,
 )

@@ -5,7 +5,7 @@ the documented error table, in a JSON envelope.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -44,20 +44,40 @@ class Reason(StrEnum):
     REVOCATION_UNAVAILABLE = "revocation_unavailable"  #: it is not known what is revoked
 
 
+# Accounts in the details of a refusal: a text with more of them would be cut in the log.
+_MAX_NAMED = 8
+
+
 class Rejected(Exception):
     """The token is refused: the client's fault. Carries a :class:`Reason`, never token text.
 
     ``repr()`` shows the reason, ``str()`` does not.
+
+    :param reason_details: what the reason is about, by name: what was expected, or what a token
+        with a good signature says instead.
     """
 
     #: Claims that the log may show, because the token's signature is good.
     loggable_claims: Mapping[str, str] = {}
 
-    @property
-    def reason(self) -> Reason:
-        """Why the token is refused."""
-        reason: Reason = self.args[0]
-        return reason
+    def __init__(self, reason: Reason, reason_details: Mapping[str, str] = {}) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.reason_details = reason_details
+
+    @classmethod
+    def wrong_account(cls, expected: Collection[str]) -> "Rejected":
+        """Return the error of a token of another account than one of those *expected*."""
+        texts = sorted(expected) if len(expected) <= _MAX_NAMED else [f"one of {len(expected)}"]
+        return cls(Reason.WRONG_ACCOUNT, {"expected_account": " or ".join(texts)})
+
+    @classmethod
+    def missing_scope(cls, required: Iterable[str], granted: Collection[str]) -> "Rejected":
+        """Return the error of a token that was not granted all *required* scopes."""
+        # What is missing comes first: a long text is cut in the log.
+        required = sorted(required, key=lambda scope: (scope in granted, scope))
+        texts = {"required_scopes": " ".join(required), "granted_scopes": " ".join(sorted(granted))}
+        return cls(Reason.MISSING_SCOPE, texts)
 
     def __str__(self) -> str:
         return "the token is refused"

@@ -12,6 +12,9 @@ from inspect import CO_VARKEYWORDS
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+#: Scopes as arguments: a list, or a string that is split at single spaces.
+Scopes = str | Iterable[str]
+
 _REQUIREMENTS_ATTRIBUTE = "_connector_auth_requirements"
 _PUBLIC_ATTRIBUTE = "_connector_auth_public"
 _HOOK_ATTRIBUTE = "_connector_auth_protection"
@@ -34,6 +37,10 @@ class TokenRequirement:
             self.scopes | other.scopes,
             self.any_scopes | other.any_scopes,
         )
+
+    def scope_texts(self) -> list[str]:
+        """Return the required scopes; those of which one must be granted are joined by ``|``."""
+        return [*self.scopes, *("|".join(sorted(scopes)) for scopes in self.any_scopes)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,7 @@ def merge_requirements(requirements: Iterable[Requirements]) -> Requirements:
 
 
 def token_requirement(
-    scopes: str | Iterable[str] = (), any_scope: str | Iterable[str] = (), optional: bool = False
+    scopes: Scopes = (), any_scope: Scopes = (), optional: bool = False
 ) -> TokenRequirement:
     """Return the requirement that a decorator's arguments describe.
 
@@ -82,7 +89,23 @@ def token_requirement(
     )
 
 
-def _parse_scopes(value: str | Iterable[str]) -> frozenset[str]:
+def requirements_of(
+    app_jwt: bool, consumer_jws: bool, scopes: Scopes, any_scope: Scopes, optional: bool
+) -> Requirements:
+    """Return the requirements that the arguments of a call describe.
+
+    :raises ValueError: if no token is required, scopes are passed without an AppJWT, or a scope is
+        not one that a token can carry.
+    """
+    if not (app_jwt or consumer_jws) or (not app_jwt and (scopes or any_scope)):
+        raise ValueError("require at least one token; scopes can be required of the AppJWT only")
+    return Requirements(
+        token_requirement(scopes, any_scope, optional) if app_jwt else None,
+        TokenRequirement(optional) if consumer_jws else None,
+    )
+
+
+def _parse_scopes(value: Scopes) -> frozenset[str]:
     scopes = frozenset(value.split(" ") if isinstance(value, str) and value else value)
     for scope in scopes:
         # The scope-token of RFC 6749: printable ASCII but space, quote and backslash.

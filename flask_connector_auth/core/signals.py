@@ -15,7 +15,7 @@ _signals = Namespace()
 token_verified: NamedSignal = _signals.signal("token-verified")
 
 #: Sent by the app when a request is refused; ``error`` is the :class:`ConnectorAuthError`, with
-#: its ``reason``. An error that a view raises itself sends no signal.
+#: its ``reason`` and ``reason_details``. An error that a view raises itself sends no signal.
 token_rejected: NamedSignal = _signals.signal("token-rejected")
 
 #: Sent by a key source when a fetched set has other keys than before; ``added`` and ``removed``

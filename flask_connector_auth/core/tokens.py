@@ -2,12 +2,32 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
-Claims = Mapping[str, Any]
+T = TypeVar("T")
 
 
+def _copying_claims(token_class: type[T]) -> type[T]:
+    """Make the field ``claims`` of a dataclass copy the claims, when set and when read.
+
+    All requests with one token share its object: what one of them does to the claims that it has
+    read must not reach the others (RFC 8725 section 3.3).
+    """
+    slot: Any = vars(token_class)["claims"]
+
+    def read(token: T) -> dict[str, Any]:
+        copied: dict[str, Any] = _copy(slot.__get__(token))
+        return copied
+
+    def write(token: T, claims: dict[str, Any]) -> None:
+        slot.__set__(token, _copy(claims))
+
+    for name, descriptor in {"claims": property(read, write), "_shared_claims": slot}.items():
+        setattr(token_class, name, descriptor)
+    return token_class
+
+
+@_copying_claims
 @dataclass(frozen=True, slots=True)
 class AppJWT:
     """A verified AppJWT: which app calls, for which account (protocol page, Authorization).
@@ -21,9 +41,24 @@ class AppJWT:
     issuer: str = field(repr=False)  #: ``iss``
     issued_at: float = field(repr=False)  #: ``iat``, seconds since the epoch
     expires_at: float = field(repr=False)  #: ``exp``, seconds since the epoch
-    claims: Claims = field(repr=False)  #: every claim, read-only
+    #: every claim, as plain dicts, lists, strings and numbers; each reader gets a copy of its own
+    claims: dict[str, Any] = field(repr=False, hash=False)
+
+    _shared_claims: ClassVar[Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return ids, issuer, times and scopes (a sorted list) as JSON values, without claims."""
+        return {
+            "account_id": self.account_id,
+            "install_id": self.install_id,
+            "scopes": sorted(self.scopes),
+            "issuer": self.issuer,
+            "issued_at": self.issued_at,
+            "expires_at": self.expires_at,
+        }
 
 
+@_copying_claims
 @dataclass(frozen=True, slots=True)
 class ConsumerJWS:
     """A verified ConsumerJWS: on behalf of which consumer (protocol page, Get ConsumerJWS).
@@ -34,21 +69,34 @@ class ConsumerJWS:
     account_id: str  #: the account
     ext_consumer_id: str  #: the consumer's id in the calling app
     lp_consumer_id: str  #: the consumer's id in the service
-    claims: Claims = field(repr=False)  #: every claim, read-only
+    #: every claim, as plain dicts, lists, strings and numbers; each reader gets a copy of its own
+    claims: dict[str, Any] = field(repr=False, hash=False)
+
+    _shared_claims: ClassVar[Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the ids as JSON values, without claims."""
+        return {
+            "account_id": self.account_id,
+            "ext_consumer_id": self.ext_consumer_id,
+            "lp_consumer_id": self.lp_consumer_id,
+        }
 
 
-def freeze_claims(claims: dict[str, Any]) -> Claims:
-    """Return a read-only view of *claims*, at every depth: lists become tuples."""
-    frozen = claims.copy()
-    for name, value in claims.items():
-        if type(value) in (dict, list):
-            frozen[name] = _freeze(value)
-    return MappingProxyType(frozen)
+def shared_claims(token: AppJWT | ConsumerJWS) -> Mapping[str, Any]:
+    """Return the claims of *token* without a copy: never change them, or hand them to a view."""
+    claims: Mapping[str, Any] = token._shared_claims
+    return claims
 
 
-def _freeze(value: Any) -> Any:
-    if isinstance(value, dict):
-        return freeze_claims(value)
+def _copy(value: Any) -> Any:
+    """Return a copy of *value*, a JSON object or array, made of plain dicts and lists."""
+    copied: Any
     if isinstance(value, list):
-        return tuple(map(_freeze, value))
-    return value
+        copied, members = list(value), enumerate(value)
+    else:
+        copied, members = dict(value), value.items()
+    for name, member in members:
+        if isinstance(member, (dict, list)):
+            copied[name] = _copy(member)
+    return copied

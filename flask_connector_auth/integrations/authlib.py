@@ -4,6 +4,7 @@ It is loaded only by apps that import it: Authlib is an optional dependency.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, cast
 
 from authlib.oauth2.rfc6750 import (  # type: ignore[import-untyped]
@@ -12,14 +13,16 @@ from authlib.oauth2.rfc6750 import (  # type: ignore[import-untyped]
     InvalidTokenError,
 )
 
-from ..core import AppJWT, Reason, Requirements, TokenRequirement
+from ..core import AppJWT, Rejected, Requirements, TokenRequirement
+from ..verification import APP_JWT
 from ..web import (
+    Failure,
     InvalidAppJWT,
     MissingParameter,
     current_request,
     current_runtime,
     guard,
-    log_rejection,
+    report_failure,
 )
 
 __all__ = ["AppJWTToken", "AppJWTValidator"]
@@ -30,7 +33,8 @@ _APP_JWT = Requirements(app_jwt=TokenRequirement())
 class AppJWTToken(Mapping[str, Any]):
     """The value of Authlib's ``current_token``: a read-only mapping of the AppJWT's claims.
 
-    It also has the methods that Authlib's ``BearerTokenValidator`` calls on a token.
+    Their values are plain dicts, lists, strings and numbers, copied for each request. It also has
+    the methods that Authlib's ``BearerTokenValidator`` calls on a token.
 
     :param app_jwt: the verified token.
 
@@ -40,14 +44,19 @@ class AppJWTToken(Mapping[str, Any]):
     def __init__(self, app_jwt: AppJWT) -> None:
         self.app_jwt = app_jwt  #: the object that ``current_app_jwt`` is a proxy of
 
+    @cached_property
+    def _claims(self) -> dict[str, Any]:
+        # One copy for each request that reads them, not one for each claim that it reads.
+        return self.app_jwt.claims
+
     def __getitem__(self, name: str) -> Any:
-        return self.app_jwt.claims[name]
+        return self._claims[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.app_jwt.claims)
+        return iter(self._claims)
 
     def __len__(self) -> int:
-        return len(self.app_jwt.claims)
+        return len(self._claims)
 
     def get_scope(self) -> list[str]:
         """Return the scopes, sorted: as a list, since Authlib would split a string again."""
@@ -122,6 +131,7 @@ class AppJWTValidator(BearerTokenValidator):  # type: ignore[misc]
         try:
             super().validate_token(token, scopes, request)
         except InsufficientScopeError:
-            error = InvalidAppJWT(Reason.MISSING_SCOPE)
-            log_rejection(current_runtime(), current_request(), error, app_jwt=token.app_jwt)
+            rejected = Rejected.missing_scope(["|".join(scopes or ())], token.app_jwt.scopes)
+            runtime, request, failure = current_runtime(), current_request(), Failure.of(rejected)
+            report_failure(runtime, request, APP_JWT, failure, token.app_jwt, None)
             raise

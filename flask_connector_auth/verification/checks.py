@@ -36,17 +36,18 @@ def check_text_claims(examined: Examination) -> None:
     claims = examined.claims
     for name in examined.profile.text_claims:
         if name not in claims:
-            raise Rejected(Reason.MISSING_CLAIM)
+            raise Rejected(Reason.MISSING_CLAIM, {"claim": name})
         if type(claims[name]) is not str or not claims[name]:
-            raise Rejected(Reason.BAD_CLAIM)
+            raise Rejected(Reason.BAD_CLAIM, {"claim": name})
 
 
 def check_issuer(examined: Examination) -> None:
     """Check that ``iss`` is present and exactly the configured issuer (:rfc:`8725#section-3.8`)."""
     if "iss" not in examined.claims:
-        raise Rejected(Reason.MISSING_CLAIM)
-    if examined.claims["iss"] != examined.rules.issuer:
-        raise Rejected(Reason.WRONG_ISSUER)
+        raise Rejected(Reason.MISSING_CLAIM, {"claim": "iss"})
+    if (issuer := examined.claims["iss"]) != examined.rules.issuer:
+        text = issuer if type(issuer) is str else "not a string"
+        raise Rejected(Reason.WRONG_ISSUER, {"issuer": text})
 
 
 def check_time_claims(examined: Examination) -> None:
@@ -56,13 +57,13 @@ def check_time_claims(examined: Examination) -> None:
     claims = examined.claims
     for name in examined.profile.time_claims:
         if name not in claims:
-            raise Rejected(Reason.MISSING_CLAIM)
+            raise Rejected(Reason.MISSING_CLAIM, {"claim": name})
     for name in _TIMES:
         # By exact type: a JSON boolean is an int to Python.
         if name in claims and not (
             type(claims[name]) in _NUMBERS and -MAX_INTEGER < claims[name] < MAX_INTEGER
         ):
-            raise Rejected(Reason.BAD_CLAIM)
+            raise Rejected(Reason.BAD_CLAIM, {"claim": name})
 
 
 def check_expiry(examined: Examination) -> None:
@@ -93,7 +94,7 @@ def check_lifetime(examined: Examination) -> None:
 def check_scope_claim(examined: Examination) -> None:
     """Check that ``scope`` is absent or a string (:rfc:`6749#section-3.3`)."""
     if type(examined.claims.get("scope", "")) is not str:
-        raise Rejected(Reason.BAD_CLAIM)
+        raise Rejected(Reason.BAD_CLAIM, {"claim": "scope"})
 
 
 def check_audience_claim(examined: Examination) -> None:
@@ -101,12 +102,12 @@ def check_audience_claim(examined: Examination) -> None:
     (:rfc:`7519#section-4.1.3`).
     """
     if "aud" not in examined.claims:
-        raise Rejected(Reason.MISSING_CLAIM)
+        raise Rejected(Reason.MISSING_CLAIM, {"claim": "aud"})
     audience = examined.claims["aud"]
     if type(audience) is list and len(audience) == 1:
         audience = audience[0]
     if type(audience) is not str or not audience:
-        raise Rejected(Reason.BAD_CLAIM)
+        raise Rejected(Reason.BAD_CLAIM, {"claim": "aud"})
 
 
 def check_account(
@@ -120,25 +121,25 @@ def check_account(
     :param audience: the configured accounts; ``None``: any.
     """
     if view_account is not None and account_id != str(view_account):
-        raise Rejected(Reason.WRONG_ACCOUNT)
+        raise Rejected.wrong_account([str(view_account)])
     if audience is not None and account_id not in audience:
-        raise Rejected(Reason.WRONG_ACCOUNT)
+        raise Rejected.wrong_account(audience)
 
 
 def check_scopes(token: AppJWT, requirement: TokenRequirement) -> None:
     """Check that the required scopes were granted (:rfc:`6749#section-3.3`)."""
     granted = token.scopes
     if not requirement.scopes <= granted:
-        raise Rejected(Reason.MISSING_SCOPE)
+        raise Rejected.missing_scope(requirement.scope_texts(), granted)
     for any_scope in requirement.any_scopes:
         if granted.isdisjoint(any_scope):
-            raise Rejected(Reason.MISSING_SCOPE)
+            raise Rejected.missing_scope(requirement.scope_texts(), granted)
 
 
 def check_same_account(app_jwt: AppJWT | None, consumer_jws: ConsumerJWS) -> None:
     """Check that the account is that of the AppJWT, if the request has one."""
     if app_jwt is not None and consumer_jws.account_id != app_jwt.account_id:
-        raise Rejected(Reason.WRONG_ACCOUNT)
+        raise Rejected.wrong_account([app_jwt.account_id])
 
 
 def check_distinct(app_text: str, consumer_text: str) -> None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from ..core import AppJWT, ConsumerJWS, Reason, TokenRequirement, freeze_claims
+from ..core import AppJWT, ConsumerJWS, Reason, TokenRequirement, shared_claims
 from ..keys import KeySource, VerificationKey
 from ..revocation import Kind, RevocationCache, Subject, digest_of, subject_key
 
@@ -51,7 +51,7 @@ class TokenProfile(Generic[TokenT]):
         }
         for name, value in fields.items():
             # The audience may be a list of one (RFC 7519 section 4.1.3).
-            if isinstance(value, list | tuple) and len(value) == 1:
+            if isinstance(value, list) and len(value) == 1:
                 fields[name] = value[0]
         return {
             f"{self.label}.{name}": value for name, value in fields.items() if type(value) is str
@@ -60,7 +60,7 @@ class TokenProfile(Generic[TokenT]):
     def subject(self, token: AppJWT | ConsumerJWS, text: str) -> Subject:
         """Return what of *token*, whose text is *text*, can be revoked."""
         keys = [subject_key(kind, getattr(token, name)) for kind, name in self.revocable]
-        return Subject(digest_of(text), token.claims.get("iat"), tuple(keys))
+        return Subject(digest_of(text), shared_claims(token).get("iat"), tuple(keys))
 
 
 def _app_jwt(claims: dict[str, Any]) -> AppJWT:
@@ -72,7 +72,7 @@ def _app_jwt(claims: dict[str, Any]) -> AppJWT:
         issuer=claims["iss"],
         issued_at=claims["iat"],
         expires_at=claims["exp"],
-        claims=freeze_claims(claims),
+        claims=claims,
     )
 
 
@@ -88,7 +88,7 @@ def _consumer_jws(claims: dict[str, Any]) -> ConsumerJWS:
         account_id=claims["account_id"],
         ext_consumer_id=claims["ext_consumer_id"],
         lp_consumer_id=claims["lp_consumer_id"],
-        claims=freeze_claims(claims),
+        claims=claims,
     )
 
 

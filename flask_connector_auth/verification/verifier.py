@@ -5,7 +5,7 @@ from hashlib import sha256
 from math import inf
 from typing import Any, Generic
 
-from ..core import Reason, Rejected, decode_base64url, load_json_object
+from ..core import Reason, Rejected, decode_base64url, load_json_object, shared_claims
 from ..keys import KeySource
 from ..revocation import RevocationCache, RevocationSet
 from .cache import CachedToken, TokenCache
@@ -166,7 +166,8 @@ class Verifier(Generic[TokenT]):
         try:
             self.revocation_cache.check_not_revoked(entry.subject)
         except Rejected as rejected:
-            rejected.loggable_claims = self.profile.loggable_claims(entry.kid, entry.token.claims)
+            claims = shared_claims(entry.token)
+            rejected.loggable_claims = self.profile.loggable_claims(entry.kid, claims)
             raise
 
     def loggable_claims(self, text: str, token: TokenT) -> dict[str, str]:
@@ -174,4 +175,4 @@ class Verifier(Generic[TokenT]):
         header = text.encode("ascii").partition(b".")[0]
         known = self.accepted_headers.get(header)
         kid = known[1] if known else load_json_object(decode_base64url(header)).get("kid")
-        return self.profile.loggable_claims(kid, token.claims)
+        return self.profile.loggable_claims(kid, shared_claims(token))

@@ -29,7 +29,7 @@ from .exceptions import (
     PreflightAnswered as PreflightAnswered,
     blueprint as blueprint,
 )
-from .reporting import log_rejection as log_rejection
+from .reporting import Failure as Failure, report_failure as report_failure
 from .runtime import (
     LogLimit as LogLimit,
     Runtime as Runtime,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import fields
 from operator import attrgetter
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol
 
 from flask import Flask, Request, current_app as current_app_proxy, globals, request
 from flask.ctx import AppContext
@@ -20,15 +20,30 @@ EXTENSION = "connector_auth"
 IDENTITY_ATTRIBUTE = "_connector_auth_identity"
 
 
-class Identity(NamedTuple):
+if TYPE_CHECKING:
+    # Type checkers know PEP 696 for every version of Python: so plain ``Identity`` has a meaning.
+    from typing_extensions import TypeVar
+
+    AppT = TypeVar("AppT", covariant=True, default=AppJWT | None)
+    ConsumerT = TypeVar("ConsumerT", covariant=True, default=ConsumerJWS | None)
+else:
+    from typing import TypeVar
+
+    AppT, ConsumerT = TypeVar("AppT"), TypeVar("ConsumerT")
+
+
+class Identity(NamedTuple, Generic[AppT, ConsumerT]):
     """Who is calling: the tokens that fulfilled all requirements.
+
+    Generic for type checkers, which know from the arguments of :func:`verify_request` which of the
+    tokens cannot be ``None``. ``Identity`` alone is one of which each may be.
 
     .. versionadded:: 0.1
     """
 
     requirements: Requirements  #: what was required
-    app_jwt: AppJWT | None  #: ``None`` if not required, or optional and not sent
-    consumer_jws: ConsumerJWS | None  #: ``None`` if not required, or optional and not sent
+    app_jwt: AppT  #: an :class:`AppJWT`; ``None`` if not required, or optional and not sent
+    consumer_jws: ConsumerT  #: a :class:`ConsumerJWS`; ``None`` likewise
 
 
 #: Returns the app object itself: the sender of signals, and one look-up instead of two.

@@ -110,7 +110,7 @@ class ConnectorAuthError(EnvelopeError):
 
     ``str()`` returns what the client may see: code, title and details as they are sent, the same
     for every reason. GraphQL libraries, sockets and error reporters pass it on. For a log, use
-    ``repr()``, which shows row and reason, or the attribute ``reason``.
+    ``repr()``, which shows row and reason, or the attributes ``reason`` and ``reason_details``.
 
     :param reason: for log and signal; it is never sent to the client.
 
@@ -118,6 +118,8 @@ class ConnectorAuthError(EnvelopeError):
     """
 
     row: ClassVar[ErrorRow]  #: the row of the error table that is sent
+    #: What the reason is about, by name: see :doc:`errors`. For log and signal, like the reason.
+    reason_details: Mapping[str, str] = {}
 
     def __init__(self, reason: Reason = Reason.VIEW) -> None:
         rendered = _error_responses().response_for(self.row)

@@ -23,7 +23,7 @@ from .runtime import Runtime
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-# Characters of a logged claim; real ids are shorter.
+# Characters of a claim, in the log and in the details of a reason; real ids are shorter.
 _MAX_CLAIM = 64
 _MISSING_PARAMETER_REASONS = (Reason.MISSING_CLAIM, Reason.WRONG_ISSUER)
 
@@ -34,13 +34,14 @@ class Failure(NamedTuple):
     reason: Reason
     retry_after: float | None  #: seconds, if the fault is the server's
     loggable_claims: Mapping[str, str]
+    reason_details: Mapping[str, str]  #: see :attr:`ConnectorAuthError.reason_details`
 
     @classmethod
     def of(cls, error: Rejected | Unavailable) -> "Failure":
         """Return the failure that *error* stands for."""
         if isinstance(error, Unavailable):
-            return cls(error.reason, error.retry_after, {})
-        return cls(error.reason, None, error.loggable_claims)
+            return cls(error.reason, error.retry_after, {}, {})
+        return cls(error.reason, None, error.loggable_claims, error.reason_details)
 
 
 def report_failure(
@@ -62,16 +63,19 @@ def report_failure(
     :param consumer_jws: likewise.
     """
     error = _error(runtime, request.environ, profile, failure)
-    return log_rejection(runtime, request, error, failure.loggable_claims, app_jwt, consumer_jws)
+    if error.reason is failure.reason:
+        details = failure.reason_details.items()
+        error.reason_details = {name: _shorten(value) for name, value in details}
+    return _log_rejection(runtime, request, error, failure.loggable_claims, app_jwt, consumer_jws)
 
 
-def log_rejection(
+def _log_rejection(
     runtime: Runtime,
     request: Request,
     error: ConnectorAuthError,
-    loggable_claims: Mapping[str, str] = {},
-    app_jwt: AppJWT | None = None,
-    consumer_jws: ConsumerJWS | None = None,
+    loggable_claims: Mapping[str, str],
+    app_jwt: AppJWT | None,
+    consumer_jws: ConsumerJWS | None,
 ) -> ConnectorAuthError:
     """Log that *request* is refused with *error*, send the signal, and return *error*.
 
@@ -91,10 +95,8 @@ def log_rejection(
             values = {
                 "row": error.row.error_code,
                 "endpoint": request.endpoint,
-                **{
-                    name: claim if len(claim) <= _MAX_CLAIM else claim[:_MAX_CLAIM] + "..."
-                    for name, claim in claims.items()
-                },
+                **{name: _shorten(claim) for name, claim in claims.items()},
+                **error.reason_details,
                 "held_back": held_back,
             }
             # "!a" escapes what could end the line or control a terminal.
@@ -104,6 +106,10 @@ def log_rejection(
     if token_rejected.receivers:
         token_rejected.send(current_app(), error=error)
     return error
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _MAX_CLAIM else text[:_MAX_CLAIM] + "..."
 
 
 def _error(

@@ -285,7 +285,8 @@ def test_the_log_lines_that_are_shown_are_the_ones_that_are_logged(
 ) -> None:
     """The lines of the operations page, each made by the request that it is about."""
     app = make_app()
-    app.add_url_rule("/", "send", require_app_jwt(require_consumer_jws(lambda: {})))
+    view = require_app_jwt(require_consumer_jws(lambda: {}), scopes="msg.consumer")
+    app.add_url_rule("/", "send", view)
     app_jwt, another = issuer.app_jwt(azp="install-1"), issuer.consumer_jws(account_id="le5")
     with caplog.at_level(logging.INFO, "flask_connector_auth"):
         for sent in (
@@ -293,6 +294,7 @@ def test_the_log_lines_that_are_shown_are_the_ones_that_are_logged(
             headers(stranger.app_jwt()),
             headers(issuer.app_jwt(azp="install-1", exp=1)),
             headers(app_jwt, another),
+            headers(issuer.app_jwt(azp="install-1", scope="msg.agent")),
         ):
             app.test_client().get("/", headers=sent)
     lines = [f"{each.levelname} {each.name} {each.getMessage()}" for each in caplog.records]

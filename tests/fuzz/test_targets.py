@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flask_connector_auth.core import Malformed
+from flask_connector_auth.core import ConsumerJWS, Malformed
 from tests.fuzz import targets
 from tests.fuzz.targets import ISSUED, ISSUERS, TARGETS
 
@@ -45,13 +45,16 @@ class Lax:
         return self.answer
 
 
+CONSUMER = b'{"account_id":"a","ext_consumer_id":"c","lp_consumer_id":"l"}'
+
+
 @pytest.mark.parametrize(
     ("name", "part", "answer", "data"),
     [
         ("verifier", "accepted", object(), b"no token"),
         ("verifier", "accepted", None, APP_JWT.encode()),
         ("verifier", "token_digest", RecursionError(), b"no token"),
-        ("claims", "thawed", {}, b'{"account_id":"a","ext_consumer_id":"c","lp_consumer_id":"l"}'),
+        ("claims", "accepted", ConsumerJWS("a", "c", "l", {}), CONSUMER),
         ("claims", "accepted", KeyError(), b"{}"),
         ("key_set", "parse_key_set", [], b"{}"),
         ("key_set", "parse_keys", ([], []), b"{}"),

@@ -6,7 +6,7 @@ Each wrong use is an error to mypy and to pyright: both refuse an ignored error 
 # pyright: strict, reportUnnecessaryTypeIgnoreComment=true
 
 from collections.abc import Mapping, Sequence
-from typing import assert_type
+from typing import Any, assert_type
 
 from flask import Flask
 from flask.views import MethodView
@@ -15,9 +15,11 @@ from flask_connector_auth import (
     AppJWT,
     ConnectorAuth,
     ConnectorAuthError,
+    ConsumerJWS,
     ErrorRow,
     Fetch,
     FetchResponse,
+    Identity,
     InvalidAppJWT,
     KeySource,
     Reason,
@@ -87,7 +89,7 @@ bare(1)  # type: ignore[arg-type]
 called("a", size=2)  # type: ignore[call-arg]
 require_app_jwt(scopes=1)  # type: ignore[call-overload]
 require_consumer_jws(scopes="a")  # type: ignore[call-overload]
-verify_request(scope="a")  # type: ignore[call-arg]
+verify_request(scope="a")  # type: ignore[call-overload]
 public("a")  # type: ignore[type-var]
 assert_type(Resource().get("a"), str)
 Resource().get(account=1)  # type: ignore[call-arg]
@@ -129,19 +131,47 @@ def use(app: Flask) -> None:
     assert_type(current_app_jwt.install_id, str)
     assert_type(current_app_jwt.scopes, frozenset[str])
     assert_type(current_app_jwt.expires_at, float)
+    assert_type(current_app_jwt.claims, dict[str, Any])
+    assert_type(current_app_jwt.to_dict(), dict[str, Any])
+    assert_type(current_consumer_jws.claims, dict[str, Any])
     assert_type(current_consumer_jws.lp_consumer_id, str)
     print(current_app_jwt.lp_consumer_id)  # type: ignore[attr-defined]
     print(current_consumer_jws.install_id)  # type: ignore[attr-defined]
     current_app_jwt.install_id = "mine"  # type: ignore[misc]
-    identity = verify_request(consumer_jws=False)
-    print(identity.app_jwt.account_id)  # type: ignore[union-attr]
-    if identity.app_jwt is not None:
-        assert_type(identity.app_jwt.account_id, str)
     auth = ConnectorAuth(app)
     auth.protect(app, scopes="a")
     app.add_url_rule("/<account_id>", view_func=Resource.as_view("resource"))
     assert_type(InvalidAppJWT(Reason.VIEW).reason, Reason)
+    assert_type(InvalidAppJWT().reason_details, Mapping[str, str])
     raise Closed if app.debug else Closed()
+
+
+def tokens_of_a_call(switch: bool) -> Identity:
+    """Read a token without a test for ``None`` where the literal arguments make it certain."""
+    assert_type(verify_request().app_jwt.install_id, str)
+    assert_type(verify_request(scopes="a").consumer_jws.lp_consumer_id, str)
+    assert_type(verify_request(app_jwt=True, consumer_jws=True, optional=False).app_jwt, AppJWT)
+    assert_type(verify_request(consumer_jws=False, any_scope="a").app_jwt, AppJWT)
+    assert_type(verify_request(app_jwt=False).consumer_jws, ConsumerJWS)
+    # The endpoint itself may require what the call does not.
+    assert_type(verify_request(consumer_jws=False).consumer_jws, ConsumerJWS | None)
+    assert_type(verify_request(app_jwt=False).app_jwt, AppJWT | None)
+    for each in (
+        verify_request(optional=True),
+        verify_request(optional=switch),
+        verify_request(app_jwt=switch),
+        verify_request(consumer_jws=switch),
+        verify_request(app_jwt=switch, consumer_jws=switch),
+        verify_request(consumer_jws=False, optional=True),
+    ):
+        assert_type(each, Identity)
+        assert_type(each.app_jwt, AppJWT | None)
+        print(each.app_jwt.install_id)  # type: ignore[union-attr]
+        print(each.consumer_jws.lp_consumer_id)  # type: ignore[union-attr]
+    _, app_jwt, consumer_jws = verify_request()
+    assert_type((app_jwt, consumer_jws), tuple[AppJWT, ConsumerJWS])
+    verify_request(optional=1)  # type: ignore[call-overload]
+    return verify_request()
 
 
 def under_authlib(text: str) -> str:
@@ -150,6 +180,21 @@ def under_authlib(text: str) -> str:
     assert_type(token, AppJWTToken)
     assert_type(token.app_jwt, AppJWT)
     return token.app_jwt.install_id
+
+
+def unit_test() -> str:
+    """Make a token by hand, for a function that takes one."""
+    token = AppJWT(
+        account_id="le1",
+        install_id="install-1",
+        scopes=frozenset(),
+        issuer="Sentinel",
+        issued_at=0,
+        expires_at=1,
+        claims={"roles": ["admin"]},
+    )
+    AppJWT(account_id="le1")  # type: ignore[call-arg]
+    return token.install_id
 
 
 def test_kit(app: Flask) -> None:

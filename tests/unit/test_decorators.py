@@ -202,7 +202,7 @@ def test_a_call_returns_the_identity_and_holds_for_the_request(
         again = verify_request()
         return {
             "app": identity.app_jwt == current_app_jwt._get_current_object(),  # type: ignore[attr-defined]
-            "consumer": identity.consumer_jws.ext_consumer_id,  # type: ignore[union-attr]
+            "consumer": identity.consumer_jws.ext_consumer_id,
             "same": again is identity,
         }
 
@@ -214,6 +214,44 @@ def test_a_call_returns_the_identity_and_holds_for_the_request(
         "same": True,
     }
     assert_row(client.get("/x", headers=headers(None, issuer.consumer_jws())), 40105)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "app_jwt", "consumer_jws"),
+    [
+        ({}, True, True),
+        ({"consumer_jws": False}, True, False),
+        ({"app_jwt": False}, False, True),
+        ({"optional": True}, False, False),
+    ],
+)
+def test_a_token_that_is_required_is_never_none(
+    arguments: Any, app_jwt: bool, consumer_jws: bool, make_app: MakeApp, issuer: Issuer
+) -> None:
+    """tests/typing: the types of verify_request() hold, also where the endpoint says optional."""
+    app = make_app()
+
+    @app.get("/x")
+    @require_app_jwt(optional=True)
+    @require_consumer_jws(optional=True)
+    def x() -> dict[str, bool]:
+        identity = verify_request(**arguments)
+        return {
+            "app_jwt": identity.app_jwt is not None,
+            "consumer_jws": identity.consumer_jws is not None,
+        }
+
+    client, sent = app.test_client(), headers(issuer.app_jwt(), issuer.consumer_jws())
+    assert client.get("/x", headers=sent).json == {"app_jwt": True, "consumer_jws": True}
+    for name, is_required, row in (
+        ("Authorization", app_jwt, 40105),
+        ("X-LP-ON-BEHALF", consumer_jws, 40104),
+    ):
+        response = client.get("/x", headers={each: sent[each] for each in sent if each != name})
+        if is_required:
+            assert_row(response, row)
+        else:
+            assert list(response.json.values()).count(False) == 1
 
 
 def test_a_decorated_helper_asks_for_its_own_token(make_app: MakeApp, issuer: Issuer) -> None:

@@ -211,6 +211,29 @@ def test_the_account_of_the_url(inspect: Callable[..., Any]) -> None:
     assert inspect(GOOD, "--account", ACCOUNT, status=0)["reason"] is None
 
 
+@cases(
+    "claims, told",
+    {
+        "scope": ({"scope": "b"}, 'missing_scope required_scopes="a c" granted_scopes="b"'),
+        "account": ({"aud": "le2"}, 'wrong_account expected_account="le3"'),
+        "issuer": ({"iss": "x"}, 'wrong_issuer issuer="x"'),
+        "no string": ({"iss": ["x"]}, 'wrong_issuer issuer="not a string"'),
+        "missing": ({"iat": OMIT}, 'missing_claim claim="iat"'),
+        "bad": ({"scope": 1}, 'bad_claim claim="scope"'),
+        "nothing to add": ({"exp": 1}, "expired"),
+    },
+)
+def test_the_failed_line_says_what_the_reason_is_about(
+    run: RunCommand, app: Flask, claims: dict[str, Any], told: str
+) -> None:
+    """docs/cli.rst: what was required, and what the token has or lacks."""
+    text = ours.app_jwt(**{"aud": "le3", **claims})
+    options = ("--account", "le3", "--scope", "a", "--scope", "c")
+    lines = run("inspect", *options, app=app, input=text).stdout.splitlines()
+    [failed] = [line for line in lines if line.startswith("  fail ")]
+    assert failed.endswith(f" ({told})")
+
+
 def test_any_account_is_told_as_such(inspect: Callable[..., Any], make_app: MakeApp) -> None:
     """Without AUDIENCE and --account every account passes, and that is what the check says; a
     lifetime without limit and keys without any likewise."""

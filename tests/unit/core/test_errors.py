@@ -93,6 +93,35 @@ def test_a_rejection_carries_its_reason_and_nothing_of_the_token() -> None:
         {},
         (Reason.EXPIRED,),
     )
+    assert rejected.reason_details == {}
+
+
+def test_the_details_of_a_reason_stay_out_of_texts() -> None:
+    """Error reporters show str(), repr() and the arguments of an exception."""
+    rejected = Rejected(Reason.WRONG_ISSUER, {"issuer": "canary"})
+    assert rejected.reason_details == {"issuer": "canary"}
+    assert "canary" not in f"{rejected} {rejected!r} {rejected.args}"
+
+
+@pytest.mark.parametrize(
+    ("expected", "text"),
+    [
+        (["le1"], "le1"),
+        (frozenset({"le2", "le1"}), "le1 or le2"),
+        (frozenset("abcdefgh"), "a or b or c or d or e or f or g or h"),
+        (frozenset("abcdefghi"), "one of 9"),
+        (frozenset(), ""),
+    ],
+)
+def test_the_expected_accounts_are_named_if_they_are_few(expected: list[str], text: str) -> None:
+    """Sorting ten thousand accounts for each refused request would be work that clients cause."""
+    assert Rejected.wrong_account(expected).reason_details == {"expected_account": text}
+
+
+def test_the_scopes_that_are_missing_come_first() -> None:
+    """A long text is cut in the log."""
+    rejected = Rejected.missing_scope(["a", "d", "c", "x|y"], frozenset({"c", "a", "b"}))
+    assert rejected.reason_details == {"required_scopes": "d x|y a c", "granted_scopes": "a b c"}
 
 
 def test_a_client_tries_again_after_a_second_by_default() -> None:

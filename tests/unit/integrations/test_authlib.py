@@ -17,6 +17,7 @@ from flask_connector_auth import (
     current_consumer_jws,
     require_app_jwt,
     require_consumer_jws,
+    token_rejected,
     token_verified,
 )
 from flask_connector_auth.integrations.authlib import AppJWTToken, AppJWTValidator
@@ -99,6 +100,24 @@ def test_a_missing_scope_is_authlibs_to_tell(
     assert_theirs(get(app, THEIRS, token), 403, "insufficient_scope")
     assert_row(get(app, OURS, token), 40102)
     assert refusals == ["missing_scope"] * 2
+
+
+@pytest.mark.parametrize(
+    ("required", "text"), [("a b", "a b"), (["a", "b"], "a|b"), (["a b", "d"], "a b|d")]
+)
+def test_a_missing_scope_is_told_with_what_was_required_and_granted(
+    required: Any, text: str, make_app: MakeApp, issuer: Issuer
+) -> None:
+    """docs/errors.rst: as for our decorator; the alternatives of Authlib's list joined by a bar."""
+    app, told = make_app(), []
+    app.add_url_rule("/x", "x", protector()(required)(lambda: {}))
+
+    def note(_app: Flask, error: Any) -> None:
+        told.append(error.reason_details)
+
+    with token_rejected.connected_to(note):
+        assert get(app, "/x", issuer.app_jwt(scope="c")).status_code == 403
+    assert told == [{"required_scopes": text, "granted_scopes": "c"}]
 
 
 @pytest.mark.parametrize("granted", ["", "a", "b", "a b", "b a c", "a  b", "a\tb", "A"])
@@ -240,12 +259,16 @@ def test_the_current_token(make_app: MakeApp, issuer: Issuer) -> None:
         return {}
 
     app.add_url_rule("/", "view", protector()()(view))
-    assert get(app, "/", issuer.app_jwt(scope="b a", azp="install-1", note="n")).json == {}
+    assert get(app, "/", issuer.app_jwt(scope="b a", azp="install-1", note=["n"])).json == {}
     [(token, same)] = seen
     assert same
     assert isinstance(token, AppJWTToken)
     assert {**token} == {**token.app_jwt.claims}
-    assert (token["note"], token.get("none"), len(token)) == ("n", None, 7)
+    assert (token["note"], token.get("none"), len(token)) == (["n"], None, 7)
+    assert json.loads(json.dumps(dict(token))) == token.app_jwt.claims
+    # What a view does to them is for that request only.
+    token["note"].append("x")
+    assert token.app_jwt.claims["note"] == ["n"]
     assert (token.get_scope(), token.is_expired(), token.is_revoked()) == (["a", "b"], False, False)
     told = "<AppJWTToken AppJWT(account_id='le81823118', install_id='install-1')>"
     assert repr(token) == told

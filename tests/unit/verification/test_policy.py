@@ -83,6 +83,29 @@ def test_no_requirement_needs_no_scope() -> None:
     assert refusal(check_scopes, app_jwt(), TokenRequirement()) is None
 
 
+def details(check: Callable[..., None], *args: object) -> object:
+    """Return the details with which *check* refuses."""
+    with pytest.raises(Rejected) as caught:
+        check(*args)
+    return caught.value.reason_details
+
+
+def test_a_missing_scope_is_told_with_what_was_required_and_granted() -> None:
+    """docs/errors.rst: alternatives are joined by a bar, as the command ``routes`` shows them."""
+    required = token_requirement("a b", "y x")
+    for granted, text in (("b c", "a x|y b"), ("a b c", "x|y a b")):
+        told = {"required_scopes": text, "granted_scopes": granted}
+        assert details(check_scopes, app_jwt(scopes=granted), required) == told
+
+
+def test_a_wrong_account_is_told_with_the_expected_one() -> None:
+    """docs/errors.rst: that of the URL, of the setting, or of the other token."""
+    assert details(check_account, "le1", 7, ONE) == {"expected_account": "7"}
+    assert details(check_account, "le3", None, SEVERAL) == {"expected_account": "le1 or le2"}
+    told = {"expected_account": "le1"}
+    assert details(check_same_account, app_jwt("le1"), consumer_jws("le2")) == told
+
+
 ONE, SEVERAL = frozenset({"le1"}), frozenset({"le1", "le2"})
 
 

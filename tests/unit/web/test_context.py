@@ -1,13 +1,25 @@
 """Whose identity a view sees: that of its own request, and of no other."""
 
+import copy
+import json
+import pickle
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from flask import Flask, Response, copy_current_request_context, g, request, stream_with_context
+from flask import (
+    Flask,
+    Response,
+    copy_current_request_context,
+    g,
+    jsonify,
+    request,
+    stream_with_context,
+)
 from flask.testing import FlaskClient
+from marshmallow import Schema, fields
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
@@ -18,6 +30,7 @@ from flask_connector_auth import (
     current_consumer_jws,
     require_app_jwt,
     require_consumer_jws,
+    verify_request,
 )
 from flask_connector_auth.testing import Issuer
 from tests.support.http_helpers import headers
@@ -210,7 +223,7 @@ def test_an_optional_token_that_was_not_sent(make_app: MakeApp) -> None:
 
 
 def test_what_a_view_sees_of_the_tokens(make_app: MakeApp) -> None:
-    """docs/request.rst: the attributes, read-only claims, and a repr that shows ids only."""
+    """docs/request.rst: the attributes, and a repr that shows ids only."""
     minted = Issuer(clock=lambda: 1_000_000)
     app = make_app(clock=lambda: 1_000_000, APP_JWT_KEYS=minted.key_set())
 
@@ -219,13 +232,11 @@ def test_what_a_view_sees_of_the_tokens(make_app: MakeApp) -> None:
     @require_consumer_jws
     def x() -> dict[str, Any]:
         token = current_app_jwt
-        with pytest.raises(TypeError):
-            token.claims["aud"] = "other"  # type: ignore[index]
         return {
             "app": [token.account_id, token.install_id, sorted(token.scopes), token.issuer],
             "times": [token.issued_at, token.expires_at],
             "consumer": [current_consumer_jws.account_id, current_consumer_jws.lp_consumer_id],
-            "extra": list(token.claims["extra"]["list"]),
+            "extra": token.claims["extra"]["list"],
             "repr": repr(token),
         }
 
@@ -237,6 +248,86 @@ def test_what_a_view_sees_of_the_tokens(make_app: MakeApp) -> None:
     assert len(answer["consumer"][1]) == 64
     assert answer["extra"] == [1, 2]
     assert answer["repr"] == "AppJWT(account_id='le81823118', install_id='app')"
+
+
+class Profile(Schema):
+    """What a service answers with, made by marshmallow."""
+
+    claims = fields.Dict()
+
+
+USES: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "returned": lambda claims: claims,
+    "jsonify": jsonify,
+    "json": lambda claims: json.dumps(claims),
+    "json of a dict": lambda claims: json.dumps(dict(claims)),
+    "pickle": lambda claims: pickle.loads(pickle.dumps(claims)),  # noqa: S301
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "marshmallow": lambda claims: Profile().dump({"claims": claims})["claims"],
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_claims_leave_the_view(
+    use: Callable[[dict[str, Any]], Any], make_app: MakeApp, issuer: Issuer
+) -> None:
+    """docs/decorators.rst: claims are plain JSON values, which every serializer takes."""
+    app = make_app()
+    views = {
+        "app_jwt": require_app_jwt(lambda: use(current_app_jwt.claims)),
+        "consumer_jws": require_consumer_jws(lambda: use(current_consumer_jws.claims)),
+    }
+    more = {"roles": ["admin"], "act": {"sub": "x", "of": [{"n": 1.5}, None, True]}}
+    sent = headers(issuer.app_jwt(**more), issuer.consumer_jws(**more))
+    for name, view in views.items():
+        app.add_url_rule(f"/{name}", name, view)
+    for name in views:
+        claims = app.test_client().get(f"/{name}", headers=sent).get_json(force=True)
+        assert {member: claims[member] for member in more} == more
+
+
+def test_a_token_leaves_the_view_as_a_dict(make_app: MakeApp, issuer: Issuer) -> None:
+    """docs/decorators.rst: to_dict() and hash() of the proxies are those of the tokens."""
+    app = make_app()
+
+    @app.get("/x")
+    @require_app_jwt
+    @require_consumer_jws
+    def x() -> dict[str, Any]:
+        tokens = verify_request()
+        assert {current_app_jwt, current_consumer_jws} == {tokens.app_jwt, tokens.consumer_jws}
+        return {"app": current_app_jwt.to_dict(), "consumer": current_consumer_jws.to_dict()}
+
+    app_jwt = issuer.app_jwt(azp="app", scope="b a")
+    answer = app.test_client().get("/x", headers=headers(app_jwt, issuer.consumer_jws())).json
+    assert (answer["app"]["install_id"], answer["app"]["scopes"]) == ("app", ["a", "b"])
+    assert answer["consumer"]["ext_consumer_id"] == "consumer-1"
+
+
+def test_no_request_sees_what_an_earlier_one_did_to_the_claims(
+    make_app: MakeApp, issuer: Issuer
+) -> None:
+    """Decision 0011: requests with one remembered token share its object, but no claims."""
+    app = make_app()
+
+    @app.get("/x")
+    @require_app_jwt
+    def x() -> dict[str, Any]:
+        claims = current_app_jwt.claims
+        seen = copy.deepcopy(claims)
+        claims["roles"].append("admin")
+        claims["act"]["sub"] = "somebody else"
+        claims.clear()
+        return {"roles": seen["roles"], "sub": seen["act"]["sub"], "id": id_of_token()}
+
+    def id_of_token() -> int:
+        return id(current_app_jwt._get_current_object())  # type: ignore[attr-defined]
+
+    sent = headers(issuer.app_jwt(roles=["user"], act={"sub": "me"}))
+    first, second = (app.test_client().get("/x", headers=sent).json for _ in range(2))
+    assert first == second
+    assert (first["roles"], first["sub"]) == (["user"], "me")
 
 
 def test_an_instance_serves_several_apps(issuer: Issuer, stranger: Issuer) -> None:

@@ -1,6 +1,7 @@
 """What the log says of a refused request: one line, of verified things only, and never too many."""
 
 import logging
+import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -80,18 +81,20 @@ def test_what_is_not_verified_is_not_told(
     {
         "expired": ({"exp": 1}, "expired", APP),
         "early": ({"nbf": 2**40}, "not_yet_valid", APP),
-        "another issuer": ({"iss": "x"}, "wrong_issuer", APP),
+        "another issuer": ({"iss": "x"}, "wrong_issuer", f"{APP} issuer='x'"),
+        "no issuer": ({"iss": OMIT}, "missing_claim", f"{APP} claim='iss'"),
         "an audience of one": ({"aud": [ACCOUNT], "exp": 1}, "expired", APP),
-        "no account": ({"aud": OMIT}, "missing_claim", NO_ACCOUNT),
-        "two accounts": ({"aud": ["a", "b"]}, "bad_claim", NO_ACCOUNT),
-        "install id of a wrong type": ({"azp": 7}, "bad_claim", NO_INSTALL),
+        "no account": ({"aud": OMIT}, "missing_claim", f"{NO_ACCOUNT} claim='aud'"),
+        "two accounts": ({"aud": ["a", "b"]}, "bad_claim", f"{NO_ACCOUNT} claim='aud'"),
+        "install id of a wrong type": ({"azp": 7}, "bad_claim", f"{NO_INSTALL} claim='azp'"),
         "a ConsumerJWS": ({"lp_consumer_id": "x"}, "wrong_type", APP),
     },
 )
 def test_of_a_token_with_a_good_signature_its_ids_are_told(
     claims: dict[str, Any], reason: str, known: str, make_app: MakeApp, issuer: Issuer
 ) -> None:
-    """docs/operations.rst: kid, account and install id if they were verified; no other claim."""
+    """docs/operations.rst: kid, account, install id and what the reason is about, if they were
+    verified; no other claim."""
     client = pair_view(make_app()).test_client()
     token = issuer.app_jwt(**{"azp": "install-1", "sub": CANARY, **claims})
     with listening() as recorder:
@@ -125,10 +128,12 @@ def test_good_tokens_that_are_not_good_for_this_are_told(
             client.get("/x", headers=headers(app_jwt, issuer.consumer_jws(exp=1)))
             client.get("/x", headers=headers(app_jwt, stranger.consumer_jws()))
             client.get("/x", headers=headers(app_jwt))
+    scopes = "required_scopes='msg.consumer' granted_scopes='x'"
+    account = f"expected_account='{ACCOUNT}'"
     expected = [
-        line("wrong_account", 40102, "of", APP),
-        line("missing_scope", 40102, "of", APP),
-        line("wrong_account", 40103, "x", f"{APP} {CONSUMER.replace(ACCOUNT, 'le2')}"),
+        line("wrong_account", 40102, "of", f"{APP} expected_account='le2'"),
+        line("missing_scope", 40102, "of", f"{APP} {scopes}"),
+        line("wrong_account", 40103, "x", f"{APP} {CONSUMER.replace(ACCOUNT, 'le2')} {account}"),
         line("expired", 40103, "x", f"{APP} {CONSUMER}"),
         line("bad_signature", 40103, "x", APP),
         line("missing", 40104, "x", APP),
@@ -152,7 +157,8 @@ def test_a_kid_that_a_token_does_not_have_is_not_told(make_app: MakeApp, issuer:
     client = pair_view(make_app()).test_client()
     with listening() as recorder:
         client.get("/x", headers=headers(issuer.sign({"azp": "i"}, {"kid": OMIT})))
-    assert recorder.lines() == [line("missing_claim", 40102, known="app_jwt.install_id='i'")]
+    known = "app_jwt.install_id='i' claim='iss'"
+    assert recorder.lines() == [line("missing_claim", 40102, known=known)]
 
 
 def test_a_request_that_has_no_endpoint(make_app: MakeApp) -> None:
@@ -198,6 +204,94 @@ def test_a_record_has_the_same_values_for_a_formatter(make_app: MakeApp, issuer:
     }
 
 
+DETAILS = {
+    "missing_scope": ({"scope": "b c"}, {"required_scopes": "a x|y b", "granted_scopes": "b c"}),
+    "wrong_account": ({"aud": "le3"}, {"expected_account": ACCOUNT}),
+    "wrong_issuer": ({"iss": "https://login.example"}, {"issuer": "https://login.example"}),
+    "missing_claim": ({"azp": OMIT}, {"claim": "azp"}),
+    "bad_claim": ({"exp": "soon"}, {"claim": "exp"}),
+    "expired": ({"exp": 1}, {}),
+}
+
+
+@pytest.mark.parametrize("reason", DETAILS)
+def test_log_signal_and_exception_have_the_details_of_the_reason(
+    reason: str, make_app: MakeApp, issuer: Issuer
+) -> None:
+    """docs/errors.rst: what was required and what the token says, in all three; not in the answer,
+    nor in what str() of the error hands to a client."""
+    claims, details = DETAILS[reason]
+    app, told = make_app(), []
+    view = require_app_jwt(lambda account_id: {}, scopes="a b", any_scope="y x")
+    app.add_url_rule("/<account_id>", "view", view)
+
+    def note(_app: Flask, error: Any) -> None:
+        told.append(error)
+
+    client = app.test_client()
+    token = issuer.app_jwt(**{"scope": "a b x", **claims})
+    with listening() as recorder, token_rejected.connected_to(note):
+        answer = client.get(f"/{ACCOUNT}", headers=headers(token))
+    [error] = told
+    [record] = recorder.records
+    assert (error.reason, error.reason_details) == (reason, details)
+    assert repr(error) == f"<InvalidAppJWT 40102: {reason}>"
+    assert pickle.loads(pickle.dumps(error)).reason_details == details  # noqa: S301
+    logged = vars(record)["connector_auth"]
+    assert {name: logged.get(name) for name in details} == details
+    assert set(logged) - set(details) <= {
+        *("reason", "row", "endpoint", "held_back"),
+        *("app_jwt.kid", "app_jwt.account_id", "app_jwt.install_id"),
+    }
+    assert_row(answer, 40102)
+    assert str(error) == "40102 Invalid AppJWT: AppJWT has expired or is invalid"
+
+
+def test_what_is_not_verified_is_no_detail(make_app: MakeApp, stranger: Issuer) -> None:
+    """RFC 8725 section 3.8: the issuer that a forged token names is not told."""
+    app, told = pair_view(make_app()), []
+
+    def note(_app: Flask, error: Any) -> None:
+        told.append(error)
+
+    with token_rejected.connected_to(note):
+        app.test_client().get("/x", headers=headers(stranger.app_jwt(iss=CANARY)))
+    assert [(error.reason, error.reason_details) for error in told] == [("bad_signature", {})]
+
+
+def test_the_details_of_another_reason_are_dropped(make_app: MakeApp, issuer: Issuer) -> None:
+    """RFC 8725 section 3.12: with one text in both headers that is the reason, not its claims."""
+    app, told = pair_view(make_app()), []
+    app.add_url_rule("/consumer", "consumer", require_consumer_jws(lambda: {}))
+
+    def note(_app: Flask, error: Any) -> None:
+        told.append((error.reason, error.reason_details))
+
+    text = issuer.consumer_jws(lp_consumer_id=OMIT)
+    with token_rejected.connected_to(note):
+        for sent in (headers(None, text), headers(text, text)):
+            assert_row(app.test_client().get("/consumer", headers=sent), 40103)
+    assert told == [("missing_claim", {"claim": "lp_consumer_id"}), ("same_token", {})]
+
+
+def test_long_details_are_cut_with_what_is_missing_first(make_app: MakeApp, issuer: Issuer) -> None:
+    """docs/operations.rst: 64 characters of each, wherever it is told; the token may hold any."""
+    scopes = [f"scope-{number}" for number in range(20)]
+    app, told = make_app(), []
+    app.add_url_rule("/x", "x", require_app_jwt(lambda: {}, scopes=[*scopes, "z"]))
+
+    def note(_app: Flask, error: Any) -> None:
+        told.append(error.reason_details)
+
+    sent = headers(issuer.app_jwt(scope=" ".join(scopes)))
+    with listening() as recorder, token_rejected.connected_to(note):
+        app.test_client().get("/x", headers=sent)
+    [details], [record] = told, recorder.records
+    assert details["required_scopes"].startswith("z scope-0 scope-1 ")
+    assert {len(text) for text in details.values()} == {64 + len("...")}
+    assert details.items() <= vars(record)["connector_auth"].items()
+
+
 @pytest.fixture(scope="module")
 def client(issuer: Issuer) -> Any:
     """A client of an app without a limit to its log, made once for all examples of hypothesis.
@@ -226,7 +320,12 @@ def test_no_id_can_forge_a_line(
     }
     with listening() as recorder:
         client.get("/x", headers=headers(issuer.sign(claims, {"kid": kid})))
-    (told,) = recorder.lines()
+        claims["iss"] = f"\r\n{account}"
+        client.get("/x", headers=headers(issuer.sign(claims, {"kid": kid})))
+    told, details = recorder.lines()
+    assert details.isascii()
+    assert details.isprintable()
+    assert " issuer='\\r\\n" in details or ' issuer="\\r\\n' in details
     assert told.isascii()
     assert told.isprintable()
     assert told.startswith("INFO flask_connector_auth.web.reporting refused: expired row=40102 ")
