@@ -4,6 +4,7 @@
 this package has the names of the settings, and nothing in it may import Flask.
 """
 
+from .problems import ConfigurationError as ConfigurationError
 from .schema import (
     PREFIX as PREFIX,
     JwksSchema as JwksSchema,
@@ -12,7 +13,6 @@ from .schema import (
     TokenSchema as TokenSchema,
 )
 from .settings import (
-    ConfigurationError as ConfigurationError,
     Settings as Settings,
     load_settings as load_settings,
 )

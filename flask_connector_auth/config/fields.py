@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from marshmallow import Schema, ValidationError, fields, missing
 from marshmallow.validate import Length, OneOf, Range
 
-from ..keys import ALGORITHMS, is_file_name, is_redis_url, is_unprotected_redis_url
+from ..keys import ALGORITHMS, clean_text, is_file_name, is_redis_url, is_unprotected_redis_url
 from ..revocation import RevocationStore
 
 #: The problem if redis-py, which is an extra, cannot be imported.
@@ -43,7 +43,22 @@ class Setting(fields.Field[Any]):
         return value
 
 
-class Number(Setting):
+class Literal(Setting):
+    """A number or a truth value, which is easily given as text by mistake."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super()._deserialize(value)
+        except ValidationError:
+            if type(value) is not str:
+                raise
+            # The text is not quoted: it may be a secret in the wrong place.
+            found = "text" if value else "empty text"
+            advice = "Give it without quotes, and in the environment as JSON writes it."
+            raise ValidationError(f"{self.message[:-1]}, not {found}. {advice}") from None
+
+
+class Number(Literal):
     """A finite number; neither a string nor a boolean."""
 
     types: ClassVar[tuple[type, ...]] = (int, float)
@@ -53,7 +68,7 @@ class Number(Setting):
         return super()._accepts(value) and isfinite(value)
 
 
-class WholeNumber(Setting):
+class WholeNumber(Literal):
     """A whole number; neither a string nor a boolean."""
 
     types: ClassVar[tuple[type, ...]] = (int,)
@@ -72,7 +87,7 @@ class Count(WholeNumber):
     bounds: ClassVar[Range | None] = Range(min=1)
 
 
-class Flag(Setting):
+class Flag(Literal):
     """``True`` or ``False``, and nothing else."""
 
     types: ClassVar[tuple[type, ...]] = (bool,)
@@ -113,6 +128,13 @@ class Text(Setting):
         return super()._deserialize(str(value) if type(value) is int else value)
 
 
+class Location(Text):
+    """A path or URL. White space, line ends and a byte order mark around it do not belong to it."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        return super()._deserialize(clean_text(value) if isinstance(value, str) else value)
+
+
 class Audience(Text):
     """One account id or a list of them."""
 
@@ -131,12 +153,15 @@ class OverrideSchema(Schema):
     details: Text = Text()
 
 
+_UNKNOWN_ALGORITHM = f"Unknown algorithm; the known ones are {', '.join(ALGORITHMS)}."
+
+
 class Algorithms(fields.List[str]):
     """An allow-list of ``alg``."""
 
     def __init__(self, default: list[str] | None, doc: str) -> None:
         super().__init__(
-            fields.String(validate=OneOf(ALGORITHMS, error="Unknown algorithm.")),
+            fields.String(validate=OneOf(ALGORITHMS, error=_UNKNOWN_ALGORITHM)),
             load_default=default,
             validate=Length(min=1, error="Must not be empty: no token would be accepted."),
             error_messages={"invalid": 'Must be a list of algorithm names, such as ["RS256"].'},

@@ -13,6 +13,7 @@ from .fields import (
     Count,
     Flag,
     Function,
+    Location,
     Number,
     OverrideSchema,
     Seconds,
@@ -35,11 +36,14 @@ class TokenSchema(Schema):
 
     app_jwt_keys: fields.Raw = fields.Raw(
         required=True,
-        error_messages={"required": "Missing: tokens cannot be verified without keys."},
+        error_messages={
+            "required": "Missing: tokens cannot be verified without keys.",
+            "null": "Must not be empty: give a key, the path of its file, or a URL.",
+        },
         metadata={
-            "doc": "Keys that verify AppJWTs: the URL of a JWK Set, PEM text, bare base64 DER, a "
-            "JWK, a JWK Set, the path of a file that holds one of these, a :class:`KeySource`, or "
-            "a list of these."
+            "doc": "Keys that verify AppJWTs: the URL of a JWK Set, PEM text, base64 DER, a "
+            "certificate, a JWK, a JWK Set, the path of a file that holds one of these, a "
+            ":class:`KeySource`, or a list of these. :doc:`keys` has the details."
         },
     )
     consumer_jws_keys: fields.Raw = fields.Raw(
@@ -175,21 +179,21 @@ class JwksSchema(Schema):
     jwks_max_bytes: Count = Count(262144, "Largest accepted key set, in bytes.")
     jwks_max_keys: Count = Count(100, "Most keys that are accepted in a key set.")
     jwks_failover: fields.List[str] = fields.List(
-        Text(validate=passes(check_url)),
+        Location(validate=passes(check_url)),
         load_default=list,
         metadata={"doc": "Further URLs of the same key set, fetched when the first one fails."},
     )
-    jwks_backup: Text = Text(
+    jwks_backup: Location = Location(
         None,
         "Where to keep a backup of the last good key set, for a start while the issuer is down: a "
         "file path, or the URL of one Redis server (``redis://``, ``rediss://`` or ``unix://``). "
         "Anyone with write access to the backup can forge tokens.",
         validate=passes(check_backup_place),
     )
-    jwks_ca_file: Text = Text(
+    jwks_ca_file: Location = Location(
         None, "File of CA certificates to trust for key sets, instead of those of the system."
     )
-    jwks_proxy: Text = Text(
+    jwks_proxy: Location = Location(
         None,
         "``http://host:port`` of a proxy for key sets. Proxies of the environment are not used.",
         validate=passes(check_proxy),
@@ -202,7 +206,7 @@ class JwksSchema(Schema):
 class RevocationSchema(Schema):
     """Where revocations are kept, and what happens while the store is out of reach."""
 
-    revocation_url: Text = Text(
+    revocation_url: Location = Location(
         None,
         "Redis in which all workers share revocations: ``redis://``, ``rediss://``, ``unix://``, "
         "``redis+sentinel://host:port,host:port/service`` or ``redis+cluster://host:port``. "

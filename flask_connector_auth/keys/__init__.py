@@ -20,10 +20,12 @@ from .connection import (
     ResponseTooLarge as ResponseTooLarge,
     Watchdog as Watchdog,
 )
+from .der import KeyProblem as KeyProblem
 from .factory import (
     RemoteOptions as RemoteOptions,
     key_source as key_source,
     list_keys as list_keys,
+    parse_keys as parse_keys,
 )
 from .http import (
     Fetch as Fetch,
@@ -36,9 +38,9 @@ from .http import (
 )
 from .importing import (
     ALGORITHMS as ALGORITHMS,
+    AlgorithmMismatch as AlgorithmMismatch,
     KeyRules as KeyRules,
     import_key as import_key,
-    parse_keys as parse_keys,
 )
 from .key_set import (
     BadKeySet as BadKeySet,
@@ -58,8 +60,8 @@ from .loader import (
     loggable_host as loggable_host,
 )
 from .material import (
-    KeyProblem as KeyProblem,
     describe_read_error as describe_read_error,
+    looks_like_path as looks_like_path,
 )
 from .public_material import (
     public_numbers as public_numbers,
@@ -87,6 +89,7 @@ from .source import (
 from .urls import (
     check_proxy as check_proxy,
     check_url as check_url,
+    clean_text as clean_text,
     is_file_name as is_file_name,
     is_loopback as is_loopback,
     is_redis_url as is_redis_url,

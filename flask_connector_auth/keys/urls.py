@@ -1,4 +1,4 @@
-"""Checks of configured URLs: key sets, proxies and Redis servers."""
+"""Checks of configured text and URLs: key sets, proxies and Redis servers."""
 
 import os
 import re
@@ -10,16 +10,24 @@ from urllib.parse import SplitResult, urlsplit
 from ..core import redis_connections
 
 # At least two letters: a single one is a Windows drive, and no scheme is that short.
-_URL = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+://")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_BYTE_ORDER_MARK = "\ufeff"
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 # A colon in the first part of a relative name would make that a scheme (RFC 3986 section 4.2).
 _FILE_NAME = re.compile(r"(?:[A-Za-z]:)?[^:/\\]*(?:[/\\].*)?", re.DOTALL)
 
 
+def clean_text(text: str) -> str:
+    """Return *text* without the white space, line ends and byte order mark around it."""
+    return text.strip().removeprefix(_BYTE_ORDER_MARK).strip()
+
+
 def is_url(value: object) -> bool:
     """Whether *value* is meant as a URL (RFC 3986 section 3), valid or not."""
     # Any text may precede a PEM block, a URL too.
-    return isinstance(value, str) and _URL.match(value) is not None and "-----BEGIN" not in value
+    if not isinstance(value, str) or "-----BEGIN" in value:
+        return False
+    return _URL.match(clean_text(value)) is not None
 
 
 def check_url(url: str) -> None:

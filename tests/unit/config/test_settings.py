@@ -69,11 +69,16 @@ HEADER = "Must be a header name (RFC 9110 section 5.1) that carries nothing else
 REALM = "Must be printable ASCII without quotes and backslashes."
 NAMES = 'Must be a list of algorithm names, such as ["RS256"].'
 FLAG = "Must be true or false."
+UNKNOWN = f"Unknown algorithm; the known ones are {', '.join(ALGORITHMS)}."
 EMPTY = "Must not be empty: no token would be accepted."
 NOT_A_STRING = {True: TEXT, 1.5: TEXT, (): TEXT, b"a": TEXT, "": TEXT}
-NOT_A_NUMBER = {True: NUMBER, "30": NUMBER, "": NUMBER, (): NUMBER, float("nan"): NUMBER}
+ADVICE = "Give it without quotes, and in the environment as JSON writes it."
+NOT_A_NUMBER = {True: NUMBER, (): NUMBER, float("nan"): NUMBER}
 NOT_A_NUMBER |= {float("inf"): NUMBER, float("-inf"): NUMBER}
 NOT_WHOLE = dict.fromkeys([*NOT_A_NUMBER, 2048.5, 2048.0], "Must be a whole number.")
+for wrong, what in (("30", "text"), ("30s", "text"), ("", "empty text")):
+    NOT_A_NUMBER[wrong] = f"Must be a finite number, not {what}. {ADVICE}"
+    NOT_WHOLE[wrong] = f"Must be a whole number, not {what}. {ADVICE}"
 OUTAGE = 'Must be "closed" or "open".'
 AT_LEAST_ONE = "Must be greater than or equal to 1."
 
@@ -163,7 +168,9 @@ TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
     ),
     "MISSING_PARAMETER_ROW": (
         [(True, True), (False, False)],
-        {None: NULL, 1: FLAG, 0: FLAG, "true": FLAG, "": FLAG, "no": FLAG, (): FLAG},
+        {None: NULL, 1: FLAG, 0: FLAG, (): FLAG}
+        | dict.fromkeys(("true", "True", "no"), f"{FLAG[:-1]}, not text. {ADVICE}")
+        | {"": f"{FLAG[:-1]}, not empty text. {ADVICE}"},
     ),
     "LOG_LIMIT": (
         [(None, None), (0, 0), (0.5, 0.5), (100, 100)],
@@ -181,16 +188,20 @@ TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
         ],
         {None: NULL, "RS256": NAMES, "": NAMES, True: NAMES, 256: NAMES, (): EMPTY}
         | {
-            ("none",): "item 1: Unknown algorithm.",
-            ("RS256", "rs256"): "item 2: Unknown algorithm.",
+            ("none",): f"item 1: {UNKNOWN}",
+            ("RS256", "rs256"): f"item 2: {UNKNOWN}",
         }
-        | {("ES256K",): "item 1: Unknown algorithm.", (5,): "item 1: Not a valid string."},
+        | {("ES256K",): f"item 1: {UNKNOWN}", (5,): "item 1: Not a valid string."},
     ),
     "CONSUMER_JWS_ALGORITHMS": (
         [(None, ("RS256",)), (["RS384"], ("RS384",))],
-        {"RS256": NAMES, "": NAMES, (): EMPTY, ("RS257",): "item 1: Unknown algorithm."},
+        {"RS256": NAMES, "": NAMES, (): EMPTY, ("RS257",): f"item 1: {UNKNOWN}"},
     ),
 }
+NO_KEY = (
+    "neither a key nor a readable file (No such file or directory). A key is PEM, a certificate, a "
+    "JWK, a JWK Set, the path of a file with one of these, or the URL of a JWK Set."
+)
 GOOD = [(name, value, loaded) for name, (good, _) in TABLE.items() for value, loaded in good]
 BAD = [(name, value, text) for name, (_, bad) in TABLE.items() for value, text in bad.items()]
 
@@ -250,13 +261,16 @@ def test_all_problems_are_reported_at_once() -> None:
         )
     expected = {
         "APP_JWT_KEYS": [
-            "item 1: neither a key nor a readable file (No such file or directory).",
+            f"item 1: {NO_KEY}",
             "item 2: not a sound RSA key (RFC 7518 section 6).",
         ],
-        "CONSUMER_JWS_KEYS": ["not a sound oct key (RFC 7518 section 6)."],
-        "LEEWAY": [NUMBER],
+        "CONSUMER_JWS_KEYS": [
+            "its k is standard base64 or has padding or white space; it must be base64url without "
+            "padding (RFC 7515 section 2)."
+        ],
+        "LEEWAY": [f"{NUMBER[:-1]}, not text. {ADVICE}"],
         "ISUER": ["Unknown setting. Did you mean CONNECTOR_AUTH_ISSUER?"],
-        "APP_JWT_ALGORITHMS": ["item 2: Unknown algorithm."],
+        "APP_JWT_ALGORITHMS": [f"item 2: {UNKNOWN}"],
         "ERROR_CATALOGUE": ["40199: Not a code of the error table."],
     }
     assert caught.value.problems == {PREFIX + key: texts for key, texts in expected.items()}
@@ -268,9 +282,12 @@ def test_all_problems_are_reported_at_once() -> None:
     ("config", "text"),
     [
         ({}, "Missing: tokens cannot be verified without keys."),
-        ({"APP_JWT_KEYS": None}, NULL),
-        ({"APP_JWT_KEYS": []}, "no usable key."),
-        ({"APP_JWT_KEYS": ""}, "neither a key nor a readable file (Is a directory)."),
+        (
+            {"APP_JWT_KEYS": None},
+            "Must not be empty: give a key, the path of its file, or a URL.",
+        ),
+        ({"APP_JWT_KEYS": []}, "no usable key: the list is empty."),
+        ({"APP_JWT_KEYS": ""}, "an empty value; give a key, the path of its file, or a URL."),
         ({"APP_JWT_KEYS": 5}, "a key cannot be given as int."),
     ],
 )
