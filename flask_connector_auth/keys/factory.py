@@ -15,7 +15,7 @@ from .http import Fetch
 from .importing import KeyRules, import_key
 from .key_set import RemoteRules, import_set
 from .loader import KeySetLoader
-from .material import KeySetEntries, read_key_entries
+from .material import KeySetEntries, split_keys
 from .refresh_policy import RefreshPolicy
 from .remote import RemoteKeys
 from .source import CombinedKeys, KeyIndex, KeySource, StaticKeys, VerificationKey
@@ -59,7 +59,7 @@ def parse_keys(
             continue
         place = f"item {number}: " if is_list else ""
         try:
-            entries = read_key_entries(item)
+            entries = split_keys(item)
             if isinstance(entries, KeySetEntries):
                 read = partial(import_key, rules=rules)
                 keys += import_set(entries, read, _log_prefix(setting, place))

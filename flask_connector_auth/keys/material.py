@@ -51,7 +51,7 @@ def without_nulls(jwk: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in jwk.items() if value is not None}
 
 
-def read_key_entries(value: Any) -> Entries:
+def split_keys(value: Any) -> Entries:
     """Return the single keys in *value*: anything that :func:`parse_keys` takes but a list.
 
     :raises KeyProblem: if *value* is none of those, or its file cannot be read.
