@@ -52,12 +52,12 @@ TROUBLES = {
     Reason.BAD_PARAMETER: Trouble(
         EITHER,
         "``typ`` is another one, such as ``at+jwt``, so it is a token for something else; or "
-        "``kid`` is empty or a number.",
+        "``kid`` is a number or ``null``.",
         "Have the issuer leave ``typ`` out or say ``JWT``, and name its keys by text.",
     ),
     Reason.CRITICAL: Trouble(
         EITHER,
-        "The issuer uses an extension of JWS.",
+        "The issuer uses an extension of JWS, or compresses what it signs.",
         "Have it switched off: none is supported.",
     ),
     Reason.BAD_ALGORITHM: Trouble(

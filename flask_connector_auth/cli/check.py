@@ -9,7 +9,7 @@ from flask import Flask
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 
 from ..config import ConfigurationError
-from ..keys import is_unprotected_redis_url, list_keys, plain_http_hosts
+from ..keys import clean_text, is_unprotected_redis_url, list_keys, plain_http_hosts
 from ..revocation import RevocationStoreError
 from ..revocation.redis import RedisStore
 from ..web import Binding, Runtime, audit
@@ -50,7 +50,7 @@ def find_weaknesses(app: Flask, state: Runtime) -> Iterator[tuple[str, str]]:
             "revocation_open",
             "Revoked tokens may be accepted while the store is out of reach.",
         )
-    if is_unprotected_redis_url(str(app.config.get("CONNECTOR_AUTH_REVOCATION_URL"))):
+    if is_unprotected_redis_url(clean_text(str(app.config.get("CONNECTOR_AUTH_REVOCATION_URL")))):
         yield (
             "revocation_in_the_clear",
             "The connection to the revocation store is not encrypted: use rediss://, or anyone on "

@@ -19,7 +19,7 @@ from flask.cli import ScriptInfo
 from flask.helpers import get_debug_flag
 
 from ..config import ConfigurationError, SettingsSchema
-from ..keys import is_url
+from ..keys import clean_text, is_url
 from ..web import EXTENSION, Runtime
 
 
@@ -137,10 +137,10 @@ def _material(value: Any) -> Any:
     if not isinstance(value, str):
         return _shown(value)
     if is_url(value):
-        return mask_url(value)
+        return mask_url(clean_text(value))
     with suppress(OSError, ValueError):
-        if Path(value).is_file():
-            return value
+        if Path(clean_text(value)).is_file():
+            return clean_text(value)
     return "PEM text" if "-----BEGIN" in value else "JSON text" if "{" in value else "base64 text"
 
 

@@ -8,6 +8,7 @@ from .limits import (
     LIMITS as LIMITS,
     Limit as Limit,
 )
+from .problems import ConfigurationError as ConfigurationError
 from .schema import (
     PREFIX as PREFIX,
     JwksSchema as JwksSchema,
@@ -16,7 +17,6 @@ from .schema import (
     TokenSchema as TokenSchema,
 )
 from .settings import (
-    ConfigurationError as ConfigurationError,
     Settings as Settings,
     load_settings as load_settings,
 )

@@ -12,7 +12,7 @@ from marshmallow import Schema, ValidationError, fields, missing
 from marshmallow.validate import Length, OneOf, Range
 
 from ..core import ERROR_ROWS
-from ..keys import ALGORITHMS, is_file_name, is_redis_url, is_unprotected_redis_url
+from ..keys import ALGORITHMS, clean_text
 from ..revocation import RevocationStore
 
 #: The problem if redis-py, which is an extra, cannot be imported.
@@ -47,7 +47,22 @@ class Setting(fields.Field[Any]):
         return value
 
 
-class Number(Setting):
+class Literal(Setting):
+    """A number or a truth value, which is easily given as text by mistake."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super()._deserialize(value)
+        except ValidationError:
+            if type(value) is not str:
+                raise
+            # The text is not quoted: it may be a secret in the wrong place.
+            found = "text" if value else "empty text"
+            advice = "Give it without quotes, and in the environment as JSON writes it."
+            raise ValidationError(f"{self.message[:-1]}, not {found}. {advice}") from None
+
+
+class Number(Literal):
     """A finite number; neither a string nor a boolean."""
 
     types: ClassVar[tuple[type, ...]] = (int, float)
@@ -57,7 +72,7 @@ class Number(Setting):
         return super()._accepts(value) and isfinite(value)
 
 
-class WholeNumber(Setting):
+class WholeNumber(Literal):
     """A whole number; neither a string nor a boolean."""
 
     types: ClassVar[tuple[type, ...]] = (int,)
@@ -76,7 +91,7 @@ class Count(WholeNumber):
     bounds: ClassVar[Range | None] = Range(min=1)
 
 
-class Flag(Setting):
+class Flag(Literal):
     """``True`` or ``False``, and nothing else."""
 
     types: ClassVar[tuple[type, ...]] = (bool,)
@@ -115,6 +130,13 @@ class Text(Setting):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         return super()._deserialize(str(value) if type(value) is int else value)
+
+
+class Location(Text):
+    """A path or URL. White space, line ends and a byte order mark around it do not belong to it."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        return super()._deserialize(clean_text(value) if isinstance(value, str) else value)
 
 
 class Audience(Text):
@@ -181,12 +203,15 @@ class Texts(fields.List[str]):
         )
 
 
+_UNKNOWN_ALGORITHM = f"Unknown algorithm; the known ones are {', '.join(ALGORITHMS)}."
+
+
 class Algorithms(fields.List[str]):
     """An allow-list of ``alg``."""
 
     def __init__(self, default: list[str] | None, doc: str) -> None:
         super().__init__(
-            fields.String(validate=OneOf(ALGORITHMS, error="Unknown algorithm; known: {choices}.")),
+            fields.String(validate=OneOf(ALGORITHMS, error=_UNKNOWN_ALGORITHM)),
             load_default=default,
             validate=Length(min=1, error="Must not be empty: no token would be accepted."),
             error_messages={"invalid": 'Must be a list of algorithm names, such as ["RS256"].'},
@@ -195,37 +220,20 @@ class Algorithms(fields.List[str]):
 
 
 def passes(check: Callable[[str], object]) -> Callable[[str], None]:
-    """Return a validator that reports the ``ValueError`` that *check* raises."""
+    """Return a validator that reports the ``ValueError`` that *check* raises.
+
+    An ``ImportError`` is reported too: *check* needs redis-py then.
+    """
 
     def validate(value: str) -> None:
         try:
             check(value)
+        except ImportError:
+            raise ValidationError(sentence(REDIS_MISSING)) from None
         except ValueError as error:
             raise ValidationError(sentence(str(error))) from None
 
     return validate
-
-
-def check_backup_place(place: str) -> None:
-    """Check where a backup of a key set is to be kept.
-
-    :raises ValueError: unless it is a file path, or the URL of one Redis that is on this machine or
-        is reached by verified TLS.
-    """
-    if is_redis_url(place):
-        try:
-            exposed = is_unprotected_redis_url(place)
-        except ImportError:
-            raise ValueError(REDIS_MISSING) from None
-        if exposed:
-            raise ValueError(
-                "a Redis server on another host needs rediss:// and a verified certificate"
-            )
-    elif not is_file_name(place):
-        raise ValueError(
-            "must be a file path, or the URL of one Redis server (redis://, rediss:// or unix://). "
-            "A path with a colon needs / or ./ at its start"
-        )
 
 
 def sentence(text: str) -> str:

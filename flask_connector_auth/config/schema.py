@@ -1,18 +1,18 @@
 """The settings as they stand in ``app.config``, one field each: type, default, bounds, meaning."""
 
-import re
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import OneOf, Range, Regexp
 
-from ..keys import parse_proxy
+from ..keys import check_backup_place, check_host, parse_proxy
 from .fields import (
     Algorithms,
     Audience,
     Count,
     Flag,
     Function,
+    Location,
     Number,
     Overrides,
     Seconds,
@@ -20,7 +20,6 @@ from .fields import (
     Text,
     Texts,
     WholeNumber,
-    check_backup_place,
     passes,
 )
 
@@ -28,7 +27,6 @@ from .fields import (
 PREFIX = "CONNECTOR_AUTH_"
 # Headers that carry something else, or that WSGI does not hand over like the others.
 _RESERVED_HEADERS = "(?!(?i:authorization|content-type|content-length|cookie|host)$)"
-_HOST = "Must be the host of a URL, without scheme, port and path; no pattern."
 _NOT_NEGATIVE = Range(min=0)
 
 
@@ -37,11 +35,15 @@ class TokenSchema(Schema):
 
     app_jwt_keys: fields.Raw = fields.Raw(
         required=True,
-        error_messages={"required": "Missing: tokens cannot be verified without keys."},
+        error_messages={
+            "required": "Missing: tokens cannot be verified without keys.",
+            "null": "Must not be empty: give a key, the path of its file, or a URL.",
+        },
         metadata={
-            "doc": "Keys that verify AppJWTs: the URL of a JWK Set, PEM text, bare base64 DER, a "
-            'JWK, a JWK Set, a text secret as ``{"secret": "..."}``, the path of a file that holds '
-            "one of these, a :class:`KeySource`, or a list of these."
+            "doc": "Keys that verify AppJWTs: the URL of a JWK Set, PEM text, base64 DER, a "
+            'certificate, a JWK, a JWK Set, a text secret as ``{"secret": "..."}``, the path of a '
+            "file that holds one of these, a :class:`KeySource`, or a list of these. :doc:`keys` "
+            "has the details."
         },
     )
     consumer_jws_keys: fields.Raw = fields.Raw(
@@ -172,28 +174,28 @@ class JwksSchema(Schema):
     jwks_max_bytes: Count = Count(262144, "Largest accepted key set, in bytes.")
     jwks_max_keys: Count = Count(100, "Most keys that are accepted in a key set.")
     jwks_failover: Texts = Texts(
-        Text(),
+        Location(),
         "Further URLs of the same key set, fetched when the first one fails; only beside a single "
         "URL.",
         'Must be a list of URLs, such as ["https://mirror.example/jwks.json"].',
     )
     jwks_http_hosts: Texts = Texts(
-        Text(validate=Regexp(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])\Z", re.ASCII, error=_HOST)),
+        Text(validate=passes(check_host)),
         "Hosts whose key sets may have an ``http://`` URL, exactly as in the URL and without port. "
         "Anyone on the network path to them can forge tokens.",
         'Must be a list of hosts, such as ["issuer"].',
     )
-    jwks_backup: Text = Text(
+    jwks_backup: Location = Location(
         None,
         "Where to keep a backup of the last good key set, for a start while the issuer is down: a "
         "file path, or the URL of one Redis server (``redis://``, ``rediss://`` or ``unix://``). "
         "Anyone with write access to the backup can forge tokens.",
         validate=passes(check_backup_place),
     )
-    jwks_ca_file: Text = Text(
+    jwks_ca_file: Location = Location(
         None, "File of CA certificates to trust for key sets, instead of those of the system."
     )
-    jwks_proxy: Text = Text(
+    jwks_proxy: Location = Location(
         None,
         "``http://host:port`` or ``http://user:password@host:port`` of a proxy for key sets by "
         "``https``. Proxies of the environment are not used.",
@@ -207,7 +209,7 @@ class JwksSchema(Schema):
 class RevocationSchema(Schema):
     """Where revocations are kept, and what happens while the store is out of reach."""
 
-    revocation_url: Text = Text(
+    revocation_url: Location = Location(
         None,
         "Redis in which all workers share revocations: ``redis://``, ``rediss://``, ``unix://``, "
         "``redis+sentinel://host:port,host:port/service`` or ``redis+cluster://host:port``. "

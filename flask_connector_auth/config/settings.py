@@ -1,7 +1,7 @@
 """Loads the settings from ``app.config``; one error lists every problem in them."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from ssl import SSLError
@@ -12,8 +12,10 @@ from marshmallow import ValidationError
 from ..core import ERROR_ROWS, ErrorRow
 from ..keys import (
     ALGORITHMS,
+    AlgorithmMismatch,
     Fetch,
     HttpFetch,
+    KeyProblem,
     KeyRules,
     KeySource,
     RemoteOptions,
@@ -21,6 +23,7 @@ from ..keys import (
     check_url,
     describe_read_error,
     key_source,
+    looks_like_path,
     plain_http_hosts,
     public_numbers,
     url_host,
@@ -28,26 +31,10 @@ from ..keys import (
 from ..revocation import RevocationStore
 from .fields import REDIS_MISSING, sentence
 from .limits import broken_limits
+from .problems import ConfigurationError, Problems
 from .schema import PREFIX, SettingsSchema
 
 logger: logging.Logger = logging.getLogger(__name__)
-
-
-class ConfigurationError(ValueError):
-    """The configuration cannot be used. Its text lists every problem, and no configured value.
-
-    .. versionadded:: 0.1
-    """
-
-    def __init__(self, problems: Mapping[str, list[str]]) -> None:
-        self.problems: dict[str, list[str]] = dict(problems)  #: sentences, by configuration key
-        # A copy or an unpickled error is made from these arguments.
-        super().__init__(self.problems)
-
-    def __str__(self) -> str:
-        items = sorted(self.problems.items())
-        lines = [f"{key}: {text}" for key, texts in items for text in texts]
-        return "\n  ".join(["flask-connector-auth cannot start:", *lines])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,26 +67,18 @@ class Settings:
     revocation_keep: float | None
 
 
-class _Problems(dict[str, list[str]]):
-    """The problems found so far: sentences, by configuration key."""
-
-    def add(self, name: str, problem: str) -> None:
-        """Report *problem*, a sentence, for the setting *name*, which is without its prefix."""
-        self.setdefault(PREFIX + name, []).append(problem)
-
-
 def load_settings(config: Mapping[str, Any]) -> Settings:
     """Return the settings in *config*, read once.
 
     :raises ConfigurationError: listing all that is wrong, by configuration key.
     """
-    problems = _Problems()
+    problems = Problems()
     values = _read(config, problems)
     for limit in broken_limits(values):
         keys = (f"{PREFIX}{name.upper()}" for name in limit.others)
         problems.add(limit.name.upper(), limit.sentence.format(*keys))
     values["error_catalogue"] = _overridden_rows(values["error_catalogue"] or {}, problems)
-    values |= _load_keys(values, problems)
+    values |= _load_keys(values, config, problems)
     values["revocation_store"] = _revocation_store(values, problems)
     if problems:
         raise ConfigurationError(problems)
@@ -110,7 +89,7 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     return settings
 
 
-def _read(config: Mapping[str, Any], problems: _Problems) -> dict[str, Any]:
+def _read(config: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
     """Return the value of each setting by its field's name; ``None`` where it is not valid."""
     schema = SettingsSchema()
     configured = {key: value for key, value in config.items() if key.startswith(PREFIX)}
@@ -148,7 +127,7 @@ def _sentences(messages: Any, path: str = "") -> Iterator[str]:
 
 
 def _overridden_rows(
-    overrides: Mapping[int, Mapping[str, Any]], problems: _Problems
+    overrides: Mapping[int, Mapping[str, Any]], problems: Problems
 ) -> dict[int, ErrorRow]:
     rows = {}
     for code, override in overrides.items():
@@ -161,7 +140,9 @@ def _overridden_rows(
     return rows
 
 
-def _load_keys(values: Mapping[str, Any], problems: _Problems) -> dict[str, Any]:
+def _load_keys(
+    values: Mapping[str, Any], config: Mapping[str, Any], problems: Problems
+) -> dict[str, Any]:
     """Return the key sources and the allow-lists of both token types."""
     # If a setting could not be read, its most lenient value is used here: the keys are not reported
     # because of a mistake in another setting.
@@ -177,19 +158,25 @@ def _load_keys(values: Mapping[str, Any], problems: _Problems) -> dict[str, Any]
     consumer_rules = KeyRules(consumer_algorithms, min_rsa_bits, numbers)
     options = _remote_options(values, problems)
 
-    def load(name: str, keys: Any, key_rules: KeyRules) -> KeySource | None:
+    allow_list = "APP_JWT_ALGORITHMS"
+    consumer_allow_list = (
+        allow_list if values["consumer_jws_algorithms"] is None else ("CONSUMER_JWS_ALGORITHMS")
+    )
+
+    def load(name: str, keys: Any, key_rules: KeyRules, allow_list: str) -> KeySource | None:
         if keys is None:
             return None
-        source, texts = key_source(keys, key_rules, options)
-        for text in texts:
-            problems.add(name, f"{text}.")
+        source, found = key_source(keys, key_rules, options, PREFIX + name)
+        _report_keys(name, found, allow_list, PREFIX + allow_list in config, problems)
         return source
 
-    source = consumer_source = load("APP_JWT_KEYS", material, rules)
+    source = consumer_source = load("APP_JWT_KEYS", material, rules, allow_list)
     if consumer_material is not None:
-        consumer_source = load("CONSUMER_JWS_KEYS", consumer_material, consumer_rules)
+        consumer_source = load(
+            "CONSUMER_JWS_KEYS", consumer_material, consumer_rules, consumer_allow_list
+        )
     elif consumer_rules != rules:
-        consumer_source = load("CONSUMER_JWS_KEYS", material, consumer_rules)
+        consumer_source = load("APP_JWT_KEYS", material, consumer_rules, consumer_allow_list)
     return {
         "app_jwt_keys": source,
         "app_jwt_algorithms": algorithms,
@@ -198,7 +185,27 @@ def _load_keys(values: Mapping[str, Any], problems: _Problems) -> dict[str, Any]
     }
 
 
-def _remote_options(values: Mapping[str, Any], problems: _Problems) -> RemoteOptions:
+def _report_keys(
+    name: str, found: Sequence[KeyProblem], allow_list: str, is_set: bool, problems: Problems
+) -> None:
+    """Report the problems of the keys in the setting *name*.
+
+    :param allow_list: the setting of the algorithms that the keys are for.
+    :param is_set: whether the allow-list is configured. If so, a key that does not fit it is a
+        problem of the allow-list.
+    """
+    for problem in found:
+        is_mismatch = isinstance(problem, AlgorithmMismatch)
+        if is_mismatch and is_set:
+            problems.add(allow_list, f"{PREFIX}{name} has no key for it: {problem}.")
+        elif is_mismatch:
+            problems.add(name, f"{problem}. Set {PREFIX}{allow_list} to what the issuer uses.")
+        # The keys of one setting may be loaded for each token type.
+        elif f"{problem}." not in problems.get(PREFIX + name, ()):
+            problems.add(name, f"{problem}.")
+
+
+def _remote_options(values: Mapping[str, Any], problems: Problems) -> RemoteOptions:
     """Return the options that the ``JWKS_`` settings describe."""
     configured = {rule.name: values[f"jwks_{rule.name}"] for rule in fields(RemoteRules)}
     # A setting that could not be read is reported already; its default is used here.
@@ -214,16 +221,18 @@ def _remote_options(values: Mapping[str, Any], problems: _Problems) -> RemoteOpt
     return RemoteOptions(rules, fetch, failover, values["jwks_backup"], hosts)
 
 
-def _built_in_fetch(values: Mapping[str, Any], problems: _Problems) -> Fetch:
+def _built_in_fetch(values: Mapping[str, Any], problems: Problems) -> Fetch:
     try:
         return HttpFetch(values["jwks_ca_file"], values["jwks_proxy"])
     except (OSError, ValueError) as error:
         why = "no certificates in it" if isinstance(error, SSLError) else describe_read_error(error)
-        problems.add("JWKS_CA_FILE", f"The file cannot be loaded ({why}).")
+        path = values["jwks_ca_file"]
+        name = f"file {path!r}" if looks_like_path(path) else "file"
+        problems.add("JWKS_CA_FILE", f"The {name} cannot be loaded ({why}).")
         return HttpFetch()
 
 
-def _revocation_store(values: Mapping[str, Any], problems: _Problems) -> RevocationStore | None:
+def _revocation_store(values: Mapping[str, Any], problems: Problems) -> RevocationStore | None:
     """Return the configured store; no connection is made."""
     url, store = values["revocation_url"], values["revocation_store"]
     if url is None or store is not None:

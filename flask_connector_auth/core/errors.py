@@ -24,7 +24,7 @@ class Reason(StrEnum):
     NOT_COMPACT = "not_compact"  #: not three base64url segments (RFC 7515 section 7.1)
     BAD_JSON = "bad_json"  #: a segment is not a strict JSON object in UTF-8 (RFC 8725 section 3.7)
     BAD_PARAMETER = "bad_parameter"  #: a header parameter of a wrong type or value
-    CRITICAL = "critical"  #: ``crit``, ``b64`` or ``zip`` is present: no extension is supported
+    CRITICAL = "critical"  #: ``crit``, ``b64`` or ``zip`` asks for an extension: none is supported
     BAD_ALGORITHM = "bad_algorithm"  #: ``alg`` is not on the allow-list (RFC 8725 section 3.1)
     UNKNOWN_KEY = "unknown_key"  #: no configured key fits the token
     BAD_SIGNATURE = "bad_signature"  #: no fitting key verifies the signature

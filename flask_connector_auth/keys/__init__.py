@@ -20,11 +20,13 @@ from .connection import (
     ResponseTooLarge as ResponseTooLarge,
     Watchdog as Watchdog,
 )
+from .der import KeyProblem as KeyProblem
 from .factory import (
     RemoteOptions as RemoteOptions,
     key_source as key_source,
     leaf_sources as leaf_sources,
     list_keys as list_keys,
+    parse_keys as parse_keys,
     plain_http_hosts as plain_http_hosts,
 )
 from .http import (
@@ -38,9 +40,9 @@ from .http import (
 )
 from .importing import (
     ALGORITHMS as ALGORITHMS,
+    AlgorithmMismatch as AlgorithmMismatch,
     KeyRules as KeyRules,
     import_key as import_key,
-    parse_keys as parse_keys,
 )
 from .key_set import (
     BadKeySet as BadKeySet,
@@ -60,8 +62,8 @@ from .loader import (
     loggable_host as loggable_host,
 )
 from .material import (
-    KeyProblem as KeyProblem,
     describe_read_error as describe_read_error,
+    looks_like_path as looks_like_path,
 )
 from .public_material import (
     public_numbers as public_numbers,
@@ -88,8 +90,10 @@ from .source import (
 )
 from .urls import (
     Proxy as Proxy,
+    check_backup_place as check_backup_place,
+    check_host as check_host,
     check_url as check_url,
-    is_file_name as is_file_name,
+    clean_text as clean_text,
     is_loopback as is_loopback,
     is_redis_url as is_redis_url,
     is_unprotected_redis_url as is_unprotected_redis_url,

@@ -1,21 +1,27 @@
 """Key sources made from the value of a keys setting, and the keys that a source has."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .backup import BackupStore, FileBackupStore, KeySetBackup, RedisBackupStore
+from .der import KeyProblem
 from .http import Fetch
-from .importing import KeyRules, parse_keys
-from .key_set import RemoteRules
+from .importing import KeyRules, import_key
+from .key_set import RemoteRules, import_set
 from .loader import KeySetLoader
+from .material import KeySetEntries, split_keys
 from .refresh_policy import RefreshPolicy
 from .remote import RemoteKeys
 from .source import CombinedKeys, KeyIndex, KeySource, StaticKeys, VerificationKey
-from .urls import check_url, is_redis_url, is_url, plain_http_host
+from .urls import check_url, clean_text, is_redis_url, is_url, plain_http_host
+
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,32 +38,79 @@ class RemoteOptions:
 _BACKUP_OVERHEAD = 65536  # bytes of a backup beside the keys
 
 
+def parse_keys(
+    value: Any,
+    rules: KeyRules,
+    is_skipped: Callable[[Any], bool] = lambda item: False,
+    setting: str = "",
+) -> tuple[list[VerificationKey], list[KeyProblem]]:
+    """Return the keys in *value*, and the problems found.
+
+    :param value: PEM text, base64 of a DER SubjectPublicKeyInfo, a certificate, a JWK or JWK Set
+        (object or JSON text), the path of a file that holds one of these, or a list of any of them.
+    :param is_skipped: whether to leave an item of the list out; it still has a number.
+    :param setting: the configuration key that *value* comes from, for the log.
+    """
+    keys: list[VerificationKey] = []
+    problems: list[KeyProblem] = []
+    is_list = isinstance(value, list | tuple)
+    items = value if is_list else [value]
+    for number, item in enumerate(items, 1):
+        if is_skipped(item):
+            continue
+        place = f"item {number}: " if is_list else ""
+        try:
+            entries = split_keys(item)
+            if isinstance(entries, KeySetEntries):
+                read = partial(import_key, rules=rules)
+                keys += import_set(entries, read, _log_prefix(setting, place))
+                continue
+        except KeyProblem as problem:
+            problems.append(problem.at(place))
+            continue
+        for material, warning in entries:
+            if warning:
+                logger.warning("%s%s", _log_prefix(setting, place), warning)
+            try:
+                keys.append(import_key(material, rules))
+            except KeyProblem as problem:
+                problems.append(problem.at(place))
+    if not items:
+        problems.append(KeyProblem("no usable key: the list is empty"))
+    return keys, problems
+
+
+def _log_prefix(setting: str, place: str) -> str:
+    return f"{setting}: {place}" if setting else place
+
+
 def key_source(
-    value: Any, rules: KeyRules, options: RemoteOptions
-) -> tuple[KeySource | None, list[str]]:
-    """Return the source of the keys in *value*, or ``None`` and a sentence on each problem.
+    value: Any, rules: KeyRules, options: RemoteOptions, setting: str = ""
+) -> tuple[KeySource | None, list[KeyProblem]]:
+    """Return the source of the keys in *value*, or ``None`` and what is wrong.
 
     :param value: what :func:`parse_keys` takes, the URL of a JWK Set, a :class:`KeySource`, or a
         list of any of these.
+    :param setting: see :func:`parse_keys`.
     """
     items = value if isinstance(value, list | tuple) else [value]
     keys, problems = parse_keys(
-        value, rules, lambda item: is_url(item) or isinstance(item, KeySource)
+        value, rules, lambda item: is_url(item) or isinstance(item, KeySource), setting
     )
     sources: list[KeySource] = [item for item in items if isinstance(item, KeySource)]
-    urls = [item for item in items if is_url(item)]
+    urls = [clean_text(item) for item in items if is_url(item)]
     for url in urls:
         try:
             check_url(url, options.http_hosts)
         except ValueError as error:
-            problems.append(f"a key set URL: {error}")
+            problems.append(KeyProblem(f"a key set URL: {error}"))
     if len(urls) > 1 and options.failover:
-        problems.append("with JWKS_FAILOVER only one URL is allowed")
+        problems.append(KeyProblem("with JWKS_FAILOVER only one URL is allowed"))
     if keys or not (urls or sources):
         try:
             sources.insert(0, StaticKeys(keys))
         except ValueError as error:
-            problems.append(str(error))
+            problems.append(KeyProblem(str(error)))
     if problems:
         return None, problems
     sources += [_remote_keys(url, rules, options) for url in urls]

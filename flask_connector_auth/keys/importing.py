@@ -1,9 +1,10 @@
-"""Import of configured key material as verification keys, with checks of type and strength."""
+"""Import of single keys as verification keys, with checks of type and strength."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
@@ -14,7 +15,8 @@ from joserfc.jwk import ECKey, JWKRegistry, Key, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from ..core import decode_base64url
-from .material import KeyProblem, PrivateKeyError, load_public_key, split_keys
+from .der import KeyProblem, PrivateKeyError, load_public_key
+from .material import without_nulls
 from .public_material import PRIVATE_MEMBERS, is_public_key_material
 from .source import MAX_KID, VerificationKey, Verify
 
@@ -32,6 +34,8 @@ _MIN_SECRET_BYTES = 32
 # A huge public exponent makes each verification as slow as a signature.
 _MAX_EXPONENT_BITS = 64
 _VALUE_MEMBERS = {"EC": ("crv", "x", "y"), "OKP": ("crv", "x"), "RSA": ("n", "e"), "oct": ("k",)}
+_KINDS = {"EC": "an EC key", "OKP": "an Edwards key", "RSA": "an RSA key", "oct": "a secret"}
+_NOT_BASE64URL = re.compile(r"[+/=\s]")
 _CURVES = {
     "EC": ("P-256", "P-384", "P-521", "secp256k1"),
     "OKP": ("Ed25519", "Ed448", "X25519", "X448"),
@@ -51,8 +55,18 @@ _SMALL_448 = {0, 1, _P_448 - 1}
 _ED25519_BYTES = 32
 
 
-class UnsuitableKey(KeyProblem):
-    """A key that is meant for something else, or that no allowed algorithm can use."""
+class OtherUse(KeyProblem):
+    """A key that is meant for something else, as encryption keys in most key sets are."""
+
+    log_level: ClassVar[int] = logging.INFO
+
+
+class WeakSecret(KeyProblem):
+    """A secret that others know or can guess. A set that has one is refused as a whole."""
+
+
+class AlgorithmMismatch(KeyProblem):
+    """A key that could be used if the allow-list had another algorithm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,80 +79,53 @@ class KeyRules:
     public_numbers: frozenset[bytes] = field(default=frozenset(), repr=False)
 
 
-def parse_keys(
-    value: Any, rules: KeyRules, is_skipped: Callable[[Any], bool] = lambda item: False
-) -> tuple[list[VerificationKey], list[str]]:
-    """Return the keys in *value*, and a sentence on each problem found.
-
-    :param value: PEM text, bare base64 of a DER SubjectPublicKeyInfo, a JWK, a JWK Set or
-        ``{"secret": text}`` (object or JSON text), the path of a file that holds one of these, or a
-        list of any of them.
-    :param is_skipped: whether to leave an item of the list out; it still has a number.
-    """
-    keys: list[VerificationKey] = []
-    problems: list[str] = []
-    is_list = isinstance(value, list | tuple)
-    items = value if is_list else [value]
-    for number, item in enumerate(items, 1):
-        if is_skipped(item):
-            continue
-        place = f"item {number}: " if is_list else ""
-        try:
-            entries = split_keys(item)
-        except KeyProblem as problem:
-            problems.append(f"{place}{problem}")
-            continue
-        for entry in entries:
-            try:
-                keys.append(import_key(entry.material, rules))
-            except KeyProblem as problem:
-                message = f"{place}{entry.place}{problem}"
-                # RFC 7517 section 5: a set may contain keys that are meant for other uses.
-                if entry.place and isinstance(problem, UnsuitableKey):
-                    logger.warning("key left out: %s", message)
-                else:
-                    problems.append(message)
-    if not keys and not problems and not any(map(is_skipped, items)):
-        problems.append("no usable key")
-    return keys, problems
-
-
 def import_key(material: Any, rules: KeyRules) -> VerificationKey:
     """Return the key in *material* if it is sound and meets *rules*.
 
-    :param material: a JWK, the text of one PEM block, or the bytes of a DER SubjectPublicKeyInfo.
-    :raises UnsuitableKey: if the key is meant for something else.
+    :param material: a JWK, or the bytes of a DER SubjectPublicKeyInfo.
+    :raises OtherUse: if the key is meant for something else.
+    :raises AlgorithmMismatch: if it is for algorithms that are not allowed.
     :raises PrivateKeyError: if it is private.
+    :raises WeakSecret: if it is a secret that others may know.
     :raises KeyProblem: if it is weak or malformed.
     """
-    if not isinstance(material, Mapping):
+    if isinstance(material, bytes):
         native, limited_to = load_public_key(material)
-        allowed = [name for name in rules.algorithms if limited_to is None or name in limited_to]
-        return _verification_key(_joserfc_key(native), None, allowed, rules)
-    kid, algorithm = material.get("kid"), material.get("alg")
-    if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= MAX_KID):
-        raise KeyProblem(f"a kid is a string of 1 to {MAX_KID} characters")
-    if PRIVATE_MEMBERS & material.keys():
-        raise PrivateKeyError
-    if material.get("use", "sig") != "sig":
-        raise UnsuitableKey("its use is not sig (RFC 7517 section 4.2)")
-    operations = material.get("key_ops", ("verify",))
+        algorithms: Collection[str] = ALGORITHMS if limited_to is None else limited_to
+        return _verification_key(_joserfc_key(native), None, algorithms, rules)
+    if not isinstance(material, Mapping):
+        raise KeyProblem("not an object")
+    jwk = without_nulls(material)
+    # An empty kid counts as absent, as in a token.
+    kid, algorithm = jwk.get("kid") or None, jwk.get("alg")
+    if not isinstance(jwk.get("kid", ""), str) or len(kid or "") > MAX_KID:
+        raise KeyProblem(f"a kid is a string of at most {MAX_KID} characters")
+    if private := sorted(PRIVATE_MEMBERS & jwk.keys()):
+        raise PrivateKeyError(
+            "a private key where a public one belongs; leave out its private members: "
+            + ", ".join(private)
+        )
+    if jwk.get("use", "sig") != "sig":
+        raise OtherUse("its use is not sig (RFC 7517 section 4.2)")
+    operations = jwk.get("key_ops", ("verify",))
     if not isinstance(operations, list | tuple) or "verify" not in operations:
-        raise UnsuitableKey("its key_ops lack verify (RFC 7517 section 4.3)")
-    if algorithm is not None and algorithm not in rules.algorithms:
-        raise UnsuitableKey("its alg is not on the allow-list (RFC 7517 section 4.4)")
-    algorithms = rules.algorithms if algorithm is None else (algorithm,)
-    return _verification_key(_load_jwk(material, rules.public_numbers), kid, algorithms, rules)
+        raise OtherUse("its key_ops lack verify (RFC 7517 section 4.3)")
+    if algorithm is not None and algorithm not in ALGORITHMS:
+        # It is not quoted: it may be anything.
+        raise KeyProblem("its alg is none that is supported (RFC 7517 section 4.4)")
+    algorithms = ALGORITHMS if algorithm is None else (algorithm,)
+    return _verification_key(_load_jwk(jwk, rules.public_numbers), kid, algorithms, rules)
 
 
 def _load_jwk(jwk: Mapping[str, Any], public_numbers: frozenset[bytes]) -> Key:
     kind = jwk.get("kty")
     if not isinstance(kind, str) or kind not in _VALUE_MEMBERS:
-        raise UnsuitableKey("its kty is not known (RFC 7518 section 6.1)")
+        raise KeyProblem(f"its kty is none of {', '.join(_VALUE_MEMBERS)} (RFC 7518 section 6.1)")
     if isinstance(jwk.get("crv"), str) and kind in _CURVES and jwk["crv"] not in _CURVES[kind]:
-        raise UnsuitableKey("its crv is not known (RFC 7518 section 6.2.1.1, RFC 8037 section 2)")
+        raise KeyProblem("its crv is not known (RFC 7518 section 6.2.1.1, RFC 8037 section 2)")
+    _check_members(jwk, _VALUE_MEMBERS[kind])
     # Only the members that make up the key: x5c, jku and the like are ignored.
-    members: dict[str, Any] = {name: jwk.get(name) for name in _VALUE_MEMBERS[kind]}
+    members = {name: jwk[name] for name in _VALUE_MEMBERS[kind]}
     try:
         if kind == "RSA":
             # Not by joserfc: it only warns about weak keys, and they are refused here.
@@ -147,9 +134,9 @@ def _load_jwk(jwk: Mapping[str, Any], public_numbers: frozenset[bytes]) -> Key:
         if kind == "oct":
             secret = decode_base64url(members["k"].encode())
             if len(secret) < _MIN_SECRET_BYTES:
-                raise KeyProblem("a secret shorter than any hash (RFC 7518 section 3.2)")
+                raise WeakSecret("a secret shorter than any hash (RFC 7518 section 3.2)")
             if is_public_key_material(secret, public_numbers):
-                raise KeyProblem("a public key, which is no secret (RFC 8725 section 2.1)")
+                raise WeakSecret("a public key, which is no secret (RFC 8725 section 2.1)")
             return JWKRegistry.import_key({"kty": "oct", **members})
         return _joserfc_key(JWKRegistry.import_key({"kty": kind, **members}).public_key)
     except KeyProblem:
@@ -158,37 +145,64 @@ def _load_jwk(jwk: Mapping[str, Any], public_numbers: frozenset[bytes]) -> Key:
         raise KeyProblem(f"not a sound {kind} key (RFC 7518 section 6)") from None
 
 
+def _check_members(jwk: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Check that the members that make up the key are there, and not in another base64."""
+    for name in names:
+        if name not in jwk:
+            advice = "; give the certificate in its x5c instead" if "x5c" in jwk else ""
+            raise KeyProblem(f"without the member {name} (RFC 7518 section 6){advice}")
+        value = jwk[name]
+        if isinstance(value, str) and _NOT_BASE64URL.search(value):
+            raise KeyProblem(
+                f"its {name} is standard base64 or has padding or white space; it must be "
+                "base64url without padding (RFC 7515 section 2)"
+            )
+
+
 def _joserfc_key(public_key: Any) -> Key:
     """Return the joserfc key for a *public_key* of the library ``cryptography``."""
     for native, key_class in _KEY_CLASSES:
         if isinstance(public_key, native):
             return key_class(public_key, public_key)
-    raise UnsuitableKey("a key of a type that no supported algorithm uses")
+    raise KeyProblem("a key of a type that no supported algorithm uses")
 
 
 def _verification_key(
-    key: Key, kid: str | None, algorithms: Sequence[str], rules: KeyRules
+    key: Key, kid: str | None, algorithms: Collection[str], rules: KeyRules
 ) -> VerificationKey:
+    """Return the verification key of *key*, which may be used for *algorithms* at most."""
     if isinstance(key, RSAKey):
         _check_rsa_strength(key.public_key, rules.min_rsa_bits)
     if isinstance(key, OKPKey) and is_of_small_order(key.public_key.public_bytes_raw()):
         raise KeyProblem("a point of small order, for which anyone can forge signatures")
-    usable: dict[str, Verify] = {}
-    for name in algorithms:
-        # Not get_alg(): it warns about EdDSA, which RFC 9864 has only renamed.
-        model = JWSRegistry.algorithms[name]
-        try:
-            model.check_key(key)
-        except JoseError:
-            continue
-        usable[name] = model.verify
-        if isinstance(key, RSAKey) and name in _PSS:
-            usable[name] = _ExactLengthVerify((key.public_key.key_size + 7) // 8, model.verify)
-        if isinstance(key, OctKey) and len(key.raw_value) * 8 < model.algorithm_security:
-            raise KeyProblem(f"a secret shorter than the hash of {name} (RFC 7518 section 3.2)")
+    fitting = [name for name in ALGORITHMS if name in algorithms and _can_use(key, name)]
+    usable = {name: _verify_function(key, name) for name in rules.algorithms if name in fitting}
+    kind = _KINDS[key.key_type]
+    if not fitting:
+        purpose = "any supported algorithm" if len(algorithms) != 1 else "its alg"
+        raise KeyProblem(f"{kind} that cannot be used for {purpose}")
     if not usable:
-        raise UnsuitableKey("no algorithm of the allow-list can use it")
+        allowed = ", ".join(rules.algorithms)
+        raise AlgorithmMismatch(f"{kind} for {', '.join(fitting)}; the allow-list has {allowed}")
     return VerificationKey(kid, key.thumbprint(), usable, key)
+
+
+def _can_use(key: Key, name: str) -> bool:
+    # Not get_alg(): it warns about EdDSA, which RFC 9864 has only renamed.
+    try:
+        JWSRegistry.algorithms[name].check_key(key)
+    except JoseError:
+        return False
+    return True
+
+
+def _verify_function(key: Key, name: str) -> Verify:
+    model = JWSRegistry.algorithms[name]
+    if isinstance(key, OctKey) and len(key.raw_value) * 8 < model.algorithm_security:
+        raise WeakSecret(f"a secret shorter than the hash of {name} (RFC 7518 section 3.2)")
+    if isinstance(key, RSAKey) and name in _PSS:
+        return _ExactLengthVerify((key.public_key.key_size + 7) // 8, model.verify)
+    return model.verify
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,23 @@
 """Key sets from a URL: their states, lookups in them, and the parser. Times are in seconds."""
 
 import logging
+from codecs import BOM_UTF8
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from ..core import Malformed, load_json_object
-from .importing import KeyRules, import_key
-from .material import KeyProblem, PrivateKeyError
+from .der import KeyProblem, PrivateKeyError
+from .importing import AlgorithmMismatch, KeyRules, WeakSecret, import_key
+from .material import describe_other_document, without_nulls
 from .source import MAX_CANDIDATES, KeyIndex, VerificationKey
 
 logger: logging.Logger = logging.getLogger(__name__)
+
+# As many problems of single keys are in the message about a set without usable keys.
+_MAX_CAUSES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +122,17 @@ def parse_key_set(body: bytes, rules: KeyRules, max_keys: int) -> list[Verificat
         has no usable key.
     """
     try:
-        entries = load_json_object(body).get("keys")
+        # RFC 8259 section 8.1: a parser may ignore a byte order mark.
+        document = load_json_object(body.removeprefix(BOM_UTF8))
     except Malformed as malformed:
         raise BadKeySet(str(malformed)) from None
-    return usable_keys(entries, rules, max_keys)
+    if "keys" not in document and (problem := describe_other_document(document)):
+        raise BadKeySet(problem)
+    return usable_keys(document.get("keys"), rules, max_keys)
 
 
 def usable_keys(entries: Any, rules: KeyRules, max_keys: int) -> list[VerificationKey]:
-    """Return the usable keys among *entries*, the member ``keys`` of a JWK Set.
+    """Return the usable keys among *entries*, the member ``keys`` of a JWK Set from outside.
 
     :raises BadKeySet: see :func:`parse_key_set`.
     """
@@ -132,21 +140,38 @@ def usable_keys(entries: Any, rules: KeyRules, max_keys: int) -> list[Verificati
         raise BadKeySet("not a JWK Set")
     if len(entries) > max_keys:
         raise BadKeySet(f"more than {max_keys} keys (JWKS_MAX_KEYS)")
-    keys = list(_iter_usable_keys(entries, rules))
-    if not keys:
-        raise BadKeySet("no usable key")
-    return keys
+    # A key without a kid would be tried for every token. Of one key, that is all there is to try.
+    needs_kid = len(entries) > 1
+    try:
+        return import_set(entries, lambda entry: _import_fetched(entry, rules, needs_kid))
+    except KeyProblem as problem:
+        raise BadKeySet(str(problem)) from None
 
 
-def _iter_usable_keys(entries: list[Any], rules: KeyRules) -> Iterator[VerificationKey]:
+def import_set(
+    entries: Sequence[Any], import_entry: Callable[[Any], VerificationKey], place: str = ""
+) -> list[VerificationKey]:
+    """Return the usable keys among *entries* of a JWK Set. The others are logged.
+
+    :param place: where the set is, for the log.
+    :raises WeakSecret: if a secret among them is one that others may know.
+    :raises KeyProblem: if no key is usable; an :exc:`AlgorithmMismatch` if only the allow-list is
+        the reason.
+    """
+    keys: list[VerificationKey] = []
+    problems: list[KeyProblem] = []
     seen = set()
     keys_per_kid: Counter[str | None] = Counter()
     for number, entry in enumerate(entries, 1):
         try:
-            key = _import_entry(entry, rules)
+            key = import_entry(entry)
+        except WeakSecret as problem:
+            # No issuer publishes secrets, so this is not the mistake of an issuer.
+            raise problem.at(f"key {number}: ") from None
         except KeyProblem as problem:
-            level = logging.ERROR if isinstance(problem, PrivateKeyError) else logging.WARNING
-            logger.log(level, "key %d of the key set is ignored: %s", number, problem)
+            problems.append(problem.at(f"key {number}: "))
+            text = "%skey %d of the key set is ignored: %s"
+            logger.log(problem.log_level, text, place, number, problem)
             continue
         # Equal entries are one key, as in KeyIndex.
         identity = (key.kid, key.thumbprint, *key.algorithms)
@@ -154,23 +179,38 @@ def _iter_usable_keys(entries: list[Any], rules: KeyRules) -> Iterator[Verificat
             continue
         seen.add(identity)
         keys_per_kid[key.kid] += 1
-        if keys_per_kid[key.kid] > MAX_CANDIDATES:
-            text = "key %d of the key set is ignored: more than %d keys have its kid"
-            logger.warning(text, number, MAX_CANDIDATES)
+        # Keys without a kid are counted where they are put beside other ones.
+        if key.kid and keys_per_kid[key.kid] > MAX_CANDIDATES:
+            text = "%skey %d of the key set is ignored: more than %d keys have its kid"
+            logger.warning(text, place, number, MAX_CANDIDATES)
             continue
-        if keys_per_kid[key.kid] == 2:
-            logger.warning("key %d of the key set has the kid of another key", number)
-        yield key
+        if key.kid and keys_per_kid[key.kid] == 2:
+            logger.warning("%skey %d of the key set has the kid of another key", place, number)
+        keys.append(key)
+    if not keys:
+        raise _no_usable_key(problems)
+    return keys
 
 
-def _import_entry(entry: Any, rules: KeyRules) -> VerificationKey:
-    if not isinstance(entry, dict):
-        raise KeyProblem("not an object")
-    # Checked first: a published secret is the worst problem that an entry can have (RFC 7518
-    # sections 6.2.2, 6.3.2 and 6.4).
-    if entry.get("kty") == "oct" or "d" in entry:
-        raise PrivateKeyError("a secret or private key, which everyone can read here")
-    # A key without a kid would be tried for every token, so that no kid would be unknown.
-    if entry.get("kid") is None:
-        raise KeyProblem("without a kid")
-    return import_key(entry, rules)
+def _no_usable_key(problems: Sequence[KeyProblem]) -> KeyProblem:
+    """Return the problem of a set in which each key has one of *problems*."""
+    if not problems:
+        return KeyProblem("no usable key: the set is empty")
+    more = len(problems) - _MAX_CAUSES
+    causes = "; ".join(map(str, problems[:_MAX_CAUSES])) + (
+        f"; and {more} more" if more > 0 else ""
+    )
+    is_mismatch = all(isinstance(problem, AlgorithmMismatch) for problem in problems)
+    return (AlgorithmMismatch if is_mismatch else KeyProblem)(f"no usable key: {causes}")
+
+
+def _import_fetched(entry: Any, rules: KeyRules, needs_kid: bool) -> VerificationKey:
+    jwk = without_nulls(entry) if isinstance(entry, dict) else entry
+    if isinstance(jwk, dict):
+        # Checked first: a published secret is the worst problem that an entry can have (RFC 7518
+        # sections 6.2.2, 6.3.2 and 6.4).
+        if jwk.get("kty") == "oct" or "d" in jwk:
+            raise PrivateKeyError("a secret or private key, which everyone can read here")
+        if needs_kid and jwk.get("kid", "") == "":
+            raise KeyProblem("without a kid, beside other keys")
+    return import_key(jwk, rules)

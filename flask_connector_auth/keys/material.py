@@ -1,69 +1,59 @@
-"""Reading key material: PEM, DER, JWK, JWK Set and files, split into single keys.
+"""Reading key material: PEM, DER, certificates, JWK, JWK Set and files, split into single keys.
 
-A public key in PEM or DER is loaded with the algorithms that its type limits it to.
+Whatever a key is given as, it becomes a JWK or the DER of a SubjectPublicKeyInfo here. So no other
+code has to know the ways in which keys are passed on.
 """
 
 import os
 import re
 from base64 import urlsafe_b64encode
-from binascii import Error as Base64Error, a2b_base64
-from collections.abc import Iterator, Mapping
+from binascii import a2b_base64
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
+from typing import Any, NamedTuple, TypeAlias
 
 from ..core import Malformed, load_json_object
-from .urls import is_url
+from .der import DER_START, KeyProblem, load_certificate, private_problem
+from .urls import clean_text, is_url
 
-_PEM_BLOCK = re.compile("-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \\1-----", re.DOTALL)
-_PEM_LINE = re.compile("-----[^-]*-----")
-_LIST_OF_FILES = re.compile(r"\s*\[|[^,]*\.\w+\s*,")
-# What begins as a path or ends as a file name, and no text at all.
-_PATH = re.compile(r"^[.~]?[/\\]|^[A-Za-z]:|\.\w{1,8}\s*$|^\s*$")
-# The tag of a DER SEQUENCE, with which every encoded key begins (X.690 section 8.9).
-_DER_START = b"0"
-_INTEGER, _OID, _SEQUENCE = 0x02, 0x06, 0x30
-_RSASSA_PSS = bytes.fromhex("2a864886f70d01010a")
-_MGF1 = bytes.fromhex("2a864886f70d010108")
-# The hash of each algorithm and its length in bytes, which is also the length of the salt
-# (RFC 7518 section 3.5).
-_PSS_HASHES = {
-    "PS256": (bytes.fromhex("608648016503040201"), 32),
-    "PS384": (bytes.fromhex("608648016503040202"), 48),
-    "PS512": (bytes.fromhex("608648016503040203"), 64),
-}
-_DEFAULT_SALT = bytes([_INTEGER, 1, 20])
-_DEFAULT_TRAILER = bytes([_INTEGER, 1, 1])
-
-
-class KeyProblem(ValueError):
-    """What is wrong with a key. The text never contains key material."""
-
-
-class PrivateKeyError(KeyProblem):
-    """A private key or secret in a place meant for public keys, where it may have leaked."""
-
-    def __init__(self, problem: str = "a private key where a public one belongs") -> None:
-        super().__init__(problem)
+_PEM_BLOCK = re.compile("-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \\1-----", re.DOTALL)
+_PUBLIC_LABELS = ("PUBLIC KEY", "RSA PUBLIC KEY")
+_CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE")
+# Environment variables and .env files often hold a PEM whose line ends are written as \n.
+_ESCAPED_LINE_END = re.compile(r"(?:\\r)?\\n")
+# A public key is longer than a file name that happens to be base64.
+_MIN_KEY_BYTES = 40
+_LIST_OF_FILES = re.compile(r"\[|[^,]*\.\w+\s*,")
+_FILE_SUFFIXES = (".pem", ".der", ".crt", ".cer", ".pub", ".key", ".jwk", ".jwks", ".json", ".txt")
+# A host with a path or a port, with what is left of ``https://`` before it.
+_HOST = re.compile(
+    r"(?:https?:?)?/*(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+|localhost)(?::\d+)?/|[a-z0-9.-]+:\d+$", re.I
+)
 
 
 class KeyEntry(NamedTuple):
     """The material of one key, not parsed yet."""
 
-    material: Mapping[str, Any] | str | bytes  #: a JWK, the text of a PEM block, or DER
-    place: str = ""  #: which key of a JWK Set it is, for messages; empty outside of a set
+    material: Mapping[str, Any] | bytes  #: a JWK, or the DER of a SubjectPublicKeyInfo
+    warning: str = ""  #: what is wrong with it, though it is accepted
 
 
-class PublicKey(NamedTuple):
-    """A public key loaded from PEM or DER."""
-
-    native: Any  #: the key object of the library ``cryptography``
-    #: The algorithms that the key's type limits it to; ``None`` if the type sets no limit.
-    limited_to: frozenset[str] | None
+class KeySetEntries(list[Any]):
+    """The entries of a JWK Set, which may be anything."""
 
 
-def split_keys(value: Any) -> list[KeyEntry]:
+Entries: TypeAlias = list[KeyEntry] | KeySetEntries
+
+
+def without_nulls(jwk: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *jwk* without the members that are null: serialisers write absent ones so."""
+    return {name: value for name, value in jwk.items() if value is not None}
+
+
+def split_keys(value: Any) -> Entries:
     """Return the single keys in *value*: anything that :func:`parse_keys` takes but a list.
 
     :raises KeyProblem: if *value* is none of those, or its file cannot be read.
@@ -71,30 +61,28 @@ def split_keys(value: Any) -> list[KeyEntry]:
     if isinstance(value, Mapping):
         return _entries_of_object(value)
     if isinstance(value, os.PathLike):
-        return _entries_of_file(Path(value))
+        return _entries_of_file(Path(value), is_path=True)
     if not isinstance(value, str):
         raise KeyProblem(f"a key cannot be given as {type(value).__name__}")
-    entries = _entries_of_text(value)
-    # Text that cannot be a key is used as a path, but never quoted: it may be a secret.
-    return _entries_of_file(Path(value), _other_forms(value)) if entries is None else entries
+    text = clean_text(value)
+    if not text:
+        raise KeyProblem("an empty value; give a key, the path of its file, or a URL")
+    entries = _entries_of_text(text)
+    # Text that cannot be a key is used as a path, but quoted only if it looks like one: it may be a
+    # secret.
+    return _entries_of_file(Path(text), is_path=False) if entries is None else entries
 
 
-def _other_forms(text: str) -> str:
-    """Return how to write what *text*, which is no key, may be meant as, if it is no file."""
-    if _LIST_OF_FILES.match(text):
-        return '; a list is JSON in an environment variable: ["one.pem", "two.pem"]'
-    return "" if _PATH.search(text) else '; a text secret is given as {"secret": "..."}'
-
-
-def _entries_of_object(value: Mapping[str, Any]) -> list[KeyEntry]:
+def _entries_of_object(value: Mapping[str, Any]) -> Entries:
     if "secret" in value:
         return [KeyEntry(_jwk_of_secret(value))]
     if "keys" not in value:
+        if problem := describe_other_document(value):
+            raise KeyProblem(problem)
         return [KeyEntry(value)]
     if not isinstance(value["keys"], list | tuple):
         raise KeyProblem("the member keys of a JWK Set is a list (RFC 7517 section 5.1)")
-    keys = enumerate(value["keys"], 1)
-    return [KeyEntry(jwk, f"key {number} of the set: ") for number, jwk in keys]
+    return KeySetEntries(value["keys"])
 
 
 def _jwk_of_secret(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,119 +104,135 @@ def _jwk_of_secret(value: Mapping[str, Any]) -> dict[str, Any]:
     return {**members, "kty": "oct", "k": encoded}
 
 
-def _entries_of_text(text: str) -> list[KeyEntry] | None:
+def describe_other_document(value: Mapping[str, Any]) -> str:
+    """Return what *value* is, and what to do, if it is a known document other than a JWK.
+
+    Otherwise the text is empty.
+    """
+    if "jwks_uri" in value:
+        return "an OpenID discovery document, which has no keys; use its jwks_uri"
+    texts = list(value.values())
+    if texts and all(isinstance(text, str) and "BEGIN CERTIFICATE" in text for text in texts):
+        return (
+            "a map of certificates, which is no JWK Set; use the URL of the issuer's JWK Set, or "
+            "configure each certificate as an item of a list"
+        )
+    return ""
+
+
+def _entries_of_text(text: str) -> Entries | None:
     """Return the keys in *text*, or ``None`` if it may be the path of a file."""
-    text = text.strip()
+    entries = _entries_of_json_or_pem(text)
+    if entries is not None:
+        return entries
+    if is_url(text):
+        raise KeyProblem("a URL, where only a key or the path of a file is accepted")
+    if text.startswith(("ssh-", "ecdsa-sha2-")):
+        raise KeyProblem("a key of OpenSSH; convert it: ssh-keygen -e -m PKCS8 -f FILE")
+    try:
+        content = a2b_base64("".join(text.split()), strict_mode=True)
+    except ValueError:
+        return None
+    return _entries_of_content(content) if len(content) > _MIN_KEY_BYTES else None
+
+
+def _entries_of_content(content: bytes) -> Entries | None:
+    """Return the keys in DER, or in UTF-8 that is JSON or PEM; ``None`` if it is none of these."""
+    if content[:1] == DER_START:
+        return [_entry_of_der(content)]
+    with suppress(UnicodeDecodeError):
+        return _entries_of_json_or_pem(clean_text(content.decode()))
+    return None
+
+
+def _entries_of_json_or_pem(text: str) -> Entries | None:
     if text.startswith("{"):
         try:
             return _entries_of_object(load_json_object(text.encode()))
         except (Malformed, UnicodeEncodeError):
             raise KeyProblem("a JWK or JWK Set that is not strict JSON") from None
-    if "-----BEGIN" in text:
-        blocks = [match.group() for match in _PEM_BLOCK.finditer(text)]
-        if not blocks:
-            raise KeyProblem("an incomplete PEM block")
-        return [KeyEntry(block) for block in blocks]
-    if is_url(text):
-        raise KeyProblem("a URL, where only a key or the path of a file is accepted")
-    try:
-        der = a2b_base64("".join(text.split()), strict_mode=True)
-    except (Base64Error, ValueError):
+    if "-----BEGIN" not in text:
         return None
-    # A file name can happen to be base64; the DER of a key is longer than such a name.
-    return [KeyEntry(der)] if der[:1] == _DER_START and len(der) > 40 else None
+    blocks = _PEM_BLOCK.findall(_ESCAPED_LINE_END.sub("\n", text))
+    if not blocks:
+        raise KeyProblem("an incomplete PEM block")
+    if sum(label in _CERTIFICATE_LABELS for label, _ in blocks) > 1:
+        # The keys of the authorities in a chain must not verify tokens.
+        raise KeyProblem(
+            "several certificates, perhaps a chain; give only that of the signing key, or several "
+            "of signing keys as a list"
+        )
+    return [_entry_of_pem(label, content) for label, content in blocks]
 
 
-def _entries_of_file(path: Path, other_forms: str = "") -> list[KeyEntry]:
+def _entry_of_pem(label: str, content: str) -> KeyEntry:
+    if label.endswith("PRIVATE KEY"):
+        command = "ssh-keygen -e -m PKCS8 -f" if "OPENSSH" in label else "openssl pkey -pubout -in"
+        raise private_problem(command)
+    if label not in (*_PUBLIC_LABELS, *_CERTIFICATE_LABELS):
+        raise KeyProblem(f"a PEM block {label}, where PUBLIC KEY or CERTIFICATE belongs")
+    try:
+        return _entry_of_der(a2b_base64("".join(content.split()), strict_mode=True))
+    except ValueError:
+        raise KeyProblem("not a public key in PEM or DER") from None
+
+
+def _entry_of_der(der: bytes) -> KeyEntry:
+    certificate = load_certificate(der)
+    if certificate is None:
+        return KeyEntry(der)
+    expiry, warning = certificate.expiry, ""
+    if expiry < datetime.now(UTC):
+        warning = f"its certificate expired on {expiry:%Y-%m-%d}; its key is used nevertheless"
+    return KeyEntry(certificate.public_key, warning=warning)
+
+
+def _entries_of_file(path: Path, is_path: bool) -> Entries:
+    """Return the keys in a file.
+
+    :param is_path: whether *path* is meant as one; otherwise it may be a secret.
+    """
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
-        reason = describe_read_error(error)
-        raise KeyProblem(f"neither a key nor a readable file ({reason}){other_forms}") from None
-    if content[:1] == _DER_START:
-        return [KeyEntry(content)]
-    try:
-        entries = _entries_of_text(content.decode())
-    except UnicodeDecodeError:
-        entries = None
+        raise KeyProblem(_missing_file(path, is_path, describe_read_error(error))) from None
+    if content[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):
+        raise KeyProblem("a file in UTF-16; save it as UTF-8")
+    entries = _entries_of_content(content)
+    if entries is None:
+        with suppress(UnicodeDecodeError):
+            entries = _entries_of_text(clean_text(content.decode()))
     if entries is None:
         raise KeyProblem("a file that holds no PEM, DER, JWK or JWK Set")
     return entries
 
 
-def describe_read_error(error: OSError | ValueError) -> str:
-    """Return the system's reason why a file could not be read, without the name of the file."""
-    return str(error.strerror) if isinstance(error, OSError) else "not a file name"
-
-
-def load_public_key(material: str | bytes) -> PublicKey:
-    """Return the public key in *material*.
-
-    :param material: the text of one PEM block, or the bytes of a DER SubjectPublicKeyInfo.
-    :raises PrivateKeyError: if it is a private key in PEM.
-    :raises KeyProblem: if it is no public key.
-    """
-    if isinstance(material, str):
-        if "PRIVATE KEY-----" in material:
-            raise PrivateKeyError
-        if "BEGIN CERTIFICATE" in material:
-            raise KeyProblem("a certificate; extract its key with openssl x509 -pubkey -noout")
-    try:
-        if isinstance(material, str):
-            # This checks the label. The key is loaded below, from the bytes that _limits() reads.
-            load_pem_public_key(material.encode())
-            material = a2b_base64("".join(_PEM_LINE.sub("", material).split()), strict_mode=True)
-        return PublicKey(load_der_public_key(material), _limits(material))
-    except Exception:
-        raise KeyProblem("not a public key in PEM or DER") from None
-
-
-def _limits(der: bytes) -> frozenset[str] | None:
-    """Return the algorithms that the type of the key in *der* limits it to.
-
-    ``cryptography`` drops that: it loads a key limited to RSASSA-PSS as any other RSA key.
-    """
-    ((_, key),) = _der_elements(der)
-    (tag, identifier), *_ = _der_elements(key)
-    # PKCS #1 has the modulus here, and no algorithm identifier.
-    if tag != _SEQUENCE:
-        return None
-    (_, algorithm), *parameters = _der_elements(identifier)
-    if algorithm != _RSASSA_PSS:
-        return None
-    # RFC 4055 section 1.2: without parameters, the key is for RSASSA-PSS with any parameters.
-    return _pss_algorithms(parameters[0][1]) if parameters else frozenset(_PSS_HASHES)
-
-
-def _pss_algorithms(parameters: bytes) -> frozenset[str]:
-    """Return the algorithms that RSASSA-PSS-params allow (RFC 4055 sections 3.1 and 3.3)."""
-    fields = dict(_der_elements(parameters))
-    # The default of both is SHA-1, so without them no algorithm is allowed.
-    digest, mask = (list(_object_identifiers(fields.get(tag, b""))) for tag in (0xA0, 0xA1))
-    ((_, min_salt_length),) = _der_elements(fields.get(0xA2, _DEFAULT_SALT))
-    return frozenset(
-        name
-        for name, (oid, length) in _PSS_HASHES.items()
-        if (digest, mask) == ([oid], [_MGF1, oid])
-        and int.from_bytes(min_salt_length) <= length
-        and fields.get(0xA3, _DEFAULT_TRAILER) == _DEFAULT_TRAILER
+def _missing_file(path: Path, is_path: bool, reason: str) -> str:
+    text = str(path)
+    unknown = f"neither a key nor a readable file ({reason})"
+    if _LIST_OF_FILES.match(text):
+        return f'{unknown}; a list is JSON in an environment variable: ["one.pem", "two.pem"]'
+    hint = "; if it is a URL, put https:// before it" if _HOST.match(text) else ""
+    if is_path or looks_like_path(text):
+        return f"the file {str(path.absolute())!r} cannot be read ({reason}){hint}"
+    return (
+        f"{unknown}{hint}. A key is PEM, a certificate, a JWK, a JWK Set, a text secret as "
+        '{"secret": "..."}, the path of a file with one of these, or the URL of a JWK Set'
     )
 
 
-def _object_identifiers(der: bytes) -> Iterator[bytes]:
-    for tag, content in _der_elements(der):
-        if tag == _OID:
-            yield content
-        elif tag == _SEQUENCE:
-            yield from _object_identifiers(content)
+def looks_like_path(text: str) -> bool:
+    """Whether *text* is the path of a file, which messages may quote, rather than a secret.
+
+    It ends like the name of a key file, or one of its folders exists.
+    """
+    path = Path(text)
+    folders = [folder for folder in path.parents if folder.name]
+    return text.isprintable() and (
+        path.suffix.lower() in _FILE_SUFFIXES or any(map(os.path.isdir, folders))
+    )
 
 
-def _der_elements(der: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield tag and content of each element of *der*, which ``cryptography`` has validated."""
-    while der:
-        start, length = 2, der[1]
-        if length & 0x80:
-            start += length & 0x7F
-            length = int.from_bytes(der[2:start])
-        yield der[0], der[start : start + length]
-        der = der[start + length :]
+def describe_read_error(error: OSError | ValueError) -> str:
+    """Return the system's reason why a file could not be read, without the name of the file."""
+    return str(error.strerror) if isinstance(error, OSError) else "not a file name"

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_ssh_public_key
 
 from ..core import decode_base64url
-from .material import KeyProblem, load_public_key, split_keys
+from .der import KeyProblem, load_public_key
+from .material import KeySetEntries, split_keys
 
 #: The private members of a JWK (RFC 7518 sections 6.2.2 and 6.3.2).
 PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
@@ -75,12 +76,15 @@ def public_numbers(*values: Any) -> frozenset[bytes]:
 
 def _numbers_of_item(item: Any) -> Iterator[bytes]:
     with suppress(KeyProblem):
-        for entry in split_keys(item):
+        entries = split_keys(item)
+        is_set = isinstance(entries, KeySetEntries)
+        materials: list[Any] = entries if is_set else [entry.material for entry in entries]
+        for material in materials:
             with suppress(Exception):
-                if isinstance(entry.material, Mapping):
-                    yield from _numbers_of_jwk(entry.material)
+                if isinstance(material, bytes):
+                    yield from _numbers_of_key(load_public_key(material).native)
                 else:
-                    yield from _numbers_of_key(load_public_key(entry.material).native)
+                    yield from _numbers_of_jwk(material)
 
 
 def _numbers_of_jwk(jwk: Mapping[str, Any]) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Checks of configured URLs: key sets, proxies and Redis servers."""
+"""Checks of configured text and URLs: key sets, proxies and Redis servers."""
 
 import os
 import re
@@ -13,8 +13,10 @@ from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 from ..core import redis_connections
 
 # At least two letters: a single one is a Windows drive, and no scheme is that short.
-_URL = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+://")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_HOST = re.compile(r"[\w.-]+|\[[0-9A-Fa-f:.]+\]", re.ASCII)
 _SECOND_URL = re.compile(r"\S[,;\s]+[A-Za-z][A-Za-z0-9+.-]+://")
+_BYTE_ORDER_MARK = "\ufeff"
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 # A colon in the first part of a relative name would make that a scheme (RFC 3986 section 4.2).
 _LOCAL_PATH = re.compile(r"(?:[A-Za-z]:)?[^:/\\]*(?:[/\\].*)?", re.DOTALL)
@@ -26,10 +28,26 @@ _USER_INFO = re.compile(
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
+def check_host(host: str) -> None:
+    """Check that *host* is what stands for the host in a URL (RFC 3986 section 3.2.2).
+
+    :raises ValueError: if it is anything else, as a pattern, or has a scheme, port or path.
+    """
+    if not _HOST.fullmatch(host):
+        raise ValueError("must be the host of a URL, without scheme, port and path; no pattern")
+
+
+def clean_text(text: str) -> str:
+    """Return *text* without the white space, line ends and byte order mark around it."""
+    return text.strip().removeprefix(_BYTE_ORDER_MARK).strip()
+
+
 def is_url(value: object) -> bool:
     """Whether *value* is meant as a URL (RFC 3986 section 3), valid or not."""
     # Any text may precede a PEM block, a URL too.
-    return isinstance(value, str) and _URL.match(value) is not None and "-----BEGIN" not in value
+    if not isinstance(value, str) or "-----BEGIN" in value:
+        return False
+    return _URL.match(clean_text(value)) is not None
 
 
 def check_url(url: str, http_hosts: Collection[str] = ()) -> None:
@@ -138,11 +156,27 @@ def is_redis_url(place: str) -> bool:
     return place.startswith(_REDIS_SCHEMES)
 
 
-def is_file_name(place: str) -> bool:
-    """Whether *place* can be a file name, and is not meant as a URL.
+def check_backup_place(place: str) -> None:
+    """Check where a backup of a key set is to be kept.
 
-    A relative name with a colon in its first part needs ``./`` before it (RFC 3986 section 4.2).
+    :raises ImportError: if *place* is the URL of a Redis server, and redis-py is not installed.
+    :raises ValueError: unless it is a file path, or the URL of one Redis that is on this machine or
+        is reached by verified TLS.
     """
+    if is_redis_url(place):
+        if is_unprotected_redis_url(place):
+            raise ValueError(
+                "a Redis server on another host needs rediss:// and a verified certificate"
+            )
+    elif not _is_file_name(place):
+        raise ValueError(
+            "must be a file path, or the URL of one Redis server (redis://, rediss:// or unix://). "
+            "A path with a colon needs / or ./ at its start"
+        )
+
+
+def _is_file_name(place: str) -> bool:
+    # A relative name with a colon in its first part needs ``./`` before it (RFC 3986 section 4.2).
     try:
         return b"\0" not in os.fsencode(place) and _LOCAL_PATH.fullmatch(place) is not None
     except UnicodeEncodeError:

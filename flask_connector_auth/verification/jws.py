@@ -11,7 +11,8 @@ from .examination import Examination
 
 # No client sends as many spaces and tabs. Stripping a thousand costs more than a verification.
 _MAX_BLANKS = 64
-_UNSUPPORTED = frozenset({"crit", "b64", "zip"})
+_UNSUPPORTED = frozenset({"crit", "b64"})
+_UNCOMPRESSED = "NONE"
 # Values in a JOSE header, at every depth: more than any real header has.
 _MAX_VALUES = 64
 
@@ -117,11 +118,14 @@ def check_header_json(examined: Examination) -> None:
 
 
 def check_extensions(examined: Examination) -> None:
-    """Check that the JOSE header has no ``crit``, ``b64`` or ``zip``: no extension is supported
-    (:rfc:`7515#section-4.1.11`). Other unknown parameters are ignored (:rfc:`7515#section-4`), and
-    so is every key in the token.
+    """Check that the JOSE header has no ``crit`` or ``b64``: no extension is supported
+    (:rfc:`7515#section-4.1.11`). A ``zip`` other than ``NONE`` is refused too: nothing is ever
+    inflated. Other unknown parameters are ignored (:rfc:`7515#section-4`), and so is every key in
+    the token.
     """
-    if not _UNSUPPORTED.isdisjoint(examined.parameters):
+    parameters = examined.parameters
+    compression = parameters.get("zip", _UNCOMPRESSED)
+    if compression != _UNCOMPRESSED or not _UNSUPPORTED.isdisjoint(parameters):
         raise Rejected(Reason.CRITICAL)
 
 
@@ -135,16 +139,23 @@ def check_algorithm(examined: Examination) -> None:
 
 
 def check_type_and_kid(examined: Examination) -> None:
-    """Check that ``typ`` is absent or ``JWT``, and ``kid`` absent or a string of 1 to 256
-    characters.
+    """Check that ``typ`` is absent or ``JWT``, in any case and with or without ``application/``
+    (:rfc:`7515#section-4.1.9`), and ``kid`` absent or a string of at most 256 characters. An empty
+    ``kid`` counts as absent.
     """
     parameters = examined.parameters
-    kid = parameters.get("kid")
-    if parameters.get("typ", "JWT") != "JWT":
+    kid = parameters.get("kid", "")
+    if _media_type(parameters.get("typ", "JWT")) != "jwt":
         raise Rejected(Reason.BAD_PARAMETER)
-    if "kid" in parameters and not (type(kid) is str and 0 < len(kid) <= MAX_KID):
+    if type(kid) is not str or len(kid) > MAX_KID:
         raise Rejected(Reason.BAD_PARAMETER)
-    examined.kid = kid
+    examined.kid = kid or None
+
+
+def _media_type(typ: object) -> str:
+    """Return *typ* in the form in which it is compared; empty if it is not a string."""
+    # Media types have no case (RFC 2045 section 5.1).
+    return typ.lower().removeprefix("application/") if type(typ) is str else ""
 
 
 def check_key(examined: Examination) -> None:

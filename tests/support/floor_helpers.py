@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 
 from flask_connector_auth.config import PREFIX, ConfigurationError, Settings, load_settings
 from flask_connector_auth.core import Reason, Rejected
-from flask_connector_auth.keys import KeyRules, StaticKeys, parse_keys
+from flask_connector_auth.keys import KeyRules, StaticKeys, VerificationKey, parse_keys
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.verification import (
     APP_JWT,
@@ -41,6 +41,13 @@ _NATIVE_KEYS: dict[str, Callable[[], Any]] = {
     "Ed25519": Ed25519PrivateKey.generate,
     "Ed448": Ed448PrivateKey.generate,
 }
+
+#: The problem of a text that is no key and no file.
+NO_KEY_OR_FILE = (
+    "neither a key nor a readable file (No such file or directory). A key is PEM, a certificate, a "
+    'JWK, a JWK Set, a text secret as {"secret": "..."}, the path of a file with one of these, or '
+    "the URL of a JWK Set"
+)
 
 
 @cache
@@ -167,6 +174,12 @@ def problems(**settings: Any) -> dict[str, list[str]]:
         load(**settings)
     assert SECRET not in str(caught.value)
     return {key.removeprefix(PREFIX): told for key, told in caught.value.problems.items()}
+
+
+def parsed_keys(value: Any, rules: KeyRules, *more: Any) -> tuple[list[VerificationKey], list[str]]:
+    """Return the keys in a configured *value*, and the sentences about its problems."""
+    keys, found = parse_keys(value, rules, *more)
+    return keys, [str(problem) for problem in found]
 
 
 def encoded(content: bytes) -> str:

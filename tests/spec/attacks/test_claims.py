@@ -189,7 +189,7 @@ def combined(each: ValidToken) -> str:
             each.with_claims().encode(), {"cty": "JWT"}
         ),
         "typ of an access token": lambda each: each.with_header(typ="at+jwt"),
-        "typ in lower case": lambda each: each.with_header(typ="jwt"),
+        "typ of an access token, in full": lambda each: each.with_header(typ="application/at+jwt"),
         "typ of a list": lambda each: each.with_header(typ=["JWT"]),
         "typ null": lambda each: each.with_header(typ=None),
     }

@@ -13,7 +13,7 @@ from flask import Flask
 
 from flask_connector_auth import KeySource, require_app_jwt
 from flask_connector_auth.cli.check import find_eviction, find_weaknesses
-from flask_connector_auth.cli.common import mask_url
+from flask_connector_auth.cli.common import list_settings, mask_url
 from flask_connector_auth.config import SettingsSchema
 from flask_connector_auth.revocation import MemoryStore
 from flask_connector_auth.testing import Issuer, KeySetServer
@@ -363,7 +363,12 @@ def test_a_weak_choice_is_a_warning(
 
 @pytest.mark.parametrize(
     ("url", "weak"),
-    [("redis+sentinel://127.0.0.1,db.test/service", True), ("redis://[::1]:1", False)],
+    [
+        ("redis+sentinel://127.0.0.1,db.test/service", True),
+        ("\nredis://db.test\n", True),
+        ("redis://[::1]:1", False),
+        (" redis://[::1]:1\r\n", False),
+    ],
 )
 def test_a_store_that_is_reached_in_the_clear_is_a_warning(
     url: str, weak: bool, make_app: MakeApp
@@ -425,6 +430,15 @@ def test_no_one_is_told_the_user_and_password_of_a_proxy(
     encoded = b64encode(credentials).decode()
     for secret in (user, password, "this@secret", encoded):
         assert secret not in repr(everything)
+
+
+def test_white_space_around_a_location_is_not_shown(tmp_path: Path) -> None:
+    """docs/keys.rst: it belongs to no URL and no path."""
+    path = tmp_path / "key.pem"
+    path.write_text(pem())
+    keys = [f" {path}\n", "\nhttps://issuer.example/jwks\r\n"]
+    shown = next(iter(list_settings({"CONNECTOR_AUTH_APP_JWT_KEYS": keys})))
+    assert shown["value"] == [str(path), "https://issuer.example/jwks"]
 
 
 @cases(

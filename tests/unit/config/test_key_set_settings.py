@@ -21,6 +21,7 @@ from flask_connector_auth.keys import (
     VerificationKey,
 )
 from flask_connector_auth.testing import Issuer
+from tests.support.floor_helpers import NO_KEY_OR_FILE
 
 PREFIX = "CONNECTOR_AUTH_"
 URL = "https://issuer.example/jwks.json"
@@ -308,12 +309,39 @@ def test_sources_of_the_app_can_stand_beside_others() -> None:
     assert [type(each) for each in source.sources] == [StaticKeys, AppKeys]
 
 
+@pytest.mark.parametrize("around", [" {} ", "{}\n", "\r\n{}\r\n", "\ufeff{}", "\n\ufeff\n{}"])
+def test_white_space_around_a_location_is_dropped(around: str, tmp_path: Path) -> None:
+    """docs/keys.rst: what an environment or a secret store adds belongs to no URL and no path."""
+    urls = [URL, URL + "?v=2"]
+    first, second = (around.format(url) for url in urls)
+    place = "redis://127.0.0.1:6379/0"
+    for keys in (first, [first]):
+        source = load(APP_JWT_KEYS=keys, JWKS_FAILOVER=[second], JWKS_BACKUP=around.format(place))
+        assert isinstance(source, RemoteKeys)
+        assert source._loader.urls == urls
+        assert isinstance(store_of(source), RedisBackupStore)
+    backup = load(JWKS_BACKUP=around.format(tmp_path / "keys"))
+    assert store_of(backup).path.parent == tmp_path
+    assert problems(JWKS_CA_FILE=around.format(tmp_path / "ca.pem")) == {
+        "JWKS_CA_FILE": [
+            f"The file {str(tmp_path / 'ca.pem')!r} cannot be loaded (No such file or directory)."
+        ]
+    }
+    assert "https is needed" in problems(APP_JWT_KEYS="http://issuer.example/ ")["APP_JWT_KEYS"][0]
+    assert problems(APP_JWT_KEYS="https://issuer.example/a b") == {
+        "APP_JWT_KEYS": ["a key set URL: not an absolute URL."]
+    }
+
+
+NO_KEY = f"{NO_KEY_OR_FILE}."
+
+
 def test_problems_are_numbered_by_position() -> None:
     """A list can mix all forms; a bad item is reported by its position in the whole list."""
-    reported = problems(APP_JWT_KEYS=[URL, "nothing.pem", AppKeys(), 5])
+    reported = problems(APP_JWT_KEYS=[URL, "nothing", AppKeys(), 5])
     assert reported == {
         "APP_JWT_KEYS": [
-            "item 2: neither a key nor a readable file (No such file or directory).",
+            f"item 2: {NO_KEY}",
             "item 4: a key cannot be given as int.",
         ]
     }
@@ -362,17 +390,22 @@ def test_a_fetch_of_the_app_replaces_the_built_in_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "why"),
+    ("path", "name", "why"),
     [
-        ("/nowhere/do-not-tell-this", "No such file or directory"),
-        (__file__, "no certificates in it"),
-        ("a\0b", "not a file name"),
-        ("\ud800", "not a file name"),
+        ("/nowhere/do-not-tell-this", "file", "No such file or directory"),
+        ("/nowhere/ca.pem", "file '/nowhere/ca.pem'", "No such file or directory"),
+        (__file__, f"file {__file__!r}", "no certificates in it"),
+        ("a\0b", "file", "not a file name"),
+        ("\ud800", "file", "not a file name"),
     ],
 )
-def test_a_ca_file_that_cannot_be_loaded_is_reported_with_the_reason(path: str, why: str) -> None:
-    """JWKS_CA_FILE: fail early, by its key; the path is not quoted."""
-    assert problems(JWKS_CA_FILE=path) == {"JWKS_CA_FILE": [f"The file cannot be loaded ({why})."]}
+def test_a_ca_file_that_cannot_be_loaded_is_reported_with_the_reason(
+    path: str, name: str, why: str
+) -> None:
+    """JWKS_CA_FILE: fail early, by its key; the path is quoted where it looks like one."""
+    assert problems(JWKS_CA_FILE=path) == {
+        "JWKS_CA_FILE": [f"The {name} cannot be loaded ({why})."]
+    }
 
 
 def test_each_source_has_its_own_backup(tmp_path: Path) -> None:
@@ -416,8 +449,6 @@ NO_PLACE = {
     "a socket, as others write it": "redis+unix://:do-not-tell-this@/run/redis.sock",
     "a socket without slashes": "unix:/run/redis.sock",
     "capital letters": "REDIS://:do-not-tell-this@one",
-    "a blank before it": " redis://:do-not-tell-this@one",
-    "a line end before it": "\nredis://:do-not-tell-this@one",
     "quotes around it": '"redis://:do-not-tell-this@one"',
     "one slash": "redis:/:do-not-tell-this@one",
     "no slash": "redis::do-not-tell-this@one",

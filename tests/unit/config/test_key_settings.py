@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from flask import Config
 
-from flask_connector_auth.config import load_settings
+from flask_connector_auth.config import ConfigurationError, load_settings
 from flask_connector_auth.core import ERROR_ROWS, ErrorRow
 from flask_connector_auth.keys import KeySource, VerificationKey
 from tests.support.floor_helpers import (
+    NO_KEY_OR_FILE,
     SECRET,
     cases,
     encoded,
@@ -70,21 +71,132 @@ def test_the_same_keys_serve_each_token_by_its_own_allow_list() -> None:
     assert settings.consumer_jws_algorithms == ("RS512", "ES256")
 
 
-def test_keys_that_do_not_fit_an_allow_list_are_reported_for_that_token() -> None:
-    """A problem is reported under the setting of the token type that it concerns."""
-    assert problems(CONSUMER_JWS_ALGORITHMS=["ES256"]) == {
-        "CONSUMER_JWS_KEYS": ["no algorithm of the allow-list can use it."]
+ADVICE = "Set CONNECTOR_AUTH_APP_JWT_ALGORITHMS to what the issuer uses."
+MISFIT = "an RSA key for RS256, RS384, RS512, PS256, PS384, PS512; the allow-list has {}."
+
+
+@cases(
+    "settings, setting, text",
+    {
+        "HS256 with an RSA key": (
+            {"APP_JWT_ALGORITHMS": ["HS256"]},
+            "APP_JWT_ALGORITHMS",
+            f"CONNECTOR_AUTH_APP_JWT_KEYS has no key for it: {MISFIT.format('HS256')}",
+        ),
+        "the other token's, with shared keys": (
+            {"CONSUMER_JWS_ALGORITHMS": ["ES256"]},
+            "CONSUMER_JWS_ALGORITHMS",
+            f"CONNECTOR_AUTH_APP_JWT_KEYS has no key for it: {MISFIT.format('ES256')}",
+        ),
+        "the other token's, with keys of its own": (
+            {"CONSUMER_JWS_ALGORITHMS": ["ES256"], "CONSUMER_JWS_KEYS": jwk()},
+            "CONSUMER_JWS_ALGORITHMS",
+            f"CONNECTOR_AUTH_CONSUMER_JWS_KEYS has no key for it: {MISFIT.format('ES256')}",
+        ),
+        "keys alone": (
+            {"APP_JWT_KEYS": pem("ES256")},
+            "APP_JWT_KEYS",
+            f"an EC key for ES256; the allow-list has RS256. {ADVICE}",
+        ),
+        "keys of the other token alone": (
+            {"CONSUMER_JWS_KEYS": pem("ES256")},
+            "CONSUMER_JWS_KEYS",
+            f"an EC key for ES256; the allow-list has RS256. {ADVICE}",
+        ),
+        "a set alone": (
+            {"APP_JWT_KEYS": {"keys": [jwk("ES256"), jwk(alg="PS256")]}},
+            "APP_JWT_KEYS",
+            "no usable key: key 1: an EC key for ES256; the allow-list has RS256; key 2: an RSA "
+            f"key for PS256; the allow-list has RS256. {ADVICE}",
+        ),
+    },
+)
+def test_algorithms_that_fit_no_key_are_reported(
+    settings: dict[str, Any], setting: str, text: str
+) -> None:
+    """RFC 8725 section 3.1: reported once, under the setting that was set."""
+    assert load(APP_JWT_KEYS=pem("ES256"), APP_JWT_ALGORITHMS=["ES256"])
+    assert problems(**settings) == {setting: [text]}
+
+
+PRIVATE = signing_key().as_pem(private=True).decode()  # type: ignore[attr-defined]
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "empty": ({"APP_JWT_KEYS": ""}, "APP_JWT_KEYS: an empty value; give a key, the path"),
+    "null": ({"APP_JWT_KEYS": None}, "APP_JWT_KEYS: Must not be empty: give a key, the path"),
+    "no scheme": (
+        {"APP_JWT_KEYS": "issuer.example/jwks.json"},
+        "if it is a URL, put https:// before it",
+    ),
+    "discovery": ({"APP_JWT_KEYS": {"issuer": "x", "jwks_uri": "x"}}, "use its jwks_uri"),
+    "certificates by kid": (
+        {"APP_JWT_KEYS": {"a": "-----BEGIN CERTIFICATE-----"}},
+        "APP_JWT_KEYS: a map of certificates, which is no JWK Set; use the URL of the issuer's",
+    ),
+    "x5c alone": (
+        {"APP_JWT_KEYS": {"kty": "RSA", "x5c": ["x"]}},
+        "APP_JWT_KEYS: without the member n (RFC 7518 section 6); give the certificate in its x5c",
+    ),
+    "private": (
+        {"CONSUMER_JWS_KEYS": PRIVATE},
+        "CONSUMER_JWS_KEYS: a private key where a public one belongs; take its public half, which "
+        "this prints: openssl pkey -pubout -in FILE",
+    ),
+    "missing file": (
+        {"APP_JWT_KEYS": "/run/no-such-secrets/issuer.pem"},
+        "APP_JWT_KEYS: the file '/run/no-such-secrets/issuer.pem' cannot be read (No such file or "
+        "directory)",
+    ),
+    "HS256": (
+        {"APP_JWT_ALGORITHMS": ["HS256"]},
+        "APP_JWT_ALGORITHMS: CONNECTOR_AUTH_APP_JWT_KEYS has no key for it: an RSA key for RS256",
+    ),
+    "unknown algorithm": (
+        {"CONSUMER_JWS_ALGORITHMS": ["rs256"]},
+        "CONSUMER_JWS_ALGORITHMS: item 1: Unknown algorithm; the known ones are RS256, RS384,",
+    ),
+    "text for a number": (
+        {"LEEWAY": "30s"},
+        "LEEWAY: Must be a finite number, not text. Give it without quotes",
+    ),
+    "a set of nothing": (
+        {"APP_JWT_KEYS": {"keys": [jwk(use="enc"), None]}},
+        "APP_JWT_KEYS: no usable key: key 1: its use is not sig (RFC 7517 section 4.2); key 2: not "
+        "an object",
+    ),
+    "padding": (
+        {"APP_JWT_KEYS": jwk(n="AAAA=")},
+        "APP_JWT_KEYS: its n is standard base64 or has padding or white space; it must be",
+    ),
+}
+
+
+@cases("settings, text", WRONG)
+def test_a_wrong_setting_is_explained(settings: dict[str, Any], text: str) -> None:
+    """docs/keys.rst: the message names the setting, what was found, and what to do."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(**settings)
+    lines = str(caught.value).split("\n  ")
+    assert len(lines) == 2
+    assert lines[1].startswith("CONNECTOR_AUTH_")
+    assert text in lines[1]
+    assert PRIVATE[40:60] not in lines[1]
+
+
+def test_a_problem_of_shared_keys_is_reported_once() -> None:
+    """Keys that are loaded for both tokens are one setting."""
+    assert problems(APP_JWT_KEYS=5, CONSUMER_JWS_ALGORITHMS=["RS512"]) == {
+        "APP_JWT_KEYS": ["a key cannot be given as int."]
     }
+
+
+NO_KEY = f"{NO_KEY_OR_FILE}."
 
 
 def test_the_consumer_jws_may_have_keys_where_the_app_jwts_are_missing() -> None:
     """The keys of each token type are checked independently."""
     assert problems(APP_JWT_KEYS=None, CONSUMER_JWS_KEYS=SECRET) == {
-        "APP_JWT_KEYS": ["Field may not be null."],
-        "CONSUMER_JWS_KEYS": [
-            "neither a key nor a readable file (No such file or directory); a text secret is given "
-            'as {"secret": "..."}.'
-        ],
+        "APP_JWT_KEYS": ["Must not be empty: give a key, the path of its file, or a URL."],
+        "CONSUMER_JWS_KEYS": [NO_KEY],
     }
 
 
@@ -102,8 +214,8 @@ def test_more_than_four_keys_for_a_kid_are_reported() -> None:
     """At most four keys are tried for one token."""
     keys = [jwk("ES256", owner=f"other {number}", kid="a") for number in range(5)]
     allowed = {"APP_JWT_ALGORITHMS": ["ES256"]}
-    assert load(APP_JWT_KEYS={"keys": keys[:4]}, **allowed)
-    assert problems(APP_JWT_KEYS={"keys": keys}, **allowed) == {
+    assert load(APP_JWT_KEYS=keys[:4], **allowed)
+    assert problems(APP_JWT_KEYS=keys, **allowed) == {
         "APP_JWT_KEYS": ["5 keys for the kid 'a': at most 4 are tried."]
     }
 

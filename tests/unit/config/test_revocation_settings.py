@@ -147,6 +147,16 @@ def test_a_revocation_is_kept_longer_than_any_app_jwt_lives(
         assert problems(REVOCATION_KEEP=keep, **others) == expected
 
 
+@pytest.mark.parametrize("around", [" {} ", "{}\n", "\ufeff{}\r\n"])
+def test_white_space_around_a_url_is_dropped(around: str) -> None:
+    """docs/keys.rst: what an environment or a secret store adds belongs to no URL."""
+    store = load(REVOCATION_URL=around.format("redis://127.0.0.1:6379/2")).revocation_store
+    assert isinstance(store, RedisStore)
+    assert problems(REVOCATION_URL=around.format("")) == {
+        "REVOCATION_URL": ["Must be a non-empty string."]
+    }
+
+
 def test_all_problems_are_reported_together() -> None:
     """One error lists all, even if one problem prevents a full check of another setting."""
     reported = problems(
@@ -160,7 +170,10 @@ def test_all_problems_are_reported_together() -> None:
     assert reported == {
         "REVOCATION_URL": [BAD_SCHEME],
         "REVOCATION_KEEP": [BELOW_LIFETIME],
-        "LEEWAY": ["Must be a finite number."],
+        "LEEWAY": [
+            "Must be a finite number, not text. Give it without quotes, and in the environment as "
+            "JSON writes it."
+        ],
         "REVOCATION_MAX_LAG": ["Must be greater than or equal to 1."],
         "REVOCATION_ON_OUTAGE": ['Must be "closed" or "open".'],
     }

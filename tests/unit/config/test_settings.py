@@ -14,7 +14,15 @@ from flask_connector_auth.config import (
     load_settings,
 )
 from flask_connector_auth.keys import ALGORITHMS
-from tests.support.floor_helpers import SECRET, jwk, load, pem, problems, signing_key
+from tests.support.floor_helpers import (
+    NO_KEY_OR_FILE,
+    SECRET,
+    jwk,
+    load,
+    pem,
+    problems,
+    signing_key,
+)
 
 
 def test_the_defaults_are_the_documented_ones() -> None:
@@ -67,18 +75,22 @@ NULL = "Field may not be null."
 NAME = "Must be the name of a view argument."
 HEADER = "Must be a header name (RFC 9110 section 5.1) that carries nothing else."
 REALM = "Must be printable ASCII without quotes and backslashes."
-UNKNOWN = f"Unknown algorithm; known: {', '.join(ALGORITHMS)}."
 NAMES = 'Must be a list of algorithm names, such as ["RS256"].'
 NO_ID = (
     "Not one account id: it has a comma, a semicolon, white space, a bracket or a quote. A list of "
     """ids is JSON in an environment variable: '["le1", "le2"]'."""
 )
 FLAG = "Must be true or false."
+UNKNOWN = f"Unknown algorithm; the known ones are {', '.join(ALGORITHMS)}."
 EMPTY = "Must not be empty: no token would be accepted."
 NOT_A_STRING = {True: TEXT, 1.5: TEXT, (): TEXT, b"a": TEXT, "": TEXT}
-NOT_A_NUMBER = {True: NUMBER, "30": NUMBER, "": NUMBER, (): NUMBER, float("nan"): NUMBER}
+ADVICE = "Give it without quotes, and in the environment as JSON writes it."
+NOT_A_NUMBER = {True: NUMBER, (): NUMBER, float("nan"): NUMBER}
 NOT_A_NUMBER |= {float("inf"): NUMBER, float("-inf"): NUMBER}
 NOT_WHOLE = dict.fromkeys([*NOT_A_NUMBER, 2048.5, 2048.0], "Must be a whole number.")
+for wrong, what in (("30", "text"), ("30s", "text"), ("", "empty text")):
+    NOT_A_NUMBER[wrong] = f"Must be a finite number, not {what}. {ADVICE}"
+    NOT_WHOLE[wrong] = f"Must be a whole number, not {what}. {ADVICE}"
 OUTAGE = 'Must be "closed" or "open".'
 AT_LEAST_ONE = "Must be greater than or equal to 1."
 
@@ -173,7 +185,9 @@ TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
     ),
     "MISSING_PARAMETER_ROW": (
         [(True, True), (False, False)],
-        {None: NULL, 1: FLAG, 0: FLAG, "true": FLAG, "": FLAG, "no": FLAG, (): FLAG},
+        {None: NULL, 1: FLAG, 0: FLAG, (): FLAG}
+        | dict.fromkeys(("true", "True", "no"), f"{FLAG[:-1]}, not text. {ADVICE}")
+        | {"": f"{FLAG[:-1]}, not empty text. {ADVICE}"},
     ),
     "LOG_LIMIT": (
         [(None, None), (0, 0), (0.5, 0.5), (100, 100)],
@@ -201,6 +215,7 @@ TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
         {"RS256": NAMES, "": NAMES, (): EMPTY, ("RS257",): f"item 1: {UNKNOWN}"},
     ),
 }
+NO_KEY = f"{NO_KEY_OR_FILE}."
 GOOD = [(name, value, loaded) for name, (good, _) in TABLE.items() for value, loaded in good]
 BAD = [(name, value, text) for name, (_, bad) in TABLE.items() for value, text in bad.items()]
 
@@ -260,12 +275,14 @@ def test_all_problems_are_reported_at_once() -> None:
         )
     expected = {
         "APP_JWT_KEYS": [
-            "item 1: neither a key nor a readable file (No such file or directory); a text secret "
-            'is given as {"secret": "..."}.',
+            f"item 1: {NO_KEY}",
             "item 2: not a sound RSA key (RFC 7518 section 6).",
         ],
-        "CONSUMER_JWS_KEYS": ["not a sound oct key (RFC 7518 section 6)."],
-        "LEEWAY": [NUMBER],
+        "CONSUMER_JWS_KEYS": [
+            "its k is standard base64 or has padding or white space; it must be base64url without "
+            "padding (RFC 7515 section 2)."
+        ],
+        "LEEWAY": [f"{NUMBER[:-1]}, not text. {ADVICE}"],
         "ISUER": ["Unknown setting. Did you mean CONNECTOR_AUTH_ISSUER?"],
         "APP_JWT_ALGORITHMS": [f"item 2: {UNKNOWN}"],
         "ERROR_CATALOGUE": ["40199: Not a code of the error table."],
@@ -279,9 +296,12 @@ def test_all_problems_are_reported_at_once() -> None:
     ("config", "text"),
     [
         ({}, "Missing: tokens cannot be verified without keys."),
-        ({"APP_JWT_KEYS": None}, NULL),
-        ({"APP_JWT_KEYS": []}, "no usable key."),
-        ({"APP_JWT_KEYS": ""}, "neither a key nor a readable file (Is a directory)."),
+        (
+            {"APP_JWT_KEYS": None},
+            "Must not be empty: give a key, the path of its file, or a URL.",
+        ),
+        ({"APP_JWT_KEYS": []}, "no usable key: the list is empty."),
+        ({"APP_JWT_KEYS": ""}, "an empty value; give a key, the path of its file, or a URL."),
         ({"APP_JWT_KEYS": 5}, "a key cannot be given as int."),
     ],
 )

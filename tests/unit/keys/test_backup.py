@@ -298,7 +298,7 @@ def test_the_clock_of_another_machine_says_nothing(
         "time beyond a double": (record(confirmed_at=10**400), "OverflowError"),
         "true": (record(confirmed_at=True), OLD),
         "without keys": (record(keys=None), "not a JWK Set"),
-        "no key": (record(keys=[]), "no usable key"),
+        "no key": (record(keys=[]), "no usable key: the set is empty"),
         "too many keys": (record(keys=ENTRIES * 50), "more than 100 keys (JWKS_MAX_KEYS)"),
         "empty": (content(b""), "not strict JSON"),
         "cut off": (
@@ -414,12 +414,21 @@ def test_a_large_file_is_not_read_whole(bench: Bench, file: Path) -> None:
     assert peak < 10 * RECORD
 
 
+def test_a_set_of_one_key_without_kid_comes_back(bench: Bench) -> None:
+    """JWKS_BACKUP, decision 0009: as from the issuer."""
+    index = KeyIndex(usable_keys([jwk()], RULES, 100))
+    bench.backup.save(URL, index)
+    saved = bench.backup.read([URL])
+    assert saved is not None
+    assert saved.index.identities == index.identities
+
+
 def test_edited_keys_pass_the_same_filters(
     bench: Bench, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """JWKS_BACKUP: the filters for key sets from the issuer run again on reading."""
     bench.backup.save(URL, INDEX)
-    weak = jwk(kid="weak", use="enc")
+    weak = jwk(kid="weak", e="AA")
     record(keys=[weak, ENTRIES[0], {"kid": "unnamed", "kty": "do-not-tell-this"}])(bench, file)
     saved = bench.backup.read([URL])
     assert saved is not None

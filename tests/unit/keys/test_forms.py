@@ -3,16 +3,19 @@
 import json
 from base64 import b64encode, encodebytes
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.jwk import OctKey
 
 from flask_connector_auth.keys import ALGORITHMS, KeyRules, parse_keys
-from tests.support.floor_helpers import cases, der, jwk, native_key, pem, signing_key
+from tests.support.floor_helpers import cases, der, jwk, native_key, parsed_keys, pem, signing_key
 
 RS256 = KeyRules(("RS256",))
 OURS = ("RSA", "ours")
@@ -26,13 +29,56 @@ def pkcs1() -> str:
 
 def thumbprints(value: Any, rules: KeyRules = RS256) -> list[str]:
     """Return the thumbprints of the keys in *value*, which has no problems."""
-    keys, problems = parse_keys(value, rules)
+    keys, problems = parsed_keys(value, rules)
     assert problems == []
     return [key.thumbprint for key in keys]
 
 
+def escaped(text: str) -> str:
+    """Return *text* with its line ends as an environment variable may have them."""
+    return text.replace("\n", "\\n")
+
+
+def in_base64(text: str) -> str:
+    """Return base64 of *text*."""
+    return b64encode(text.encode()).decode()
+
+
+def expiring(valid_until: datetime, kind: str = "RSA") -> bytes:
+    """Return the DER of a certificate of our key."""
+    key, name = native_key(kind, "ours"), x509.Name([])
+    start = datetime(2020, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, start, valid_until)
+    digest = None if kind.startswith("Ed") else SHA256()
+    return builder.sign(key, digest).public_bytes(Encoding.DER)
+
+
+def certificate(label: str = "CERTIFICATE") -> str:
+    """Return the PEM of a certificate of our key."""
+    lines = encodebytes(expiring(LATER)).decode()
+    return f"-----BEGIN {label}-----\n{lines}-----END {label}-----\n"
+
+
+LATER = datetime(2120, 1, 1, tzinfo=UTC)
 TEXTS: dict[str, str] = {
     "PEM": pem(),
+    "PEM with escaped line ends": escaped(pem()),
+    "PEM with escaped CRLF": pem().replace("\n", "\\r\\n"),
+    "PEM of PKCS1 with escaped line ends": escaped(pkcs1()),
+    "PEM in one line": pem().replace("\n", " "),
+    "PEM after a byte order mark": f"\ufeff{pem()}",
+    "base64 of a PEM": in_base64(pem()),
+    "base64 of a PEM in lines": encodebytes(pem().encode()).decode(),
+    "base64 of a PEM with escaped line ends": in_base64(escaped(pem())),
+    "base64 of a JWK": in_base64(json.dumps(jwk())),
+    "base64 of a certificate in PEM": in_base64(certificate()),
+    "certificate in PEM": certificate(),
+    "certificate in PEM by its older label": certificate("X509 CERTIFICATE"),
+    "certificate in PEM with escaped line ends": escaped(certificate()),
+    "certificate in base64 of DER": b64encode(expiring(LATER)).decode(),
+    "JWK after a byte order mark": f"\ufeff{json.dumps(jwk())}",
+    "JWK after a byte order mark and a line end": f"\n\ufeff\n{json.dumps(jwk())}",
+    "JWK with a member that is null": json.dumps(jwk(alg=None, use=None, key_ops=None, d=None)),
     "PEM of PKCS1": pkcs1(),
     "PEM with CRLF": pem().replace("\n", "\r\n"),
     "PEM without its last newline": pem().strip(),
@@ -71,7 +117,14 @@ def test_a_key_may_be_given_as_an_object(value: Any) -> None:
 
 
 @pytest.mark.parametrize("as_path", [Path, str], ids=["pathlib", "str"])
-@cases("content", {"DER": der(), **{name: text.encode() for name, text in TEXTS.items()}})
+@cases(
+    "content",
+    {
+        "DER": der(),
+        "DER of a certificate": expiring(LATER),
+        **{name: text.encode() for name, text in TEXTS.items()},
+    },
+)
 def test_a_key_may_be_given_as_a_file(
     content: bytes, as_path: Callable[[Path], Any], tmp_path: Path
 ) -> None:
@@ -111,6 +164,36 @@ def test_a_secret_in_text_is_taken_as_it_is(text: str, tmp_path: Path) -> None:
     path.write_text(json.dumps({"secret": text}))
     for value in ({"secret": text}, path):
         assert thumbprints(value, KeyRules(("HS256",))) == [expected]
+
+
+@cases("around", {"spaces": " {} ", "line ends": "\r\n{}\n", "byte order mark": "\ufeff{}\n"})
+def test_a_path_may_have_white_space_around(around: str, tmp_path: Path) -> None:
+    """docs/keys.rst: what an environment or a secret store adds does not belong to a path."""
+    (tmp_path / "a key.pem").write_text(pem())
+    assert thumbprints(around.format(tmp_path / "a key.pem")) == [signing_key().thumbprint()]
+
+
+@pytest.mark.parametrize("kind", ["RSA", "ES256", "Ed25519"])
+def test_an_expired_certificate_is_logged(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    """docs/keys.rst: a certificate only carries the key. The warning has its setting and date."""
+    rules = KeyRules(("RS256", "ES256", "EdDSA"))
+    for expiry, lines in (
+        (LATER, []),
+        (
+            datetime(2021, 2, 3, tzinfo=UTC),
+            ["KEYS: item 2: its certificate expired on 2021-02-03; its key is used nevertheless"],
+        ),
+    ):
+        text = b64encode(expiring(expiry, kind)).decode()
+        (_, key), problems = parse_keys([jwk(owner="other 1"), text], rules, setting="KEYS")
+        assert (key.thumbprint, problems) == (parse_keys(pem(kind), rules)[0][0].thumbprint, [])
+        assert caplog.messages == lines
+    assert caplog.records[0].levelname == "WARNING"
+    caplog.clear()
+    assert parse_keys(text, rules)[1] == []
+    assert caplog.messages == [
+        "its certificate expired on 2021-02-03; its key is used nevertheless"
+    ]
 
 
 def test_a_relative_path_starts_at_the_working_directory(
@@ -166,21 +249,22 @@ def test_a_key_of_each_algorithm_may_be_given_in_each_form(algorithm: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("members", "kid"), [({}, None), ({"kid": None}, None), ({"kid": "a"}, "a")]
+    ("members", "kid"),
+    [({}, None), ({"kid": None}, None), ({"kid": ""}, None), ({"kid": "a"}, "a")],
 )
 def test_a_kid_comes_from_the_jwk(members: dict[str, Any], kid: Any) -> None:
     """RFC 7517 section 4.5: optional; a PEM has none."""
-    assert [key.kid for key in parse_keys(jwk(**members), RS256)[0]] == [kid]
-    assert [key.kid for key in parse_keys(pem(), RS256)[0]] == [None]
+    assert [key.kid for key in parsed_keys(jwk(**members), RS256)[0]] == [kid]
+    assert [key.kid for key in parsed_keys(pem(), RS256)[0]] == [None]
 
 
-@pytest.mark.parametrize("kid", ["", "k" * 257, 5, True, ["a"], {}])
+@pytest.mark.parametrize("kid", ["k" * 257, 5, True, False, ["a"], {}])
 def test_a_kid_is_a_short_string(kid: Any) -> None:
     """RFC 7517 section 4.5: a kid that no token can have is an error in the configuration."""
     assert thumbprints([jwk(kid="k"), jwk(kid="k" * 256)])
-    assert parse_keys(jwk(kid=kid), RS256) == (
+    assert parsed_keys(jwk(kid=kid), RS256) == (
         [],
-        ["a kid is a string of 1 to 256 characters"],
+        ["a kid is a string of at most 256 characters"],
     )
 
 
@@ -198,7 +282,7 @@ def test_a_kid_is_a_short_string(kid: Any) -> None:
 )
 def test_a_key_is_good_for_the_algorithms_of_its_type(value: Any, fitting: set[str]) -> None:
     """RFC 8725 section 3.1: by key type and curve; by ``alg`` alone where the JWK has it."""
-    (key,), problems = parse_keys(value, KeyRules(ALGORITHMS))
+    (key,), problems = parsed_keys(value, KeyRules(ALGORITHMS))
     assert (key.algorithms.keys(), problems) == (fitting, [])
 
 

@@ -198,7 +198,7 @@ def test_304_to_an_unconditional_request_is_a_failure(server: KeySetServer) -> N
         "to no URL": ("redirect", {"to": "https://[x"}, "status 302 to an unreadable URL", None),
         "no JSON": ("junk", {}, "not strict JSON", None),
         "no set": ("junk", {"body": b"{}"}, "not a JWK Set", None),
-        "no key": ("junk", {"body": b'{"keys":[]}'}, "no usable key", None),
+        "no key": ("junk", {"body": b'{"keys":[]}'}, "no usable key: the set is empty", None),
         "a part of the set": ("lie_short", {}, "not strict JSON", None),
         "encoded": ("bomb", {}, "the body has a Content-Encoding", None),
         "no server there": ("refuse", {}, "ConnectionRefusedError", None),
@@ -226,7 +226,7 @@ def test_a_problem_of_a_set_is_logged_once(
     server: KeySetServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """RFC 7517 section 5: one WARNING each; the same bytes are not read twice, others are."""
-    bad = jwk(kid="enc", use="enc")
+    bad = jwk(kid="odd", kty="odd")
     server.headers = {"ETag": None}
     server.publish(A, {"keys": [bad]})
     loading = loader(server.url)

@@ -8,14 +8,25 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from flask_connector_auth.core import Reason
-from flask_connector_auth.keys import ALGORITHMS, KeyRules, StaticKeys, parse_keys
+from flask_connector_auth.keys import ALGORITHMS, KeyRules, StaticKeys
 from flask_connector_auth.verification import Verifier
-from tests.support.floor_helpers import APP, cases, issuer_of, native_key, pem, refusal, verifier
+from tests.support.floor_helpers import (
+    APP,
+    cases,
+    der,
+    issuer_of,
+    native_key,
+    parsed_keys,
+    pem,
+    refusal,
+    verifier,
+)
 
 PS = {"PS256", "PS384", "PS512"}
 PKCS1 = ("RS256", "RS384", "RS512")
 EVERY = KeyRules(ALGORITHMS)
-UNFIT = "no algorithm of the allow-list can use it"
+UNFIT = "an RSA key that cannot be used for any supported algorithm"
+MISMATCH = "an RSA key for {}; the allow-list has RS256, RS384, RS512"
 
 
 def element(tag: int, *contents: bytes) -> bytes:
@@ -71,22 +82,22 @@ def limited(*parameters: bytes) -> bytes:
     return sequence(sequence(RSASSA_PSS, *parameters), element(0x03, b"\0", numbers))
 
 
-def as_pem(der: bytes) -> str:
-    """Return *der* in PEM."""
-    return f"-----BEGIN PUBLIC KEY-----\n{encodebytes(der).decode()}-----END PUBLIC KEY-----\n"
+def as_pem(content: bytes) -> str:
+    """Return DER in PEM."""
+    return f"-----BEGIN PUBLIC KEY-----\n{encodebytes(content).decode()}-----END PUBLIC KEY-----\n"
 
 
 def algorithms(value: Any, rules: KeyRules = EVERY) -> set[str]:
     """Return the algorithms of the only key in *value*."""
-    (key,), wrong = parse_keys(value, rules)
+    (key,), wrong = parsed_keys(value, rules)
     assert wrong == []
     return set(key.algorithms)
 
 
 FORMS: dict[str, Callable[[bytes], Any]] = {
     "PEM": as_pem,
-    "PEM with CRLF": lambda der: as_pem(der).replace("\n", "\r\n"),
-    "base64": lambda der: b64encode(der).decode(),
+    "PEM with CRLF": lambda content: as_pem(content).replace("\n", "\r\n"),
+    "base64": lambda content: b64encode(content).decode(),
 }
 ANY = limited()
 FOR_256 = limited(sequence(digest(SHA256, NULL), mask(SHA256, NULL), salt(32)))
@@ -98,19 +109,38 @@ def test_a_limited_key_is_for_pss_alone(
     form: Callable[[bytes], Any], file: bool, tmp_path: Any
 ) -> None:
     """RFC 4055 section 1.2: in whatever form it is given; without parameters, by any hash."""
-    for der, expected in ((ANY, PS), (FOR_256, {"PS256"})):
-        value = form(der)
+    for encoded, expected in ((ANY, PS), (FOR_256, {"PS256"})):
+        value = form(encoded)
         if file:
             (tmp_path / "key").write_text(value)
             value = tmp_path / "key"
         assert algorithms(value) == expected
-        assert parse_keys(value, KeyRules(PKCS1)) == ([], [UNFIT])
+        mismatch = MISMATCH.format(", ".join(sorted(expected)))
+        assert parsed_keys(value, KeyRules(PKCS1)) == ([], [mismatch])
 
 
 def test_a_binary_file_of_a_limited_key(tmp_path: Any) -> None:
     """RFC 4055 section 1.2: raw DER too."""
     (tmp_path / "key.der").write_bytes(ANY)
     assert algorithms(tmp_path / "key.der") == PS
+
+
+VERSION_3 = element(0xA0, element(0x02, b"\2"))
+
+
+def certificate(public_key: bytes, *version: bytes) -> bytes:
+    """Return the DER of a certificate with that SubjectPublicKeyInfo (RFC 5280 section 4.1)."""
+    algorithm, name = sequence(oid("2a864886f70d01010b"), NULL), sequence()
+    validity = sequence(element(0x17, b"200101000000Z"), element(0x17, b"491231235959Z"))
+    fields = (element(0x02, b"\1"), algorithm, name, validity, name, public_key)
+    return sequence(sequence(*version, *fields), algorithm, element(0x03, b"\0signature"))
+
+
+@pytest.mark.parametrize("version", [(), (VERSION_3,)], ids=["version 1", "version 3"])
+def test_a_certificate_keeps_the_limits_of_its_key(version: tuple[bytes, ...]) -> None:
+    """RFC 4055 section 1.2, RFC 5280 section 4.1: version 1 is written as no version."""
+    for key, expected in ((ANY, PS), (FOR_256, {"PS256"}), (der(), {*PKCS1, *PS})):
+        assert algorithms(b64encode(certificate(key, *version)).decode()) == expected
 
 
 @pytest.mark.parametrize("value", [pem(), pem("PS256")])
@@ -141,7 +171,7 @@ def test_a_key_for_everything_stays_one(value: str) -> None:
 def test_parameters_limit_it_further(parameters: list[bytes], expected: set[str]) -> None:
     """RFC 4055 section 3.3: hash, mask and trailer are those of the key, and no salt is shorter;
     RFC 7518 section 3.5: each algorithm has one hash, and a salt as long as it."""
-    keys, wrong = parse_keys(as_pem(limited(sequence(*parameters))), EVERY)
+    keys, wrong = parsed_keys(as_pem(limited(sequence(*parameters))), EVERY)
     assert [set(key.algorithms) for key in keys] == ([expected] if expected else [])
     assert wrong == ([] if expected else [UNFIT])
 
@@ -153,7 +183,7 @@ def test_only_its_signatures_verify(algorithm: str) -> None:
     rules = verifier(APP, algorithms=ALGORITHMS).rules
 
     def reason_for(value: Any) -> Reason | None:
-        keys, _ = parse_keys(value, EVERY)
+        keys, _ = parsed_keys(value, EVERY)
         return refusal(Verifier(APP.profile, rules, StaticKeys(keys)), token)
 
     assert reason_for(pem()) is None
@@ -169,10 +199,9 @@ def test_only_its_signatures_verify(algorithm: str) -> None:
         # DER omits default values.
         as_pem(limited(sequence(digest(SHA1), mask(SHA1), salt(20)))),
         as_pem(ANY + b"\0"),
-        as_pem(ANY).replace("PUBLIC", "EC PUBLIC"),
         as_pem(ANY).replace("PUBLIC KEY-----\n", "PUBLIC KEY-----\nComment: a\n\n", 1),
     ],
 )
 def test_a_malformed_key_is_refused(value: str) -> None:
     """RFC 7468 section 13, RFC 4055 section 3.1: a key that cannot be parsed is refused."""
-    assert parse_keys(value, EVERY) == ([], ["not a public key in PEM or DER"])
+    assert parsed_keys(value, EVERY) == ([], ["not a public key in PEM or DER"])

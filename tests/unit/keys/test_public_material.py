@@ -22,7 +22,6 @@ from flask_connector_auth.keys import (
     StaticKeys,
     VerificationKey,
     import_key,
-    parse_keys,
     public_numbers,
 )
 from flask_connector_auth.verification import Verifier
@@ -35,6 +34,7 @@ from tests.support.floor_helpers import (
     jwk,
     load,
     native_key,
+    parsed_keys,
     pem,
     problems,
     refusal,
@@ -222,7 +222,7 @@ def test_the_numbers_of_a_configured_key_are_no_secret(secret: bytes) -> None:
 def test_a_token_with_a_mac_by_public_material_is_refused(secret: bytes) -> None:
     """RFC 8725 section 2.1: anyone with the public key could sign."""
     rules = KeyRules(HMAC.algorithms, public_numbers=public_numbers(CONFIGURED))
-    keys, wrong = parse_keys([CONFIGURED[0], oct_key(secret)], rules)
+    keys, wrong = parsed_keys([CONFIGURED[0], oct_key(secret)], rules)
     assert wrong == [f"item 2: {PUBLIC}"]
     assert not accepts_a_token_of(secret, keys)
 
@@ -232,7 +232,7 @@ def test_a_token_with_a_mac_by_a_random_secret_passes(size: int) -> None:
     """Control: a random secret is accepted beside the same keys."""
     secret = os.urandom(size)
     rules = KeyRules(HMAC.algorithms, public_numbers=public_numbers(CONFIGURED))
-    keys, wrong = parse_keys([CONFIGURED[0], oct_key(secret)], rules)
+    keys, wrong = parsed_keys([CONFIGURED[0], oct_key(secret)], rules)
     assert wrong == []
     assert accepts_a_token_of(secret, keys)
     assert not accepts_a_token_of(secret[::-1], keys)
@@ -323,12 +323,12 @@ def test_a_key_that_no_algorithm_can_use_is_public_too() -> None:
     """docs/keys.rst: a key for another use is public as well."""
     mixed = {"keys": [jwk(kid="left out"), oct_key(jwk()["n"].encode())]}
     given = {"APP_JWT_KEYS": mixed, "APP_JWT_ALGORITHMS": ["HS256"]}
-    assert problems(**given) == {"APP_JWT_KEYS": [f"key 2 of the set: {PUBLIC}."]}
+    assert problems(**given) == {"APP_JWT_KEYS": [f"key 2: {PUBLIC}."]}
     agreement = X25519PrivateKey.generate().public_key().public_bytes_raw()
     unfit = {"kty": "OKP", "crv": "X25519", "x": encoded(agreement)}
     mixed = {"keys": [unfit, oct_key(agreement)]}
     found = problems(**{**given, "APP_JWT_KEYS": mixed})
-    assert found == {"APP_JWT_KEYS": [f"key 2 of the set: {PUBLIC}."]}
+    assert found == {"APP_JWT_KEYS": [f"key 2: {PUBLIC}."]}
 
 
 def test_where_no_secret_is_allowed_a_file_is_read_once() -> None:

@@ -21,26 +21,37 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from flask_connector_auth.keys import ALGORITHMS, KeyRules, parse_keys
+from flask_connector_auth.keys import ALGORITHMS, KeyRules
 from tests.support.floor_helpers import (
+    NO_KEY_OR_FILE,
     cases,
     der,
     encoded,
     jwk,
     native_key,
     number,
+    parsed_keys,
     pem,
     signing_key,
 )
 
 EVERY = KeyRules(ALGORITHMS)
-PRIVATE = "a private key where a public one belongs"
+PRIVATE = "a private key where a public one belongs; "
+PRINTED = PRIVATE + "take its public half, which this prints: openssl pkey -pubout -in FILE"
+PRIVATE_JWK = PRIVATE + "leave out its private members: "
 NO_KEY = "not a public key in PEM or DER"
 SOUND = "not a sound {} key (RFC 7518 section 6)"
 NO_FILE = "neither a key nor a readable file"
-SECRET_FORM = '; a text secret is given as {"secret": "..."}'
+FORMS = NO_KEY_OR_FILE.partition(")")[2]
 LIST_FORM = '; a list is JSON in an environment variable: ["one.pem", "two.pem"]'
 MODULUS = jwk()["n"]
+EMPTY = "an empty value; give a key, the path of its file, or a URL"
+MISSING = "without the member {} (RFC 7518 section 6)"
+BASE64 = (
+    "its {} is standard base64 or has padding or white space; it must be base64url without "
+    "padding (RFC 7515 section 2)"
+)
+TYPE = "its kty is none of EC, OKP, RSA, oct (RFC 7518 section 6.1)"
 
 
 def private(kind: str, form: PrivateFormat, encoding: Encoding = Encoding.PEM) -> bytes:
@@ -75,32 +86,89 @@ def strings_in(value: Any) -> list[str]:
 
 def only_problem(value: Any, rules: KeyRules = EVERY) -> str:
     """Return the only problem of *value*, which must not quote it."""
-    keys, (problem,) = parse_keys(value, rules)
+    keys, (problem,) = parsed_keys(value, rules)
     assert keys == []
     assert not any(text in problem for text in strings_in(value))
     return problem
 
 
 REFUSED: dict[str, tuple[Any, str]] = {
-    "private PEM": (private("RSA", PrivateFormat.PKCS8).decode(), PRIVATE),
-    "private PEM of PKCS1": (private("RSA", PrivateFormat.TraditionalOpenSSL).decode(), PRIVATE),
-    "private PEM of SEC1": (private("ES256", PrivateFormat.TraditionalOpenSSL).decode(), PRIVATE),
-    "private PEM of OpenSSH": (private("Ed25519", PrivateFormat.OpenSSH).decode(), PRIVATE),
+    "private PEM": (private("RSA", PrivateFormat.PKCS8).decode(), PRINTED),
+    "private PEM of PKCS1": (private("RSA", PrivateFormat.TraditionalOpenSSL).decode(), PRINTED),
+    "private PEM of SEC1": (private("ES256", PrivateFormat.TraditionalOpenSSL).decode(), PRINTED),
+    "private PEM of OpenSSH": (
+        private("Ed25519", PrivateFormat.OpenSSH).decode(),
+        PRINTED.replace("openssl pkey -pubout -in", "ssh-keygen -e -m PKCS8 -f"),
+    ),
     "encrypted private PEM": (
         native_key("ES256", "ours")
         .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"password"))
         .decode(),
-        PRIVATE,
+        PRINTED,
     ),
-    "private DER": (b64encode(private("RSA", PrivateFormat.PKCS8, Encoding.DER)).decode(), NO_KEY),
-    "private RSA JWK": (signing_key().as_dict(private=True), PRIVATE),
-    "private EC JWK": (json.dumps(signing_key("ES256").as_dict(private=True)), PRIVATE),
-    "private OKP JWK": (signing_key("Ed25519").as_dict(private=True), PRIVATE),
-    "JWK with one private member": (jwk(dp="AQAB"), PRIVATE),
-    "certificate": (
-        certificate(),
-        "a certificate; extract its key with openssl x509 -pubkey -noout",
+    "private DER": (
+        b64encode(private("RSA", PrivateFormat.PKCS8, Encoding.DER)).decode(),
+        PRINTED.replace("-pubout", "-pubout -inform DER"),
     ),
+    "encrypted private DER": (
+        b64encode(
+            native_key("ES256", "ours").private_bytes(
+                Encoding.DER, PrivateFormat.PKCS8, BestAvailableEncryption(b"password")
+            )
+        ).decode(),
+        PRINTED.replace("-pubout", "-pubout -inform DER"),
+    ),
+    "private RSA JWK": (
+        signing_key().as_dict(private=True),
+        PRIVATE_JWK + "d, dp, dq, p, q, qi",
+    ),
+    "private EC JWK": (
+        json.dumps(signing_key("ES256").as_dict(private=True)),
+        PRIVATE_JWK + "d",
+    ),
+    "private OKP JWK": (signing_key("Ed25519").as_dict(private=True), PRIVATE_JWK + "d"),
+    "JWK with one private member": (jwk(dp="AQAB"), PRIVATE_JWK + "dp"),
+    "chain of certificates": (
+        certificate() * 2,
+        "several certificates, perhaps a chain; give only that of the signing key, or several of "
+        "signing keys as a list",
+    ),
+    "request for a certificate": (
+        certificate().replace("CERTIFICATE", "CERTIFICATE REQUEST"),
+        "a PEM block CERTIFICATE REQUEST, where PUBLIC KEY or CERTIFICATE belongs",
+    ),
+    "PEM of EC": (
+        pem("ES256").replace("PUBLIC", "EC PUBLIC"),
+        "a PEM block EC PUBLIC KEY, where PUBLIC KEY or CERTIFICATE belongs",
+    ),
+    "certificate of nonsense": (
+        "-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----",
+        NO_KEY,
+    ),
+    "OpenSSH": (
+        signing_key("Ed25519")
+        .public_key.public_bytes(  # type: ignore[attr-defined]
+            Encoding.OpenSSH, PublicFormat.OpenSSH
+        )
+        .decode(),
+        "a key of OpenSSH; convert it: ssh-keygen -e -m PKCS8 -f FILE",
+    ),
+    "discovery document": (
+        {"issuer": "https://issuer.example", "jwks_uri": "https://issuer.example/do-not-tell"},
+        "an OpenID discovery document, which has no keys; use its jwks_uri",
+    ),
+    "map of certificates": (
+        json.dumps({"a": certificate(), "b": certificate()}),
+        "a map of certificates, which is no JWK Set; use the URL of the issuer's JWK Set, or "
+        "configure each certificate as an item of a list",
+    ),
+    "x5c without n": (
+        {"kty": "RSA", "kid": "a", "x5c": ["do-not-tell-this"]},
+        "without the member n (RFC 7518 section 6); give the certificate in its x5c instead",
+    ),
+    "nothing": ("", EMPTY),
+    "blank": (" \n", EMPTY),
+    "byte order mark": ("\ufeff", EMPTY),
     "RSA-1024 PEM": (
         public_pem(native_key("RSA-1024", "ours")),
         "an RSA key of 1024 bits; 2048 to 8192 are accepted",
@@ -128,18 +196,20 @@ REFUSED: dict[str, tuple[Any, str]] = {
         {"kty": "RSA", "n": number(2**2047 + 2), "e": "AQAB"},
         "an RSA key with an even modulus, which is no product of two odd primes",
     ),
-    "RSA without n": ({"kty": "RSA", "e": "AQAB"}, SOUND.format("RSA")),
-    "RSA without e": ({"kty": "RSA", "n": MODULUS}, SOUND.format("RSA")),
+    "RSA without n": ({"kty": "RSA", "e": "AQAB"}, MISSING.format("n")),
+    "RSA without e": ({"kty": "RSA", "n": MODULUS}, MISSING.format("e")),
     "RSA with a number as n": (jwk(n=5), SOUND.format("RSA")),
-    "RSA with padding": (jwk(e="AQAB="), SOUND.format("RSA")),
-    "RSA with standard base64": (jwk(n=MODULUS[:-2] + "+/"), SOUND.format("RSA")),
-    "EC without y": ({**jwk("ES256"), "y": None}, SOUND.format("EC")),
-    "EC without crv": ({**jwk("ES256"), "crv": None}, SOUND.format("EC")),
+    "RSA with padding": (jwk(e="AQAB="), BASE64.format("e")),
+    "RSA with standard base64": (jwk(n=MODULUS[:-2] + "+/"), BASE64.format("n")),
+    "RSA in lines": (jwk(n=MODULUS[:64] + "\n" + MODULUS[64:]), BASE64.format("n")),
+    "RSA in another alphabet": (jwk(n=MODULUS[:-1] + "~"), SOUND.format("RSA")),
+    "EC without y": ({**jwk("ES256"), "y": None}, MISSING.format("y")),
+    "EC without crv": ({**jwk("ES256"), "crv": None}, MISSING.format("crv")),
     "EC off the curve": ({**jwk("ES256"), "y": jwk("ES256")["x"]}, SOUND.format("EC")),
     "EC with another curve's point": ({**jwk("ES256"), "crv": "P-384"}, SOUND.format("EC")),
     "OKP too short": ({**jwk("Ed25519"), "x": encoded(bytes(31))}, SOUND.format("OKP")),
-    "oct without k": ({"kty": "oct"}, SOUND.format("oct")),
-    "oct with padding": ({"kty": "oct", "k": b64encode(bytes(32)).decode()}, SOUND.format("oct")),
+    "oct without k": ({"kty": "oct"}, MISSING.format("k")),
+    "oct with padding": ({"kty": "oct", "k": b64encode(bytes(32)).decode()}, BASE64.format("k")),
     "oct of a PEM": (
         {"kty": "oct", "k": encoded(pem().encode())},
         "a public key, which is no secret (RFC 8725 section 2.1)",
@@ -148,8 +218,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
         {"kty": "oct", "k": encoded(der())},
         "a public key, which is no secret (RFC 8725 section 2.1)",
     ),
-    "no kty": ({"n": MODULUS, "e": "AQAB"}, "its kty is not known (RFC 7518 section 6.1)"),
-    "empty JWK": ({}, "its kty is not known (RFC 7518 section 6.1)"),
+    "no kty": ({"n": MODULUS, "e": "AQAB"}, TYPE),
+    "empty JWK": ({}, TYPE),
     "X25519 PEM": (
         public_pem(X25519PrivateKey.generate()),
         "a key of a type that no supported algorithm uses",
@@ -158,9 +228,9 @@ REFUSED: dict[str, tuple[Any, str]] = {
         public_pem(X448PrivateKey.generate()),
         "a key of a type that no supported algorithm uses",
     ),
-    "empty JWK Set": ({"keys": []}, "no usable key"),
-    "empty list": ([], "no usable key"),
-    "list of an empty set": ([{"keys": []}], "no usable key"),
+    "empty JWK Set": ({"keys": []}, "no usable key: the set is empty"),
+    "empty list": ([], "no usable key: the list is empty"),
+    "list of an empty set": ([{"keys": []}], "item 1: no usable key: the set is empty"),
     "JWK Set of no list": (
         {"keys": {"a": jwk()}},
         "the member keys of a JWK Set is a list (RFC 7517 section 5.1)",
@@ -217,8 +287,8 @@ SECRETS = {
     "with half a surrogate pair": "do-not-tell-this\ud800",
     "not ASCII": "do-not-tell-this-é",
     "JSON list": json.dumps([jwk()]),
-    "nothing": "",
-    "blank": " ",
+    "base64 with slashes": "/do/not/tell/this+secret/of/mine==",
+    "host and port": "do-not-tell-this.example:443",
 }
 
 
@@ -229,28 +299,23 @@ def test_a_text_that_is_no_key_is_never_quoted(secret: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "other_form"),
+    "text",
     [
-        ("do-not-tell-this", SECRET_FORM),
-        ("correct horse battery staple do-not-tell-this", SECRET_FORM),
-        ("ZG8tbm90/dGVsbC10aGlz+w==", SECRET_FORM),
-        ("do.not-tell-this", SECRET_FORM),
-        ("one,two do-not-tell-this", SECRET_FORM),
-        *(
-            (path, "")
-            for path in ("one.pem", "/run/one", "./one", "~/one", "C:one", "a/b.jwk", " ")
-        ),
-        *(
-            (files, LIST_FORM)
-            for files in ("one.pem,two.pem", "one.pem , two", "[one]", ' ["one",]')
-        ),
+        *("do-not-tell-this", "correct horse battery staple do-not-tell-this", "./one", "C:one"),
+        *("ZG8tbm90/dGVsbC10aGlz+w==", "do.not-tell-this", "one,two do-not-tell-this"),
     ],
 )
-def test_a_bare_text_is_refused_with_what_it_may_be_meant_as(text: str, other_form: str) -> None:
+def test_a_bare_text_is_refused_with_what_it_may_be_meant_as(text: str) -> None:
     """docs/keys.rst: a secret has a form of its own, which a bare text may have been meant as."""
     problem = only_problem(text)
     assert problem.startswith(f"{NO_FILE} (")
-    assert problem.partition(")")[2] == other_form
+    assert problem.partition(")")[2] == FORMS
+
+
+@pytest.mark.parametrize("text", ["one.pem,two.pem", "one.pem , two", "[one]", ' ["one",]'])
+def test_a_list_of_files_that_is_not_json_is_recognised(text: str) -> None:
+    """docs/settings.rst: in an environment variable, a list is JSON."""
+    assert only_problem(text) == f"{NO_FILE} (No such file or directory){LIST_FORM}"
 
 
 SECRETS_IN_TEXT: dict[str, tuple[Any, str]] = {
@@ -283,7 +348,7 @@ SECRETS_IN_TEXT: dict[str, tuple[Any, str]] = {
     ),
     "a kid that is a number": (
         {"secret": "do-not-tell-this" * 4, "kid": 5},
-        "a kid is a string of 1 to 256 characters",
+        "a kid is a string of at most 256 characters",
     ),
 }
 
@@ -301,29 +366,73 @@ def files(folder: Path) -> dict[str, str]:
     (folder / "utf-16").write_text(pem(), encoding="utf-16")
     (folder / "path").write_text(str(folder / "key.pem"))
     (folder / "key.pem").write_text(pem())
+    (folder / "latin-1").write_bytes("Schlüssel".encode("latin-1"))
+    (folder / "url").write_text("https://issuer.example/jwks")
     (folder / "loop").symlink_to(folder / "loop")
     (folder / "private.der").write_bytes(private("RSA", PrivateFormat.PKCS8, Encoding.DER))
     no_form = "a file that holds no PEM, DER, JWK or JWK Set"
     return {
-        "absent.pem": f"{NO_FILE} (No such file or directory)",
-        ".": f"{NO_FILE} (Is a directory)",
-        "key.pem/inside": f"{NO_FILE} (Not a directory)",
-        "loop": f"{NO_FILE} (Too many levels of symbolic links)",
-        f"{'n' * 300}.pem": f"{NO_FILE} (File name too long)",
-        "nul\0.pem": f"{NO_FILE} (not a file name)",
+        "absent": "(No such file or directory)",
+        ".": "(Is a directory)",
+        "key.pem/inside": "(Not a directory)",
+        "loop": "(Too many levels of symbolic links)",
+        "n" * 300: "(File name too long)",
         "empty": no_form,
         "text": no_form,
-        "utf-16": no_form,
+        "utf-16": "a file in UTF-16; save it as UTF-8",
+        "latin-1": no_form,
         "path": no_form,
-        "private.der": NO_KEY,
+        "url": "a URL, where only a key or the path of a file is accepted",
+        "private.der": PRINTED.replace("-pubout", "-pubout -inform DER"),
     }
 
 
 @pytest.mark.parametrize("as_path", [lambda path: path, str], ids=["pathlib", "str"])
-def test_a_file_without_a_key_is_refused_without_naming_it(
-    as_path: Callable[[Path], Any], tmp_path: Path
-) -> None:
-    """Text that was used as a path may be a secret."""
+def test_a_file_without_a_key_is_refused(as_path: Callable[[Path], Any], tmp_path: Path) -> None:
+    """docs/keys.rst: one that cannot be read is named, and no content is quoted."""
     for name, problem in files(tmp_path).items():
-        assert only_problem(as_path(tmp_path / name)) == problem
-    assert parse_keys(as_path(tmp_path / "key.pem"), EVERY)[1] == []
+        path = tmp_path / name
+        if problem.startswith("("):
+            problem = f"the file {str(path)!r} cannot be read {problem}"
+        assert parsed_keys(as_path(path), EVERY) == ([], [problem])
+    assert parsed_keys(as_path(tmp_path / "key.pem"), EVERY)[1] == []
+
+
+@cases(
+    "text, is_named",
+    {
+        "name of a key file": ("issuer.pem", True),
+        "name of a key file in capitals": ("ISSUER.PEM", True),
+        "folder that exists": ("{}/secrets/issuer", True),
+        "folder that does not": ("/no-such-folder/issuer", False),
+        "name alone": ("do-not-tell-this", False),
+        "base64": ("do/not/tell/this+secret/of/mine==", False),
+        "unprintable": ("do-not-tell-this\0.pem", False),
+        "several lines": ("do-not-tell\nthis.pem", False),
+    },
+)
+def test_a_text_is_named_where_it_looks_like_a_path(
+    text: str, is_named: bool, tmp_path: Path
+) -> None:
+    """docs/keys.rst: the absolute path, so that a wrong working directory shows."""
+    (tmp_path / "secrets").mkdir()
+    text = text.format(tmp_path)
+    _, (problem,) = parsed_keys(text, EVERY)
+    assert (repr(str(Path(text).absolute())) in problem) is is_named
+    assert problem.startswith("the file " if is_named else NO_FILE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("issuer.example/jwks.json", "issuer.example:8443/jwks", "localhost:8000/jwks"),
+        *("//issuer.example/jwks", "https:/issuer.example/jwks", "https//issuer.example/jwks"),
+        *("issuer:8000", "127.0.0.1:8000/keys"),
+    ],
+)
+def test_a_url_without_its_scheme_is_recognised(text: str) -> None:
+    """docs/keys.rst: the message says what is missing; other paths have none of it."""
+    hint = "if it is a URL, put https:// before it"
+    assert hint in parsed_keys(text, EVERY)[1][0]
+    assert hint not in parsed_keys("/run/secrets/issuer.pem", EVERY)[1][0]
+    assert hint not in parsed_keys("issuer.pem", EVERY)[1][0]

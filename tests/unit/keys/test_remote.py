@@ -405,6 +405,28 @@ def test_new_material_under_an_old_kid_is_found_when_a_signature_fails() -> None
     assert len(world.fetches) == 2
 
 
+@pytest.mark.parametrize("kid", [None, "any"])
+def test_the_key_of_a_set_without_kids_is_replaced(kid: str | None) -> None:
+    """Decision 0009: it fits every kid, so the failed signature finds its successor, once in a
+    cooldown. A second key beside it has no use."""
+    world = World("")
+    source = world.source()
+    old = source.candidates(kid, "ES256")
+    assert [key.kid for key in old] == [None]
+    assert source.candidates_after_failure(kid, "ES256", old) == []
+    world.renew("")
+    world.now += 11
+    (new,) = source.candidates_after_failure(kid, "ES256", old)
+    assert source.candidates(kid, "ES256") == [new] != old
+    for _ in range(100):
+        assert source.candidates_after_failure(kid, "ES256", [new]) == []
+    assert len(world.fetches) == 2
+    world.publish("", "b")
+    world.now += 400
+    assert kids(source, "b") == ["b"]
+    assert kids(source, "any") == []
+
+
 def test_a_key_that_changes_its_algorithm_is_another_key() -> None:
     """The set is replaced when a key is meant for something else, though its material stays."""
     world = World("a")

@@ -1,0 +1,164 @@
+"""Public keys in DER, and certificates of them.
+
+A public key is loaded with the algorithms that its type limits it to.
+"""
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, ClassVar, NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
+
+# The tag of a DER SEQUENCE, with which every encoded key begins (X.690 section 8.9).
+DER_START = b"0"
+_INTEGER, _OID, _SEQUENCE, _VERSION = 0x02, 0x06, 0x30, 0xA0
+_RSASSA_PSS = bytes.fromhex("2a864886f70d01010a")
+_MGF1 = bytes.fromhex("2a864886f70d010108")
+# The hash of each algorithm and its length in bytes, which is also the length of the salt
+# (RFC 7518 section 3.5).
+_PSS_HASHES = {
+    "PS256": (bytes.fromhex("608648016503040201"), 32),
+    "PS384": (bytes.fromhex("608648016503040202"), 48),
+    "PS512": (bytes.fromhex("608648016503040203"), 64),
+}
+_DEFAULT_SALT = bytes([_INTEGER, 1, 20])
+_DEFAULT_TRAILER = bytes([_INTEGER, 1, 1])
+
+
+class KeyProblem(ValueError):
+    """What is wrong with a key. The text never contains key material."""
+
+    #: How it is logged if the key is left out of a set.
+    log_level: ClassVar[int] = logging.WARNING
+
+    def at(self, place: str) -> "KeyProblem":
+        """Return this problem with its *place* before its text."""
+        return type(self)(f"{place}{self}")
+
+
+class PrivateKeyError(KeyProblem):
+    """A private key or secret in a place meant for public keys, where it may have leaked."""
+
+    log_level: ClassVar[int] = logging.ERROR
+
+
+def private_problem(command: str) -> PrivateKeyError:
+    """Return the problem of a private key whose public half is printed by *command*."""
+    return PrivateKeyError(
+        "a private key where a public one belongs; take its public half, which this prints: "
+        f"{command} FILE"
+    )
+
+
+class PublicKey(NamedTuple):
+    """A public key loaded from DER."""
+
+    native: Any  #: the key object of the library ``cryptography``
+    #: The algorithms that the key's type limits it to; ``None`` if the type sets no limit.
+    limited_to: frozenset[str] | None
+
+
+class Certificate(NamedTuple):
+    """What is used of a certificate."""
+
+    public_key: bytes  #: DER of the SubjectPublicKeyInfo
+    expiry: datetime
+
+
+def load_certificate(der: bytes) -> Certificate | None:
+    """Return what is used of the certificate in *der*, or ``None`` if that is something else."""
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        expiry = certificate.not_valid_after_utc
+    except Exception:
+        return None
+    ((_, content),) = _der_elements(certificate.tbs_certificate_bytes)
+    # RFC 5280 section 4.1: the version is optional, and the key is the sixth field after it. Not
+    # public_key(): that drops the parameters which limit a key to an algorithm.
+    fields = [field for field in _der_elements(content) if field[0] != _VERSION]
+    return Certificate(_der_sequence(fields[5][1]), expiry)
+
+
+def load_public_key(der: bytes) -> PublicKey:
+    """Return the public key in *der*, a SubjectPublicKeyInfo.
+
+    :raises PrivateKeyError: if it is a private key.
+    :raises KeyProblem: if it is no public key.
+    """
+    try:
+        return PublicKey(load_der_public_key(der), _limits(der))
+    except Exception:
+        if _is_private(der):
+            raise private_problem("openssl pkey -pubout -inform DER -in") from None
+        raise KeyProblem("not a public key in PEM or DER") from None
+
+
+def _is_private(der: bytes) -> bool:
+    try:
+        load_der_private_key(der, None)
+    except TypeError:
+        return True  # it is encrypted
+    except Exception:
+        return False
+    return True
+
+
+def _limits(der: bytes) -> frozenset[str] | None:
+    """Return the algorithms that the type of the key in *der* limits it to.
+
+    ``cryptography`` drops that: it loads a key limited to RSASSA-PSS as any other RSA key.
+    """
+    ((_, key),) = _der_elements(der)
+    (tag, identifier), *_ = _der_elements(key)
+    # PKCS #1 has the modulus here, and no algorithm identifier.
+    if tag != _SEQUENCE:
+        return None
+    (_, algorithm), *parameters = _der_elements(identifier)
+    if algorithm != _RSASSA_PSS:
+        return None
+    # RFC 4055 section 1.2: without parameters, the key is for RSASSA-PSS with any parameters.
+    return _pss_algorithms(parameters[0][1]) if parameters else frozenset(_PSS_HASHES)
+
+
+def _pss_algorithms(parameters: bytes) -> frozenset[str]:
+    """Return the algorithms that RSASSA-PSS-params allow (RFC 4055 sections 3.1 and 3.3)."""
+    fields = dict(_der_elements(parameters))
+    # The default of both is SHA-1, so without them no algorithm is allowed.
+    digest, mask = (list(_object_identifiers(fields.get(tag, b""))) for tag in (0xA0, 0xA1))
+    ((_, min_salt_length),) = _der_elements(fields.get(0xA2, _DEFAULT_SALT))
+    return frozenset(
+        name
+        for name, (oid, length) in _PSS_HASHES.items()
+        if (digest, mask) == ([oid], [_MGF1, oid])
+        and int.from_bytes(min_salt_length) <= length
+        and fields.get(0xA3, _DEFAULT_TRAILER) == _DEFAULT_TRAILER
+    )
+
+
+def _object_identifiers(der: bytes) -> Iterator[bytes]:
+    for tag, content in _der_elements(der):
+        if tag == _OID:
+            yield content
+        elif tag == _SEQUENCE:
+            yield from _object_identifiers(content)
+
+
+def _der_elements(der: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield tag and content of each element of *der*, which ``cryptography`` has validated."""
+    while der:
+        start, length = 2, der[1]
+        if length & 0x80:
+            start += length & 0x7F
+            length = int.from_bytes(der[2:start])
+        yield der[0], der[start : start + length]
+        der = der[start + length :]
+
+
+def _der_sequence(content: bytes) -> bytes:
+    """Return DER of a SEQUENCE (X.690 section 8.1.3)."""
+    size = len(content)
+    octets = b"" if size < 0x80 else size.to_bytes((size.bit_length() + 7) // 8)
+    length = bytes([0x80 | len(octets)]) + octets if octets else bytes([size])
+    return bytes([_SEQUENCE]) + length + content
