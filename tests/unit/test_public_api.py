@@ -75,7 +75,7 @@ TESTING_API = {
     "Issuer.key_set": "self",
     "Issuer.pem": "self",
     "Issuer.sign": "self, payload, header",
-    "KeySetServer": "keys, headers, ssl_context",
+    "KeySetServer": "keys, headers, ssl_context, port",
     "KeySetServer.fail": "self, name, options",
     "KeySetServer.publish": "self, keys",
     "KeySetServer.recover": "self",
