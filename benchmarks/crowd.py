@@ -65,7 +65,7 @@ class Crowd:
 
     def _consumer(self, number: int, accounts: Mapping[str, Fact]) -> Iterator[Token]:
         who, account = f"consumer-{number}", ACCOUNTS[number % len(ACCOUNTS)]
-        facts = accounts[account], self._subject(consumer_id=f"lp-{number}")
+        facts = accounts[account], self._subject(lp_consumer_id=f"lp-{number}")
         claims = {"account_id": account, "ext_consumer_id": who, "lp_consumer_id": f"lp-{number}"}
         texts = [issuer.consumer_jws(**claims) for issuer in self._issuers]
         return self._tokens(texts, who, account, facts)

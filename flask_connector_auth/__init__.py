@@ -23,6 +23,7 @@ from .extension import ConnectorAuth
 from .keys import Fetch, FetchFailed, FetchResponse, KeySource, VerificationKey
 from .revocation import (
     Change,
+    Revocation,
     Revocations,
     RevocationStore,
     RevocationStoreError,
@@ -64,6 +65,7 @@ __all__ = [
     "KeySource",
     "MissingParameter",
     "Reason",
+    "Revocation",
     "RevocationStore",
     "RevocationStoreError",
     "Revocations",

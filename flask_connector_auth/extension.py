@@ -11,10 +11,10 @@ from .core import (
     Scopes,
     attach_hook_requirements,
     attach_requirements,
-    clock as clocks,
     get_attached_requirements,
     lifecycle,
     requirements_of,
+    wall_time,
 )
 from .decorators import public
 from .revocation import Revocations
@@ -57,7 +57,7 @@ class ConnectorAuth:
         """
         if EXTENSION in app.extensions:
             raise RuntimeError("ConnectorAuth was set up for this app before")
-        clock = self._clock or clocks.wall_time
+        clock = self._clock or wall_time
         app.extensions[EXTENSION] = Runtime.from_settings(load_settings(app.config), clock)
         app.register_blueprint(blueprint)
 

@@ -45,7 +45,8 @@ def settings_list(part: type[Schema]) -> str:
 
 def rows_table() -> str:
     """Return all error rows: status, error code, title, details, exception."""
-    exceptions = {error.row: error.__name__ for error in ConnectorAuthError.__subclasses__()}
+    classes = ConnectorAuthError.__subclasses__()
+    exceptions = {error.row: error.__name__ for error in classes if hasattr(error, "row")}
     return _table(
         ("Status", "errorCode", "title", "details", "Exception"),
         (

@@ -20,7 +20,7 @@ from .faults import FAULTS
 from .minting import mint
 
 #: What can be revoked, by the arguments of the extension.
-SUBJECTS = ("token", "install_id", "account_id", "consumer_id")
+SUBJECTS = ("token", "install_id", "account_id", "lp_consumer_id", "ext_consumer_id")
 
 blueprint = Blueprint(
     "console", __name__, static_folder="static", static_url_path="/console/static"

@@ -19,6 +19,7 @@ COMMANDS = {
     "keygen": "keygen",
     "revoke": "revoke",
     "restore": "revoke",
+    "revocations": "revoke",
     "health": "health",
 }
 

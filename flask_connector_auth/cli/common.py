@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import isfinite
 from os import PathLike, fspath
 from pathlib import Path
@@ -215,6 +215,17 @@ def moment(value: str) -> float:
         date = datetime.fromisoformat(value)
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     raise click.BadParameter("neither seconds nor a date such as 2030-01-31T12:00:00Z.")
+
+
+def date_of(seconds: Any) -> str | None:
+    """Return the date in UTC, or ``None`` if *seconds* is not a time of the calendar."""
+    if type(seconds) not in (int, float):
+        return None
+    with suppress(ValueError, OverflowError):
+        # Not fromtimestamp(), which refuses times before 1970 on Windows.
+        date = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+        return date.isoformat(timespec="seconds")[:-6] + "Z"
+    return None
 
 
 # Bytes to read beyond the longest token: white space around it, or proof that it is too long.

@@ -3,20 +3,19 @@
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import click
 
 from ..core import Malformed, Rejected, decode_base64url, load_json_object, token_requirement
 from ..verification import Stage, read_token
-from .common import json_option, literal, load_state, moment, read_input, show
+from .common import date_of, json_option, literal, load_state, moment, read_input, show
 from .explanation import Explanation, Result
 from .health import wait_for_revocations
 
 # Seconds to wait for the revocations, as long as a request waits for a key set before a 503.
 _PATIENCE = 5.0
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES = ("exp", "iat", "nbf")
 _SHOWN_PARAMETERS = ("alg", "kid", "typ")
 # What the checks read, beside times.
@@ -94,7 +93,7 @@ def inspect(
         "token": name,
         "verdict": verdict,
         "reason": decisive["reason"],
-        "at": _date_of(now),
+        "at": date_of(now),
         "checks": results,
         "verified": any(
             (each["stage"], each["result"]) == (Stage.SIGNATURE, Result.PASSED) for each in results
@@ -119,20 +118,9 @@ def _content(header: str, bearer: bool, now: float) -> dict[str, Any]:
         "times": {
             name: {"date": date, "in": value - now}
             for name, value in times.items()
-            if (date := _date_of(value)) is not None
+            if (date := date_of(value)) is not None
         },
     }
-
-
-def _date_of(seconds: Any) -> str | None:
-    """Return the date in UTC, or ``None`` if *seconds* is not a time of the calendar."""
-    if type(seconds) not in (int, float):
-        return None
-    with suppress(ValueError, OverflowError):
-        # Not fromtimestamp(), which refuses times before 1970 on Windows.
-        date = _EPOCH + timedelta(seconds=seconds)
-        return date.isoformat(timespec="seconds")[:-6] + "Z"
-    return None
 
 
 def _distance(seconds: float) -> str:

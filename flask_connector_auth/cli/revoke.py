@@ -1,6 +1,8 @@
-"""The commands ``revoke`` and ``restore``: change what is revoked, for all workers of the app."""
+"""The commands ``revoke``, ``restore`` and ``revocations``: change and list what is revoked."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from math import inf
 from typing import Any, TypeVar
 
 import click
@@ -9,7 +11,21 @@ from ..core import Rejected
 from ..revocation import RevocationStoreError, token_digest
 from ..verification import read_token
 from ..web import Runtime
-from .common import CannotRun, json_option, literal, load_state, moment, read_input, show
+from .common import (
+    CannotRun,
+    date_of,
+    json_option,
+    literal,
+    load_state,
+    moment,
+    read_input,
+    show,
+    table,
+)
+from .health import wait_for_revocations
+
+# Seconds to wait for the entries of the store: a million of them take some.
+_PATIENCE = 30.0
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -17,7 +33,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def _subject_options(command: Command) -> Command:
     for option in (
         click.option("--digest", metavar="HEX", help="One token, by its digest."),
-        click.option("--consumer-id", metavar="ID", help="The ConsumerJWS of one lp_consumer_id."),
+        click.option(
+            "--ext-consumer-id",
+            metavar="ID",
+            help="The ConsumerJWS of one ext_consumer_id, in whatever account.",
+        ),
+        click.option(
+            "--lp-consumer-id",
+            metavar="ID",
+            help="The ConsumerJWS of one consumer, by its lp_consumer_id.",
+        ),
         click.option("--account-id", metavar="ID", help="All tokens of one account."),
         click.option("--install-id", metavar="ID", help="The AppJWTs of one app install."),
     ):
@@ -47,8 +72,11 @@ def revoke(ctx: click.Context, /, at: float | None, as_json: bool, **given: str 
       flask --app shop connector-auth revoke < token.txt
       flask --app shop connector-auth revoke --account-id le81823118
     """
-    state = load_state(ctx)
-    _change(state, state.revocations.revoke, given, as_json, at=at)
+    state = _load_state_with_store(ctx)
+    with _errors_as_status():
+        subject = _subject(state, given)
+        state.revocations.revoke(**subject, at=at)
+    show({"change": "revoke", **_shown(subject)}, as_json, _lines)
 
 
 @click.command()
@@ -59,49 +87,92 @@ def restore(ctx: click.Context, /, as_json: bool, **given: str | None) -> None:
     """Undo a revocation.
 
     Give the subject that was given to revoke: while an account is revoked, restoring one of its
-    tokens has no effect. The digest of a token is printed by revoke.
+    tokens has no effect. The digest of a token is printed by revoke and by revocations.
+
+    Status 1: nothing was revoked for this subject, so nothing has changed.
 
     \b
     Example:
       flask --app shop connector-auth restore --account-id le81823118
     """
+    state = _load_state_with_store(ctx)
+    with _errors_as_status():
+        subject = _subject(state, given)
+        # Without the entries of the store it is not known whether there is anything to restore.
+        wait_for_revocations(state.revocations, _PATIENCE)
+        was_revoked = state.revocations.restore(**subject)
+    report = {"change": "restore", **_shown(subject), "was_revoked": was_revoked}
+    show(report, as_json, _lines)
+    if not was_revoked:
+        click.echo("Nothing was revoked for this subject: see the command revocations.", err=True)
+        ctx.exit(1)
+
+
+@click.command()
+@json_option
+@click.pass_context
+def revocations(ctx: click.Context, /, as_json: bool) -> None:
+    """List what is revoked.
+
+    SUBJECT is the id, or the digest of a token, as restore takes it. SINCE is the time of the
+    revocation, or what was given as --at: tokens that were issued later are accepted. It is not
+    kept for a single token. UNTIL is when the revocation ends by itself, if it does.
+
+    Status 2: the store cannot be read at the moment.
+
+    \b
+    Example:
+      flask --app shop connector-auth revocations
+    """
+    state = _load_state_with_store(ctx)
+    problem = wait_for_revocations(state.revocations, _PATIENCE)
+    if problem:
+        raise CannotRun(problem)
+    with _errors_as_status():
+        entries = sorted(state.revocations.entries(), key=str)
+    report = {
+        "revocations": [
+            {
+                "kind": entry.kind.value,
+                **_shown(entry.subject),
+                "since": entry.since,
+                "until": None if entry.until == inf else entry.until,
+            }
+            for entry in entries
+        ]
+    }
+    show(report, as_json, _table)
+
+
+def _load_state_with_store(ctx: click.Context) -> Runtime:
     state = load_state(ctx)
-    _change(state, state.revocations.restore, given, as_json)
-
-
-def _change(
-    state: Runtime,
-    change: Callable[..., None],
-    given: Mapping[str, str | None],
-    as_json: bool,
-    **more: Any,
-) -> None:
     if state.settings.revocation_store is None:
         raise CannotRun(
-            "The app has no CONNECTOR_AUTH_REVOCATION_URL: no other process would read the change."
+            "The app has no CONNECTOR_AUTH_REVOCATION_URL: each process has revocations of its own "
+            "in memory, which no other process can read or change."
         )
+    return state
+
+
+@contextmanager
+def _errors_as_status() -> Iterator[None]:
     try:
-        subject = _subject(
-            state, {name: value for name, value in given.items() if value is not None}
-        )
-        change(**subject, **more)
+        yield
     except RevocationStoreError as error:
         raise CannotRun(str(error)) from None
     except (TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from None
-    if "token" in subject:
-        subject = {"digest": token_digest(subject["token"])}
-    shown = {name: value.hex() if name == "digest" else value for name, value in subject.items()}
-    show({"change": change.__name__, **shown}, as_json, _lines)
 
 
-def _subject(state: Runtime, given: Mapping[str, str]) -> dict[str, Any]:
-    """Return the subject that is *given*, or else the token from standard input.
+def _subject(state: Runtime, options: Mapping[str, str | None]) -> dict[str, Any]:
+    """Return the subject that *options* name, or else the token from standard input.
 
     :raises ValueError: if there is no token, or more than one subject.
     """
+    given = {name: value for name, value in options.items() if value is not None}
     if len(given) > 1:
-        raise ValueError("Give one of --install-id, --account-id, --consumer-id, --digest.")
+        names = (f"--{name.replace('_', '-')}" for name in options)
+        raise ValueError(f"Give one of {', '.join(names)}.")
     if "digest" in given:
         return {"digest": bytes.fromhex(given["digest"])}
     if given:
@@ -117,5 +188,22 @@ def _subject(state: Runtime, given: Mapping[str, str]) -> dict[str, Any]:
         raise ValueError("Not one token, bare or behind Bearer.") from None
 
 
+def _shown(subject: Mapping[str, Any]) -> dict[str, str]:
+    """Return *subject* as JSON can hold it, without a token."""
+    if "token" in subject:
+        return {"digest": token_digest(subject["token"]).hex()}
+    return {name: value.hex() if name == "digest" else value for name, value in subject.items()}
+
+
 def _lines(report: Mapping[str, Any]) -> Iterable[str]:
     return [f"{name}: {literal(value)}" for name, value in report.items()]
+
+
+def _table(report: Mapping[str, Any]) -> Iterable[str]:
+    return table(("KIND", "SUBJECT", "SINCE", "UNTIL"), map(_row, report["revocations"]))
+
+
+def _row(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    kind, subject, *times = entry.values()
+    dates = ("-" if time is None else date_of(time) or str(time) for time in times)
+    return kind, literal(subject), *dates

@@ -9,6 +9,7 @@ from .clock import (
     JumpResistantClock as JumpResistantClock,
     select_steady_clock as select_steady_clock,
     steady_time as steady_time,
+    wall_time as wall_time,
 )
 from .encoding import (
     MAX_INTEGER as MAX_INTEGER,

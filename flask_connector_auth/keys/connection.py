@@ -6,12 +6,12 @@ import os
 import socket
 import ssl
 import threading
-import time
 from contextlib import suppress
 from functools import partial
 from typing import Any, Self
 from urllib.parse import SplitResult
 
+from ..core import steady_time
 from .urls import Proxy
 
 # Seconds for one address of a host.
@@ -26,7 +26,7 @@ class Watchdog:
     """Shuts the watched sockets down after *timeout* seconds."""
 
     def __init__(self, timeout: float) -> None:
-        self._deadline = time.monotonic() + timeout
+        self._deadline = steady_time() + timeout
         self._sockets: list[socket.socket] = []
         self._timer = threading.Timer(timeout, self._shut_down)
         self._timer.daemon = True
@@ -44,14 +44,14 @@ class Watchdog:
     @property
     def is_expired(self) -> bool:
         """Whether the time is over."""
-        return time.monotonic() >= self._deadline
+        return steady_time() >= self._deadline
 
     def remaining(self) -> float:
         """Return the remaining seconds.
 
         :raises TimeoutError: if the time is over.
         """
-        remaining = self._deadline - time.monotonic()
+        remaining = self._deadline - steady_time()
         if remaining <= 0:
             raise TimeoutError
         return remaining
@@ -64,7 +64,7 @@ class Watchdog:
 
     def expire(self) -> None:
         """End the time now."""
-        self._deadline = time.monotonic()
+        self._deadline = steady_time()
         self._shut_down()
 
     def _shut_down(self) -> None:

@@ -1,29 +1,33 @@
 """Revocation of tokens, installs, accounts and consumers.
 
-The service revokes and restores, the follower keeps a local copy of the shared store up to date,
-and requests read that copy only. Nothing in here depends on Flask or on how a token is verified.
+The service revokes, restores and lists, the follower keeps a local copy of the shared store up to
+date, and requests read that copy only. Nothing in here depends on Flask or on how a token is
+verified.
 """
 
-from .cache import RevocationCache as RevocationCache
+from .cache import RevocationCache as RevocationCache, RevocationRules as RevocationRules
 from .entries import (
     SLACK as SLACK,
     Change as Change,
-    Kind as Kind,
+    Revocation as Revocation,
     RevocationSet as RevocationSet,
-    Subject as Subject,
-    digest_of as digest_of,
-    kind_of as kind_of,
     retention_by_kind as retention_by_kind,
-    subject_key as subject_key,
-    token_digest as token_digest,
     token_expiry as token_expiry,
 )
 from .follower import Follower as Follower, read_once as read_once
 from .pending import PendingRevocations as PendingRevocations
-from .service import RevocationRules as RevocationRules, Revocations as Revocations
+from .service import Revocations as Revocations
 from .store import (
     MemoryStore as MemoryStore,
     RevocationStore as RevocationStore,
     RevocationStoreError as RevocationStoreError,
     Update as Update,
+)
+from .subjects import (
+    Kind as Kind,
+    Subject as Subject,
+    digest_of as digest_of,
+    kind_of as kind_of,
+    subject_key as subject_key,
+    token_digest as token_digest,
 )

@@ -3,13 +3,28 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from math import inf
 
 from ..core import Reason, Rejected, Unavailable, steady_time
-from .entries import Change, RevocationSet, Subject
+from .entries import Change, RevocationSet
 from .pending import PendingRevocations
+from .subjects import Subject
 
 logger: logging.Logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationRules:
+    """What a deployment decides about revocation; times in seconds."""
+
+    leeway: float = 30  #: for clocks that differ, when a verifier compares times
+    max_lifetime: float | None = None  #: the longest life of an AppJWT; ``None``: no limit
+    #: How long to keep a revocation whose tokens have no known expiry; ``None``: forever. Once it
+    #: is dropped, such tokens are accepted again.
+    keep: float | None = None
+    max_lag: float = 5  #: how old the copy of a store may be
+    fail_closed: bool = True  #: whether every token is refused while the copy is older
 
 
 class RevocationCache:

@@ -1,32 +1,16 @@
-"""Entries: what each revokes, its key, how long it is needed; and the set of those in force."""
+"""Entries: what each revokes, how long it is needed; and the set of those in force."""
 
-import re
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
-from hashlib import sha256
 from math import inf
 from typing import Any, NamedTuple
 
 from ..core import MAX_INTEGER, Malformed, decode_base64url, load_json_object
+from .subjects import Key, Kind, id_argument, kind_of
 
 #: Seconds that an entry is kept after it is no longer needed: a clock may be wrong by as much.
 SLACK = 3600
 # Seconds added to the leeway of a verifier.
 _MARGIN = 60
-_COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
-
-
-class Kind(StrEnum):
-    """The kind of a subject."""
-
-    TOKEN = "token"  #: one token
-    INSTALL = "install"  #: all AppJWTs of one app install, the ``azp``
-    ACCOUNT = "account"  #: all tokens of one account
-    CONSUMER = "consumer"  #: all ConsumerJWS of one ``lp_consumer_id``
-
-
-#: The key of an entry: the digest of a token, or what :func:`subject_key` returns.
-Key = bytes | str
 
 
 class Change(NamedTuple):
@@ -43,44 +27,21 @@ class Change(NamedTuple):
     until: float = inf
 
 
-class Subject(NamedTuple):
-    """The values of a verified token that are compared with the entries."""
-
-    digest: bytes  #: see :func:`token_digest`
-    issued_at: float | None  #: ``iat``, where the token has one
-    keys: tuple[str, ...]  #: the keys of its install, account or consumer
-
-
-def subject_key(kind: str, name: str) -> str:
-    """Return the key of the entry of an install, account or consumer."""
-    return kind + ":" + name
-
-
-def kind_of(key: Key) -> Kind:
-    """Return the kind of subject that *key* stands for."""
-    return Kind.TOKEN if isinstance(key, bytes) else Kind(key.partition(":")[0])
-
-
-def token_digest(text: str) -> bytes:
-    """Return the digest that identifies a token: the SHA-256 of its signing input.
-
-    The signing input is header and payload (RFC 7515 section 5.1). The signature is left out: from
-    one ES256 signature anyone can make a second valid one (``s`` and ``n - s``), so a digest that
-    covers the signature would accept the token again.
-
-    :param text: a compact JWS (RFC 7515 section 7.1), without ``Bearer``; it is not verified.
-    :raises ValueError: if *text* is not a compact JWS; the message quotes nothing of it.
+class Revocation(NamedTuple):
+    """A revocation that is in force; times in seconds since the epoch.
 
     .. versionadded:: 0.1
     """
-    if not _COMPACT.fullmatch(text):
-        raise ValueError("not a token: three base64url segments are expected, and nothing else")
-    return digest_of(text)
 
-
-def digest_of(text: str) -> bytes:
-    """Return what :func:`token_digest` returns, for a text that is known to be a compact JWS."""
-    return sha256(text.rpartition(".")[0].encode()).digest()
+    #: ``token``, ``install``, ``account``, ``lp_consumer`` or ``ext_consumer``
+    kind: Kind
+    #: The one argument by which :meth:`Revocations.restore` takes it back, by name: ``digest`` for
+    #: a token, else the id.
+    subject: dict[str, Any]
+    #: When it was revoked, or what was given as ``at``: tokens issued later are accepted. ``None``
+    #: for a token, which is refused whenever it was issued.
+    since: float | None
+    until: float  #: when it may be dropped; infinity: never
 
 
 def token_expiry(text: str, leeway: float, default: float) -> float:
@@ -110,7 +71,8 @@ def retention_by_kind(
     """
     kept = inf if keep is None else keep
     install = kept if max_lifetime is None else max_lifetime + leeway + _MARGIN
-    return {Kind.INSTALL: install, Kind.ACCOUNT: kept, Kind.CONSUMER: kept}
+    others = dict.fromkeys((Kind.ACCOUNT, Kind.LP_CONSUMER, Kind.EXT_CONSUMER), kept)
+    return {Kind.INSTALL: install, **others}
 
 
 class RevocationSet:
@@ -164,6 +126,16 @@ class RevocationSet:
             until = not_before + self.retention[kind_of(key)]
             if now < until + SLACK:
                 yield Change(key, not_before, until)
+
+    def revocations(self) -> Iterator[Revocation]:
+        """Yield what is revoked, one by one: the entries that tokens are compared with now."""
+        # Each copy is made in one step: other threads may change the entries meanwhile.
+        for digest, until in self.tokens.copy().items():
+            yield Revocation(Kind.TOKEN, {"digest": digest}, None, until)
+        for key, at in self.not_before.copy().items():
+            kind, _, name = key.partition(":")
+            until = at + self.retention[Kind(kind)]
+            yield Revocation(Kind(kind), {id_argument(kind): name}, at, until)
 
     def remove_expired(self, now: float) -> None:
         """Remove the entries that no token can match any more.

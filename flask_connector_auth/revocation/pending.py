@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from .entries import Change, Key
+from .entries import Change
+from .subjects import Key
 
 
 class WriteState(Enum):

@@ -11,9 +11,10 @@ from typing import Any
 
 from ..core import Closable, JumpResistantClock, redis_connector, steady_time
 from . import redis_history as history
-from .entries import Change, Key
+from .entries import Change
 from .redis_history import HistoryState, Position, ReadPosition
 from .store import RevocationStoreError, Update
+from .subjects import Key
 
 _SETTING = "CONNECTOR_AUTH_REVOCATION_URL"
 _BATCH = 1000

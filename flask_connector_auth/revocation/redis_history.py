@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Any, NamedTuple
 
-from .entries import Change, Key, Kind, kind_of
+from .entries import Change
+from .subjects import Key, Kind, kind_of
 
 TAG = "{connector-auth}:"
 ENTRIES, EXPIRY, LOG, META = KEYS = tuple(

@@ -1,50 +1,26 @@
-"""The service by which an app revokes and restores."""
+"""The service by which an app revokes, restores, and lists what is revoked."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from math import inf
 from typing import Any
 
 from ..core import MAX_INTEGER, revocation_changed, revocation_stale, send_signal
-from .cache import RevocationCache
-from .entries import (
-    Change,
-    Key,
-    Kind,
-    RevocationSet,
-    kind_of,
-    retention_by_kind,
-    subject_key,
-    token_digest,
-    token_expiry,
-)
+from .cache import RevocationCache, RevocationRules
+from .entries import Change, Revocation, RevocationSet, retention_by_kind, token_expiry
 from .follower import Follower
 from .store import MemoryStore, RevocationStore, RevocationStoreError, describe_error
-
-_DIGEST_BYTES = 32
-
-
-@dataclass(frozen=True, slots=True)
-class RevocationRules:
-    """What a deployment decides about revocation; times in seconds."""
-
-    leeway: float = 30  #: for clocks that differ, when a verifier compares times
-    max_lifetime: float | None = None  #: the longest life of an AppJWT; ``None``: no limit
-    #: How long to keep a revocation whose tokens have no known expiry; ``None``: forever. Once it
-    #: is dropped, such tokens are accepted again.
-    keep: float | None = None
-    max_lag: float = 5  #: how old the copy of a store may be
-    fail_closed: bool = True  #: whether every token is refused while the copy is older
+from .subjects import Key, Kind, key_of_subject, kind_of
 
 
 class Revocations:
-    """Revokes and restores, for one app; available as :attr:`ConnectorAuth.revocations`.
+    """Revokes, restores and lists, for one app; available as :attr:`ConnectorAuth.revocations`.
 
     A subject is one of: ``token``, the compact text without ``Bearer``, verified or not;
     ``digest``, what :func:`token_digest` returns for a token; ``install_id``, the AppJWTs of one
-    app install; ``account_id``, all tokens of one account; ``consumer_id``, the ConsumerJWS of one
-    ``lp_consumer_id``. No token is stored or logged, and no part of one.
+    app install; ``account_id``, all tokens of one account; ``lp_consumer_id``, the ConsumerJWS of
+    one consumer; ``ext_consumer_id``, likewise, by the id that the calling app gave, in whatever
+    account. No token is stored or logged, and no part of one.
 
     :param store: shared by all workers; ``None``: there is one process.
     :param clock: returns the time in seconds since the epoch, by which tokens are checked.
@@ -84,7 +60,8 @@ class Revocations:
         digest: bytes | None = None,
         install_id: str | None = None,
         account_id: str | None = None,
-        consumer_id: str | None = None,
+        lp_consumer_id: str | None = None,
+        ext_consumer_id: str | None = None,
         at: float | None = None,
     ) -> None:
         """Refuse a token, or all tokens of one id that were issued until *at*.
@@ -103,7 +80,7 @@ class Revocations:
         :raises TypeError: unless exactly one subject is given, of the right type.
         :raises ValueError: if the argument is not a token, digest, id or time.
         """
-        key = _subject_key_of(token, digest, install_id, account_id, consumer_id)
+        key = key_of_subject(token, digest, install_id, account_id, lp_consumer_id, ext_consumer_id)
         change = self._new_revocation(key, token, at)
         if self._follower is None:
             self._write(change)
@@ -125,21 +102,52 @@ class Revocations:
         digest: bytes | None = None,
         install_id: str | None = None,
         account_id: str | None = None,
-        consumer_id: str | None = None,
-    ) -> None:
+        lp_consumer_id: str | None = None,
+        ext_consumer_id: str | None = None,
+    ) -> bool:
         """Take a revocation back, in each worker as soon as it reads the store, this one included.
 
         Only the subject that was revoked can be restored: a token whose account is revoked stays
         refused.
 
+        :returns: ``False`` if nothing was revoked, by the copy of the store in this process;
+            ``True`` otherwise, and where the copy is too old to tell.
         :raises RevocationStoreError: if the store has not confirmed the change.
         :raises TypeError: unless exactly one subject is given, of the right type.
         :raises ValueError: if the argument is not a token, digest or id.
         """
-        key = _subject_key_of(token, digest, install_id, account_id, consumer_id)
-        if self._follower:
-            self._follower.start()
+        key = key_of_subject(token, digest, install_id, account_id, lp_consumer_id, ext_consumer_id)
+        may_be_revoked = not self._is_current() or self.cache.revoked.value_of(key) is not None
         self._write(Change(key, None))
+        return may_be_revoked
+
+    def is_revoked(
+        self,
+        *,
+        token: str | None = None,
+        digest: bytes | None = None,
+        install_id: str | None = None,
+        account_id: str | None = None,
+        lp_consumer_id: str | None = None,
+        ext_consumer_id: str | None = None,
+    ) -> bool:
+        """Return whether the subject itself is revoked.
+
+        A token that is not may still be refused: its install, account or consumer may be revoked.
+
+        :raises RevocationStoreError: if the copy of the store in this process is too old to tell.
+        :raises TypeError: unless exactly one subject is given, of the right type.
+        :raises ValueError: if the argument is not a token, digest or id.
+        """
+        key = key_of_subject(token, digest, install_id, account_id, lp_consumer_id, ext_consumer_id)
+        return self._current_entries().value_of(key) is not None
+
+    def entries(self) -> Iterator[Revocation]:
+        """Return an iterator over all that is revoked, in no certain order.
+
+        :raises RevocationStoreError: if the copy of the store in this process is too old to tell.
+        """
+        return self._current_entries().revocations()
 
     def health(self) -> dict[str, Any]:
         """Return the state of the store and of the copy, as plain values and without I/O.
@@ -163,6 +171,17 @@ class Revocations:
         """Stop reading the store, until a request or another call needs it again."""
         if self._follower:
             self._follower.close()
+
+    def _is_current(self) -> bool:
+        """Whether the entries are no older than they may be; a copy is read first if necessary."""
+        if not self.cache.is_fresh():
+            self.cache.ensure_refresh()
+        return self.cache.is_fresh()
+
+    def _current_entries(self) -> RevocationSet:
+        if not self._is_current():
+            raise RevocationStoreError("the copy of the store is too old to tell what is revoked")
+        return self.cache.revoked
 
     def _new_revocation(self, key: Key, token: str | None, at: float | None) -> Change:
         rules, kind = self._rules, kind_of(key)
@@ -204,35 +223,6 @@ class Revocations:
             name = None if isinstance(key, bytes) else key.partition(":")[2]
             revoked = value is not None
             send_signal(revocation_changed, self, kind=kind_of(key), name=name, revoked=revoked)
-
-
-def _subject_key_of(
-    token: str | None,
-    digest: bytes | None,
-    install_id: str | None,
-    account_id: str | None,
-    consumer_id: str | None,
-) -> Key:
-    """Return the key of the entry of the one subject that is given."""
-    ids = {Kind.INSTALL: install_id, Kind.ACCOUNT: account_id, Kind.CONSUMER: consumer_id}
-    given = [argument for argument in (token, digest, *ids.values()) if argument is not None]
-    if len(given) != 1:
-        raise TypeError("give exactly one of token, digest, install_id, account_id, consumer_id")
-    if digest is not None:
-        if not isinstance(digest, bytes):
-            raise TypeError("digest must be bytes")
-        if len(digest) != _DIGEST_BYTES:
-            raise ValueError(f"digest must have {_DIGEST_BYTES} bytes, as from token_digest")
-        return digest
-    if not isinstance(given[0], str):
-        raise TypeError("a token or an id must be a string")
-    if token is not None:
-        return token_digest(token)
-    [(kind, name)] = [(kind, name) for kind, name in ids.items() if name is not None]
-    if not name:
-        raise ValueError("an id must not be empty")
-    name.encode()  # a lone surrogate is an error: no claim can have it
-    return subject_key(kind, name)
 
 
 def _checked_time(at: Any) -> float:

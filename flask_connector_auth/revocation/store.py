@@ -11,7 +11,8 @@ from random import SystemRandom
 from typing import Any, Protocol, runtime_checkable
 
 from ..core import JumpResistantClock, register_fork_reset, steady_time
-from .entries import Change, Kind, RevocationSet
+from .entries import Change, RevocationSet
+from .subjects import Kind
 
 logger: logging.Logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from authlib.oauth2.rfc6749 import (  # type: ignore[import-untyped]
 )
 from joserfc.jwk import Key
 
-from ..core import token_requirement
+from ..core import token_requirement, wall_time
 from .signer import OMIT, Signer, without_omitted
 from .tampering import TOKEN_FAULTS, TokenKind, ValidToken
 
@@ -55,7 +55,7 @@ class Issuer(Signer):
         name: str = "Sentinel",
         account_id: str = "le81823118",
         lifetime: int = 3600,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = wall_time,
     ) -> None:
         super().__init__(key, kid=kid, algorithm=algorithm)
         self.name = name

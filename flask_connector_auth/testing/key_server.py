@@ -45,6 +45,7 @@ class KeySetServer:
     :param headers: sent with every response, such as ``Cache-Control``; ``None`` leaves out a
         header such as ``ETag``.
     :param ssl_context: a server-side context, for ``https``.
+    :param port: the port to listen on; 0: a free one, chosen at the first start.
 
     .. versionadded:: 0.1
     """
@@ -54,6 +55,7 @@ class KeySetServer:
         *keys: Issuer | Mapping[str, Any],
         headers: Mapping[str, str | None] | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        port: int = 0,
     ) -> None:
         self.headers: dict[str, str | None] = dict(headers or {})
         #: Seconds before each response.
@@ -62,12 +64,11 @@ class KeySetServer:
         self.requests: list[Request] = []
         #: The body of the responses.
         self.body: bytes = b""
-        self.port: int = 0
+        self.port: int = port
         self._tls = ssl_context
         self._fault: Callable[[RawResponse], Wire] | None = None
         self._listener: _Listener | None = None
-        self._accepting = threading.Thread()
-        self._stopping = threading.Event()
+        self._accepting, self._stopping = threading.Thread(), threading.Event()
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
         self.publish(*keys)

@@ -6,15 +6,46 @@ One line in ``conftest.py`` enables them::
 """
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 
 import pytest
-from flask import Flask
+from flask import Flask, request as current_request
 
-from ..core import Reason, clock as clocks, close_all, token_rejected
-from ..web import ConnectorAuthError
+from ..core import Reason, clock as clocks, close_all, token_rejected, wall_time
+from ..web import EXTENSION, ConnectorAuthError
 from .client import ConnectorClient
 from .issuer import Clock, Issuer
 from .key_server import KeySetServer
+
+
+@contextmanager
+def _refusals_in_report(item: pytest.Item, when: str) -> Iterator[None]:
+    """Add a section with the requests that are refused to the report about *item*."""
+    lines: list[str] = []
+
+    def record(_app: Flask, error: ConnectorAuthError) -> None:
+        lines.append(f"{current_request.method} {current_request.path!a}: {error!r}")
+
+    try:
+        with token_rejected.connected_to(record):
+            yield
+    finally:
+        if lines:
+            item.add_report_section(when, "refused requests", "\n".join(lines))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    """Show with a failure of fixtures why requests were refused in them."""
+    with _refusals_in_report(item, "setup"):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Show with a failure of the test why requests were refused in it."""
+    with _refusals_in_report(item, "call"):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -33,10 +64,10 @@ def pytest_runtest_teardown() -> Generator[None, None, None]:
 
 @pytest.fixture(scope="session")
 def connector_clock() -> Iterator[Clock]:
-    """The clock of the issuer, and of each app created from now on without its own clock."""
+    """The clock of the issuer, and of each app without its own clock, whenever it was created."""
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clocks, "wall_time", clock)
+        patch.setattr(clocks, "replacement", clock)
         yield clock
 
 
@@ -60,10 +91,23 @@ def connector_client(app: Flask, issuer: Issuer) -> ConnectorClient:
 
 
 @pytest.fixture
-def time_travel(connector_clock: Clock) -> Iterator[Callable[[float], None]]:
-    """A function that moves the clock of apps and issuer by some seconds, until the test ends."""
+def time_travel(
+    connector_clock: Clock, request: pytest.FixtureRequest
+) -> Iterator[Callable[[float], None]]:
+    """A function that moves the clock of apps and issuer by some seconds, until the test ends.
+
+    It fails if your fixture *app* has a clock of its own, which it cannot move.
+    """
 
     def travel(seconds: float) -> None:
+        __tracebackhide__ = True
+        app = request.getfixturevalue("app") if "app" in request.fixturenames else None
+        runtime = getattr(app, "extensions", {}).get(EXTENSION)
+        if runtime is not None and runtime.clock not in (wall_time, connector_clock):
+            pytest.fail(
+                "time_travel does not move the fixture app: its ConnectorAuth has a clock of its "
+                "own. Make it without clock=, or with clock=connector_clock, which is a fixture."
+            )
         connector_clock.ahead += seconds
 
     yield travel

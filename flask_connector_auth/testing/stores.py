@@ -97,7 +97,7 @@ class RevocationStoreContract:
     def test_many_changes_are_all_read(self) -> None:
         """No change is lost among thousands, for a worker that follows or one that starts later."""
         copy = StoreFollower(self.connect())
-        changes = [Change(f"consumer:{number}", number) for number in range(2500)]
+        changes = [Change(f"lp_consumer:{number}", number) for number in range(2500)]
         copy.store.change(changes)
         copy.follow()
         expected = {change.key: change.value for change in changes}

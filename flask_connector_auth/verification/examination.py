@@ -108,7 +108,11 @@ CONSUMER_JWS = TokenProfile(
     text_claims=("account_id", "ext_consumer_id", "lp_consumer_id"),
     time_claims=(),
     claims_of_other_token=frozenset({"azp", "scope"}),
-    revocable=((Kind.CONSUMER, "lp_consumer_id"), (Kind.ACCOUNT, "account_id")),
+    revocable=(
+        (Kind.LP_CONSUMER, "lp_consumer_id"),
+        (Kind.EXT_CONSUMER, "ext_consumer_id"),
+        (Kind.ACCOUNT, "account_id"),
+    ),
     allows_bearer_prefix=False,
     build=_consumer_jws,
     label="consumer_jws",

@@ -23,11 +23,13 @@ from .exceptions import (
     AuthenticationUnavailable as AuthenticationUnavailable,
     ConnectorAuthError as ConnectorAuthError,
     ConsumerJWSMissing as ConsumerJWSMissing,
+    ErrorResponses as ErrorResponses,
     InvalidAppJWT as InvalidAppJWT,
     InvalidConsumerJWS as InvalidConsumerJWS,
     MissingParameter as MissingParameter,
     PreflightAnswered as PreflightAnswered,
     blueprint as blueprint,
+    current_error_responses as current_error_responses,
 )
 from .reporting import Failure as Failure, report_failure as report_failure
 from .runtime import (

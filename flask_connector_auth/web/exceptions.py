@@ -122,7 +122,7 @@ class ConnectorAuthError(EnvelopeError):
     reason_details: Mapping[str, str] = {}
 
     def __init__(self, reason: Reason = Reason.VIEW) -> None:
-        rendered = _error_responses().response_for(self.row)
+        rendered = current_error_responses().response_for(self.row)
         # Flask-RESTful sends ``response`` if it is set, and calls no error handler.
         super().__init__(rendered.row.details, rendered.to_response())
         self.code: int | None = rendered.row.status
@@ -206,7 +206,7 @@ class AuthenticationUnavailable(ConnectorAuthError):
         self.response.headers["Retry-After"] = str(min(30, max(1, round(retry_after))))
 
 
-def _error_responses() -> ErrorResponses:
+def current_error_responses() -> ErrorResponses:
     """Return the error responses of the app that answers: that of the request, if there is one.
 
     Within a request another app's context may be the current one (decision 0001).

@@ -133,11 +133,11 @@ def signing_input(sent: Sent) -> str:
 def marks_of(sent: Sent) -> set[tuple[str, str]]:
     """Return the ids by which it can be revoked."""
     own = (
-        ("install_id", sent.claims["azp"])
+        {("install_id", sent.claims["azp"])}
         if sent.kind == "app"
-        else ("consumer_id", sent.claims["lp_consumer_id"])
+        else {(name, sent.claims[name]) for name in ("lp_consumer_id", "ext_consumer_id")}
     )
-    return {own, ("account_id", account_of(sent.claims))}
+    return {*own, ("account_id", account_of(sent.claims))}
 
 
 def account_of(claims: Any) -> str:

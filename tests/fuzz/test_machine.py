@@ -346,13 +346,14 @@ class AppsAgainstModel(RuleBasedStateMachine):
 
     @rule(
         of=good,
-        which=st.integers(0, 1),
+        which=st.integers(0, 2),
         ago=st.sampled_from([None, 0, 10, -10]),
         restore=st.booleans(),
     )
     def revoke_an_id(self, of: Sent, which: int, ago: int | None, restore: bool) -> None:
         """All that an install, account or consumer was issued is revoked, or restored."""
-        mark = sorted(marks_of(of))[which]
+        marks = sorted(marks_of(of))
+        mark = marks[which % len(marks)]
         at = self.model.now - (ago or 0)
         if restore:
             self.model.marks.pop(mark, None)

@@ -13,7 +13,7 @@ from tests.support.http_helpers import headers
 
 ACCOUNT = "le81823118"
 #: The retention of a store that removes nothing but expired tokens.
-KEPT_FOREVER = {Kind.INSTALL: inf, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
+KEPT_FOREVER = dict.fromkeys(set(Kind) - {Kind.TOKEN}, inf)
 INSTALL = "75588e18-0000-4000-8000-000000000000"
 
 

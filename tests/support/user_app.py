@@ -1,5 +1,6 @@
 """The app factory of a user, for tests of the pytest fixtures."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, request
@@ -13,12 +14,12 @@ from flask_connector_auth import (
 )
 
 
-def create_app(keys: Any, **settings: Any) -> Flask:
-    """Return an app that sets no clock, and has nothing that is only for tests."""
+def create_app(keys: Any, clock: Callable[[], float] | None = None, **settings: Any) -> Flask:
+    """Return an app that has nothing that is only for tests."""
     app = Flask("an_app")
     app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = keys
     app.config.update({f"CONNECTOR_AUTH_{name}": value for name, value in settings.items()})
-    ConnectorAuth(app)
+    ConnectorAuth(app, clock=clock)
 
     @app.route("/who", methods=["GET", "POST"])
     @require_app_jwt

@@ -14,6 +14,7 @@ from flask_connector_auth.integrations import (
     prometheus,
 )
 
+SUBJECT = "token, digest, install_id, account_id, lp_consumer_id, ext_consumer_id"
 REQUEST = "app_jwt, consumer_jws, scopes, any_scope, optional"
 API = {
     "AppJWT": "account_id, install_id, scopes, issuer, issued_at, expires_at, claims",
@@ -43,13 +44,16 @@ API = {
     "KeySource.is_active": "self, key, kid, algorithm",
     "KeySource.candidates_after_failure": "self, kid, algorithm, tried",
     "MissingParameter": "reason",
+    "Revocation": "kind, subject, since, until",
     "RevocationStore.change": "self, changes, absent",
     "RevocationStore.now": "self",
     "RevocationStore.read": "self, position, wait",
     "Revocations": "store, rules, clock",
     "Revocations.health": "self",
-    "Revocations.restore": "self, token, digest, install_id, account_id, consumer_id",
-    "Revocations.revoke": "self, token, digest, install_id, account_id, consumer_id, at",
+    "Revocations.entries": "self",
+    "Revocations.is_revoked": f"self, {SUBJECT}",
+    "Revocations.restore": f"self, {SUBJECT}",
+    "Revocations.revoke": f"self, {SUBJECT}, at",
     "Unavailable": "reason, retry_after",
     "Update": "position, changes, complete, lost",
     "VerificationKey": "kid, thumbprint, algorithms, key",
@@ -71,7 +75,7 @@ TESTING_API = {
     "Issuer.key_set": "self",
     "Issuer.pem": "self",
     "Issuer.sign": "self, payload, header",
-    "KeySetServer": "keys, headers, ssl_context",
+    "KeySetServer": "keys, headers, ssl_context, port",
     "KeySetServer.fail": "self, name, options",
     "KeySetServer.publish": "self, keys",
     "KeySetServer.recover": "self",

@@ -73,8 +73,8 @@ function subject(name) {
   const { account, client_id } = known.session;
   if (name === "install_id") return { install_id: client_id };
   if (name === "account_id") return { account_id: account };
-  if (name === "consumer_id") {
-    return { consumer_id: decoded(known.consumer_jws, 1).lp_consumer_id };
+  if (name.endsWith("_consumer_id")) {
+    return { [name]: decoded(known.consumer_jws, 1)[name] };
   }
   return { token: known[name] };
 }

@@ -165,11 +165,14 @@ def subjects(tokens):
         "ConsumerJWS": ({"token": consumer_jws}, 40103),
         "install": ({"install_id": app["azp"]}, 40102),
         "account": ({"account_id": app["aud"]}, 40102),
-        "consumer": ({"consumer_id": consumer["lp_consumer_id"]}, 40103),
+        "consumer": ({"lp_consumer_id": consumer["lp_consumer_id"]}, 40103),
+        "ext_consumer": ({"ext_consumer_id": consumer["ext_consumer_id"]}, 40103),
     }
 
 
-@pytest.mark.parametrize("name", ["AppJWT", "ConsumerJWS", "install", "account", "consumer"])
+@pytest.mark.parametrize(
+    "name", ["AppJWT", "ConsumerJWS", "install", "account", "consumer", "ext_consumer"]
+)
 def test_revoking(console, send, name):
     """The tokens are refused at once, and pass again once that is restored."""
     subject, row = subjects(send.tokens)[name]
@@ -194,7 +197,7 @@ def test_revoking(console, send, name):
         '{"digest": "x"}',
         '{"account_id": ""}',
         '{"account_id": "\\ud800"}',
-        '{"account_id": "x", "consumer_id": "y"}',
+        '{"account_id": "x", "lp_consumer_id": "y"}',
         '{"account_id": "x", "at": 1}',
     ],
 )

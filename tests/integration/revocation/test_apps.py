@@ -62,7 +62,8 @@ def tokens(issuer: Issuer) -> Tokens:
         "the ConsumerJWS": (lambda tokens: {"token": tokens["consumer_jws"]}, 40103),
         "the app install": (lambda _: {"install_id": INSTALL}, 40102),
         "the account": (lambda _: {"account_id": ACCOUNT}, 40102),
-        "the consumer": (lambda _: {"consumer_id": CONSUMER}, 40103),
+        "the consumer": (lambda _: {"lp_consumer_id": CONSUMER}, 40103),
+        "the consumer, by its other id": (lambda _: {"ext_consumer_id": "consumer-1"}, 40103),
     },
 )
 def test_a_revoked_token_is_invalid_until_it_is_restored(
@@ -85,10 +86,13 @@ def test_a_revoked_token_is_invalid_until_it_is_restored(
         "another token": lambda issuer: {"token": issuer.app_jwt(jti="another")},
         "another install": lambda _: {"install_id": INSTALL[:-1]},
         "another account": lambda _: {"account_id": ACCOUNT + "0"},
-        "another consumer": lambda _: {"consumer_id": CONSUMER + "0"},
+        "another consumer": lambda _: {"lp_consumer_id": CONSUMER + "0"},
         "an install called as the account": lambda _: {"install_id": ACCOUNT},
         "an account called as the install": lambda _: {"account_id": INSTALL},
-        "a consumer called as the account": lambda _: {"consumer_id": ACCOUNT},
+        "a consumer called as the account": lambda _: {"lp_consumer_id": ACCOUNT},
+        "another consumer, by its other id": lambda _: {"ext_consumer_id": "consumer-2"},
+        "an ext_consumer_id called as the other": lambda _: {"lp_consumer_id": "consumer-1"},
+        "an lp_consumer_id called as the other": lambda _: {"ext_consumer_id": CONSUMER},
         "an account called as the consumer": lambda _: {"account_id": CONSUMER},
     },
 )
@@ -136,15 +140,16 @@ def test_not_before_has_whole_seconds(
         "iat later": ({"iat": NOW + 1}, 200),
     },
 )
-@pytest.mark.parametrize("subject", ["consumer_id", "account_id"])
+@pytest.mark.parametrize("subject", ["lp_consumer_id", "ext_consumer_id", "account_id"])
 def test_a_consumer_jws_with_a_time_may_be_newer(
     subject: str, claims: Any, row: int, world: MakeWorld
 ) -> None:
     """One without ``iat`` is always refused; of one with ``iat`` the time decides."""
     issuer = issuer_of()
     one = world(clock=lambda: NOW, APP_JWT_KEYS=issuer.key_set())
-    one.revoke(**{subject: CONSUMER if subject == "consumer_id" else ACCOUNT}, at=NOW)
-    consumer_jws = issuer.consumer_jws(lp_consumer_id=CONSUMER, **claims)
+    one.revoke(**{subject: ACCOUNT if subject == "account_id" else CONSUMER}, at=NOW)
+    ids = {"lp_consumer_id": CONSUMER, "ext_consumer_id": CONSUMER}
+    consumer_jws = issuer.consumer_jws(**ids, **claims)
     assert one.answer(issuer.app_jwt(iat=NOW + 1), consumer_jws) == row
 
 
@@ -180,7 +185,7 @@ def test_an_optional_token_that_is_revoked_does_not_pass(one: World, tokens: Tok
 
 def test_verify_request_is_the_same_path(one: World, tokens: Tokens) -> None:
     """A call in place of a decorator refuses the same tokens, with the same reason."""
-    one.revoke(consumer_id=CONSUMER)
+    one.revoke(lp_consumer_id=CONSUMER)
     with one.app.test_request_context(headers=headers(**tokens)):
         assert verify_request(app_jwt=True, consumer_jws=False).app_jwt
     with (
@@ -237,7 +242,7 @@ def test_an_entry_is_removed_when_its_token_has_expired(world: MakeWorld) -> Non
         now[0] = NOW + later
         # Expired entries are removed with changes.
         for number in range(2000):
-            one.revoke(consumer_id=str(number), at=0)
-            one.restore(consumer_id=str(number))
+            one.revoke(lp_consumer_id=str(number), at=0)
+            one.restore(lp_consumer_id=str(number))
         assert one.health["entries"] == entries
         assert one.answer(token) == 40102

@@ -12,7 +12,7 @@ from tests.support.redis_servers import SOON, Proxy, Server, until
 from tests.support.revocation_faults import change_after_eviction
 from tests.support.revocation_worlds import ACCOUNT, INSTALL, MakeWorld
 
-OTHER = Change("consumer:other", 1.0)
+OTHER = Change("lp_consumer:other", 1.0)
 
 
 def evict(server: Server) -> None:
@@ -68,7 +68,7 @@ def test_a_worker_that_starts_hides_no_loss(
         assert second.answer(token) == 50301
     assert "it has lost data" in second.health["last_error"]
     # A revocation of its own does not hide the loss either.
-    second.revoke(consumer_id="a")
+    second.revoke(lp_consumer_id="a")
     assert second.answer(token) == 50301
     proxy.open.set()
     until(lambda: second.answer(token) != 50301, 2 * SOON)

@@ -204,7 +204,7 @@ def test_missed_changes(own_server: Server, world: MakeWorld, issuer: Issuer) ->
     proxy.open.clear()
     one.revoke(install_id=LATER)
     for number in range(100):
-        one.revoke(consumer_id=str(number))
+        one.revoke(lp_consumer_id=str(number))
     own_server.do("XTRIM", redis_history.LOG, "MAXLEN", 1)
     # Once its copy is too old, it refuses every token, known revocations included.
     until(lambda: other.answer(clients.later) == 50301)
@@ -269,7 +269,7 @@ def test_a_server_whose_clock_is_an_hour_off(server: Server, world: MakeWorld) -
     one, now = world(REVOCATION_URL=server.url), time.time()
     for expired in (-86000, -3600, 0, 3600):
         until = now + expired
-        RedisStore(server.url).change([Change(f"consumer:{expired}", until, until)])
+        RedisStore(server.url).change([Change(f"lp_consumer:{expired}", until, until)])
     one.revoke(account_id="a")
     with server.client() as client:
         assert client.hlen(redis_history.ENTRIES) == 5

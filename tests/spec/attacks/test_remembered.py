@@ -25,7 +25,11 @@ REVOCATIONS: dict[str, tuple[int, Callable[[], dict[str, Any]]]] = {
     "the account": (40102, lambda: {"account_id": ACCOUNT}),
     "the consumer": (
         40103,
-        lambda: {"consumer_id": good("consumer_jws").claims["lp_consumer_id"]},
+        lambda: {"lp_consumer_id": good("consumer_jws").claims["lp_consumer_id"]},
+    ),
+    "the consumer, by its other id": (
+        40103,
+        lambda: {"ext_consumer_id": good("consumer_jws").claims["ext_consumer_id"]},
     ),
 }
 

@@ -1,7 +1,8 @@
-"""``revoke`` and ``restore``: one process says so, and another one refuses."""
+"""``revoke``, ``restore``, ``revocations``: one process says so, and another one refuses."""
 
 import json
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from tests.support.types import MakeApp, RunCommand
 SUBJECTS = {
     "--install-id": "75588e18-0000-4000-8000-000000000000",
     "--account-id": "le81823118",
-    "--consumer-id": "consumer-1",
+    "--lp-consumer-id": "lp-1",
+    "--ext-consumer-id": "consumer-1",
 }
 
 
@@ -48,7 +50,7 @@ def test_an_id_is_revoked_and_restored(
     worker: Flask, call: Callable[..., Any], issuer: Issuer, option: str
 ) -> None:
     """All tokens of it are refused in another worker, and pass again."""
-    tokens = issuer.app_jwt(), issuer.consumer_jws(lp_consumer_id="consumer-1")
+    tokens = issuer.app_jwt(), issuer.consumer_jws(lp_consumer_id="lp-1")
     hears(worker, *tokens, status=200)
     subject = (option, SUBJECTS[option])
     result = call("revoke", *subject, "--json")
@@ -56,7 +58,8 @@ def test_an_id_is_revoked_and_restored(
     name = option.removeprefix("--").replace("-", "_")
     assert json.loads(result.stdout) == {"change": "revoke", name: SUBJECTS[option]}
     hears(worker, *tokens, status=401)
-    assert call("restore", *subject).stdout == f'change: "restore"\n{name}: "{SUBJECTS[option]}"\n'
+    lines = ['change: "restore"', f'{name}: "{SUBJECTS[option]}"', "was_revoked: true"]
+    assert call("restore", *subject).stdout.splitlines() == lines
     hears(worker, *tokens, status=200)
 
 
@@ -73,7 +76,69 @@ def test_a_token_is_read_and_only_its_digest_is_shown(
         hears(worker, issuer.app_jwt(azp="another"), consumer_jws, status=200)
         assert call("restore", "--digest", digest).exit_code == 0
         hears(worker, text, consumer_jws, status=200)
+    assert call("revoke", input=text).exit_code == 0
     assert call("restore", input=text).exit_code == 0
+
+
+@pytest.mark.parametrize("option", SUBJECTS)
+def test_what_was_never_revoked_cannot_be_restored(call: Callable[..., Any], option: str) -> None:
+    """Status 1, since the answer is no. An id of one kind revokes none of another kind."""
+    for other in SUBJECTS.keys() - {option}:
+        assert call("revoke", other, SUBJECTS[option]).exit_code == 0
+    result = call("restore", option, SUBJECTS[option], "--json")
+    name = option.removeprefix("--").replace("-", "_")
+    report = {"change": "restore", name: SUBJECTS[option], "was_revoked": False}
+    assert (result.exit_code, json.loads(result.stdout)) == (1, report)
+    assert "Nothing was revoked" in result.stderr
+    assert call("revoke", option, SUBJECTS[option]).exit_code == 0
+    assert call("restore", option, SUBJECTS[option]).exit_code == 0
+
+
+def test_the_old_option_is_gone(call: Callable[..., Any]) -> None:
+    """Which id ``--consumer-id`` meant was a guess: status 2, with the two that there are."""
+    result = call("revoke", "--consumer-id", "consumer-1")
+    assert result.exit_code == 2
+    assert "--ext-consumer-id" in result.stderr
+    assert "--lp-consumer-id" in result.stderr
+
+
+def test_what_is_revoked_is_listed(call: Callable[..., Any], issuer: Issuer) -> None:
+    """Kind, id or digest, since when and until when; as a table, or as JSON, where what has no end
+    or no known beginning is null."""
+    assert json.loads(call("revocations", "--json").stdout) == {"revocations": []}
+    text = issuer.app_jwt(exp=4_102_444_800)
+    assert call("revoke", input=text).exit_code == 0
+    for option, name in SUBJECTS.items():
+        assert call("revoke", option, name, "--at", "2030-01-31T12:00:00Z").exit_code == 0
+    digest, since = token_digest(text).hex(), 1_896_091_200.0
+    expected = [
+        *(
+            {"kind": name.removesuffix("_id"), name: value, "since": since, "until": None}
+            for option, value in sorted(SUBJECTS.items())
+            for name in [option.removeprefix("--").replace("-", "_")]
+        ),
+        {"kind": "token", "digest": digest, "since": None, "until": 4_102_444_800.0 + 90},
+    ]
+    result = call("revocations", "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert sorted(json.loads(result.stdout)["revocations"], key=itemgetter("kind")) == expected
+    head, *lines = [line.split() for line in call("revocations").stdout.splitlines()]
+    assert head == ["KIND", "SUBJECT", "SINCE", "UNTIL"]
+    assert sorted(lines) == [
+        *(
+            [entry["kind"], json.dumps([*entry.values()][1]), "2030-01-31T12:00:00Z", "-"]
+            for entry in expected[:-1]
+        ),
+        ["token", f'"{digest}"', "-", "2100-01-01T00:01:30Z"],
+    ]
+
+
+def test_a_time_that_no_calendar_has_is_listed_as_a_number(call: Callable[..., Any]) -> None:
+    """Seconds since the epoch, as ``--at`` takes them."""
+    assert call("revoke", "--account-id", "a", "--at", "1e15").exit_code == 0
+    assert call("revocations").stdout.splitlines()[1].split() == [
+        *("account", '"a"', "1000000000000000.0", "-")
+    ]
 
 
 def test_what_is_issued_later_is_not_meant(
@@ -121,7 +186,7 @@ def test_a_token_has_no_time(call: Callable[..., Any], issuer: Issuer) -> None:
     assert call("revoke", "--at", "1", input=issuer.app_jwt()).exit_code == 2
 
 
-@pytest.mark.parametrize("command", ["revoke", "restore"])
+@pytest.mark.parametrize("command", ["revoke", "restore", "revocations"])
 def test_without_a_store_nothing_would_be_heard(
     run: RunCommand, issuer: Issuer, command: str
 ) -> None:
@@ -130,12 +195,13 @@ def test_without_a_store_nothing_would_be_heard(
     assert (result.exit_code, "CONNECTOR_AUTH_REVOCATION_URL" in result.stderr) == (2, True)
 
 
-@pytest.mark.parametrize("command", ["revoke", "restore"])
+@pytest.mark.parametrize("command", ["revoke", "restore", "revocations"])
 def test_a_store_out_of_reach_is_no_success(
     run: RunCommand, make_app: MakeApp, issuer: Issuer, command: str
 ) -> None:
-    """It is not certain that it lasts: status 2, without the password."""
+    """It is not certain that a change lasts, or what is revoked: status 2, without the password."""
     app = make_app(REVOCATION_URL=f"redis://:hunter22@127.0.0.1:{free_port()}")
     result = run(command, app=app, input=issuer.app_jwt())
-    assert (result.exit_code, "has not confirmed the change" in result.stderr) == (2, True)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "out of reach" in result.stderr
     assert "hunter22" not in result.output

@@ -4,7 +4,13 @@ import time
 
 import pytest
 
-from flask_connector_auth.core import JumpResistantClock, select_steady_clock, steady_time
+from flask_connector_auth.core import (
+    JumpResistantClock,
+    clock,
+    select_steady_clock,
+    steady_time,
+    wall_time,
+)
 from tests.support.floor_helpers import cases
 
 
@@ -26,6 +32,15 @@ def test_the_steady_clock_counts_sleep(
     for attribute in absent:
         monkeypatch.delattr(time, attribute)
     assert select_steady_clock()() == (5.0 if name else 7.0)
+
+
+def test_the_time_of_day_is_looked_up_in_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What replaces ``time.time`` in a test moves apps too; what the test kit sets comes first."""
+    assert abs(wall_time() - time.time()) < 60
+    monkeypatch.setattr(time, "time", lambda: 5.0)
+    assert wall_time() == 5.0
+    monkeypatch.setattr(clock, "replacement", lambda: 7.0)
+    assert wall_time() == 7.0
 
 
 def test_the_clock_of_this_system_never_goes_back() -> None:

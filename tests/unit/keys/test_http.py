@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from freezegun import freeze_time
 
 from flask_connector_auth.keys import (
     Connection,
@@ -326,6 +327,17 @@ def full() -> Iterator[int]:
         place = listening.getsockname()
         with socket.create_connection(place):
             yield place[1]
+
+
+@pytest.mark.parametrize("fault", sorted(NEVER_ENDS))
+def test_a_fetch_ends_in_time_while_a_test_stands_still(
+    server: KeySetServer, fetch: HttpFetch, fault: str
+) -> None:
+    """freezegun stops ``time.monotonic`` too: the deadline is by a clock that it leaves alone."""
+    server.fail(fault)
+    with freeze_time():
+        outcome = get(fetch, server.url, timeout=0.3)
+    assert why(outcome) == TIMED_OUT
 
 
 def test_a_handshake_that_hangs_is_cut_off(mute: int, fetch: HttpFetch) -> None:

@@ -19,7 +19,7 @@ from flask_connector_auth.revocation import (
 )
 from tests.support.floor_helpers import NOW
 
-RETENTION = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.CONSUMER: 1000.0}
+RETENTION = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.LP_CONSUMER: 1000.0}
 TOO_OLD = (
     "the copy of the revocations is missing or older than CONNECTOR_AUTH_REVOCATION_MAX_LAG (5 s)"
 )
@@ -401,7 +401,7 @@ ENTRIES: list[tuple[Change, float]] = [
     (Change(b"for good", inf), inf),
     (Change("install:a", NOW), NOW + 100),
     (Change("account:a", 0), inf),
-    (Change("consumer:a", NOW), NOW + 1000),
+    (Change("lp_consumer:a", NOW), NOW + 1000),
 ]
 
 

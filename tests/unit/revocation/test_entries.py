@@ -80,20 +80,20 @@ def test_a_payload_that_no_verifier_takes_is_an_error(payload: str) -> None:
         token_expiry(f"{HEADER}.{payload}.AAAA", 30, inf)
 
 
+IDS = [Kind.INSTALL, Kind.ACCOUNT, Kind.LP_CONSUMER, Kind.EXT_CONSUMER]
+
+
 def test_the_retention_of_each_kind() -> None:
     """An install: as long as its last AppJWT lives; the expiry of a ConsumerJWS is not known."""
     assert set(retention_by_kind(None, 30, None).values()) == {inf}
-    assert retention_by_kind(3600, 30, None) == {
-        **{Kind.INSTALL: 3600 + 30 + 60, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
-    }
-    assert retention_by_kind(3600, 30, 10**6) == {
-        **{Kind.INSTALL: 3600 + 30 + 60, Kind.ACCOUNT: 10**6, Kind.CONSUMER: 10**6}
-    }
+    for keep, kept in ((None, inf), (10**6, 10**6)):
+        retention = retention_by_kind(3600, 30, keep)
+        assert retention == {**dict.fromkeys(IDS, kept), Kind.INSTALL: 3600 + 30 + 60}
     assert set(retention_by_kind(None, 30, 10**6).values()) == {10**6}
 
 
 @untimed
-@given(st.sampled_from([Kind.INSTALL, Kind.ACCOUNT, Kind.CONSUMER]), st.text())
+@given(st.sampled_from(IDS), st.text())
 def test_a_key_shows_its_kind(kind: Kind, name: str) -> None:
     """Whatever the id is, its key stands for its own kind only."""
     assert kind_of(subject_key(kind, name)) is kind

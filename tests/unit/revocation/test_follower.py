@@ -25,7 +25,7 @@ from flask_connector_auth.revocation import (
 from tests.support.floor_helpers import NOW, cases
 from tests.support.redis_servers import until
 
-RETENTION = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
+RETENTION = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.LP_CONSUMER: inf}
 A, B = Change("account:a", 1.0), Change("account:b", 1.0)
 
 

@@ -10,7 +10,7 @@ from flask_connector_auth.core import reset_all_after_fork
 from flask_connector_auth.revocation import SLACK, Kind, MemoryStore
 from tests.support.floor_helpers import NOW
 
-RETENTION = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.CONSUMER: inf}
+RETENTION = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.LP_CONSUMER: inf}
 A, B = (Change(f"account:{name}", 1.0) for name in "ab")
 OVER = NOW - SLACK - 1
 

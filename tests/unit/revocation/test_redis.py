@@ -53,7 +53,7 @@ def test_entries_that_expired_long_ago_are_removed(server: Server) -> None:
     margin = 86400
     store.change([A, B._replace(until=now - margin + 60)])
     store.change(
-        [Change(f"consumer:{number}", 0.0, now - margin - 2 - number) for number in range(250)]
+        [Change(f"lp_consumer:{number}", 0.0, now - margin - 2 - number) for number in range(250)]
     )
     with server.client() as client:
         assert client.hlen(redis_history.ENTRIES) == client.zcard(redis_history.EXPIRY) == 152
@@ -98,10 +98,10 @@ def test_a_reader_behind_the_trimmed_log_gets_all_entries(server: Server) -> Non
     """The reader misses no change."""
     store = RedisStore(server.url, log_length=10)
     copy = StoreFollower(RedisStore(server.url))
-    changes = [Change(f"consumer:{number}", 1.0) for number in range(1000)]
+    changes = [Change(f"lp_consumer:{number}", 1.0) for number in range(1000)]
     for change in changes:
         store.change([change])
-    store.change([Change("consumer:7", None)])
+    store.change([Change("lp_consumer:7", None)])
     assert copy.follow() == []
     assert copy.entries == entries(*changes[:7], *changes[8:])
     with server.client() as client:

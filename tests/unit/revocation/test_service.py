@@ -76,7 +76,8 @@ def sent() -> Iterator[list[tuple[Any, ...]]]:
         "a digest, kept": ({"keep": 100}, {"digest": DIGEST}, {DIGEST: NOW + 100}),
         "an install": ({}, {"install_id": "a"}, {"install:a": NOW}),
         "an account": ({}, {"account_id": "a"}, {"account:a": NOW}),
-        "a consumer": ({}, {"consumer_id": "ä:"}, {"consumer:ä:": NOW}),
+        "a consumer": ({}, {"lp_consumer_id": "ä:"}, {"lp_consumer:ä:": NOW}),
+        "by the other id": ({}, {"ext_consumer_id": "ä:"}, {"ext_consumer:ä:": NOW}),
         "at a time": ({}, {"account_id": "a", "at": NOW - 0.5}, {"account:a": NOW - 0.5}),
         "in the future": ({}, {"account_id": "a", "at": 2 * NOW}, {"account:a": 2 * NOW}),
         "long ago": ({}, {"account_id": "a", "at": 0}, {"account:a": 0}),
@@ -95,8 +96,11 @@ def test_the_entry_of_a_revocation(
     revocations.revoke(**subject)
     assert entries(revocations) == entry
     subject.pop("at", None)
-    revocations.restore(**subject)
+    assert revocations.is_revoked(**subject)
+    assert revocations.restore(**subject)
     assert entries(revocations) == {}
+    assert not revocations.is_revoked(**subject)
+    assert not revocations.restore(**subject)
 
 
 NO_TOKEN = "not a token"
@@ -122,7 +126,7 @@ NO_TOKEN = "not a token"
         "with Bearer": ({"token": f"Bearer {TOKEN}"}, ValueError, NO_TOKEN),
     },
 )
-@pytest.mark.parametrize("name", ["revoke", "restore"])
+@pytest.mark.parametrize("name", ["revoke", "restore", "is_revoked"])
 def test_invalid_subjects(
     name: str, subject: dict[str, Any], error: type[Exception], text: str
 ) -> None:
@@ -181,6 +185,56 @@ def test_a_revocation_never_weakens_another(sent: list[Any]) -> None:
         assert sent == [("account", "a", True)] * news
 
 
+REVOKED = {
+    "a token": ({"digest": DIGEST}, ("token", None, NOW + 3600)),
+    "an install": ({"install_id": "a"}, ("install", NOW, NOW + 60 + 30 + 60)),
+    "an account": ({"account_id": "a:b"}, ("account", NOW, NOW + 3600)),
+    "a consumer": ({"lp_consumer_id": "a"}, ("lp_consumer", NOW, NOW + 3600)),
+    "by the other id": ({"ext_consumer_id": "a"}, ("ext_consumer", NOW, NOW + 3600)),
+}
+
+
+@pytest.mark.parametrize("case", REVOKED)
+def test_an_entry_is_listed_by_what_restores_it(case: str) -> None:
+    """``entries()``: kind, the argument that restores it, since when, until when; ``is_revoked()``
+    is about that very subject, not about another kind with the same id."""
+    subject, (kind, since, until_when) = REVOKED[case]
+    revocations = made(max_lifetime=60, keep=3600)
+    assert [*revocations.entries()] == []
+    revocations.revoke(**subject)
+    [entry] = revocations.entries()
+    assert entry == (kind, subject, since, until_when)
+    others = [other for other, _ in REVOKED.values() if other != subject]
+    assert not any(revocations.is_revoked(**other) for other in others)
+    assert revocations.restore(**entry.subject)
+    assert [*revocations.entries()] == []
+
+
+def test_entries_can_be_changed_while_they_are_listed() -> None:
+    """An iterator over the entries at its beginning: a change neither fails it nor is in it."""
+    revocations = made()
+    for number in range(3):
+        revocations.revoke(account_id=str(number))
+    listed = revocations.entries()
+    first = next(listed)
+    for number in range(3, 1000):
+        revocations.revoke(account_id=str(number))
+    revocations.restore(account_id="2")
+    names = [entry.subject["account_id"] for entry in (first, *listed)]
+    assert names == ["0", "1", "2"]
+
+
+def test_other_workers_list_what_one_has_revoked(world: MakeWorld, server: Server) -> None:
+    """The copy of the store is read first, by a worker that has served no request yet."""
+    one, other = (world(REVOCATION_URL=server.url).revocations for _ in range(2))
+    one.revoke(account_id="a", at=NOW)
+    assert [*other.entries()] == [("account", {"account_id": "a"}, NOW, inf)]
+    assert other.is_revoked(account_id="a")
+    assert not other.is_revoked(install_id="a")
+    assert not other.restore(install_id="a")
+    assert other.restore(account_id="a")
+
+
 def test_each_change_sends_a_signal(sent: list[Any]) -> None:
     """``revocation_changed``: kind, name and direction, without token or digest; once for each
     change."""
@@ -219,11 +273,11 @@ def test_each_worker_sends_the_signal(world: MakeWorld, server: Server, sent: li
     for worker in workers:
         assert worker.answer(issuer_of().app_jwt()) == 40102  # another issuer: starts no read
         until(lambda: worker.health["ready"])  # noqa: B023
-    workers[0].revoke(consumer_id="a")
+    workers[0].revoke(lp_consumer_id="a")
     until(lambda: len(sent) == 3)
-    workers[1].restore(consumer_id="a")
+    workers[1].restore(lp_consumer_id="a")
     until(lambda: len(sent) == 6)
-    assert sent == [("consumer", "a", True)] * 3 + [("consumer", "a", False)] * 3
+    assert sent == [("lp_consumer", "a", True)] * 3 + [("lp_consumer", "a", False)] * 3
 
 
 def test_a_receiver_that_fails_changes_nothing(
@@ -296,6 +350,20 @@ def test_an_outage_has_the_configured_effect() -> None:
     open_.revoke(token=TOKEN)
     with pytest.raises(Rejected):
         open_.cache.check_not_revoked(subject)
+
+
+@pytest.mark.parametrize("fail_closed", [True, False])
+def test_an_old_copy_does_not_tell_what_is_revoked(fail_closed: bool) -> None:
+    """Neither yes nor no: an error, whatever requests are answered with in the meantime. To restore
+    is possible, and nothing says then that there was nothing to restore."""
+    store = OutOfReach()
+    revocations = made(store, fail_closed=fail_closed)
+    revocations.revoke(account_id="a")
+    for call in (revocations.entries, lambda: revocations.is_revoked(account_id="a")):
+        with pytest.raises(RevocationStoreError, match="too old to tell"):
+            call()
+    assert revocations.restore(account_id="b")
+    assert store.requested[-1] == Change("account:b", None)
 
 
 def test_now_is_by_the_clock_of_the_store() -> None:

@@ -117,7 +117,69 @@ def test_rows_texts_and_realm_of_the_app_are_expected(make_app: MakeApp) -> None
         assert_connector_error(answer, 40102)
 
 
-def test_an_undocumented_code_is_an_error() -> None:
-    """Protocol page, Error Responses: there is no row 40101."""
-    with pytest.raises(KeyError):
+class ShopError(ConnectorAuthError):
+    """The base of an app's errors, which has no row."""
+
+
+class OverQuota(ShopError):
+    """A row of an app, with a constructor of its own."""
+
+    row = ErrorRow(42999, "Over quota", "Try again later")
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__()
+        self.response.headers["Retry-After"] = str(seconds)
+
+
+def test_the_code_of_a_class_of_the_app_is_known() -> None:
+    """Whatever its constructor takes, the row is compared; ``Retry-After`` is the app's own."""
+    for error in (42999, OverQuota):
+        assert_connector_error(OverQuota(90).response, error)
+        with pytest.raises(AssertionError, match="not the response of row 42999:\n  status: 401"):
+            assert_connector_error(documented(), error)
+
+
+def test_a_code_of_two_classes_is_that_of_either() -> None:
+    """Two test modules may each have a class of their own for one code."""
+
+    class Shut(ConnectorAuthError):
+        row = ErrorRow(42998, "Shut", "It is shut")
+
+    class Off(ConnectorAuthError):
+        row = ErrorRow(42998, "Off", "It is off")
+
+    for error in (Shut, Off):
+        assert_connector_error(error().response, 42998)
+    with pytest.raises(AssertionError, match="body"):
+        assert_connector_error(Shut().response, Off)
+
+
+def test_a_documented_code_is_that_of_the_documented_row() -> None:
+    """A class of an app that has the same code, with other texts, makes no difference."""
+
+    class Unwanted(ConnectorAuthError):
+        row = ErrorRow(40102, "Unwanted", "It is unwanted")
+
+    assert_connector_error(documented(), 40102)
+    assert_connector_error(Unwanted().response, Unwanted)
+    with pytest.raises(AssertionError, match="body"):
+        assert_connector_error(Unwanted().response, 40102)
+
+
+def test_a_code_of_the_catalogue_is_known_in_the_context_of_its_app(make_app: MakeApp) -> None:
+    """``CONNECTOR_AUTH_ERROR_CATALOGUE``: by the code that is sent, and by the documented one."""
+    app = make_app(ERROR_CATALOGUE={40102: {"errorCode": 40177}})
+    with app.app_context():
+        answer = InvalidAppJWT().response
+        for code in (40177, 40102):
+            assert_connector_error(answer, code)
+        with pytest.raises(AssertionError, match="not the response of row 40177"):
+            assert_connector_error(documented(), 40177)
+    with pytest.raises(ValueError, match="in the context of that app"):
+        assert_connector_error(answer, 40177)
+
+
+def test_an_unknown_code_is_an_error() -> None:
+    """Protocol page, Error Responses: there is no row 40101. The error says which there are."""
+    with pytest.raises(ValueError, match=r"no row has the code 40101; there are 40001, .*40105, "):
         assert_connector_error(documented(), 40101)

@@ -18,6 +18,7 @@ from flask_connector_auth.testing import KeySetServer
 from flask_connector_auth.testing.faults import FAULTS, RawResponse
 from flask_connector_auth.testing.key_server import _Listener
 from tests.support.floor_helpers import issuer_of
+from tests.support.ports import free_port
 from tests.support.tls import Authority
 
 REQUEST = b"GET / HTTP/1.1\r\n\r\n"
@@ -54,6 +55,16 @@ def server() -> Iterator[KeySetServer]:
     """A server of the old key."""
     with KeySetServer(OLD) as running:
         yield running
+
+
+def test_it_listens_on_a_port_of_your_choice() -> None:
+    """So that a setting can have its URL before it starts, and after it was stopped."""
+    server = KeySetServer(OLD, port=free_port())
+    url = server.url
+    for _ in range(2):
+        with server:
+            assert server.url == url
+            assert get(server).kids == ["old"]
 
 
 def test_it_publishes_the_keys_of_an_issuer(server: KeySetServer) -> None:

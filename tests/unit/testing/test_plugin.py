@@ -1,18 +1,30 @@
 """The pytest fixtures, used as in a user's tests."""
 
+import re
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib.metadata import distribution
+from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+import time_machine
+from flask import Flask, redirect
+from freezegun import freeze_time
 
 from flask_connector_auth import (
     ConnectorAuth,
     Reason,
     require_app_jwt,
 )
-from flask_connector_auth.testing import ConnectorClient, Issuer, KeySetServer
+from flask_connector_auth.testing import (
+    Clock,
+    ConnectorClient,
+    Issuer,
+    KeySetServer,
+    assert_connector_error,
+)
 from tests.support.http_helpers import assert_row
 from tests.support.pytest_runs import run_pytest
 from tests.support.user_app import create_app
@@ -21,9 +33,10 @@ Travel = Callable[[float], None]
 
 
 @pytest.fixture
-def app(issuer: Issuer) -> Flask:
-    """The app under test."""
-    return create_app(issuer.key_set())
+def app(issuer: Issuer, connector_clock: Clock, request: pytest.FixtureRequest) -> Flask:
+    """The app under test; a parameter names its clock."""
+    clocks = {"kit": connector_clock, "own": time.monotonic}
+    return create_app(issuer.key_set(), clocks.get(getattr(request, "param", "none")))
 
 
 def test_the_client_sends_both_headers(connector_client: ConnectorClient) -> None:
@@ -122,6 +135,225 @@ def test_the_key_set_server_rotates_and_fails(
     key_set_server.fail("status", status=500)
     assert ConnectorClient(create_app(key_set_server.url), issuer).get("/who").status_code == 503
     assert refusals == [Reason.KEYS_UNAVAILABLE]
+
+
+def test_a_response_says_why_it_was_refused(
+    connector_client: ConnectorClient, issuer: Issuer
+) -> None:
+    """``token_rejected``: the error is in the ``repr`` of the response, which a failed ``assert``
+    shows, and in the text of the assertion; a response that was not refused has neither."""
+    for fault, code, reason in (
+        ("expired", 40102, "<InvalidAppJWT 40102: expired"),
+        ("forged", 40102, "<InvalidAppJWT 40102: bad_signature"),
+    ):
+        answer = connector_client.get("/who", app_jwt=issuer.broken(fault))
+        assert f" [401 UNAUTHORIZED], refused: {reason}" in repr(answer)
+        assert_connector_error(answer, code)
+        with pytest.raises(AssertionError, match=f"\n  refused: {reason}"):
+            assert_connector_error(answer, 40105)
+    answer = connector_client.get("/who")
+    assert "refused" not in repr(answer)
+    with pytest.raises(AssertionError) as caught:
+        assert_connector_error(answer, 40105)
+    assert "refused" not in str(caught.value)
+
+
+def test_a_redirected_response_can_be_shown(
+    app: Flask, connector_client: ConnectorClient, issuer: Issuer
+) -> None:
+    """The responses before the last one have a ``repr`` too, and rows to be compared with."""
+    app.add_url_rule("/old", "old", lambda: redirect("/who"))
+    answer = connector_client.get("/old", app_jwt=issuer.broken("expired"), follow_redirects=True)
+    [first] = answer.history
+    assert "[302 FOUND]>" in repr(first)
+    assert "refused: <InvalidAppJWT 40102: expired" in repr(answer)
+    with pytest.raises(AssertionError, match="status: 302, not 401"):
+        assert_connector_error(first, 40102)
+
+
+def test_rows_of_the_app_are_expected_of_the_client(issuer: Issuer) -> None:
+    """``CONNECTOR_AUTH_ERROR_CATALOGUE``: those of the client's app, without a context."""
+    app = create_app(issuer.key_set(), ERROR_CATALOGUE={40105: {"errorCode": 40177}})
+    answer = ConnectorClient(app, issuer).get("/who", app_jwt=None)
+    for code in (40177, 40105):
+        assert_connector_error(answer, code)
+    other = ConnectorClient(create_app(issuer.key_set()), issuer).get("/who", app_jwt=None)
+    assert_connector_error(other, 40105)
+    with pytest.raises(ValueError, match="no row has the code 40177"):
+        assert_connector_error(other, 40177)
+
+
+def test_a_response_has_the_refusals_of_its_own_request(
+    app: Flask, connector_client: ConnectorClient
+) -> None:
+    """Not those of a request that a view sends, which the view may expect."""
+    inner = connector_client.__class__(app, Issuer())
+
+    @app.get("/outer")
+    def outer() -> dict[str, str]:
+        return {"inner": repr(inner.get("/who"))}
+
+    answer = connector_client.get("/outer")
+    assert "refused: <InvalidAppJWT 40102: bad_signature" in answer.json["inner"]
+    assert "refused" not in repr(answer)
+
+
+REPORTS = """
+import pytest
+from flask_connector_auth.testing import assert_connector_error
+from tests.support.user_app import create_app
+
+pytest_plugins = ["flask_connector_auth.testing.plugin"]
+
+
+@pytest.fixture
+def app(issuer):
+    return create_app(issuer.key_set())
+
+
+def test_status(app, issuer):
+    headers = {"Authorization": issuer.broken("expired")}
+    assert app.test_client().get("/who?page=2", headers=headers).status_code == 200
+
+
+@pytest.fixture
+def logged_in(app):
+    assert app.test_client().get("/who").status_code == 200
+
+
+def test_fixture(logged_in):
+    pass
+
+
+def test_assertion(connector_client):
+    assert_connector_error(connector_client.get("/who"), 40102)
+
+
+def test_code(connector_client):
+    assert_connector_error(connector_client.get("/who", app_jwt="junk"), 40101)
+
+
+def test_passes(connector_client):
+    assert connector_client.get("/who", app_jwt=None).status_code == 401
+"""
+
+
+def test_a_failure_is_reported_with_what_was_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With any client, in the test and in its fixtures: request and error, without the query. The
+    frames of the assertion are not shown."""
+    (tmp_path / "test_suite.py").write_text(REPORTS)
+    assert run_pytest(tmp_path) == {"failed": 3, "passed": 1, "error": 1}
+    out = capsys.readouterr().out
+    for phase, error in (
+        ("call", "InvalidAppJWT 40102: expired"),
+        ("setup", "AppJWTMissing 40105: missing"),
+        ("call", "InvalidAppJWT 40102: not_compact"),
+    ):
+        title = f"- Captured refused requests {phase} -"
+        assert re.search(rf"{title}-*\nGET '/who': <{error}", out)
+    assert out.count("Captured refused requests") == 3
+    assert "testing/client.py" not in out
+
+
+FROZEN = datetime(2031, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("freeze", [freeze_time, time_machine.travel])
+def test_other_tools_move_app_and_issuer(freeze: Callable[..., Any], app: Flask) -> None:
+    """freezegun and time-machine: in an app that was made before, with tokens of either time, keys
+    that are fetched, and revocations."""
+    early_issuer = Issuer()
+    early = create_app(early_issuer.key_set())
+    with KeySetServer(early_issuer) as server:
+        fetching = create_app(server.url)
+        clients = [ConnectorClient(each, early_issuer) for each in (early, fetching)]
+        old = early_issuer.app_jwt()
+        for client in clients:
+            assert client.get("/who", app_jwt=old).status_code == 200
+            with freeze(FROZEN):
+                assert_row(client.get("/who", app_jwt=old), 40102)
+                new = early_issuer.app_jwt()
+                assert client.get("/who", app_jwt=new).status_code == 200
+                with client.application.app_context():
+                    revocations = ConnectorAuth().revocations
+                    revocations.revoke(account_id=early_issuer.account_id)
+                    [entry] = revocations.entries()
+                    assert entry.since == pytest.approx(FROZEN.timestamp(), abs=60)
+                    revocations.restore(**entry.subject)
+            assert_row(client.get("/who", app_jwt=new), 40102)
+            assert client.get("/who", app_jwt=old).status_code == 200
+
+
+@pytest.mark.parametrize("freeze", [freeze_time, time_machine.travel])
+def test_time_travel_goes_on_from_the_time_of_other_tools(
+    freeze: Callable[..., Any],
+    connector_client: ConnectorClient,
+    issuer: Issuer,
+    time_travel: Travel,
+) -> None:
+    """The clock of the test kit is that of the system, and what it is ahead."""
+    with freeze(FROZEN):
+        token = issuer.app_jwt()
+        assert connector_client.get("/who", app_jwt=token).status_code == 200
+        time_travel(86400)
+        assert_row(connector_client.get("/who", app_jwt=token), 40102)
+        assert connector_client.get("/who").status_code == 200
+
+
+MODULE_LEVEL = """
+from flask import Flask, redirect
+from flask_connector_auth import ConnectorAuth, require_app_jwt
+from flask_connector_auth.testing import Issuer
+
+pytest_plugins = ["flask_connector_auth.testing.plugin"]
+own_issuer = Issuer()
+service = Flask("service")
+service.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = own_issuer.key_set()
+ConnectorAuth(service)
+service.add_url_rule("/", "view", require_app_jwt(lambda: {}))
+
+
+def status(token):
+    headers = {"Authorization": token}
+    return service.test_client().get("/", headers=headers).status_code
+
+
+def test_time(time_travel):
+    token = own_issuer.app_jwt()
+    assert status(token) == 200
+    time_travel(3631)
+    assert status(token) == 401
+    assert status(own_issuer.app_jwt()) == 200
+
+
+def test_now():
+    assert status(own_issuer.app_jwt()) == 200
+"""
+
+
+def test_time_travel_moves_an_app_that_was_made_before(tmp_path: Path) -> None:
+    """An app, and an issuer, at the level of a module: before any fixture."""
+    (tmp_path / "test_suite.py").write_text(MODULE_LEVEL)
+    assert run_pytest(tmp_path) == {"passed": 2}
+
+
+@pytest.mark.parametrize("app", ["none", "kit"], indirect=True)
+def test_time_travel_moves_an_app_without_another_clock(
+    connector_client: ConnectorClient, issuer: Issuer, time_travel: Travel
+) -> None:
+    """With no clock, and with the kit's."""
+    token = issuer.app_jwt()
+    time_travel(3631)
+    assert_row(connector_client.get("/who", app_jwt=token), 40102)
+
+
+@pytest.mark.parametrize("app", ["own"], indirect=True)
+def test_time_travel_fails_where_it_would_move_nothing(app: Flask, time_travel: Travel) -> None:
+    """The failure says what to do."""
+    with pytest.raises(pytest.fail.Exception, match="Make it without clock=, or with clock=conn"):
+        time_travel(60)
 
 
 SUITE = """

@@ -207,12 +207,16 @@ def revoking(token: TokenType, table: RevocationSet, **rules: Any) -> Verifier[A
 
 def keys_of(token: TokenType, text: str, said: Any) -> list[bytes | str]:
     """Return the names of all entries that revoke *text*."""
-    own = f"install:{said.install_id}" if token is APP else f"consumer:{said.lp_consumer_id}"
-    return [digest_of(text), own, f"account:{said.account_id}"]
+    shared = [digest_of(text), f"account:{said.account_id}"]
+    if token is APP:
+        return [*shared, f"install:{said.install_id}"]
+    return [*shared, f"lp_consumer:{said.lp_consumer_id}", f"ext_consumer:{said.ext_consumer_id}"]
 
 
-@both_tokens
-@pytest.mark.parametrize("which", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("token", "which"),
+    [*((APP, which) for which in range(3)), *((CONSUMER, which) for which in range(4))],
+)
 @pytest.mark.parametrize("size", [0, 10])
 def test_what_is_revoked_is_refused_however_often_it_came(
     token: TokenType, which: int, size: int

@@ -1,0 +1,107 @@
+"""Subjects, that is, what a revocation is about: their kinds, and the key of each."""
+
+import re
+from enum import StrEnum
+from hashlib import sha256
+from typing import NamedTuple
+
+_COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+_DIGEST_BYTES = 32
+
+
+class Kind(StrEnum):
+    """The kind of a subject."""
+
+    TOKEN = "token"  #: one token
+    INSTALL = "install"  #: all AppJWTs of one app install, the ``azp``
+    ACCOUNT = "account"  #: all tokens of one account
+    #: all ConsumerJWS of one consumer, by the id that the service gave it
+    LP_CONSUMER = "lp_consumer"
+    #: all ConsumerJWS of one ``ext_consumer_id``, in whatever account
+    EXT_CONSUMER = "ext_consumer"
+
+
+#: The key of an entry: the digest of a token, or what :func:`subject_key` returns.
+Key = bytes | str
+
+
+class Subject(NamedTuple):
+    """The values of a verified token that are compared with the entries."""
+
+    digest: bytes  #: see :func:`token_digest`
+    issued_at: float | None  #: ``iat``, where the token has one
+    keys: tuple[str, ...]  #: the keys of its install, account or consumer
+
+
+def subject_key(kind: str, name: str) -> str:
+    """Return the key of the entry of an install, account or consumer."""
+    return kind + ":" + name
+
+
+def kind_of(key: Key) -> Kind:
+    """Return the kind of subject that *key* stands for."""
+    return Kind.TOKEN if isinstance(key, bytes) else Kind(key.partition(":")[0])
+
+
+def id_argument(kind: str) -> str:
+    """Return the name of the argument with an id of that *kind*, such as ``account_id``."""
+    return f"{kind}_id"
+
+
+def token_digest(text: str) -> bytes:
+    """Return the digest that identifies a token: the SHA-256 of its signing input.
+
+    The signing input is header and payload (RFC 7515 section 5.1). The signature is left out: from
+    one ES256 signature anyone can make a second valid one (``s`` and ``n - s``), so a digest that
+    covers the signature would accept the token again.
+
+    :param text: a compact JWS (RFC 7515 section 7.1), without ``Bearer``; it is not verified.
+    :raises ValueError: if *text* is not a compact JWS; the message quotes nothing of it.
+
+    .. versionadded:: 0.1
+    """
+    if not _COMPACT.fullmatch(text):
+        raise ValueError("not a token: three base64url segments are expected, and nothing else")
+    return digest_of(text)
+
+
+def digest_of(text: str) -> bytes:
+    """Return what :func:`token_digest` returns, for a text that is known to be a compact JWS."""
+    return sha256(text.rpartition(".")[0].encode()).digest()
+
+
+def key_of_subject(
+    token: str | None,
+    digest: bytes | None,
+    install_id: str | None,
+    account_id: str | None,
+    lp_consumer_id: str | None,
+    ext_consumer_id: str | None,
+) -> Key:
+    """Return the key of the entry of the one subject that is given.
+
+    :raises TypeError: unless exactly one subject is given, of the right type.
+    :raises ValueError: if the argument is not a token, digest or id.
+    """
+    ids = {
+        **{Kind.INSTALL: install_id, Kind.ACCOUNT: account_id},
+        **{Kind.LP_CONSUMER: lp_consumer_id, Kind.EXT_CONSUMER: ext_consumer_id},
+    }
+    given = [argument for argument in (token, digest, *ids.values()) if argument is not None]
+    if len(given) != 1:
+        raise TypeError(f"give exactly one of token, digest, {', '.join(map(id_argument, ids))}")
+    if digest is not None:
+        if not isinstance(digest, bytes):
+            raise TypeError("digest must be bytes")
+        if len(digest) != _DIGEST_BYTES:
+            raise ValueError(f"digest must have {_DIGEST_BYTES} bytes, as from token_digest")
+        return digest
+    if not isinstance(given[0], str):
+        raise TypeError("a token or an id must be a string")
+    if token is not None:
+        return token_digest(token)
+    [(kind, name)] = [(kind, name) for kind, name in ids.items() if name is not None]
+    if not name:
+        raise ValueError("an id must not be empty")
+    name.encode()  # a lone surrogate is an error: no claim can have it
+    return subject_key(kind, name)
