@@ -127,12 +127,14 @@ TROUBLES = {
         EITHER,
         "The token is of another account than the URL, than ``CONNECTOR_AUTH_AUDIENCE``, or than "
         "the other token.",
-        ":doc:`accounts` has the rules. Say ``inspect --account`` with the account of the URL.",
+        ":doc:`accounts` has the rules. ``inspect --account-id``, with the account of the URL, "
+        "shows which one the token has.",
     ),
     Reason.MISSING_SCOPE: Trouble(
         APP_JWT,
         "The app install was not granted the scope, or the token is from before it was.",
-        "``routes`` shows what is asked for. Have the scope granted, then a new token issued.",
+        "``inspect --endpoint`` shows which scopes the endpoint requires, and which the token has. "
+        "Have the scope granted, then a new token issued.",
     ),
     Reason.REVOKED: Trouble(
         EITHER,

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -213,23 +212,3 @@ def moment(value: str) -> float:
         date = datetime.fromisoformat(value)
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     raise click.BadParameter("neither seconds nor a date such as 2030-01-31T12:00:00Z.")
-
-
-# Bytes to read beyond the longest token: white space around it, or proof that it is too long.
-_SLACK = 1024
-
-
-def read_input(limit: int) -> str:
-    """Return the text on standard input, without the white space around it.
-
-    At a terminal there is a prompt, and the input is not shown; a line of a terminal has 4095
-    characters at most.
-
-    :param limit: the longest token, in bytes; the end of a longer input is not read.
-    """
-    if sys.stdin.isatty():
-        text: str = click.prompt("Token", hide_input=True, err=True)
-    else:
-        # As bytes: input that is not UTF-8 is a bad token, not an error of the command.
-        text = sys.stdin.buffer.read(limit + _SLACK).decode(errors="replace")
-    return text.strip()

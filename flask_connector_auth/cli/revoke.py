@@ -9,7 +9,8 @@ from ..core import Rejected
 from ..revocation import RevocationStoreError, token_digest
 from ..verification import read_token
 from ..web import Runtime
-from .common import CannotRun, json_option, literal, load_state, moment, read_input, show
+from .common import CannotRun, json_option, literal, load_state, moment, show
+from .token_input import read_token_text, token_file_argument
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -26,36 +27,47 @@ def _subject_options(command: Command) -> Command:
 
 
 @click.command()
+@token_file_argument
 @_subject_options
 @click.option(
     "--at", type=moment, metavar="TIME", help="Revoke what was issued until then; default: now."
 )
 @json_option
 @click.pass_context
-def revoke(ctx: click.Context, /, at: float | None, as_json: bool, **given: str | None) -> None:
+def revoke(
+    ctx: click.Context,
+    /,
+    token_file: str | None,
+    at: float | None,
+    as_json: bool,
+    **given: str | None,
+) -> None:
     """Revoke a token, or all tokens that were issued for an id until now.
 
-    Without an option, one token is read from standard input, or from a prompt. Once the command
-    ends with status 0, the store has the revocation, and every worker that reads the store refuses
-    the token, usually within a second.
+    Without an id, one token is read from TOKEN-FILE, from standard input (also as -), or at a
+    prompt. Once the command ends with status 0, the store has the revocation, and every worker that
+    reads the store refuses the token, usually within a second.
 
     Status 2: the store may not have the revocation; try again. Status 2 also without
     CONNECTOR_AUTH_REVOCATION_URL, since each process then has revocations of its own.
 
     \b
     Example:
-      flask --app shop connector-auth revoke < token.txt
+      flask --app shop connector-auth revoke token.txt
       flask --app shop connector-auth revoke --account-id le81823118
     """
     state = load_state(ctx)
-    _change(state, state.revocations.revoke, given, as_json, at=at)
+    _change(state, state.revocations.revoke, token_file, given, as_json, at=at)
 
 
 @click.command()
+@token_file_argument
 @_subject_options
 @json_option
 @click.pass_context
-def restore(ctx: click.Context, /, as_json: bool, **given: str | None) -> None:
+def restore(
+    ctx: click.Context, /, token_file: str | None, as_json: bool, **given: str | None
+) -> None:
     """Undo a revocation.
 
     Give the subject that was given to revoke: while an account is revoked, restoring one of its
@@ -66,12 +78,13 @@ def restore(ctx: click.Context, /, as_json: bool, **given: str | None) -> None:
       flask --app shop connector-auth restore --account-id le81823118
     """
     state = load_state(ctx)
-    _change(state, state.revocations.restore, given, as_json)
+    _change(state, state.revocations.restore, token_file, given, as_json)
 
 
 def _change(
     state: Runtime,
     change: Callable[..., None],
+    token_file: str | None,
     given: Mapping[str, str | None],
     as_json: bool,
     **more: Any,
@@ -82,7 +95,7 @@ def _change(
         )
     try:
         subject = _subject(
-            state, {name: value for name, value in given.items() if value is not None}
+            state, token_file, {name: value for name, value in given.items() if value is not None}
         )
         change(**subject, **more)
     except RevocationStoreError as error:
@@ -95,19 +108,21 @@ def _change(
     show({"change": change.__name__, **shown}, as_json, _lines)
 
 
-def _subject(state: Runtime, given: Mapping[str, str]) -> dict[str, Any]:
-    """Return the subject that is *given*, or else the token from standard input.
+def _subject(state: Runtime, token_file: str | None, given: Mapping[str, str]) -> dict[str, Any]:
+    """Return the subject that is *given*, or else the token from *token_file* or standard input.
 
     :raises ValueError: if there is no token, or more than one subject.
     """
-    if len(given) > 1:
-        raise ValueError("Give one of --install-id, --account-id, --consumer-id, --digest.")
+    if len(given) + (token_file is not None) > 1:
+        raise ValueError(
+            "Give one of TOKEN-FILE, --install-id, --account-id, --consumer-id, --digest."
+        )
     if "digest" in given:
         return {"digest": bytes.fromhex(given["digest"])}
     if given:
         return dict(given)
     limit = state.settings.max_token_bytes
-    text = read_input(limit)
+    text = read_token_text(token_file, limit)
     # The digest is of the whole token, and the end of a longer one was not read.
     if len(text) > limit:
         raise ValueError(f"A token has at most {limit} bytes.")

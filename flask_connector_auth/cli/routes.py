@@ -83,7 +83,7 @@ def _requirement(token: TokenRequirement | None) -> dict[str, Any] | None:
 
 
 def _lines(report: Mapping[str, Any]) -> Iterable[str]:
-    head = ("METHODS", "RULE", "ACCESS", "APPJWT", "CONSUMERJWS", "SCOPES", "ACCOUNT")
+    head = ("METHODS", "RULE", "ENDPOINT", "ACCESS", "APPJWT", "CONSUMERJWS", "SCOPES", "ACCOUNT")
     return table(head, map(_row, report["routes"]))
 
 
@@ -91,7 +91,8 @@ def _row(route: Mapping[str, Any]) -> tuple[str, ...]:
     app_jwt, consumer_jws = route["app_jwt"], route["consumer_jws"]
     any_scopes = ["|".join(scopes) for scopes in (app_jwt or {}).get("any_scopes", ())]
     return (
-        *(",".join(route["methods"]), f"{route['host'] or ''}{route['rule']}", route["access"]),
+        *(",".join(route["methods"]), f"{route['host'] or ''}{route['rule']}"),
+        *(route["endpoint"], route["access"]),
         *(_requirement_word(app_jwt), _requirement_word(consumer_jws)),
         " ".join([*(app_jwt or {}).get("scopes", ()), *any_scopes]) or "-",
         route["account"] or "-",

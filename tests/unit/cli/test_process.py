@@ -47,7 +47,7 @@ def test_the_session_of_the_page_runs(tmp_path: Path) -> None:
     environment: dict[str, str] = {}
     session = "".join(blocks("docs/cli.rst", "console"))
     commands = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", session, re.MULTILINE)
-    assert len(commands) == 7
+    assert len(commands) == 8
     for command, expected in commands:
         if assigned := re.fullmatch(r"export (\w+)=(\S+)", command):
             environment[assigned[1]] = assigned[2]

@@ -74,12 +74,12 @@ def test_the_text_is_a_table(run: RunCommand, app: Flask) -> None:
     """One aligned line for each route, by rule."""
     lines = [" ".join(line.split()) for line in run("routes", app=app).stdout.splitlines()]
     assert lines == [
-        "METHODS RULE ACCESS APPJWT CONSUMERJWS SCOPES ACCOUNT",
-        "GET,HEAD /account optional optional - - audience",
-        "POST /account/<account_id>/send protected required required a b c|d url and audience",
-        "GET,HEAD /docs public - - - -",
-        "GET,HEAD /docs/forgotten unprotected - - - -",
-        "GET,HEAD /static/<path:filename> unprotected - - - -",
+        "METHODS RULE ENDPOINT ACCESS APPJWT CONSUMERJWS SCOPES ACCOUNT",
+        "GET,HEAD /account maybe optional optional - - audience",
+        "POST /account/<account_id>/send send protected required required a b c|d url and audience",
+        "GET,HEAD /docs docs public - - - -",
+        "GET,HEAD /docs/forgotten api.forgotten unprotected - - - -",
+        "GET,HEAD /static/<path:filename> static unprotected - - - -",
     ]
 
 
