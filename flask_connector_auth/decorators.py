@@ -16,7 +16,7 @@ from .core import (
     mark_public,
     token_requirement,
 )
-from .web import Identity, guard
+from .web import Identity, guard, remember_decoration
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -181,6 +181,7 @@ def _wrap(view: Callable[P, R], requirements: Requirements) -> Callable[P, R]:
     # The wrapper itself is part of the value: functools.wraps copies the attribute to further
     # wrappers, and the comparison above tells these from this one.
     setattr(wrapper, _WRAPPER, (wrapper, inner))
+    remember_decoration(view, wrapper)
     return cast(Callable[P, R], wrapper)
 
 

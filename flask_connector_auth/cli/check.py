@@ -15,6 +15,7 @@ from ..revocation.stores.redis import RedisStore
 from ..web import Binding, Runtime, audit
 from .common import json_option, list_settings, literal, load_app, show, state_of, table
 from .health import find_problems, timeout_option
+from .routes import describe_misplaced
 
 _LONG_LEEWAY = 300
 _LEAST_RSA_BITS = 2048
@@ -23,7 +24,10 @@ _NO_EVICTION = "noeviction"
 
 def find_weaknesses(app: Flask, state: Runtime) -> Iterator[tuple[str, str]]:
     """Yield each weak choice: a stable word, and a sentence."""
-    any_account = [route.endpoint for route in audit(app) if route.binding is Binding.ANY]
+    routes = audit(app)
+    for text in describe_misplaced((route.endpoint, route.misplaced) for route in routes):
+        yield "misplaced_decorator", text
+    any_account = [route.endpoint for route in routes if route.binding is Binding.ANY]
     if any_account:
         named = ", ".join(dict.fromkeys(any_account))
         yield (

@@ -29,6 +29,7 @@ from .exceptions import (
     PreflightAnswered as PreflightAnswered,
     blueprint as blueprint,
 )
+from .misplaced import remember_decoration as remember_decoration
 from .reporting import log_rejection as log_rejection
 from .runtime import (
     LogLimit as LogLimit,

@@ -416,3 +416,22 @@ def test_tokens_of_every_account_are_a_warning(
     found = check(app)
     assert codes(found) == (["any_account"] if names else [])
     assert all(f"are accepted by {names}." in each["text"] for each in found["warnings"])
+
+
+def test_a_decorator_above_the_route_is_a_warning(
+    check: Callable[..., Any], make_app: MakeApp
+) -> None:
+    """It protects nothing; with its file and line, and the endpoints that it leaves open."""
+    app = make_app()
+
+    @require_app_jwt
+    @app.get("/a", endpoint="first")
+    @app.get("/b", endpoint="second")
+    def view() -> dict[str, Any]:
+        return {}
+
+    found = check(app)
+    assert codes(found) == ["misplaced_decorator"]
+    assert f"{__file__}:" in found["warnings"][0]["text"]
+    assert "does not protect first, second." in found["warnings"][0]["text"]
+    check(app, "--strict", status=1)
