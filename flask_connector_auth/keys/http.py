@@ -1,6 +1,7 @@
 """One GET of a key set within a wall-clock deadline, and the caching headers of its response."""
 
 import http.client
+import os
 import socket
 import ssl
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from functools import cached_property
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
-from .connection import Cancellation, Connection, Watchdog
+from .connection import Cancellation, Connection, ProxyFailed, Watchdog
 from .urls import is_loopback
 
 _CHUNK = 65536
@@ -141,13 +142,16 @@ class HttpFetch:
 
 def _describe(error: Exception) -> str:
     """Return why a fetch failed, without the texts that may quote what the server sent."""
-    if isinstance(error, FetchFailed):
+    if isinstance(error, FetchFailed | ProxyFailed):
         return str(error)
     name = type(error).__name__
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"{name}: {error.verify_message}"
     if isinstance(error, socket.gaierror):
         return f"{name}: the host name cannot be resolved"
+    if type(error) is OSError and error.errno is not None:
+        # Many failures of a network have no class of their own.
+        return f"{name}: {os.strerror(error.errno)}"
     return name
 
 

@@ -145,6 +145,9 @@ class RemoteKeys(KeySource, Closable):
             "next_attempt_in": max(0.0, policy.next_attempt_at(now) - now),
             "failures": policy.failures,
             "last_error": policy.last_error,
+            "errors": {
+                url.partition("?")[0]: cause for url, cause in dict(self._loader.failures).items()
+            },
             **(snapshot.index.summary() if snapshot else {"keys": 0, "kids": []}),
             "counts": dict(self._counts),
         }

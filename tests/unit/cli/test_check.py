@@ -245,7 +245,8 @@ def test_nothing_is_waited_for_beyond_the_time(
         found = check(app, "--timeout", 0.5, status=1)
         assert monotonic() - begin < 5
     assert codes(found, "errors") == ["app_jwt", "consumer_jws"]
-    assert [each["text"] for each in found["errors"]] == ["no answer in time"] * 2
+    assert found["errors"][0]["text"] == "no answer in time"
+    assert found["errors"][1]["text"].startswith(f"{server.url}: no answer in time. ")
 
 
 def test_a_store_that_hangs_is_left_behind(
@@ -258,7 +259,8 @@ def test_a_store_that_hangs_is_left_behind(
         found = check(app, "--timeout", 0.3, status=1)
     finally:
         valkey.resume()
-    assert found["errors"] == [{"code": "revocation", "text": "no answer in time"}]
+    assert codes(found, "errors") == ["revocation"]
+    assert found["errors"][0]["text"].startswith(f"{store_url}: no answer in time. ")
 
 
 class Unready(KeySource):
@@ -288,7 +290,7 @@ class Unready(KeySource):
                 "ready": False,
                 "sources": [{"ready": True}, {"last_error": "A"}, {"last_error": "B"}],
             },
-            ["A, B"],
+            ["A", "B"],
             [],
         ),
         "it serves an old set": ({"ready": True, "last_error": "E"}, [], ["app_jwt: E"]),
