@@ -20,7 +20,7 @@ from .core import (
 )
 from .decorators import public, require_app_jwt, require_consumer_jws, verify_request
 from .extension import ConnectorAuth
-from .keys import Fetch, Fetched, FetchFailed, KeySource, VerificationKey
+from .keys import Fetch, FetchFailed, FetchResponse, KeySource, VerificationKey
 from .revocation import (
     Change,
     Revocations,
@@ -57,7 +57,7 @@ __all__ = [
     "ErrorRow",
     "Fetch",
     "FetchFailed",
-    "Fetched",
+    "FetchResponse",
     "Identity",
     "InvalidAppJWT",
     "InvalidConsumerJWS",

@@ -27,8 +27,8 @@ from .factory import (
 )
 from .http import (
     Fetch as Fetch,
-    Fetched as Fetched,
     FetchFailed as FetchFailed,
+    FetchResponse as FetchResponse,
     HttpFetch as HttpFetch,
     conditional_headers as conditional_headers,
     freshness_lifetime as freshness_lifetime,

@@ -14,7 +14,7 @@ from typing import Any, Self
 from urllib.parse import SplitResult
 
 # Seconds for one address of a host.
-_CONNECT_TIMEOUT = 2.0
+_TIMEOUT_PER_ADDRESS = 2.0
 
 
 class ResponseTooLarge(http.client.HTTPException):
@@ -149,7 +149,7 @@ class Connection(http.client.HTTPConnection):
             sock = socket.socket(family, kind, protocol)
             try:
                 # Each address has a limit of its own, within the deadline of all.
-                sock.settimeout(min(_CONNECT_TIMEOUT, self._watchdog.remaining()))
+                sock.settimeout(min(_TIMEOUT_PER_ADDRESS, self._watchdog.remaining()))
                 self._watchdog.watch(sock)
                 sock.connect(peer)
                 # Some systems cannot shut down a socket that is not connected yet.

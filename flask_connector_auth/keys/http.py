@@ -36,7 +36,7 @@ class FetchFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class FetchResponse:
     """A complete response of any status.
 
     .. versionadded:: 0.1
@@ -55,7 +55,7 @@ class Fetch(Protocol):
 
     def __call__(
         self, url: str, *, headers: Mapping[str, str], timeout: float, max_bytes: int
-    ) -> Fetched:
+    ) -> FetchResponse:
         """Return the response to a GET of *url*.
 
         :param headers: to send; conditional ones if a response is known.
@@ -102,7 +102,7 @@ class HttpFetch:
         timeout: float,
         max_bytes: int,
         cancellation: Cancellation | None = None,
-    ) -> Fetched:
+    ) -> FetchResponse:
         """See :class:`Fetch`.
 
         :param cancellation: ends this fetch early.
@@ -124,7 +124,7 @@ class HttpFetch:
 
     def _get(
         self, url: SplitResult, headers: Mapping[str, str], max_bytes: int, watchdog: Watchdog
-    ) -> Fetched:
+    ) -> FetchResponse:
         target = (url.path or "/") + (f"?{url.query}" if url.query else "")
         context = self._context if url.scheme == "https" else None
         # For a proxy on another machine, loopback would be that machine, perhaps without TLS.
@@ -137,7 +137,7 @@ class HttpFetch:
         # Headers that occur several times are joined (RFC 9110 section 5.3).
         received = response.headers
         joined = {name.lower(): ", ".join(received.get_all(name, [])) for name in received}
-        return Fetched(response.status, body, joined)
+        return FetchResponse(response.status, body, joined)
 
 
 def _describe(error: Exception) -> str:

@@ -14,7 +14,7 @@ from joserfc.jwk import ECKey, JWKRegistry, Key, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from ..core import decode_base64url
-from .material import KeyProblem, PrivateKeyError, load_public_key, read_key_entries
+from .material import KeyProblem, PrivateKeyError, load_public_key, split_keys
 from .public_material import PRIVATE_MEMBERS, is_public_key_material
 from .source import MAX_KID, VerificationKey, Verify
 
@@ -83,7 +83,7 @@ def parse_keys(
             continue
         place = f"item {number}: " if is_list else ""
         try:
-            entries = read_key_entries(item)
+            entries = split_keys(item)
         except KeyProblem as problem:
             problems.append(f"{place}{problem}")
             continue

@@ -78,7 +78,7 @@ class KeyLookup:
     algorithm: str
     arrived_at: float
     may_wait: bool = True  #: for a fetch
-    failed_index: KeyIndex | None = None  #: the keys that did not verify the signature
+    tried_index: KeyIndex | None = None  #: the keys that did not verify the signature
 
 
 class LookupOutcome(StrEnum):

@@ -11,8 +11,8 @@ from .backup import KeySetBackup
 from .connection import Cancellation
 from .http import (
     Fetch,
-    Fetched,
     FetchFailed,
+    FetchResponse,
     HttpFetch,
     conditional_headers,
     freshness_lifetime,
@@ -156,7 +156,7 @@ class KeySetLoader:
             # the error is reported, as in run().
             raise LoadFailed(type(error).__name__) from None
 
-    def _read(self, url: str, response: Fetched, known: Snapshot | None) -> LoadedKeySet:
+    def _read(self, url: str, response: FetchResponse, known: Snapshot | None) -> LoadedKeySet:
         lifetime = freshness_lifetime(response.headers)
         if response.status == 304 and known and known.conditional_headers:
             return LoadedKeySet(known.index, url, lifetime, known.conditional_headers)
@@ -172,7 +172,7 @@ class KeySetLoader:
         return LoadedKeySet(self._parsed[1], url, lifetime, conditional_headers(response.headers))
 
 
-def _describe_status(response: Fetched) -> str:
+def _describe_status(response: FetchResponse) -> str:
     # No redirect is followed: a key set is trusted only at its configured URL.
     target = loggable_host(response.headers.get("location", ""))
     return f"status {response.status:d}" + (f" to {target}" if target else "")

@@ -59,7 +59,7 @@ class PublicKey(NamedTuple):
     limited_to: frozenset[str] | None
 
 
-def read_key_entries(value: Any) -> list[KeyEntry]:
+def split_keys(value: Any) -> list[KeyEntry]:
     """Return the single keys in *value*: anything that :func:`parse_keys` takes but a list.
 
     :raises KeyProblem: if *value* is none of those, or its file cannot be read.

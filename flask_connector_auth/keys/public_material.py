@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_ssh_public_key
 
 from ..core import decode_base64url
-from .material import KeyProblem, load_public_key, read_key_entries
+from .material import KeyProblem, load_public_key, split_keys
 
 #: The private members of a JWK (RFC 7518 sections 6.2.2 and 6.3.2).
 PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
@@ -75,7 +75,7 @@ def public_numbers(*values: Any) -> frozenset[bytes]:
 
 def _numbers_of_item(item: Any) -> Iterator[bytes]:
     with suppress(KeyProblem):
-        for entry in read_key_entries(item):
+        for entry in split_keys(item):
             with suppress(Exception):
                 if isinstance(entry.material, Mapping):
                     yield from _numbers_of_jwk(entry.material)

@@ -185,7 +185,7 @@ class RefreshPolicy:
                 return LookupDecision(_WAIT, wait=EMPTY_WAIT, start_fetch=may_fetch)
             return LookupDecision(_UNAVAILABLE, start_fetch=may_fetch)
         age = now - snapshot.confirmed_at
-        if snapshot.index is lookup.failed_index:
+        if snapshot.index is lookup.tried_index:
             if state is KeySetState.FRESH:
                 return self._decide_failed_signature(lookup, age, now, may_fetch)
             return LookupDecision(_ANSWERED, start_fetch=may_fetch)
@@ -195,7 +195,7 @@ class RefreshPolicy:
             if age > self.rules.max_stale:
                 return LookupDecision(_UNAVAILABLE)
         fresh = state is KeySetState.FRESH
-        if snapshot.index.covers_kid(lookup.kid):
+        if snapshot.index.can_decide_kid(lookup.kid):
             keys = snapshot.index.candidates(lookup.kid, lookup.algorithm)
             outcome = _ANSWERED if fresh else LookupOutcome.STALE_SERVED
             start_fetch = may_fetch and age > snapshot.refresh_after

@@ -67,7 +67,7 @@ class RemoteKeys(KeySource, Closable):
         self._clock = clock
         self._start_thread = start_thread
         self._reported_state: KeySetState | None = None
-        self._counts: Counter[str] = Counter()
+        self._event_counts: Counter[str] = Counter()
         self._reset()
         register_fork_reset(self)
         register_closable(self)
@@ -106,7 +106,7 @@ class RemoteKeys(KeySource, Closable):
         if (
             snapshot
             and now - snapshot.confirmed_at <= snapshot.refresh_after
-            and snapshot.index.covers_kid(kid)
+            and snapshot.index.can_decide_kid(kid)
         ):
             return snapshot.index.candidates(kid, algorithm)
         return self._look_up(KeyLookup(kid, algorithm, arrived_at=now))
@@ -121,7 +121,7 @@ class RemoteKeys(KeySource, Closable):
         # A fetch may have replaced the set since *tried* was returned.
         keys: Sequence[VerificationKey] = index.candidates(kid, algorithm) if index else []
         if all(key.thumbprint in tried_thumbprints for key in keys):
-            lookup = KeyLookup(kid, algorithm, arrived_at=self._clock(), failed_index=index)
+            lookup = KeyLookup(kid, algorithm, arrived_at=self._clock(), tried_index=index)
             keys = self._look_up(lookup)
         return [key for key in keys if key.thumbprint not in tried_thumbprints]
 
@@ -149,7 +149,7 @@ class RemoteKeys(KeySource, Closable):
                 url.partition("?")[0]: cause for url, cause in dict(self._loader.failures).items()
             },
             **(snapshot.index.summary() if snapshot else {"keys": 0, "kids": []}),
-            "counts": dict(self._counts),
+            "counts": dict(self._event_counts),
         }
 
     def _look_up(self, lookup: KeyLookup) -> Sequence[VerificationKey]:
@@ -164,7 +164,7 @@ class RemoteKeys(KeySource, Closable):
                     self._fetch_done = threading.Event()
                 fetch_done = self._fetch_done
                 if decision.outcome is not LookupOutcome.ANSWERED:
-                    self._counts[decision.outcome.value] += 1
+                    self._event_counts[decision.outcome.value] += 1
             if decision.start_fetch and fetch_done:
                 self._start_fetch(fetch_done)
             self._report_state(now)
@@ -203,10 +203,10 @@ class RemoteKeys(KeySource, Closable):
                 changed = policy.complete_fetch(now, result)
         fetch_done.set()
         if isinstance(result, LoadFailed):
-            self._counts["fetch_failed"] += 1
+            self._event_counts["fetch_failed"] += 1
             send_signal(keys_refresh_failed, self, reason=str(result))
         else:
-            self._counts["fetched"] += 1
+            self._event_counts["fetched"] += 1
             if changed:
                 self._report_change(before.index if before else KeyIndex([]), result.index)
         self._report_state(now)

@@ -117,14 +117,14 @@ class KeyIndex:
         algorithms = {name for key in self.keys for name in key.algorithms}
         # Prepared here, so that a request needs only one dict lookup.
         self._candidates: dict[tuple[str | None, str], Sequence[VerificationKey]] = {
-            **{(None, name): _unambiguous(_usable_for(name, self.keys)) for name in algorithms},
+            **{(None, name): _unambiguous(_keys_for(name, self.keys)) for name in algorithms},
             **{
-                (kid, name): _usable_for(name, keys)[:MAX_CANDIDATES]
+                (kid, name): _keys_for(name, keys)[:MAX_CANDIDATES]
                 for kid, keys in self._by_kid.items()
                 for name in algorithms
             },
         }
-        self._of_unknown_kid = {name: _usable_for(name, self._without_kid) for name in algorithms}
+        self._of_unknown_kid = {name: _keys_for(name, self._without_kid) for name in algorithms}
 
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
         """Return the keys with that *kid* and those without one, at most :data:`MAX_CANDIDATES`.
@@ -134,7 +134,7 @@ class KeyIndex:
         keys = self._candidates.get((kid, algorithm))
         return self._of_unknown_kid.get(algorithm, []) if keys is None else keys
 
-    def covers_kid(self, kid: str | None) -> bool:
+    def can_decide_kid(self, kid: str | None) -> bool:
         """Whether a token with that *kid* can be verified or refused by these keys alone."""
         return kid is None or kid in self._by_kid or bool(self._without_kid)
 
@@ -143,7 +143,7 @@ class KeyIndex:
         return {"keys": len(self.keys), "kids": sorted({key.kid or "" for key in self.keys})}
 
 
-def _usable_for(algorithm: str, keys: _Keys) -> list[VerificationKey]:
+def _keys_for(algorithm: str, keys: _Keys) -> list[VerificationKey]:
     return [key for key in keys if algorithm in key.algorithms]
 
 

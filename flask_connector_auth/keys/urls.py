@@ -13,7 +13,7 @@ from ..core import redis_connections
 _URL = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+://")
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 # A colon in the first part of a relative name would make that a scheme (RFC 3986 section 4.2).
-_FILE_NAME = re.compile(r"(?:[A-Za-z]:)?[^:/\\]*(?:[/\\].*)?", re.DOTALL)
+_LOCAL_PATH = re.compile(r"(?:[A-Za-z]:)?[^:/\\]*(?:[/\\].*)?", re.DOTALL)
 
 
 def is_url(value: object) -> bool:
@@ -86,7 +86,7 @@ def is_file_name(place: str) -> bool:
     A relative name with a colon in its first part needs ``./`` before it (RFC 3986 section 4.2).
     """
     try:
-        return b"\0" not in os.fsencode(place) and _FILE_NAME.fullmatch(place) is not None
+        return b"\0" not in os.fsencode(place) and _LOCAL_PATH.fullmatch(place) is not None
     except UnicodeEncodeError:
         return False
 

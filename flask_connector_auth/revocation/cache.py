@@ -65,7 +65,7 @@ class RevocationCache:
         :raises Unavailable: if the copy is too old to tell.
         """
         self.check_age()
-        self.check_entries(subject)
+        self.check_not_revoked(subject)
 
     def check_age(self) -> None:
         """Check that the local copy of the revocations may be used.
@@ -78,7 +78,7 @@ class RevocationCache:
         if self._clock() > self._fresh_until:
             self._handle_stale_copy()
 
-    def check_entries(self, subject: Subject) -> None:
+    def check_not_revoked(self, subject: Subject) -> None:
         """Check that no revocation matches the token.
 
         It may be of the token itself, or of all that was issued to its account, app install or

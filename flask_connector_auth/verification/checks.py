@@ -211,7 +211,7 @@ _ROWS: dict[Stage, list[tuple[Callable[..., None], str, *tuple[Reason, ...]]]] =
     Stage.REVOCATION: [
         (RevocationCache.check_age, "Revocations can be checked.", Reason.REVOCATION_UNAVAILABLE),
         (
-            RevocationCache.check_entries,
+            RevocationCache.check_not_revoked,
             "Not revoked: neither the token, nor its {revocable}.",
             Reason.REVOKED,
         ),
@@ -231,7 +231,10 @@ _ONLY: dict[Callable[..., None], TokenProfile[Any]] = {
 # The arguments of the checks that take others than the examination.
 _ARGUMENTS: dict[Callable[..., None], Callable[[Examination], tuple[Any, ...]]] = {
     RevocationCache.check_age: lambda examined: (examined.revocation_cache,),
-    RevocationCache.check_entries: lambda examined: (examined.revocation_cache, examined.subject),
+    RevocationCache.check_not_revoked: lambda examined: (
+        examined.revocation_cache,
+        examined.subject,
+    ),
     check_account: lambda examined: (
         examined.token.account_id,
         examined.account,

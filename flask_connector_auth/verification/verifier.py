@@ -163,7 +163,7 @@ class Verifier(Generic[TokenT]):
         if entry.subject is None:
             entry.subject = self.profile.subject(entry.token, text)
         try:
-            self.revocation_cache.check_entries(entry.subject)
+            self.revocation_cache.check_not_revoked(entry.subject)
         except Rejected as rejected:
             rejected.loggable_claims = self.profile.loggable_claims(entry.kid, entry.token.claims)
             raise

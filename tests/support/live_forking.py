@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping
 
 from flask_connector_auth.keys import (
-    Fetched,
+    FetchResponse,
     KeyRules,
     KeySetLoader,
     RefreshPolicy,
@@ -23,7 +23,7 @@ world = World("a")
 parent, hang, hanging = os.getpid(), threading.Event(), threading.Event()
 
 
-def fetch(url: str, *, headers: Mapping[str, str], timeout: float, max_bytes: int) -> Fetched:
+def fetch(url: str, *, headers: Mapping[str, str], timeout: float, max_bytes: int) -> FetchResponse:
     """Hang in the parent, from the second time on; answer in the child."""
     if os.getpid() == parent and world.fetches:
         hanging.set()

@@ -11,8 +11,8 @@ from joserfc.jwk import ECKey
 
 from flask_connector_auth.core import Reason, Unavailable
 from flask_connector_auth.keys import (
-    Fetched,
     FetchFailed,
+    FetchResponse,
     KeyRules,
     KeySetBackup,
     KeySetLoader,
@@ -57,13 +57,13 @@ class World:
 
     def fetch(
         self, url: str, *, headers: Mapping[str, str], timeout: float, max_bytes: int
-    ) -> Fetched:
+    ) -> FetchResponse:
         """Respond as the issuer does at this time."""
         self.fetches.append(self.now)
         self.meanwhile()
         if not self.up:
             raise FetchFailed("down")
-        return Fetched(
+        return FetchResponse(
             200, json.dumps({"keys": list(self.entries.values())}).encode(), self.headers
         )
 

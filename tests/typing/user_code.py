@@ -17,7 +17,7 @@ from flask_connector_auth import (
     ConnectorAuthError,
     ErrorRow,
     Fetch,
-    Fetched,
+    FetchResponse,
     InvalidAppJWT,
     KeySource,
     Reason,
@@ -109,14 +109,14 @@ class OneKey(KeySource):
         return []
 
 
-def fetch(url: str, *, headers: Mapping[str, str], timeout: float, max_bytes: int) -> Fetched:
+def fetch(url: str, *, headers: Mapping[str, str], timeout: float, max_bytes: int) -> FetchResponse:
     """Return what there is."""
-    return Fetched(200, b"", {})
+    return FetchResponse(200, b"", {})
 
 
-def fetch_without_limits(url: str) -> Fetched:
+def fetch_without_limits(url: str) -> FetchResponse:
     """Return what there is, however long it takes."""
-    return Fetched(200, b"", {})
+    return FetchResponse(200, b"", {})
 
 
 source: KeySource = OneKey()

@@ -29,7 +29,7 @@ API = {
     "EnvelopeSchema": "only, exclude, many, load_only, dump_only, partial, unknown",
     "ErrorRow": "error_code, title, details",
     "Fetch.__call__": "self, url, headers, timeout, max_bytes",
-    "Fetched": "status, body, headers",
+    "FetchResponse": "status, body, headers",
     "Identity": "requirements, app_jwt, consumer_jws",
     "InvalidAppJWT": "reason",
     "InvalidConsumerJWS": "reason",

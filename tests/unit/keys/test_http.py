@@ -18,8 +18,8 @@ import pytest
 
 from flask_connector_auth.keys import (
     Connection,
-    Fetched,
     FetchFailed,
+    FetchResponse,
     HttpFetch,
     LimitedReader,
     ResponseTooLarge,
@@ -106,7 +106,7 @@ def test_a_url_without_a_path_is_that_of_the_root(server: KeySetServer, fetch: H
 
 def good(outcome: Any, body: bytes) -> bool:
     """Whether the whole set has come."""
-    return isinstance(outcome, Fetched) and (outcome.status, outcome.body) == (200, body)
+    return isinstance(outcome, FetchResponse) and (outcome.status, outcome.body) == (200, body)
 
 
 def fails(*reasons: str) -> Callable[[Any, bytes], bool]:
@@ -534,4 +534,4 @@ def test_proxies_of_the_environment_are_not_used(
 
 def test_nothing_of_an_answer_is_shown() -> None:
     """A log of what was fetched does not hold the body."""
-    assert "do-not-tell-this" not in repr(Fetched(200, b"do-not-tell-this", {}))
+    assert "do-not-tell-this" not in repr(FetchResponse(200, b"do-not-tell-this", {}))

@@ -18,8 +18,8 @@ from flask_connector_auth.keys import (
     Cancellation,
     Cancelled,
     CombinedKeys,
-    Fetched,
     FetchFailed,
+    FetchResponse,
     HttpFetch,
     KeyRules,
     KeySetLoader,
@@ -199,7 +199,7 @@ def test_a_fetch_function_of_the_app_is_not_cancelled(
     monkeypatch.setattr("flask_connector_auth.keys.remote._JOIN_TIMEOUT", 0.01)
     go, fetches, http = threading.Event(), [], HttpFetch()
 
-    def fetch(url: str, **options: Any) -> Fetched:
+    def fetch(url: str, **options: Any) -> FetchResponse:
         fetches.append(options.keys())
         if len(fetches) == 2:
             assert go.wait(20)
@@ -273,7 +273,7 @@ def test_a_connection_under_way_is_cancelled_too(
     full: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """close() does not wait for an address that does not answer."""
-    monkeypatch.setattr("flask_connector_auth.keys.connection._CONNECT_TIMEOUT", LONG)
+    monkeypatch.setattr("flask_connector_auth.keys.connection._TIMEOUT_PER_ADDRESS", LONG)
     loader = KeySetLoader([f"http://127.0.0.1:{full}/"], HttpFetch(), KeyRules(["RS256"]), RULES)
     cancellation, failures = Cancellation(), []
 

@@ -14,8 +14,8 @@ import pytest
 from flask_connector_auth.keys import (
     Cancellation,
     Fetch,
-    Fetched,
     FetchFailed,
+    FetchResponse,
     FileBackupStore,
     HttpFetch,
     KeyRules,
@@ -244,7 +244,7 @@ def test_a_problem_of_a_set_is_logged_once(
 def returning(outcome: Any) -> Fetch:
     """Return a fetch that raises or returns *outcome*."""
 
-    def fetch(url: str, **_more: Any) -> Fetched:
+    def fetch(url: str, **_more: Any) -> FetchResponse:
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome  # type: ignore[no-any-return]
@@ -286,20 +286,20 @@ def test_a_fetch_function_of_the_app_is_used() -> None:
         "the end": (SystemExit(1), "SystemExit"),
         "nothing": (None, "AttributeError"),
         "bytes": (BODY, "AttributeError"),
-        "no headers": (Fetched(200, BODY, None), "AttributeError"),  # type: ignore[arg-type]
-        "text": (Fetched(200, BODY.decode(), {}), "TypeError"),  # type: ignore[arg-type]
-        "no body": (Fetched(200, None, {}), "TypeError"),  # type: ignore[arg-type]
-        "status in words": (Fetched("do-not-tell-this", BODY, {}), "ValueError"),  # type: ignore[arg-type]
-        "a status as text": (Fetched("200", BODY, {}), "ValueError"),  # type: ignore[arg-type]
+        "no headers": (FetchResponse(200, BODY, None), "AttributeError"),  # type: ignore[arg-type]
+        "text": (FetchResponse(200, BODY.decode(), {}), "TypeError"),  # type: ignore[arg-type]
+        "no body": (FetchResponse(200, None, {}), "TypeError"),  # type: ignore[arg-type]
+        "status in words": (FetchResponse("do-not-tell-this", BODY, {}), "ValueError"),  # type: ignore[arg-type]
+        "a status as text": (FetchResponse("200", BODY, {}), "ValueError"),  # type: ignore[arg-type]
         "headers of bytes": (
-            Fetched(200, BODY, {"cache-control": b"do-not-tell-this"}),  # type: ignore[dict-item]
+            FetchResponse(200, BODY, {"cache-control": b"do-not-tell-this"}),  # type: ignore[dict-item]
             "TypeError",
         ),
         "too much": (
-            Fetched(200, b" " * 262145, {}),
+            FetchResponse(200, b" " * 262145, {}),
             "the body is over 262144 bytes (JWKS_MAX_BYTES)",
         ),
-        "not modified": (Fetched(304, b"", {}), "status 304"),
+        "not modified": (FetchResponse(304, b"", {}), "status 304"),
     },
 )
 def test_a_fetch_function_of_the_app_may_do_anything(
@@ -382,7 +382,7 @@ def test_all_of_them_share_the_time(takes: list[float], timeouts: list[float]) -
     """JWKS_FAILOVER: each at most JWKS_TIMEOUT, all of them twice that; each has its turn."""
     now, given = [0.0], []
 
-    def fetch(url: str, *, timeout: float, **_more: Any) -> Fetched:
+    def fetch(url: str, *, timeout: float, **_more: Any) -> FetchResponse:
         now[0] += takes[len(given)]
         given.append(timeout)
         raise FetchFailed("no")

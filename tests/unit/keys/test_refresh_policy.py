@@ -579,19 +579,19 @@ def test_a_failed_signature_is_reason_to_ask_once_the_set_is_older_than_the_cool
     """Issuers do publish new material under an old kid: fetched like an unknown key."""
     bench = Bench()
     bench.confirm("a")
-    failed_index = bench.index
-    assert bench.after(10).look_up("a", failed_index=failed_index) == refused()
+    tried_index = bench.index
+    assert bench.after(10).look_up("a", tried_index=tried_index) == refused()
     bench.after(1)
     arrived_at = bench.now
-    assert bench.look_up("a", failed_index=failed_index) == STARTS_FETCH
+    assert bench.look_up("a", tried_index=tried_index) == STARTS_FETCH
     bench.start(for_unknown_key=True)
     bench.complete("a")
     # The same keys are the same index, however often they are confirmed.
-    assert bench.look_up("a", arrived_at, failed_index=failed_index) == refused()
-    assert bench.after(11).look_up("a", failed_index=failed_index) == STARTS_FETCH
+    assert bench.look_up("a", arrived_at, tried_index=tried_index) == refused()
+    assert bench.after(11).look_up("a", tried_index=tried_index) == STARTS_FETCH
     bench.start(for_unknown_key=True)
     bench.complete("a", "b")
-    assert bench.look_up("a", arrived_at, failed_index=failed_index) == found()
+    assert bench.look_up("a", arrived_at, tried_index=tried_index) == found()
 
 
 def test_one_failed_signature_waits_and_the_others_are_refused() -> None:
@@ -599,7 +599,7 @@ def test_one_failed_signature_waits_and_the_others_are_refused() -> None:
     others, and that one when it has waited, are 401."""
     bench = Bench()
     fresh(bench)
-    bad = {"failed_index": bench.index}
+    bad = {"tried_index": bench.index}
     assert bench.look_up("a", **bad) == STARTS_FETCH
     bench.start(for_unknown_key=True)
     assert [bench.look_up("a", **bad) for _ in range(9)] == [refused()] * 9
@@ -611,7 +611,7 @@ def test_a_failed_signature_waits_for_a_fetch_without_other_waiters() -> None:
     """FRESH: the refresh that the same token has started; one waiting token for each fetch."""
     bench = Bench()
     refresh_under_way(bench)
-    bad = {"failed_index": bench.index}
+    bad = {"tried_index": bench.index}
     assert bench.look_up("a", **bad) == waits(MAX_WAIT_AFTER_BAD_SIGNATURE)
     assert bench.look_up("a", **bad) == refused()
     bench.complete("a")
@@ -625,7 +625,7 @@ def test_a_failed_signature_takes_a_place_of_those_to_wait() -> None:
     """JWKS_MAX_WAITING: for one fetch, of bad signatures and unknown keys together."""
     bench = Bench(RemoteRules(max_waiting=3))
     fresh(bench)
-    assert bench.look_up("a", failed_index=bench.index) == STARTS_FETCH
+    assert bench.look_up("a", tried_index=bench.index) == STARTS_FETCH
     bench.start(for_unknown_key=True)
     assert [bench.look_up(kid) for kid in "bc"] == [waits(2, for_unknown_key=True)] * 2
     assert bench.look_up("b") == unavailable()
@@ -635,7 +635,7 @@ def test_a_failed_signature_waits_no_longer_than_other_tokens() -> None:
     """JWKS_WAIT below the half second that a failed signature is worth."""
     bench = Bench(RemoteRules(wait=0.1))
     fresh(bench)
-    assert bench.look_up("a", failed_index=bench.index).wait == 0.1
+    assert bench.look_up("a", tried_index=bench.index).wait == 0.1
 
 
 @pytest.mark.parametrize("before", [fresh_failed, fresh_overdue])
@@ -646,7 +646,7 @@ def test_a_failed_signature_waits_for_no_issuer_that_fails(
     bench = Bench()
     before(bench)
     starts = before is fresh_failed
-    bad = bench.look_up("a", failed_index=bench.index)
+    bad = bench.look_up("a", tried_index=bench.index)
     assert bad == refused(start_fetch=starts, for_unknown_key=starts)
 
 
@@ -658,8 +658,8 @@ def test_failed_signatures_and_unknown_keys_share_one_cooldown() -> None:
     bench.after(9)
     assert bench.pause < 0
     assert bench.look_up("b") == unavailable()
-    assert bench.look_up("a", failed_index=bench.index) == refused()
-    bad = bench.after(1).look_up("a", failed_index=bench.index)
+    assert bench.look_up("a", tried_index=bench.index) == refused()
+    bad = bench.after(1).look_up("a", tried_index=bench.index)
     assert bad == refused(start_fetch=True, for_unknown_key=True)
     assert bench.look_up("b") == unavailable(start_fetch=True, for_unknown_key=True)
 
@@ -671,8 +671,8 @@ def test_a_failed_signature_does_not_ask_twice() -> None:
     arrived_at = bench.now
     bench.start(for_unknown_key=True)
     bench.complete("a")
-    assert bench.after(1).look_up("a", arrived_at, failed_index=bench.index) == refused()
-    assert bench.look_up("a", failed_index=bench.index) == STARTS_FETCH
+    assert bench.after(1).look_up("a", arrived_at, tried_index=bench.index) == refused()
+    assert bench.look_up("a", tried_index=bench.index) == STARTS_FETCH
 
 
 @pytest.mark.parametrize("before", [due, due_for_a_day])
@@ -682,17 +682,17 @@ def test_a_failed_signature_is_refused_while_a_fetch_is_due(
     """DUE: it has waited for the fetch already, so it is 401; no second wait."""
     bench = Bench()
     before(bench)
-    assert bench.look_up("a", failed_index=bench.index) == refused(start_fetch=True)
+    assert bench.look_up("a", tried_index=bench.index) == refused(start_fetch=True)
     bench.start()
-    assert bench.look_up("a", failed_index=bench.index) == refused()
+    assert bench.look_up("a", tried_index=bench.index) == refused()
 
 
 def test_a_failed_signature_is_the_tokens_fault_while_keys_are_stale() -> None:
     """STALE: a signature that fails under a known key is 401, not 503."""
     bench = Bench()
     stale(bench)
-    assert bench.look_up("a", failed_index=bench.index) == refused()
-    assert bench.after(2).look_up("a", failed_index=bench.index) == refused(start_fetch=True)
+    assert bench.look_up("a", tried_index=bench.index) == refused()
+    assert bench.after(2).look_up("a", tried_index=bench.index) == refused(start_fetch=True)
 
 
 # Other events

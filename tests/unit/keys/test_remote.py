@@ -24,8 +24,8 @@ from flask_connector_auth.core import (
     steady_time,
 )
 from flask_connector_auth.keys import (
-    Fetched,
     FetchFailed,
+    FetchResponse,
     KeySetBackup,
     KeySetLoader,
     LoadedKeySet,
@@ -685,7 +685,7 @@ def test_health_names_the_url_that_confirmed_the_keys_without_its_query() -> Non
     world, rules = World("a"), RemoteRules()
     urls = [f"{URL}?first=secret", f"{URL}/failover?second=secret"]
 
-    def fetch(url: str, **options: Any) -> Fetched:
+    def fetch(url: str, **options: Any) -> FetchResponse:
         if url == urls[0]:
             raise FetchFailed("down")
         return world.fetch(url, **options)

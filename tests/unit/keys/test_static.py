@@ -184,7 +184,7 @@ def test_one_key_for_two_algorithms_is_two_keys() -> None:
 )
 def test_which_kids_the_keys_cover(keys: Any, known: dict[str | None, bool]) -> None:
     """docs/key_sets.rst, Unknown keys: a fetch is needed only if all keys have other kids."""
-    assert {kid: source(*keys).covers_kid(kid) for kid in known} == known
+    assert {kid: source(*keys).can_decide_kid(kid) for kid in known} == known
 
 
 def test_the_health_of_configured_keys_names_them() -> None:

@@ -193,10 +193,10 @@ class Counting(RevocationCache):
         super().__init__(table)
         self.subjects: list[Subject] = []
 
-    def check_entries(self, subject: Subject) -> None:
+    def check_not_revoked(self, subject: Subject) -> None:
         """Note *subject*, and check it."""
         self.subjects.append(subject)
-        super().check_entries(subject)
+        super().check_not_revoked(subject)
 
 
 def revoking(token: TokenType, table: RevocationSet, **rules: Any) -> Verifier[Any]:
