@@ -20,7 +20,7 @@ from .core import (
     requirements_of,
     token_requirement,
 )
-from .web import Identity, guard
+from .web import Identity, guard, remember_decoration
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -205,6 +205,7 @@ def _wrap(view: Callable[P, R], requirements: Requirements) -> Callable[P, R]:
     # The wrapper itself is part of the value: functools.wraps copies the attribute to further
     # wrappers, and the comparison above tells these from this one.
     setattr(wrapper, _WRAPPER, (wrapper, inner))
+    remember_decoration(view, wrapper)
     return cast(Callable[P, R], wrapper)
 
 

@@ -119,10 +119,10 @@ class ConnectorAuth:
 
         Both ``keys`` and ``cache`` have an entry for ``app_jwt`` and ``consumer_jws``. In ``keys``
         it contains ``ready``; for fetched keys also their state, age and life in seconds, the
-        seconds to the next attempt, the failures in a row, the last error, their ``kid`` and
-        counters. In ``cache`` it contains size, entries, hits and misses. ``revocation`` contains
-        the ``store``, whether its local copy is ``ready``, the ``lag`` of the copy in seconds, its
-        ``entries``, and the last error.
+        seconds to the next attempt, the failures in a row, the last error, the ``errors`` of each
+        URL that failed, their ``kid`` and counters. In ``cache`` it contains size, entries, hits
+        and misses. ``revocation`` contains the ``store``, whether its local copy is ``ready``, the
+        ``lag`` of the copy in seconds, its ``entries``, and the last error.
 
         :param app: by default the current app.
         :raises RuntimeError: if the app has no extension.

@@ -127,12 +127,14 @@ TROUBLES = {
         EITHER,
         "The token is of another account than the URL, than ``CONNECTOR_AUTH_AUDIENCE``, or than "
         "the other token.",
-        ":doc:`accounts` has the rules. Say ``inspect --account`` with the account of the URL.",
+        ":doc:`accounts` has the rules. ``inspect --account-id``, with the account of the URL, "
+        "shows which one the token has.",
     ),
     Reason.MISSING_SCOPE: Trouble(
         APP_JWT,
         "The app install was not granted the scope, or the token is from before it was.",
-        "``routes`` shows what is asked for. Have the scope granted, then a new token issued.",
+        "``inspect --endpoint`` shows which scopes the endpoint requires, and which the token has. "
+        "Have the scope granted, then a new token issued.",
     ),
     Reason.REVOKED: Trouble(
         EITHER,
@@ -150,15 +152,16 @@ TROUBLES = {
         (50301,),
         "The issuer's key set cannot be had: wrong URL, name server, certificate, firewall, proxy, "
         "or the issuer is down.",
-        "``check`` tries, and says what came of it; the log of ``flask_connector_auth.keys`` says "
-        "since when: :doc:`key_sets`.",
+        "``check`` names the URL, the cause and the next step; the log of "
+        "``flask_connector_auth.keys`` says since when: :doc:`key_sets`.",
     ),
     Reason.REVOCATION_UNAVAILABLE: Trouble(
         (50301,),
         "The store of revocations was out of reach for longer than "
         "``CONNECTOR_AUTH_REVOCATION_MAX_LAG``; a wrong password counts as out of reach. Under "
         "uWSGI, ``enable-threads`` is missing.",
-        "``check`` tries, and the log of ``flask_connector_auth.revocation`` names the cause: "
+        "``check`` names the server, the cause and the next step, and the log of "
+        "``flask_connector_auth.revocation`` the cause: "
         ":doc:`revocation`.",
     ),
 }

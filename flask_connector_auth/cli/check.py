@@ -15,6 +15,8 @@ from ..revocation.redis import RedisStore
 from ..web import Binding, Runtime, audit
 from .common import json_option, list_settings, literal, load_app, show, state_of, table
 from .health import find_problems, timeout_option
+from .next_steps import describe_key_sources, describe_store
+from .routes import describe_misplaced
 
 _LONG_LEEWAY = 300
 _LEAST_RSA_BITS = 2048
@@ -23,7 +25,10 @@ _NO_EVICTION = "noeviction"
 
 def find_weaknesses(app: Flask, state: Runtime) -> Iterator[tuple[str, str]]:
     """Yield each weak choice: a stable word, and a sentence."""
-    any_account = [route.endpoint for route in audit(app) if route.binding is Binding.ANY]
+    routes = audit(app)
+    for text in describe_misplaced((route.endpoint, route.misplaced) for route in routes):
+        yield "misplaced_decorator", text
+    any_account = [route.endpoint for route in routes if route.binding is Binding.ANY]
     if any_account:
         named = ", ".join(dict.fromkeys(any_account))
         yield (
@@ -124,11 +129,17 @@ def _inspect(app: Flask, state: Runtime, timeout: float) -> dict[str, Any]:
     errors: list[tuple[str, str]] = []
     warnings: list[tuple[str, str]] = []
     for name, part in {**status["keys"], "revocation": status["revocation"]}.items():
-        last = ", ".join(_error_texts(part))
-        if name in problems or not part.get("ready"):
-            errors.append((name, problems.get(name) or last or "not ready"))
-        elif last:
-            warnings.append(("not_confirmed", f"{name}: {last}"))
+        problem = problems.get(name)
+        if name == "revocation":
+            cause = problem or part["last_error"]
+            url = app.config.get("CONNECTOR_AUTH_REVOCATION_URL")
+            texts = [describe_store(url, cause)] if cause else []
+        else:
+            texts = [*describe_key_sources(part)]
+        if problem or not part.get("ready"):
+            errors += [(name, text) for text in texts or [problem or "not ready"]]
+        else:
+            warnings += [("not_confirmed", f"{name}: {text}") for text in texts]
     if "revocation" not in problems:
         warnings += find_eviction(state)
     return {
@@ -141,14 +152,6 @@ def _inspect(app: Flask, state: Runtime, timeout: float) -> dict[str, Any]:
 
 def _as_json(findings: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"code": code, "text": text} for code, text in findings]
-
-
-def _error_texts(health: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the last error of a key source or store, or of each source in it."""
-    if health.get("last_error"):
-        yield str(health["last_error"])
-    for source in health.get("sources", ()):
-        yield from _error_texts(source)
 
 
 def _keys(state: Runtime) -> Iterator[dict[str, Any]]:

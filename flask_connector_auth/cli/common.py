@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -226,23 +225,3 @@ def date_of(seconds: Any) -> str | None:
         date = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
         return date.isoformat(timespec="seconds")[:-6] + "Z"
     return None
-
-
-# Bytes to read beyond the longest token: white space around it, or proof that it is too long.
-_SLACK = 1024
-
-
-def read_input(limit: int) -> str:
-    """Return the text on standard input, without the white space around it.
-
-    At a terminal there is a prompt, and the input is not shown; a line of a terminal has 4095
-    characters at most.
-
-    :param limit: the longest token, in bytes; the end of a longer input is not read.
-    """
-    if sys.stdin.isatty():
-        text: str = click.prompt("Token", hide_input=True, err=True)
-    else:
-        # As bytes: input that is not UTF-8 is a bad token, not an error of the command.
-        text = sys.stdin.buffer.read(limit + _SLACK).decode(errors="replace")
-    return text.strip()

@@ -1,6 +1,10 @@
-"""The result of each check of a token, by the checks that a request runs."""
+"""The result of each check of a token, by the checks that a request runs.
 
-from collections.abc import Iterator, Mapping
+Where one fails, it is shown what the token has, without anything that could itself be a token.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Any, TypedDict
 
@@ -9,6 +13,43 @@ from ..keys import MAX_KID, list_keys
 from ..verification import Check, Examination, Stage, Verifier
 from ..web import Runtime
 from .common import literal
+
+#: The header parameters whose values are shown.
+SHOWN_PARAMETERS = ("alg", "kid", "typ")
+#: What is counted of a token whose form is wrong.
+SIZES = ("bytes", "segments")
+# What the checks read, beside times.
+_CHECKED = frozenset(
+    {
+        *("aud", "azp", "iss", "scope", "account_id", "ext_consumer_id", "lp_consumer_id"),
+        *SHOWN_PARAMETERS,
+    }
+)
+# The shortest signature, of HS256, has 43 characters, and a token with it 65 or more.
+_MAX_TEXT, _SHOWN = 40, 16
+_ID = re.compile(r"[^\s\\/]{0,64}(?:/[^\s\\/]{0,64})*")
+# The header parameters and claims that a check reads, by its function without ``check_``, unless
+# the type of the token decides.
+_PARAMETERS = {
+    "extensions": ("crit", "b64", "zip"),
+    "algorithm": ("alg",),
+    "type_and_kid": ("typ", "kid"),
+    "key": ("alg", "kid"),
+    "signature": ("alg", "kid"),
+}
+_CLAIMS = {
+    "issuer": ("iss",),
+    "time_claims": ("exp", "iat", "nbf"),
+    "expiry": ("exp",),
+    "start": ("iat", "nbf"),
+    "lifetime": ("iat", "exp"),
+    "scope_claim": ("scope",),
+    "audience_claim": ("aud",),
+    "scopes": ("scope",),
+}
+# Why a token is refused that lacks something; ``nbf`` is never mandatory.
+_LACKING = (Reason.BAD_ALGORITHM, Reason.UNKNOWN_KEY, Reason.MISSING_CLAIM, Reason.MISSING_SCOPE)
+_NEVER_LACKING = ("nbf",)
 
 
 class Result(StrEnum):
@@ -27,7 +68,8 @@ class CheckResult(TypedDict):
     check: str
     result: Result
     reason: Reason | None
-    reason_details: Mapping[str, str]
+    has: dict[str, Any]  #: if it failed: what it reads of the token
+    lacks: list[str]  #: if it failed: the names of what it reads that the token does not have
 
 
 class Explanation:
@@ -69,16 +111,18 @@ class Explanation:
         examined.requirement = self._requirement
         failed = False
         for check, sentence in zip(self.checks, self.sentences, strict=True):
-            result, reason, details = (
-                (Result.NOT_REACHED, None, {}) if failed else _run(check, examined)
-            )
+            result, reason = (Result.NOT_REACHED, None) if failed else _run(check, examined)
             failed = failed or result is not Result.PASSED
+            has, lacks = (
+                relevant_content(check, examined, reason) if result is Result.FAILED else ({}, [])
+            )
             yield {
                 "stage": check.stage.value,
                 "check": sentence,
                 "result": result,
                 "reason": reason,
-                "reason_details": details,
+                "has": has,
+                "lacks": lacks,
             }
 
     def _values(self) -> dict[str, str]:
@@ -106,15 +150,86 @@ class Explanation:
             "lifetime": "any time" if longest is None else f"at most {longest:g} s",
             "revocable": ", ".join(kind.value for kind, _ in profile.revocable),
             "accounts": " and ".join(accounts) or "any: no AUDIENCE is set",
-            "scopes": " ".join(sorted(self._requirement.scopes)) or "none required",
+            "scopes": " and ".join(_scopes(self._requirement)) or "none required",
         }
 
 
-def _run(check: Check, examined: Examination) -> tuple[Result, Reason | None, Mapping[str, str]]:
+def _run(check: Check, examined: Examination) -> tuple[Result, Reason | None]:
     try:
         check.run(*(check.arguments(examined) if check.arguments else (examined,)))
     except Rejected as rejected:
-        return Result.FAILED, rejected.reason, rejected.reason_details
+        return Result.FAILED, rejected.reason
     except Unavailable as unavailable:
-        return Result.UNAVAILABLE, unavailable.reason, {}
-    return Result.PASSED, None, {}
+        return Result.UNAVAILABLE, unavailable.reason
+    return Result.PASSED, None
+
+
+def _scopes(requirement: TokenRequirement) -> Iterator[str]:
+    if requirement.scopes:
+        yield " ".join(sorted(requirement.scopes))
+    for scopes in sorted(map(sorted, requirement.any_scopes)):
+        yield f"one of {' '.join(scopes)}"
+
+
+def relevant_content(
+    check: Check, examined: Examination, reason: Reason | None
+) -> tuple[dict[str, Any], list[str]]:
+    """Return what *check*, which failed, has read of the token, and what the token lacks of it."""
+    name = check.run.__name__.removeprefix("check_")
+    # A header over its limit was not read to its end.
+    sizes = {
+        "token_size": ("bytes", len(examined.text)),
+        "header_segment_size": ("bytes", examined.text.find(".")),
+        "segments": ("segments", examined.text.count(".") + 1),
+    }
+    if name in sizes:
+        # Three segments are refused only for what is not ASCII.
+        return ({} if sizes[name] == ("segments", 3) else dict([sizes[name]])), []
+    if name in _PARAMETERS:
+        names: Sequence[str] = _PARAMETERS[name]
+        members = examined.parameters
+    else:
+        names, members = _claims_of(name, examined), examined.claims
+    has = {each: redact(each, members[each]) for each in names if each in members}
+    if reason not in _LACKING:
+        return has, []
+    return has, [each for each in names if each not in (*has, *_NEVER_LACKING)]
+
+
+def _claims_of(name: str, examined: Examination) -> Sequence[str]:
+    profile = examined.profile
+    of_type = {
+        "no_claims_of_other_token": sorted(profile.claims_of_other_token),
+        "text_claims": profile.text_claims,
+        "not_revoked": (*dict.fromkeys((*profile.text_claims, *profile.ids.values())), "iat"),
+        "account": (profile.ids["account_id"],),
+    }
+    return _CLAIMS.get(name) or of_type.get(name, ())
+
+
+def redact(name: str, value: Any) -> Any:
+    """Return the *value* of a claim or parameter, without what could be a token.
+
+    What the checks read is whole if its parts are shorter than any token.
+    """
+    if name in _CHECKED and isinstance(value, str):
+        parts = value.split(" ") if name == "scope" else [value]
+        if all(map(_ID.fullmatch, parts)):
+            return value
+    return shorten(value)
+
+
+def shorten(value: Any) -> Any:
+    """Return *value*, a JSON value, with the beginning of each long text only.
+
+    A claim may hold a token that another service would accept, in whatever encoding.
+    """
+    match value:
+        case str():
+            return value if len(value) <= _MAX_TEXT else f"{value[:_SHOWN]}***"
+        case list():
+            return [shorten(inner) for inner in value]
+        case dict():
+            return {shorten(name): shorten(inner) for name, inner in value.items()}
+        case _:
+            return value

@@ -14,7 +14,8 @@ from ..web import Runtime, is_ready
 from .common import json_option, literal, load_state, show
 
 _PAUSE = 0.02
-_TOO_LATE = "no answer in time"
+#: What is wrong with what does not answer.
+TOO_LATE = "no answer in time"
 
 #: For commands that look further than this machine: ``timeout``.
 timeout_option: Callable[[Any], Any] = click.option(
@@ -62,7 +63,7 @@ def wait_for_revocations(revocations: Revocations, seconds: float) -> str | None
     until, pause = monotonic() + seconds, threading.Event()
     while not (status := revocations.health())["ready"]:
         if status["last_error"] or monotonic() >= until:
-            return status["last_error"] or _TOO_LATE
+            return status["last_error"] or TOO_LATE
         pause.wait(_PAUSE)
     return None
 
@@ -74,7 +75,7 @@ class _KeySourceProbe(threading.Thread):
         super().__init__(daemon=True)
         self.source = source
         self._algorithm = algorithm
-        self.problem: str | None = _TOO_LATE  #: until the source has answered
+        self.problem: str | None = TOO_LATE  #: until the source has answered
 
     def run(self) -> None:
         """Look for any key, and keep what is wrong."""

@@ -1,33 +1,31 @@
 """The command ``inspect``: the result of each check of a token, and the content of the token."""
 
-import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import click
+from flask import current_app
 
-from ..core import Malformed, Rejected, decode_base64url, load_json_object, token_requirement
+from ..core import (
+    Malformed,
+    Rejected,
+    TokenRequirement,
+    decode_base64url,
+    load_json_object,
+    token_requirement,
+)
 from ..verification import Stage, read_token
-from .common import date_of, json_option, literal, load_state, moment, read_input, show
-from .explanation import Explanation, Result
+from ..web import Binding, audit
+from .common import date_of, json_option, literal, load_state, moment, show
+from .explanation import SHOWN_PARAMETERS, SIZES, Explanation, Result, redact, shorten
 from .health import wait_for_revocations
+from .token_input import read_token_text, token_file_argument
 
 # Seconds to wait for the revocations, as long as a request waits for a key set before a 503.
 _PATIENCE = 5.0
 _TIMES = ("exp", "iat", "nbf")
-_SHOWN_PARAMETERS = ("alg", "kid", "typ")
-# What the checks read, beside times.
-_CHECKED = frozenset(
-    {
-        *("aud", "azp", "iss", "scope", "account_id", "ext_consumer_id", "lp_consumer_id"),
-        *_SHOWN_PARAMETERS,
-    }
-)
-# The shortest signature, of HS256, has 43 characters, and a token with it 65 or more.
-_MAX_TEXT, _SHOWN = 40, 16
-_ID = re.compile(r"[^\s\\/]{0,64}(?:/[^\s\\/]{0,64})*")
 _VERDICTS = {
     Result.PASSED: ("accepted", 0),
     Result.FAILED: ("refused", 1),
@@ -36,6 +34,7 @@ _VERDICTS = {
 
 
 @click.command()
+@token_file_argument
 @click.option(
     "--app-jwt/--consumer-jws",
     "is_app_jwt",
@@ -43,32 +42,56 @@ _VERDICTS = {
     show_default=True,
     help="The type of the token.",
 )
-@click.option("--account", metavar="ID", help="The account in the URL.")
-@click.option("--scope", "scopes", metavar="SCOPE", multiple=True, help="A required scope.")
+@click.option("--account-id", "account", metavar="ID", help="The account in the URL.")
+@click.option(
+    "--scope",
+    "scopes",
+    metavar="SCOPE",
+    multiple=True,
+    help="A required scope. May be given again.",
+)
+@click.option(
+    "--endpoint",
+    metavar="NAME",
+    help="An endpoint that routes lists: what it requires of the token is required here.",
+)
+@click.option(
+    "--method",
+    metavar="NAME",
+    help="With --endpoint: the method of the request, if methods differ in what they require.",
+)
 @click.option("--at", type=moment, metavar="TIME", help="Check the token as of this time, not now.")
 @json_option
 @click.pass_context
 def inspect(
     ctx: click.Context,
+    token_file: str | None,
     is_app_jwt: bool,
     account: str | None,
     scopes: tuple[str, ...],
+    endpoint: str | None,
+    method: str | None,
     at: float | None,
     as_json: bool,
 ) -> None:
     """Explain why the app accepts or refuses a token.
 
-    The token, or the whole value of its header, is read from standard input, or at a prompt. The
-    checks are those of the app itself. Each is shown in its order with pass, fail, not reached or
-    unavailable; then the content of the token, verified or not. The signature is not shown, and of
-    long texts in claims only the beginning, so the output has nothing that can be used as a token.
+    The token, or the whole value of its header, is read from TOKEN-FILE, from standard input (also
+    as -), or at a prompt. It is not accepted as an argument, because it would stay in the history
+    of the shell and in the list of processes.
+
+    The checks are those of the app itself. Each is shown in its order with pass, fail, not reached
+    or unavailable, and the one that fails with what the token has; then the content of the token,
+    verified or not. The signature is not shown, and of long texts in claims only the beginning, so
+    the output has nothing that can be used as a token.
 
     Status 0: the app would accept it. Status 1: it would not. Status 2: keys or revocations are
     unavailable at the moment.
 
     \b
     Example:
-      flask --app shop connector-auth inspect --scope msg.consumer < token.txt
+      flask --app shop connector-auth inspect --scope msg.consumer token.txt
+      flask --app shop connector-auth inspect --endpoint send --account-id le81823118 token.txt
     """
     state = load_state(ctx)
     name = "app_jwt" if is_app_jwt else "consumer_jws"
@@ -77,15 +100,14 @@ def inspect(
         requirement = token_requirement(scopes)
     except ValueError as error:
         raise click.BadParameter(str(error), ctx, param_hint="--scope") from None
-    header = read_input(2 * verifier.rules.max_token_bytes)
+    if endpoint is not None:
+        requirement |= _requirement_of(endpoint, method, name, account)
+    elif method is not None:
+        raise click.UsageError("--method belongs to --endpoint.", ctx)
+    header = read_token_text(token_file, 2 * verifier.rules.max_token_bytes)
     now = state.clock() if at is None else at
     wait_for_revocations(state.revocations, _PATIENCE)
     results = list(Explanation(state, verifier, account, requirement).results(header, now))
-    for each in results:
-        each["reason_details"] = {
-            name: _shown("scope" if name.endswith("scopes") else "iss", value)
-            for name, value in each["reason_details"].items()
-        }
     # The first one that has not passed, or else the last one.
     decisive = next((each for each in results if each["result"] != Result.PASSED), results[-1])
     verdict, status = _VERDICTS[decisive["result"]]
@@ -104,6 +126,37 @@ def inspect(
     ctx.exit(status)
 
 
+def _requirement_of(
+    endpoint: str, method: str | None, token: str, account: str | None
+) -> TokenRequirement:
+    """Return what *endpoint* requires of the token with the name *token*.
+
+    :param account: the account in the URL of the request, which the rule alone does not tell.
+    :raises UsageError: if the options do not name one requirement of that token.
+    """
+    named = f"The endpoint {literal(endpoint)}"
+    routes = [
+        route
+        for route in audit(current_app)
+        if route.endpoint == endpoint and (method is None or method.upper() in route.methods)
+    ]
+    if not routes:
+        of_method = "" if method is None else f" with the method {literal(method)}"
+        raise click.UsageError(f"{named}{of_method} is not among those that routes lists.")
+    found: set[TokenRequirement | None] = {getattr(each.requirements, token) for each in routes}
+    requirement, *others = found
+    if others:
+        raise click.UsageError(f"{named} differs in its methods: name one with --method.")
+    if requirement is None:
+        raise click.UsageError(f"{named} does not require this token; routes lists what it does.")
+    has_account = {route.binding in (Binding.URL, Binding.BOTH) for route in routes}
+    if account is None and has_account == {True}:
+        raise click.UsageError(f"{named} has the account in its URL: name it with --account-id.")
+    if account is not None and has_account == {False}:
+        raise click.UsageError(f"{named} has no account in its URL: leave --account-id out.")
+    return requirement
+
+
 def _content(header: str, bearer: bool, now: float) -> dict[str, Any]:
     """Return the header, the claims and the times of a token, as far as it can be read."""
     parameters = claims = None
@@ -114,7 +167,7 @@ def _content(header: str, bearer: bool, now: float) -> dict[str, Any]:
     times = {name: claims[name] for name in _TIMES if name in claims} if claims else {}
     return {
         "header": parameters and _header(parameters),
-        "claims": claims and {_cut(name): _shown(name, claims[name]) for name in claims},
+        "claims": claims and {shorten(name): redact(name, claims[name]) for name in claims},
         "times": {
             name: {"date": date, "in": value - now}
             for name, value in times.items()
@@ -137,45 +190,18 @@ def _decoded(segment: str) -> dict[str, Any] | None:
 
 def _header(parameters: Mapping[str, Any]) -> dict[str, Any]:
     shown = {
-        name: _shown(name, parameters[name]) for name in _SHOWN_PARAMETERS if name in parameters
+        name: redact(name, parameters[name]) for name in SHOWN_PARAMETERS if name in parameters
     }
     # Names only: a key in a token is never used, so it is not shown.
-    return {**shown, "others": _cut(sorted(parameters.keys() - shown.keys()))}
-
-
-def _shown(name: str, value: Any) -> Any:
-    """Return the *value* of a claim or parameter, without what could be a token.
-
-    What the checks read is whole if its parts are shorter than any token.
-    """
-    if name in _CHECKED and isinstance(value, str):
-        parts = value.split(" ") if name == "scope" else [value]
-        if all(map(_ID.fullmatch, parts)):
-            return value
-    return _cut(value)
-
-
-def _cut(value: Any) -> Any:
-    """Return *value*, a JSON value, with the beginning of each long text only.
-
-    A claim may hold a token that another service would accept, in whatever encoding.
-    """
-    match value:
-        case str():
-            return value if len(value) <= _MAX_TEXT else f"{value[:_SHOWN]}***"
-        case list():
-            return [_cut(inner) for inner in value]
-        case dict():
-            return {_cut(name): _cut(inner) for name, inner in value.items()}
-        case _:
-            return value
+    return {**shown, "others": shorten(sorted(parameters.keys() - shown.keys()))}
 
 
 def _lines(report: Mapping[str, Any]) -> Iterable[str]:
     yield f"{report['token']} as of {report['at']}: {report['verdict']}{_reason(report)}"
     yield ""
     for check in report["checks"]:
-        yield f"  {check['result']:<11}  {check['check']}{_reason(check)}"
+        found = _found(check, report["times"])
+        yield f"  {check['result']:<11}  {check['check']}{_reason(check)}{found}"
     unverified = "" if report["verified"] else ", not verified"
     for title in ("header", "claims"):
         if report[title] is not None:
@@ -187,9 +213,22 @@ def _lines(report: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _reason(part: Mapping[str, Any]) -> str:
-    details = part.get("reason_details", {}).items()
-    words = [str(part["reason"]), *(f"{name}={literal(value)}" for name, value in details)]
-    return f" ({' '.join(words)})" if part["reason"] else ""
+    return f" ({part['reason']})" if part["reason"] else ""
+
+
+def _found(check: Mapping[str, Any], times: Mapping[str, Any]) -> str:
+    """Return the sentence that says what the token has, where *check* failed."""
+    parts = [
+        # "3 segments", but "exp 1".
+        f"{value} {name}" if name in SIZES else f"{name} {literal(value)}{_when(times.get(name))}"
+        for name, value in check["has"].items()
+    ]
+    parts += [f"no {name}" for name in check["lacks"]]
+    return f" The token has {', '.join(parts)}." if parts else ""
+
+
+def _when(time: Mapping[str, Any] | None) -> str:
+    return f" ({time['date']}, {_distance(time['in'])})" if time else ""
 
 
 def _line(name: str, value: Any, time: Mapping[str, Any] | None) -> str:

@@ -30,7 +30,7 @@ from .keygen import SigningKey, read_private_key
     show_default=True,
     help="The token to make.",
 )
-@click.option("--account", metavar="ID", help="The account that the token is for.")
+@click.option("--account-id", "account", metavar="ID", help="The account that the token is for.")
 @click.option(
     "--claim",
     "claims",

@@ -18,11 +18,11 @@ from .common import (
     literal,
     load_state,
     moment,
-    read_input,
     show,
     table,
 )
 from .health import wait_for_revocations
+from .token_input import read_token_text, token_file_argument
 
 # Seconds to wait for the entries of the store: a million of them take some.
 _PATIENCE = 30.0
@@ -51,39 +51,50 @@ def _subject_options(command: Command) -> Command:
 
 
 @click.command()
+@token_file_argument
 @_subject_options
 @click.option(
     "--at", type=moment, metavar="TIME", help="Revoke what was issued until then; default: now."
 )
 @json_option
 @click.pass_context
-def revoke(ctx: click.Context, /, at: float | None, as_json: bool, **given: str | None) -> None:
+def revoke(
+    ctx: click.Context,
+    /,
+    token_file: str | None,
+    at: float | None,
+    as_json: bool,
+    **given: str | None,
+) -> None:
     """Revoke a token, or all tokens that were issued for an id until now.
 
-    Without an option, one token is read from standard input, or from a prompt. Once the command
-    ends with status 0, the store has the revocation, and every worker that reads the store refuses
-    the token, usually within a second.
+    Without an id, one token is read from TOKEN-FILE, from standard input (also as -), or at a
+    prompt. Once the command ends with status 0, the store has the revocation, and every worker that
+    reads the store refuses the token, usually within a second.
 
     Status 2: the store may not have the revocation; try again. Status 2 also without
     CONNECTOR_AUTH_REVOCATION_URL, since each process then has revocations of its own.
 
     \b
     Example:
-      flask --app shop connector-auth revoke < token.txt
+      flask --app shop connector-auth revoke token.txt
       flask --app shop connector-auth revoke --account-id le81823118
     """
     state = _load_state_with_store(ctx)
     with _errors_as_status():
-        subject = _subject(state, given)
+        subject = _subject(state, token_file, given)
         state.revocations.revoke(**subject, at=at)
     show({"change": "revoke", **_shown(subject)}, as_json, _lines)
 
 
 @click.command()
+@token_file_argument
 @_subject_options
 @json_option
 @click.pass_context
-def restore(ctx: click.Context, /, as_json: bool, **given: str | None) -> None:
+def restore(
+    ctx: click.Context, /, token_file: str | None, as_json: bool, **given: str | None
+) -> None:
     """Undo a revocation.
 
     Give the subject that was given to revoke: while an account is revoked, restoring one of its
@@ -97,7 +108,7 @@ def restore(ctx: click.Context, /, as_json: bool, **given: str | None) -> None:
     """
     state = _load_state_with_store(ctx)
     with _errors_as_status():
-        subject = _subject(state, given)
+        subject = _subject(state, token_file, given)
         # Without the entries of the store it is not known whether there is anything to restore.
         wait_for_revocations(state.revocations, _PATIENCE)
         was_revoked = state.revocations.restore(**subject)
@@ -164,21 +175,23 @@ def _errors_as_status() -> Iterator[None]:
         raise click.UsageError(str(error)) from None
 
 
-def _subject(state: Runtime, options: Mapping[str, str | None]) -> dict[str, Any]:
-    """Return the subject that *options* name, or else the token from standard input.
+def _subject(
+    state: Runtime, token_file: str | None, options: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """Return the subject that *options* name, or else the token in a file or on standard input.
 
     :raises ValueError: if there is no token, or more than one subject.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    if len(given) > 1:
+    if len(given) + (token_file is not None) > 1:
         names = (f"--{name.replace('_', '-')}" for name in options)
-        raise ValueError(f"Give one of {', '.join(names)}.")
+        raise ValueError(f"Give one of TOKEN-FILE, {', '.join(names)}.")
     if "digest" in given:
         return {"digest": bytes.fromhex(given["digest"])}
     if given:
         return dict(given)
     limit = state.settings.max_token_bytes
-    text = read_input(limit)
+    text = read_token_text(token_file, limit)
     # The digest is of the whole token, and the end of a longer one was not read.
     if len(text) > limit:
         raise ValueError(f"A token has at most {limit} bytes.")

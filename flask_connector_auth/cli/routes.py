@@ -1,6 +1,6 @@
 """The ``routes`` command: every route with the tokens it requires, and those that are open."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -32,9 +32,11 @@ def routes(ctx: click.Context, require_auth: bool, allow: tuple[str, ...], as_js
 
     ACCESS says what happens to a request without a token: a protected route refuses it; an
     optional, public or unprotected one runs the view; an uncertain one may run it. ACCOUNT says
-    what decides which account a token has to be for.
+    what decides which account a token has to be for. A decorator that stands above the route
+    decorator, where it protects nothing, is named with its file and line.
 
-    Status 1: with --require-auth, a route is not protected and not allowed to be open.
+    Status 1: with --require-auth, a route is not protected, or has such a decorator, and is not
+    allowed to be open.
 
     \b
     Example, for a build:
@@ -45,13 +47,14 @@ def routes(ctx: click.Context, require_auth: bool, allow: tuple[str, ...], as_js
     open_routes = [
         route
         for route in audited
-        if route.access is not Access.PROTECTED and not _matches(route, allow)
+        if (route.access is not Access.PROTECTED or route.misplaced) and not _matches(route, allow)
     ]
     show({"routes": list(map(_as_json, audited))}, as_json, _lines)
     if require_auth and open_routes:
         for route in open_routes:
             place = f"{route.host or ''}{route.rule}"
-            click.echo(f"{route.access}: {','.join(route.methods)} {place}", err=True)
+            word = "misplaced" if route.misplaced else route.access
+            click.echo(f"{word}: {','.join(route.methods)} {place}", err=True)
         ctx.exit(1)
 
 
@@ -72,6 +75,7 @@ def _as_json(route: Route) -> dict[str, Any]:
         "app_jwt": _requirement(route.requirements.app_jwt),
         "consumer_jws": _requirement(route.requirements.consumer_jws),
         "account": None if route.binding is None else route.binding.value,
+        "misplaced": list(route.misplaced),
     }
 
 
@@ -83,15 +87,34 @@ def _requirement(token: TokenRequirement | None) -> dict[str, Any] | None:
 
 
 def _lines(report: Mapping[str, Any]) -> Iterable[str]:
-    head = ("METHODS", "RULE", "ACCESS", "APPJWT", "CONSUMERJWS", "SCOPES", "ACCOUNT")
-    return table(head, map(_row, report["routes"]))
+    head = ("METHODS", "RULE", "ENDPOINT", "ACCESS", "APPJWT", "CONSUMERJWS", "SCOPES", "ACCOUNT")
+    yield from table(head, map(_row, report["routes"]))
+    found = [(route["endpoint"], route["misplaced"]) for route in report["routes"]]
+    yield from (f"warning: {text}" for text in describe_misplaced(found))
+
+
+def describe_misplaced(found: Iterable[tuple[str, Iterable[str]]]) -> Iterator[str]:
+    """Yield what is wrong with each misplaced decorator, and what to do.
+
+    :param found: endpoints, each with the places of the decorators that do not protect it.
+    """
+    endpoints: dict[str, dict[str, None]] = {}
+    for endpoint, places in found:
+        for place in places:
+            endpoints.setdefault(place, {})[endpoint] = None
+    for place, names in endpoints.items():
+        yield (
+            f"The decorator at {place} stands above the route decorator, so it does not protect "
+            f"{', '.join(names)}. Move it below the route decorator."
+        )
 
 
 def _row(route: Mapping[str, Any]) -> tuple[str, ...]:
     app_jwt, consumer_jws = route["app_jwt"], route["consumer_jws"]
     any_scopes = ["|".join(scopes) for scopes in (app_jwt or {}).get("any_scopes", ())]
     return (
-        *(",".join(route["methods"]), f"{route['host'] or ''}{route['rule']}", route["access"]),
+        *(",".join(route["methods"]), f"{route['host'] or ''}{route['rule']}"),
+        *(route["endpoint"], route["access"]),
         *(_requirement_word(app_jwt), _requirement_word(consumer_jws)),
         " ".join([*(app_jwt or {}).get("scopes", ()), *any_scopes]) or "-",
         route["account"] or "-",

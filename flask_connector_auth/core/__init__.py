@@ -52,6 +52,8 @@ from .requirements import (
     collect_certain_requirements as collect_certain_requirements,
     collect_hook_requirements as collect_hook_requirements,
     collect_requirements as collect_requirements,
+    find_decorated as find_decorated,
+    find_wrapped as find_wrapped,
     get_attached_requirements as get_attached_requirements,
     is_public as is_public,
     mark_public as mark_public,

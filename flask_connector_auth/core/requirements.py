@@ -143,7 +143,7 @@ def get_attached_requirements(target: Any) -> Requirements:
 
 def collect_requirements(view: Any) -> Requirements:
     """Return the requirements of *view* and of each function that it wraps or seems to wrap."""
-    return merge_requirements(map(get_attached_requirements, _search(view, _decorated_functions)))
+    return merge_requirements(map(get_attached_requirements, find_decorated(view)))
 
 
 def collect_certain_requirements(function: Any) -> Requirements:
@@ -152,7 +152,7 @@ def collect_certain_requirements(function: Any) -> Requirements:
     Only these are certain to be checked when it runs. Any other function that it refers to may be
     one that it does not call.
     """
-    functions = _search(function, _wrapped_functions)
+    functions = find_wrapped(function)
     return merge_requirements(
         [*map(get_attached_requirements, functions), *map(_hook_requirements, functions)]
     )
@@ -187,6 +187,16 @@ def mark_public(view: Callable[..., Any]) -> None:
 def is_public(view: Any) -> bool:
     """Whether *view* itself is marked public: a view that calls a public one is not exempt."""
     return getattr(view, _PUBLIC_ATTRIBUTE, False) is True
+
+
+def find_decorated(view: Any) -> list[Any]:
+    """Return *view* and each function that it wraps or seems to wrap, from the outermost one on."""
+    return _search(view, _decorated_functions)
+
+
+def find_wrapped(function: Any) -> list[Any]:
+    """Return *function* and each one that it declares to wrap, from the outermost one on."""
+    return _search(function, _wrapped_functions)
 
 
 def _search(view: Any, find_inner: Callable[[Any], list[Any]]) -> list[Any]:

@@ -3,6 +3,7 @@
 import http.client
 import io
 import os
+import re
 import socket
 import ssl
 import threading
@@ -20,6 +21,10 @@ _TIMEOUT_PER_ADDRESS = 2.0
 
 class ResponseTooLarge(http.client.HTTPException):
     """The server has sent more bytes than a connection may receive."""
+
+
+class ProxyFailed(OSError):
+    """The proxy does not connect to the host. The text says why, and quotes nothing received."""
 
 
 class Watchdog:
@@ -127,6 +132,7 @@ class Connection(http.client.HTTPConnection):
         # The standard library leaves the default port out of the header Host.
         self.default_port = 443 if context else 80
         self._target = url.hostname or ""
+        self._proxy = proxy
         self._tls = context
         self._watchdog = watchdog
         port = url.port or self.default_port
@@ -161,7 +167,16 @@ class Connection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         """Connect to the host, through the proxy if one is given, with TLS for ``https``."""
-        super().connect()
+        try:
+            super().connect()
+        except OSError as error:
+            if self._proxy is None:
+                raise
+            # The standard library quotes the answer of the proxy; its status is enough.
+            if status := re.search(r"failed: (\d{3})", str(error)):
+                raise ProxyFailed(f"the proxy refuses, with status {status[1]}") from None
+            name = type(error).__name__
+            raise ProxyFailed(f"the proxy cannot be reached ({name})") from None
         if self._tls:
             self.sock: socket.socket | Any = self._tls.wrap_socket(
                 self.sock, server_hostname=self._target

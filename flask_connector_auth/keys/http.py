@@ -1,7 +1,7 @@
 """One GET of a key set within a wall-clock deadline, and the caching headers of its response."""
 
 import http.client
-import re
+import os
 import socket
 import ssl
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
-from .connection import Cancellation, Connection, Watchdog
+from .connection import Cancellation, Connection, ProxyFailed, Watchdog
 from .urls import is_loopback, parse_proxy
 
 _CHUNK = 65536
@@ -20,7 +20,6 @@ _CHUNK = 65536
 _OVERHEAD = 65536
 # RFC 9111 section 1.2.2: a longer time counts as this one.
 _MAX_SECONDS = 2.0**31
-_TUNNEL_REFUSAL = re.compile(r"Tunnel connection failed: (\d{3})\b")
 _HEADERS = {
     "Accept": "application/jwk-set+json, application/json",
     # A compressed body could be small on the wire and huge in memory.
@@ -145,17 +144,16 @@ class HttpFetch:
 
 def _describe(error: Exception) -> str:
     """Return why a fetch failed, without the texts that may quote what the server sent."""
-    if isinstance(error, FetchFailed):
+    if isinstance(error, FetchFailed | ProxyFailed):
         return str(error)
     name = type(error).__name__
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"{name}: {error.verify_message}"
     if isinstance(error, socket.gaierror):
         return f"{name}: the host name cannot be resolved"
-    # The status alone: the rest of the line is the proxy's.
-    if refusal := _TUNNEL_REFUSAL.match(str(error)):
-        hint = ": JWKS_PROXY needs its user and password" if refusal[1] == "407" else ""
-        return f"the proxy answers CONNECT with status {refusal[1]}{hint}"
+    if type(error) is OSError and error.errno is not None:
+        # Many failures of a network have no class of their own.
+        return f"{name}: {os.strerror(error.errno)}"
     return name
 
 

@@ -65,7 +65,12 @@ class KeySetLoader:
         self._backup = backup
         self._clock = clock
         self._parsed = b"", KeyIndex([])  # digest of a body, and its keys
-        self._logged_failures: dict[str, str] = {}  # by URL, since its last success
+        #: Why each URL failed, until it has a usable set again.
+        self.failures: dict[str, str] = {}
+
+    def errors(self) -> dict[str, str]:
+        """Return the last failure of each URL, without its query, since its last success."""
+        return {url.partition("?")[0]: cause for url, cause in dict(self.failures).items()}
 
     def wrap_fetch(self, wrap: Callable[[Fetch], Fetch]) -> None:
         """Fetch by what *wrap* makes of the fetch function from now on.
@@ -128,12 +133,12 @@ class KeySetLoader:
                 reason = str(failed)
                 longest_retry_after = max(longest_retry_after, failed.retry_after or 0.0)
                 # Once in an outage, not at each of its attempts.
-                if self._logged_failures.get(url) != reason:
+                if self.failures.get(url) != reason:
                     host = loggable_host(url)
                     logger.warning("key set of %s cannot be fetched: %s", host, reason)
-                self._logged_failures[url] = reason
+                self.failures[url] = reason
             else:
-                self._logged_failures.pop(url, None)
+                self.failures.pop(url, None)
                 return loaded
         failure = LoadFailed(reason, longest_retry_after or None)
         if self._backup and known is None:

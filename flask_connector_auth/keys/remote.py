@@ -141,7 +141,7 @@ class RemoteKeys(KeySource, Closable):
         state = policy.state(now)
         return {
             # The query is left out: it may hold a secret.
-            "source": (snapshot.url if snapshot else self._loader.urls[0]).partition("?")[0],
+            "source": (snapshot.url if snapshot else self.urls[0]).partition("?")[0],
             "state": state.value,
             "ready": state in (KeySetState.FRESH, KeySetState.DUE, KeySetState.STALE),
             "age": now - snapshot.confirmed_at if snapshot else None,
@@ -149,6 +149,7 @@ class RemoteKeys(KeySource, Closable):
             "next_attempt_in": max(0.0, policy.next_attempt_at(now) - now),
             "failures": policy.failures,
             "last_error": policy.last_error,
+            "errors": self._loader.errors(),
             **(snapshot.index.summary() if snapshot else {"keys": 0, "kids": []}),
             "counts": dict(self._event_counts),
         }

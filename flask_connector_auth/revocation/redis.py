@@ -3,6 +3,8 @@
 import os
 import re
 import secrets
+import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -180,6 +182,18 @@ def _check_version(info: bytes) -> None:
         raise RevocationStoreError(f"Redis {version} is too old, and 6.2 is needed, at")
 
 
+def _name_cause(error: BaseException) -> str:
+    """Return the class of the error of the system that *error* of redis-py was made of."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"{type(cause).__name__}: {cause.verify_message}"
+    if isinstance(cause, socket.gaierror):
+        return f"{type(cause).__name__}: the host name cannot be resolved"
+    return type(cause or error).__name__
+
+
 def _describe(error: Exception) -> str:
     from redis import exceptions
 
@@ -194,5 +208,5 @@ def _describe(error: Exception) -> str:
         return "no memory is left (maxmemory) at"
     unreachable = exceptions.ConnectionError | exceptions.TimeoutError | OSError
     if isinstance(error, unreachable | exceptions.ClusterError | exceptions.RedisClusterException):
-        return f"out of reach ({name}):"
+        return f"out of reach ({_name_cause(error)}):"
     return f"unexpected answer ({name}) from"

@@ -31,6 +31,7 @@ from .exceptions import (
     blueprint as blueprint,
     current_error_responses as current_error_responses,
 )
+from .misplaced import remember_decoration as remember_decoration
 from .reporting import Failure as Failure, report_failure as report_failure
 from .runtime import (
     LogLimit as LogLimit,

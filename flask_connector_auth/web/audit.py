@@ -8,6 +8,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from ..core import Requirements
+from .misplaced import find_misplaced, find_reachable
 from .routes import EndpointRequirements, requirements_for, rule_has_argument
 from .runtime import Runtime, current_runtime
 
@@ -46,6 +47,9 @@ class Route:
     requirements: Requirements
     access: Access
     binding: Binding | None  #: ``None`` if no token is required
+    #: File and line of each decorator that protects nothing, because it stands above the route
+    #: decorator.
+    misplaced: tuple[str, ...] = ()
 
 
 def audit(app: Flask) -> list[Route]:
@@ -64,12 +68,16 @@ def audit(app: Flask) -> list[Route]:
 
     :raises RuntimeError: if the app has no extension.
     """
-    runtime = current_runtime(app)
-    routes = [route for rule in app.url_map.iter_rules() for route in _routes(app, runtime, rule)]
+    runtime, reachable = current_runtime(app), find_reachable(app)
+    routes = [
+        route
+        for rule in app.url_map.iter_rules()
+        for route in _routes(app, runtime, rule, reachable)
+    ]
     return sorted(routes, key=lambda route: (route.rule, route.host or "", route.methods))
 
 
-def _routes(app: Flask, runtime: Runtime, rule: Rule) -> Iterator[Route]:
+def _routes(app: Flask, runtime: Runtime, rule: Rule, reachable: set[int]) -> Iterator[Route]:
     # A rule without a view is not a route.
     if rule.build_only or rule.endpoint not in app.view_functions:
         return
@@ -83,7 +91,12 @@ def _routes(app: Flask, runtime: Runtime, rule: Rule) -> Iterator[Route]:
     for (requirements, access), group in groups.items():
         binding = _binding(runtime, rule) if requirements else None
         host = rule.host or rule.subdomain or None
-        yield Route(rule.rule, host, rule.endpoint, tuple(group), requirements, access, binding)
+        view = app.view_functions[rule.endpoint]
+        misplaced = tuple(dict.fromkeys(find_misplaced(view, requirements, reachable)))
+        yield Route(
+            *(rule.rule, host, rule.endpoint, tuple(group)),
+            *(requirements, access, binding, misplaced),
+        )
 
 
 def _access(endpoint: EndpointRequirements) -> Access:

@@ -44,7 +44,7 @@ def test_a_cluster_that_is_out_of_reach(world: MakeWorld, issuer: Issuer) -> Non
     """The app connects to nothing at its start, so it starts, and health reports the failure."""
     one = world(REVOCATION_URL=f"redis+cluster://127.0.0.1:{free_port()}")
     assert one.answer(issuer.app_jwt()) == 50301
-    expected = "out of reach (RedisClusterException): CONNECTOR_AUTH_REVOCATION_URL"
+    expected = "out of reach (ConnectionRefusedError): CONNECTOR_AUTH_REVOCATION_URL"
     assert one.health["last_error"] == expected
 
 

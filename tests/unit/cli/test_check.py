@@ -252,7 +252,8 @@ def test_nothing_is_waited_for_beyond_the_time(
         found = check(app, "--timeout", 0.5, status=1)
         assert monotonic() - begin < 5
     assert codes(found, "errors") == ["app_jwt", "consumer_jws"]
-    assert [each["text"] for each in found["errors"]] == ["no answer in time"] * 2
+    assert found["errors"][0]["text"] == "no answer in time"
+    assert found["errors"][1]["text"].startswith(f"{server.url}: no answer in time. ")
 
 
 def test_a_store_that_hangs_is_left_behind(
@@ -265,7 +266,8 @@ def test_a_store_that_hangs_is_left_behind(
         found = check(app, "--timeout", 0.3, status=1)
     finally:
         valkey.resume()
-    assert found["errors"] == [{"code": "revocation", "text": "no answer in time"}]
+    assert codes(found, "errors") == ["revocation"]
+    assert found["errors"][0]["text"].startswith(f"{store_url}: no answer in time. ")
 
 
 class Unready(KeySource):
@@ -295,7 +297,7 @@ class Unready(KeySource):
                 "ready": False,
                 "sources": [{"ready": True}, {"last_error": "A"}, {"last_error": "B"}],
             },
-            ["A, B"],
+            ["A", "B"],
             [],
         ),
         "it serves an old set": ({"ready": True, "last_error": "E"}, [], ["app_jwt: E"]),
@@ -490,3 +492,22 @@ def test_tokens_of_every_account_are_a_warning(
     found = check(app)
     assert codes(found) == (["any_account"] if names else [])
     assert all(f"are accepted by {names}." in each["text"] for each in found["warnings"])
+
+
+def test_a_decorator_above_the_route_is_a_warning(
+    check: Callable[..., Any], make_app: MakeApp
+) -> None:
+    """It protects nothing; with its file and line, and the endpoints that it leaves open."""
+    app = make_app()
+
+    @require_app_jwt
+    @app.get("/a", endpoint="first")
+    @app.get("/b", endpoint="second")
+    def view() -> dict[str, Any]:
+        return {}
+
+    found = check(app)
+    assert codes(found) == ["misplaced_decorator"]
+    assert f"{__file__}:" in found["warnings"][0]["text"]
+    assert "does not protect first, second." in found["warnings"][0]["text"]
+    check(app, "--strict", status=1)

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.views import MethodView
 
-from flask_connector_auth import ConnectorAuth
-from flask_connector_auth.cli.explanation import Explanation
+from flask_connector_auth import ConnectorAuth, require_app_jwt, require_consumer_jws
+from flask_connector_auth.cli.explanation import Explanation, relevant_content
 from flask_connector_auth.core import token_requirement
+from flask_connector_auth.revocation import RevocationCache
 from flask_connector_auth.testing import OMIT
-from flask_connector_auth.verification import Check
+from flask_connector_auth.verification import Check, Examination, Stage
 from flask_connector_auth.web import current_runtime
 from tests.support.broken_tokens import (
     BROKEN,
@@ -29,6 +31,8 @@ from tests.support.floor_helpers import NOW, cases, issuer_of, jwk
 from tests.support.http_helpers import ACCOUNT, headers
 from tests.support.ports import free_port
 from tests.support.types import MakeApp, RunCommand
+
+READS_MEMBERS = set(Stage) - {Stage.HEADER, Stage.FORM, Stage.PAIR}
 
 
 @pytest.fixture
@@ -61,7 +65,7 @@ def results(found: Any) -> list[str]:
 
 def test_a_good_token_passes_every_check(inspect: Callable[..., Any]) -> None:
     """The app would accept it; what it says is shown, times as dates too."""
-    found = inspect(GOOD, "--scope", "msg.consumer", "--account", ACCOUNT, status=0)
+    found = inspect(GOOD, "--scope", "msg.consumer", "--account-id", ACCOUNT, status=0)
     assert set(results(found)) == {"pass"}
     del found["checks"]
     assert found == {
@@ -151,6 +155,94 @@ def test_a_consumer_jws_has_checks_of_its_own(
     assert "scopes" not in words
 
 
+@cases(
+    "text, has, lacks",
+    {
+        "too long": ("a" * 16385, {"bytes": 16385}, []),
+        "five segments": ("a.b.c.d.e", {"segments": 5}, []),
+        "not ASCII": ("a.b.\xe9", {}, []),
+        "a long header": (f"{'a' * 2049}.b.c", {"bytes": 2049}, []),
+        "another algorithm": (issuer_of("HS256").app_jwt(), {"alg": "HS256"}, []),
+        "no algorithm": ("e30.e30.", {}, ["alg"]),
+        "compressed": (ours.sign({}, {"zip": "DEF"}), {"zip": "DEF"}, []),
+        "another type": (ours.sign({}, {"typ": "x"}), {"typ": "x", "kid": "dev-1"}, []),
+        "another key": (ours.sign({}, {"kid": "x"}), {"alg": "RS256", "kid": "x"}, []),
+        "forged": (theirs.app_jwt(), {"alg": "RS256", "kid": "dev-1"}, []),
+        "no JSON": (ours.sign(b"no", {}), {}, []),
+        "the other token": (ours.app_jwt(lp_consumer_id="c"), {"lp_consumer_id": "c"}, []),
+        "no install": (ours.app_jwt(azp=OMIT), {}, ["azp"]),
+        "an empty install": (ours.app_jwt(azp=""), {"azp": ""}, []),
+        "another issuer": (ours.app_jwt(iss="Other"), {"iss": "Other"}, []),
+        "no issuer": (ours.app_jwt(iss=OMIT), {}, ["iss"]),
+        "no times": (ours.app_jwt(exp=OMIT, iat=OMIT), {}, ["exp", "iat"]),
+        "a time as text": (ours.app_jwt(exp="x"), {"exp": "x", "iat": NOW}, []),
+        "expired": (ours.app_jwt(exp=NOW - 60), {"exp": NOW - 60}, []),
+        "early": (ours.app_jwt(nbf=NOW + 60), {"iat": NOW, "nbf": NOW + 60}, []),
+        "long": (ours.app_jwt(exp=NOW + 7201), {"iat": NOW, "exp": NOW + 7201}, []),
+        "scopes as a list": (ours.app_jwt(scope=["a"]), {"scope": ["a"]}, []),
+        "no account": (ours.app_jwt(aud=OMIT), {}, ["aud"]),
+        "several accounts": (ours.app_jwt(aud=["a", "b"]), {"aud": ["a", "b"]}, []),
+        "revoked": (
+            ours.app_jwt(azp="revoked"),
+            {"azp": "revoked", "aud": ACCOUNT, "iat": NOW},
+            [],
+        ),
+        "another account": (ours.app_jwt(aud="le4"), {"aud": "le4"}, []),
+        "other scopes": (ours.app_jwt(scope="a b"), {"scope": "a b"}, []),
+        "no scopes": (ours.app_jwt(scope=OMIT), {}, ["scope"]),
+        "a token in a claim": (ours.app_jwt(iss=GOOD), {"iss": f"{GOOD[:16]}***"}, []),
+    },
+)
+def test_a_failed_check_says_what_the_token_has(
+    inspect: Callable[..., Any], text: str, has: Any, lacks: list[str]
+) -> None:
+    """The values that the check reads, as in the content of the token, and the names that are
+    missing; the other checks say nothing."""
+    checks = inspect(text, "--scope", "msg.consumer", status=1)["checks"]
+    [failed] = [each for each in checks if each["result"] == "fail"]
+    assert (failed["has"], failed["lacks"]) == (has, lacks)
+    assert [each for each in checks if (each["has"] or each["lacks"]) and each is not failed] == []
+
+
+@cases(
+    "claims, words",
+    {
+        "a value": ({"iss": "Other"}, '(wrong_issuer) The token has iss "Other".'),
+        "nothing": ({"scope": OMIT}, "(missing_scope) The token has no scope."),
+        "dates": (
+            {"nbf": NOW + 60},
+            "(not_yet_valid) The token has iat 1800000000 (2027-01-15T08:00:00Z, in 0:00:00), "
+            "nbf 1800000060 (2027-01-15T08:01:00Z, in 0:01:00).",
+        ),
+    },
+)
+def test_what_the_token_has_stands_behind_the_check(
+    run: RunCommand, app: Flask, claims: Any, words: str
+) -> None:
+    """In the text for people: one sentence, at the end of the line that fails."""
+    text = ours.app_jwt(**claims)
+    shown = run("inspect", "--scope", "msg.consumer", app=app, input=text).stdout
+    [line] = [each for each in shown.splitlines() if each.startswith("  fail ")]
+    assert line.endswith(words)
+    shown = run("inspect", app=app, input="a.b").stdout
+    assert "It has three segments. (not_compact) The token has 2 segments." in shown
+
+
+def test_each_check_that_reads_a_member_says_what_it_has(app: Flask) -> None:
+    """A new check needs a row: each one from the JOSE header on, but for those that read the JSON
+    itself or nothing of the token."""
+    for verifier in current_runtime(app).verifiers.values():
+        examined = Examination(verifier.profile, verifier.rules, verifier.keys, "", NOW)
+        examined.parameters = dict.fromkeys(("alg", "kid", "typ", "crit"), "x")
+        examined.claims = dict.fromkeys(
+            ("iss", "azp", "aud", "scope", "exp", "iat", "account_id", "lp_consumer_id"), "x"
+        )
+        for check in verifier.checks:
+            if check.stage in READS_MEMBERS and check.run is not RevocationCache.check_age:
+                is_json = check.run.__name__.endswith("_json")
+                assert bool(relevant_content(check, examined, None)[0]) is not is_json, check.run
+
+
 @cases("text", {"forged": theirs.app_jwt(exp=NOW - 90), "expired": ours.app_jwt(exp=NOW - 90)})
 def test_what_a_bad_token_says_is_shown(run: RunCommand, app: Flask, text: str) -> None:
     """Forged or expired, its claims are there, with dates, and whether they can be believed."""
@@ -167,7 +259,10 @@ def test_the_text_for_people(run: RunCommand, app: Flask) -> None:
     lines = run("inspect", app=app, input=text).stdout.splitlines()
     assert lines[0] == "app_jwt as of 2027-01-15T08:00:00Z: refused (expired)"
     assert "  pass         The signature is that key's." in lines
-    assert "  fail         exp lies in the future, give or take 30 s. (expired)" in lines
+    assert (
+        "  fail         exp lies in the future, give or take 30 s. (expired) "
+        "The token has exp 1799999969 (2027-01-15T07:59:29Z, 0:00:31 ago)."
+    ) in lines
     assert "  not reached  Its scopes include: none required." in lines
     assert r'  \u001b[31m: "\u001b\u202e\n"' in lines
 
@@ -206,36 +301,100 @@ def test_a_time_without_a_date_is_left_as_it_is(inspect: Callable[..., Any]) -> 
 
 
 def test_the_account_of_the_url(inspect: Callable[..., Any]) -> None:
-    """With --account, the token must be of that one, as it must in a request."""
-    assert inspect(GOOD, "--account", "le3", status=1)["reason"] == "wrong_account"
-    assert inspect(GOOD, "--account", ACCOUNT, status=0)["reason"] is None
+    """With --account-id, the token must be of that one, as it must in a request."""
+    assert inspect(GOOD, "--account-id", "le3", status=1)["reason"] == "wrong_account"
+    assert inspect(GOOD, "--account-id", ACCOUNT, status=0)["reason"] is None
+
+
+@pytest.fixture
+def shop(make_app: MakeApp) -> Flask:
+    """An app with an endpoint for each way of requiring something."""
+    app = make_app(clock=lambda: NOW, APP_JWT_KEYS=KEYS)
+    both = require_app_jwt(require_consumer_jws(lambda **_: {}), scopes="a b", any_scope="c d")
+    app.add_url_rule("/<account_id>/send", "send", both, methods=["POST"])
+    app.add_url_rule("/free", "free", lambda: {})
+    plain = require_app_jwt(lambda **_: {})
+    app.add_url_rule("/plain", "plain", plain)
+    app.add_url_rule("/two", "two", plain)
+    app.add_url_rule("/two/<account_id>", "two", plain)
+
+    class Items(MethodView):
+        """Needs more for writing than for reading."""
+
+        get = require_app_jwt(lambda _self: {}, scopes="read")
+        post = require_app_jwt(lambda _self: {}, scopes="write")
+
+    app.add_url_rule("/items", view_func=Items.as_view("items"))
+    return app
 
 
 @cases(
-    "claims, told",
+    "options, scope, reason",
     {
-        "scope": ({"scope": "b"}, 'missing_scope required_scopes="a c" granted_scopes="b"'),
-        "account": ({"aud": "le2"}, 'wrong_account expected_account="le3"'),
-        "issuer": ({"iss": "x"}, 'wrong_issuer issuer="x"'),
-        "no string": ({"iss": ["x"]}, 'wrong_issuer issuer="not a string"'),
-        "missing": ({"iat": OMIT}, 'missing_claim claim="iat"'),
-        "bad": ({"scope": 1}, 'bad_claim claim="scope"'),
-        "nothing to add": ({"exp": 1}, "expired"),
+        "scopes": (["send", "--account-id", ACCOUNT], "b a d", None),
+        "one is missing": (["send", "--account-id", ACCOUNT], "a d", "missing_scope"),
+        "none of several": (["send", "--account-id", ACCOUNT], "a b", "missing_scope"),
+        "account": (["send", "--account-id", "le2"], "a b c", "wrong_account"),
+        "more scopes": (["plain", "--scope", "e"], "a", "missing_scope"),
+        "no scopes": (["plain"], "", None),
+        "account in some URLs": (["two"], "", None),
+        "account in that URL": (["two", "--account-id", "le2"], "", "wrong_account"),
+        "a method": (["items", "--method", "get"], "read", None),
+        "another method": (["items", "--method", "POST"], "read", "missing_scope"),
     },
 )
-def test_the_failed_line_says_what_the_reason_is_about(
-    run: RunCommand, app: Flask, claims: dict[str, Any], told: str
+def test_an_endpoint_says_what_is_required(
+    inspect: Callable[..., Any], shop: Flask, options: list[str], scope: str, reason: str | None
 ) -> None:
-    """docs/cli.rst: what was required, and what the token has or lacks."""
-    text = ours.app_jwt(**{"aud": "le3", **claims})
-    options = ("--account", "le3", "--scope", "a", "--scope", "c")
-    lines = run("inspect", *options, app=app, input=text).stdout.splitlines()
-    [failed] = [line for line in lines if line.startswith("  fail ")]
-    assert failed.endswith(f" ({told})")
+    """Scopes as the audit reads them, with those of --scope; the account by --account-id."""
+    text = ours.app_jwt(scope=scope)
+    found = inspect(text, "--endpoint", *options, status=1 if reason else 0, app=shop)
+    assert found["reason"] == reason
+
+
+def test_the_scopes_of_an_endpoint_stand_in_their_check(
+    inspect: Callable[..., Any], shop: Flask
+) -> None:
+    """All of some, and one of others."""
+    found = inspect(GOOD, "--endpoint", "send", "--account-id", ACCOUNT, status=1, app=shop)
+    assert found["checks"][-1]["check"] == "Its scopes include: a b and one of c d."
+
+
+def test_an_endpoint_may_require_the_consumer_jws(inspect: Callable[..., Any], shop: Flask) -> None:
+    """With --consumer-jws it is about that token."""
+    options = ["--consumer-jws", "--endpoint", "send", "--account-id"]
+    assert inspect(ours.consumer_jws(), *options, ACCOUNT, status=0, app=shop)["reason"] is None
+    found = inspect(ours.consumer_jws(), *options, "le2", status=1, app=shop)
+    assert found["reason"] == "wrong_account"
+
+
+@cases(
+    "options, words",
+    {
+        "unknown": (["--endpoint", "sned"], '"sned" is not among those that routes lists'),
+        "unknown method": (
+            ["--endpoint", "send", "--method", "GET"],
+            '"send" with the method "GET" is not among',
+        ),
+        "several": (["--endpoint", "items"], "name one with --method"),
+        "not required": (["--endpoint", "free"], "does not require this token"),
+        "other token": (["--endpoint", "plain", "--consumer-jws"], "does not require this token"),
+        "account": (["--endpoint", "send"], "name it with --account-id"),
+        "no account": (["--endpoint", "plain", "--account-id", "a"], "leave --account-id out"),
+        "a method alone": (["--method", "GET"], "--method belongs to --endpoint"),
+    },
+)
+def test_an_endpoint_that_says_nothing_certain_is_a_wrong_option(
+    run: RunCommand, shop: Flask, options: list[str], words: str
+) -> None:
+    """Status 2 and what to do, so that no verdict is about something else than was meant."""
+    result = run("inspect", *options, app=shop, input=GOOD)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert words in " ".join(result.stderr.split())
 
 
 def test_any_account_is_told_as_such(inspect: Callable[..., Any], make_app: MakeApp) -> None:
-    """Without AUDIENCE and --account every account passes, and that is what the check says; a
+    """Without AUDIENCE and --account-id every account passes, and that is what the check says; a
     lifetime without limit and keys without any likewise."""
     app = make_app(clock=lambda: NOW, APP_JWT_KEYS=KEYS)
     told = [each["check"] for each in inspect(GOOD, status=0, app=app)["checks"]]

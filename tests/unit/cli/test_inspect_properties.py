@@ -80,14 +80,14 @@ def test_what_is_said_is_what_a_request_is_answered(
     """Any values of claims and parameters: the same verdict, for the same reason; no signature."""
     issuer = issuer_of("ES256", "theirs") if forged else ISSUER
     text = issuer.sign({**CLAIMS, "scope": scope, **claims}, parameters)
-    result = inspect(text, "--json", "--account", "le81823118")
+    result = inspect(text, "--json", "--account-id", "le81823118")
     found = json.loads(result.stdout)
     assert found["reason"] == answer(text)
     assert result.exit_code == (1 if found["reason"] else 0)
     assert [one["reason"] for one in found["checks"] if one["result"] == "fail"] == (
         [found["reason"]] if found["reason"] else []
     )
-    shown = inspect(text, "--account", "le81823118").stdout
+    shown = inspect(text, "--account-id", "le81823118").stdout
     assert text.rpartition(".")[2] not in result.stdout + shown
 
 

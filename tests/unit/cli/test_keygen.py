@@ -167,7 +167,7 @@ def test_what_a_token_says(develop: RunCommand, make_app: MakeApp) -> None:
     assert {name: claims[name] for name in "nxe"} == {"n": [1], "x": "=", "e": ""}
     assert claims["scope"] == "a b"
     for option, name in (("--app-jwt", "aud"), ("--consumer-jws", "account_id")):
-        _, claims = minted(develop, "--key", "dev", option, "--account", "7", app=app)
+        _, claims = minted(develop, "--key", "dev", option, "--account-id", "7", app=app)
         assert claims[name] == "7"
 
 

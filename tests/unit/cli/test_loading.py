@@ -1,8 +1,10 @@
 """What every command has in common: help, an app to be about, and statuses."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
+from click import Context, Option
 from click.testing import CliRunner
 from flask import Flask
 from flask.cli import ScriptInfo
@@ -109,3 +111,24 @@ def test_a_wrong_option_is_no_answer(run: RunCommand, name: str) -> None:
     """docs/cli.rst: status 2, as click has it."""
     result = run(name, "--forge")
     assert (result.exit_code, "--forge" in result.stderr) == (2, True)
+
+
+def options_of(name: str) -> Iterator[Option]:
+    """Yield the options of a command."""
+    command = connector_auth.get_command(Context(connector_auth), name)
+    assert command is not None
+    yield from (each for each in command.params if isinstance(each, Option))
+
+
+def test_an_option_is_the_same_in_every_command() -> None:
+    """One word means one thing: no command has another kind of value behind the same option, or
+    another option for the same thing."""
+    kinds: dict[str, set[object]] = {}
+    for name in COMMANDS:
+        for option in options_of(name):
+            kind = (option.is_flag, option.multiple, type(option.type), option.metavar)
+            kinds.setdefault(option.opts[0], set()).add(kind)
+    assert {word: found for word, found in kinds.items() if len(found) > 1} == {}
+    assert kinds.keys() >= {"--account-id", "--json", "--timeout", "--app-jwt"}
+    # The names that another command might have chosen.
+    assert kinds.keys().isdisjoint({"--account", "--install", "--consumer", "--token", "--file"})

@@ -1,6 +1,7 @@
 """``routes``: what the audit found, and a build that fails where a route slipped through."""
 
 import json
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -48,6 +49,7 @@ def test_the_json_of_a_route(run: RunCommand, app: Flask) -> None:
         "app_jwt": {"optional": False, "scopes": ["a", "b"], "any_scopes": [["c", "d"]]},
         "consumer_jws": {"optional": False, "scopes": [], "any_scopes": []},
         "account": "url and audience",
+        "misplaced": [],
     }
     assert told["docs"] == {
         "rule": "/docs",
@@ -58,6 +60,7 @@ def test_the_json_of_a_route(run: RunCommand, app: Flask) -> None:
         "app_jwt": None,
         "consumer_jws": None,
         "account": None,
+        "misplaced": [],
     }
 
 
@@ -74,12 +77,12 @@ def test_the_text_is_a_table(run: RunCommand, app: Flask) -> None:
     """One aligned line for each route, by rule."""
     lines = [" ".join(line.split()) for line in run("routes", app=app).stdout.splitlines()]
     assert lines == [
-        "METHODS RULE ACCESS APPJWT CONSUMERJWS SCOPES ACCOUNT",
-        "GET,HEAD /account optional optional - - audience",
-        "POST /account/<account_id>/send protected required required a b c|d url and audience",
-        "GET,HEAD /docs public - - - -",
-        "GET,HEAD /docs/forgotten unprotected - - - -",
-        "GET,HEAD /static/<path:filename> unprotected - - - -",
+        "METHODS RULE ENDPOINT ACCESS APPJWT CONSUMERJWS SCOPES ACCOUNT",
+        "GET,HEAD /account maybe optional optional - - audience",
+        "POST /account/<account_id>/send send protected required required a b c|d url and audience",
+        "GET,HEAD /docs docs public - - - -",
+        "GET,HEAD /docs/forgotten api.forgotten unprotected - - - -",
+        "GET,HEAD /static/<path:filename> static unprotected - - - -",
     ]
 
 
@@ -135,3 +138,36 @@ def test_a_protected_app_passes(run: RunCommand, make_app: MakeApp) -> None:
     ConnectorAuth().protect(app)
     app.add_url_rule("/", "index", lambda: {})
     assert run("routes", "--require-auth", app=app).exit_code == 0
+
+
+def test_a_decorator_above_the_route_is_named(run: RunCommand, make_app: MakeApp) -> None:
+    """Below the table, with its file and line; a build fails, though the route is protected by the
+    decorator below, unless the route is allowed by name."""
+    app = make_app()
+
+    @require_app_jwt
+    @app.get("/x")
+    @app.get("/y")
+    @require_consumer_jws
+    def view() -> dict[str, str]:
+        return {}
+
+    options = ["--require-auth", "--allow", "static"]
+    result = run("routes", *options, app=app)
+    line = _line_of("    @require_app_jwt\n")
+    assert result.stdout.splitlines()[-1] == (
+        f"warning: The decorator at {__file__}:{line} stands above the route decorator, so it does "
+        "not protect view. Move it below the route decorator."
+    )
+    misplaced = "misplaced: GET,HEAD /x\nmisplaced: GET,HEAD /y\n"
+    assert (result.exit_code, result.stderr) == (1, misplaced)
+    assert run("routes", *options, "--allow", "view", app=app).exit_code == 0
+    found = json.loads(run("routes", "--json", app=app).stdout)["routes"]
+    assert [each["misplaced"] for each in found] == [
+        [],
+        *([f"{__file__}:{line}"], [f"{__file__}:{line}"]),
+    ]
+
+
+def _line_of(text: str) -> int:
+    return Path(__file__).read_text().splitlines(keepends=True).index(text) + 1

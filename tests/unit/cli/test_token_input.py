@@ -1,17 +1,20 @@
-"""Where a token is read from: standard input or a prompt, and nowhere else."""
+"""Where a token is read from: a file, standard input or a prompt, and nowhere else."""
 
 import os
 import pty
 import subprocess
 import sys
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from flask_connector_auth.cli import COMMANDS
 from flask_connector_auth.testing import Issuer
-from tests.support.types import RunCommand
+from tests.support.floor_helpers import cases
+from tests.support.types import MakeApp, RunCommand
 
 PATIENCE = 30
 
@@ -75,9 +78,110 @@ def _rest(descriptor: int) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "keygen"])
-def test_no_command_takes_an_argument(run: RunCommand, name: str) -> None:
-    """A token as an argument would stay in the history of the shell."""
+READ_A_TOKEN = ["inspect", "revoke", "restore"]
+
+
+@pytest.fixture
+def app(make_app: MakeApp, store_url: str) -> Flask:
+    """An app whose tokens can be inspected, revoked and restored."""
+    return make_app(REVOCATION_URL=store_url)
+
+
+@pytest.mark.parametrize("name", READ_A_TOKEN)
+@cases(
+    "content",
+    {
+        "a line": lambda text: f"{text}\n".encode(),
+        "Bearer, CRLF": lambda text: f"Bearer {text}\r\n".encode(),
+        "a byte order mark": lambda text: text.encode("utf-8-sig"),
+        "UTF-16, of PowerShell": lambda text: f"{text}\r\n".encode("utf-16"),
+    },
+)
+def test_a_token_is_read_from_a_file(
+    run: RunCommand,
+    app: Flask,
+    issuer: Issuer,
+    tmp_path: Path,
+    name: str,
+    content: Callable[[str], bytes],
+) -> None:
+    """By its path, with what editors and shells write around a text; nothing else is read."""
+    path = tmp_path / "token.txt"
+    text = issuer.app_jwt()
+    path.write_bytes(content(text))
+    if name == "restore":
+        run("revoke", app=app, input=text)
+    assert run(name, path, app=app, input="nothing").exit_code == 0
+
+
+@pytest.mark.parametrize("name", READ_A_TOKEN)
+def test_a_dash_is_standard_input(run: RunCommand, app: Flask, issuer: Issuer, name: str) -> None:
+    """A pipe is read, and at a terminal there is the prompt, which shows nothing."""
+    text = issuer.app_jwt()
+    if name == "restore":
+        run("revoke", app=app, input=text)
+    assert run(name, "-", app=app, input=text).exit_code == 0
+    if name == "restore":
+        run("revoke", app=app, input=text)
+    result = run(name, "-", app=app, input=Terminal(text.encode() + b"\n"))
+    assert (result.exit_code, "Token" in result.stderr) == (0, True)
+    assert text not in result.output
+
+
+@pytest.mark.parametrize("name", READ_A_TOKEN)
+@cases(
+    "arguments",
+    {
+        "bare": lambda text: [text],
+        "with its scheme": lambda text: [f"Bearer {text}"],
+        "in two arguments": lambda text: ["Bearer", text],
+        "after a dash": lambda text: ["-", text],
+        "short": lambda text: [text[:30]],
+    },
+)
+def test_a_token_as_an_argument_is_refused_with_the_reason(
+    run: RunCommand,
+    app: Flask,
+    issuer: Issuer,
+    name: str,
+    arguments: Callable[[str], list[str]],
+) -> None:
+    """It would stay in the history of the shell and in the list of processes. It is not printed,
+    not even a part of it."""
+    text = issuer.app_jwt()
+    result = run(name, *arguments(text), app=app, input=text)
+    assert (result.exit_code, result.stdout) == (2, "")
+    words = " ".join(result.stderr.split())
+    assert "the history of the shell and in the list of processes" in words
+    assert "write it to a file, or send it to standard input" in words
+    assert text[:20] not in result.output
+
+
+def test_a_file_that_cannot_be_read_is_no_answer(
+    run: RunCommand, app: Flask, tmp_path: Path
+) -> None:
+    """Status 2, and what the system says of it."""
+    for file, words in ((tmp_path, "Is a directory"), (tmp_path / "none", "No such file")):
+        result = run("inspect", file, app=app, input="")
+        assert (result.exit_code, words in result.stderr) == (2, True)
+
+
+def test_a_file_beside_an_id_is_a_wrong_option(
+    run: RunCommand, app: Flask, issuer: Issuer, tmp_path: Path
+) -> None:
+    """One subject is revoked or restored at a time."""
+    path = tmp_path / "token.txt"
+    path.write_text(issuer.app_jwt())
+    for name in ("revoke", "restore"):
+        result = run(name, path, "--account-id", "le1", app=app)
+        assert (result.exit_code, "TOKEN-FILE" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in COMMANDS if name not in ("keygen", *READ_A_TOKEN)]
+)
+def test_no_other_command_takes_an_argument(run: RunCommand, name: str) -> None:
+    """They are about the app."""
     options = ["--key", __file__] if name == "mint" else []
-    result = run(name, *options, "eyJ.eyJ.c2ln")
+    result = run(name, *options, "extra")
     assert (result.exit_code, "unexpected extra argument" in result.stderr) == (2, True)

@@ -35,6 +35,7 @@ from tests.support.tls import Authority
 LIMIT = 100_000
 #: Far more than a fetch may take here, far less than a fault lasts: a minute.
 LONG = 30.0
+REFUSED = "the proxy refuses, with status 403"
 TIMED_OUT = "no complete response within 0.3 s"
 
 
@@ -515,8 +516,7 @@ def test_a_proxy_tunnels(authority: Authority, issuer: Issuer) -> None:
 def test_a_proxy_that_refuses_or_hangs_is_a_failure(mute: int) -> None:
     """JWKS_TIMEOUT includes the proxy, and the text of the proxy is not quoted."""
     with ConnectProxy() as proxy:
-        refused = why(get(HttpFetch(proxy=proxy.url), "https://issuer.test/"))
-        assert refused == "the proxy answers CONNECT with status 403"
+        assert why(get(HttpFetch(proxy=proxy.url), "https://issuer.test/")) == REFUSED
     hanging = HttpFetch(proxy=f"http://127.0.0.1:{mute}")
     assert why(get(hanging, "https://issuer.test/", timeout=0.3)) == TIMED_OUT
 
@@ -546,9 +546,7 @@ def test_a_proxy_with_user_and_password(
             for each in ("", "user:wrong@", f"{user_info}@")
         ]
         for fetch in fetches[:2]:
-            assert why(get(fetch, "https://issuer.test/")) == (
-                "the proxy answers CONNECT with status 407: JWKS_PROXY needs its user and password"
-            )
+            assert why(get(fetch, "https://issuer.test/")) == ("the proxy refuses, with status 407")
         assert server.requests == []
         assert good(get(fetches[2], "https://issuer.test/"), server.body)
         (request,) = server.requests
@@ -563,7 +561,7 @@ def test_plain_http_takes_no_proxy(
     """JWKS_HTTP_HOSTS: plain text takes the shortest way, with a proxy for other hosts too."""
     with KeySetServer(issuer) as server, ConnectProxy() as proxy:
         fetch = HttpFetch(proxy=proxy.url)
-        assert why(get(fetch, "https://issuer.test/")).endswith("CONNECT with status 403")
+        assert why(get(fetch, "https://issuer.test/")) == REFUSED
         assert len(proxy.request_lines) == 1
         resolve(monkeypatch, server.port)
         assert good(get(fetch, f"http://{host}:{server.port}/"), server.body)

@@ -653,6 +653,7 @@ def test_health_has_the_state_and_the_counts() -> None:
         "next_attempt_in": 0.0,
         "failures": 0,
         "last_error": None,
+        "errors": {},
         "keys": 2,
         "kids": ["a", "b"],
         "counts": {"waits": 2, "fetched": 2, "unknown_refreshed": 1},

@@ -528,7 +528,7 @@ def test_a_server_that_is_new_enough(version: str) -> None:
 def test_a_server_that_is_not_there() -> None:
     """The message differs from that for a server that is no Redis."""
     with pytest.raises(
-        RevocationStoreError, match=rf"^out of reach \(ConnectionError\): {SETTING}$"
+        RevocationStoreError, match=rf"^out of reach \(ConnectionRefusedError\): {SETTING}$"
     ):
         RedisStore(f"redis://127.0.0.1:{free_port()}").now()
 

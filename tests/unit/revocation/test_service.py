@@ -451,7 +451,7 @@ def test_the_health_of_a_worker(world: MakeWorld, own_server: Server) -> None:
     own_server.kill()
     until(lambda: not one.health["ready"])
     assert one.health["last_error"] == (
-        "out of reach (ConnectionError): CONNECTOR_AUTH_REVOCATION_URL"
+        "out of reach (ConnectionRefusedError): CONNECTOR_AUTH_REVOCATION_URL"
     )
 
 

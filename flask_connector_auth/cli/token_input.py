@@ -1,0 +1,59 @@
+"""Where a command reads a token: a file, standard input or a prompt, and never an argument."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+# Bytes to read beyond the longest token: white space around it, or proof that it is too long.
+_SLACK = 1024
+# PowerShell 5 writes such files.
+_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_NEVER_AN_ARGUMENT = (
+    "A token itself is not accepted as an argument, because it would stay in the history of the "
+    "shell and in the list of processes: write it to a file, or send it to standard input."
+)
+
+
+def _one_file(
+    _ctx: click.Context, _parameter: click.Parameter, files: tuple[str, ...]
+) -> str | None:
+    # Not by click, whose message would quote the arguments: ``inspect Bearer eyJ…`` has two.
+    if len(files) > 1:
+        raise click.UsageError(f"TOKEN-FILE is one file. {_NEVER_AN_ARGUMENT}")
+    return files[0] if files else None
+
+
+#: For every command that reads a token: ``token_file``.
+token_file_argument: Callable[[Any], Any] = click.argument(
+    "token_file", metavar="[TOKEN-FILE]", nargs=-1, callback=_one_file
+)
+
+
+def read_token_text(file: str | None, limit: int) -> str:
+    """Return the text in *file*, without the white space around it.
+
+    Standard input is read without *file*, and for ``-``. If it is a terminal, there is a prompt,
+    and the input is not shown; a line of a terminal has 4095 characters at most.
+
+    :param limit: the longest token, in bytes; the end of a longer input is not read.
+    :raises UsageError: if the file cannot be read; its message does not quote *file*, which may be
+        a token.
+    """
+    if file in (None, "-"):
+        if sys.stdin.isatty():
+            text: str = click.prompt("Token", hide_input=True, err=True)
+            return text.strip()
+        content = sys.stdin.buffer.read(limit + _SLACK)
+    else:
+        try:
+            with open(str(file), "rb") as stream:
+                content = stream.read(2 * limit + _SLACK)
+        except OSError as error:
+            raise click.UsageError(
+                f"TOKEN-FILE cannot be read: {error.strerror}. {_NEVER_AN_ARGUMENT}"
+            ) from None
+    # As bytes: input that is not UTF-8 is a bad token, not an error of the command.
+    encoding = "utf-16" if content.startswith(_UTF_16_MARKS) else "utf-8-sig"
+    return content.decode(encoding, errors="replace")[: limit + _SLACK].strip()
