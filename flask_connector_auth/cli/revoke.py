@@ -144,7 +144,7 @@ def revocations(ctx: click.Context, /, as_json: bool) -> None:
     report = {
         "revocations": [
             {
-                "kind": entry.kind.value,
+                "kind": str(entry.kind),
                 **_shown(entry.subject),
                 "since": entry.since,
                 "until": None if entry.until == inf else entry.until,

@@ -33,8 +33,7 @@ class Revocation(NamedTuple):
     .. versionadded:: 0.1
     """
 
-    #: ``token``, ``install``, ``account``, ``lp_consumer`` or ``ext_consumer``
-    kind: Kind
+    kind: str  #: ``token``, ``install``, ``account``, ``lp_consumer`` or ``ext_consumer``
     #: The one argument by which :meth:`Revocations.restore` takes it back, by name: ``digest`` for
     #: a token, else the id.
     subject: dict[str, Any]

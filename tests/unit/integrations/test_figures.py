@@ -329,14 +329,15 @@ def test_apps_of_one_process_are_told_apart_by_name(gauged: Gauged, issuer: Issu
         app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = issuer.key_set()
         ConnectorAuth(app)
         with_views(app)
+    signals = (token_verified, token_rejected)
+    receivers = [[*signal.receivers_for(apps[2])] for signal in signals]
     gauged.instrument(*apps[:2])
     for app in apps:
         app.test_client().get("/app", headers=headers(issuer.app_jwt()))
     counted = [sum(gauged.of(app, "requests").values()) for app in apps]
     assert counted == [1, 1, 0]
     assert [bool(gauged.of(app, "cache.size")) for app in apps] == [True, True, False]
-    for signal in (token_verified, token_rejected):
-        assert not [*signal.receivers_for(apps[2])]
+    assert [[*signal.receivers_for(apps[2])] for signal in signals] == receivers
 
 
 def test_an_app_that_is_instrumented_twice_is_counted_once(

@@ -54,6 +54,16 @@ def line(reason: str, row: int, endpoint: str = "x", known: str = "", level: str
     return f"{level} flask_connector_auth.web.reporting refused: {reason} {' '.join(parts)}"
 
 
+def test_a_request_is_refused_where_no_code_listens(
+    monkeypatch: pytest.MonkeyPatch, make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    """docs/signals.rst: without a receiver the signal is left out; answer and log are the same."""
+    monkeypatch.setattr(token_rejected, "receivers", {})
+    caplog.set_level("INFO")
+    assert_row(pair_view(make_app()).test_client().get("/x"), 40105)
+    assert [record.connector_auth["reason"] for record in caplog.records] == ["missing"]  # type: ignore[attr-defined]
+
+
 def test_what_is_not_verified_is_not_told(
     make_app: MakeApp, issuer: Issuer, stranger: Issuer
 ) -> None:
