@@ -63,7 +63,7 @@ class RemoteKeys(KeySource, Closable):
         clock: Callable[[], float] = steady_time,
         start_thread: Callable[[Callable[[], None]], threading.Thread | None] = start_daemon,
     ) -> None:
-        self.urls = loader.urls  #: of the set, in the order in which they are tried
+        self.urls: Sequence[str] = loader.urls  #: of the set, in the order in which they are tried
         #: See :meth:`KeySetLoader.wrap_fetch`.
         self.wrap_fetch: Callable[[Callable[[Fetch], Fetch]], None] = loader.wrap_fetch
         self._policy = policy

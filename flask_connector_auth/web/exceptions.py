@@ -100,7 +100,7 @@ class PreflightAnswered(EnvelopeError):
 
     def __init__(self, response: Response) -> None:
         super().__init__(response=response)
-        self.code = None
+        self.code: int | None = None
 
 
 class ConnectorAuthError(EnvelopeError):
