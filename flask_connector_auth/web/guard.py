@@ -40,6 +40,8 @@ _OTHER_APP = (
     "A token is required in the context of another app than the one that the request came to: "
     "call the view, or verify_request(), in the context of the request's own app."
 )
+# Not raised: a request without a token is the most frequent one that is refused.
+_MISSING = Failure.of(Rejected(Reason.MISSING))
 # Greater than the number of arguments of any call.
 _NO_POSITION = maxsize
 
@@ -164,7 +166,7 @@ def _authenticate(
     :param known: the identity that *request* has already.
     """
     audience, now, header = runtime.audience, runtime.clock(), None
-    app_jwt = consumer_jws = None
+    app_jwt = consumer_jws = failure = None
     profile: TokenProfile[Any] = APP_JWT
     try:
         # The AppJWT first, whatever the order of declaration.
@@ -177,8 +179,8 @@ def _authenticate(
                 if requirement.scopes or requirement.any_scopes:
                     check_scopes(app_jwt, requirement)
             elif not requirement.optional:
-                raise Rejected(Reason.MISSING)
-        if (requirement := required.consumer_jws) is not None:
+                failure = _MISSING
+        if failure is None and (requirement := required.consumer_jws) is not None:
             profile = CONSUMER_JWS
             if (header := request.environ.get(runtime.consumer_environ_key)) is not None:
                 consumer_jws = runtime.consumer_jws.authenticate(header, now)
@@ -188,10 +190,10 @@ def _authenticate(
                     check_account(consumer_jws.account_id, account, audience)
                     check_same_account(app_jwt, consumer_jws)
             elif not requirement.optional:
-                raise Rejected(Reason.MISSING)
+                failure = _MISSING
     except (Rejected, Unavailable) as error:
         failure, header = Failure.of(error), None  # error reporters show what local variables hold
-    else:
+    if failure is None:
         # Without the constructor, which takes five times as long.
         identity = tuple.__new__(Identity, (required, app_jwt, consumer_jws))
         is_new = known is None or known != identity  # else the same object, and no signal
