@@ -145,8 +145,8 @@ def key_set(data: bytes) -> None:
         assert 0 < len(keys) <= _MAX_KEYS
         assert max(Counter(key.kid for key in keys).values()) <= MAX_CANDIDATES
         for key in keys:
-            assert isinstance(key.kid, str)
-            assert 0 < len(key.kid) <= MAX_KID
+            # The only key of a set needs no kid.
+            assert 0 < len(key.kid) <= MAX_KID if key.kid else key.kid is None and len(keys) == 1
             assert not isinstance(key.key, OctKey)
             assert not key.key.is_private
             check_key(key, rules)
