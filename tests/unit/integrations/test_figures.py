@@ -179,9 +179,12 @@ def test_a_request_is_counted_by_outcome_reason_row_and_token(
     assert gauged.of(app, "requests") == {labels: 1}
 
 
-def test_an_outage_is_no_rejection(gauged: Gauged, make_app: MakeApp, issuer: Issuer) -> None:
+@cases("retry_after", {"known": 1, "unknown": None})
+def test_an_outage_is_no_rejection(
+    retry_after: Any, gauged: Gauged, make_app: MakeApp, issuer: Issuer
+) -> None:
     """Row 50301: the fault is the server's, and no token was refused."""
-    app = with_views(make_app(APP_JWT_KEYS=Outage(1)))
+    app = with_views(make_app(APP_JWT_KEYS=Outage(retry_after)))
     gauged.instrument(app)
     app.test_client().get("/app", headers=headers(issuer.app_jwt()))
     labels = ("unavailable", "keys_unavailable", "50301", "")
