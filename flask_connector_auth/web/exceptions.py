@@ -96,11 +96,20 @@ class PreflightAnswered(EnvelopeError):
 
     Without a code on the instance, Flask sends the response as it is, and calls no handler. With
     ``TRAP_HTTP_EXCEPTIONS`` Flask calls the handler of the extension, which returns it too.
+    Frameworks may report it as an exception all the same, so its texts say that it is no error.
     """
+
+    description: str | None = "a CORS preflight was answered; no error"
 
     def __init__(self, response: Response) -> None:
         super().__init__(response=response)
         self.code: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.description}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.description}>"
 
 
 class ConnectorAuthError(EnvelopeError):
