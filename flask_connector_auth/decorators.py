@@ -54,7 +54,7 @@ def require_app_jwt(
     :param optional: accept requests without the token; those with an invalid one are still refused.
     :raises TypeError: when decorating, if the decorated object is not a view.
     :raises ValueError: when decorating, if a scope has characters that a token cannot carry
-        (RFC 6749 section 3.3).
+        (RFC 6749 section 3.3), or scopes are passed and empty.
     :raises AppJWTMissing: in a request without the token: row 40105 (protocol page, Error
         Responses).
     :raises InvalidAppJWT: in a request with an invalid token: row 40102, or :exc:`MissingParameter`
@@ -167,8 +167,8 @@ def verify_request(
     :returns: the verified tokens, as ``app_jwt`` and ``consumer_jws``; a type checker knows from
         the literal arguments which of them may be ``None``.
     :raises ConnectorAuthError: with the row that the request should be answered with.
-    :raises ValueError: if no token is required, scopes are passed without an AppJWT, or a scope has
-        characters that a token cannot carry.
+    :raises ValueError: if no token is required, scopes are passed without an AppJWT or are empty,
+        or a scope has characters that a token cannot carry.
     :raises RuntimeError: outside of a request, in an app without the extension, or in the context
         of another app than the request's.
 

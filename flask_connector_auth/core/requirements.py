@@ -45,10 +45,7 @@ class TokenRequirement:
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What is required of each token; ``None`` where that token is not required.
-
-    ``a | b`` requires everything that *a* or *b* requires.
-    """
+    """What is required of each token, or ``None``; ``a | b`` requires what *a* or *b* requires."""
 
     app_jwt: TokenRequirement | None = None
     consumer_jws: TokenRequirement | None = None
@@ -81,12 +78,11 @@ def token_requirement(
 
     :param scopes: scopes that must all be granted; a string is split at single spaces.
     :param any_scope: scopes of which one must be granted; a string is split likewise.
-    :raises ValueError: if a scope is not one that a token can carry (RFC 6749 section 3.3).
+    :raises ValueError: if a scope is not one that a token can carry (RFC 6749 section 3.3), or an
+        argument is empty and not the default.
     """
-    any_scopes = _parse_scopes(any_scope)
-    return TokenRequirement(
-        optional, _parse_scopes(scopes), frozenset({any_scopes}) if any_scopes else frozenset()
-    )
+    all_scopes, any_scopes = _parse_scopes("scopes", scopes), _parse_scopes("any_scope", any_scope)
+    return TokenRequirement(optional, all_scopes, frozenset({any_scopes} if any_scopes else ()))
 
 
 def requirements_of(
@@ -94,19 +90,23 @@ def requirements_of(
 ) -> Requirements:
     """Return the requirements that the arguments of a call describe.
 
-    :raises ValueError: if no token is required, scopes are passed without an AppJWT, or a scope is
-        not one that a token can carry.
+    :raises ValueError: see :func:`token_requirement`; or if no token is required, or scopes are
+        passed without an AppJWT.
     """
-    if not (app_jwt or consumer_jws) or (not app_jwt and (scopes or any_scope)):
+    required = token_requirement(scopes, any_scope, optional)
+    if not (app_jwt or consumer_jws) or (not app_jwt and required.scope_texts()):
         raise ValueError("require at least one token; scopes can be required of the AppJWT only")
     return Requirements(
-        token_requirement(scopes, any_scope, optional) if app_jwt else None,
+        required if app_jwt else None,
         TokenRequirement(optional) if consumer_jws else None,
     )
 
 
-def _parse_scopes(value: Scopes) -> frozenset[str]:
+def _parse_scopes(argument: str, value: Scopes) -> frozenset[str]:
     scopes = frozenset(value.split(" ") if isinstance(value, str) and value else value)
+    if not scopes and value != ():
+        # From an unset variable, for example: the view would be open to tokens without scopes.
+        raise ValueError(f"{argument} is empty: leave it out if no scope is required")
     for scope in scopes:
         # The scope-token of RFC 6749: printable ASCII but space, quote and backslash.
         if not scope or not all("!" <= sign <= "~" and sign not in '"\\' for sign in scope):
