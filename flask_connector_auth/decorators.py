@@ -54,7 +54,7 @@ def require_app_jwt(
     :param optional: accept requests without the token; those with an invalid one are still refused.
     :raises TypeError: when decorating, if the decorated object is not a view.
     :raises ValueError: when decorating, if a scope has characters that a token cannot carry
-        (RFC 6749 section 3.3).
+        (RFC 6749 section 3.3), or scopes are passed and empty.
     :raises AppJWTMissing: in a request without the token: row 40105 (protocol page, Error
         Responses).
     :raises InvalidAppJWT: in a request with an invalid token: row 40102, or :exc:`MissingParameter`
@@ -167,8 +167,8 @@ def verify_request(
     :returns: the verified tokens, as ``app_jwt`` and ``consumer_jws``; a type checker knows from
         the literal arguments which of them may be ``None``.
     :raises ConnectorAuthError: with the row that the request should be answered with.
-    :raises ValueError: if no token is required, scopes are passed without an AppJWT, or a scope has
-        characters that a token cannot carry.
+    :raises ValueError: if no token is required, scopes are passed without an AppJWT or are empty,
+        or a scope has characters that a token cannot carry.
     :raises RuntimeError: outside of a request, in an app without the extension, or in the context
         of another app than the request's.
 
@@ -192,21 +192,30 @@ def _decorator(view: Any, requirements: Requirements, usage: str) -> Any:
 
 def _wrap(view: Callable[P, R], requirements: Requirements) -> Callable[P, R]:
     inner: Callable[..., Any] = view
-    wrapper_and_view: Any = getattr(view, _WRAPPER, (None, None))
-    if wrapper_and_view[0] is view:
+    wrapper_and_view: Any = getattr(view, _WRAPPER, None)
+    # By exact type: a lazy proxy or a mock has every attribute.
+    if type(wrapper_and_view) is tuple and wrapper_and_view[0] is view:
         # Two of these decorators directly on each other share one wrapper, which calls the view.
         inner = wrapper_and_view[1]
         requirements |= get_attached_requirements(view)
     declared = Declaration(requirements, _positions(inner))
     # A coroutine function gets a wrapper that is one too: Flask and other decorators await it.
     guarded = _guarded_coroutine if iscoroutinefunction(inner) else _guarded
-    wrapper = wraps(view)(guarded(inner, declared))
+    wrapper = _copy_attributes(view, guarded(inner, declared))
     attach_requirements(wrapper, requirements | collect_requirements(view))
     # The wrapper itself is part of the value: functools.wraps copies the attribute to further
     # wrappers, and the comparison above tells these from this one.
     setattr(wrapper, _WRAPPER, (wrapper, inner))
     remember_decoration(view, wrapper)
     return cast(Callable[P, R], wrapper)
+
+
+def _copy_attributes(view: Callable[..., Any], wrapper: Callable[..., Any]) -> Callable[..., Any]:
+    try:
+        return wraps(view)(wrapper)
+    except TypeError:
+        # The name of a lazy proxy may be no text.
+        return wraps(view, assigned=())(wrapper)
 
 
 def _positions(view: Callable[..., Any]) -> dict[str, int]:

@@ -77,8 +77,8 @@ class ConnectorAuth:
         but *target* are those of :func:`verify_request`.
 
         :param target: a blueprint that is not registered yet, or an app.
-        :raises ValueError: if no token is required, scopes are passed without an AppJWT, or a scope
-            has characters that a token cannot carry.
+        :raises ValueError: if no token is required, scopes are passed without an AppJWT or are
+            empty, or a scope has characters that a token cannot carry.
         """
         requirements = requirements_of(app_jwt, consumer_jws, scopes, any_scope, optional)
         declared = Declaration(requirements, for_target=True)

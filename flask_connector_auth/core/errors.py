@@ -88,13 +88,24 @@ class Unavailable(Exception):
 
     ``repr()`` shows the reason, ``str()`` does not.
 
-    :param reason: what is not available.
+    :param reason: what is not available; any other value than a :class:`Reason` stands for
+        ``keys_unavailable``.
     :param retry_after: seconds after which the client should try again.
 
     .. versionadded:: 0.1
     """
 
+    # For a subclass whose constructor does not call this one.
+    reason: Reason = Reason.KEYS_UNAVAILABLE
+    retry_after: float = 1
+
     def __init__(self, reason: Reason, retry_after: float = 1) -> None:
+        # A key source of the application raises this in a request. An outage stays an outage,
+        # whatever it was given: an error here would be answered with 500.
+        try:
+            reason = Reason(reason)
+        except ValueError:
+            reason = Reason.KEYS_UNAVAILABLE
         super().__init__(reason, retry_after)
         self.reason = reason
         self.retry_after = retry_after

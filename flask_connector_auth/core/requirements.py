@@ -45,10 +45,7 @@ class TokenRequirement:
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What is required of each token; ``None`` where that token is not required.
-
-    ``a | b`` requires everything that *a* or *b* requires.
-    """
+    """What is required of each token, or ``None``; ``a | b`` requires what *a* or *b* requires."""
 
     app_jwt: TokenRequirement | None = None
     consumer_jws: TokenRequirement | None = None
@@ -81,12 +78,11 @@ def token_requirement(
 
     :param scopes: scopes that must all be granted; a string is split at single spaces.
     :param any_scope: scopes of which one must be granted; a string is split likewise.
-    :raises ValueError: if a scope is not one that a token can carry (RFC 6749 section 3.3).
+    :raises ValueError: if a scope is not one that a token can carry (RFC 6749 section 3.3), or an
+        argument is empty and not the default.
     """
-    any_scopes = _parse_scopes(any_scope)
-    return TokenRequirement(
-        optional, _parse_scopes(scopes), frozenset({any_scopes}) if any_scopes else frozenset()
-    )
+    all_scopes, any_scopes = _parse_scopes("scopes", scopes), _parse_scopes("any_scope", any_scope)
+    return TokenRequirement(optional, all_scopes, frozenset({any_scopes} if any_scopes else ()))
 
 
 def requirements_of(
@@ -94,19 +90,23 @@ def requirements_of(
 ) -> Requirements:
     """Return the requirements that the arguments of a call describe.
 
-    :raises ValueError: if no token is required, scopes are passed without an AppJWT, or a scope is
-        not one that a token can carry.
+    :raises ValueError: see :func:`token_requirement`; or if no token is required, or scopes are
+        passed without an AppJWT.
     """
-    if not (app_jwt or consumer_jws) or (not app_jwt and (scopes or any_scope)):
+    required = token_requirement(scopes, any_scope, optional)
+    if not (app_jwt or consumer_jws) or (not app_jwt and required.scope_texts()):
         raise ValueError("require at least one token; scopes can be required of the AppJWT only")
     return Requirements(
-        token_requirement(scopes, any_scope, optional) if app_jwt else None,
+        required if app_jwt else None,
         TokenRequirement(optional) if consumer_jws else None,
     )
 
 
-def _parse_scopes(value: Scopes) -> frozenset[str]:
+def _parse_scopes(argument: str, value: Scopes) -> frozenset[str]:
     scopes = frozenset(value.split(" ") if isinstance(value, str) and value else value)
+    if not scopes and value != ():
+        # From an unset variable, for example: the view would be open to tokens without scopes.
+        raise ValueError(f"{argument} is empty: leave it out if no scope is required")
     for scope in scopes:
         # The scope-token of RFC 6749: printable ASCII but space, quote and backslash.
         if not scope or not all("!" <= sign <= "~" and sign not in '"\\' for sign in scope):
@@ -137,8 +137,16 @@ def attach_requirements(target: Any, requirements: Requirements) -> None:
 
 def get_attached_requirements(target: Any) -> Requirements:
     """Return what is attached to *target* itself; the functions that it calls do not count."""
-    requirements: Requirements = getattr(target, _REQUIREMENTS_ATTRIBUTE, NO_REQUIREMENTS)
-    return requirements
+    return _read(target, _REQUIREMENTS_ATTRIBUTE)
+
+
+def _read(target: Any, attribute: str) -> Requirements:
+    requirements = getattr(target, attribute, None)
+    # By exact type: a lazy proxy or a mock has every attribute, and each is a proxy or a mock.
+    return requirements if type(requirements) is Requirements else NO_REQUIREMENTS
+
+
+_hook_requirements = partial(_read, attribute=_HOOK_ATTRIBUTE)
 
 
 def collect_requirements(view: Any) -> Requirements:
@@ -149,8 +157,7 @@ def collect_requirements(view: Any) -> Requirements:
 def collect_certain_requirements(function: Any) -> Requirements:
     """Return the requirements of *function*, a view or a hook, and of all that it declares to wrap.
 
-    Only these are certain to be checked when it runs. Any other function that it refers to may be
-    one that it does not call.
+    Only these are certain to be checked: it may not call another function that it refers to.
     """
     functions = find_wrapped(function)
     return merge_requirements(
@@ -166,17 +173,11 @@ def attach_hook_requirements(hook: Callable[..., Any], requirements: Requirement
 def collect_hook_requirements(hook: Any) -> Requirements:
     """Return the requirements of *hook*, and of each hook of ``protect()`` that it refers to.
 
-    A function that refers to a hook of ``protect()`` seems to wrap it: only code that registers
-    hooks gets one. A decorated view that *hook* refers to does not count: *hook* may call it only
-    in some requests.
+    A function that refers to a hook of ``protect()`` seems to wrap it. A decorated view that *hook*
+    refers to does not count: *hook* may call it only in some requests.
     """
     hooks = map(_hook_requirements, _search(hook, _referenced_functions))
     return merge_requirements([get_attached_requirements(hook), *hooks])
-
-
-def _hook_requirements(function: Any) -> Requirements:
-    requirements: Requirements = getattr(function, _HOOK_ATTRIBUTE, NO_REQUIREMENTS)
-    return requirements
 
 
 def mark_public(view: Callable[..., Any]) -> None:
@@ -222,10 +223,9 @@ def _wrapped_functions(function: Any) -> list[Any]:
 def _decorated_functions(function: Any) -> list[Any]:
     """Return what *function* declares to wrap, or has in its closure if it is a decorator.
 
-    A decorator without ``functools.wraps`` drops the attached requirements, but its closure still
-    has the view. Between two decorators of this package, such a decorator would change the order of
-    the checks if closures were not searched: a request without tokens would get 40104 and not the
-    documented 40105.
+    A decorator without ``functools.wraps`` drops the attached requirements, but its closure has the
+    view. If closures were not searched, such a decorator between two of this package would change
+    the order of the checks: a request without tokens would get 40104, not the documented 40105.
     """
     code = getattr(function, "__code__", None)
     # A function that accepts any keyword is taken for the wrapper of a decorator. The closure of
@@ -242,8 +242,8 @@ def _referenced_functions(function: Any) -> list[Any]:
 
 
 def _closure_contents(function: Any) -> list[Any]:
-    contents = []
-    for cell in getattr(function, "__closure__", None) or ():
+    contents, cells = [], getattr(function, "__closure__", None)
+    for cell in cells if type(cells) is tuple else ():
         # A cell is empty, and raises ValueError, until its name is bound.
         with suppress(ValueError):
             contents.append(cell.cell_contents)

@@ -140,6 +140,7 @@ class FigureReporter(ABC):
         #: Events that may never happen, so that their series can begin with 0.
         self.rare_events: list[tuple[str, tuple[str, ...]]] = []
         self._receivers: list[Any] = []
+        self._logged_failures: set[str] = set()
         self._connect(token_verified, self.on_verified, app)
         self._connect(token_rejected, self.on_rejected, app)
         self._connect(revocation_changed, self._on_revocation_changed, runtime.revocations)
@@ -184,7 +185,17 @@ class FigureReporter(ABC):
 
     def _connect(self, signal: NamedSignal, receiver: Any, sender: object) -> None:
         # The list keeps the receiver alive: the signal does not.
-        self._receivers.append(signal.connect(receiver, sender))
+        self._receivers.append(signal.connect(partial(self._receive, receiver), sender))
+
+    def _receive(self, receiver: Any, sender: object, **payload: Any) -> None:
+        """Call *receiver*; if it fails, only figures are lost, and no request."""
+        try:
+            receiver(sender, **payload)
+        except Exception as error:
+            # Once, since each request may fail so. Only the class: the text may quote anything.
+            if (name := type(error).__name__) not in self._logged_failures:
+                self._logged_failures.add(name)
+                logger.error("figures of %s are lost: %s", self.app_name, name)
 
     def _connect_event(
         self, signal: NamedSignal, name: str, labels: tuple[str, ...], sender: object

@@ -179,7 +179,7 @@ def _granted_scopes(client: Any, scope: str | None) -> str:
     if not isinstance(allowed, str) or (scope and not allowed):
         raise InvalidScopeError
     try:
-        token_requirement(allowed)
+        token_requirement(allowed or ())
     except ValueError:
         raise InvalidScopeError from None
     return " ".join(dict.fromkeys(allowed.split(" ")))

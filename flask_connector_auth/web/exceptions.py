@@ -96,11 +96,20 @@ class PreflightAnswered(EnvelopeError):
 
     Without a code on the instance, Flask sends the response as it is, and calls no handler. With
     ``TRAP_HTTP_EXCEPTIONS`` Flask calls the handler of the extension, which returns it too.
+    Frameworks may report it as an exception all the same, so its texts say that it is no error.
     """
+
+    description: str | None = "a CORS preflight was answered; no error"
 
     def __init__(self, response: Response) -> None:
         super().__init__(response=response)
         self.code: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.description}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.description}>"
 
 
 class ConnectorAuthError(EnvelopeError):
@@ -194,7 +203,7 @@ class AuthenticationUnavailable(ConnectorAuthError):
 
     :param retry_after: seconds until the client should try again, sent as ``Retry-After``
         (RFC 9110 section 10.2.3), rounded and limited to 1 to 30: a known client gives up above
-        that.
+        that. What is not a number counts as 1.
 
     .. versionadded:: 0.1
     """
@@ -203,7 +212,13 @@ class AuthenticationUnavailable(ConnectorAuthError):
 
     def __init__(self, reason: Reason = Reason.VIEW, retry_after: float = 1) -> None:
         super().__init__(reason)
-        self.response.headers["Retry-After"] = str(min(30, max(1, round(retry_after))))
+        try:
+            seconds = float(retry_after)
+        except (TypeError, ValueError, OverflowError):
+            seconds = 1
+        # In this order: max() returns 1 if the other is not a number, and an infinite one cannot be
+        # rounded.
+        self.response.headers["Retry-After"] = str(round(min(30, max(1, seconds))))
 
 
 def current_error_responses() -> ErrorResponses:

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary, ref
 from flask import Flask
 
 from ..core import Requirements, find_decorated, find_wrapped, get_attached_requirements
+from .routes import view_class_of
 
 
 class _Decoration(NamedTuple):
@@ -62,12 +63,12 @@ def find_reachable(app: Flask) -> set[int]:
     return {
         id(function)
         for view in app.view_functions.values()
-        for layer in (view, *_methods(getattr(view, "view_class", None)))
+        for layer in (view, *_methods(view_class_of(view)))
         for function in find_decorated(layer)
     }
 
 
-def _methods(view_class: Any) -> Iterable[Any]:
+def _methods(view_class: type | None) -> Iterable[Any]:
     return [each for base in getattr(view_class, "__mro__", ()) for each in vars(base).values()]
 
 

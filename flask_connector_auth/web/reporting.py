@@ -32,7 +32,8 @@ class Failure(NamedTuple):
     """Why a token was not accepted. An exception would hold the token in its traceback."""
 
     reason: Reason
-    retry_after: float | None  #: seconds, if the fault is the server's
+    is_outage: bool  #: whether the fault is the server's
+    retry_after: float  #: seconds, of an outage
     loggable_claims: Mapping[str, str]
     reason_details: Mapping[str, str]  #: see :attr:`ConnectorAuthError.reason_details`
 
@@ -40,8 +41,8 @@ class Failure(NamedTuple):
     def of(cls, error: Rejected | Unavailable) -> "Failure":
         """Return the failure that *error* stands for."""
         if isinstance(error, Unavailable):
-            return cls(error.reason, error.retry_after, {}, {})
-        return cls(error.reason, None, error.loggable_claims, error.reason_details)
+            return cls(error.reason, True, error.retry_after, {}, {})
+        return cls(error.reason, False, 0, error.loggable_claims, error.reason_details)
 
 
 def report_failure(
@@ -117,7 +118,7 @@ def _error(
 ) -> ConnectorAuthError:
     """Return the error for *failure*: the only place that maps reasons to errors."""
     reason = failure.reason
-    if failure.retry_after is not None:
+    if failure.is_outage:
         return AuthenticationUnavailable(reason, failure.retry_after)
     if profile is CONSUMER_JWS:
         if reason is Reason.MISSING:

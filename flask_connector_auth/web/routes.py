@@ -50,7 +50,7 @@ class EndpointRequirements:
         # The blueprints that the endpoint is in, from the outermost one on.
         names = [".".join(parts[: place + 1]) for place in range(len(parts))]
         self._hooks = [(name, _hooks_of(app, name)) for name in names]
-        view_class = getattr(self.view, "view_class", None)
+        view_class = view_class_of(self.view)
         self._methods = [
             (view_class, name, getattr(view_class, name, None))
             for name in _method_names(view_class, method)
@@ -181,7 +181,14 @@ def account_id_of_call(
     return passed if in_url is None or str(in_url) == str(passed) else ""
 
 
-def _method_names(view_class: Any, method: str) -> list[str]:
+def view_class_of(view: Any) -> type | None:
+    """Return the class that *view* was made from by ``as_view()``, or ``None``."""
+    view_class = getattr(view, "view_class", None)
+    # A lazy proxy or a mock has every attribute.
+    return view_class if isinstance(view_class, type) else None
+
+
+def _method_names(view_class: type | None, method: str) -> list[str]:
     """Return the names of the methods of *view_class* that a request with *method* runs."""
     if view_class is None:
         return []

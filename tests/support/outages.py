@@ -1,6 +1,7 @@
 """A key source without keys."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from flask_connector_auth import KeySource, Reason, Unavailable, VerificationKey
 
@@ -8,7 +9,7 @@ from flask_connector_auth import KeySource, Reason, Unavailable, VerificationKey
 class Outage(KeySource):
     """A key source that cannot be reached."""
 
-    def __init__(self, retry_after: float) -> None:
+    def __init__(self, retry_after: Any) -> None:
         self.retry_after = retry_after
         self.look_ups = 0
 

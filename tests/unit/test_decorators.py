@@ -1,14 +1,17 @@
 """The decorators and their arguments: scopes, optional tokens, misuse, views of every kind."""
 
 import inspect
+import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Blueprint, Flask
 from flask.views import MethodView
 
 from flask_connector_auth import (
+    ConnectorAuth,
     current_app_jwt,
     current_consumer_jws,
     require_app_jwt,
@@ -16,6 +19,7 @@ from flask_connector_auth import (
     verify_request,
 )
 from flask_connector_auth.testing import Issuer
+from tests.support.floor_helpers import cases
 from tests.support.http_helpers import assert_row, headers
 from tests.support.types import MakeApp
 
@@ -155,6 +159,27 @@ def test_a_scope_that_no_token_can_carry_is_refused_at_import(scope: Any) -> Non
     """RFC 6749 section 3.3: printable ASCII without space, quote and backslash."""
     with pytest.raises(ValueError, match="is not a scope"):
         require_app_jwt(scopes=scope)
+
+
+@pytest.mark.parametrize("argument", ["scopes", "any_scope"])
+@cases(
+    "require",
+    {
+        "decorator": require_app_jwt,
+        "both tokens": verify_request,
+        "ConsumerJWS alone": partial(verify_request, app_jwt=False),
+        "protect()": partial(ConnectorAuth().protect, Blueprint("a_blueprint", __name__)),
+    },
+)
+def test_empty_scopes_are_refused_where_they_are_passed(
+    require: Callable[..., Any], argument: str, make_app: MakeApp
+) -> None:
+    """``scopes=os.environ.get("SCOPE", "")`` must not open a view to tokens without scopes."""
+    with (
+        make_app().test_request_context(),
+        pytest.raises(ValueError, match=f"^{argument} is empty: leave it out"),
+    ):
+        require(**{argument: os.environ.get("A_SCOPE_THAT_IS_NOT_SET", "")})
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 import re
 from typing import Any
 
+import flask_restful
+import flask_restx
 import pytest
-from flask import Flask, Response
+from flask import Flask, Response, got_request_exception
 
 from flask_connector_auth import AppJWTMissing, ConnectorAuth
 from flask_connector_auth.testing import Issuer, assert_connector_error
@@ -90,3 +92,29 @@ def test_the_table_says_what_was_found(name: str) -> None:
     *_, exact, handlers = COMBINATIONS[name]
     assert rows[name] == [ANSWERS[exact], HANDLERS[handlers]]
     assert rows.keys() == {"Package", *COMBINATIONS}
+
+
+@pytest.mark.parametrize("package", [flask_restful, flask_restx])
+def test_what_ends_a_preflight_says_that_it_is_no_error(package: Any, issuer: Issuer) -> None:
+    """docs/compatibility.rst: both send ``got_request_exception`` for it, as for a refusal."""
+    app = Flask("an_app")
+    app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = issuer.key_set()
+    ConnectorAuth(app).protect(app)
+
+    def options(_resource: object) -> None:
+        raise AssertionError("a preflight runs no view")
+
+    package.Api(app).add_resource(type("X", (package.Resource,), {"options": options}), "/x")
+    reported: list[Exception] = []
+
+    def receive(_app: Flask, exception: Exception) -> None:
+        reported.append(exception)
+
+    sent = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
+    with got_request_exception.connected_to(receive, app):
+        assert app.test_client().options("/x", headers=sent).status_code == 200
+        assert_connector_error(app.test_client().options("/x"), 40105, exact=False)
+    answered, refused = reported
+    assert str(answered) == "a CORS preflight was answered; no error"
+    assert repr(answered) == "<PreflightAnswered: a CORS preflight was answered; no error>"
+    assert repr(refused) == "<AppJWTMissing 40105: missing>"

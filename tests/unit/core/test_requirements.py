@@ -18,6 +18,7 @@ from flask_connector_auth.core import (
     mark_public,
     token_requirement,
 )
+from tests.support.floor_helpers import cases
 
 View = Callable[..., Any]
 APP = Requirements(app_jwt=TokenRequirement())
@@ -37,10 +38,18 @@ def test_alternatives_are_one_set() -> None:
     assert token_requirement(any_scope="a b").any_scopes == {frozenset({"a", "b"})}
 
 
-@pytest.mark.parametrize("empty", ["", (), [], frozenset()])
-def test_no_scopes_require_none(empty: Any) -> None:
-    """Empty arguments require no scope."""
-    assert token_requirement(empty, empty) == TokenRequirement()
+def test_the_defaults_require_no_scope() -> None:
+    """An empty tuple is the default of both arguments."""
+    assert token_requirement((), ()) == token_requirement() == TokenRequirement()
+
+
+@pytest.mark.parametrize("argument", ["scopes", "any_scope"])
+@cases("empty", {"text": "", "list": [], "set": frozenset(), "iterator": iter(())})
+def test_empty_scopes_that_are_passed_are_an_error(argument: str, empty: Any) -> None:
+    """From an unset variable, for example; else every token would be enough."""
+    assert token_requirement(**{argument: ["a"]}) != TokenRequirement()
+    with pytest.raises(ValueError, match=f"^{argument} is empty: leave it out if no scope is"):
+        token_requirement(**{argument: empty})
 
 
 def test_a_scope_is_any_other_printable_ascii() -> None:

@@ -24,6 +24,7 @@ from flask_connector_auth.integrations.authlib import AppJWTToken, AppJWTValidat
 from flask_connector_auth.testing import Issuer, KeySetServer
 from flask_connector_auth.testing.tampering import TOKEN_FAULTS
 from tests.support.http_helpers import assert_row, headers
+from tests.support.outages import Outage
 from tests.support.types import MakeApp
 
 THEIRS = "/api/account/le81823118/theirs"
@@ -170,6 +171,13 @@ def test_an_outage_of_the_keys_is_not_the_clients_fault(
     answer = get(app, "/", issuer.app_jwt())
     assert_row(answer, 50301)
     assert_theirs(get(app, "/", "junk"), 401, "invalid_token")
+
+
+def test_an_outage_without_a_time_to_wait_is_one_too(make_app: MakeApp, issuer: Issuer) -> None:
+    """Row 50301: what a key source of an app leaves out does not blame the token."""
+    app = make_app(APP_JWT_KEYS=Outage(None))
+    app.add_url_rule("/", "view", protector()()(lambda: {}))
+    assert_row(get(app, "/", issuer.app_jwt()), 50301)
 
 
 def test_row_40001_is_for_our_decorator_only(

@@ -27,7 +27,7 @@ from flask_connector_auth.integrations.figures import FIGURES
 from flask_connector_auth.testing import Issuer, KeySetServer
 from flask_connector_auth.web import current_runtime
 from tests.support.floor_helpers import cases
-from tests.support.http_helpers import headers
+from tests.support.http_helpers import assert_row, headers
 from tests.support.outages import Outage
 from tests.support.types import MakeApp
 
@@ -179,9 +179,12 @@ def test_a_request_is_counted_by_outcome_reason_row_and_token(
     assert gauged.of(app, "requests") == {labels: 1}
 
 
-def test_an_outage_is_no_rejection(gauged: Gauged, make_app: MakeApp, issuer: Issuer) -> None:
+@cases("retry_after", {"known": 1, "unknown": None})
+def test_an_outage_is_no_rejection(
+    retry_after: Any, gauged: Gauged, make_app: MakeApp, issuer: Issuer
+) -> None:
     """Row 50301: the fault is the server's, and no token was refused."""
-    app = with_views(make_app(APP_JWT_KEYS=Outage(1)))
+    app = with_views(make_app(APP_JWT_KEYS=Outage(retry_after)))
     gauged.instrument(app)
     app.test_client().get("/app", headers=headers(issuer.app_jwt()))
     labels = ("unavailable", "keys_unavailable", "50301", "")
@@ -389,6 +392,35 @@ def test_a_source_that_cannot_tell_its_health_is_not_ready(
     assert gauged.one(app, "keys.entries", "app_jwt") == 1
     assert gauged.one(app, "cache.misses", "app_jwt") == 1
     assert gauged.of(app, "revocation.ready") == {(): 1}
+
+
+@cases("module", {"Prometheus": prometheus, "OpenTelemetry": opentelemetry})
+def test_figures_that_cannot_be_reported_fail_no_request(
+    module: Any,
+    make_app: MakeApp,
+    issuer: Issuer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A good token gets its answer and a bad one its row; each class of error is logged once."""
+    errors = [OSError("do-not-tell-this"), OSError("nor-this"), ValueError(), ValueError()]
+    calls = iter(errors)
+
+    def add(_self: object, _name: str, _labels: tuple[str, ...]) -> None:
+        raise next(calls)
+
+    monkeypatch.setattr(module._Reporter, "add", add)
+    app = with_views(make_app())
+    (ByPrometheus() if module is prometheus else ByOpenTelemetry()).instrument(app)
+    client = app.test_client()
+    for _ in errors[::2]:
+        assert client.get("/app", headers=headers(issuer.app_jwt())).json == {}
+        assert_row(client.get("/app", headers=headers("junk")), 40102)
+    assert [*calls] == []
+    assert [each.getMessage() for each in caplog.records if each.name.endswith("figures")] == [
+        "figures of an_app are lost: OSError",
+        "figures of an_app are lost: ValueError",
+    ]
 
 
 def test_an_app_without_the_extension_cannot_be_instrumented(gauged: Gauged) -> None:

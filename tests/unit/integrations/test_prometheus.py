@@ -1,8 +1,11 @@
 """Metrics for Prometheus: registries, names, and processes whose figures another one exposes."""
 
+import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,6 +129,45 @@ def test_where_another_process_exposes_them_figures_are_written_down(
     assert b'connector_auth_keys_ready{app="an_app",token="app_jwt"} 1.0' in generate_latest(
         registry
     )
+
+
+REQUESTS = """
+import os, shutil
+from flask import Flask
+from flask_connector_auth import ConnectorAuth, require_app_jwt
+from flask_connector_auth.integrations.prometheus import instrument_app
+from flask_connector_auth.testing import Issuer
+
+issuer = Issuer()
+app = Flask("an_app")
+app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = issuer.key_set()
+ConnectorAuth(app)
+app.add_url_rule("/", "index", require_app_jwt(lambda: "good"))
+instrument_app(app)
+if REMOVED:
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+for token in (issuer.app_jwt(), "junk", issuer.app_jwt()):
+    print(app.test_client().get("/", headers={"Authorization": token}).status_code)
+"""
+
+
+@pytest.mark.parametrize(
+    ("removed", "lost"), [(False, []), (True, ["figures of an_app are lost: FileNotFoundError"])]
+)
+def test_a_directory_that_is_gone_fails_no_request(
+    removed: bool, lost: list[str], tmp_path: Path
+) -> None:
+    """prometheus-client opens a file of ``PROMETHEUS_MULTIPROC_DIR`` where it first needs it."""
+    ran = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", f"REMOVED = {removed}\n{REQUESTS}"],
+        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert ran.stdout.split() == ["200", "401", "200"]
+    assert [line for line in ran.stderr.splitlines() if line.startswith("figures")] == lost
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_scopes_are_compared_whole(
     granted: Any, required: Any, any_scope: Any, passes: Any
 ) -> None:
     """Row 40102, RFC 6749 section 3.3: all of these, one of those; no prefix, no other case."""
-    requirement = token_requirement(required, any_scope)
+    requirement = token_requirement(required or (), any_scope or ())
     expected = None if passes else Reason.MISSING_SCOPE
     assert refusal(check_scopes, app_jwt(scopes=granted), requirement) is expected
 

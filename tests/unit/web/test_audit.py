@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from flask import Blueprint, Flask
@@ -16,8 +17,10 @@ from flask_connector_auth import (
     require_consumer_jws,
     verify_request,
 )
+from flask_connector_auth.testing import Issuer
 from flask_connector_auth.web import Access, Binding, Route, audit
 from tests.support.floor_helpers import cases
+from tests.support.http_helpers import assert_row, headers
 from tests.support.types import MakeApp
 
 
@@ -272,6 +275,73 @@ def test_what_the_audit_cannot_know(make_app: MakeApp) -> None:
 
     assert client.post("/dispatches").status_code == 200
     assert found(app)["POST", "dispatches"].access is Access.PROTECTED
+
+
+class Lazy:
+    """A view with every attribute, as lazy proxies and service containers have them."""
+
+    methods = provide_automatic_options = None  # which Flask reads
+    required_methods = ()
+
+    def __call__(self, **_arguments: Any) -> str:
+        return "lazy"
+
+    def __getattr__(self, name: str) -> "Lazy":
+        return Lazy()
+
+
+def a_mock() -> Any:
+    """Return a mock as a view, but for the attributes that Flask reads."""
+    return Mock(return_value="lazy", methods=None, required_methods=())
+
+
+@cases("make_view", {"a proxy": Lazy, "a mock": a_mock})
+@cases(
+    "decorate, protect, access",
+    {
+        "nothing": (lambda view: view, False, Access.UNPROTECTED),
+        "protect()": (lambda view: view, True, Access.PROTECTED),
+        "our decorator": (require_app_jwt, False, Access.PROTECTED),
+        "both": (require_app_jwt, True, Access.PROTECTED),
+        "two decorators": (
+            lambda view: require_app_jwt(require_app_jwt(view, scopes="msg.consumer")),
+            False,
+            Access.PROTECTED,
+        ),
+    },
+)
+def test_a_view_that_has_every_attribute_has_none_of_ours(
+    decorate: Any, protect: bool, access: Access, make_view: Any, make_app: MakeApp, issuer: Issuer
+) -> None:
+    """Only what a decorator attached, and only a class as ``view_class``, counts."""
+    app = make_app()
+    if protect:
+        ConnectorAuth().protect(app, consumer_jws=False)
+    app.add_url_rule("/x", "x", decorate(make_view()), methods=["GET"])
+    assert found(app)["GET", "x"].access is access
+    client = app.test_client()
+    assert client.get("/x", headers=headers(issuer.app_jwt())).text == "lazy"
+    if access is Access.PROTECTED:
+        assert_row(client.get("/x"), 40105)
+        assert_row(client.get("/x", headers=headers("junk")), 40102)
+
+
+def test_a_hook_that_has_every_attribute_has_none_of_ours(make_app: MakeApp) -> None:
+    """As for views; the hook of ``protect()`` beside it is enforced."""
+
+    class Hook(Lazy):
+        def __call__(self, **_arguments: Any) -> Any:
+            return None
+
+    app = make_app()
+    app.before_request(Hook())
+    app.before_request(Mock(return_value=None))
+    ConnectorAuth().protect(app)
+    app.add_url_rule("/x", "x", view)
+    app.add_url_rule("/open", "open", public(lambda: "open"))
+    assert found(app)["GET", "x"].access is Access.PROTECTED
+    assert_row(app.test_client().get("/x"), 40105)
+    assert app.test_client().get("/open").text == "open"
 
 
 def test_an_app_without_the_extension_cannot_be_audited() -> None:

@@ -4,6 +4,8 @@ import itertools
 import json
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -20,6 +22,8 @@ from flask_connector_auth import (
     InvalidAppJWT,
     InvalidConsumerJWS,
     Reason,
+    Unavailable,
+    VerificationKey,
     require_app_jwt,
 )
 from flask_connector_auth.testing import OMIT, Issuer
@@ -266,6 +270,52 @@ def test_our_outage_is_a_503_and_never_the_clients_fault(
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
+class Hurried(Unavailable):
+    """An outage of an app, whose constructor leaves out that of its base."""
+
+    def __init__(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("outage", "reason", "sent"),
+    [
+        (lambda: Unavailable(Reason.REVOCATION_UNAVAILABLE, 5), "revocation_unavailable", "5"),
+        (lambda: Unavailable("revocation_unavailable"), "revocation_unavailable", "1"),
+        *[(partial(Unavailable, reason), "keys_unavailable", "1") for reason in ("db", None, [])],
+        *[
+            (partial(Unavailable, Reason.KEYS_UNAVAILABLE, wait), "keys_unavailable", sent)
+            for wait, sent in [
+                *[(None, "1"), ("soon", "1"), ("", "1"), ([], "1"), (nan, "1"), (-inf, "1")],
+                *[(inf, "30"), ("7", "7"), (-5, "1"), (10**400, "1")],
+            ]
+        ],
+        (Hurried, "keys_unavailable", "1"),
+    ],
+)
+def test_an_outage_is_a_503_whatever_a_key_source_says_of_it(
+    outage: Callable[[], Exception],
+    reason: str,
+    sent: str,
+    make_app: MakeApp,
+    issuer: Issuer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Row 50301: neither a 401, on which clients throw tokens away, nor a 500."""
+    source = Outage(1)
+    client = with_views(make_app(APP_JWT_KEYS=source)).test_client()
+
+    def candidates(_kid: str | None, _algorithm: str) -> Sequence[VerificationKey]:
+        raise outage()
+
+    monkeypatch.setattr(source, "candidates", candidates)
+    answer = client.get("/x", headers=headers(issuer.app_jwt()))
+    assert_row(answer, 50301)
+    assert answer.headers["Retry-After"] == sent
+    assert [record.connector_auth["reason"] for record in caplog.records] == [reason]  # type: ignore[attr-defined]
+
+
 def test_junk_is_refused_before_any_key_is_looked_up(make_app: MakeApp, issuer: Issuer) -> None:
     """Junk is answered with 401 in an outage too, and no key is looked up for it."""
     outage = Outage(1)
@@ -279,3 +329,9 @@ def test_junk_is_refused_before_any_key_is_looked_up(make_app: MakeApp, issuer: 
 def test_a_view_that_is_unavailable_does_not_blame_the_keys() -> None:
     """Only this package knows whether keys are available; a view has reasons of its own."""
     assert AuthenticationUnavailable(retry_after=5).reason is Reason.VIEW
+
+
+@pytest.mark.parametrize(("wait", "sent"), [(5, "5"), (None, "1"), (nan, "1"), (inf, "30")])
+def test_a_view_may_pass_on_any_time_to_wait(wait: Any, sent: str) -> None:
+    """RFC 9110 section 10.2.3: Retry-After is a whole number of seconds."""
+    assert AuthenticationUnavailable(retry_after=wait).response.headers["Retry-After"] == sent
