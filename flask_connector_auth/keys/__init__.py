@@ -61,7 +61,7 @@ from .loader import (
     LoadFailed as LoadFailed,
     loggable_host as loggable_host,
 )
-from .material import (
+from .paths import (
     describe_read_error as describe_read_error,
     looks_like_path as looks_like_path,
 )
