@@ -175,5 +175,10 @@ def list_keys(source: KeySource) -> Iterator[ListedKey]:
 
 def plain_http_hosts(source: KeySource) -> set[str]:
     """Return the hosts from which keys of *source* are fetched by plain ``http``, but loopback."""
+    return {host for url in remote_urls(source) if (host := plain_http_host(url))}
+
+
+def remote_urls(source: KeySource) -> list[str]:
+    """Return the URLs from which keys of *source* are fetched, those of failover too."""
     remote = (leaf for leaf in leaf_sources(source) if isinstance(leaf, RemoteKeys))
-    return {host for leaf in remote for url in leaf.urls if (host := plain_http_host(url))}
+    return [url for leaf in remote for url in leaf.urls]

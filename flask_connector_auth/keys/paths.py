@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from .der import KeyProblem
-from .urls import clean_text, is_url
+from .urls import clean_text, is_redis_url, is_url
 
 _LIST_OF_FILES = re.compile(r"\[|[^,]*\.\w+\s*,")
 _FILE_SUFFIXES = (".pem", ".der", ".crt", ".cer", ".pub", ".key", ".jwk", ".jwks", ".json", ".txt")
@@ -70,6 +70,17 @@ def looks_like_path(text: str) -> bool:
     return text.isprintable() and (
         path.suffix.lower() in _FILE_SUFFIXES or any(map(os.path.isdir, folders))
     )
+
+
+def describe_unwritable(place: str) -> str:
+    """Return why no backup can be written to *place* now; empty if it can, and for Redis."""
+    folder = Path(place).absolute().parent
+    if is_redis_url(place):
+        return ""
+    if not folder.is_dir():
+        return f"there is no folder {str(folder)!r}"
+    is_writable = os.access(folder, os.W_OK | os.X_OK)
+    return "" if is_writable else f"this user cannot write to the folder {str(folder)!r}"
 
 
 def describe_read_error(error: OSError | ValueError) -> str:

@@ -168,6 +168,8 @@ def check_backup_place(place: str) -> None:
             raise ValueError(
                 "a Redis server on another host needs rediss:// and a verified certificate"
             )
+    elif os.path.isdir(place) or place.endswith(("/", os.sep)):
+        raise ValueError("a folder; name a file in it, such as keys.json")
     elif not _is_file_name(place):
         raise ValueError(
             "must be a file path, or the URL of one Redis server (redis://, rediss:// or unix://). "

@@ -408,6 +408,14 @@ def test_a_ca_file_that_cannot_be_loaded_is_reported_with_the_reason(
     }
 
 
+def test_a_folder_is_no_place_for_a_backup(tmp_path: Path) -> None:
+    """JWKS_BACKUP: the message says to name a file; a folder that does not exist yet, too."""
+    expected = {"JWKS_BACKUP": ["A folder; name a file in it, such as keys.json."]}
+    for folder in (f"{tmp_path}", f"{tmp_path}/", f"{tmp_path}/later/", "."):
+        assert problems(JWKS_BACKUP=folder) == expected
+    assert load(JWKS_BACKUP=f"{tmp_path}/keys.json")
+
+
 def test_each_source_has_its_own_backup(tmp_path: Path) -> None:
     """JWKS_BACKUP: the path is extended by a name for the source, so no two share a file."""
     place = str(tmp_path / "keys")
