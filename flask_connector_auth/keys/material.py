@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ..core import Malformed, load_json_object
 from .der import DER_START, KeyProblem, load_certificate, private_problem
-from .paths import check_secret_text, describe_read_error, missing_file
+from .paths import check_secret_text, describe_read_error, is_file_url, missing_file
 from .urls import clean_text, is_url
 
 _PEM_BLOCK = re.compile("-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \\1-----", re.DOTALL)
@@ -74,6 +74,11 @@ def _entries_of_object(value: Mapping[str, Any]) -> Entries:
     if "keys" not in value:
         if problem := describe_other_document(value):
             raise KeyProblem(problem)
+        if value.get("kty") is None:
+            raise KeyProblem(
+                "it has no kty (RFC 7517 section 4.1); an object is a JWK, a JWK Set or "
+                '{"secret": "..."}'
+            )
         return [KeyEntry(value)]
     if not isinstance(value["keys"], list | tuple):
         raise KeyProblem("the member keys of a JWK Set is a list (RFC 7517 section 5.1)")
@@ -121,6 +126,8 @@ def _entries_of_text(text: str) -> Entries | None:
     entries = _entries_of_json_or_pem(text)
     if entries is not None:
         return entries
+    if is_file_url(text):
+        raise KeyProblem("a URL of a file; give the path of the file alone")
     if is_url(text):
         raise KeyProblem("a URL, where only a key or the path of a file is accepted")
     if text.startswith(("ssh-", "ecdsa-sha2-")):

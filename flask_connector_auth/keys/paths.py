@@ -60,6 +60,11 @@ def missing_file(path: Path, is_path: bool, reason: str) -> str:
     )
 
 
+def is_file_url(text: str) -> bool:
+    """Whether *text* is the path of a file, written as a URL (RFC 8089)."""
+    return clean_text(text).lower().startswith("file:/")
+
+
 def looks_like_path(text: str) -> bool:
     """Whether *text* is the path of a file, which messages may quote, rather than a secret.
 
