@@ -12,7 +12,6 @@ from .core import (
     attach_hook_requirements,
     attach_requirements,
     get_attached_requirements,
-    lifecycle,
     requirements_of,
     wall_time,
 )
@@ -144,10 +143,7 @@ class ConnectorAuth:
         :param app: by default the current app.
         :raises RuntimeError: if the app has no extension.
         """
-        runtime = current_runtime(app)
-        for verifier in runtime.verifiers.values():
-            lifecycle.close_if_closable(verifier.keys)
-        runtime.revocations.close()
+        current_runtime(app).close()
 
     def health_blueprint(self) -> Blueprint:
         """Return a blueprint that answers ``GET /health`` with :meth:`health`, as JSON.

@@ -9,7 +9,14 @@ from flask import Flask
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 
 from ..config import ConfigurationError
-from ..keys import clean_text, is_unprotected_redis_url, list_keys, plain_http_hosts
+from ..keys import (
+    clean_text,
+    describe_unwritable,
+    is_unprotected_redis_url,
+    list_keys,
+    plain_http_hosts,
+    remote_urls,
+)
 from ..revocation import RevocationStoreError
 from ..revocation.redis import RedisStore
 from ..web import Binding, Runtime, audit
@@ -20,6 +27,8 @@ from .routes import describe_misplaced
 
 _LONG_LEEWAY = 300
 _LEAST_RSA_BITS = 2048
+# The settings that say how key sets are fetched, without those that have a default.
+_FOR_KEY_SETS = ("FAILOVER", "PROXY", "BACKUP", "CA_FILE", "FETCH", "HTTP_HOSTS")
 _NO_EVICTION = "noeviction"
 
 
@@ -61,6 +70,18 @@ def find_weaknesses(app: Flask, state: Runtime) -> Iterator[tuple[str, str]]:
             "The connection to the revocation store is not encrypted: use rediss://, or anyone on "
             "the network path can undo a revocation.",
         )
+
+
+def find_idle_settings(app: Flask, state: Runtime) -> Iterator[tuple[str, str]]:
+    """Yield warnings like those of :func:`find_weaknesses` for settings that have no effect."""
+    if not any(remote_urls(each.keys) for each in state.verifiers.values()):
+        for name in _FOR_KEY_SETS:
+            if app.config.get(f"CONNECTOR_AUTH_JWKS_{name}"):
+                yield "unused_setting", f"JWKS_{name} has no effect: no keys come from a URL."
+        return
+    backup = app.config.get("CONNECTOR_AUTH_JWKS_BACKUP")
+    if backup and (problem := describe_unwritable(clean_text(str(backup)))):
+        yield "backup_not_writable", f"JWKS_BACKUP cannot be written: {problem}."
 
 
 def find_eviction(state: Runtime) -> Iterator[tuple[str, str]]:
@@ -146,7 +167,9 @@ def _inspect(app: Flask, state: Runtime, timeout: float) -> dict[str, Any]:
         "settings": list(list_settings(app.config)),
         "keys": list(_keys(state)),
         "errors": _as_json(errors),
-        "warnings": _as_json([*warnings, *find_weaknesses(app, state)]),
+        "warnings": _as_json(
+            [*warnings, *find_weaknesses(app, state), *find_idle_settings(app, state)]
+        ),
     }
 
 

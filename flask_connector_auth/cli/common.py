@@ -31,6 +31,8 @@ class CannotRun(click.ClickException):
 def load_app(ctx: click.Context) -> Flask:
     """Return the app that ``flask --app`` names; its context is pushed until the command ends.
 
+    Its threads end with the command too: one of them may be writing a backup of a key set.
+
     :raises ConfigurationError: if its settings cannot be used.
     :raises CannotRun: if it raises any other error.
     """
@@ -41,6 +43,8 @@ def load_app(ctx: click.Context) -> Flask:
     except Exception:
         raise CannotRun(f"The app cannot be loaded.\n\n{traceback.format_exc()}") from None
     ctx.with_resource(app.app_context())
+    if runtime := app.extensions.get(EXTENSION):
+        ctx.call_on_close(runtime.close)
     return app
 
 

@@ -1,8 +1,24 @@
 """What is wrong with the configuration, by configuration key."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 
 from .schema import PREFIX
+
+# The names that people try first, where the nearest by its letters is another one or none.
+_MEANT = {
+    **dict.fromkeys(
+        (
+            *("JWKS", "JWKS_URL", "JWKS_URI", "JWK_SET_URL", "JWK_SET_URI", "KEY", "KEYS"),
+            *("PUBLIC_KEY", "PUBLIC_KEYS", "SECRET", "SECRET_KEY"),
+        ),
+        "APP_JWT_KEYS",
+    ),
+    **dict.fromkeys(("APP_JWT_ISSUER", "ISS"), "ISSUER"),
+    "AUD": "AUDIENCE",
+    "CLOCK_SKEW": "LEEWAY",
+    "HEADER": "CONSUMER_HEADER",
+}
 
 
 class ConfigurationError(ValueError):
@@ -28,3 +44,14 @@ class Problems(dict[str, list[str]]):
     def add(self, name: str, problem: str) -> None:
         """Report *problem*, a sentence, for the setting *name*, which is without its prefix."""
         self.setdefault(PREFIX + name, []).append(problem)
+
+    def add_unknown(self, name: str, fields: Iterable[str]) -> None:
+        """Report that no setting has this *name*, and which one may be meant.
+
+        :param fields: the names of the settings, as fields of the schema.
+        """
+        # Without the prefix, which would make every name similar to every other.
+        nearest = get_close_matches(name.lower(), fields, n=1)
+        meant = _MEANT.get(name.upper()) or (nearest[0].upper() if nearest else "")
+        hint = f" Did you mean {PREFIX}{meant}?" if meant else ""
+        self.add(name, f"Unknown setting.{hint}")

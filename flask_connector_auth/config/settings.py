@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from ssl import SSLError
 from typing import Any, cast
 
@@ -95,11 +94,7 @@ def _read(config: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
     configured = {key: value for key, value in config.items() if key.startswith(PREFIX)}
     known = {field.data_key for field in schema.fields.values()}
     for key in sorted(configured.keys() - known):
-        name = key.removeprefix(PREFIX)
-        # Without the prefix, which would make every name similar to every other.
-        nearest = get_close_matches(name.lower(), schema.fields, n=1)
-        hint = f" Did you mean {PREFIX}{nearest[0].upper()}?" if nearest else ""
-        problems.add(name, f"Unknown setting.{hint}")
+        problems.add_unknown(key.removeprefix(PREFIX), schema.fields)
     values: dict[str, Any] = dict.fromkeys(schema.fields)
     try:
         values |= cast(dict[str, Any], schema.load(configured))

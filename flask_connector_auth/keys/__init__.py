@@ -28,6 +28,7 @@ from .factory import (
     list_keys as list_keys,
     parse_keys as parse_keys,
     plain_http_hosts as plain_http_hosts,
+    remote_urls as remote_urls,
 )
 from .http import (
     Fetch as Fetch,
@@ -61,8 +62,9 @@ from .loader import (
     LoadFailed as LoadFailed,
     loggable_host as loggable_host,
 )
-from .material import (
+from .paths import (
     describe_read_error as describe_read_error,
+    describe_unwritable as describe_unwritable,
     looks_like_path as looks_like_path,
 )
 from .public_material import (

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from glob import escape
 from math import ceil
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,8 +21,9 @@ from .source import KeyIndex, VerificationKey
 logger: logging.Logger = logging.getLogger(__name__)
 
 _FORMAT = 1
-# Seconds that the clock may be behind that of the machine that wrote the backup.
-_MAX_CLOCK_SKEW = 60
+_MAX_CLOCK_SKEW = 60  # seconds that the clock may be behind that of the writing machine
+# Seconds after which a temporary file is no longer being written: its process has ended.
+_MAX_WRITE_TIME = 3600
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -133,7 +135,7 @@ class KeySetBackup:
     def _log(self, problem: str) -> None:
         # Once in an outage, not at each of its attempts.
         if problem != self._logged_problem:
-            logger.warning("the backup of the key set %s", problem)
+            logger.warning("the backup of the key set (JWKS_BACKUP) %s", problem)
             self._logged_problem = problem
 
 
@@ -169,8 +171,9 @@ class FileBackupStore:
 
     def write(self, record: bytes) -> None:
         """See :class:`BackupStore`; a reader gets the old record or the new one, never a part."""
+        prefix = f".{self.path.name}."
         # mkstemp makes a file of mode 0600, whatever the umask is.
-        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
+        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=prefix)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(record)
@@ -181,6 +184,10 @@ class FileBackupStore:
             with suppress(OSError):
                 os.unlink(name)
             raise
+        with suppress(OSError):
+            for leftover in self.path.parent.glob(f"{escape(prefix)}*"):
+                if time.time() - leftover.lstat().st_mtime > _MAX_WRITE_TIME:
+                    leftover.unlink()
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

@@ -16,6 +16,7 @@ from .importing import KeyRules, import_key
 from .key_set import RemoteRules, import_set
 from .loader import KeySetLoader
 from .material import KeySetEntries, split_keys
+from .paths import is_file_url
 from .refresh_policy import RefreshPolicy
 from .remote import RemoteKeys
 from .source import CombinedKeys, KeyIndex, KeySource, StaticKeys, VerificationKey
@@ -95,10 +96,10 @@ def key_source(
     """
     items = value if isinstance(value, list | tuple) else [value]
     keys, problems = parse_keys(
-        value, rules, lambda item: is_url(item) or isinstance(item, KeySource), setting
+        value, rules, lambda item: _is_set_url(item) or isinstance(item, KeySource), setting
     )
     sources: list[KeySource] = [item for item in items if isinstance(item, KeySource)]
-    urls = [clean_text(item) for item in items if is_url(item)]
+    urls = [clean_text(item) for item in items if _is_set_url(item)]
     for url in urls:
         try:
             check_url(url, options.http_hosts)
@@ -115,6 +116,10 @@ def key_source(
         return None, problems
     sources += [_remote_keys(url, rules, options) for url in urls]
     return sources[0] if len(sources) == 1 else CombinedKeys(sources), []
+
+
+def _is_set_url(item: Any) -> bool:
+    return is_url(item) and not is_file_url(item)
 
 
 def _remote_keys(url: str, rules: KeyRules, options: RemoteOptions) -> RemoteKeys:
@@ -175,5 +180,10 @@ def list_keys(source: KeySource) -> Iterator[ListedKey]:
 
 def plain_http_hosts(source: KeySource) -> set[str]:
     """Return the hosts from which keys of *source* are fetched by plain ``http``, but loopback."""
+    return {host for url in remote_urls(source) if (host := plain_http_host(url))}
+
+
+def remote_urls(source: KeySource) -> list[str]:
+    """Return the URLs from which keys of *source* are fetched, those of failover too."""
     remote = (leaf for leaf in leaf_sources(source) if isinstance(leaf, RemoteKeys))
-    return {host for leaf in remote for url in leaf.urls if (host := plain_http_host(url))}
+    return [url for leaf in remote for url in leaf.urls]

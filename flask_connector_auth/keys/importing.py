@@ -34,6 +34,9 @@ _MIN_SECRET_BYTES = 32
 # A huge public exponent makes each verification as slow as a signature.
 _MAX_EXPONENT_BITS = 64
 _VALUE_MEMBERS = {"EC": ("crv", "x", "y"), "OKP": ("crv", "x"), "RSA": ("n", "e"), "oct": ("k",)}
+_OTHER_KTY = f"its kty is none of {', '.join(_VALUE_MEMBERS)} (RFC 7518 section 6.1)"
+_NO_KTY = "it has no kty (RFC 7517 section 4.1)"
+_TOO_SHORT = "a secret shorter than {} (RFC 7518 section 3.2); it must have {} bytes or more"
 _KINDS = {"EC": "an EC key", "OKP": "an Edwards key", "RSA": "an RSA key", "oct": "a secret"}
 _NOT_BASE64URL = re.compile(r"[+/=\s]")
 _CURVES = {
@@ -120,7 +123,7 @@ def import_key(material: Any, rules: KeyRules) -> VerificationKey:
 def _load_jwk(jwk: Mapping[str, Any], public_numbers: frozenset[bytes]) -> Key:
     kind = jwk.get("kty")
     if not isinstance(kind, str) or kind not in _VALUE_MEMBERS:
-        raise KeyProblem(f"its kty is none of {', '.join(_VALUE_MEMBERS)} (RFC 7518 section 6.1)")
+        raise KeyProblem(_NO_KTY if kind is None else _OTHER_KTY)
     if isinstance(jwk.get("crv"), str) and kind in _CURVES and jwk["crv"] not in _CURVES[kind]:
         raise KeyProblem("its crv is not known (RFC 7518 section 6.2.1.1, RFC 8037 section 2)")
     _check_members(jwk, _VALUE_MEMBERS[kind])
@@ -134,7 +137,7 @@ def _load_jwk(jwk: Mapping[str, Any], public_numbers: frozenset[bytes]) -> Key:
         if kind == "oct":
             secret = decode_base64url(members["k"].encode())
             if len(secret) < _MIN_SECRET_BYTES:
-                raise WeakSecret("a secret shorter than any hash (RFC 7518 section 3.2)")
+                raise WeakSecret(_TOO_SHORT.format("any hash", _MIN_SECRET_BYTES))
             if is_public_key_material(secret, public_numbers):
                 raise WeakSecret("a public key, which is no secret (RFC 8725 section 2.1)")
             return JWKRegistry.import_key({"kty": "oct", **members})
@@ -199,7 +202,7 @@ def _can_use(key: Key, name: str) -> bool:
 def _verify_function(key: Key, name: str) -> Verify:
     model = JWSRegistry.algorithms[name]
     if isinstance(key, OctKey) and len(key.raw_value) * 8 < model.algorithm_security:
-        raise WeakSecret(f"a secret shorter than the hash of {name} (RFC 7518 section 3.2)")
+        raise WeakSecret(_TOO_SHORT.format(f"the hash of {name}", model.algorithm_security // 8))
     if isinstance(key, RSAKey) and name in _PSS:
         return _ExactLengthVerify((key.public_key.key_size + 7) // 8, model.verify)
     return model.verify

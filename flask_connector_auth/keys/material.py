@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ..core import Malformed, load_json_object
 from .der import DER_START, KeyProblem, load_certificate, private_problem
+from .paths import check_secret_text, describe_read_error, is_file_url, missing_file
 from .urls import clean_text, is_url
 
 _PEM_BLOCK = re.compile("-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \\1-----", re.DOTALL)
@@ -26,12 +27,6 @@ _CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE")
 _ESCAPED_LINE_END = re.compile(r"(?:\\r)?\\n")
 # A public key is longer than a file name that happens to be base64.
 _MIN_KEY_BYTES = 40
-_LIST_OF_FILES = re.compile(r"\[|[^,]*\.\w+\s*,")
-_FILE_SUFFIXES = (".pem", ".der", ".crt", ".cer", ".pub", ".key", ".jwk", ".jwks", ".json", ".txt")
-# A host with a path or a port, with what is left of ``https://`` before it.
-_HOST = re.compile(
-    r"(?:https?:?)?/*(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+|localhost)(?::\d+)?/|[a-z0-9.-]+:\d+$", re.I
-)
 
 
 class KeyEntry(NamedTuple):
@@ -79,6 +74,11 @@ def _entries_of_object(value: Mapping[str, Any]) -> Entries:
     if "keys" not in value:
         if problem := describe_other_document(value):
             raise KeyProblem(problem)
+        if value.get("kty") is None:
+            raise KeyProblem(
+                "it has no kty (RFC 7517 section 4.1); an object is a JWK, a JWK Set or "
+                '{"secret": "..."}'
+            )
         return [KeyEntry(value)]
     if not isinstance(value["keys"], list | tuple):
         raise KeyProblem("the member keys of a JWK Set is a list (RFC 7517 section 5.1)")
@@ -97,6 +97,7 @@ def _jwk_of_secret(value: Mapping[str, Any]) -> dict[str, Any]:
         raise KeyProblem("a secret is text")
     if members.keys() - {"kid", "alg"}:
         raise KeyProblem("beside secret there are only kid and alg")
+    check_secret_text(text)
     try:
         encoded = urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
     except UnicodeEncodeError:
@@ -125,6 +126,8 @@ def _entries_of_text(text: str) -> Entries | None:
     entries = _entries_of_json_or_pem(text)
     if entries is not None:
         return entries
+    if is_file_url(text):
+        raise KeyProblem("a URL of a file; give the path of the file alone")
     if is_url(text):
         raise KeyProblem("a URL, where only a key or the path of a file is accepted")
     if text.startswith(("ssh-", "ecdsa-sha2-")):
@@ -195,7 +198,7 @@ def _entries_of_file(path: Path, is_path: bool) -> Entries:
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
-        raise KeyProblem(_missing_file(path, is_path, describe_read_error(error))) from None
+        raise KeyProblem(missing_file(path, is_path, describe_read_error(error))) from None
     if content[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):
         raise KeyProblem("a file in UTF-16; save it as UTF-8")
     entries = _entries_of_content(content)
@@ -205,34 +208,3 @@ def _entries_of_file(path: Path, is_path: bool) -> Entries:
     if entries is None:
         raise KeyProblem("a file that holds no PEM, DER, JWK or JWK Set")
     return entries
-
-
-def _missing_file(path: Path, is_path: bool, reason: str) -> str:
-    text = str(path)
-    unknown = f"neither a key nor a readable file ({reason})"
-    if _LIST_OF_FILES.match(text):
-        return f'{unknown}; a list is JSON in an environment variable: ["one.pem", "two.pem"]'
-    hint = "; if it is a URL, put https:// before it" if _HOST.match(text) else ""
-    if is_path or looks_like_path(text):
-        return f"the file {str(path.absolute())!r} cannot be read ({reason}){hint}"
-    return (
-        f"{unknown}{hint}. A key is PEM, a certificate, a JWK, a JWK Set, a text secret as "
-        '{"secret": "..."}, the path of a file with one of these, or the URL of a JWK Set'
-    )
-
-
-def looks_like_path(text: str) -> bool:
-    """Whether *text* is the path of a file, which messages may quote, rather than a secret.
-
-    It ends like the name of a key file, or one of its folders exists.
-    """
-    path = Path(text)
-    folders = [folder for folder in path.parents if folder.name]
-    return text.isprintable() and (
-        path.suffix.lower() in _FILE_SUFFIXES or any(map(os.path.isdir, folders))
-    )
-
-
-def describe_read_error(error: OSError | ValueError) -> str:
-    """Return the system's reason why a file could not be read, without the name of the file."""
-    return str(error.strerror) if isinstance(error, OSError) else "not a file name"

@@ -5,7 +5,9 @@ import re
 from base64 import b64encode, urlsafe_b64decode
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
+from html import unescape
 from typing import Any
+from urllib.parse import unquote
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -29,6 +31,8 @@ _DER_LOADERS = (
 )
 _CURVES = (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1(), ec.SECP256K1())
 _PEM_LINE = re.compile("-{4,5} ?(?:BEGIN|END) [^-]*-{4,5}")
+# The first line of a PEM, whatever stands for its spaces.
+_PUBLIC_LABEL = re.compile("BEGIN.{1,20}(?:PUBLIC.KEY|CERTIFICATE)", re.DOTALL)
 _PEM_HEADER = re.compile(r"^[A-Za-z-]+: .*$", re.MULTILINE)
 _NOT_BASE64 = re.compile("[^A-Za-z0-9+/_-]")
 _LONG_WORD = re.compile("[A-Za-z0-9+/_-]{32,}")
@@ -52,6 +56,8 @@ def is_public_key_material(secret: bytes, numbers: Collection[bytes] = ()) -> bo
         or _is_point(content)
         or _has_public_jwk(content)
         or _is_listed_number(content, numbers)
+        # Damaged or not: who knows the key can make the same text.
+        or _PUBLIC_LABEL.search(_decode_text(content)) is not None
         for content in _decoded_layers(secret)
     )
 
@@ -169,7 +175,10 @@ def _decoded_layers(secret: bytes) -> Iterator[bytes]:
 
 
 def _decode_once(content: bytes) -> Iterator[bytes]:
-    """Yield what *content* encodes as base64, hexadecimal or decimal digits, or JSON strings."""
+    """Yield what *content* encodes.
+
+    As base64, hexadecimal or decimal digits, percent-encoding, references of HTML or JSON strings.
+    """
     text = _ESCAPED_LINE_END.sub("\n", _decode_text(content))
     pieces = [_PEM_HEADER.sub("", piece) for piece in _PEM_LINE.split(text)]
     for piece in {"".join(piece.split()) for piece in [*pieces, *_LONG_WORD.findall(text)]}:
@@ -180,6 +189,7 @@ def _decode_once(content: bytes) -> Iterator[bytes]:
     for match in _HEXADECIMAL.findall(text):
         digits = _NOT_HEXADECIMAL.sub("", match)
         yield bytes.fromhex(digits.zfill(len(digits) + len(digits) % 2))
+    yield unescape(unquote(text)).encode(errors="replace")
     for value in _json_values(content):
         if isinstance(value, str):
             yield value.encode(errors="replace")

@@ -66,9 +66,9 @@ def check_url(url: str, http_hosts: Collection[str] = ()) -> None:
             "several URLs in one text; a list is JSON in an environment variable: "
             '["https://one.example/", "https://two.example/"]'
         )
-    parts = _split(url)
+    parts = _split(url, "https")
     if "@" in parts.netloc or "#" in url:
-        raise ValueError("user info and fragments are not sent")
+        raise ValueError("user info and fragments are not sent; remove them from the URL")
     host = parts.hostname or ""
     is_accepted = parts.scheme == "http" and (is_loopback(host) or host in http_hosts)
     if parts.scheme != "https" and not is_accepted:
@@ -107,7 +107,7 @@ def parse_proxy(url: str) -> Proxy:
     # This comes first: a sign that is not encoded would end the host or begin the port.
     if at and not _USER_INFO.fullmatch(user_info):
         raise ValueError("user and password must be percent-encoded (RFC 3986 section 3.2.1)")
-    parts = _split(url)
+    parts = _split(url, "http")
     has_more = parts.path not in ("", "/") or {"?", "#"} & set(url)
     if parts.scheme != "http" or not parts.port or has_more:
         raise ValueError("not http://host:port or http://user:password@host:port")
@@ -125,7 +125,9 @@ def _basic(user_info: str) -> str:
     return f"Basic {b64encode(user + b':' + password).decode()}"
 
 
-def _split(url: str) -> SplitResult:
+def _split(url: str, scheme: str) -> SplitResult:
+    if "://" not in url:
+        raise ValueError(f"not an absolute URL; put {scheme}:// before the host")
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -168,6 +170,8 @@ def check_backup_place(place: str) -> None:
             raise ValueError(
                 "a Redis server on another host needs rediss:// and a verified certificate"
             )
+    elif os.path.isdir(place) or place.endswith(("/", os.sep)):
+        raise ValueError("a folder; name a file in it, such as keys.json")
     elif not _is_file_name(place):
         raise ValueError(
             "must be a file path, or the URL of one Redis server (redis://, rediss:// or unix://). "

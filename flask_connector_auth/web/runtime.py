@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask
 
 from ..config import Settings
-from ..core import AppJWT, ConsumerJWS, Reason, register_at_fork
+from ..core import AppJWT, ConsumerJWS, Reason, close_if_closable, register_at_fork
 from ..revocation import RevocationRules, Revocations
 from ..verification import APP_JWT, CONSUMER_JWS, Verifier, VerifierRules
 from .context import EXTENSION, current_app
@@ -127,6 +127,12 @@ class Runtime:
             "cache": {name: verifier.cache.health() for name, verifier in verifiers.items()},
             "revocation": self.revocations.health(),
         }
+
+    def close(self) -> None:
+        """End the threads of the app, and close its connections; see ``ConnectorAuth.close``."""
+        for verifier in self.verifiers.values():
+            close_if_closable(verifier.keys)
+        self.revocations.close()
 
 
 def is_ready(health: Mapping[str, Any]) -> bool:

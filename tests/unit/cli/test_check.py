@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 from flask_connector_auth import KeySource, require_app_jwt
-from flask_connector_auth.cli.check import find_eviction, find_weaknesses
+from flask_connector_auth.cli.check import find_eviction, find_idle_settings, find_weaknesses
 from flask_connector_auth.cli.common import list_settings, mask_url
 from flask_connector_auth.config import SettingsSchema
 from flask_connector_auth.revocation import MemoryStore
@@ -391,6 +391,54 @@ def test_a_key_set_that_is_fetched_in_the_clear_is_a_warning(
     app = make_app(APP_JWT_KEYS=[pem(), url], JWKS_HTTP_HOSTS=["issuer"])
     told = dict(find_weaknesses(app, current_runtime(app)))
     assert ("issuer" in told.get("key_set_in_the_clear", "")) is weak
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FAILOVER", ["https://mirror.example/"]),
+        ("PROXY", "http://user:do-not-tell-this@proxy.example:3128"),
+        ("BACKUP", "/nowhere/keys.json"),
+        ("FETCH", print),
+        ("HTTP_HOSTS", ["issuer"]),
+    ],
+)
+def test_a_setting_for_key_sets_without_any_is_a_warning(
+    name: str, value: Any, check: Callable[..., Any], make_app: MakeApp
+) -> None:
+    """JWKS_FAILOVER and the like, where all keys are configured; none where a URL is among them."""
+    settings = {f"JWKS_{name}": value}
+    assert check(make_app(**settings))["warnings"] == [
+        {
+            "code": "unused_setting",
+            "text": f"JWKS_{name} has no effect: no keys come from a URL.",
+        }
+    ]
+    for keys in ("APP_JWT_KEYS", "CONSUMER_JWS_KEYS"):
+        app = make_app(**settings, **{keys: "https://issuer.example/"})
+        assert "unused_setting" not in dict(find_idle_settings(app, current_runtime(app)))
+
+
+def test_a_backup_that_cannot_be_written_is_a_warning(
+    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JWKS_BACKUP: where its folder does not exist, is no folder, or is not writable."""
+    (tmp_path / "file").touch()
+
+    def warning(place: str) -> str | None:
+        app = make_app(APP_JWT_KEYS="https://issuer.example/", JWKS_BACKUP=place)
+        return dict(find_idle_settings(app, current_runtime(app))).get("backup_not_writable")
+
+    text = "JWKS_BACKUP cannot be written: "
+    for name in ("none", "file"):
+        folder = tmp_path / name
+        assert warning(f"{folder}/keys.json\n") == f"{text}there is no folder {str(folder)!r}."
+    assert warning(f"{tmp_path}/keys.json\n") is None
+    assert warning("redis://127.0.0.1:1") is None
+    # Root may write everywhere.
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    expected = f"{text}this user cannot write to the folder {str(tmp_path)!r}."
+    assert warning(f"{tmp_path}/keys.json") == expected
 
 
 @pytest.mark.parametrize("accepted", [True, False])

@@ -12,6 +12,7 @@ import pytest
 from tables import TABLES
 
 from flask_connector_auth.cli import COMMANDS
+from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.support.project import PAGES, blocks
 from tests.support.types import RunCommand
 
@@ -57,6 +58,34 @@ def test_the_session_of_the_page_runs(tmp_path: Path) -> None:
         assert OutputChecker().check_output(expected, printed, options), (command, printed)
 
 
+BACKUP_APP = """
+import os, threading
+from flask import Flask
+from flask_connector_auth import ConnectorAuth
+
+pause, sync = threading.Event(), os.fsync
+os.fsync = lambda file: (pause.wait({slow}), sync(file))
+app = Flask(__name__)
+app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = {url!r}
+app.config["CONNECTOR_AUTH_JWKS_BACKUP"] = {backup!r}
+ConnectorAuth(app)
+"""
+
+
+@pytest.mark.parametrize("command", ["check", "health --json", "inspect token.txt"])
+def test_a_command_that_ends_leaves_a_whole_backup(command: str, tmp_path: Path) -> None:
+    """JWKS_BACKUP: it waits for the thread that writes it, on a slow disk too; no other file."""
+    issuer, folder = Issuer(), tmp_path / "backup"
+    folder.mkdir(0o700)
+    with KeySetServer(issuer) as server:
+        text = BACKUP_APP.format(slow=0.3, url=server.url, backup=str(folder / "keys.json"))
+        (tmp_path / "app.py").write_text(text)
+        (tmp_path / "token.txt").write_text(issuer.app_jwt())
+        printed = [shell(f"flask connector-auth {command}", tmp_path, {}) for _ in range(2)]
+    names = [each.name for each in folder.iterdir()]
+    assert [bool(re.fullmatch(r"keys\.json\.\w{16}", name)) for name in names] == [True], printed
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_page_has_the_help_of_every_command(run: RunCommand, name: str) -> None:
     """Generated from the command itself."""
@@ -73,7 +102,7 @@ def test_the_page_names_every_warning() -> None:
     source = (ROOT / "flask_connector_auth" / "cli" / "check.py").read_text()
     found = re.findall(r'yield \(?\s*"(\w+)"|\("(not_\w+)"', source)
     words = {one or other for one, other in found}
-    assert len(words) == 10
+    assert len(words) == 12
     assert words <= set(re.findall(r"``(\w+)``", PAGES["docs/cli.rst"]))
 
 

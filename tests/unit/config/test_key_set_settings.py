@@ -183,10 +183,15 @@ HTTPS = "https is needed, except for loopback and the hosts in JWKS_HTTP_HOSTS"
     [
         ("http://issuer.example/jwks", HTTPS),
         ("ftp://issuer.example/jwks", HTTPS),
-        ("file:///etc/passwd", "not an absolute URL"),
         ("https:///jwks", "not an absolute URL"),
-        ("https://user:do-not-tell-this@issuer.example/", "user info and fragments are not sent"),
-        ("https://issuer.example/#keys", "user info and fragments are not sent"),
+        (
+            "https://user:do-not-tell-this@issuer.example/",
+            "user info and fragments are not sent; remove them from the URL",
+        ),
+        (
+            "https://issuer.example/#keys",
+            "user info and fragments are not sent; remove them from the URL",
+        ),
         ("https://issuer.example:99999/", "Port out of range 0-65535"),
         ("https://issuer.example/a b", "not an absolute URL"),
     ],
@@ -195,6 +200,21 @@ def test_a_url_that_is_not_safe_is_refused(url: str, problem: str) -> None:
     """https is required, user info and fragment are refused; the message does not quote the URL."""
     assert problems(APP_JWT_KEYS=url) == {"APP_JWT_KEYS": [f"a key set URL: {problem}."]}
     assert "do-not-tell-this" not in str(problems(APP_JWT_KEYS=[STATIC, url]))
+
+
+@pytest.mark.parametrize("url", ["file:///etc/key.pem", "FILE:/etc/key.pem", " file://localhost/k"])
+def test_a_url_of_a_file_is_refused(url: str) -> None:
+    """APP_JWT_KEYS: the path alone is a form of it, as the message says; JWKS_FAILOVER has none."""
+    text = "a URL of a file; give the path of the file alone."
+    assert problems(APP_JWT_KEYS=url) == {"APP_JWT_KEYS": [text]}
+    assert problems(APP_JWT_KEYS=[STATIC, url]) == {"APP_JWT_KEYS": [f"item 2: {text}"]}
+    assert "path" not in str(problems(JWKS_FAILOVER=[url]))
+
+
+def test_a_failover_url_without_a_scheme_is_refused_with_what_to_do() -> None:
+    """JWKS_FAILOVER: the message says what to put before it."""
+    expected = ["item 1: Not an absolute URL; put https:// before the host."]
+    assert problems(JWKS_FAILOVER=["mirror.example/jwks"]) == {"JWKS_FAILOVER": expected}
 
 
 SEVERAL = (
@@ -406,6 +426,14 @@ def test_a_ca_file_that_cannot_be_loaded_is_reported_with_the_reason(
     assert problems(JWKS_CA_FILE=path) == {
         "JWKS_CA_FILE": [f"The {name} cannot be loaded ({why})."]
     }
+
+
+def test_a_folder_is_no_place_for_a_backup(tmp_path: Path) -> None:
+    """JWKS_BACKUP: the message says to name a file; a folder that does not exist yet, too."""
+    expected = {"JWKS_BACKUP": ["A folder; name a file in it, such as keys.json."]}
+    for folder in (f"{tmp_path}", f"{tmp_path}/", f"{tmp_path}/later/", "."):
+        assert problems(JWKS_BACKUP=folder) == expected
+    assert load(JWKS_BACKUP=f"{tmp_path}/keys.json")
 
 
 def test_each_source_has_its_own_backup(tmp_path: Path) -> None:

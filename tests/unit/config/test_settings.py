@@ -247,6 +247,21 @@ def test_every_setting_is_in_the_tables() -> None:
         ("APP_JWT_KEY", "Unknown setting. Did you mean CONNECTOR_AUTH_APP_JWT_KEYS?"),
         ("issuer", "Unknown setting. Did you mean CONNECTOR_AUTH_ISSUER?"),
         ("CONSUMER_KEYS", "Unknown setting. Did you mean CONNECTOR_AUTH_CONSUMER_JWS_KEYS?"),
+        *(
+            (name, "Unknown setting. Did you mean CONNECTOR_AUTH_APP_JWT_KEYS?")
+            for name in (
+                *("JWKS", "JWKS_URL", "JWKS_URI", "JWK_SET_URL", "JWK_SET_URI", "KEY", "KEYS"),
+                *("PUBLIC_KEY", "PUBLIC_KEYS", "SECRET", "SECRET_KEY", "jwks_url"),
+            )
+        ),
+        ("ALGORITHM", "Unknown setting. Did you mean CONNECTOR_AUTH_APP_JWT_ALGORITHMS?"),
+        ("ALGORITHMS", "Unknown setting. Did you mean CONNECTOR_AUTH_APP_JWT_ALGORITHMS?"),
+        ("APP_JWT_ISSUER", "Unknown setting. Did you mean CONNECTOR_AUTH_ISSUER?"),
+        ("ISS", "Unknown setting. Did you mean CONNECTOR_AUTH_ISSUER?"),
+        ("AUD", "Unknown setting. Did you mean CONNECTOR_AUTH_AUDIENCE?"),
+        ("CLOCK_SKEW", "Unknown setting. Did you mean CONNECTOR_AUTH_LEEWAY?"),
+        ("HEADER", "Unknown setting. Did you mean CONNECTOR_AUTH_CONSUMER_HEADER?"),
+        ("JWKS_BACKUPS", "Unknown setting. Did you mean CONNECTOR_AUTH_JWKS_BACKUP?"),
         ("COLOUR", "Unknown setting."),
         ("", "Unknown setting."),
     ],

@@ -47,7 +47,7 @@ ENTRIES = [
 INDEX = KeyIndex(usable_keys(ENTRIES, RULES, 100))
 ALLOWANCE = 3600.0
 RECORD = 100_000
-NOT_USED = "the backup of the key set is not used: "
+NOT_USED = "the backup of the key set (JWKS_BACKUP) is not used: "
 
 
 class Bench:
@@ -400,7 +400,24 @@ def test_a_new_record_is_written_beside_the_old_one(
 
     monkeypatch.setattr(os, "replace", fail)
     bench.backup.save(URL, INDEX)
-    assert logged(caplog) == ["the backup of the key set cannot be written: InterruptedError"]
+    assert logged(caplog) == [
+        "the backup of the key set (JWKS_BACKUP) cannot be written: InterruptedError"
+    ]
+
+
+@pytest.mark.parametrize(("age", "stays"), [(3700, False), (3500, True), (-60, True)])
+def test_what_an_ended_process_left_is_removed(
+    bench: Bench, file: Path, age: float, stays: bool
+) -> None:
+    """JWKS_BACKUP: a temporary file that no process writes any longer; no other file."""
+    leftover, others = file.with_name(f".{file.name}.abc"), file.with_name(f".{file.name}2.abc")
+    for each in (leftover, others):
+        each.touch()
+        os.utime(each, (time.time() - age,) * 2)
+    bench.backup.save(URL, INDEX)
+    assert leftover.exists() is stays
+    assert others.exists()
+    assert file.exists()
 
 
 def test_a_large_file_is_not_read_whole(bench: Bench, file: Path) -> None:
@@ -443,7 +460,7 @@ def test_a_folder_that_cannot_be_used_is_logged_once(
     """JWKS_BACKUP: after a success, the same failure is logged again."""
     folder = tmp_path / "later"
     bench = Bench(FileBackupStore(folder / "backup", RECORD))
-    cannot = ["the backup of the key set cannot be written: FileNotFoundError"]
+    cannot = ["the backup of the key set (JWKS_BACKUP) cannot be written: FileNotFoundError"]
     for _ in range(2):
         bench.backup.save(URL, INDEX)
     assert logged(caplog) == cannot
@@ -465,7 +482,7 @@ def test_a_folder_that_is_none_is_logged(tmp_path: Path, caplog: pytest.LogCaptu
     bench.backup.save(URL, INDEX)
     assert logged(caplog) == [
         NOT_USED + "NotADirectoryError",
-        "the backup of the key set cannot be written: NotADirectoryError",
+        "the backup of the key set (JWKS_BACKUP) cannot be written: NotADirectoryError",
     ]
 
 
@@ -481,7 +498,7 @@ def test_a_full_disk_leaves_the_old_backup(
         bench.backup.save(URL, INDEX)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert logged(caplog) == ["the backup of the key set cannot be written: OSError"]
+    assert logged(caplog) == ["the backup of the key set (JWKS_BACKUP) cannot be written: OSError"]
     assert file.read_bytes() == before
     assert os.listdir(file.parent) == [file.name]
 
@@ -492,7 +509,9 @@ def test_a_folder_in_place_of_the_file_stays(
     """JWKS_BACKUP: not even a rename that fails leaves anything behind."""
     file.mkdir()
     bench.backup.save(URL, INDEX)
-    assert logged(caplog) == ["the backup of the key set cannot be written: IsADirectoryError"]
+    assert logged(caplog) == [
+        "the backup of the key set (JWKS_BACKUP) cannot be written: IsADirectoryError"
+    ]
     assert os.listdir(file.parent) == [file.name]
 
 
@@ -612,7 +631,7 @@ def test_redis_may_be_gone(caplog: pytest.LogCaptureFixture) -> None:
     bench.backup.save(URL, INDEX)
     assert bench.backup.read([URL]) is None
     assert logged(caplog) == [
-        "the backup of the key set cannot be written: ConnectionError",
+        "the backup of the key set (JWKS_BACKUP) cannot be written: ConnectionError",
         NOT_USED + "ConnectionError",
     ]
     with ValkeyServer(port=port):
@@ -633,7 +652,9 @@ def test_redis_may_hang(caplog: pytest.LogCaptureFixture) -> None:
             assert time.monotonic() - begin < 10
         finally:
             os.kill(process, signal.SIGCONT)
-    assert logged(caplog) == ["the backup of the key set cannot be written: TimeoutError"]
+    assert logged(caplog) == [
+        "the backup of the key set (JWKS_BACKUP) cannot be written: TimeoutError"
+    ]
 
 
 def test_redis_is_waited_for_a_second() -> None:

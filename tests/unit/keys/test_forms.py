@@ -156,9 +156,15 @@ def test_a_secret_may_be_given_as_text(value: Any, kid: str | None, algorithms: 
     assert TEXT not in repr(key)
 
 
-@pytest.mark.parametrize("text", ["é" * 16, " \n" * 16, "/etc/passwd" * 3, "https://x/" * 4])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("é" * 16, " \n" * 16 + "x", f"/{'b+/4' * 12}==", f"tests/{'b64' * 12}", "./@:%" * 8),
+        *("correct horse battery staple / 1", "a:/?#[]@!$&'()*+,;=" * 2, "x//y.z" * 8),
+    ],
+)
 def test_a_secret_in_text_is_taken_as_it_is(text: str, tmp_path: Path) -> None:
-    """docs/keys.rst, Secrets: not stripped, no path and no URL; in a file of JSON too."""
+    """docs/keys.rst, Secrets: not stripped, and of any signs; in a file of JSON too."""
     expected = OctKey.import_key(text.encode()).thumbprint()
     path = tmp_path / "secret.json"
     path.write_text(json.dumps({"secret": text}))

@@ -89,6 +89,7 @@ BASE64 = (
     "its n is standard base64 or has padding or white space; it must be base64url without padding "
     "(RFC 7515 section 2)"
 )
+NO_TYPE = "it has no kty (RFC 7517 section 4.1)"
 TYPE = "its kty is none of EC, OKP, RSA, oct (RFC 7518 section 6.1)"
 UNSOUND = "not a sound RSA key (RFC 7518 section 6)"
 BAD = {
@@ -101,7 +102,7 @@ BAD = {
     "kid too long": (jwk(kid=SECRET * 17), KID),
     "kid a number": (jwk(kid=1), KID),
     "kid an object": (jwk(kid={SECRET: 1}), KID),
-    "no kty": ({"kid": "x"}, TYPE),
+    "no kty": ({"kid": "x"}, NO_TYPE),
     "unknown kty": (jwk(kid="x", kty=SECRET), TYPE),
     "kty a list": (jwk(kid="x", kty=["RSA"]), TYPE),
     "kty of another case": (jwk(kid="x", kty="rsa"), TYPE),
@@ -139,7 +140,7 @@ BAD = {
         jwk(kid="x", e=number(2**64 + 1)),
         "an RSA key with an unusable public exponent",
     ),
-    "a secret in text": ({"secret": "do-not-tell-this" * 4, "kid": "x"}, TYPE),
+    "a secret in text": ({"secret": "do-not-tell-this" * 4, "kid": "x"}, NO_TYPE),
     "no modulus": (
         {"kty": "RSA", "e": "AQAB", "kid": "x"},
         "without the member n (RFC 7518 section 6)",

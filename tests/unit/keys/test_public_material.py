@@ -7,6 +7,7 @@ from base64 import b64decode, b64encode, encodebytes, urlsafe_b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 from cryptography import x509
@@ -101,6 +102,15 @@ BY_FORM: dict[str, bytes] = {
     "PEM after another block": f"-----BEGIN X-----\nAAAA\n-----END X-----\n{pem()}".encode(),
     "PEM without its lines": b"".join(pem().encode().splitlines(keepends=True)[1:-1]),
     "PEM without its last line": b"".join(pem().encode().splitlines(keepends=True)[:-1]),
+    "PEM cut off": pem()[:120].encode(),
+    "PEM with a line that is damaged": pem().replace("MIIB", "MII").encode(),
+    "PEM percent-encoded": quote(pem()).encode(),
+    "PEM as in a form": quote_plus(pem()).encode(),
+    "PEM with references of HTML": pem().replace("\n", "&#10;").encode(),
+    "base64 of PEM that is cut off": b64encode(pem()[:120].encode()),
+    "certificate cut off": certificate(Encoding.PEM)[:120],
+    "JWK percent-encoded": quote(json.dumps(jwk())).encode(),
+    "base64 DER percent-encoded": quote(TEXT, safe="").encode(),
     "base64 of PEM": b64encode(pem().encode()),
     "JSON string of PEM": json.dumps(pem()).encode(),
     "DER": der(),
@@ -283,10 +293,13 @@ def test_any_text_is_accepted(text: str) -> None:
         "an SSH key cut off": b64decode(SSH.split()[1])[:-1],
         "a point off its curve": point("ES256")[:-1] + bytes([point("ES256")[-1] ^ 1]),
         "short numbers": b"\1" * 32,
+        "words of a PEM": b"begin: a public key is no certificate, and this is neither",
+        "a PEM of another kind": b"BEGIN SECRET, which has no public key in the rest of this text",
+        "percent signs": b"100 %2 of %zz and &amp &#xd800; &#99999999999;",
     },
 )
 def test_what_is_nearly_public_is_accepted(secret: bytes) -> None:
-    """Edge cases: material that cannot be parsed is not public."""
+    """Edge cases: material that cannot be parsed, and is not meant as a PEM, is not public."""
     numbers = public_numbers({"kty": "EC", "x": "AQ", "y": "AQEBAQEBAQEBAQEBAQEB"}, *CONFIGURED)
     rules = KeyRules(("HS256",), public_numbers=numbers)
     assert import_key(oct_key(secret), rules)

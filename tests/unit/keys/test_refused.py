@@ -51,6 +51,7 @@ BASE64 = (
     "its {} is standard base64 or has padding or white space; it must be base64url without "
     "padding (RFC 7515 section 2)"
 )
+NO_TYPE = 'it has no kty (RFC 7517 section 4.1); an object is a JWK, a JWK Set or {"secret": "..."}'
 TYPE = "its kty is none of EC, OKP, RSA, oct (RFC 7518 section 6.1)"
 
 
@@ -218,8 +219,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
         {"kty": "oct", "k": encoded(der())},
         "a public key, which is no secret (RFC 8725 section 2.1)",
     ),
-    "no kty": ({"n": MODULUS, "e": "AQAB"}, TYPE),
-    "empty JWK": ({}, TYPE),
+    "no kty": ({"n": MODULUS, "e": "AQAB"}, NO_TYPE),
+    "empty JWK": ({}, NO_TYPE),
+    "kty is null": (jwk(kty=None), NO_TYPE),
+    "a misspelt secret": ({"Secret": "do-not-tell-this" * 4}, NO_TYPE),
     "X25519 PEM": (
         public_pem(X25519PrivateKey.generate()),
         "a key of a type that no supported algorithm uses",
@@ -318,17 +321,39 @@ def test_a_list_of_files_that_is_not_json_is_recognised(text: str) -> None:
     assert only_problem(text) == f"{NO_FILE} (No such file or directory){LIST_FORM}"
 
 
+BLANK = "a blank text, which is no secret"
+URL_AS_SECRET = "a URL, which is no secret; for a key set, give the URL alone"
+PATH_AS_SECRET = (
+    'the path of a file, which is no secret; write {"secret": "..."} to the file, and give its '
+    "path alone"
+)
 SECRETS_IN_TEXT: dict[str, tuple[Any, str]] = {
-    "31 bytes": ({"secret": "x" * 31}, "a secret shorter than any hash (RFC 7518 section 3.2)"),
+    "31 bytes": (
+        {"secret": "x" * 31},
+        "a secret shorter than any hash (RFC 7518 section 3.2); it must have 32 bytes or more",
+    ),
     "30 characters in 31 bytes": (
         {"secret": "é" + "x" * 29},
-        "a secret shorter than any hash (RFC 7518 section 3.2)",
+        "a secret shorter than any hash (RFC 7518 section 3.2); it must have 32 bytes or more",
     ),
     "too short for its alg": (
         {"secret": "x" * 63, "alg": "HS512"},
-        "a secret shorter than the hash of HS512 (RFC 7518 section 3.2)",
+        "a secret shorter than the hash of HS512 (RFC 7518 section 3.2); it must have 64 bytes or "
+        "more",
     ),
-    "empty": ({"secret": ""}, "a secret shorter than any hash (RFC 7518 section 3.2)"),
+    "empty": ({"secret": ""}, BLANK),
+    "blank": ({"secret": " " * 40}, BLANK),
+    "line ends": ({"secret": "\ufeff" + "\r\n" * 16}, BLANK),
+    "a URL": ({"secret": "https://issuer.example/.well-known/jwks.json"}, URL_AS_SECRET),
+    "another URL": ({"secret": "\nredis://user:do-not-tell-this@db.test:6379/0\n"}, URL_AS_SECRET),
+    "a path": ({"secret": "/etc/connector-auth/do-not-tell-this"}, PATH_AS_SECRET),
+    "a path in this folder": ({"secret": "./keys/do-not-tell-this/hmac"}, PATH_AS_SECRET),
+    "a path in the folder above": ({"secret": "../keys/do-not-tell-this.hmac"}, PATH_AS_SECRET),
+    "a path at home": ({"secret": "~/keys/do-not-tell-this/and-so-on"}, PATH_AS_SECRET),
+    "a path of Windows": ({"secret": r"C:\Program Files\do-not-tell-this\hmac"}, PATH_AS_SECRET),
+    "the name of a key file": ({"secret": "do-not-tell-this-do-not-tell-this.pem"}, PATH_AS_SECRET),
+    "a path of letters": ({"secret": f"/usr/{'DoNotTellThis' * 3}"}, PATH_AS_SECRET),
+    "a URL in a list": ([{"secret": "https://issuer.example/"}], f"item 1: {URL_AS_SECRET}"),
     "a public key": (
         {"secret": pem(), "alg": "HS256"},
         "a public key, which is no secret (RFC 8725 section 2.1)",

@@ -82,10 +82,10 @@ def test_a_secret_is_as_long_as_the_hash(name: str, length: int) -> None:
         secret = {"kty": "oct", "k": encoded(b"s" * size)}
         return parsed_keys(secret, KeyRules(algorithms))[1]
 
+    hash_name = "any hash" if length == 32 else f"the hash of {name}"
     short = (
-        "a secret shorter than any hash (RFC 7518 section 3.2)"
-        if length == 32
-        else f"a secret shorter than the hash of {name} (RFC 7518 section 3.2)"
+        f"a secret shorter than {hash_name} (RFC 7518 section 3.2); it must have {length} bytes or "
+        "more"
     )
     assert problems(length, name) == []
     assert problems(length, "HS256", name) == []
@@ -122,7 +122,6 @@ UNFIT = {
     "algorithm of a wrong type": (jwk(alg=["RS256"]), ALGORITHM),
     "algorithm in a part of a name": (jwk(alg="RS"), ALGORITHM),
     "unknown type": ({"kty": "AKP", "pub": "do-not-tell-this"}, TYPE),
-    "no type": ({"kid": "a"}, TYPE),
     "type in another case": (jwk(kty="rsa"), TYPE),
     "type of a wrong type": (jwk(kty=["RSA"]), TYPE),
     "key of another family": (jwk("ES256"), f"an EC key for ES256{ALLOWED}"),
@@ -139,6 +138,7 @@ UNFIT = {
     ),
 }
 BROKEN = {
+    "no type": ({"kid": "a"}, "it has no kty (RFC 7517 section 4.1)"),
     "null": (None, "not an object"),
     "number": (5, "not an object"),
     "text": ("do-not-tell-this", "not an object"),
