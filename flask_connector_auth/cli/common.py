@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from math import isfinite
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -204,15 +203,16 @@ def moment(value: str) -> float:
     """Return *value*, a number of seconds since the epoch or a date, as seconds since the epoch.
 
     :param value: a date of ISO 8601 is in UTC unless it says otherwise.
-    :raises BadParameter: if it is neither.
+    :raises BadParameter: if it is neither, or not in the years 1 to 9999 of the calendar.
     """
+    seconds = None
+    with suppress(ValueError):
+        date = datetime.fromisoformat(value)
+        seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     with suppress(ValueError):
         seconds = float(value)
-        if isfinite(seconds):
-            return seconds
-    with suppress(ValueError, OverflowError):
-        date = datetime.fromisoformat(value)
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    if seconds is not None and date_of(seconds) is not None:
+        return seconds
     raise click.BadParameter("neither seconds nor a date such as 2030-01-31T12:00:00Z.")
 
 

@@ -287,7 +287,12 @@ def test_it_can_be_judged_as_of_another_time(inspect: Callable[..., Any]) -> Non
         assert inspect(old, "--at", at, status=0)["at"] == "2027-01-15T06:00:00Z"
 
 
-@cases("value", {"text": "yesterday", "nan": "nan", "infinity": "inf", "year 0": "0000-01-01"})
+@cases(
+    "value",
+    {"text": "yesterday", "nan": "nan", "infinity": "inf", "year 0": "0000-01-01"}
+    | {"beyond every calendar": "1e300", "before every calendar": "-1e300"}
+    | {"year 10000 in UTC": "9999-12-31T23:59:59-01:00"},
+)
 def test_what_is_no_time_is_a_wrong_option(run: RunCommand, value: str) -> None:
     """Status 2, and the form of a date."""
     result = run("inspect", "--at", value, input=GOOD)
