@@ -65,6 +65,9 @@ def load_state(ctx: click.Context) -> Runtime:
         raise CannotRun(str(error)) from None
 
 
+_FOR_DEVELOPMENT = "Only for development: the app {}. Use flask --debug, or --force."
+
+
 def only_in_development(ctx: click.Context, *, force: bool) -> None:
     """Check that the app is in debug or testing, unless *force* is set.
 
@@ -75,13 +78,12 @@ def only_in_development(ctx: click.Context, *, force: bool) -> None:
         return
     try:
         app = load_app(ctx)
-    except ConfigurationError as error:
-        raise CannotRun(str(error)) from None
+    except (ConfigurationError, click.ClickException) as error:
+        step = _FOR_DEVELOPMENT.format("cannot be loaded, to say whether it is in debug")
+        cause = error.message if isinstance(error, click.ClickException) else str(error)
+        raise CannotRun(f"{step}\n\n{cause}") from None
     if not (app.debug or app.testing):
-        raise CannotRun(
-            "Only for development: the app is neither in debug nor in testing. Use flask --debug, "
-            "or --force."
-        )
+        raise CannotRun(_FOR_DEVELOPMENT.format("is neither in debug nor in testing"))
 
 
 _KEY_SETTINGS = ("app_jwt_keys", "consumer_jws_keys")
