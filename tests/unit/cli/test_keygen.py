@@ -222,6 +222,15 @@ def test_a_claim_has_a_name(develop: RunCommand, text: str) -> None:
     assert develop("mint", "--key", "dev", "--claim", f"x={text}").exit_code == 0
 
 
+def test_a_claim_has_the_name_that_an_app_jwt_gives_it(develop: RunCommand) -> None:
+    """Status 2, with the name; a ConsumerJWS does have an account_id."""
+    develop("keygen", "dev")
+    options = ["--key", "dev", "--claim", "account_id=le1"]
+    result = develop("mint", *options)
+    assert (result.exit_code, "give it as aud" in result.stderr) == (2, True)
+    assert develop("mint", *options, "--consumer-jws").exit_code == 0
+
+
 def test_a_secret_signs_too(develop: RunCommand, make_app: MakeApp) -> None:
     """A JWK of type oct, for an app that is configured with it."""
     secret = OctKey.import_key(SECRET).as_dict(kid="s")
