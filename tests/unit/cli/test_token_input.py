@@ -137,6 +137,7 @@ def test_a_dash_is_standard_input(run: RunCommand, app: Flask, issuer: Issuer, n
         "in two arguments": lambda text: ["Bearer", text],
         "after a dash": lambda text: ["-", text],
         "short": lambda text: [text[:30]],
+        "short, in two arguments": lambda text: ["Bearer", text[:30]],
     },
 )
 def test_a_token_as_an_argument_is_refused_with_the_reason(

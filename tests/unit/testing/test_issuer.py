@@ -133,6 +133,11 @@ def test_a_key_that_cannot_sign_is_an_error(
         Issuer(key, algorithm=algorithm)
 
 
+def test_unsigned_tokens_take_any_key() -> None:
+    """RFC 7515 appendix A.5: nothing is signed."""
+    assert Issuer(signing_key(), algorithm="none").app_jwt().endswith(".")
+
+
 @pytest.mark.parametrize("algorithm", ["PS256", "ES256", "ES512", "EdDSA", "Ed448"])
 def test_an_issuer_makes_a_key_that_fits_its_algorithm(algorithm: str) -> None:
     """RFC 7518 section 3.1: its key set verifies its tokens."""
