@@ -9,6 +9,9 @@ from importlib import import_module
 
 import click
 
+from ..core import has_token_form
+from .token_input import NEVER_AN_ARGUMENT
+
 #: The module of each command. It is imported only when the command runs or is listed, since Flask
 #: imports this package before each of its own commands.
 COMMANDS = {
@@ -25,6 +28,13 @@ COMMANDS = {
 
 
 class _LazyCommands(click.Group):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse a token among the arguments of any command, before a message could quote it."""
+        for arg in args:
+            if has_token_form(arg.partition("=")[2] if arg.startswith("-") else arg):
+                raise click.UsageError(NEVER_AN_ARGUMENT)
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands, in the order in which they are usually needed."""
         return list(COMMANDS)

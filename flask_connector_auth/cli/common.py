@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from math import isfinite
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -70,6 +69,9 @@ def load_state(ctx: click.Context) -> Runtime:
         raise CannotRun(str(error)) from None
 
 
+_FOR_DEVELOPMENT = "Only for development: the app {}. Use flask --debug, or --force."
+
+
 def only_in_development(ctx: click.Context, *, force: bool) -> None:
     """Check that the app is in debug or testing, unless *force* is set.
 
@@ -80,13 +82,12 @@ def only_in_development(ctx: click.Context, *, force: bool) -> None:
         return
     try:
         app = load_app(ctx)
-    except ConfigurationError as error:
-        raise CannotRun(str(error)) from None
+    except (ConfigurationError, click.ClickException) as error:
+        step = _FOR_DEVELOPMENT.format("cannot be loaded, to say whether it is in debug")
+        cause = error.message if isinstance(error, click.ClickException) else str(error)
+        raise CannotRun(f"{step}\n\n{cause}") from None
     if not (app.debug or app.testing):
-        raise CannotRun(
-            "Only for development: the app is neither in debug nor in testing. Use flask --debug, "
-            "or --force."
-        )
+        raise CannotRun(_FOR_DEVELOPMENT.format("is neither in debug nor in testing"))
 
 
 _KEY_SETTINGS = ("app_jwt_keys", "consumer_jws_keys")
@@ -208,15 +209,16 @@ def moment(value: str) -> float:
     """Return *value*, a number of seconds since the epoch or a date, as seconds since the epoch.
 
     :param value: a date of ISO 8601 is in UTC unless it says otherwise.
-    :raises BadParameter: if it is neither.
+    :raises BadParameter: if it is neither, or not in the years 1 to 9999 of the calendar.
     """
+    seconds = None
+    with suppress(ValueError):
+        date = datetime.fromisoformat(value)
+        seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     with suppress(ValueError):
         seconds = float(value)
-        if isfinite(seconds):
-            return seconds
-    with suppress(ValueError, OverflowError):
-        date = datetime.fromisoformat(value)
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    if seconds is not None and date_of(seconds) is not None:
+        return seconds
     raise click.BadParameter("neither seconds nor a date such as 2030-01-31T12:00:00Z.")
 
 

@@ -4,7 +4,7 @@ Where one fails, it is shown what the token has, without anything that could its
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypedDict
 
@@ -70,6 +70,7 @@ class CheckResult(TypedDict):
     reason: Reason | None
     has: dict[str, Any]  #: if it failed: what it reads of the token
     lacks: list[str]  #: if it failed: the names of what it reads that the token does not have
+    details: dict[str, str]  #: if it failed: what the reason is about, by name
 
 
 class Explanation:
@@ -111,7 +112,7 @@ class Explanation:
         examined.requirement = self._requirement
         failed = False
         for check, sentence in zip(self.checks, self.sentences, strict=True):
-            result, reason = (Result.NOT_REACHED, None) if failed else _run(check, examined)
+            result, reason, details = _NOT_REACHED if failed else _run(check, examined)
             failed = failed or result is not Result.PASSED
             has, lacks = (
                 relevant_content(check, examined, reason) if result is Result.FAILED else ({}, [])
@@ -123,6 +124,7 @@ class Explanation:
                 "reason": reason,
                 "has": has,
                 "lacks": lacks,
+                "details": {name: shorten(text) for name, text in details.items()},
             }
 
     def _values(self) -> dict[str, str]:
@@ -154,14 +156,18 @@ class Explanation:
         }
 
 
-def _run(check: Check, examined: Examination) -> tuple[Result, Reason | None]:
+_Outcome = tuple[Result, Reason | None, Mapping[str, str]]
+_NOT_REACHED: _Outcome = (Result.NOT_REACHED, None, {})
+
+
+def _run(check: Check, examined: Examination) -> _Outcome:
     try:
         check.run(*(check.arguments(examined) if check.arguments else (examined,)))
     except Rejected as rejected:
-        return Result.FAILED, rejected.reason
+        return Result.FAILED, rejected.reason, rejected.reason_details
     except Unavailable as unavailable:
-        return Result.UNAVAILABLE, unavailable.reason
-    return Result.PASSED, None
+        return Result.UNAVAILABLE, unavailable.reason, {}
+    return Result.PASSED, None, {}
 
 
 def _scopes(requirement: TokenRequirement) -> Iterator[str]:

@@ -224,7 +224,10 @@ def _found(check: Mapping[str, Any], times: Mapping[str, Any]) -> str:
         for name, value in check["has"].items()
     ]
     parts += [f"no {name}" for name in check["lacks"]]
-    return f" The token has {', '.join(parts)}." if parts else ""
+    found = f" The token has {', '.join(parts)}." if parts else ""
+    # That is what restore takes.
+    kind = check["details"].get("kind")
+    return f"{found} What is revoked is its {kind}." if kind else found
 
 
 def _when(time: Mapping[str, Any] | None) -> str:

@@ -102,7 +102,10 @@ def _mint(
     overrides = dict(map(_claim, claims))
     if account is not None:
         overrides = {"aud" if is_app_jwt else "account_id": account, **overrides}
-    return issuer.app_jwt(**overrides) if is_app_jwt else issuer.consumer_jws(**overrides)
+    try:
+        return issuer.app_jwt(**overrides) if is_app_jwt else issuer.consumer_jws(**overrides)
+    except TypeError as error:
+        raise click.BadParameter(f"{error}.", param_hint="--claim") from None
 
 
 def _check_algorithm(private: SigningKey, algorithm: str) -> None:

@@ -1,5 +1,6 @@
 """The commands ``revoke``, ``restore`` and ``revocations``: change and list what is revoked."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from math import inf
@@ -26,6 +27,7 @@ from .token_input import read_token_text, token_file_argument
 
 # Seconds to wait for the entries of the store: a million of them take some.
 _PATIENCE = 30.0
+_DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -187,6 +189,8 @@ def _subject(
         names = (f"--{name.replace('_', '-')}" for name in options)
         raise ValueError(f"Give one of TOKEN-FILE, {', '.join(names)}.")
     if "digest" in given:
+        if not _DIGEST.fullmatch(given["digest"]):
+            raise ValueError("--digest is 64 hexadecimal digits, as revocations lists it.")
         return {"digest": bytes.fromhex(given["digest"])}
     if given:
         return dict(given)

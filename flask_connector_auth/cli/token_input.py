@@ -10,7 +10,8 @@ import click
 _SLACK = 1024
 # PowerShell 5 writes such files.
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_NEVER_AN_ARGUMENT = (
+#: What to do with a token instead.
+NEVER_AN_ARGUMENT: str = (
     "A token itself is not accepted as an argument, because it would stay in the history of the "
     "shell and in the list of processes: write it to a file, or send it to standard input."
 )
@@ -21,7 +22,7 @@ def _one_file(
 ) -> str | None:
     # Not by click, whose message would quote the arguments: ``inspect Bearer eyJ…`` has two.
     if len(files) > 1:
-        raise click.UsageError(f"TOKEN-FILE is one file. {_NEVER_AN_ARGUMENT}")
+        raise click.UsageError(f"TOKEN-FILE is one file. {NEVER_AN_ARGUMENT}")
     return files[0] if files else None
 
 
@@ -52,7 +53,7 @@ def read_token_text(file: str | None, limit: int) -> str:
                 content = stream.read(2 * limit + _SLACK)
         except OSError as error:
             raise click.UsageError(
-                f"TOKEN-FILE cannot be read: {error.strerror}. {_NEVER_AN_ARGUMENT}"
+                f"TOKEN-FILE cannot be read: {error.strerror}. {NEVER_AN_ARGUMENT}"
             ) from None
     # As bytes: input that is not UTF-8 is a bad token, not an error of the command.
     encoding = "utf-16" if content.startswith(_UTF_16_MARKS) else "utf-8-sig"

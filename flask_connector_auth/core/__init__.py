@@ -15,6 +15,7 @@ from .encoding import (
     MAX_INTEGER as MAX_INTEGER,
     Malformed as Malformed,
     decode_base64url as decode_base64url,
+    has_token_form as has_token_form,
     load_json_object as load_json_object,
 )
 from .errors import (

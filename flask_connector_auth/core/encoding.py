@@ -12,6 +12,7 @@ _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 # one signature would have several spellings, and a digest of the text would not identify the token.
 _CANONICAL_LAST = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
 _MAX_DEPTH = 32
+_DOTS = 2  # in a compact JWS
 _WHITESPACE = " \t\n\r"  # RFC 8259 section 2
 
 
@@ -36,6 +37,20 @@ def decode_base64url(segment: bytes) -> bytes:
         return a2b_base64(segment.translate(_TO_STANDARD) + b"=="[: -rest % 4], strict_mode=True)
     except Base64Error:
         raise Malformed("not base64url") from None
+
+
+def has_token_form(text: str) -> bool:
+    """Whether *text* is a compact JWS (RFC 7515 section 7.1), maybe behind ``Bearer`` or in quotes.
+
+    A name such as ``com.example.app`` is none: the first segment of a token encodes a JSON object.
+    """
+    word = text.strip("\"' \t\r\n").rpartition(" ")[2]
+    if word.count(".") != _DOTS:
+        return False
+    try:
+        return bool(load_json_object(decode_base64url(word.partition(".")[0].encode())))
+    except ValueError:
+        return False
 
 
 def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

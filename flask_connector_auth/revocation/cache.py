@@ -9,7 +9,7 @@ from math import inf
 from ..core import Reason, Rejected, Unavailable, steady_time
 from .entries import Change, RevocationSet
 from .pending import PendingRevocations
-from .subjects import Subject
+from .subjects import Kind, Subject, kind_of
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -97,17 +97,17 @@ class RevocationCache:
 
         If this method returns, that holds until ``RevocationSet.version`` changes.
 
-        :raises Rejected: if an entry matches *subject*.
+        :raises Rejected: if an entry matches *subject*; its details have the kind of the entry.
         """
         revoked = self.revoked
         digest, issued_at, keys = subject
         if digest in revoked.tokens:
-            raise Rejected(Reason.REVOKED)
+            raise Rejected(Reason.REVOKED, {"kind": Kind.TOKEN.value})
         if not_before := revoked.not_before:
             for key in keys:
                 at = not_before.get(key)
                 if at is not None and (issued_at is None or issued_at <= at):
-                    raise Rejected(Reason.REVOKED)
+                    raise Rejected(Reason.REVOKED, {"kind": kind_of(key).value})
 
     def is_fresh(self) -> bool:
         """Whether the copy is no older than it may be."""

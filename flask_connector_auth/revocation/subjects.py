@@ -5,6 +5,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import NamedTuple
 
+from ..core import has_token_form
+
 _COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _DIGEST_BYTES = 32
 
@@ -103,5 +105,7 @@ def key_of_subject(
     [(kind, name)] = [(kind, name) for kind, name in ids.items() if name is not None]
     if not name:
         raise ValueError("an id must not be empty")
+    if has_token_form(name):
+        raise ValueError(f"{id_argument(kind)} is a token, not an id: give it as token")
     name.encode()  # a lone surrogate is an error: no claim can have it
     return subject_key(kind, name)

@@ -43,10 +43,13 @@ def assert_connector_error(
     :raises AssertionError: if the response differs; the text lists each difference, and if a
         :class:`ConnectorClient` got the response, why the request was refused.
     :raises ValueError: if no row has that code.
+    :raises TypeError: if *error* is neither a number nor such a class.
 
     .. versionadded:: 0.1
     """
     __tracebackhide__ = True
+    if not isinstance(error, int) and not hasattr(error, "row"):
+        raise TypeError(f"neither a number such as 40102 nor a class with a row: {error!r}")
     if isinstance(response, _ConnectorResponse):
         responses, refusals = response.error_responses, response.refusals
     else:
@@ -56,9 +59,15 @@ def assert_connector_error(
     # Several classes may have one code: the response must be that of one of them.
     differences = min((_differences(each, responses, actual, exact) for each in classes), key=len)
     if differences:
-        lines = "\n  ".join([*differences, *map("refused: {!r}".format, refusals)])
+        lines = "\n  ".join([*differences, *(f"refused: {explain(each)}" for each in refusals)])
         code = error if isinstance(error, int) else error.row.error_code
         raise AssertionError(f"not the response of row {code}:\n  {lines}")
+
+
+def explain(error: ConnectorAuthError) -> str:
+    """Return the ``repr`` of *error*, with what its reason is about."""
+    details = "".join(f" {name}={value!a}" for name, value in error.reason_details.items())
+    return f"{repr(error)[:-1]}{details}>"
 
 
 def _classes_with_code(code: int, responses: ErrorResponses) -> list[type[ConnectorAuthError]]:
@@ -145,7 +154,7 @@ class _ConnectorResponse(TestResponse):
     refusals: Sequence[ConnectorAuthError] = ()  #: the errors with which the request was refused
 
     def __repr__(self) -> str:
-        reasons = "".join(f", refused: {error!r}" for error in self.refusals)
+        reasons = "".join(f", refused: {explain(error)}" for error in self.refusals)
         return f"{super().__repr__()[:-1]}{reasons}>"
 
 

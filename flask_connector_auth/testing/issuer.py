@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, get_args
 
 from authlib.oauth2.rfc6749 import (  # type: ignore[import-untyped]
     InvalidScopeError,
@@ -32,10 +32,14 @@ class Clock:
         return time.time() + self.ahead
 
 
+# What tokens and settings call these claims of an AppJWT.
+_CLAIM_NAMES = {"account_id": "aud", "install_id": "azp", "scopes": "scope"}
+
+
 class Issuer(Signer):
     """Issues AppJWTs and ConsumerJWSs, signed with one private key.
 
-    :param key: the private key; a new RSA key of 2048 bits if not given.
+    :param key: the private key, as for :class:`Signer`; a new one if not given.
     :param kid: the key id, in every token and in :meth:`~.Signer.key_set`.
     :param algorithm: ``alg`` of the tokens.
     :param name: ``iss`` of the AppJWTs.
@@ -64,7 +68,11 @@ class Issuer(Signer):
         self.clock = clock
 
     def app_jwt(self, **claims: Any) -> str:
-        """Return an AppJWT with the protocol's claims, replaced or extended by *claims*."""
+        """Return an AppJWT with the protocol's claims, replaced or extended by *claims*.
+
+        :raises TypeError: if a claim has the name of an attribute of
+            :class:`~flask_connector_auth.AppJWT`, such as ``account_id``: the claim is ``aud``.
+        """
         return self.sign(self._app_jwt_claims(claims))
 
     def consumer_jws(self, **claims: Any) -> str:
@@ -79,6 +87,8 @@ class Issuer(Signer):
         :param claims: as for :meth:`app_jwt` and :meth:`consumer_jws`.
         :raises ValueError: if a token of that type has no such fault.
         """
+        if kind not in get_args(TokenKind):
+            raise ValueError(f"no token {kind!r} to break; there are app_jwt and consumer_jws")
         makers = {"app_jwt": self._app_jwt_claims, "consumer_jws": self._consumer_jws_claims}
         claims_of, other_claims_of = makers.pop(kind), *makers.values()
         now = int(self.clock())
@@ -95,6 +105,8 @@ class Issuer(Signer):
         return possible[name](valid)
 
     def _app_jwt_claims(self, claims: Mapping[str, Any]) -> dict[str, Any]:
+        for name in _CLAIM_NAMES.keys() & claims:
+            raise TypeError(f"an AppJWT has no claim {name}: give it as {_CLAIM_NAMES[name]}")
         now = int(self.clock())
         documented = {
             "aud": self.account_id,

@@ -13,7 +13,7 @@ from flask import Flask, request as current_request
 
 from ..core import Reason, clock as clocks, close_all, token_rejected, wall_time
 from ..web import EXTENSION, ConnectorAuthError
-from .client import ConnectorClient
+from .client import ConnectorClient, explain
 from .issuer import Clock, Issuer
 from .key_server import KeySetServer
 
@@ -24,7 +24,7 @@ def _refusals_in_report(item: pytest.Item, when: str) -> Iterator[None]:
     lines: list[str] = []
 
     def record(_app: Flask, error: ConnectorAuthError) -> None:
-        lines.append(f"{current_request.method} {current_request.path!a}: {error!r}")
+        lines.append(f"{current_request.method} {current_request.path!a}: {explain(error)}")
 
     try:
         with token_rejected.connected_to(record):

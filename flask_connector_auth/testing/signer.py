@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Final
 
-from joserfc.jwk import Key, KeySetSerialization, OctKey, RSAKey
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, JWKRegistry, Key, KeySetSerialization, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 #: As the value of a claim or header parameter: leave that claim or parameter out.
@@ -16,10 +17,12 @@ OMIT: Final[Any] = object()
 class Signer:
     """Signs with one private key.
 
-    :param key: the private key; a new RSA key of 2048 bits if not given.
+    :param key: the private key; a new one that fits *algorithm* if not given, of 2048 bits for RSA.
     :param kid: the key id, in every token and in :meth:`key_set`.
     :param algorithm: ``alg`` of the tokens.
-    :raises ValueError: if *algorithm* is unknown.
+    :raises ValueError: if *algorithm* is unknown, or cannot sign with *key*, or needs a secret and
+        there is none.
+    :raises TypeError: if *key* is no key of joserfc.
 
     .. versionadded:: 0.1
     """
@@ -30,7 +33,8 @@ class Signer:
         if algorithm not in JWSRegistry.algorithms:
             known = ", ".join(JWSRegistry.algorithms)
             raise ValueError(f"unknown algorithm {algorithm!r}; there are {known}")
-        self._key: Key = RSAKey.generate_key(2048) if key is None else key
+        self._key: Key = _new_key(algorithm) if key is None else key
+        _check_key(self._key, algorithm)
         self.kid = kid
         self.algorithm = algorithm
 
@@ -76,6 +80,31 @@ class Signer:
         if isinstance(self._key, OctKey):
             raise ValueError("a secret has no public half")
         return self._key
+
+
+def _new_key(algorithm: str) -> Any:
+    if algorithm.startswith("HS"):
+        raise ValueError(f"{algorithm} needs a secret that the app has: OctKey.import_key(secret)")
+    model = JWSRegistry.algorithms[algorithm]
+    if model.key_type not in ("EC", "OKP"):
+        return RSAKey.generate_key(2048)
+    return JWKRegistry.generate_key(model.key_type, getattr(model, "curve", "Ed25519"))
+
+
+def _check_key(key: Any, algorithm: str) -> None:
+    if not isinstance(key, RSAKey | ECKey | OKPKey | OctKey):
+        raise TypeError(
+            "the key of an issuer is a key of joserfc, such as RSAKey.import_key(pem) of its "
+            f"private key, not {type(key).__name__}"
+        )
+    if not key.is_private:
+        raise ValueError("this is a public key: an issuer signs, for which it needs a private one")
+    try:
+        # Unsigned tokens need no key.
+        if algorithm != "none":
+            JWSRegistry.algorithms[algorithm].check_key(key)
+    except JoseError as error:
+        raise ValueError(f"{algorithm} cannot sign with this key: {error.description}") from None
 
 
 def encode_base64url(content: bytes) -> bytes:

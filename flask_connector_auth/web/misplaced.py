@@ -52,7 +52,9 @@ def _decorator_place(code: CodeType) -> str | None:
     frame = currentframe()
     # The frame of a decorator of the app, which calls ours, may lie between.
     while frame is not None:
-        if frame.f_code.co_filename == code.co_filename and first <= frame.f_lineno <= last:
+        # By its constants: the body of the function, where it is running, has the same lines.
+        is_maker = any(constant is code for constant in frame.f_code.co_consts)
+        if is_maker and first <= frame.f_lineno <= last:
             return f"{code.co_filename}:{frame.f_lineno}"
         frame = frame.f_back
     return None

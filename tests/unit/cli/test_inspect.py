@@ -201,7 +201,9 @@ def test_a_failed_check_says_what_the_token_has(
     checks = inspect(text, "--scope", "msg.consumer", status=1)["checks"]
     [failed] = [each for each in checks if each["result"] == "fail"]
     assert (failed["has"], failed["lacks"]) == (has, lacks)
-    assert [each for each in checks if (each["has"] or each["lacks"]) and each is not failed] == []
+    assert failed["details"].get("kind") == ("install" if failed["reason"] == "revoked" else None)
+    others = [each for each in checks if each is not failed]
+    assert [each for each in others if each["has"] or each["lacks"] or each["details"]] == []
 
 
 @cases(
@@ -209,6 +211,10 @@ def test_a_failed_check_says_what_the_token_has(
     {
         "a value": ({"iss": "Other"}, '(wrong_issuer) The token has iss "Other".'),
         "nothing": ({"scope": OMIT}, "(missing_scope) The token has no scope."),
+        "revoked": (
+            {"azp": "revoked"},
+            "2027-01-15T08:00:00Z, in 0:00:00). What is revoked is its install.",
+        ),
         "dates": (
             {"nbf": NOW + 60},
             "(not_yet_valid) The token has iat 1800000000 (2027-01-15T08:00:00Z, in 0:00:00), "
@@ -287,7 +293,12 @@ def test_it_can_be_judged_as_of_another_time(inspect: Callable[..., Any]) -> Non
         assert inspect(old, "--at", at, status=0)["at"] == "2027-01-15T06:00:00Z"
 
 
-@cases("value", {"text": "yesterday", "nan": "nan", "infinity": "inf", "year 0": "0000-01-01"})
+@cases(
+    "value",
+    {"text": "yesterday", "nan": "nan", "infinity": "inf", "year 0": "0000-01-01"}
+    | {"beyond every calendar": "1e300", "before every calendar": "-1e300"}
+    | {"year 10000 in UTC": "9999-12-31T23:59:59-01:00"},
+)
 def test_what_is_no_time_is_a_wrong_option(run: RunCommand, value: str) -> None:
     """Status 2, and the form of a date."""
     result = run("inspect", "--at", value, input=GOOD)

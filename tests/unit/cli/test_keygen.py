@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from flask import Flask
+from flask.cli import ScriptInfo
 from joserfc.jwk import ECKey, OctKey
 
+from flask_connector_auth import ConnectorAuth
 from flask_connector_auth.cli import connector_auth
 from flask_connector_auth.cli.keygen import ASYMMETRIC
 from flask_connector_auth.keys import ALGORITHMS
@@ -144,6 +146,31 @@ def test_an_app_without_keys_can_get_its_first_ones(
     assert CliRunner().invoke(connector_auth, ["keygen", "dev"]).exit_code == 0
 
 
+@pytest.mark.parametrize("args", [("keygen", "new"), ("mint", "--key", __file__)])
+def test_without_an_app_that_starts_the_next_step_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
+) -> None:
+    """What the app lacks may be the very keys: the message has ``--debug`` before the cause."""
+    monkeypatch.chdir(tmp_path)
+    for info, cause in (
+        (ScriptInfo(create_app=without_keys), "CONNECTOR_AUTH_APP_JWT_KEYS: Missing"),
+        (ScriptInfo(), "Could not locate a Flask application"),
+    ):
+        result = CliRunner().invoke(connector_auth, args, obj=info)
+        assert (result.exit_code, result.stdout, Path("new").exists()) == (2, "", False)
+        step, _, rest = result.stderr.partition("\n\n")
+        assert "Use flask --debug" in step
+        assert cause in rest
+    assert CliRunner().invoke(connector_auth, ["keygen", "new", "--force"]).exit_code == 0
+
+
+def without_keys() -> Flask:
+    """Make an app that has no keys yet."""
+    app = Flask("shop")
+    ConnectorAuth(app)
+    return app
+
+
 def minted(develop: RunCommand, *args: str, app: Flask) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return header and claims of a new token."""
     found = json.loads(develop("mint", "--json", *args, app=app).stdout)
@@ -193,6 +220,15 @@ def test_a_claim_has_a_name(develop: RunCommand, text: str) -> None:
     result = develop("mint", "--key", "dev", "--claim", text)
     assert (result.exit_code, "NAME=VALUE" in result.stderr) == (2, True)
     assert develop("mint", "--key", "dev", "--claim", f"x={text}").exit_code == 0
+
+
+def test_a_claim_has_the_name_that_an_app_jwt_gives_it(develop: RunCommand) -> None:
+    """Status 2, with the name; a ConsumerJWS does have an account_id."""
+    develop("keygen", "dev")
+    options = ["--key", "dev", "--claim", "account_id=le1"]
+    result = develop("mint", *options)
+    assert (result.exit_code, "give it as aud" in result.stderr) == (2, True)
+    assert develop("mint", *options, "--consumer-jws").exit_code == 0
 
 
 def test_a_secret_signs_too(develop: RunCommand, make_app: MakeApp) -> None:

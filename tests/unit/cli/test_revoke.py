@@ -10,6 +10,7 @@ from flask import Flask
 
 from flask_connector_auth import require_app_jwt, require_consumer_jws, token_digest
 from flask_connector_auth.testing import Issuer
+from flask_connector_auth.web import current_runtime
 from tests.support.floor_helpers import cases
 from tests.support.http_helpers import headers
 from tests.support.ports import free_port
@@ -133,9 +134,12 @@ def test_what_is_revoked_is_listed(call: Callable[..., Any], issuer: Issuer) -> 
     ]
 
 
-def test_a_time_that_no_calendar_has_is_listed_as_a_number(call: Callable[..., Any]) -> None:
-    """Seconds since the epoch, as ``--at`` takes them."""
-    assert call("revoke", "--account-id", "a", "--at", "1e15").exit_code == 0
+def test_a_time_that_no_calendar_has_is_listed_as_a_number(
+    worker: Flask, call: Callable[..., Any]
+) -> None:
+    """Code may give any seconds since the epoch; ``--at`` is a time of the calendar: status 2."""
+    assert call("revoke", "--account-id", "a", "--at", "1e15").exit_code == 2
+    current_runtime(worker).revocations.revoke(account_id="a", at=1e15)
     assert call("revocations").stdout.splitlines()[1].split() == [
         *("account", '"a"', "1000000000000000.0", "-")
     ]
@@ -179,6 +183,14 @@ def test_what_is_no_subject_is_a_wrong_option(
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("Usage: ")
     assert "hunter22" not in result.output
+
+
+@cases("digits", {"few": "abc", "pairs": "00", "spaced": "00 " * 32, "no hex": "g" * 64})
+@pytest.mark.parametrize("command", ["revoke", "restore"])
+def test_a_digest_has_64_digits(call: Callable[..., Any], command: str, digits: str) -> None:
+    """SHA-256 in hexadecimal: the message says what to give, not what a parser has found."""
+    result = call(command, "--digest", digits)
+    assert (result.exit_code, "64 hexadecimal digits" in result.stderr) == (2, True)
 
 
 def test_a_token_has_no_time(call: Callable[..., Any], issuer: Issuer) -> None:

@@ -13,7 +13,7 @@ from flask import Flask
 
 from flask_connector_auth.cli import COMMANDS
 from flask_connector_auth.testing import Issuer
-from tests.support.floor_helpers import cases
+from tests.support.floor_helpers import cases, issuer_of
 from tests.support.types import MakeApp, RunCommand
 
 PATIENCE = 30
@@ -137,6 +137,7 @@ def test_a_dash_is_standard_input(run: RunCommand, app: Flask, issuer: Issuer, n
         "in two arguments": lambda text: ["Bearer", text],
         "after a dash": lambda text: ["-", text],
         "short": lambda text: [text[:30]],
+        "short, in two arguments": lambda text: ["Bearer", text[:30]],
     },
 )
 def test_a_token_as_an_argument_is_refused_with_the_reason(
@@ -155,6 +156,53 @@ def test_a_token_as_an_argument_is_refused_with_the_reason(
     assert "the history of the shell and in the list of processes" in words
     assert "write it to a file, or send it to standard input" in words
     assert text[:20] not in result.output
+
+
+OPTIONS = [
+    *((name, "--account-id") for name in READ_A_TOKEN),
+    *(("inspect", option) for option in ("--endpoint", "--method", "--scope", "--at")),
+    *(("revoke", option) for option in ("--install-id", "--lp-consumer-id", "--digest", "--at")),
+    *(("restore", option) for option in ("--install-id", "--ext-consumer-id")),
+    *(("mint", option) for option in ("--key", "--kid", "--account-id", "--algorithm")),
+    *(("keygen", "--kid"), ("keygen", "--force"), ("check", "--timeout"), ("routes", "--allow")),
+]
+
+
+@cases(
+    "form",
+    {
+        "apart": lambda option, text: [option, text],
+        "joined": lambda option, text: [f"{option}={text}"],
+        "with its scheme": lambda option, text: [option, f"Bearer {text}"],
+        "with the name of its header": lambda option, text: [option, f"Authorization: {text}"],
+    },
+)
+@pytest.mark.parametrize(("name", "option"), OPTIONS)
+def test_a_token_as_the_value_of_an_option_is_refused(
+    run: RunCommand,
+    app: Flask,
+    issuer: Issuer,
+    name: str,
+    option: str,
+    form: Callable[[str, str], list[str]],
+) -> None:
+    """It is neither printed nor stored, whatever else is wrong with the option."""
+    text = issuer.app_jwt()
+    result = run(name, *form(option, text), app=app, input="")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "A token itself is not accepted as an argument" in " ".join(result.stderr.split())
+    assert text[:20] not in result.output
+    assert run("revocations", "--json", app=app).stdout == '{\n  "revocations": []\n}\n'
+
+
+def test_a_claim_may_be_a_token(run: RunCommand, make_app: MakeApp, tmp_path: Path) -> None:
+    """``mint --claim`` signs whatever a test needs."""
+    app = make_app()
+    app.testing = True
+    key = tmp_path / "dev.jwk"
+    assert run("keygen", key, app=app).exit_code == 0
+    claim = f"act={issuer_of().app_jwt()}"
+    assert run("mint", "--key", key, "--claim", claim, app=app).exit_code == 0
 
 
 def test_a_file_that_cannot_be_read_is_no_answer(

@@ -187,6 +187,18 @@ def test_a_restored_subject_is_accepted(key: bytes | str) -> None:
     assert len(bench.cache.revoked) == 0
 
 
+@pytest.mark.parametrize(
+    ("key", "kind"), [(b"digest", "token"), ("install:a", "install"), ("account:b", "account")]
+)
+def test_the_refusal_has_the_kind_of_what_is_revoked(key: bytes | str, kind: str) -> None:
+    """docs/errors.rst: what ``restore`` needs."""
+    bench = Bench()
+    bench.cache.apply_changes([Change(key, inf)], bench.elapsed)
+    with pytest.raises(Rejected) as caught:
+        bench.cache.check_not_revoked(SUBJECT)
+    assert caught.value.reason_details == {"kind": kind}
+
+
 def test_an_older_answer_takes_no_revocation_back() -> None:
     """An answer to a read that began before the acknowledgement may be older than the revocation,
     whatever it reports; an answer to a later read decides."""

@@ -77,6 +77,7 @@ def sent() -> Iterator[list[tuple[Any, ...]]]:
         "an install": ({}, {"install_id": "a"}, {"install:a": NOW}),
         "an account": ({}, {"account_id": "a"}, {"account:a": NOW}),
         "a consumer": ({}, {"lp_consumer_id": "ä:"}, {"lp_consumer:ä:": NOW}),
+        "a name with dots": ({}, {"install_id": "com.a.b"}, {"install:com.a.b": NOW}),
         "by the other id": ({}, {"ext_consumer_id": "ä:"}, {"ext_consumer:ä:": NOW}),
         "at a time": ({}, {"account_id": "a", "at": NOW - 0.5}, {"account:a": NOW - 0.5}),
         "in the future": ({}, {"account_id": "a", "at": 2 * NOW}, {"account:a": 2 * NOW}),
@@ -123,6 +124,18 @@ NO_TOKEN = "not a token"
         "no id": ({"account_id": ""}, ValueError, "must not be empty"),
         "half a character": ({"account_id": "\ud800"}, ValueError, "surrogates"),
         "no token": ({"token": "do-not-tell"}, ValueError, NO_TOKEN),
+        "an install by a token": ({"install_id": TOKEN}, ValueError, "install_id is a token, not"),
+        "an account by a header": (
+            {"account_id": f"Bearer {TOKEN}"},
+            ValueError,
+            "account_id is a token, not an id: give it as token",
+        ),
+        "by a token in JSON": ({"lp_consumer_id": f'"{TOKEN}"'}, ValueError, "is a token, not"),
+        "by one without signature": (
+            {"ext_consumer_id": TOKEN.rpartition(".")[0] + "."},
+            ValueError,
+            "is a token, not",
+        ),
         "with Bearer": ({"token": f"Bearer {TOKEN}"}, ValueError, NO_TOKEN),
     },
 )

@@ -1,5 +1,7 @@
 """The assertion accepts the documented responses, and no others."""
 
+from typing import Any
+
 import pytest
 from flask import Response
 
@@ -36,6 +38,13 @@ def test_a_documented_response_matches_its_own_row_only(code: int) -> None:
     for other in ROWS.keys() - {code}:
         with pytest.raises(AssertionError, match=f"not the response of row {other}:\n  body: "):
             assert_connector_error(documented(code), other)
+
+
+@pytest.mark.parametrize("error", ["40102", ConnectorAuthError, None])
+def test_an_error_is_a_number_or_a_class_with_a_row(error: Any) -> None:
+    """Anything else is an error of the test, even for a response that would match."""
+    with pytest.raises(TypeError, match="neither a number such as 40102 nor a class with a row"):
+        assert_connector_error(documented(), error)
 
 
 def twice(name: str, value: str) -> Response:

@@ -1,16 +1,18 @@
 """The issuer: the protocol's tokens by default, any other content on request."""
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
-from joserfc.jwk import OctKey
+from joserfc.jwk import OctKey, RSAKey
 
 from flask_connector_auth.testing import OMIT, Issuer
 from tests.support.floor_helpers import (
     APP,
     CONSUMER,
     NOW,
+    cases,
     decoded,
     issuer_of,
     jwk,
@@ -110,6 +112,50 @@ def test_an_unknown_algorithm_is_an_error() -> None:
         ValueError, match=r"unknown algorithm 'rs256'; there are none, HS256, .*RS256"
     ):
         Issuer(algorithm="rs256")
+
+
+@cases(
+    ("key", "algorithm", "error", "text"),
+    {
+        "a path": ("pub.pem", "RS256", TypeError, r"RSAKey.import_key\(pem\) .* not str"),
+        "a JWK": (jwk(), "RS256", TypeError, "a key of joserfc, .* not dict"),
+        "public": (RSAKey.import_key(jwk()), "RS256", ValueError, "this is a public key"),
+        "another type": (signing_key(), "ES256", ValueError, "ES256 cannot sign .*'EC'"),
+        "another curve": (signing_key("ES384"), "ES256", ValueError, "ES256 cannot .*'P-256'"),
+        "no secret": (None, "HS256", ValueError, r"HS256 needs a secret .*OctKey.import_key"),
+    },
+)
+def test_a_key_that_cannot_sign_is_an_error(
+    key: Any, algorithm: str, error: type[Exception], text: str
+) -> None:
+    """Where the issuer is made, with what it needs."""
+    with pytest.raises(error, match=text):
+        Issuer(key, algorithm=algorithm)
+
+
+def test_unsigned_tokens_take_any_key() -> None:
+    """RFC 7515 appendix A.5: nothing is signed."""
+    assert Issuer(signing_key(), algorithm="none").app_jwt().endswith(".")
+
+
+@pytest.mark.parametrize("algorithm", ["PS256", "ES256", "ES512", "EdDSA", "Ed448"])
+def test_an_issuer_makes_a_key_that_fits_its_algorithm(algorithm: str) -> None:
+    """RFC 7518 section 3.1: its key set verifies its tokens."""
+    issuer = Issuer(algorithm=algorithm)
+    trusted = {"keys": issuer.key_set(), "algorithms": [algorithm]}
+    assert verifier(APP, **trusted).verify(issuer.app_jwt(), issuer.clock()).token
+
+
+@pytest.mark.parametrize(
+    ("name", "claim"), [("account_id", "aud"), ("install_id", "azp"), ("scopes", "scope")]
+)
+def test_a_claim_has_its_own_name(name: str, claim: str) -> None:
+    """RFC 7519 section 4.1: what ``AppJWT`` calls its attribute would be one claim more."""
+    issuer = issuer_of()
+    for make in (issuer.app_jwt, partial(issuer.broken, "expired")):
+        with pytest.raises(TypeError, match=f"no claim {name}: give it as {claim}"):
+            make(**{name: "x"})
+        assert make(**{claim: "x"})
 
 
 def test_an_issuer_makes_its_own_key_and_uses_the_time_of_day(

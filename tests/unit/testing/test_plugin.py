@@ -144,7 +144,8 @@ def test_a_response_says_why_it_was_refused(
     shows, and in the text of the assertion; a response that was not refused has neither."""
     for fault, code, reason in (
         ("expired", 40102, "<InvalidAppJWT 40102: expired"),
-        ("forged", 40102, "<InvalidAppJWT 40102: bad_signature"),
+        ("forged", 40102, "<InvalidAppJWT 40102: bad_signature>"),
+        ("missing_claim", 40102, "<InvalidAppJWT 40102: missing_claim claim='azp'>"),
     ):
         answer = connector_client.get("/who", app_jwt=issuer.broken(fault))
         assert f" [401 UNAUTHORIZED], refused: {reason}" in repr(answer)
@@ -235,6 +236,11 @@ def test_code(connector_client):
 
 def test_passes(connector_client):
     assert connector_client.get("/who", app_jwt=None).status_code == 401
+
+
+def test_details(app, issuer):
+    headers = {"Authorization": issuer.broken("missing_claim")}
+    assert app.test_client().get("/who", headers=headers).status_code == 200
 """
 
 
@@ -244,16 +250,17 @@ def test_a_failure_is_reported_with_what_was_refused(
     """With any client, in the test and in its fixtures: request and error, without the query. The
     frames of the assertion are not shown."""
     (tmp_path / "test_suite.py").write_text(REPORTS)
-    assert run_pytest(tmp_path) == {"failed": 3, "passed": 1, "error": 1}
+    assert run_pytest(tmp_path) == {"failed": 4, "passed": 1, "error": 1}
     out = capsys.readouterr().out
     for phase, error in (
         ("call", "InvalidAppJWT 40102: expired"),
         ("setup", "AppJWTMissing 40105: missing"),
         ("call", "InvalidAppJWT 40102: not_compact"),
+        ("call", "InvalidAppJWT 40102: missing_claim claim='azp'>"),
     ):
         title = f"- Captured refused requests {phase} -"
         assert re.search(rf"{title}-*\nGET '/who': <{error}", out)
-    assert out.count("Captured refused requests") == 3
+    assert out.count("Captured refused requests") == 4
     assert "testing/client.py" not in out
 
 

@@ -2,6 +2,7 @@
 
 import hmac
 import json
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -125,6 +126,13 @@ def test_an_impossible_fault_is_an_error(kind: TokenKind, name: str) -> None:
     """A ConsumerJWS has no scope, issuer or lifetime; the error lists the possible faults."""
     with pytest.raises(ValueError, match=f"no way '{name}' .* expired, not_yet_valid, "):
         issuer_of().broken(name, kind)
+
+
+def test_a_token_of_no_kind_is_an_error() -> None:
+    """The two kinds are listed."""
+    kind: Any = "consumer"
+    with pytest.raises(ValueError, match=r"'consumer' .* app_jwt and consumer_jws"):
+        issuer_of().broken("expired", kind)
 
 
 def test_a_secret_cannot_be_confused_with_a_public_key() -> None:

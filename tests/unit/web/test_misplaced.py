@@ -16,7 +16,7 @@ from flask_connector_auth import (
     require_app_jwt,
     require_consumer_jws,
 )
-from flask_connector_auth.web import audit
+from flask_connector_auth.web import audit, misplaced
 from tests.support.floor_helpers import cases
 from tests.support.types import MakeApp
 
@@ -363,6 +363,32 @@ def test_decorating_in_a_request_is_not_reported(make_app: MakeApp) -> None:
 
     assert app.test_client().get("/le1").status_code == 401
     assert places(app) == []
+
+
+def test_decorating_in_the_body_of_a_view_is_not_reported(make_app: MakeApp) -> None:
+    """A ``def`` statement is run by the code around it: a view that is running is not. Requests
+    leave nothing behind."""
+    app = make_app()
+
+    @app.get("/<account_id>/direct")
+    def direct(**kwargs: Any) -> Any:
+        return require_app_jwt(direct)(**kwargs)
+
+    @app.get("/<account_id>/inner")
+    def inner(depth: int = 0, **_kwargs: Any) -> Any:
+        @require_app_jwt
+        def guarded(**_kwargs: Any) -> Any:
+            return "done" if depth else inner(depth + 1)
+
+        return guarded()
+
+    client = app.test_client()
+    for _ in range(3):
+        assert client.get("/le1/direct").status_code == 401
+        assert client.get("/le1/inner").status_code == 401
+    assert places(app) == []
+    gc.collect()
+    assert not {direct, inner} & {*misplaced._decorations}
 
 
 def with_decoration_in_requests(view: Callable[..., Any]) -> Callable[..., Any]:

@@ -20,7 +20,7 @@ from flask_connector_auth import (
     verify_request,
 )
 from flask_connector_auth.testing import OMIT, Issuer
-from flask_connector_auth.web import LogLimit
+from flask_connector_auth.web import LogLimit, current_runtime
 from tests.support.floor_helpers import cases, signing_key, untimed
 from tests.support.http_helpers import ACCOUNT, assert_row, headers
 from tests.support.recorded_logs import listening
@@ -220,6 +220,7 @@ DETAILS = {
     "wrong_issuer": ({"iss": "https://login.example"}, {"issuer": "https://login.example"}),
     "missing_claim": ({"azp": OMIT}, {"claim": "azp"}),
     "bad_claim": ({"exp": "soon"}, {"claim": "exp"}),
+    "revoked": ({"azp": "revoked"}, {"kind": "install"}),
     "expired": ({"exp": 1}, {}),
 }
 
@@ -232,6 +233,8 @@ def test_log_signal_and_exception_have_the_details_of_the_reason(
     nor in what str() of the error hands to a client."""
     claims, details = DETAILS[reason]
     app, told = make_app(), []
+    with app.app_context():
+        current_runtime().revocations.revoke(install_id="revoked")
     view = require_app_jwt(lambda account_id: {}, scopes="a b", any_scope="y x")
     app.add_url_rule("/<account_id>", "view", view)
 
