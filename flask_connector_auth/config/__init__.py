@@ -4,10 +4,7 @@
 this package has the names of the settings, and nothing in it may import Flask.
 """
 
-from .limits import (
-    LIMITS as LIMITS,
-    Limit as Limit,
-)
+from .limits import LIMITS as LIMITS
 from .problems import ConfigurationError as ConfigurationError
 from .schema import (
     PREFIX as PREFIX,

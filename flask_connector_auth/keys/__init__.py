@@ -97,7 +97,6 @@ from .urls import (
     check_url as check_url,
     clean_text as clean_text,
     is_loopback as is_loopback,
-    is_redis_url as is_redis_url,
     is_unprotected_redis_url as is_unprotected_redis_url,
     is_url as is_url,
     parse_proxy as parse_proxy,

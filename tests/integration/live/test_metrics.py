@@ -119,7 +119,7 @@ def test_one_scrape_shows_all_workers(
         until_value(app, 2 * SIZE, "cache_size", token="app_jwt")
 
 
-def test_an_outage_is_seen_by_whoever_scrapes(
+def test_an_outage_is_seen_in_each_scrape(
     tmp_path: Path, folder: Path, arguments: list[str], issuer: Issuer
 ) -> None:
     """Whichever worker met it: its event is there at once, and its state with its next request."""
