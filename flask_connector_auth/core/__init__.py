@@ -74,7 +74,11 @@ from .signals import (
     token_verified as token_verified,
 )
 from .tokens import (
+    APP_JWT_CLAIMS as APP_JWT_CLAIMS,
+    CONSUMER_JWS_CLAIMS as CONSUMER_JWS_CLAIMS,
+    DEFAULT_TYPE as DEFAULT_TYPE,
     AppJWT as AppJWT,
+    ClaimNames as ClaimNames,
     ConsumerJWS as ConsumerJWS,
     shared_claims as shared_claims,
 )

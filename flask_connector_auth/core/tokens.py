@@ -7,6 +7,27 @@ from typing import Any, ClassVar, TypeVar
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class ClaimNames:
+    """Which claims of a token type have what this package reads, at one issuer."""
+
+    ids: Mapping[str, str]  #: mandatory claims, by the attribute of the token they become
+    #: The claims that may have the scopes. The first one that a token has is read.
+    scopes: tuple[str, ...] = ()
+    allows_scope_list: bool = False  #: whether the scopes may be a list, beside a string
+    requires_issuer: bool = False  #: whether ``iss`` is mandatory
+
+
+APP_JWT_CLAIMS = ClaimNames(
+    {"account_id": "aud", "install_id": "azp"}, scopes=("scope",), requires_issuer=True
+)
+CONSUMER_JWS_CLAIMS = ClaimNames(
+    {name: name for name in ("account_id", "ext_consumer_id", "lp_consumer_id")}
+)
+#: The accepted ``typ``, in lower case and without ``application/``. A token without counts as this.
+DEFAULT_TYPE = "jwt"
+
+
 def _copying_claims(token_class: type[T]) -> type[T]:
     """Make the field ``claims`` of a dataclass copy the claims, when set and when read.
 
