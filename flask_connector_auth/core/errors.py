@@ -66,10 +66,18 @@ class Rejected(Exception):
         self.reason_details = reason_details
 
     @classmethod
+    def of_expected(cls, reason: Reason, name: str, expected: Collection[str]) -> "Rejected":
+        """Return the error of a token with another value than one of those *expected*.
+
+        :param name: what the details call the expected values.
+        """
+        texts = sorted(expected) if len(expected) <= _MAX_NAMED else [f"one of {len(expected)}"]
+        return cls(reason, {name: " or ".join(texts)})
+
+    @classmethod
     def wrong_account(cls, expected: Collection[str]) -> "Rejected":
         """Return the error of a token of another account than one of those *expected*."""
-        texts = sorted(expected) if len(expected) <= _MAX_NAMED else [f"one of {len(expected)}"]
-        return cls(Reason.WRONG_ACCOUNT, {"expected_account": " or ".join(texts)})
+        return cls.of_expected(Reason.WRONG_ACCOUNT, "expected_account", expected)
 
     @classmethod
     def missing_scope(cls, required: Iterable[str], granted: Collection[str]) -> "Rejected":

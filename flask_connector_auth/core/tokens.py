@@ -90,6 +90,7 @@ class ConsumerJWS:
     account_id: str  #: the account
     ext_consumer_id: str  #: the consumer's id in the calling app
     lp_consumer_id: str  #: the consumer's id in the service
+    issuer: str = field(repr=False)  #: the configured issuer whose keys have verified it
     #: every claim, as plain dicts, lists, strings and numbers; each reader gets a copy of its own
     claims: dict[str, Any] = field(repr=False, hash=False)
 
@@ -101,6 +102,7 @@ class ConsumerJWS:
             "account_id": self.account_id,
             "ext_consumer_id": self.ext_consumer_id,
             "lp_consumer_id": self.lp_consumer_id,
+            "issuer": self.issuer,
         }
 
 

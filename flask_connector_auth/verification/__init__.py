@@ -1,10 +1,11 @@
 """Verification of the tokens in header values.
 
-A header value is read, and its token is found in the cache or passes all checks. ``checks`` has the
-order of all checks, and those of account and scopes, which ``web`` calls. Nothing here imports
-Flask.
+An ``Authenticator`` reads a header value. It finds the token in the cache, or the ``Verifier`` of
+its issuer runs all checks. ``checks`` has their order, and those of account and scopes, which
+``web`` calls. Nothing here imports Flask.
 """
 
+from .authenticator import Authenticator as Authenticator
 from .cache import CachedToken as CachedToken, TokenCache as TokenCache
 from .checks import (
     CHECKS as CHECKS,
@@ -14,13 +15,17 @@ from .checks import (
     check_scopes as check_scopes,
 )
 from .examination import (
-    APP_JWT as APP_JWT,
-    CONSUMER_JWS as CONSUMER_JWS,
     Check as Check,
     Examination as Examination,
     Stage as Stage,
-    TokenProfile as TokenProfile,
-    VerifierRules as VerifierRules,
 )
 from .jws import read_token as read_token
+from .profiles import (
+    APP_JWT as APP_JWT,
+    CONSUMER_JWS as CONSUMER_JWS,
+    TokenProfile as TokenProfile,
+    VerifierRules as VerifierRules,
+    app_jwt_profile as app_jwt_profile,
+    consumer_jws_profile as consumer_jws_profile,
+)
 from .verifier import Verifier as Verifier

@@ -4,22 +4,25 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic
 
 from ..core import register_fork_reset
 from ..revocation import Subject
+from .profiles import TokenT
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from .verifier import Verifier
 
 # How many used entries one eviction may pass over, so that its time is bounded.
 _MAX_CHANCES = 16
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class CachedToken(Generic[T]):
+class CachedToken(Generic[TokenT]):
     """A verified token, with what must still hold when it is sent again."""
 
-    token: T
+    token: TokenT
+    verifier: "Verifier[TokenT]"  #: that of its issuer
     kid: str | None
     algorithm: str
     key: object  #: the one that verified it
@@ -31,7 +34,7 @@ class CachedToken(Generic[T]):
     used: bool = False  #: since an eviction last passed over it
 
 
-class TokenCache(Generic[T]):
+class TokenCache(Generic[TokenT]):
     """Verified tokens by the SHA-256 of their text, so that memory holds no usable token.
 
     Reading takes no lock. A hit only sets a flag, which gives the entry a second chance when the
@@ -44,21 +47,26 @@ class TokenCache(Generic[T]):
         self.size = size
         self.hits = 0  #: cached tokens; counted without a lock, so a few may be lost
         self.misses: int = 0  #: good tokens that were verified
-        self._entries: OrderedDict[bytes, CachedToken[T]] = OrderedDict()
+        self._entries: OrderedDict[bytes, CachedToken[TokenT]] = OrderedDict()
+        self._index: dict[bytes, CachedToken[TokenT]] = self._entries
         self.reset_after_fork()
         register_fork_reset(self)
         #: Returns the entry of a digest, or ``None``; the caller checks whether it still holds.
-        self.get: Callable[[bytes], CachedToken[T] | None] = self._entries.get
+        self.get: Callable[[bytes], CachedToken[TokenT] | None] = self._entries.get
 
     def reset_after_fork(self) -> None:
         """Replace the lock in a child process: one that was held at the fork stays locked."""
         self._lock = threading.Lock()
 
-    def put(self, digest: bytes, entry: CachedToken[T]) -> None:
+    def share_index(self, index: dict[bytes, CachedToken[TokenT]]) -> None:
+        """Keep each entry in *index* too, in which several caches have theirs."""
+        self._index = index
+
+    def put(self, digest: bytes, entry: CachedToken[TokenT]) -> None:
         """Store *entry*; if the cache is full, evict the oldest entry that was not used since."""
         with self._lock:
             self.misses += 1
-            self._entries[digest] = entry
+            self._entries[digest] = self._index[digest] = entry
             chances = _MAX_CHANCES
             while len(self._entries) > self.size:
                 oldest, candidate = self._entries.popitem(last=False)
@@ -66,6 +74,8 @@ class TokenCache(Generic[T]):
                     chances -= 1
                     candidate.used = False
                     self._entries[oldest] = candidate
+                else:
+                    self._index.pop(oldest, None)
 
     def health(self) -> dict[str, int]:
         """Return size, entries, hits and misses."""

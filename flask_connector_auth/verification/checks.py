@@ -1,8 +1,8 @@
-"""The order of all checks of a token, as data; and the checks of its claims and of its use.
+"""The order of all checks of a token, as data; and the checks of its use.
 
 To add a check: write its function, and give it a row at its place in the list of its stage. The
 docs and ``inspect`` follow. The verifier runs the checks up to stage ``VALUE`` from this list. It
-does not run the later ones from here: call such a function in ``Verifier.authenticate`` or in
+does not run the later ones from here: call such a function in ``Authenticator.authenticate`` or in
 ``web.guard`` as well. ``tests/spec/test_every_check.py`` fails for a row whose function is not
 called in a request.
 """
@@ -11,103 +11,11 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
-from ..core import MAX_INTEGER, AppJWT, ConsumerJWS, Reason, Rejected, TokenRequirement
+from ..core import AppJWT, ConsumerJWS, Reason, Rejected, TokenRequirement
 from ..revocation import RevocationCache
-from . import jws
-from .examination import APP_JWT, CONSUMER_JWS, Check, Examination, Stage, TokenProfile
-
-_TIMES = ("exp", "iat", "nbf")
-_NUMBERS = (int, float)
-
-
-def check_no_claims_of_other_token(examined: Examination) -> None:
-    """Check that there is no claim that only the other token type has: ``lp_consumer_id`` or
-    ``ext_consumer_id`` in an AppJWT, ``azp`` or ``scope`` in a ConsumerJWS
-    (:rfc:`8725#section-3.12`).
-    """
-    if not examined.profile.claims_of_other_token.isdisjoint(examined.claims):
-        raise Rejected(Reason.WRONG_TYPE)
-
-
-def check_text_claims(examined: Examination) -> None:
-    """Check that the mandatory claims are present and non-empty strings: ``azp`` of an AppJWT;
-    ``account_id``, ``ext_consumer_id`` and ``lp_consumer_id`` of a ConsumerJWS.
-    """
-    claims = examined.claims
-    for name in examined.profile.text_claims:
-        if name not in claims:
-            raise Rejected(Reason.MISSING_CLAIM, {"claim": name})
-        if type(claims[name]) is not str or not claims[name]:
-            raise Rejected(Reason.BAD_CLAIM, {"claim": name})
-
-
-def check_issuer(examined: Examination) -> None:
-    """Check that ``iss`` is present and exactly the configured issuer (:rfc:`8725#section-3.8`)."""
-    if "iss" not in examined.claims:
-        raise Rejected(Reason.MISSING_CLAIM, {"claim": "iss"})
-    if (issuer := examined.claims["iss"]) != examined.rules.issuer:
-        text = issuer if type(issuer) is str else "not a string"
-        raise Rejected(Reason.WRONG_ISSUER, {"issuer": text})
-
-
-def check_time_claims(examined: Examination) -> None:
-    """Check that an AppJWT has ``exp`` and ``iat``, and that each of ``exp``, ``iat`` and ``nbf``
-    in a token of either type is a finite number below 2\\ :sup:`53`.
-    """
-    claims = examined.claims
-    for name in examined.profile.time_claims:
-        if name not in claims:
-            raise Rejected(Reason.MISSING_CLAIM, {"claim": name})
-    for name in _TIMES:
-        # By exact type: a JSON boolean is an int to Python.
-        if name in claims and not (
-            type(claims[name]) in _NUMBERS and -MAX_INTEGER < claims[name] < MAX_INTEGER
-        ):
-            raise Rejected(Reason.BAD_CLAIM, {"claim": name})
-
-
-def check_expiry(examined: Examination) -> None:
-    """Check that ``exp`` lies in the future, within the leeway (:rfc:`7519#section-4.1.4`)."""
-    claims = examined.claims
-    if "exp" in claims and claims["exp"] + examined.rules.leeway <= examined.now:
-        raise Rejected(Reason.EXPIRED)
-
-
-def check_start(examined: Examination) -> None:
-    """Check that ``iat`` and ``nbf`` do not lie in the future, within the leeway
-    (:rfc:`7519#section-4.1.5`, :rfc:`7519#section-4.1.6`).
-    """
-    claims, now = examined.claims, examined.now
-    if max(claims.get("iat", now), claims.get("nbf", now)) > now + examined.rules.leeway:
-        raise Rejected(Reason.NOT_YET_VALID)
-
-
-def check_lifetime(examined: Examination) -> None:
-    """Check that the token is valid for at most ``CONNECTOR_AUTH_MAX_LIFETIME``, if that is set
-    (:rfc:`8725#section-3.10`).
-    """
-    longest, claims = examined.rules.max_lifetime, examined.claims
-    if longest is not None and claims["exp"] - claims["iat"] > longest:
-        raise Rejected(Reason.TOO_LONG_LIVED)
-
-
-def check_scope_claim(examined: Examination) -> None:
-    """Check that ``scope`` is absent or a string (:rfc:`6749#section-3.3`)."""
-    if type(examined.claims.get("scope", "")) is not str:
-        raise Rejected(Reason.BAD_CLAIM, {"claim": "scope"})
-
-
-def check_audience_claim(examined: Examination) -> None:
-    """Check that ``aud``, the account, is a non-empty string or a list of exactly one
-    (:rfc:`7519#section-4.1.3`).
-    """
-    if "aud" not in examined.claims:
-        raise Rejected(Reason.MISSING_CLAIM, {"claim": "aud"})
-    audience = examined.claims["aud"]
-    if type(audience) is list and len(audience) == 1:
-        audience = audience[0]
-    if type(audience) is not str or not audience:
-        raise Rejected(Reason.BAD_CLAIM, {"claim": "aud"})
+from . import claims, jws
+from .examination import Check, Examination, Stage
+from .profiles import APP_JWT, CONSUMER_JWS, TokenProfile, VerifierRules
 
 
 def check_account(
@@ -165,13 +73,21 @@ _ROWS: dict[Stage, list[tuple[Callable[..., None], str, *tuple[Reason, ...]]]] =
         (jws.check_header_segment_size, "Segment 1 has at most {header_limit}.", Reason.TOO_LARGE),
         (jws.check_encoding, "Each segment is canonical base64url.", Reason.NOT_COMPACT),
     ],
+    Stage.ISSUER: [
+        (
+            claims.check_known_issuer,
+            "It is of one of the issuers: {issuers}.",
+            *(Reason.BAD_JSON, Reason.MISSING_CLAIM, Reason.WRONG_ISSUER),
+            *(Reason.UNKNOWN_KEY, Reason.KEYS_UNAVAILABLE),
+        ),
+    ],
     Stage.PARAMETERS: [
         (jws.check_header_json, "Its header is one strict JSON object.", Reason.BAD_JSON),
         (jws.check_extensions, "No crit, b64 or zip is in the header.", Reason.CRITICAL),
         (jws.check_algorithm, "alg is one of: {algorithms}.", Reason.BAD_ALGORITHM),
         (
             jws.check_type_and_kid,
-            "typ is absent or JWT; kid is absent or has {kid_length}.",
+            "typ is {types}; kid is absent or has {kid_length}.",
             Reason.BAD_PARAMETER,
         ),
     ],
@@ -194,22 +110,30 @@ _ROWS: dict[Stage, list[tuple[Callable[..., None], str, *tuple[Reason, ...]]]] =
     ],
     Stage.CLAIMS: [
         (
-            check_no_claims_of_other_token,
+            claims.check_no_claims_of_other_token,
             "No {claims_of_other_token}, which only the other token type has.",
             Reason.WRONG_TYPE,
         ),
-        (check_text_claims, "Non-empty strings: {text_claims}.", *_MISSING_OR_BAD),
-        (check_issuer, "iss is {issuer}.", Reason.MISSING_CLAIM, Reason.WRONG_ISSUER),
+        (claims.check_text_claims, "Non-empty strings: {text_claims}.", *_MISSING_OR_BAD),
+        (claims.check_issuer, "iss is {issuer}.", Reason.MISSING_CLAIM, Reason.WRONG_ISSUER),
     ],
     Stage.TIMES: [
-        (check_time_claims, "exp, iat and nbf are numbers; {time_claims}.", *_MISSING_OR_BAD),
-        (check_expiry, "exp lies in the future, {leeway}.", Reason.EXPIRED),
-        (check_start, "iat and nbf do not lie in the future, {leeway}.", Reason.NOT_YET_VALID),
-        (check_lifetime, "From iat to exp it is {lifetime}.", Reason.TOO_LONG_LIVED),
+        (
+            claims.check_time_claims,
+            "exp, iat and nbf are numbers; {time_claims}.",
+            *_MISSING_OR_BAD,
+        ),
+        (claims.check_expiry, "exp lies in the future, {leeway}.", Reason.EXPIRED),
+        (
+            claims.check_start,
+            "iat and nbf do not lie in the future, {leeway}.",
+            Reason.NOT_YET_VALID,
+        ),
+        (claims.check_lifetime, "From iat to exp it is {lifetime}.", Reason.TOO_LONG_LIVED),
     ],
     Stage.VALUE: [
-        (check_scope_claim, "scope, if present, is a string.", Reason.BAD_CLAIM),
-        (check_audience_claim, "aud is one account.", *_MISSING_OR_BAD),
+        (claims.check_scope_claim, "{scope_claim}, if present, is {scope_form}.", Reason.BAD_CLAIM),
+        (claims.check_account_claim, "{account_claim} is one account.", *_MISSING_OR_BAD),
     ],
     Stage.REVOCATION: [
         (RevocationCache.check_age, "Revocations can be checked.", Reason.REVOCATION_UNAVAILABLE),
@@ -227,9 +151,13 @@ _ROWS: dict[Stage, list[tuple[Callable[..., None], str, *tuple[Reason, ...]]]] =
     ],
 }
 _ONLY: dict[Callable[..., None], TokenProfile[Any]] = {
-    **dict.fromkeys((check_issuer, check_lifetime, check_scopes), APP_JWT),
-    **dict.fromkeys((check_scope_claim, check_audience_claim), APP_JWT),
+    **dict.fromkeys((claims.check_lifetime, check_scopes), APP_JWT),
+    **dict.fromkeys((claims.check_scope_claim, claims.check_account_claim), APP_JWT),
     **dict.fromkeys((check_same_account, check_distinct), CONSUMER_JWS),
+}
+_NEEDED: dict[Callable[..., None], Callable[[TokenProfile[Any], VerifierRules], bool]] = {
+    claims.check_known_issuer: lambda profile, rules: rules.has_other_issuers,
+    claims.check_issuer: claims.is_issuer_checked,
 }
 # The arguments of the checks that take others than the examination.
 _ARGUMENTS: dict[Callable[..., None], Callable[[Examination], tuple[Any, ...]]] = {
@@ -242,7 +170,9 @@ _ARGUMENTS: dict[Callable[..., None], Callable[[Examination], tuple[Any, ...]]] 
 #: again. A remembered token skips the checks up to ``VALUE``, but for its times and its key. The
 #: later checks run again, and that of the entries only once the revocations have changed.
 CHECKS: tuple[Check, ...] = tuple(
-    Check(stage, run, tuple(reasons), sentence, _ONLY.get(run), _ARGUMENTS.get(run))
+    Check(
+        stage, run, tuple(reasons), sentence, _ONLY.get(run), _NEEDED.get(run), _ARGUMENTS.get(run)
+    )
     for stage, rows in _ROWS.items()
     for run, sentence, *reasons in rows
 )

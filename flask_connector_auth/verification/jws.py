@@ -5,7 +5,7 @@ it: form, JOSE header, key, signature, payload (RFC 7515).
 from collections.abc import Sequence
 from typing import Any
 
-from ..core import Malformed, Reason, Rejected, decode_base64url, load_json_object
+from ..core import DEFAULT_TYPE, Malformed, Reason, Rejected, decode_base64url, load_json_object
 from ..keys import MAX_KID, VerificationKey
 from .examination import Examination
 
@@ -139,13 +139,13 @@ def check_algorithm(examined: Examination) -> None:
 
 
 def check_type_and_kid(examined: Examination) -> None:
-    """Check that ``typ`` is absent or ``JWT``, in any case and with or without ``application/``
-    (:rfc:`7515#section-4.1.9`), and ``kid`` absent or a string of at most 256 characters. An empty
-    ``kid`` counts as absent.
+    """Check that ``typ`` is ``JWT`` or absent, which counts as ``JWT``, or as the settings have it,
+    in any case and with or without ``application/`` (:rfc:`7515#section-4.1.9`); and ``kid`` absent
+    or a string of at most 256 characters. An empty ``kid`` counts as absent.
     """
     parameters = examined.parameters
     kid = parameters.get("kid", "")
-    if _media_type(parameters.get("typ", "JWT")) != "jwt":
+    if _media_type(parameters.get("typ", DEFAULT_TYPE)) not in examined.profile.types:
         raise Rejected(Reason.BAD_PARAMETER)
     if type(kid) is not str or len(kid) > MAX_KID:
         raise Rejected(Reason.BAD_PARAMETER)
@@ -195,7 +195,17 @@ def check_payload_json(examined: Examination) -> None:
     """Check that the payload is JSON as strict as that of the JOSE header, but with any number of
     values.
     """
-    examined.claims = _json_object(examined.json_payload)
+    read_payload(examined)
+
+
+def read_payload(examined: Examination) -> dict[str, Any]:
+    """Return the claims, which are not verified yet; read once.
+
+    :raises Rejected: if the payload is not a JSON object.
+    """
+    if not examined.claims:
+        examined.claims = _json_object(examined.json_payload)
+    return examined.claims
 
 
 def _json_object(text: bytes) -> dict[str, Any]:

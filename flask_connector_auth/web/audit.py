@@ -111,6 +111,6 @@ def _access(endpoint: EndpointRequirements) -> Access:
 
 def _binding(runtime: Runtime, rule: Rule) -> Binding:
     has_account = rule_has_argument(rule, runtime.account_argument)
-    if runtime.audience is not None:
+    if all(verifier.rules.audience is not None for verifier in runtime.verifiers):
         return Binding.BOTH if has_account else Binding.AUDIENCE
     return Binding.URL if has_account else Binding.ANY

@@ -8,6 +8,8 @@ from flask import Request, Response
 
 from ..core import (
     NO_REQUIREMENTS,
+    AppJWT,
+    ConsumerJWS,
     Declaration,
     Reason,
     Rejected,
@@ -18,6 +20,7 @@ from ..core import (
 from ..verification import (
     APP_JWT,
     CONSUMER_JWS,
+    CachedToken,
     TokenProfile,
     check_account,
     check_same_account,
@@ -165,15 +168,18 @@ def _authenticate(
 
     :param known: the identity that *request* has already.
     """
-    audience, now, header = runtime.audience, runtime.clock(), None
-    app_jwt = consumer_jws = failure = None
+    now, header = runtime.clock(), None
+    app_jwt = consumer_jws = failure = issuer = None
     profile: TokenProfile[Any] = APP_JWT
     try:
         # The AppJWT first, whatever the order of declaration.
         if (requirement := required.app_jwt) is not None:
+            entry: CachedToken[AppJWT] | None = None
             if (header := request.environ.get("HTTP_AUTHORIZATION")) is not None:
-                app_jwt = runtime.app_jwt.authenticate(header, now)
-            if app_jwt is not None:
+                entry = runtime.app_jwt.authenticate(header, now)
+            if entry is not None:
+                app_jwt, audience = entry.token, entry.verifier.rules.audience
+                issuer = app_jwt.issuer
                 if app_jwt.account_id != account or audience is not None:
                     check_account(app_jwt.account_id, account, audience)
                 if requirement.scopes or requirement.any_scopes:
@@ -182,9 +188,11 @@ def _authenticate(
                 failure = _MISSING
         if failure is None and (requirement := required.consumer_jws) is not None:
             profile = CONSUMER_JWS
+            found: CachedToken[ConsumerJWS] | None = None
             if (header := request.environ.get(runtime.consumer_environ_key)) is not None:
-                consumer_jws = runtime.consumer_jws.authenticate(header, now)
-            if consumer_jws is not None:
+                found = runtime.consumer_jws.authenticate(header, now, issuer)
+            if found is not None:
+                consumer_jws, audience = found.token, found.verifier.rules.audience
                 # If each token is of the account of the URL, both are of the same account.
                 if consumer_jws.account_id != account or audience is not None:
                     check_account(consumer_jws.account_id, account, audience)

@@ -120,7 +120,7 @@ def _error(
     reason = failure.reason
     if failure.is_outage:
         return AuthenticationUnavailable(reason, failure.retry_after)
-    if profile is CONSUMER_JWS:
+    if profile.label == CONSUMER_JWS.label:
         if reason is Reason.MISSING:
             return ConsumerJWSMissing(reason)
         # A header that is too large is not read a second time.
@@ -155,8 +155,10 @@ def _claims_of(
     claims: dict[str, str] = {}
     if app_jwt is not None:
         text = read_token(request.environ["HTTP_AUTHORIZATION"], bearer=True)
-        claims |= runtime.app_jwt.loggable_claims(text, app_jwt)
+        verifier = runtime.app_jwt.verifiers[app_jwt.issuer]
+        claims |= verifier.loggable_claims_of(text, app_jwt)
     if consumer_jws is not None:
         text = read_token(request.environ[runtime.consumer_environ_key], bearer=False)
-        claims |= runtime.consumer_jws.loggable_claims(text, consumer_jws)
+        of_consumer = runtime.consumer_jws.verifiers[consumer_jws.issuer]
+        claims |= of_consumer.loggable_claims_of(text, consumer_jws)
     return claims

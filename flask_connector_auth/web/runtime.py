@@ -8,10 +8,16 @@ from typing import Any
 
 from flask import Flask
 
-from ..config import Settings
+from ..config import IssuerSettings, Settings, TokenSettings
 from ..core import AppJWT, ConsumerJWS, Reason, close_if_closable, register_at_fork
 from ..revocation import RevocationRules, Revocations
-from ..verification import APP_JWT, CONSUMER_JWS, Verifier, VerifierRules
+from ..verification import (
+    Authenticator,
+    Verifier,
+    VerifierRules,
+    app_jwt_profile,
+    consumer_jws_profile,
+)
 from .context import EXTENSION, current_app
 from .exceptions import ErrorResponses
 
@@ -72,14 +78,13 @@ class Runtime:
     """All that one app's requests need, built once by ``init_app``."""
 
     settings: Settings
-    app_jwt: Verifier[AppJWT]
-    consumer_jws: Verifier[ConsumerJWS]
+    app_jwt: Authenticator[AppJWT]
+    consumer_jws: Authenticator[ConsumerJWS]
     revocations: Revocations
     error_responses: ErrorResponses
     clock: Callable[[], float]  #: returns seconds since the epoch
     consumer_environ_key: str  #: of the ConsumerJWS header in a WSGI environ
     account_argument: str  #: the view argument that names the account
-    audience: frozenset[str] | None  #: the accounts that are served
     log_limit: LogLimit
     #: The ``EndpointRequirements`` by endpoint and method, kept from the first request on.
     endpoints: dict[tuple[str, str], Any] = field(default_factory=dict)
@@ -90,55 +95,76 @@ class Runtime:
 
         :param clock: returns seconds since the epoch.
         """
+        issuers = settings.issuers
+        lifetimes = [each.max_lifetime for each in issuers.values()]
         revocation_rules = RevocationRules(
             leeway=settings.leeway,
-            max_lifetime=settings.max_lifetime,
+            max_lifetime=None if None in lifetimes else max(lifetimes, key=float),
             keep=settings.revocation_keep,
             max_lag=settings.revocation_max_lag,
             fail_closed=settings.revocation_on_outage == "closed",
         )
         revocations = Revocations(settings.revocation_store, revocation_rules, clock)
-        app_rules = _verifier_rules(settings, settings.app_jwt_algorithms)
-        consumer_rules = _verifier_rules(settings, settings.consumer_jws_algorithms)
-        cache = revocations.cache
+        verifiers = [_verifiers(settings, each) for each in issuers.values()]
+        app_jwt, consumer_jws = (
+            Authenticator(each, revocations.cache) for each in zip(*verifiers, strict=True)
+        )
         return cls(
             settings=settings,
-            app_jwt=Verifier(APP_JWT, app_rules, settings.app_jwt_keys, cache),
-            consumer_jws=Verifier(CONSUMER_JWS, consumer_rules, settings.consumer_jws_keys, cache),
+            app_jwt=app_jwt,
+            consumer_jws=consumer_jws,
             revocations=revocations,
             error_responses=ErrorResponses(settings.error_catalogue, settings.realm),
             clock=clock,
             account_argument=settings.account_argument,
-            audience=settings.audience,
             consumer_environ_key="HTTP_" + settings.consumer_header.upper().replace("-", "_"),
             log_limit=LogLimit(settings.log_limit, settings.log_burst),
         )
 
     @property
-    def verifiers(self) -> dict[str, Verifier[Any]]:
-        """Both verifiers, by the name of their token."""
-        return {"app_jwt": self.app_jwt, "consumer_jws": self.consumer_jws}
+    def issuers(self) -> dict[str, dict[str, Verifier[Any]]]:
+        """The verifiers by issuer, then by the name of their token."""
+        return {
+            name: {"app_jwt": verifier, "consumer_jws": self.consumer_jws.verifiers[name]}
+            for name, verifier in self.app_jwt.verifiers.items()
+        }
+
+    @property
+    def verifiers(self) -> list[Verifier[Any]]:
+        """All verifiers."""
+        return [verifier for each in self.issuers.values() for verifier in each.values()]
 
     def health(self) -> dict[str, Any]:
         """Return the health of keys, caches and revocations; see ``ConnectorAuth.health``."""
-        verifiers = self.verifiers
-        return {
-            "keys": {name: dict(verifier.keys.health()) for name, verifier in verifiers.items()},
-            "cache": {name: verifier.cache.health() for name, verifier in verifiers.items()},
-            "revocation": self.revocations.health(),
-        }
+        healths = {name: _health_of(verifiers) for name, verifiers in self.issuers.items()}
+        [first, *others] = healths.values()
+        keys = {"issuers": healths} if others else first
+        return {**keys, "revocation": self.revocations.health()}
 
     def close(self) -> None:
         """End the threads of the app, and close its connections; see ``ConnectorAuth.close``."""
-        for verifier in self.verifiers.values():
+        for verifier in self.verifiers:
             close_if_closable(verifier.keys)
         self.revocations.close()
 
 
+def _health_of(verifiers: Mapping[str, Verifier[Any]]) -> dict[str, Any]:
+    return {
+        "keys": {name: dict(verifier.keys.health()) for name, verifier in verifiers.items()},
+        "cache": {name: verifier.cache.health() for name, verifier in verifiers.items()},
+    }
+
+
 def is_ready(health: Mapping[str, Any]) -> bool:
-    """Whether *health*, and every mapping in it that has a ``ready``, is ready."""
-    parts = [part for part in health.values() if isinstance(part, Mapping)]
-    return bool(health.get("ready", True)) and all(map(is_ready, parts))
+    """Whether *health*, and every mapping in it that has a ``ready``, is ready.
+
+    Of several issuers, one that is ready is enough: it serves its own tokens.
+    """
+    parts = {name: part for name, part in health.items() if isinstance(part, Mapping)}
+    issuers = parts.pop("issuers", None)
+    if issuers is not None and not any(map(is_ready, issuers.values())):
+        return False
+    return bool(health.get("ready", True)) and all(map(is_ready, parts.values()))
 
 
 def current_runtime(app: Flask | None = None) -> Runtime:
@@ -155,14 +181,28 @@ def current_runtime(app: Flask | None = None) -> Runtime:
     return runtime
 
 
-def _verifier_rules(settings: Settings, algorithms: tuple[str, ...]) -> VerifierRules:
-    return VerifierRules(
-        algorithms=algorithms,
-        issuer=settings.issuer,
-        leeway=settings.leeway,
-        max_lifetime=settings.max_lifetime,
-        max_token_bytes=settings.max_token_bytes,
-        max_header_bytes=settings.max_header_bytes,
-        cache_size=settings.cache_size,
-        cache_max_age=settings.cache_max_age,
+def _verifiers(
+    settings: Settings, issuer: IssuerSettings
+) -> tuple[Verifier[AppJWT], Verifier[ConsumerJWS]]:
+    app, consumer = issuer.app_jwt, issuer.consumer_jws
+
+    def rules(token: TokenSettings) -> VerifierRules:
+        return VerifierRules(
+            algorithms=token.algorithms,
+            issuer=issuer.name,
+            leeway=settings.leeway,
+            max_lifetime=issuer.max_lifetime,
+            max_token_bytes=settings.max_token_bytes,
+            max_header_bytes=settings.max_header_bytes,
+            cache_size=settings.cache_size,
+            cache_max_age=settings.cache_max_age,
+            audience=issuer.audience,
+            has_other_issuers=len(settings.issuers) > 1,
+        )
+
+    app_profile = app_jwt_profile(app.claims, consumer.claims, app.types)
+    consumer_profile = consumer_jws_profile(consumer.claims, app.claims, consumer.types)
+    return (
+        Verifier(app_profile, rules(app), app.keys),
+        Verifier(consumer_profile, rules(consumer), consumer.keys),
     )

@@ -1,0 +1,141 @@
+"""Authentication of header values: the token is remembered, or verified by its issuer's rules."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any, Generic
+
+from ..core import Reason, Rejected, shared_claims
+from ..revocation import RevocationCache, RevocationSet
+from .cache import CachedToken
+from .examination import Stage
+from .profiles import TokenT
+from .verifier import Verifier
+
+_SCHEME = "Bearer "
+
+
+class Authenticator(Generic[TokenT]):
+    """Authenticates the header values of one token type.
+
+    :param verifiers: one for each issuer whose tokens are accepted.
+    :param revocation_cache: what is revoked; nothing, if not given.
+    """
+
+    def __init__(
+        self,
+        verifiers: Sequence[Verifier[TokenT]],
+        revocation_cache: RevocationCache | None = None,
+    ) -> None:
+        self.verifiers: dict[str, Verifier[TokenT]] = {
+            each.rules.issuer: each for each in verifiers
+        }
+        self.revocation_cache: RevocationCache = revocation_cache or RevocationCache(
+            RevocationSet({})
+        )
+        # What does not depend on the issuer is the same for all of them.
+        self._first = first = verifiers[0]
+        self._rules = first.rules
+        # Bound once: in a cached request each attribute look-up is a measurable part of the time.
+        self._bearer = first.profile.allows_bearer_prefix
+        # Of a header value that is too large, only a little more than the limit is copied.
+        self._after_scheme = slice(len(_SCHEME), 2 * first.rules.max_token_bytes + len(_SCHEME) + 1)
+        # Without a cache there is no digest to look up.
+        self._max_cached_bytes = first.rules.max_token_bytes if first.cache.size else -1
+        self._cached = first.cache.get
+        if len(verifiers) > 1:
+            # One look-up finds a token of any issuer. Each cache still evicts only its own tokens.
+            index: dict[bytes, CachedToken[TokenT]] = {}
+            for each in verifiers:
+                each.cache.share_index(index)
+            self._cached = index.get
+        self._header_checks = first.runs(Stage.HEADER)
+        self._issuer_checks = first.runs(Stage.FORM, Stage.ISSUER)
+
+    def authenticate(
+        self, header: str, now: float, issuer: str | None = None, is_bare: bool = False
+    ) -> CachedToken[TokenT] | None:
+        """Return the token in a *header* value, from the cache or newly verified.
+
+        :param now: seconds since the epoch.
+        :param issuer: the issuer whose token it must be; ``None``: any.
+        :param is_bare: whether *header* is a token that was read from a header value before.
+            Positional on purpose: a call of a function with keyword-only arguments is slower.
+        :returns: the token, or ``None`` if *header* is blank.
+        :raises Rejected: if the token is not good, or was revoked.
+        :raises Unavailable: if the keys, or what is revoked, cannot be known at the moment.
+        """
+        # Fast path: the spelling of the scheme that nearly all clients use.
+        text = header[self._after_scheme] if self._bearer and header[:7] == _SCHEME else header
+        digest, entry = b"", None
+        if len(text) <= self._max_cached_bytes and text.isascii():
+            digest = sha256(text.encode()).digest()
+            entry = self._cached(digest)
+        # A token is verified anew once its key is no longer in force. The call also lets the key
+        # source refresh its keys, even if every token is found in the cache.
+        if (
+            entry is not None
+            and entry.not_before <= now < entry.expires
+            and entry.verifier.is_active(entry.key, entry.kid, entry.algorithm)
+        ):
+            entry.used = True
+            entry.verifier.cache.hits += 1
+        else:
+            # Fast path: a compact JWS starts with ``eyJ``, so it is neither blank nor a scheme.
+            # The size comes first: a huge header is not searched.
+            if not is_bare and (
+                text[:3] != "eyJ"
+                or len(text) > self._rules.max_token_bytes
+                or (" " in text or "," in text or "\t" in text)
+            ):
+                bare = self._read(header, now)
+                if bare != text:
+                    return None if bare is None else self.authenticate(bare, now, issuer, True)
+            entry = self._verify(text, now, issuer)
+            if digest:
+                entry.verifier.cache.put(digest, entry)
+        if issuer is not None and entry.token.issuer != issuer:
+            # Remembered from a request with an AppJWT of its own issuer, or without any.
+            raise Rejected(Reason.WRONG_ISSUER, {"issuer": entry.token.issuer})
+        # Last: a bad token is answered with 401 even while revocations are unavailable.
+        revocations = self.revocation_cache
+        if revocations.is_copy:
+            revocations.check_age()
+        # The version is read first. If the entries change after that, the version differs, and the
+        # next request checks the token again.
+        version = revocations.revoked.version
+        if entry.checked_version is not version:
+            self._check_revocation(entry, text)
+            entry.checked_version = version
+        return entry
+
+    def _read(self, header: str, now: float) -> str | None:
+        """Return the token text in *header*, or ``None`` if it is blank."""
+        examined = self._first.examine(header, now)
+        try:
+            for run in self._header_checks:
+                run(examined)
+        except Rejected as rejected:
+            if rejected.reason is Reason.MISSING:
+                return None
+            raise
+        return examined.text
+
+    def _verify(self, text: str, now: float, issuer: str | None) -> CachedToken[TokenT]:
+        """Return the token in the compact JWS *text*, verified by the rules of its issuer."""
+        if len(self.verifiers) == 1:
+            return self._first.verify(text, now)
+        examined = self._first.examine(text, now)
+        examined.choices, examined.expected_issuer = self.verifiers, issuer
+        for run in self._issuer_checks:
+            run(examined)
+        return self.verifiers[examined.rules.issuer].complete(examined)
+
+    def _check_revocation(self, entry: CachedToken[TokenT], text: str) -> None:
+        if entry.subject is None:
+            entry.subject = entry.verifier.profile.subject(entry.token, text)
+        try:
+            self.revocation_cache.check_not_revoked(entry.subject)
+        except Rejected as rejected:
+            claims: Any = shared_claims(entry.token)
+            rejected.loggable_claims = entry.verifier.loggable_claims(entry.kid, claims)
+            raise

@@ -1,0 +1,172 @@
+"""Checks of the claims of a token, and of the issuer that it is of."""
+
+from typing import Any
+
+from ..core import MAX_INTEGER, Reason, Rejected, Unavailable
+from . import jws
+from .examination import Examination
+from .profiles import TokenProfile, VerifierRules, scope_claim
+
+_TIMES = ("exp", "iat", "nbf")
+_NUMBERS = (int, float)
+
+
+def check_known_issuer(examined: Examination) -> None:
+    """Where several issuers are configured: check which one the token is of, before any key is
+    looked up (:rfc:`8725#section-3.8`). ``iss`` of an AppJWT is exactly one of them. A ConsumerJWS
+    is of the issuer of the AppJWT. In a request without an AppJWT, it is of the issuer that its
+    ``iss`` names; without ``iss``, of the only issuer that has a key for its ``kid``.
+    """
+    claims, expected = jws.read_payload(examined), examined.expected_issuer
+    issuer = claims.get("iss", expected)
+    if "iss" in claims:
+        known = type(issuer) is str and issuer in examined.choices
+        if not known or expected not in (None, issuer):
+            # The token is not verified, so the details do not quote it.
+            expected_issuers = [expected] if expected else examined.choices.keys()
+            raise Rejected.of_expected(Reason.WRONG_ISSUER, "expected_issuer", expected_issuers)
+    elif expected is None:
+        issuer = _issuer_by_key(examined)
+    examined.choose(str(issuer))
+
+
+def _issuer_by_key(examined: Examination) -> str:
+    """Return the only issuer that has a key for the token: first by ``kid``, then without one."""
+    found: dict[str, bool] = {}
+    error: Exception = Rejected(Reason.MISSING_CLAIM, {"claim": "iss"})
+    for issuer in examined.choices:
+        examined.choose(issuer)
+        if examined.profile.names.requires_issuer:
+            continue
+        try:
+            for run in _KEY_CHECKS:
+                run(examined)
+            found[issuer] = any(key.kid == examined.kid for key in examined.candidates)
+        except Unavailable as unavailable:
+            error = unavailable
+        except Rejected as rejected:
+            # That the keys of another issuer cannot be had counts more.
+            error = error if isinstance(error, Unavailable) else rejected
+    issuers = [name for name, has_kid in found.items() if has_kid] or list(found)
+    if len(issuers) > 1:
+        raise Rejected(Reason.MISSING_CLAIM, {"claim": "iss"})
+    if not issuers:
+        raise error
+    return issuers[0]
+
+
+_KEY_CHECKS = (
+    jws.check_header_json,
+    jws.check_extensions,
+    jws.check_algorithm,
+    jws.check_type_and_kid,
+    jws.check_key,
+)
+
+
+def check_no_claims_of_other_token(examined: Examination) -> None:
+    """Check that there is no claim that only the other token type has: ``lp_consumer_id`` or
+    ``ext_consumer_id`` in an AppJWT, ``azp`` or ``scope`` in a ConsumerJWS, or what stands for
+    these by the settings (:rfc:`8725#section-3.12`).
+    """
+    if not examined.profile.claims_of_other_token.isdisjoint(examined.claims):
+        raise Rejected(Reason.WRONG_TYPE)
+
+
+def check_text_claims(examined: Examination) -> None:
+    """Check that the mandatory claims are present and non-empty strings: ``azp`` of an AppJWT;
+    ``account_id``, ``ext_consumer_id`` and ``lp_consumer_id`` of a ConsumerJWS; or what stands for
+    these by the settings.
+    """
+    claims = examined.claims
+    for name in examined.profile.text_claims:
+        if name not in claims:
+            raise Rejected(Reason.MISSING_CLAIM, {"claim": name})
+        if type(claims[name]) is not str or not claims[name]:
+            raise Rejected(Reason.BAD_CLAIM, {"claim": name})
+
+
+def check_issuer(examined: Examination) -> None:
+    """Check that ``iss`` is present and exactly the configured issuer (:rfc:`8725#section-3.8`). A
+    ConsumerJWS need not have it, and it is not read there, unless settings ask for it.
+    """
+    if "iss" not in examined.claims:
+        if examined.profile.names.requires_issuer:
+            raise Rejected(Reason.MISSING_CLAIM, {"claim": "iss"})
+    elif (issuer := examined.claims["iss"]) != examined.rules.issuer:
+        text = issuer if type(issuer) is str else "not a string"
+        raise Rejected(Reason.WRONG_ISSUER, {"issuer": text})
+
+
+def is_issuer_checked(profile: TokenProfile[Any], rules: VerifierRules) -> bool:
+    """Whether settings ask for ``iss`` in the tokens of *profile*."""
+    return profile.names.requires_issuer or rules.has_other_issuers
+
+
+def check_time_claims(examined: Examination) -> None:
+    """Check that an AppJWT has ``exp`` and ``iat``, and that each of ``exp``, ``iat`` and ``nbf``
+    in a token of either type is a finite number below 2\\ :sup:`53`.
+    """
+    claims = examined.claims
+    for name in examined.profile.time_claims:
+        if name not in claims:
+            raise Rejected(Reason.MISSING_CLAIM, {"claim": name})
+    for name in _TIMES:
+        # By exact type: a JSON boolean is an int to Python.
+        if name in claims and not (
+            type(claims[name]) in _NUMBERS and -MAX_INTEGER < claims[name] < MAX_INTEGER
+        ):
+            raise Rejected(Reason.BAD_CLAIM, {"claim": name})
+
+
+def check_expiry(examined: Examination) -> None:
+    """Check that ``exp`` lies in the future, within the leeway (:rfc:`7519#section-4.1.4`)."""
+    claims = examined.claims
+    if "exp" in claims and claims["exp"] + examined.rules.leeway <= examined.now:
+        raise Rejected(Reason.EXPIRED)
+
+
+def check_start(examined: Examination) -> None:
+    """Check that ``iat`` and ``nbf`` do not lie in the future, within the leeway
+    (:rfc:`7519#section-4.1.5`, :rfc:`7519#section-4.1.6`).
+    """
+    claims, now = examined.claims, examined.now
+    if max(claims.get("iat", now), claims.get("nbf", now)) > now + examined.rules.leeway:
+        raise Rejected(Reason.NOT_YET_VALID)
+
+
+def check_lifetime(examined: Examination) -> None:
+    """Check that the token is valid for at most ``CONNECTOR_AUTH_MAX_LIFETIME``, if that is set
+    (:rfc:`8725#section-3.10`).
+    """
+    longest, claims = examined.rules.max_lifetime, examined.claims
+    if longest is not None and claims["exp"] - claims["iat"] > longest:
+        raise Rejected(Reason.TOO_LONG_LIVED)
+
+
+def check_scope_claim(examined: Examination) -> None:
+    """Check that ``scope``, or what stands for it by the settings, is absent or a string
+    (:rfc:`6749#section-3.3`). Where settings name the claim, it may also be a list of strings.
+    """
+    names = examined.profile.names
+    name, scopes = scope_claim(names, examined.claims)
+    if type(scopes) is list and names.allows_scope_list:
+        if all(type(scope) is str for scope in scopes):
+            return
+    elif type(scopes) is str:
+        return
+    raise Rejected(Reason.BAD_CLAIM, {"claim": name})
+
+
+def check_account_claim(examined: Examination) -> None:
+    """Check that ``aud``, or what stands for the account by the settings, is a non-empty string or
+    a list of exactly one (:rfc:`7519#section-4.1.3`).
+    """
+    name = examined.profile.names.ids["account_id"]
+    if name not in examined.claims:
+        raise Rejected(Reason.MISSING_CLAIM, {"claim": name})
+    account = examined.claims[name]
+    if type(account) is list and len(account) == 1:
+        account = account[0]
+    if type(account) is not str or not account:
+        raise Rejected(Reason.BAD_CLAIM, {"claim": name})

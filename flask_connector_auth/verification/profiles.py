@@ -1,0 +1,165 @@
+"""What is required of the tokens of one type and issuer, and the values that they become."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+
+from ..core import (
+    APP_JWT_CLAIMS,
+    CONSUMER_JWS_CLAIMS,
+    DEFAULT_TYPE,
+    AppJWT,
+    ClaimNames,
+    ConsumerJWS,
+    shared_claims,
+)
+from ..revocation import Kind, Subject, digest_of, subject_key
+
+TokenT = TypeVar("TokenT", bound=AppJWT | ConsumerJWS)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierRules:
+    """What a deployment decides about a token type of one issuer."""
+
+    algorithms: Sequence[str]  #: the allow-list, never empty
+    issuer: str
+    leeway: float  #: seconds
+    max_lifetime: float | None  #: seconds from ``iat`` to ``exp``
+    max_token_bytes: int
+    max_header_bytes: int  #: of the encoded header segment
+    cache_size: int = 0  #: verified tokens that are kept, at most; 0: none
+    cache_max_age: float = 0  #: seconds that one is kept; 0: none is
+    audience: frozenset[str] | None = None  #: the accounts that are served; ``None``: any
+    has_other_issuers: bool = False  #: whether the tokens of other issuers are accepted too
+
+
+@dataclass(frozen=True, slots=True)
+class TokenProfile(Generic[TokenT]):
+    """The claim rules of one token type at one issuer, and the value it becomes."""
+
+    name: str
+    label: str  #: tells the token type; the prefix of its fields in the log
+    names: ClaimNames
+    types: frozenset[str]  #: accepted ``typ``, in the form of :data:`DEFAULT_TYPE`
+    text_claims: tuple[str, ...]  #: mandatory, each a non-empty string
+    time_claims: tuple[str, ...]  #: mandatory; the other times are checked where present
+    claims_of_other_token: frozenset[str]  #: only the other token has these (RFC 8725 section 3.12)
+    revocable: tuple[tuple[Kind, str], ...]  #: what revokes it, and the attribute with its id
+    allows_bearer_prefix: bool  #: whether its header may have ``Bearer`` before the token
+    build: Callable[[ClaimNames, dict[str, Any], str], TokenT]  #: see :meth:`token_of`
+    ids: Mapping[str, str]  #: the claims in the log, by field
+
+    def token_of(self, claims: dict[str, Any], issuer: str) -> TokenT:
+        """Return the value of *claims* that were checked, of a token of *issuer*."""
+        return self.build(self.names, claims, issuer)
+
+    def loggable_claims(self, kid: str | None, claims: Mapping[str, Any]) -> dict[str, str]:
+        """Return the fields for the log of a token with a good signature, whatever its *claims*."""
+        fields: dict[str, Any] = {
+            "kid": kid,
+            **{name: claims.get(claim) for name, claim in self.ids.items()},
+        }
+        for name, value in fields.items():
+            # The audience may be a list of one (RFC 7519 section 4.1.3).
+            if isinstance(value, list) and len(value) == 1:
+                fields[name] = value[0]
+        return {
+            f"{self.label}.{name}": value for name, value in fields.items() if type(value) is str
+        }
+
+    def subject(self, token: AppJWT | ConsumerJWS, text: str) -> Subject:
+        """Return what of *token*, whose text is *text*, can be revoked."""
+        keys = [subject_key(kind, getattr(token, name)) for kind, name in self.revocable]
+        return Subject(digest_of(text), shared_claims(token).get("iat"), tuple(keys))
+
+
+def _app_jwt(names: ClaimNames, claims: dict[str, Any], issuer: str) -> AppJWT:
+    account = claims[names.ids["account_id"]]
+    _, scopes = scope_claim(names, claims)
+    return AppJWT(
+        account_id=account if type(account) is str else account[0],
+        install_id=claims[names.ids["install_id"]],
+        scopes=_split(scopes) if type(scopes) is str else frozenset(scopes) - {""},
+        issuer=issuer,
+        issued_at=claims["iat"],
+        expires_at=claims["exp"],
+        claims=claims,
+    )
+
+
+def scope_claim(names: ClaimNames, claims: Mapping[str, Any]) -> tuple[str, Any]:
+    """Return the name and the value of the claim with the scopes; without any, no scopes."""
+    for name in names.scopes:
+        if name in claims:
+            return name, claims[name]
+    return names.scopes[0], ""
+
+
+@lru_cache(maxsize=256)
+def _split(scope: str) -> frozenset[str]:
+    """Return the scopes in *scope*: all tokens of an app have the same ones, and share the set."""
+    # RFC 6749 section 3.3: one space (%x20) between scopes, so never str.split().
+    return frozenset(scope.split(" ")) - {""}
+
+
+def _consumer_jws(names: ClaimNames, claims: dict[str, Any], issuer: str) -> ConsumerJWS:
+    ids = names.ids
+    return ConsumerJWS(
+        account_id=claims[ids["account_id"]],
+        ext_consumer_id=claims[ids["ext_consumer_id"]],
+        lp_consumer_id=claims[ids["lp_consumer_id"]],
+        issuer=issuer,
+        claims=claims,
+    )
+
+
+def app_jwt_profile(
+    names: ClaimNames, of_consumer: ClaimNames, types: frozenset[str]
+) -> TokenProfile[AppJWT]:
+    """Return the profile of the AppJWTs of an issuer, whose ConsumerJWSs are *of_consumer*."""
+    return TokenProfile(
+        name="AppJWT",
+        label="app_jwt",
+        names=names,
+        types=types,
+        text_claims=(names.ids["install_id"],),
+        time_claims=("exp", "iat"),
+        claims_of_other_token=frozenset(
+            of_consumer.ids[name] for name in ("lp_consumer_id", "ext_consumer_id")
+        ),
+        revocable=((Kind.INSTALL, "install_id"), (Kind.ACCOUNT, "account_id")),
+        allows_bearer_prefix=True,
+        build=_app_jwt,
+        ids=names.ids,
+    )
+
+
+def consumer_jws_profile(
+    names: ClaimNames, of_app: ClaimNames, types: frozenset[str]
+) -> TokenProfile[ConsumerJWS]:
+    """Return the profile of the ConsumerJWSs of an issuer, whose AppJWTs are *of_app*."""
+    return TokenProfile(
+        name="ConsumerJWS",
+        label="consumer_jws",
+        names=names,
+        types=types,
+        text_claims=tuple(names.ids.values()),
+        time_claims=(),
+        claims_of_other_token=frozenset({of_app.ids["install_id"], *of_app.scopes}),
+        revocable=(
+            (Kind.LP_CONSUMER, "lp_consumer_id"),
+            (Kind.EXT_CONSUMER, "ext_consumer_id"),
+            (Kind.ACCOUNT, "account_id"),
+        ),
+        allows_bearer_prefix=False,
+        build=_consumer_jws,
+        ids={"account_id": names.ids["account_id"]},
+    )
+
+
+_JWT = frozenset({DEFAULT_TYPE})
+#: The profiles with the claim names of the protocol.
+APP_JWT = app_jwt_profile(APP_JWT_CLAIMS, CONSUMER_JWS_CLAIMS, _JWT)
+CONSUMER_JWS = consumer_jws_profile(CONSUMER_JWS_CLAIMS, APP_JWT_CLAIMS, _JWT)
