@@ -11,7 +11,13 @@ from typing import Any
 
 from flask_connector_auth.keys import KeyRules, StaticKeys, parse_keys
 from flask_connector_auth.testing import Issuer
-from flask_connector_auth.verification import APP_JWT, CONSUMER_JWS, Verifier, VerifierRules
+from flask_connector_auth.verification import (
+    APP_JWT,
+    CONSUMER_JWS,
+    Authenticator,
+    Verifier,
+    VerifierRules,
+)
 
 ENTRIES = 2000
 
@@ -23,12 +29,13 @@ def bytes_an_entry(
     keys, _ = parse_keys(issuer.key_set(), KeyRules(["RS256"]))
     rules = VerifierRules(("RS256",), issuer.name, 30, None, 16384, 2048, entries, 300)
     verifier: Verifier[Any] = Verifier(profile, rules, StaticKeys(keys))
+    authenticator = Authenticator([verifier])
     now = time.time()
     gc.collect()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     for number in range(entries):
-        verifier.authenticate(mint(number), now)
+        authenticator.authenticate(mint(number), now)
     gc.collect()
     after = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()

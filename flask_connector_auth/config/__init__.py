@@ -14,6 +14,8 @@ from .schema import (
     TokenSchema as TokenSchema,
 )
 from .settings import (
+    IssuerSettings as IssuerSettings,
     Settings as Settings,
+    TokenSettings as TokenSettings,
     load_settings as load_settings,
 )

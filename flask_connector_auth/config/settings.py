@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from marshmallow import ValidationError
 
-from ..core import ERROR_ROWS, ErrorRow
+from ..core import ERROR_ROWS, ErrorRow, ClaimNames, APP_JWT_CLAIMS, CONSUMER_JWS_CLAIMS
 from ..keys import (
     ALGORITHMS,
     AlgorithmMismatch,
@@ -37,19 +37,30 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class TokenSettings:
+    keys: KeySource
+    algorithms: tuple[str, ...]
+    claims: ClaimNames
+    types: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerSettings:
+    name: str
+    app_jwt: TokenSettings
+    consumer_jws: TokenSettings
+    audience: frozenset[str] | None
+    max_lifetime: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What :class:`SettingsSchema` loads; times in seconds, sizes in bytes."""
 
-    app_jwt_keys: KeySource
-    consumer_jws_keys: KeySource
-    app_jwt_algorithms: tuple[str, ...]
-    consumer_jws_algorithms: tuple[str, ...]
-    issuer: str
-    audience: frozenset[str] | None
+    issuers: Mapping[str, IssuerSettings]
     account_argument: str
     consumer_header: str
     leeway: float
-    max_lifetime: float | None
     min_rsa_bits: int
     max_token_bytes: int
     max_header_bytes: int
@@ -81,8 +92,11 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     values["revocation_store"] = _revocation_store(values, problems)
     if problems:
         raise ConfigurationError(problems)
+    app = TokenSettings(values["app_jwt_keys"], values["app_jwt_algorithms"], APP_JWT_CLAIMS, frozenset({"jwt"}))
+    con = TokenSettings(values["consumer_jws_keys"], values["consumer_jws_algorithms"], CONSUMER_JWS_CLAIMS, frozenset({"jwt"}))
+    values["issuers"] = {values["issuer"]: IssuerSettings(values["issuer"], app, con, values["audience"], values["max_lifetime"])}
     settings = Settings(**{field.name: values[field.name] for field in fields(Settings)})
-    sources = (settings.app_jwt_keys, settings.consumer_jws_keys)
+    sources = (app.keys, con.keys)
     for host in sorted(set().union(*map(plain_http_hosts, sources))):
         logger.warning("key set of %s is fetched by http: anyone on the way can forge tokens", host)
     return settings

@@ -12,10 +12,10 @@ _NUMBERS = (int, float)
 
 
 def check_known_issuer(examined: Examination) -> None:
-    """Where several issuers are configured: check which one the token is of, before any key is
-    looked up (:rfc:`8725#section-3.8`). ``iss`` of an AppJWT is exactly one of them. A ConsumerJWS
-    is of the issuer of the AppJWT. In a request without an AppJWT, it is of the issuer that its
-    ``iss`` names; without ``iss``, of the only issuer that has a key for its ``kid``.
+    """Check that the token is of one of ``CONNECTOR_AUTH_ISSUERS``, before any key is looked up
+    (:rfc:`8725#section-3.8`). ``iss`` of an AppJWT is exactly one of them. A ConsumerJWS is of the
+    issuer of the AppJWT. In a request without an AppJWT, it is of the issuer that its ``iss``
+    names; without ``iss``, of the only issuer that has a key for its ``kid``.
     """
     claims, expected = jws.read_payload(examined), examined.expected_issuer
     issuer = claims.get("iss", expected)

@@ -30,7 +30,13 @@ from flask_connector_auth.keys import (
 )
 from flask_connector_auth.revocation import token_digest
 from flask_connector_auth.testing import Issuer
-from flask_connector_auth.verification import APP_JWT, CONSUMER_JWS, Verifier, VerifierRules
+from flask_connector_auth.verification import (
+    APP_JWT,
+    CONSUMER_JWS,
+    Authenticator,
+    Verifier,
+    VerifierRules,
+)
 
 NOW = 1_800_000_000
 ALGORITHMS = ("EdDSA", "HS256")
@@ -98,7 +104,8 @@ def verifier(data: bytes) -> None:
 def accepted(judge: Verifier[Any], header: str) -> Any:
     """Return the token in *header*, or ``None`` if it is refused or blank."""
     try:
-        return judge.authenticate(header, NOW)
+        entry = Authenticator([judge]).authenticate(header, NOW)
+        return entry and entry.token
     except Rejected:
         return None
 

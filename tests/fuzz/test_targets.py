@@ -54,7 +54,7 @@ CONSUMER = b'{"account_id":"a","ext_consumer_id":"c","lp_consumer_id":"l"}'
         ("verifier", "accepted", object(), b"no token"),
         ("verifier", "accepted", None, APP_JWT.encode()),
         ("verifier", "token_digest", RecursionError(), b"no token"),
-        ("claims", "accepted", ConsumerJWS("a", "c", "l", {}), CONSUMER),
+        ("claims", "accepted", ConsumerJWS("a", "c", "l", "i", {}), CONSUMER),
         ("claims", "accepted", KeyError(), b"{}"),
         ("key_set", "parse_key_set", [], b"{}"),
         ("key_set", "parse_keys", ([], []), b"{}"),

@@ -21,7 +21,7 @@ from flask_connector_auth.keys import KeyIndex
 from flask_connector_auth.testing import Issuer, KeySetServer
 from flask_connector_auth.testing.tampering import TokenKind
 from flask_connector_auth.web import current_runtime
-from tests.support.floor_helpers import APP, both_tokens, cases, issuer_of, verifier
+from tests.support.floor_helpers import APP, authenticate, both_tokens, cases, issuer_of, verifier
 from tests.support.http_helpers import assert_row, headers
 from tests.support.types import MakeApp
 
@@ -122,11 +122,11 @@ def test_an_oversized_token_is_refused_before_anything_is_copied(token: Any, tex
 
     def refused() -> None:
         with pytest.raises(Rejected) as caught:
-            judge.authenticate(text, issuer_of().clock())
+            authenticate(judge, text, issuer_of().clock())
         assert caught.value.reason is Reason.TOO_LARGE
 
     assert peak(refused) < MEGABYTE / 64
-    assert peak(lambda: judge.authenticate(good, issuer_of().clock())) < MEGABYTE / 64
+    assert peak(lambda: authenticate(judge, good, issuer_of().clock())) < MEGABYTE / 64
 
 
 @pytest.mark.parametrize("name", ["Authorization", "X-LP-ON-BEHALF"])
@@ -168,25 +168,25 @@ def test_where_only_the_consumer_is_asked_for_a_large_authorization_is_left_alon
 def test_garbage_leaves_nothing(make_app: MakeApp, issuer: Issuer) -> None:
     """Distinct bad tokens, cut, forged and of unknown keys: neither cache nor headers grow."""
     app = make_app()
-    client, state = with_views(app), current_runtime(app)
+    client, verifier_in_use = with_views(app), current_runtime(app).verifiers[0]
     for case in islice(loads.garbage(issuer.app_jwt().encode()), 300):
         token = case.headers["HTTP_AUTHORIZATION"].decode()
         assert_row(client.get("/app_jwt", headers=headers(token)), 40102)
-    assert state.app_jwt.cache.health()["entries"] == len(state.app_jwt.accepted_headers) == 0
+    assert verifier_in_use.cache.health()["entries"] == len(verifier_in_use.accepted_headers) == 0
     assert client.get("/app_jwt", headers=headers(issuer.app_jwt())).status_code == 200
-    assert state.app_jwt.cache.health()["entries"] == len(state.app_jwt.accepted_headers) == 1
+    assert verifier_in_use.cache.health()["entries"] == len(verifier_in_use.accepted_headers) == 1
 
 
 def test_good_tokens_stay_within_the_size_of_the_cache(make_app: MakeApp, issuer: Issuer) -> None:
     """CACHE_SIZE: however many tokens the issuer makes, under however many headers."""
     app = make_app(CACHE_SIZE=20)
-    client, state = with_views(app), current_runtime(app)
+    client, verifier_in_use = with_views(app), current_runtime(app).verifiers[0]
     for number in range(100):
         claims = issuer._app_jwt_claims({"azp": f"install-{number}"})
         token = issuer.sign(claims, {"x": number})
         assert client.get("/app_jwt", headers=headers(token)).status_code == 200
-    assert state.app_jwt.cache.health()["entries"] == 20
-    assert len(state.app_jwt.accepted_headers) == 64
+    assert verifier_in_use.cache.health()["entries"] == 20
+    assert len(verifier_in_use.accepted_headers) == 64
 
 
 def test_unknown_keys_cost_one_fetch(make_app: MakeApp, issuer: Issuer) -> None:

@@ -19,6 +19,7 @@ from flask_connector_auth.core import Reason, Rejected
 from flask_connector_auth.keys import KeyRules, StaticKeys, VerificationKey, parse_keys
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.verification import (
+    Authenticator,
     APP_JWT,
     CONSUMER_JWS,
     TokenProfile,
@@ -146,6 +147,16 @@ def verifier(
     }
     decided = VerifierRules(algorithms=algorithms, **{**defaults, **rules})
     return Verifier(token.profile, decided, StaticKeys(trusted))
+
+
+def authenticate(judge: Verifier[Any] | Authenticator[Any], header: str, now: float = NOW) -> Any:
+    """Return the token in *header*, or ``None`` if it is blank.
+
+    :raises Rejected: if it is refused.
+    """
+    authenticator = Authenticator([judge]) if isinstance(judge, Verifier) else judge
+    entry = authenticator.authenticate(header, now)
+    return entry and entry.token
 
 
 def refusal(judge: Verifier[Any], text: str, now: float = NOW) -> Reason | None:

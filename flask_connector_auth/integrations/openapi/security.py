@@ -95,10 +95,8 @@ def _may_be_unavailable(requirements: Requirements, runtime: Runtime) -> bool:
     settings = runtime.settings
     if settings.revocation_store is not None and settings.revocation_on_outage == "closed":
         return True
-    sources = (
-        (requirements.app_jwt, settings.app_jwt_keys),
-        (requirements.consumer_jws, settings.consumer_jws_keys),
-    )
     return any(
-        token is not None and not isinstance(source, StaticKeys) for token, source in sources
+        getattr(requirements, verifier.profile.label) is not None
+        and not isinstance(verifier.keys, StaticKeys)
+        for verifier in runtime.verifiers
     )

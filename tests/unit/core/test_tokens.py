@@ -24,6 +24,7 @@ CONSUMER_JWS = ConsumerJWS(
     account_id="le1",
     ext_consumer_id="consumer-1",
     lp_consumer_id="abc",
+    issuer="Sentinel",
     claims={"account_id": "le1", "email": "someone@example.com", "roles": ["admin"]},
 )
 

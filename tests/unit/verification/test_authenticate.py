@@ -15,12 +15,13 @@ from flask_connector_auth.revocation import (
     Subject,
     digest_of,
 )
-from flask_connector_auth.verification import CHECKS, Check, Stage, Verifier
+from flask_connector_auth.verification import CHECKS, Authenticator, Check, Stage, Verifier
 from tests.support.floor_helpers import (
     APP,
     CONSUMER,
     NOW,
     TokenType,
+    authenticate,
     both_tokens,
     cases,
     issuer_of,
@@ -32,10 +33,10 @@ REMEMBERING = {"cache_size": 10, "cache_max_age": 300}
 APP_IDS = {"account_id": "le81823118", "install_id": "75588e18-0000-4000-8000-000000000000"}
 
 
-def answer(verifying: Verifier[Any], header: str) -> Any:
+def answer(verifying: Verifier[Any] | Authenticator[Any], header: str) -> Any:
     """Return the token in *header*, or the reason why *verifying* refuses it."""
     try:
-        return verifying.authenticate(header, NOW)
+        return authenticate(verifying, header)
     except Rejected as rejected:
         return rejected.reason
 
@@ -199,10 +200,10 @@ class Counting(RevocationCache):
         super().check_not_revoked(subject)
 
 
-def revoking(token: TokenType, table: RevocationSet, **rules: Any) -> Verifier[Any]:
-    """Return a verifier that goes by *table*."""
+def revoking(token: TokenType, table: RevocationSet, **rules: Any) -> Authenticator[Any]:
+    """Return an authenticator that goes by *table*."""
     verifying = verifier(token, **{**REMEMBERING, **rules})
-    return Verifier(verifying.profile, verifying.rules, verifying.keys, Counting(table))
+    return Authenticator([verifying], Counting(table))
 
 
 def keys_of(token: TokenType, text: str, said: Any) -> list[bytes | str]:
@@ -262,7 +263,7 @@ def test_what_passed_is_not_looked_for_again_until_something_changes() -> None:
 # What the log may tell of a refused token
 
 
-def told_of(verifying: Verifier[Any], text: str, reason: Reason) -> Any:
+def told_of(verifying: Authenticator[Any], text: str, reason: Reason) -> Any:
     """Return what a refusal for *reason* carries for the log."""
     with pytest.raises(Rejected) as caught:
         verifying.authenticate(text, NOW)
@@ -295,4 +296,4 @@ def test_what_the_log_tells_of_a_good_token(known: bool) -> None:
     text = issuer_of().app_jwt()
     verifying = verifier(APP)
     token = (verifying if known else verifier(APP)).verify(text, NOW).token
-    assert verifying.loggable_claims(text, token) == APP_TOLD
+    assert verifying.loggable_claims_of(text, token) == APP_TOLD

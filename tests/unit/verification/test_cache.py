@@ -32,7 +32,7 @@ from flask_connector_auth.verification import (
     Verifier,
     VerifierRules,
 )
-from tests.support.floor_helpers import examples
+from tests.support.floor_helpers import authenticate, examples
 from tests.support.http_helpers import assert_row, headers
 from tests.support.types import MakeApp
 
@@ -86,7 +86,7 @@ def ask(verifying: Verifier[Any], text: str, now: float) -> tuple[bool, Any]:
     """Ask as a request does; return whether the cache knew, and the token or the reason."""
     hits = verifying.cache.hits
     try:
-        token = verifying.authenticate(text, now)
+        token = authenticate(verifying, text, now)
     except Rejected as rejected:
         return False, rejected.reason
     return verifying.cache.hits > hits, token
@@ -162,7 +162,7 @@ def test_an_outage_of_the_keys_is_no_hit(clock: Clock) -> None:
     ask(verifying, text, clock.now)
     source.down = True
     with pytest.raises(Unavailable):
-        verifying.authenticate(text, clock.now)
+        authenticate(verifying, text, clock.now)
 
 
 def test_bad_tokens_never_enter(clock: Clock) -> None:
@@ -202,7 +202,8 @@ def test_an_eviction_is_short_even_if_all_entries_are_in_use() -> None:
     (key,) = parse_keys(Issuer(KEYS[0], kid="k", algorithm="ES256").key_set(), KeyRules(["ES256"]))[
         0
     ]
-    entries = [CachedToken(number, "k", "ES256", key, 0, 1) for number in range(101)]
+    owner: Any = None
+    entries = [CachedToken(number, owner, "k", "ES256", key, 0, 1) for number in range(101)]
     for number, entry in enumerate(entries[:100]):
         cache.put(b"%d" % number, entry)
         entry.used = True
@@ -214,10 +215,11 @@ def test_an_eviction_is_short_even_if_all_entries_are_in_use() -> None:
 
 def test_what_came_first_and_was_not_used_goes() -> None:
     """Whatever the size: the oldest one that is not in use makes room; each one is counted."""
+    owner: Any = None
     for size in (1, 2, 3, 5):
         cache: TokenCache[int] = TokenCache(size)
         for number in range(size + 3):
-            cache.put(b"%d" % number, CachedToken(number, None, "", None, 0, 1))
+            cache.put(b"%d" % number, CachedToken(number, owner, None, "", None, 0, 1))
         kept = [number for number in range(size + 3) if cache.get(b"%d" % number)]
         assert kept == [*range(3, size + 3)]
         assert cache.health() == {"size": size, "entries": size, "hits": 0, "misses": size + 3}

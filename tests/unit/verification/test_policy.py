@@ -28,7 +28,7 @@ def app_jwt(account_id: str = "le1", scopes: str = "") -> AppJWT:
 
 def consumer_jws(account_id: str) -> ConsumerJWS:
     """Return a ConsumerJWS of *account_id*."""
-    return ConsumerJWS(account_id, "consumer-1", "abc", {})
+    return ConsumerJWS(account_id, "consumer-1", "abc", "Sentinel", {})
 
 
 def refusal(check: Callable[..., None], *args: object) -> Reason | None:

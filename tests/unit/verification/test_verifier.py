@@ -48,7 +48,11 @@ def test_a_consumer_jws_says_on_behalf_of_which_consumer() -> None:
     """Protocol page, Get ConsumerJWS: three claims and nothing else are enough."""
     claims = {"account_id": "le1", "ext_consumer_id": "random_id0.17", "lp_consumer_id": "29caf0"}
     assert verifier(CONSUMER).verify(issuer_of().sign(claims), NOW).token == ConsumerJWS(
-        account_id="le1", ext_consumer_id="random_id0.17", lp_consumer_id="29caf0", claims=claims
+        account_id="le1",
+        ext_consumer_id="random_id0.17",
+        lp_consumer_id="29caf0",
+        issuer="Sentinel",
+        claims=claims,
     )
 
 
