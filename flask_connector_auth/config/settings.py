@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from marshmallow import ValidationError
 
-from ..core import ERROR_ROWS, ErrorRow, ClaimNames, APP_JWT_CLAIMS, CONSUMER_JWS_CLAIMS
+from ..core import APP_JWT_CLAIMS, CONSUMER_JWS_CLAIMS, ERROR_ROWS, ClaimNames, ErrorRow
 from ..keys import (
     ALGORITHMS,
     AlgorithmMismatch,
@@ -92,9 +92,20 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     values["revocation_store"] = _revocation_store(values, problems)
     if problems:
         raise ConfigurationError(problems)
-    app = TokenSettings(values["app_jwt_keys"], values["app_jwt_algorithms"], APP_JWT_CLAIMS, frozenset({"jwt"}))
-    con = TokenSettings(values["consumer_jws_keys"], values["consumer_jws_algorithms"], CONSUMER_JWS_CLAIMS, frozenset({"jwt"}))
-    values["issuers"] = {values["issuer"]: IssuerSettings(values["issuer"], app, con, values["audience"], values["max_lifetime"])}
+    app = TokenSettings(
+        values["app_jwt_keys"], values["app_jwt_algorithms"], APP_JWT_CLAIMS, frozenset({"jwt"})
+    )
+    con = TokenSettings(
+        values["consumer_jws_keys"],
+        values["consumer_jws_algorithms"],
+        CONSUMER_JWS_CLAIMS,
+        frozenset({"jwt"}),
+    )
+    values["issuers"] = {
+        values["issuer"]: IssuerSettings(
+            values["issuer"], app, con, values["audience"], values["max_lifetime"]
+        )
+    }
     settings = Settings(**{field.name: values[field.name] for field in fields(Settings)})
     sources = (app.keys, con.keys)
     for host in sorted(set().union(*map(plain_http_hosts, sources))):

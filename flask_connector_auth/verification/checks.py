@@ -78,7 +78,6 @@ _ROWS: dict[Stage, list[tuple[Callable[..., None], str, *tuple[Reason, ...]]]] =
             claims.check_known_issuer,
             "It is of one of the issuers: {issuers}.",
             *(Reason.BAD_JSON, Reason.MISSING_CLAIM, Reason.WRONG_ISSUER),
-            *(Reason.UNKNOWN_KEY, Reason.KEYS_UNAVAILABLE),
         ),
     ],
     Stage.PARAMETERS: [

@@ -8,7 +8,7 @@ from contextvars import Context, ContextVar, copy_context
 from functools import lru_cache, partial
 from io import BytesIO, StringIO
 from types import MappingProxyType, SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from flask_connector_auth import require_app_jwt, require_consumer_jws
 from flask_connector_auth.core import AppJWT, decode_base64url
@@ -51,7 +51,7 @@ def in_a_default(text: str) -> Any:
 
 def in_slots(text: str) -> Any:
     """Return an entry of the cache with *text* in it."""
-    return CachedToken(None, text, "ES256", None, 0, 1)
+    return CachedToken(None, cast(Any, None), text, "ES256", None, 0, 1)
 
 
 def in_a_class(text: str) -> Any:
@@ -121,9 +121,10 @@ def signatures(*texts: str) -> list[bytes]:
 def test_a_token_that_is_held_anywhere_is_found(make_app: MakeApp, issuer: Issuer) -> None:
     """The control of the test below: planted in what is remembered, in each kind of place."""
     app, texts = make_app(), {name: issuer.app_jwt(jti=name) for name in PLACES}
-    cache = app.extensions[EXTENSION].app_jwt.cache
+    [verifier, _] = app.extensions[EXTENSION].verifiers
     for name, text in texts.items():
-        cache.put(name.encode(), CachedToken(PLACES[name](text), None, "RS256", None, 0, 1))
+        token = CachedToken(PLACES[name](text), verifier, None, "RS256", None, 0, 1)
+        verifier.cache.put(name.encode(), token)
     found = holders(signatures(*texts.values()), app)
     assert [name for name, text in texts.items() if found.keys().isdisjoint(signatures(text))] == []
     assert holders(signatures(*texts.values()), issuer) == {}

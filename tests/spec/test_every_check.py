@@ -97,7 +97,7 @@ def test_each_check_of_the_list_refuses_requests(make: Callable[..., Flask]) -> 
         seen.add((name, reason))
     seen |= {
         refusal(make(APP_JWT_KEYS=Outage(1)), GOOD, CONSUMER),
-        refusal(make(APP_JWT_KEYS=Doubtful(runtime.app_jwt.keys)), theirs.app_jwt(), CONSUMER),
+        refusal(make(APP_JWT_KEYS=Doubtful(runtime.verifiers[0].keys)), theirs.app_jwt(), CONSUMER),
         refusal(make(REVOCATION_STORE=Down()), GOOD, CONSUMER),
         refusal(app, GOOD, GOOD),
         refusal(app, GOOD, ours.consumer_jws(account_id="le3"), "/"),

@@ -65,7 +65,7 @@ def test_a_hostile_token_costs_one_verification_or_none(
     kind: TokenKind, make_app: MakeApp, issuer: Issuer
 ) -> None:
     """Rows 40102 and 40103: none for what is too large, malformed or of no key; else one."""
-    keys = Counted(cast(KeyIndex, current_runtime(make_app()).app_jwt.keys))
+    keys = Counted(cast(KeyIndex, current_runtime(make_app()).verifiers[0].keys))
     client, mint = with_views(make_app(APP_JWT_KEYS=keys)), hostile.Mint(issuer, kind)
     known = issuer.app_jwt()
 

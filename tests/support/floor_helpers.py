@@ -19,9 +19,9 @@ from flask_connector_auth.core import Reason, Rejected
 from flask_connector_auth.keys import KeyRules, StaticKeys, VerificationKey, parse_keys
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.verification import (
-    Authenticator,
     APP_JWT,
     CONSUMER_JWS,
+    Authenticator,
     TokenProfile,
     Verifier,
     VerifierRules,

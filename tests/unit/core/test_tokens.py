@@ -151,4 +151,5 @@ def test_a_token_as_a_dict_has_no_claims() -> None:
         "account_id": "le1",
         "ext_consumer_id": "consumer-1",
         "lp_consumer_id": "abc",
+        "issuer": "Sentinel",
     }

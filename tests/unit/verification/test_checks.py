@@ -12,7 +12,13 @@ from flask_connector_auth.verification import (
     Stage,
     Verifier,
 )
-from tests.support.floor_helpers import NOW, TokenType, authenticate, both_tokens, issuer_of, verifier
+from tests.support.floor_helpers import (
+    TokenType,
+    authenticate,
+    both_tokens,
+    issuer_of,
+    verifier,
+)
 
 
 def test_the_checks_of_a_stage_stand_together_in_the_order_of_the_stages() -> None:

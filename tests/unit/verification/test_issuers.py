@@ -1,0 +1,237 @@
+"""Several issuers: which one a token is of, before any key is looked up."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flask_connector_auth.core import (
+    APP_JWT_CLAIMS,
+    CONSUMER_JWS_CLAIMS,
+    Reason,
+    Rejected,
+    Unavailable,
+)
+from flask_connector_auth.keys import KeySource, VerificationKey
+from flask_connector_auth.testing import OMIT, Issuer
+from flask_connector_auth.verification import (
+    Authenticator,
+    TokenProfile,
+    Verifier,
+    VerifierRules,
+    consumer_jws_profile,
+)
+from tests.support.floor_helpers import APP, CONSUMER, NOW, TokenType, both_tokens, cases, issuer_of
+from tests.support.floor_helpers import verifier as verifier_of
+
+A, B = "https://a.example", "https://b.example"
+CACHED = {"cache_size": 4, "cache_max_age": 300}
+
+
+class Watched(KeySource):
+    """The keys of another source, with a note of each time that they are looked up."""
+
+    def __init__(self, keys: KeySource) -> None:
+        self._keys = keys
+        self.asked = 0
+        self.is_out = False
+
+    def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
+        """Note the call, and pass it on."""
+        self.asked += 1
+        if self.is_out:
+            raise Unavailable(Reason.KEYS_UNAVAILABLE)
+        return self._keys.candidates(kid, algorithm)
+
+
+def issuer(name: str, **settings: Any) -> Issuer:
+    """Return the issuer of that name, whose key is its own."""
+    made = issuer_of(owner=name, **settings)
+    made.name = name
+    return made
+
+
+class Two:
+    """An authenticator for the tokens of two issuers, with their keys watched."""
+
+    def __init__(self, token: TokenType, kids: Sequence[str | None] = ("k", "k"), **rules: Any):
+        self.issuers = {
+            name: issuer(name, kid=kid or "none") for name, kid in zip((A, B), kids, strict=True)
+        }
+        self.keys: dict[str, Watched] = {}
+        verifiers = []
+        for (name, made), kid in zip(self.issuers.items(), kids, strict=True):
+            trusted: Any = made.pem() if kid is None else made.key_set()
+            plain = verifier_of(token, keys=trusted, issuer=name, **rules)
+            self.keys[name] = Watched(plain.keys)
+            decided = replace(plain.rules, has_other_issuers=True)
+            verifiers.append(Verifier(plain.profile, decided, self.keys[name]))
+        self.authenticator: Authenticator[Any] = Authenticator(verifiers)
+
+    def answer(self, text: str, of: str | None = None, now: float = NOW) -> Any:
+        """Return the issuer of *text*, or the reason why it is refused."""
+        try:
+            entry = self.authenticator.authenticate(text, now, of)
+        except (Rejected, Unavailable) as error:
+            return error.reason
+        assert entry is not None
+        return entry.token.issuer
+
+
+@pytest.mark.parametrize("name", [A, B])
+def test_an_app_jwt_is_of_the_issuer_that_iss_names(name: str) -> None:
+    """RFC 8725 section 3.8: its keys, and no others, are looked up."""
+    two = Two(APP)
+    assert two.answer(two.issuers[name].app_jwt()) == name
+    assert {each: keys.asked > 0 for each, keys in two.keys.items()} == {A: name == A, B: name == B}
+
+
+@cases(
+    ("claims", "reason"),
+    {
+        "unknown": ({"iss": "https://c.example"}, Reason.WRONG_ISSUER),
+        "trailing slash": ({"iss": f"{A}/"}, Reason.WRONG_ISSUER),
+        "another case": ({"iss": A.upper()}, Reason.WRONG_ISSUER),
+        "empty": ({"iss": ""}, Reason.WRONG_ISSUER),
+        "null": ({"iss": None}, Reason.WRONG_ISSUER),
+        "a list": ({"iss": [A]}, Reason.WRONG_ISSUER),
+        "an object": ({"iss": {}}, Reason.WRONG_ISSUER),
+        "absent": ({"iss": OMIT}, Reason.MISSING_CLAIM),
+    },
+)
+def test_another_issuer_is_refused_before_any_key_is_looked_up(claims: Any, reason: Reason) -> None:
+    """Row 40102: ``iss`` is compared exactly, and an unknown one causes no fetch."""
+    two = Two(APP)
+    assert two.answer(two.issuers[A].app_jwt(**claims)) is reason
+    assert [keys.asked for keys in two.keys.values()] == [0, 0]
+    assert two.answer(two.issuers[A].app_jwt()) == A
+
+
+@both_tokens
+def test_the_key_of_one_issuer_verifies_no_token_of_another(token: TokenType) -> None:
+    """Row 40102 or 40103: the same ``kid``, account and ids, signed by the other issuer."""
+    two = Two(token)
+    forged = two.issuers[B].sign(token.claims(iss=A))
+    assert two.answer(forged) is Reason.BAD_SIGNATURE
+    assert two.keys[B].asked == 0
+    assert two.answer(two.issuers[A].sign(token.claims(iss=A))) == A
+
+
+@both_tokens
+def test_a_payload_that_is_no_json_is_refused_before_any_key_is_looked_up(token: TokenType) -> None:
+    """RFC 8725 section 3.7: as strict as behind a good signature."""
+    two = Two(token)
+    text = two.issuers[A].sign(b'{"iss":"%b","iss":"%b"}' % (A.encode(), A.encode()))
+    assert two.answer(text) is Reason.BAD_JSON
+    assert [keys.asked for keys in two.keys.values()] == [0, 0]
+
+
+def test_the_details_do_not_quote_a_token_that_is_not_verified() -> None:
+    """docs/errors.rst: they have the issuers that are expected."""
+    two = Two(APP)
+    with pytest.raises(Rejected) as caught:
+        two.authenticator.authenticate(two.issuers[A].app_jwt(iss="https://c.example"), NOW)
+    assert caught.value.reason_details == {"expected_issuer": f"{A} or {B}"}
+
+
+# A ConsumerJWS
+
+
+def test_a_consumer_jws_is_judged_by_the_issuer_of_the_app_jwt() -> None:
+    """Row 40103: one of another issuer is refused, whatever it says, remembered or new."""
+    two = Two(CONSUMER, **CACHED)
+    texts = {name: made.consumer_jws() for name, made in two.issuers.items()}
+    assert two.answer(texts[A], of=A) == two.answer(texts[A], of=A) == A
+    assert two.answer(texts[A], of=B) is Reason.WRONG_ISSUER  # remembered
+    assert two.answer(texts[B], of=A) is Reason.BAD_SIGNATURE
+    assert two.answer(texts[B], of=B) == B
+    assert two.answer(two.issuers[A].consumer_jws(iss=A), of=A) == A
+    assert two.answer(two.issuers[B].consumer_jws(iss=B), of=A) is Reason.WRONG_ISSUER
+    assert two.answer(two.issuers[A].consumer_jws(iss=B), of=A) is Reason.WRONG_ISSUER
+
+
+@cases(
+    ("kids", "answers"),
+    {
+        "each its own": (("a", "b"), [A, B]),
+        "the same": (("k", "k"), [Reason.MISSING_CLAIM, Reason.MISSING_CLAIM]),
+        "one without": ((None, "b"), [A, B]),
+        "both without": ((None, None), [Reason.MISSING_CLAIM, Reason.MISSING_CLAIM]),
+    },
+)
+def test_a_consumer_jws_alone_is_of_the_only_issuer_that_has_its_kid(
+    kids: Any, answers: Any
+) -> None:
+    """Row 40103: where two have it, the token must name its issuer."""
+    two = Two(CONSUMER, kids)
+    assert [two.answer(made.consumer_jws()) for made in two.issuers.values()] == answers
+    named = [two.answer(made.consumer_jws(iss=name)) for name, made in two.issuers.items()]
+    assert named == [A, B]
+
+
+def test_a_consumer_jws_alone_whose_kid_no_issuer_has_is_refused() -> None:
+    """Row 40103, and 503 while an issuer's keys cannot be had: they may have it."""
+    two = Two(CONSUMER, ("a", "b"))
+    stranger = issuer(A, kid="c").consumer_jws()
+    assert two.answer(stranger) is Reason.UNKNOWN_KEY
+    assert (
+        two.answer(two.issuers[A].sign(CONSUMER.claims(), {"alg": "none"})) is Reason.BAD_ALGORITHM
+    )
+    two.keys[A].is_out = True
+    assert two.answer(stranger) is Reason.KEYS_UNAVAILABLE
+    assert two.answer(two.issuers[B].consumer_jws()) == B
+
+
+def test_an_issuer_may_require_that_a_consumer_jws_names_it() -> None:
+    """docs/claims.rst: ``issuer`` in CONSUMER_JWS_CLAIMS; then ``iss`` is mandatory."""
+    names = replace(CONSUMER_JWS_CLAIMS, requires_issuer=True)
+    profile: TokenProfile[Any] = consumer_jws_profile(names, APP_JWT_CLAIMS, frozenset({"jwt"}))
+    plain = verifier_of(CONSUMER)
+    strict = Verifier(profile, plain.rules, plain.keys)
+    for verifying, said in (
+        (plain, ["Sentinel"] * 3),
+        (strict, ["Sentinel", Reason.MISSING_CLAIM, Reason.WRONG_ISSUER]),
+    ):
+        answers = []
+        for claims in ({"iss": "Sentinel"}, {}, {"iss": "another"}):
+            try:
+                answers.append(
+                    verifying.verify(issuer_of().consumer_jws(**claims), NOW).token.issuer
+                )
+            except Rejected as rejected:
+                answers.append(rejected.reason)
+        assert answers == said
+    two = Two(CONSUMER, ("a", "b"))
+    rules: VerifierRules = two.authenticator.verifiers[A].rules
+    stricter = Verifier(profile, rules, two.keys[A])
+    two.authenticator = Authenticator([stricter, two.authenticator.verifiers[B]])
+    assert two.answer(two.issuers[A].consumer_jws()) is Reason.UNKNOWN_KEY
+    assert two.answer(two.issuers[A].consumer_jws(iss=A)) == A
+
+
+# What is remembered
+
+
+@both_tokens
+def test_each_issuer_has_a_cache_of_its_own(token: TokenType) -> None:
+    """CACHE_SIZE: many tokens of one issuer evict none of another."""
+    two = Two(token, ("a", "b"), **CACHED)
+    first = two.issuers[A].sign(token.claims(iss=A))
+    assert two.answer(first) == A
+    for number in range(20):
+        assert two.answer(two.issuers[B].sign(token.claims(iss=B, jti=str(number)))) == B
+    entries = {name: each.cache.health() for name, each in two.authenticator.verifiers.items()}
+    assert {name: each["entries"] for name, each in entries.items()} == {A: 1, B: 4}
+    assert two.answer(first) == A
+    assert two.authenticator.verifiers[A].cache.hits == 1
+    assert two.answer(two.issuers[B].sign(token.claims(iss=B, jti="0"))) == B
+    assert two.authenticator.verifiers[B].cache.hits == 0
+
+
+def test_the_log_names_the_issuer_where_there_are_several() -> None:
+    """docs/operations.rst: the ids of two issuers may be the same."""
+    two = Two(CONSUMER, ("a", "b"))
+    with pytest.raises(Rejected) as caught:
+        two.authenticator.authenticate(two.issuers[A].consumer_jws(exp=1), NOW)
+    assert caught.value.loggable_claims["consumer_jws.issuer"] == A
