@@ -21,8 +21,7 @@ from ..revocation import RevocationStoreError
 from ..revocation.redis import RedisStore
 from ..web import Binding, Runtime, audit
 from .common import json_option, list_settings, literal, load_app, show, state_of, table
-from .health import find_problems, timeout_option
-from .next_steps import describe_key_sources, describe_store
+from .health import describe_key_sources, describe_store, find_problems, timeout_option
 from .routes import describe_misplaced
 
 _LONG_LEEWAY = 300
