@@ -84,8 +84,7 @@ def only_in_development(ctx: click.Context, *, force: bool) -> None:
         app = load_app(ctx)
     except (ConfigurationError, click.ClickException) as error:
         step = _FOR_DEVELOPMENT.format("cannot be loaded, to say whether it is in debug")
-        cause = error.message if isinstance(error, click.ClickException) else str(error)
-        raise CannotRun(f"{step}\n\n{cause}") from None
+        raise CannotRun(f"{step}\n\n{error}") from None
     if not (app.debug or app.testing):
         raise CannotRun(_FOR_DEVELOPMENT.format("is neither in debug nor in testing"))
 
