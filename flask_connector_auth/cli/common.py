@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -190,7 +191,7 @@ def create_files(contents: Mapping[Path, str]) -> None:
     created: list[Path] = []
     for path, content in contents.items():
         try:
-            with open(path, "x", encoding="utf-8", opener=_open_for_owner) as file:
+            with open(path, "x", encoding="utf-8", opener=partial(os.open, mode=0o600)) as file:
                 created.append(path)
                 file.write(content)
         except OSError as error:
@@ -198,10 +199,6 @@ def create_files(contents: Mapping[Path, str]) -> None:
                 with suppress(OSError):
                     each.unlink()
             raise CannotRun(f"{path}: {error.strerror}; nothing was written.") from None
-
-
-def _open_for_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def moment(value: str) -> float:

@@ -20,12 +20,10 @@ SHOWN_PARAMETERS = ("alg", "kid", "typ")
 #: What is counted of a token whose form is wrong.
 SIZES = ("bytes", "segments")
 # What the checks read, beside times.
-_CHECKED = frozenset(
-    {
-        *("aud", "azp", "iss", "scope", "account_id", "ext_consumer_id", "lp_consumer_id"),
-        *SHOWN_PARAMETERS,
-    }
-)
+_CHECKED = {
+    *("aud", "azp", "iss", "scope", "account_id", "ext_consumer_id", "lp_consumer_id"),
+    *SHOWN_PARAMETERS,
+}
 # The shortest signature, of HS256, has 43 characters, and a token with it 65 or more.
 _MAX_TEXT, _SHOWN = 40, 16
 _ID = re.compile(r"[^\s\\/]{0,64}(?:/[^\s\\/]{0,64})*")
@@ -48,9 +46,8 @@ _CLAIMS = {
     "audience_claim": ("aud",),
     "scopes": ("scope",),
 }
-# Why a token is refused that lacks something; ``nbf`` is never mandatory.
+# Why a token is refused that lacks something.
 _LACKING = (Reason.BAD_ALGORITHM, Reason.UNKNOWN_KEY, Reason.MISSING_CLAIM, Reason.MISSING_SCOPE)
-_NEVER_LACKING = ("nbf",)
 
 
 class Result(StrEnum):
@@ -191,7 +188,8 @@ def relevant_content(
     has = {each: redact(each, members[each]) for each in names if each in members}
     if reason not in _LACKING:
         return has, []
-    return has, [each for each in names if each not in (*has, *_NEVER_LACKING)]
+    # ``nbf`` is never mandatory.
+    return has, [each for each in names if each not in (*has, "nbf")]
 
 
 def _claims_of(name: str, examined: Examination) -> Sequence[str]:
