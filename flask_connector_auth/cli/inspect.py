@@ -164,14 +164,13 @@ def _content(header: str, bearer: bool, now: float) -> dict[str, Any]:
         segments = read_token(header, bearer=bearer).split(".")
         if len(segments) == 3:
             parameters, claims = map(_decoded, segments[:2])
-    times = {name: claims[name] for name in _TIMES if name in claims} if claims else {}
     return {
         "header": parameters and _header(parameters),
         "claims": claims and {shorten(name): redact(name, claims[name]) for name in claims},
         "times": {
-            name: {"date": date, "in": value - now}
-            for name, value in times.items()
-            if (date := date_of(value)) is not None
+            name: {"date": date, "in": claims[name] - now}
+            for name in _TIMES
+            if claims and (date := date_of(claims.get(name)))
         },
     }
 

@@ -1,10 +1,10 @@
 """The commands ``revoke``, ``restore`` and ``revocations``: change and list what is revoked."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from math import inf
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -20,10 +20,8 @@ from .token_input import read_token_text, token_file_argument
 _PATIENCE = 30.0
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 
-
-def _subject_options(command: Command) -> Command:
+def _subject_options(command: Any) -> Any:
     for option in (
         click.option("--digest", metavar="HEX", help="One token, by its digest."),
         click.option(
