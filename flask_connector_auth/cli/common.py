@@ -157,10 +157,7 @@ json_option: Callable[[Any], Any] = click.option(
 def show(
     report: Mapping[str, Any], as_json: bool, lines: Callable[[Mapping[str, Any]], Iterable[str]]
 ) -> None:
-    """Print *report*, as JSON or as text.
-
-    :param lines: returns the lines of the text.
-    """
+    """Print *report*, as JSON or as the lines of text that *lines* returns."""
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:
@@ -178,9 +175,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     ]
 
 
-def literal(value: Any) -> str:
-    """Return *value* as JSON in ASCII, which has no control sequence for a terminal."""
-    return json.dumps(value)
+#: Returns a value as JSON in ASCII, which has no control sequence for a terminal.
+literal: Callable[[Any], str] = json.dumps
 
 
 def create_files(contents: Mapping[Path, str]) -> None:
@@ -202,9 +198,8 @@ def create_files(contents: Mapping[Path, str]) -> None:
 
 
 def moment(value: str) -> float:
-    """Return *value*, a number of seconds since the epoch or a date, as seconds since the epoch.
+    """Return *value*, seconds or a date of ISO 8601, by default in UTC, as seconds since the epoch.
 
-    :param value: a date of ISO 8601 is in UTC unless it says otherwise.
     :raises BadParameter: if it is neither, or not in the years 1 to 9999 of the calendar.
     """
     seconds = None

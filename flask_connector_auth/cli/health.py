@@ -120,9 +120,7 @@ def _problem_of(source: KeySource, algorithm: str) -> str | None:
 def wait_for_revocations(revocations: Revocations, seconds: float) -> str | None:
     """Wait until this process has read what is revoked; return what is wrong, or ``None``.
 
-    ``health()`` starts the follower, if it does not run yet.
-
-    :param seconds: to wait, at most.
+    ``health()`` starts the follower, if it does not run yet. The wait ends after *seconds*.
     """
     until = monotonic() + seconds
     while not (status := revocations.health())["ready"]:
@@ -133,10 +131,7 @@ def wait_for_revocations(revocations: Revocations, seconds: float) -> str | None
 
 
 def describe_key_sources(health: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with each key set: its URL, the cause, and the next step.
-
-    :param health: of a key source, or of several.
-    """
+    """Yield what is wrong with each key set in *health*: its URL, the cause, and the next step."""
     for source in health.get("sources", ()):
         yield from describe_key_sources(source)
     cause = health.get("last_error")
