@@ -219,7 +219,7 @@ def _checks() -> dict[Reason, list[str]]:
     found: dict[Reason, list[str]] = defaultdict(list)
     required = token_requirement("msg.consumer")
     explanation = Explanation(state, state.app_jwt, "le81823118", required)
-    for check, sentence in zip(explanation.checks, explanation.sentences, strict=True):
+    for check, sentence in explanation.described_checks():
         for reason in check.reasons:
             found[reason].append(f"“{sentence}”")
     return found

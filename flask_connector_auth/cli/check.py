@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 from flask import Flask
-from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
+from joserfc.jwk import ECKey, Key, OctKey, OKPKey
 
 from ..config import ConfigurationError
 from ..keys import (
@@ -21,8 +21,7 @@ from ..revocation import RevocationStoreError
 from ..revocation.redis import RedisStore
 from ..web import Binding, Runtime, audit
 from .common import json_option, list_settings, literal, load_app, show, state_of, table
-from .health import find_problems, timeout_option
-from .next_steps import describe_key_sources, describe_store
+from .health import describe_key_sources, describe_store, find_problems, timeout_option
 from .routes import describe_misplaced
 
 _LONG_LEEWAY = 300
@@ -44,13 +43,16 @@ def find_weaknesses(app: Flask, state: Runtime) -> Iterator[tuple[str, str]]:
             "any_account",
             f"No AUDIENCE is set, so tokens of every account are accepted by {named}.",
         )
-    for bits in sorted(set(_short_rsa_keys(state))):
+    verifiers = state.verifiers.values()
+    kinds = {_kind(key.key) for each in verifiers for key, *_ in list_keys(each.keys)}
+    for bits in sorted(bits for kind, bits in kinds if kind == "RSA" and bits < _LEAST_RSA_BITS):
         yield "short_rsa_key", f"An RSA key has {bits} bits; use at least {_LEAST_RSA_BITS}."
-    allowed = {name for each in state.verifiers.values() for name in each.rules.algorithms}
+    allowed = {name for each in verifiers for name in each.rules.algorithms}
     if symmetric := ", ".join(sorted(name for name in allowed if name.startswith("HS"))):
         yield "symmetric_algorithm", f"Anyone who can verify by {symmetric} can also sign."
-    sources = (each.keys for each in state.verifiers.values())
-    if hosts := ", ".join(sorted(set().union(*map(plain_http_hosts, sources)))):
+    if hosts := ", ".join(
+        sorted(set().union(*(plain_http_hosts(each.keys) for each in verifiers)))
+    ):
         yield (
             "key_set_in_the_clear",
             f"Key sets of {hosts} are fetched by http: use https, or anyone on the network path "
@@ -101,13 +103,6 @@ def find_eviction(state: Runtime) -> Iterator[tuple[str, str]]:
             f"The revocation store has maxmemory-policy {policy}, so it may drop revocations when "
             f"its memory is full: set {_NO_EVICTION}.",
         )
-
-
-def _short_rsa_keys(state: Runtime) -> Iterator[int]:
-    for each in state.verifiers.values():
-        for key, *_ in list_keys(each.keys):
-            if isinstance(key.key, RSAKey) and key.key.public_key.key_size < _LEAST_RSA_BITS:
-                yield key.key.public_key.key_size
 
 
 @click.command()

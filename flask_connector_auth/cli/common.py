@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -84,8 +85,7 @@ def only_in_development(ctx: click.Context, *, force: bool) -> None:
         app = load_app(ctx)
     except (ConfigurationError, click.ClickException) as error:
         step = _FOR_DEVELOPMENT.format("cannot be loaded, to say whether it is in debug")
-        cause = error.message if isinstance(error, click.ClickException) else str(error)
-        raise CannotRun(f"{step}\n\n{cause}") from None
+        raise CannotRun(f"{step}\n\n{error}") from None
     if not (app.debug or app.testing):
         raise CannotRun(_FOR_DEVELOPMENT.format("is neither in debug nor in testing"))
 
@@ -157,10 +157,7 @@ json_option: Callable[[Any], Any] = click.option(
 def show(
     report: Mapping[str, Any], as_json: bool, lines: Callable[[Mapping[str, Any]], Iterable[str]]
 ) -> None:
-    """Print *report*, as JSON or as text.
-
-    :param lines: returns the lines of the text.
-    """
+    """Print *report*, as JSON or as the lines of text that *lines* returns."""
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:
@@ -178,9 +175,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     ]
 
 
-def literal(value: Any) -> str:
-    """Return *value* as JSON in ASCII, which has no control sequence for a terminal."""
-    return json.dumps(value)
+#: Returns a value as JSON in ASCII, which has no control sequence for a terminal.
+literal: Callable[[Any], str] = json.dumps
 
 
 def create_files(contents: Mapping[Path, str]) -> None:
@@ -191,7 +187,7 @@ def create_files(contents: Mapping[Path, str]) -> None:
     created: list[Path] = []
     for path, content in contents.items():
         try:
-            with open(path, "x", encoding="utf-8", opener=_open_for_owner) as file:
+            with open(path, "x", encoding="utf-8", opener=partial(os.open, mode=0o600)) as file:
                 created.append(path)
                 file.write(content)
         except OSError as error:
@@ -201,14 +197,9 @@ def create_files(contents: Mapping[Path, str]) -> None:
             raise CannotRun(f"{path}: {error.strerror}; nothing was written.") from None
 
 
-def _open_for_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
 def moment(value: str) -> float:
-    """Return *value*, a number of seconds since the epoch or a date, as seconds since the epoch.
+    """Return *value*, seconds or a date of ISO 8601, by default in UTC, as seconds since the epoch.
 
-    :param value: a date of ISO 8601 is in UTC unless it says otherwise.
     :raises BadParameter: if it is neither, or not in the years 1 to 9999 of the calendar.
     """
     seconds = None

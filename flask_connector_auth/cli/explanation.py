@@ -5,6 +5,7 @@ Where one fails, it is shown what the token has, without anything that could its
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypedDict
 
@@ -19,12 +20,10 @@ SHOWN_PARAMETERS = ("alg", "kid", "typ")
 #: What is counted of a token whose form is wrong.
 SIZES = ("bytes", "segments")
 # What the checks read, beside times.
-_CHECKED = frozenset(
-    {
-        *("aud", "azp", "iss", "scope", "account_id", "ext_consumer_id", "lp_consumer_id"),
-        *SHOWN_PARAMETERS,
-    }
-)
+_CHECKED = {
+    *("aud", "azp", "iss", "scope", "account_id", "ext_consumer_id", "lp_consumer_id"),
+    *SHOWN_PARAMETERS,
+}
 # The shortest signature, of HS256, has 43 characters, and a token with it 65 or more.
 _MAX_TEXT, _SHOWN = 40, 16
 _ID = re.compile(r"[^\s\\/]{0,64}(?:/[^\s\\/]{0,64})*")
@@ -47,9 +46,8 @@ _CLAIMS = {
     "audience_claim": ("aud",),
     "scopes": ("scope",),
 }
-# Why a token is refused that lacks something; ``nbf`` is never mandatory.
+# Why a token is refused that lacks something.
 _LACKING = (Reason.BAD_ALGORITHM, Reason.UNKNOWN_KEY, Reason.MISSING_CLAIM, Reason.MISSING_SCOPE)
-_NEVER_LACKING = ("nbf",)
 
 
 class Result(StrEnum):
@@ -73,30 +71,21 @@ class CheckResult(TypedDict):
     details: dict[str, str]  #: if it failed: what the reason is about, by name
 
 
+@dataclass(frozen=True)
 class Explanation:
-    """The checks of one token, in their order, with the values of the app in their sentences.
+    """The checks of one token, in their order, with the values of the app in their sentences."""
 
-    :param verifier: one of *state*; its cache is neither read nor changed.
-    :param account: the account in the URL, if it has one.
-    :param requirement: the required scopes.
-    """
+    state: Runtime
+    verifier: Verifier[Any]  #: one of *state*; its cache is neither read nor changed
+    account: str | None  #: the account in the URL, if it has one
+    requirement: TokenRequirement  #: the required scopes
 
-    def __init__(
-        self,
-        state: Runtime,
-        verifier: Verifier[Any],
-        account: str | None,
-        requirement: TokenRequirement,
-    ) -> None:
-        self._state = state
-        self._verifier = verifier
-        self._account = account
-        self._requirement = requirement
-        #: All but those that take both tokens of a request.
-        self.checks: list[Check] = [each for each in verifier.checks if each.stage != Stage.PAIR]
+    def described_checks(self) -> Iterator[tuple[Check, str]]:
+        """Yield each check with what holds if it passes, but for those that take both tokens."""
         values = self._values()
-        #: What holds if a check passes, in the order of the checks.
-        self.sentences: list[str] = [each.sentence.format_map(values) for each in self.checks]
+        for check in self.verifier.checks:
+            if check.stage != Stage.PAIR:
+                yield check, check.sentence.format_map(values)
 
     def results(self, header: str, now: float) -> Iterator[CheckResult]:
         """Run the checks on *header*, the value of a token's header, and yield their results.
@@ -105,13 +94,13 @@ class Explanation:
 
         :param now: seconds since the epoch.
         """
-        verifier = self._verifier
+        verifier = self.verifier
         examined = Examination(verifier.profile, verifier.rules, verifier.keys, header, now)
         examined.revocation_cache = verifier.revocation_cache
-        examined.account, examined.audience = self._account, self._state.audience
-        examined.requirement = self._requirement
+        examined.account, examined.audience = self.account, self.state.audience
+        examined.requirement = self.requirement
         failed = False
-        for check, sentence in zip(self.checks, self.sentences, strict=True):
+        for check, sentence in self.described_checks():
             result, reason, details = _NOT_REACHED if failed else _run(check, examined)
             failed = failed or result is not Result.PASSED
             has, lacks = (
@@ -129,13 +118,13 @@ class Explanation:
 
     def _values(self) -> dict[str, str]:
         """Return the values that stand in braces in the sentences of the checks."""
-        profile, rules = self._verifier.profile, self._verifier.rules
-        kids = sorted({literal(listed.key.kid) for listed in list_keys(self._verifier.keys)})
+        profile, rules = self.verifier.profile, self.verifier.rules
+        kids = sorted({literal(listed.key.kid) for listed in list_keys(self.verifier.keys)})
         longest = rules.max_lifetime
         times = " and ".join(profile.time_claims)
-        accounts = [] if self._account is None else [f"{self._account!r}, that of the URL"]
-        if self._state.audience is not None:
-            accounts.append(f"one of AUDIENCE: {', '.join(sorted(self._state.audience))}")
+        accounts = [] if self.account is None else [f"{self.account!r}, that of the URL"]
+        if self.state.audience is not None:
+            accounts.append(f"one of AUDIENCE: {', '.join(sorted(self.state.audience))}")
         return {
             "value_limit": f"{2 * rules.max_token_bytes} bytes",
             "scheme": "bare or behind Bearer" if profile.allows_bearer_prefix else "bare",
@@ -152,7 +141,7 @@ class Explanation:
             "lifetime": "any time" if longest is None else f"at most {longest:g} s",
             "revocable": ", ".join(kind.value for kind, _ in profile.revocable),
             "accounts": " and ".join(accounts) or "any: no AUDIENCE is set",
-            "scopes": " and ".join(_scopes(self._requirement)) or "none required",
+            "scopes": " and ".join(_scopes(self.requirement)) or "none required",
         }
 
 
@@ -199,7 +188,8 @@ def relevant_content(
     has = {each: redact(each, members[each]) for each in names if each in members}
     if reason not in _LACKING:
         return has, []
-    return has, [each for each in names if each not in (*has, *_NEVER_LACKING)]
+    # ``nbf`` is never mandatory.
+    return has, [each for each in names if each not in (*has, "nbf")]
 
 
 def _claims_of(name: str, examined: Examination) -> Sequence[str]:

@@ -1,21 +1,71 @@
-"""Whether a process that starts now can verify: the probes of keys and store, and ``health``."""
+"""Whether a process that starts now can verify, what to do if not, and the ``health`` command."""
 
-import threading
+import re
 from collections.abc import Callable, Iterator, Mapping
-from time import monotonic
+from functools import partial
+from time import monotonic, sleep
 from typing import Any
 
 import click
 
 from ..core import Unavailable
-from ..keys import KeySource
+from ..keys import KeySource, start_daemon
 from ..revocation import Revocations
 from ..web import Runtime, is_ready
-from .common import json_option, literal, load_state, show
+from .common import json_option, literal, load_state, mask_url, show
 
 _PAUSE = 0.02
-#: What is wrong with what does not answer.
-TOO_LATE = "no answer in time"
+# What is wrong with what does not answer.
+_TOO_LATE = "no answer in time"
+# Steps by a pattern in the cause; the first one that matches counts.
+_ANY_SERVER = (
+    ("gaierror", "Check the host name, and the name server of this machine."),
+    ("ConnectionRefusedError", "Check the port, and that the server runs."),
+    (
+        "CertVerificationError: .* mismatch",
+        "Use a host name that the certificate of the server is for.",
+    ),
+    (
+        "CertVerificationError: certificate has expired",
+        "Have the certificate of the server renewed, or set the clock of this machine.",
+    ),
+)
+_ANY_NETWORK = (
+    ("SSL", "Check that the server speaks TLS 1.2 or later at this port."),
+    ("Timeout|in time|within", "Check that the server runs, and that no firewall blocks the way."),
+    ("OSError|Connection", "Check the network of this machine, and that the server runs."),
+)
+_KEY_SET = (
+    # First, because the host that a redirect names follows.
+    ("^status 3", "Set the URL that the server redirects to, because no redirect is followed."),
+    ("^status 40[13]", "Let the server answer without credentials, because none are sent."),
+    ("^status 4(04|10)", "Check the path of the URL."),
+    ("^status 5", "Ask the operator of the server, which has a failure of its own."),
+    ("^the proxy refuses.* 407", "Check user and password in JWKS_PROXY."),
+    ("^the proxy refuses", "Check to which hosts the proxy of JWKS_PROXY may connect."),
+    ("^the proxy", "Check host and port of JWKS_PROXY, and that the proxy runs."),
+    *_ANY_SERVER,
+    ("CertVerificationError", "Name a file with the server's authority in JWKS_CA_FILE."),
+    *_ANY_NETWORK,
+    ("JWKS_MAX", "Raise this setting if the URL is that of the key set."),
+    ("", "Request the URL with curl: the answer must be a JWK Set with a usable public key."),
+)
+_STORE = (
+    *_ANY_SERVER,
+    (
+        "CertVerificationError",
+        "Name a file with the server's authority as ssl_ca_certs in the URL.",
+    ),
+    ("password", "Check user and password in the URL."),
+    ("permission", "Grant the user these keys and the commands that the store sends."),
+    ("no memory", "Raise maxmemory of the server."),
+    ("too old", "Upgrade the server."),
+    ("no Redis", "Check host and port, because another kind of server answers."),
+    ("MasterNotFound", "Check the name of the service in the URL, and that its master runs."),
+    ("Cluster", "Check that this machine can reach the nodes of the Cluster."),
+    *_ANY_NETWORK,
+    ("", "Look into the log of the server."),
+)
 
 #: For commands that look further than this machine: ``timeout``.
 timeout_option: Callable[[Any], Any] = click.option(
@@ -34,60 +84,81 @@ def find_problems(state: Runtime, seconds: float) -> dict[str, str]:
     :returns: what is wrong, by ``app_jwt``, ``consumer_jws`` and ``revocation``.
     """
     until = monotonic() + seconds
-    probes = {
-        name: _KeySourceProbe(verifier.keys, verifier.rules.algorithms[0])
-        for name, verifier in state.verifiers.items()
-    }
-    if probes["app_jwt"].source is probes["consumer_jws"].source:
-        probes["consumer_jws"] = probes["app_jwt"]
-    for probe in set(probes.values()):
-        probe.start()
+    verifiers = state.verifiers
+    problems: dict[str, str | None] = dict.fromkeys(verifiers, _TOO_LATE)
+
+    def probe(*names: str) -> None:
+        first = verifiers[names[0]]
+        problem = _problem_of(first.keys, first.rules.algorithms[0])
+        problems.update(dict.fromkeys(names, problem))
+
+    is_shared = state.app_jwt.keys is state.consumer_jws.keys
+    groups = [tuple(verifiers)] if is_shared else [(name,) for name in verifiers]
+    # In threads, since a custom source may hang.
+    threads = [start_daemon(partial(probe, *names)) for names in groups]
     # This starts the follower, which reads the store while the keys are waited for.
     state.revocations.health()
-    problems: dict[str, str] = {}
-    for name, probe in probes.items():
-        probe.join(max(0.0, until - monotonic()))
-        if probe.problem is not None:
-            problems[name] = probe.problem
-    problem = wait_for_revocations(state.revocations, until - monotonic())
-    return problems if problem is None else {**problems, "revocation": problem}
+    for thread in threads:
+        thread.join(max(0.0, until - monotonic()))
+    problems["revocation"] = wait_for_revocations(state.revocations, until - monotonic())
+    return {name: problem for name, problem in problems.items() if problem is not None}
+
+
+def _problem_of(source: KeySource, algorithm: str) -> str | None:
+    """Look for any key in *source*, and return what is wrong, or ``None``."""
+    try:
+        source.candidates(None, algorithm)
+    except Unavailable as unavailable:
+        problem: str = source.health().get("last_error") or unavailable.reason.value
+        return problem
+    except Exception as error:
+        # Its class only: the text of another package's error may quote a secret.
+        return type(error).__name__
+    return None
 
 
 def wait_for_revocations(revocations: Revocations, seconds: float) -> str | None:
     """Wait until this process has read what is revoked; return what is wrong, or ``None``.
 
-    ``health()`` starts the follower, if it does not run yet.
-
-    :param seconds: to wait, at most.
+    ``health()`` starts the follower, if it does not run yet. The wait ends after *seconds*.
     """
-    until, pause = monotonic() + seconds, threading.Event()
+    until = monotonic() + seconds
     while not (status := revocations.health())["ready"]:
         if status["last_error"] or monotonic() >= until:
-            return status["last_error"] or TOO_LATE
-        pause.wait(_PAUSE)
+            return status["last_error"] or _TOO_LATE
+        sleep(_PAUSE)
     return None
 
 
-class _KeySourceProbe(threading.Thread):
-    """Looks for a key in a key source, in a thread of its own, since a custom source may hang."""
+def describe_key_sources(health: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with each key set in *health*: its URL, the cause, and the next step."""
+    for source in health.get("sources", ()):
+        yield from describe_key_sources(source)
+    cause = health.get("last_error")
+    if "errors" not in health:
+        # A key source of the app: its text is its own.
+        yield from [str(cause)] if cause else []
+    elif errors := health["errors"]:
+        yield from (_sentences(url, each, _KEY_SET) for url, each in errors.items())
+    elif not health["ready"]:
+        # No URL has answered at all.
+        yield _sentences(health["source"], cause or _TOO_LATE, _KEY_SET)
 
-    def __init__(self, source: KeySource, algorithm: str) -> None:
-        super().__init__(daemon=True)
-        self.source = source
-        self._algorithm = algorithm
-        self.problem: str | None = TOO_LATE  #: until the source has answered
 
-    def run(self) -> None:
-        """Look for any key, and keep what is wrong."""
-        try:
-            self.source.candidates(None, self._algorithm)
-        except Unavailable as unavailable:
-            self.problem = self.source.health().get("last_error") or unavailable.reason.value
-        except Exception as error:
-            # Its class only: the text of another package's error may quote a secret.
-            self.problem = type(error).__name__
-        else:
-            self.problem = None
+def describe_store(url: Any, cause: str) -> str:
+    """Return what is wrong with the revocation store: its URL, the cause, and the next step.
+
+    :param url: as configured; ``None`` for a store of the app, which names no server.
+    """
+    if url is None:
+        return cause
+    place = mask_url(str(url)).replace("***@", "").removesuffix("?***")
+    return _sentences(place, cause, _STORE)
+
+
+def _sentences(url: str, cause: str, steps: tuple[tuple[str, str], ...]) -> str:
+    step = next(step for pattern, step in steps if re.search(pattern, cause))
+    return f"{url}: {cause.removesuffix('.')}. {step}"
 
 
 @click.command()

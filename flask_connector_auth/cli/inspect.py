@@ -164,14 +164,13 @@ def _content(header: str, bearer: bool, now: float) -> dict[str, Any]:
         segments = read_token(header, bearer=bearer).split(".")
         if len(segments) == 3:
             parameters, claims = map(_decoded, segments[:2])
-    times = {name: claims[name] for name in _TIMES if name in claims} if claims else {}
     return {
         "header": parameters and _header(parameters),
         "claims": claims and {shorten(name): redact(name, claims[name]) for name in claims},
         "times": {
-            name: {"date": date, "in": value - now}
-            for name, value in times.items()
-            if (date := date_of(value)) is not None
+            name: {"date": date, "in": claims[name] - now}
+            for name in _TIMES
+            if claims and (date := date_of(claims.get(name)))
         },
     }
 
@@ -199,41 +198,33 @@ def _header(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def _lines(report: Mapping[str, Any]) -> Iterable[str]:
     yield f"{report['token']} as of {report['at']}: {report['verdict']}{_reason(report)}"
     yield ""
+    times = report["times"].items()
+    dates = {name: f"{time['date']}, {_distance(time['in'])}" for name, time in times}
     for check in report["checks"]:
-        found = _found(check, report["times"])
+        found = _found(check, dates)
         yield f"  {check['result']:<11}  {check['check']}{_reason(check)}{found}"
     unverified = "" if report["verified"] else ", not verified"
     for title in ("header", "claims"):
         if report[title] is not None:
             yield from ("", f"{title}{unverified}:")
-            times = report["times"] if title == "claims" else {}
-            yield from (
-                _line(name, value, times.get(name)) for name, value in report[title].items()
-            )
+            for name, value in report[title].items():
+                date = f"  {dates[name]}" if title == "claims" and name in dates else ""
+                yield f"  {literal(name)[1:-1]}: {literal(value)}{date}"
 
 
 def _reason(part: Mapping[str, Any]) -> str:
     return f" ({part['reason']})" if part["reason"] else ""
 
 
-def _found(check: Mapping[str, Any], times: Mapping[str, Any]) -> str:
+def _found(check: Mapping[str, Any], dates: Mapping[str, str]) -> str:
     """Return the sentence that says what the token has, where *check* failed."""
-    parts = [
+    parts = []
+    for name, value in check["has"].items():
+        date = f" ({dates[name]})" if name in dates else ""
         # "3 segments", but "exp 1".
-        f"{value} {name}" if name in SIZES else f"{name} {literal(value)}{_when(times.get(name))}"
-        for name, value in check["has"].items()
-    ]
+        parts.append(f"{value} {name}" if name in SIZES else f"{name} {literal(value)}{date}")
     parts += [f"no {name}" for name in check["lacks"]]
     found = f" The token has {', '.join(parts)}." if parts else ""
     # That is what restore takes.
     kind = check["details"].get("kind")
     return f"{found} What is revoked is its {kind}." if kind else found
-
-
-def _when(time: Mapping[str, Any] | None) -> str:
-    return f" ({time['date']}, {_distance(time['in'])})" if time else ""
-
-
-def _line(name: str, value: Any, time: Mapping[str, Any] | None) -> str:
-    date = f"  {time['date']}, {_distance(time['in'])}" if time else ""
-    return f"  {literal(name)[1:-1]}: {literal(value)}{date}"

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
 
 from ..core import load_json_object
 from ..keys import ALGORITHMS, MAX_KID
@@ -19,14 +20,10 @@ from .common import CannotRun, create_files, json_option, only_in_development, s
 
 #: The algorithms that have a private key.
 ASYMMETRIC = tuple(name for name in ALGORITHMS if not name.startswith("HS"))
-_CURVES = {
-    **{"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"},
-    **{"EdDSA": "Ed25519", "Ed25519": "Ed25519", "Ed448": "Ed448"},
-}
 # The algorithm of a key that names none, by its curve, or else by its type.
 _DEFAULT_ALGORITHM = {
-    **{curve: name for name, curve in reversed(_CURVES.items())},
-    **{"RSA": "RS256", "oct": "HS256"},
+    **{"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"},
+    **{"Ed25519": "EdDSA", "Ed448": "Ed448", "RSA": "RS256", "oct": "HS256"},
 }
 # Members of a JWK that options override: they are not part of the key material.
 _METADATA = frozenset({"kid", "alg", "use", "key_ops"})
@@ -116,22 +113,17 @@ def keygen(
     only_in_development(ctx, force=force)
     if not 0 < len(kid) <= MAX_KID:
         raise click.BadParameter(f"1 to {MAX_KID} characters.", ctx, param_hint="--kid")
-    curve: Any = _CURVES.get(algorithm)
-    if curve is None:
-        key: Any = RSAKey.generate_key(bits)
-    else:
-        key = (ECKey if curve.startswith("P-") else OKPKey).generate_key(curve)
+    model = JWSRegistry.algorithms[algorithm]
+    size = bits if model.key_type == "RSA" else getattr(model, "curve", "Ed25519")
+    key: Any = JWKRegistry.generate_key(model.key_type, size)
     public = file.with_name(f"{file.name}.pub")
     if form == "pem":
         texts = [key.as_pem(private=private).decode() for private in (True, False)]
     else:
-        private_jwk, public_jwk = (
-            key.as_dict(private=private, kid=kid, use="sig", alg=algorithm)
-            for private in (True, False)
-        )
-        texts = [
-            json.dumps(each, indent=2) + "\n" for each in (private_jwk, {"keys": [public_jwk]})
-        ]
+        members = {"kid": kid, "use": "sig", "alg": algorithm}
+        jwk = key.as_dict(private=True, **members)
+        key_set = {"keys": [key.as_dict(private=False, **members)]}
+        texts = [json.dumps(each, indent=2) + "\n" for each in (jwk, key_set)]
     create_files(dict(zip((file, public), texts, strict=True)))
     report = {
         "private": str(file),

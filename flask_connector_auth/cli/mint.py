@@ -10,7 +10,6 @@ from joserfc.jws import JWSRegistry
 
 from ..keys import ALGORITHMS
 from ..testing import Issuer
-from ..web import Runtime
 from .common import CannotRun, create_files, json_option, load_state, only_in_development, show
 from .keygen import SigningKey, read_private_key
 
@@ -56,7 +55,19 @@ from .keygen import SigningKey, read_private_key
 @click.option("--force", is_flag=True, help="Even if the app is neither in debug nor in testing.")
 @json_option
 @click.pass_context
-def mint(ctx: click.Context, /, force: bool, as_json: bool, **options: Any) -> None:
+def mint(
+    ctx: click.Context,
+    key_file: Path,
+    is_app_jwt: bool,
+    account: str | None,
+    claims: tuple[str, ...],
+    lifetime: int,
+    kid: str | None,
+    algorithm: str | None,
+    output: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
     """Sign a token for development.
 
     It has the claims that the real issuer writes; an AppJWT is valid for an hour, unless --lifetime
@@ -67,28 +78,8 @@ def mint(ctx: click.Context, /, force: bool, as_json: bool, **options: Any) -> N
       flask --app shop --debug connector-auth mint --key dev.jwk --claim scope=msg.consumer
     """
     only_in_development(ctx, force=force)
-    text = _mint(load_state(ctx), read_private_key(options["key_file"].read_bytes()), **options)
-    report: dict[str, Any] = {"token": "app_jwt" if options["is_app_jwt"] else "consumer_jws"}
-    if options["output"] is None:
-        report["text"] = text
-    else:
-        create_files({options["output"]: text + "\n"})
-        report["file"] = str(options["output"])
-    show(report, as_json, _lines)
-
-
-def _mint(
-    state: Runtime,
-    private: SigningKey,
-    *,
-    is_app_jwt: bool,
-    account: str | None,
-    claims: Iterable[str],
-    lifetime: int,
-    kid: str | None,
-    algorithm: str | None,
-    **_others: Any,
-) -> str:
+    state = load_state(ctx)
+    private = read_private_key(key_file.read_bytes())
     algorithm = algorithm or private.algorithm
     _check_algorithm(private, algorithm)
     issuer = Issuer(
@@ -103,9 +94,16 @@ def _mint(
     if account is not None:
         overrides = {"aud" if is_app_jwt else "account_id": account, **overrides}
     try:
-        return issuer.app_jwt(**overrides) if is_app_jwt else issuer.consumer_jws(**overrides)
+        text = issuer.app_jwt(**overrides) if is_app_jwt else issuer.consumer_jws(**overrides)
     except TypeError as error:
         raise click.BadParameter(f"{error}.", param_hint="--claim") from None
+    report = {"token": "app_jwt" if is_app_jwt else "consumer_jws"}
+    if output is None:
+        report["text"] = text
+    else:
+        create_files({output: text + "\n"})
+        report["file"] = str(output)
+    show(report, as_json, _lines)
 
 
 def _check_algorithm(private: SigningKey, algorithm: str) -> None:

@@ -1,10 +1,10 @@
 """The commands ``revoke``, ``restore`` and ``revocations``: change and list what is revoked."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from math import inf
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -12,16 +12,7 @@ from ..core import Rejected
 from ..revocation import RevocationStoreError, token_digest
 from ..verification import read_token
 from ..web import Runtime
-from .common import (
-    CannotRun,
-    date_of,
-    json_option,
-    literal,
-    load_state,
-    moment,
-    show,
-    table,
-)
+from .common import CannotRun, date_of, json_option, literal, load_state, moment, show, table
 from .health import wait_for_revocations
 from .token_input import read_token_text, token_file_argument
 
@@ -29,10 +20,8 @@ from .token_input import read_token_text, token_file_argument
 _PATIENCE = 30.0
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 
-
-def _subject_options(command: Command) -> Command:
+def _subject_options(command: Any) -> Any:
     for option in (
         click.option("--digest", metavar="HEX", help="One token, by its digest."),
         click.option(
@@ -82,8 +71,7 @@ def revoke(
       flask --app shop connector-auth revoke token.txt
       flask --app shop connector-auth revoke --account-id le81823118
     """
-    state = _load_state_with_store(ctx)
-    with _errors_as_status():
+    with _revocation_store(ctx) as state:
         subject = _subject(state, token_file, given)
         state.revocations.revoke(**subject, at=at)
     show({"change": "revoke", **_shown(subject)}, as_json, _lines)
@@ -108,8 +96,7 @@ def restore(
     Example:
       flask --app shop connector-auth restore --account-id le81823118
     """
-    state = _load_state_with_store(ctx)
-    with _errors_as_status():
+    with _revocation_store(ctx) as state:
         subject = _subject(state, token_file, given)
         # Without the entries of the store it is not known whether there is anything to restore.
         wait_for_revocations(state.revocations, _PATIENCE)
@@ -137,40 +124,33 @@ def revocations(ctx: click.Context, /, as_json: bool) -> None:
     Example:
       flask --app shop connector-auth revocations
     """
-    state = _load_state_with_store(ctx)
-    problem = wait_for_revocations(state.revocations, _PATIENCE)
-    if problem:
-        raise CannotRun(problem)
-    with _errors_as_status():
+    with _revocation_store(ctx) as state:
+        if problem := wait_for_revocations(state.revocations, _PATIENCE):
+            raise CannotRun(problem)
         entries = sorted(state.revocations.entries(), key=str)
-    report = {
-        "revocations": [
-            {
-                "kind": str(entry.kind),
-                **_shown(entry.subject),
-                "since": entry.since,
-                "until": None if entry.until == inf else entry.until,
-            }
-            for entry in entries
-        ]
-    }
-    show(report, as_json, _table)
+    listed = [
+        {
+            "kind": str(entry.kind),
+            **_shown(entry.subject),
+            "since": entry.since,
+            "until": None if entry.until == inf else entry.until,
+        }
+        for entry in entries
+    ]
+    show({"revocations": listed}, as_json, _table)
 
 
-def _load_state_with_store(ctx: click.Context) -> Runtime:
+@contextmanager
+def _revocation_store(ctx: click.Context) -> Iterator[Runtime]:
+    """Load an app that has a store; end with status 2 on an error of the store or the input."""
     state = load_state(ctx)
     if state.settings.revocation_store is None:
         raise CannotRun(
             "The app has no CONNECTOR_AUTH_REVOCATION_URL: each process has revocations of its own "
             "in memory, which no other process can read or change."
         )
-    return state
-
-
-@contextmanager
-def _errors_as_status() -> Iterator[None]:
     try:
-        yield
+        yield state
     except RevocationStoreError as error:
         raise CannotRun(str(error)) from None
     except (TypeError, ValueError) as error:

@@ -12,10 +12,9 @@ from typing import Any
 #: :exc:`ConnectionResetError` resets the connection.
 Wire = Iterable[bytes | float]
 
-# The longest silence and the largest body: every fault ends by itself.
+# The longest silence, and 64 MiB for the largest body: every fault ends by itself.
 _MAX_SECONDS = 60.0
-_MAX_BYTES = 2**26
-_BLOCK = b" " * 2**16
+_FLOOD = [b" " * 2**16] * 2**10
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def status(good: RawResponse, status: int = 503, retry_after: int | str | None =
 
 def huge(good: RawResponse) -> Wire:
     """The good body in chunks, followed by 64 MiB of white space."""
-    yield from _chunked(good, [good.body, *[_BLOCK] * (_MAX_BYTES // len(_BLOCK))])
+    yield from _chunked(good, [good.body, *_FLOOD])
 
 
 def chunked(good: RawResponse, size: int = 64) -> Wire:
@@ -125,8 +124,7 @@ def negative_chunk(good: RawResponse) -> Wire:
     """A chunk of size -1, on which some clients read forever, followed by 64 MiB."""
     yield next(_chunked(good, []))
     yield b"-1\r\n"
-    for _ in range(_MAX_BYTES // len(_BLOCK)):
-        yield _BLOCK
+    yield from _FLOOD
 
 
 def _chunked(good: RawResponse, chunks: Iterable[bytes]) -> Iterator[bytes]:

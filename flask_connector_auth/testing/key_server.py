@@ -185,10 +185,6 @@ class KeySetServer:
         return RawResponse(200, headers, body)
 
 
-class _ServerCollectedError(Exception):
-    """The key set server was garbage collected without :meth:`KeySetServer.stop`."""
-
-
 class _Listener(ThreadingTCPServer):
     """Passes each connection to the server in a new thread, with a weak reference to the server."""
 
@@ -206,13 +202,13 @@ class _Listener(ThreadingTCPServer):
         try:
             # The interval in seconds, which is also how long stopping takes.
             self.serve_forever(0.01)
-        except _ServerCollectedError:
+        except ReferenceError:
             self.server_close()
 
     def service_actions(self) -> None:
-        """End if the server was collected; called regularly by :meth:`serve_forever`."""
+        """Raise ``ReferenceError`` if the server was collected; called by :meth:`serve_forever`."""
         if self._serve() is None:
-            raise _ServerCollectedError
+            raise ReferenceError
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Serve a connection; see :class:`socketserver.BaseServer`."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flask_connector_auth import RevocationStore, RevocationStoreError
-from flask_connector_auth.cli.next_steps import describe_store
+from flask_connector_auth.cli.health import describe_store
 from flask_connector_auth.revocation.redis import RedisStore
 from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.support.floor_helpers import cases, pem
