@@ -13,7 +13,7 @@ from typing import Any
 from apispec import APISpec, BasePlugin
 from flask import Flask
 
-from ...verification import APP_JWT, CONSUMER_JWS, TokenProfile
+from ...verification import APP_JWT, CONSUMER_JWS
 from ...web import ConnectorAuthError, Route, Runtime, audit, current_runtime
 from .security import conditions, errors_of, scopes_of, security_of
 
@@ -60,18 +60,8 @@ _HEADERS: dict[int, dict[str, Any]] = {
 }
 
 
-def _security_scheme(profile: TokenProfile[Any], consumer_header: str) -> dict[str, str]:
-    """Return the Security Scheme Object of a token.
-
-    :param consumer_header: the name of the header that the ConsumerJWS is sent in.
-    """
-    if profile.allows_bearer_prefix:
-        text = "The access token of an app install. It may be sent without Bearer, too."
-        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": text}
-    text = "The consumer on whose behalf the app calls: the token alone."
-    return {"type": "apiKey", "in": "header", "name": consumer_header, "description": text}
-
-
+_APP_JWT_TEXT = "The access token of an app install. It may be sent without Bearer, too."
+_CONSUMER_JWS_TEXT = "The consumer on whose behalf the app calls: the token alone."
 _OTHER_VERSION = "requirements of views can be added to documents of OpenAPI 3 only"
 _ARGUMENT = re.compile(r"<(?:[^<>]+:)?([^:<>]+)>")
 
@@ -171,13 +161,15 @@ class _Describer:
         if route is None:
             return operation
         requirements = route.requirements
-        header = self._runtime.settings.consumer_header
-        for profile, required in (
-            (APP_JWT, requirements.app_jwt),
-            (CONSUMER_JWS, requirements.consumer_jws),
-        ):
-            if required is not None:
-                self._component("securitySchemes", profile.name, _security_scheme(profile, header))
+        if requirements.app_jwt is not None:
+            scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            scheme["description"] = _APP_JWT_TEXT
+            self._component("securitySchemes", APP_JWT.name, scheme)
+        if requirements.consumer_jws is not None:
+            header = self._runtime.settings.consumer_header
+            scheme = {"type": "apiKey", "in": "header", "name": header}
+            scheme["description"] = _CONSUMER_JWS_TEXT
+            self._component("securitySchemes", CONSUMER_JWS.name, scheme)
         scopes = scopes_of(requirements)
         return {
             "security": security_of(requirements, roles=self._roles),
