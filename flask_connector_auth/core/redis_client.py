@@ -38,11 +38,7 @@ def redis_connector(url: str) -> Callable[[], Any]:
 def redis_connections(url: str) -> list[Any]:
     """Return a connection of redis-py to each address in *url*; none of them is connected.
 
-    They show how redis-py has read the options in *url*.
-
-    :param url: see :func:`redis_connector`.
-    :raises ImportError: if redis-py is not installed.
-    :raises ValueError: see :func:`redis_connector`.
+    They show how redis-py has read the options. See :func:`redis_connector` for *url* and errors.
     """
     return _parse(url).connections
 

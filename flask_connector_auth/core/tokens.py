@@ -15,14 +15,11 @@ def _copying_claims(token_class: type[T]) -> type[T]:
     """
     slot: Any = vars(token_class)["claims"]
 
-    def read(token: T) -> dict[str, Any]:
-        copied: dict[str, Any] = _copy(slot.__get__(token))
-        return copied
-
-    def write(token: T, claims: dict[str, Any]) -> None:
-        slot.__set__(token, _copy(claims))
-
-    for name, descriptor in {"claims": property(read, write), "_shared_claims": slot}.items():
+    copying = property(
+        lambda token: _copy(slot.__get__(token)),
+        lambda token, claims: slot.__set__(token, _copy(claims)),
+    )
+    for name, descriptor in {"claims": copying, "_shared_claims": slot}.items():
         setattr(token_class, name, descriptor)
     return token_class
 
