@@ -5,7 +5,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from ..core import MAX_INTEGER, Malformed, decode_base64url, load_json_object
-from .subjects import Key, Kind, id_argument, kind_of
+from .subjects import Key, Kind, kind_of
 
 #: Seconds that an entry is kept after it is no longer needed: a clock may be wrong by as much.
 SLACK = 3600
@@ -77,7 +77,7 @@ def retention_by_kind(
 class RevocationSet:
     """All entries of one process. Readers need no lock; writers must hold one.
 
-    :param retention: how long after its *not before* time an entry can match, in seconds, by kind.
+    :param retention: see :func:`retention_by_kind`.
     """
 
     __slots__ = ("not_before", "retention", "tokens", "version")
@@ -134,7 +134,7 @@ class RevocationSet:
         for key, at in self.not_before.copy().items():
             kind, _, name = key.partition(":")
             until = at + self.retention[Kind(kind)]
-            yield Revocation(Kind(kind), {id_argument(kind): name}, at, until)
+            yield Revocation(Kind(kind), {f"{kind}_id": name}, at, until)
 
     def remove_expired(self, now: float) -> None:
         """Remove the entries that no token can match any more.

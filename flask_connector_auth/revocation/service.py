@@ -22,6 +22,9 @@ class Revocations:
     one consumer; ``ext_consumer_id``, likewise, by the id that the calling app gave, in whatever
     account. No token is stored or logged, and no part of one.
 
+    Each method with a subject raises :exc:`TypeError` unless exactly one is given, of the right
+    type, and :exc:`ValueError` if that is not a token, digest or id.
+
     :param store: shared by all workers; ``None``: there is one process.
     :param clock: returns the time in seconds since the epoch, by which tokens are checked.
 
@@ -77,8 +80,8 @@ class Revocations:
             id.
         :raises RevocationStoreError: if the store has not confirmed the change. It is in force in
             this process then, and perhaps in no other.
-        :raises TypeError: unless exactly one subject is given, of the right type.
-        :raises ValueError: if the argument is not a token, digest, id or time.
+        :raises TypeError: if *at* is given with a token or digest, or is not a number.
+        :raises ValueError: if *at* is so long ago that the entry would not be kept, or no time.
         """
         key = key_of_subject(token, digest, install_id, account_id, lp_consumer_id, ext_consumer_id)
         change = self._new_revocation(key, token, at)
@@ -113,8 +116,6 @@ class Revocations:
         :returns: ``False`` if nothing was revoked, by the copy of the store in this process;
             ``True`` otherwise, and where the copy is too old to tell.
         :raises RevocationStoreError: if the store has not confirmed the change.
-        :raises TypeError: unless exactly one subject is given, of the right type.
-        :raises ValueError: if the argument is not a token, digest or id.
         """
         key = key_of_subject(token, digest, install_id, account_id, lp_consumer_id, ext_consumer_id)
         may_be_revoked = not self._is_current() or self.cache.revoked.value_of(key) is not None
@@ -136,8 +137,6 @@ class Revocations:
         A token that is not may still be refused: its install, account or consumer may be revoked.
 
         :raises RevocationStoreError: if the copy of the store in this process is too old to tell.
-        :raises TypeError: unless exactly one subject is given, of the right type.
-        :raises ValueError: if the argument is not a token, digest or id.
         """
         key = key_of_subject(token, digest, install_id, account_id, lp_consumer_id, ext_consumer_id)
         return self._current_entries().value_of(key) is not None
