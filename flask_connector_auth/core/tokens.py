@@ -41,7 +41,7 @@ class AppJWT:
     #: every claim, as plain dicts, lists, strings and numbers; each reader gets a copy of its own
     claims: dict[str, Any] = field(repr=False, hash=False)
 
-    _shared_claims: ClassVar[Any]
+    _shared_claims: ClassVar[Mapping[str, Any]]
 
     def to_dict(self) -> dict[str, Any]:
         """Return ids, issuer, times and scopes (a sorted list) as JSON values, without claims."""
@@ -69,7 +69,7 @@ class ConsumerJWS:
     #: every claim, as plain dicts, lists, strings and numbers; each reader gets a copy of its own
     claims: dict[str, Any] = field(repr=False, hash=False)
 
-    _shared_claims: ClassVar[Any]
+    _shared_claims: ClassVar[Mapping[str, Any]]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the ids as JSON values, without claims."""
@@ -82,8 +82,7 @@ class ConsumerJWS:
 
 def shared_claims(token: AppJWT | ConsumerJWS) -> Mapping[str, Any]:
     """Return the claims of *token* without a copy: never change them, or hand them to a view."""
-    claims: Mapping[str, Any] = token._shared_claims
-    return claims
+    return token._shared_claims
 
 
 def _copy(value: Any) -> Any:

@@ -188,7 +188,13 @@ class Revocations:
             retention = self.cache.revoked.retention[kind]
             if at is None:
                 at = self._store_time()
-            elif _checked_time(at) + retention <= self._clock():
+            elif type(at) not in (int, float):
+                raise TypeError("at must be a number of seconds since the epoch")
+            elif not -MAX_INTEGER < at < MAX_INTEGER:
+                raise ValueError(
+                    "at is too large or too small for a time in seconds since the epoch"
+                )
+            elif at + retention <= self._clock():
                 raise ValueError("at is so long ago that the entry would not be kept")
             return Change(key, float(at), at + retention)
         if at is not None:
@@ -222,11 +228,3 @@ class Revocations:
             name = None if isinstance(key, bytes) else key.partition(":")[2]
             revoked = value is not None
             send_signal(revocation_changed, self, kind=kind_of(key), name=name, revoked=revoked)
-
-
-def _checked_time(at: Any) -> float:
-    if type(at) not in (int, float):
-        raise TypeError("at must be a number of seconds since the epoch")
-    if not -MAX_INTEGER < at < MAX_INTEGER:
-        raise ValueError("at is too large or too small for a time in seconds since the epoch")
-    return at  # type: ignore[no-any-return]
