@@ -99,15 +99,14 @@ class RevocationCache:
 
         :raises Rejected: if an entry matches *subject*; its details have the kind of the entry.
         """
-        revoked = self.revoked
+        entries = self.revoked.entries
         digest, issued_at, keys = subject
-        if digest in revoked.tokens:
+        if digest in entries:
             raise Rejected(Reason.REVOKED, {"kind": Kind.TOKEN.value})
-        if not_before := revoked.not_before:
-            for key in keys:
-                at = not_before.get(key)
-                if at is not None and (issued_at is None or issued_at <= at):
-                    raise Rejected(Reason.REVOKED, {"kind": kind_of(key).value})
+        for key in keys:
+            at = entries.get(key)
+            if at is not None and (issued_at is None or issued_at <= at):
+                raise Rejected(Reason.REVOKED, {"kind": kind_of(key).value})
 
     def is_fresh(self) -> bool:
         """Whether the copy is no older than it may be."""

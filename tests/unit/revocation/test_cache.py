@@ -442,12 +442,12 @@ def test_a_reader_that_sees_a_new_version_sees_the_change() -> None:
     table = RevocationSet(RETENTION)
     seen = []
 
-    class Watched(dict[str, float]):
-        def __setitem__(self, key: str, value: float) -> None:
+    class Watched(dict[bytes | str, float]):
+        def __setitem__(self, key: bytes | str, value: float) -> None:
             seen.append(table.version)
             super().__setitem__(key, value)
 
-    table.not_before = Watched()
+    table.entries = Watched()
     versions = [table.version]
     for at in (1.0, 2.0):
         table.put(Change("account:a", at))
