@@ -137,7 +137,7 @@ class RevocationCache:
         Until the store has confirmed it, no answer of the store takes it back.
         """
         with self._lock:
-            self._pending.add(change, self.revoked.value_of(change.key))
+            self._pending.add(change, self.revoked.entries.get(change.key))
             return self.revoked.put(self.revoked.keep_later_time(change))
 
     def end_write(self, change: Change, *, acknowledged: bool) -> None:
@@ -171,7 +171,7 @@ class RevocationCache:
         with self._lock:
             self._pending.release_due(read_began)
             for pending in self._pending:
-                pending.stored_value = revoked.value_of(pending.change.key)
+                pending.stored_value = revoked.entries.get(pending.change.key)
                 revoked.put(revoked.keep_later_time(pending.change))
             previous, self.revoked = self.revoked, revoked
         self._confirm(read_began)

@@ -84,14 +84,10 @@ class RevocationSet:
 
     def __init__(self, retention: Mapping[Kind, float]) -> None:
         self.retention: Mapping[Kind, float] = retention
-        self.entries: dict[Key, float] = {}  #: see :attr:`Change.value`
+        self.entries: dict[Key, float] = {}  #: their times; see :attr:`Change.value`
         #: A new object after each change. A token that was checked under this very object need not
         #: be checked again.
         self.version: object = None
-
-    def value_of(self, key: Key) -> float | None:
-        """Return the time that the entry of *key* has, or ``None`` if there is no entry."""
-        return self.entries.get(key)
 
     def put(self, change: Change) -> bool:
         """Apply *change*, and return whether it made a difference."""
@@ -109,7 +105,7 @@ class RevocationSet:
 
         So an earlier time never takes back a part of what is revoked.
         """
-        present = self.value_of(change.key)
+        present = self.entries.get(change.key)
         if change.value is None or present is None or present <= change.value:
             return change
         return change._replace(value=present)

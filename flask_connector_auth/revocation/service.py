@@ -118,7 +118,7 @@ class Revocations:
         :raises RevocationStoreError: if the store has not confirmed the change.
         """
         key = key_of_subject(token, digest, install_id, account_id, lp_consumer_id, ext_consumer_id)
-        may_be_revoked = not self._is_current() or self.cache.revoked.value_of(key) is not None
+        may_be_revoked = not self._is_current() or key in self.cache.revoked.entries
         self._write(Change(key, None))
         return may_be_revoked
 
@@ -139,14 +139,14 @@ class Revocations:
         :raises RevocationStoreError: if the copy of the store in this process is too old to tell.
         """
         key = key_of_subject(token, digest, install_id, account_id, lp_consumer_id, ext_consumer_id)
-        return self._current_entries().value_of(key) is not None
+        return key in self._current_set().entries
 
     def entries(self) -> Iterator[Revocation]:
         """Return an iterator over all that is revoked, in no certain order.
 
         :raises RevocationStoreError: if the copy of the store in this process is too old to tell.
         """
-        return self._current_entries().revocations()
+        return self._current_set().revocations()
 
     def health(self) -> dict[str, Any]:
         """Return the state of the store and of the copy, as plain values and without I/O.
@@ -177,7 +177,7 @@ class Revocations:
             self.cache.ensure_refresh()
         return self.cache.is_fresh()
 
-    def _current_entries(self) -> RevocationSet:
+    def _current_set(self) -> RevocationSet:
         if not self._is_current():
             raise RevocationStoreError("the copy of the store is too old to tell what is revoked")
         return self.cache.revoked
@@ -211,14 +211,14 @@ class Revocations:
             return self._clock()
 
     def _write(self, change: Change) -> None:
-        previous = self.cache.revoked.value_of(change.key)
+        previous = self.cache.revoked.entries.get(change.key)
         try:
             self._store.change([change])
         except Exception as error:
             # Without the cause, whose text may quote a URL with a password.
             text = f"the store has not confirmed the change: {describe_error(error)}"
             raise RevocationStoreError(text) from None
-        if self._follower is None and previous != self.cache.revoked.value_of(change.key):
+        if self._follower is None and previous != self.cache.revoked.entries.get(change.key):
             self._send_changed([change])
 
     def _send_changed(self, changes: Iterable[Change]) -> None:
