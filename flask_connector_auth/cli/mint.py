@@ -45,6 +45,7 @@ from .keygen import SigningKey, read_private_key
     show_default=True,
     help="Seconds from iat to exp of an AppJWT.",
 )
+@click.option("--issuer", metavar="ISS", help="The issuer of the token. [default: the first one]")
 @click.option("--kid", help="The key id to use in place of the key's own.")
 @click.option(
     "--algorithm",
@@ -85,17 +86,23 @@ def _mint(
     account: str | None,
     claims: Iterable[str],
     lifetime: int,
+    issuer: str | None,
     kid: str | None,
     algorithm: str | None,
     **_others: Any,
 ) -> str:
     algorithm = algorithm or private.algorithm
     _check_algorithm(private, algorithm)
-    issuer = Issuer(
+    names = list(state.settings.issuers)
+    if issuer is not None and issuer not in names:
+        raise click.BadParameter(
+            f"not one of {', '.join(map(repr, names))}.", param_hint="--issuer"
+        )
+    signer = Issuer(
         private.key,
         kid=kid or private.kid or "dev-1",
         algorithm=algorithm,
-        name=state.settings.issuer,
+        name=issuer or names[0],
         lifetime=lifetime,
         clock=state.clock,
     )
@@ -103,7 +110,7 @@ def _mint(
     if account is not None:
         overrides = {"aud" if is_app_jwt else "account_id": account, **overrides}
     try:
-        return issuer.app_jwt(**overrides) if is_app_jwt else issuer.consumer_jws(**overrides)
+        return signer.app_jwt(**overrides) if is_app_jwt else signer.consumer_jws(**overrides)
     except TypeError as error:
         raise click.BadParameter(f"{error}.", param_hint="--claim") from None
 

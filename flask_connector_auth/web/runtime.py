@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask
 
-from ..config import Settings
+from ..config import IssuerSettings, Settings
 from ..core import AppJWT, ConsumerJWS, Reason, close_if_closable, register_at_fork
 from ..revocation import RevocationRules, Revocations
 from ..verification import APP_JWT, CONSUMER_JWS, Verifier, VerifierRules
@@ -90,26 +90,27 @@ class Runtime:
 
         :param clock: returns seconds since the epoch.
         """
+        [issuer] = settings.issuers.values()
         revocation_rules = RevocationRules(
             leeway=settings.leeway,
-            max_lifetime=settings.max_lifetime,
+            max_lifetime=issuer.max_lifetime,
             keep=settings.revocation_keep,
             max_lag=settings.revocation_max_lag,
             fail_closed=settings.revocation_on_outage == "closed",
         )
         revocations = Revocations(settings.revocation_store, revocation_rules, clock)
-        app_rules = _verifier_rules(settings, settings.app_jwt_algorithms)
-        consumer_rules = _verifier_rules(settings, settings.consumer_jws_algorithms)
+        app_rules = _verifier_rules(settings, issuer, issuer.app_jwt.algorithms)
+        consumer_rules = _verifier_rules(settings, issuer, issuer.consumer_jws.algorithms)
         cache = revocations.cache
         return cls(
             settings=settings,
-            app_jwt=Verifier(APP_JWT, app_rules, settings.app_jwt_keys, cache),
-            consumer_jws=Verifier(CONSUMER_JWS, consumer_rules, settings.consumer_jws_keys, cache),
+            app_jwt=Verifier(APP_JWT, app_rules, issuer.app_jwt.keys, cache),
+            consumer_jws=Verifier(CONSUMER_JWS, consumer_rules, issuer.consumer_jws.keys, cache),
             revocations=revocations,
             error_responses=ErrorResponses(settings.error_catalogue, settings.realm),
             clock=clock,
             account_argument=settings.account_argument,
-            audience=settings.audience,
+            audience=issuer.audience,
             consumer_environ_key="HTTP_" + settings.consumer_header.upper().replace("-", "_"),
             log_limit=LogLimit(settings.log_limit, settings.log_burst),
         )
@@ -155,12 +156,14 @@ def current_runtime(app: Flask | None = None) -> Runtime:
     return runtime
 
 
-def _verifier_rules(settings: Settings, algorithms: tuple[str, ...]) -> VerifierRules:
+def _verifier_rules(
+    settings: Settings, issuer: IssuerSettings, algorithms: tuple[str, ...]
+) -> VerifierRules:
     return VerifierRules(
         algorithms=algorithms,
-        issuer=settings.issuer,
+        issuer=issuer.name,
         leeway=settings.leeway,
-        max_lifetime=settings.max_lifetime,
+        max_lifetime=issuer.max_lifetime,
         max_token_bytes=settings.max_token_bytes,
         max_header_bytes=settings.max_header_bytes,
         cache_size=settings.cache_size,

@@ -96,9 +96,13 @@ def _may_be_unavailable(requirements: Requirements, runtime: Runtime) -> bool:
     if settings.revocation_store is not None and settings.revocation_on_outage == "closed":
         return True
     sources = (
-        (requirements.app_jwt, settings.app_jwt_keys),
-        (requirements.consumer_jws, settings.consumer_jws_keys),
+        (required, token.keys)
+        for issuer in settings.issuers.values()
+        for required, token in (
+            (requirements.app_jwt, issuer.app_jwt),
+            (requirements.consumer_jws, issuer.consumer_jws),
+        )
     )
     return any(
-        token is not None and not isinstance(source, StaticKeys) for token, source in sources
+        required is not None and not isinstance(source, StaticKeys) for required, source in sources
     )
