@@ -8,8 +8,10 @@ from typing import Any
 import click
 from joserfc.jws import JWSRegistry
 
+from ..config import IssuerSettings
 from ..keys import ALGORITHMS
 from ..testing import Issuer
+from ..web import Runtime
 from .common import CannotRun, create_files, json_option, load_state, only_in_development, show
 from .keygen import SigningKey, read_private_key
 
@@ -44,6 +46,7 @@ from .keygen import SigningKey, read_private_key
     show_default=True,
     help="Seconds from iat to exp of an AppJWT.",
 )
+@click.option("--issuer", metavar="ISS", help="The issuer of the token. [default: the first one]")
 @click.option("--kid", help="The key id to use in place of the key's own.")
 @click.option(
     "--algorithm",
@@ -62,6 +65,7 @@ def mint(
     account: str | None,
     claims: tuple[str, ...],
     lifetime: int,
+    issuer: str | None,
     kid: str | None,
     algorithm: str | None,
     output: Path | None,
@@ -82,19 +86,25 @@ def mint(
     private = read_private_key(key_file.read_bytes())
     algorithm = algorithm or private.algorithm
     _check_algorithm(private, algorithm)
-    issuer = Issuer(
+    settings = _issuer_settings(state, issuer)
+    signer = Issuer(
         private.key,
         kid=kid or private.kid or "dev-1",
         algorithm=algorithm,
-        name=state.settings.issuer,
+        name=settings.name,
         lifetime=lifetime,
         clock=state.clock,
+        claims=settings.app_jwt.claims,
+        consumer_claims=settings.consumer_jws.claims,
+        type=min(settings.app_jwt.types),
+        consumer_type=min(settings.consumer_jws.types),
     )
     overrides = dict(map(_claim, claims))
     if account is not None:
-        overrides = {"aud" if is_app_jwt else "account_id": account, **overrides}
+        names = (settings.app_jwt if is_app_jwt else settings.consumer_jws).claims
+        overrides = {names.ids["account_id"]: account, **overrides}
     try:
-        text = issuer.app_jwt(**overrides) if is_app_jwt else issuer.consumer_jws(**overrides)
+        text = signer.app_jwt(**overrides) if is_app_jwt else signer.consumer_jws(**overrides)
     except TypeError as error:
         raise click.BadParameter(f"{error}.", param_hint="--claim") from None
     report = {"token": "app_jwt" if is_app_jwt else "consumer_jws"}
@@ -104,6 +114,16 @@ def mint(
         create_files({output: text + "\n"})
         report["file"] = str(output)
     show(report, as_json, _lines)
+
+
+def _issuer_settings(state: Runtime, issuer: str | None) -> IssuerSettings:
+    """Return the settings of *issuer*, by default the first one."""
+    issuers = state.settings.issuers
+    if issuer is not None and issuer not in issuers:
+        raise click.BadParameter(
+            f"not one of {', '.join(map(repr, issuers))}.", param_hint="--issuer"
+        )
+    return issuers[issuer or next(iter(issuers))]
 
 
 def _check_algorithm(private: SigningKey, algorithm: str) -> None:
