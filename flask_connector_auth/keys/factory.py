@@ -60,18 +60,18 @@ def parse_keys(
         if is_skipped(item):
             continue
         place = f"item {number}: " if is_list else ""
+        log_prefix = f"{setting}: {place}" if setting else place
         try:
             entries = split_keys(item)
             if isinstance(entries, KeySetEntries):
-                read = partial(import_key, rules=rules)
-                keys += import_set(entries, read, _log_prefix(setting, place))
+                keys += import_set(entries, partial(import_key, rules=rules), log_prefix)
                 continue
         except KeyProblem as problem:
             problems.append(problem.at(place))
             continue
         for material, warning in entries:
             if warning:
-                logger.warning("%s%s", _log_prefix(setting, place), warning)
+                logger.warning("%s%s", log_prefix, warning)
             try:
                 keys.append(import_key(material, rules))
             except KeyProblem as problem:
@@ -79,10 +79,6 @@ def parse_keys(
     if not items:
         problems.append(KeyProblem("no usable key: the list is empty"))
     return keys, problems
-
-
-def _log_prefix(setting: str, place: str) -> str:
-    return f"{setting}: {place}" if setting else place
 
 
 def key_source(

@@ -184,10 +184,11 @@ def _entry_of_der(der: bytes) -> KeyEntry:
     certificate = load_certificate(der)
     if certificate is None:
         return KeyEntry(der)
-    expiry, warning = certificate.expiry, ""
-    if expiry < datetime.now(UTC):
-        warning = f"its certificate expired on {expiry:%Y-%m-%d}; its key is used nevertheless"
-    return KeyEntry(certificate.public_key, warning=warning)
+    public_key, expiry = certificate
+    if expiry >= datetime.now(UTC):
+        return KeyEntry(public_key)
+    warning = f"its certificate expired on {expiry:%Y-%m-%d}; its key is used nevertheless"
+    return KeyEntry(public_key, warning)
 
 
 def _entries_of_file(path: Path, is_path: bool) -> Entries:

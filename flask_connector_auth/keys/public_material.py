@@ -3,7 +3,7 @@
 import json
 import re
 from base64 import b64encode, urlsafe_b64decode
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from html import unescape
 from typing import Any
@@ -24,11 +24,7 @@ PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 # Encodings inside each other: base64 of a JWK Set, whose x5c is base64 of DER, and one more.
 _MAX_LAYERS = 4
 _MIN_NUMBER_BYTES = 16
-_DER_LOADERS = (
-    load_der_public_key,
-    x509.load_der_x509_certificate,
-    x509.load_der_x509_csr,
-)
+_DER_LOADERS = (load_der_public_key, x509.load_der_x509_certificate, x509.load_der_x509_csr)
 _CURVES = (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1(), ec.SECP256K1())
 _PEM_LINE = re.compile("-{4,5} ?(?:BEGIN|END) [^-]*-{4,5}")
 # The first line of a PEM, whatever stands for its spaces.
@@ -88,15 +84,11 @@ def _numbers_of_item(item: Any) -> Iterator[bytes]:
         for material in materials:
             with suppress(Exception):
                 if isinstance(material, bytes):
-                    yield from _numbers_of_key(load_public_key(material).native)
-                else:
-                    yield from _numbers_of_jwk(material)
-
-
-def _numbers_of_jwk(jwk: Mapping[str, Any]) -> Iterator[bytes]:
-    for value in map(jwk.get, ("n", "x", "y")):
-        if isinstance(value, str):
-            yield decode_base64url(value.encode())
+                    yield from _numbers_of_key(load_public_key(material)[0])
+                    continue
+                for value in map(material.get, ("n", "x", "y")):
+                    if isinstance(value, str):
+                        yield decode_base64url(value.encode())
 
 
 def _numbers_of_key(native: Any) -> Iterator[bytes]:
@@ -141,10 +133,8 @@ def _is_ssh_key(content: bytes) -> bool:
 
 
 def _is_point(content: bytes) -> bool:
-    """Whether *content* is an uncompressed point of a curve, with or without its first byte.
-
-    The chance that a random secret is one is less than 1 in 2**250.
-    """
+    """Whether *content* is an uncompressed point of a curve, with or without its first byte."""
+    # The chance that a random secret is one is less than 1 in 2**250.
     for curve in _CURVES:
         for point in (content, b"\4" + content):
             with suppress(ValueError):
@@ -175,10 +165,7 @@ def _decoded_layers(secret: bytes) -> Iterator[bytes]:
 
 
 def _decode_once(content: bytes) -> Iterator[bytes]:
-    """Yield what *content* encodes.
-
-    As base64, hexadecimal or decimal digits, percent-encoding, references of HTML or JSON strings.
-    """
+    """Yield what *content* encodes: base64, digits, percent-encoding, references of HTML, JSON."""
     text = _ESCAPED_LINE_END.sub("\n", _decode_text(content))
     pieces = [_PEM_HEADER.sub("", piece) for piece in _PEM_LINE.split(text)]
     for piece in {"".join(piece.split()) for piece in [*pieces, *_LONG_WORD.findall(text)]}:
@@ -206,7 +193,7 @@ def _decode_base64(text: str) -> bytes:
 
 
 def _json_values(content: bytes) -> Iterator[Any]:
-    """Yield all values of a JSON text, nested ones too; nothing if *content* is no JSON."""
+    """Yield all values in *content*, nested ones too; nothing if it is no JSON."""
     try:
         values = [json.loads(_decode_text(content))]
     except (ValueError, RecursionError):
