@@ -67,19 +67,14 @@ from .paths import (
     describe_unwritable as describe_unwritable,
     looks_like_path as looks_like_path,
 )
-from .public_material import (
-    public_numbers as public_numbers,
-)
+from .public_material import public_numbers as public_numbers
 from .refresh_policy import (
     EMPTY_WAIT as EMPTY_WAIT,
     MAX_PAUSE_WITHOUT_KEYS as MAX_PAUSE_WITHOUT_KEYS,
     MAX_WAIT_AFTER_BAD_SIGNATURE as MAX_WAIT_AFTER_BAD_SIGNATURE,
     RefreshPolicy as RefreshPolicy,
 )
-from .remote import (
-    RemoteKeys as RemoteKeys,
-    start_daemon as start_daemon,
-)
+from .remote import RemoteKeys as RemoteKeys, start_daemon as start_daemon
 from .source import (
     MAX_CANDIDATES as MAX_CANDIDATES,
     MAX_KID as MAX_KID,

@@ -22,8 +22,7 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 _FORMAT = 1
 _MAX_CLOCK_SKEW = 60  # seconds that the clock may be behind that of the writing machine
-# Seconds after which a temporary file is no longer being written: its process has ended.
-_MAX_WRITE_TIME = 3600
+_MAX_WRITE_TIME = 3600  # seconds; the process that wrote an older temporary file has ended
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -38,10 +37,7 @@ class BackupStore(Protocol):
 
 
 def boot_clock(boot_id: Path = _BOOT_ID) -> tuple[str, float]:
-    """Return the id of this boot of the machine and its uptime in seconds, sleep included.
-
-    The id is empty where the system has none.
-    """
+    """Return the id of this boot, or "" if the system has none, and the uptime with sleep in s."""
     try:
         return boot_id.read_text(encoding="ascii").strip(), steady_time()
     except OSError:
@@ -94,10 +90,7 @@ class KeySetBackup:
             self._logged_problem = ""
 
     def read(self, urls: Sequence[str]) -> LoadedKeySet | None:
-        """Return the saved key set, or ``None`` if there is none that may be used.
-
-        :param urls: the set must have been confirmed by one of these.
-        """
+        """Return the saved key set if one of *urls* has confirmed it and it may be used."""
         try:
             record = self._store.read()
             return None if record is None else self._parse(load_json_object(record), urls)

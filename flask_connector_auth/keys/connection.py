@@ -52,10 +52,7 @@ class Watchdog:
         return steady_time() >= self._deadline
 
     def remaining(self) -> float:
-        """Return the remaining seconds.
-
-        :raises TimeoutError: if the time is over.
-        """
+        """Return the remaining seconds, or raise :exc:`TimeoutError` if the time is over."""
         remaining = self._deadline - steady_time()
         if remaining <= 0:
             raise TimeoutError
@@ -94,10 +91,7 @@ class Cancellation:
         self._watchdog: Watchdog | None = None
 
     def raise_if_cancelled(self) -> None:
-        """Do nothing if the load was not cancelled.
-
-        :raises Cancelled: if it was.
-        """
+        """Raise :exc:`Cancelled` if the load was cancelled."""
         if self._is_cancelled:
             raise Cancelled
 
@@ -206,10 +200,7 @@ class LimitedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """See :class:`io.RawIOBase`.
-
-        :raises ResponseTooLarge: if *raw* has more bytes.
-        """
+        """See :class:`io.RawIOBase`; raises :exc:`ResponseTooLarge` if *raw* has more bytes."""
         size = self._raw.readinto(buffer) or 0
         self._remaining -= size
         if self._remaining < 0:

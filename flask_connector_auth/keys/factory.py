@@ -8,8 +8,9 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
-from .backup import BackupStore, FileBackupStore, KeySetBackup, RedisBackupStore
+from .backup import FileBackupStore, KeySetBackup, RedisBackupStore
 from .der import KeyProblem
 from .http import Fetch
 from .importing import KeyRules, import_key
@@ -20,7 +21,7 @@ from .paths import is_file_url
 from .refresh_policy import RefreshPolicy
 from .remote import RemoteKeys
 from .source import CombinedKeys, KeyIndex, KeySource, StaticKeys, VerificationKey
-from .urls import check_url, clean_text, is_redis_url, is_url, plain_http_host
+from .urls import check_url, clean_text, is_loopback, is_redis_url, is_url
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -120,29 +121,26 @@ def _is_set_url(item: Any) -> bool:
 
 def _remote_keys(url: str, rules: KeyRules, options: RemoteOptions) -> RemoteKeys:
     urls = [url, *options.failover]
-    backup = None
-    if options.backup:
-        store = _backup_store(options.backup, _backup_name(urls, rules), options.rules)
-        backup = KeySetBackup(store, rules, options.rules)
+    backup = _backup(options.backup, urls, rules, options.rules) if options.backup else None
     loader = KeySetLoader(urls, options.fetch, rules, options.rules, backup)
     return RemoteKeys(RefreshPolicy(options.rules), loader)
 
 
-def _backup_name(urls: Sequence[str], rules: KeyRules) -> str:
-    """Return a name for the settings that decide which keys a source writes.
-
-    Sources of one name write the same keys, so each can use the backup of the other.
-    """
-    parts = [urls, sorted(set(rules.algorithms)), rules.min_rsa_bits]
-    return sha256(json.dumps(parts).encode()).hexdigest()[:16]
-
-
-def _backup_store(place: str, name: str, rules: RemoteRules) -> BackupStore:
+def _backup(
+    place: str, urls: Sequence[str], key_rules: KeyRules, rules: RemoteRules
+) -> KeySetBackup:
+    # The name stands for the settings that decide which keys a source writes. Sources of one name
+    # write the same keys, so each can use the backup of the other.
+    parts = [urls, sorted(set(key_rules.algorithms)), key_rules.min_rsa_bits]
+    name = sha256(json.dumps(parts).encode()).hexdigest()[:16]
     # The keys are encoded again, which can make them longer than in the issuer's response.
     limit = 4 * rules.max_bytes + _BACKUP_OVERHEAD
-    if is_redis_url(place):
-        return RedisBackupStore(place, f"flask-connector-auth:jwks:{name}", rules.max_stale, limit)
-    return FileBackupStore(Path(f"{place}.{name}"), limit)
+    store = (
+        RedisBackupStore(place, f"flask-connector-auth:jwks:{name}", rules.max_stale, limit)
+        if is_redis_url(place)
+        else FileBackupStore(Path(f"{place}.{name}"), limit)
+    )
+    return KeySetBackup(store, key_rules, rules)
 
 
 class ListedKey(NamedTuple):
@@ -176,7 +174,9 @@ def list_keys(source: KeySource) -> Iterator[ListedKey]:
 
 def plain_http_hosts(source: KeySource) -> set[str]:
     """Return the hosts from which keys of *source* are fetched by plain ``http``, but loopback."""
-    return {host for url in remote_urls(source) if (host := plain_http_host(url))}
+    parts = [urlsplit(url) for url in remote_urls(source)]
+    hosts = {part.hostname or "" for part in parts if part.scheme == "http"}
+    return {host for host in hosts if not is_loopback(host)}
 
 
 def remote_urls(source: KeySource) -> list[str]:

@@ -103,10 +103,7 @@ class HttpFetch:
         max_bytes: int,
         cancellation: Cancellation | None = None,
     ) -> FetchResponse:
-        """See :class:`Fetch`.
-
-        :param cancellation: ends this fetch early.
-        """
+        """See :class:`Fetch`; *cancellation* ends this fetch early."""
         response, reason = None, ""
         with Watchdog(timeout) as watchdog:
             if cancellation:
@@ -178,8 +175,6 @@ def freshness_lifetime(headers: Mapping[str, str]) -> float | None:
     ``Expires`` is not read, since ``max-age`` has replaced it. ``no-store``, ``no-cache`` and a
     ``max-age`` that is not a number count as 0 (RFC 9111 sections 5.2.2 and 4.2.1). ``Age`` is
     subtracted (section 5.1).
-
-    :param headers: names in lower case.
     """
     values = headers.get("cache-control", "").lower().split(",")
     pairs = (value.strip().partition("=") for value in reversed(values))

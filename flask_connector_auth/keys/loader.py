@@ -73,10 +73,7 @@ class KeySetLoader:
         return {url.partition("?")[0]: cause for url, cause in dict(self.failures).items()}
 
     def wrap_fetch(self, wrap: Callable[[Fetch], Fetch]) -> None:
-        """Fetch by what *wrap* makes of the fetch function from now on.
-
-        :param wrap: returns a function that passes all arguments on.
-        """
+        """Fetch by what *wrap* makes of the fetch function, which passes all arguments on."""
         self._fetch = wrap(self._fetch)
 
     def run(
@@ -173,7 +170,10 @@ class KeySetLoader:
         if response.status == 304 and known and known.conditional_headers:
             return LoadedKeySet(known.index, url, lifetime, known.conditional_headers)
         if response.status != 200:
-            raise LoadFailed(_describe_status(response), retry_after(response.headers))
+            # No redirect is followed: a key set is trusted only at its configured URL.
+            target = loggable_host(response.headers.get("location", ""))
+            reason = f"status {response.status:d}" + (f" to {target}" if target else "")
+            raise LoadFailed(reason, retry_after(response.headers))
         if len(response.body) > self._rules.max_bytes:
             raise LoadFailed(f"the body is over {self._rules.max_bytes} bytes (JWKS_MAX_BYTES)")
         digest = sha256(response.body).digest()
@@ -182,12 +182,6 @@ class KeySetLoader:
             keys = parse_key_set(response.body, self._key_rules, self._rules.max_keys)
             self._parsed = digest, KeyIndex(keys)
         return LoadedKeySet(self._parsed[1], url, lifetime, conditional_headers(response.headers))
-
-
-def _describe_status(response: FetchResponse) -> str:
-    # No redirect is followed: a key set is trusted only at its configured URL.
-    target = loggable_host(response.headers.get("location", ""))
-    return f"status {response.status:d}" + (f" to {target}" if target else "")
 
 
 def loggable_host(url: str) -> str:

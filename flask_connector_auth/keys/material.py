@@ -9,7 +9,7 @@ import re
 from base64 import urlsafe_b64encode
 from binascii import a2b_base64
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -136,15 +136,21 @@ def _entries_of_text(text: str) -> Entries | None:
         content = a2b_base64("".join(text.split()), strict_mode=True)
     except ValueError:
         return None
-    return _entries_of_content(content) if len(content) > _MIN_KEY_BYTES else None
+    return (
+        _entries_of_content(content, _entries_of_json_or_pem)
+        if len(content) > _MIN_KEY_BYTES
+        else None
+    )
 
 
-def _entries_of_content(content: bytes) -> Entries | None:
-    """Return the keys in DER, or in UTF-8 that is JSON or PEM; ``None`` if it is none of these."""
+def _entries_of_content(
+    content: bytes, entries_of_text: Callable[[str], Entries | None]
+) -> Entries | None:
+    """Return the keys in DER or in UTF-8; ``None`` if *content* is neither, or has none."""
     if content[:1] == DER_START:
         return [_entry_of_der(content)]
     with suppress(UnicodeDecodeError):
-        return _entries_of_json_or_pem(clean_text(content.decode()))
+        return entries_of_text(clean_text(content.decode()))
     return None
 
 
@@ -202,10 +208,7 @@ def _entries_of_file(path: Path, is_path: bool) -> Entries:
         raise KeyProblem(missing_file(path, is_path, describe_read_error(error))) from None
     if content[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):
         raise KeyProblem("a file in UTF-16; save it as UTF-8")
-    entries = _entries_of_content(content)
-    if entries is None:
-        with suppress(UnicodeDecodeError):
-            entries = _entries_of_text(clean_text(content.decode()))
+    entries = _entries_of_content(content, _entries_of_text)
     if entries is None:
         raise KeyProblem("a file that holds no PEM, DER, JWK or JWK Set")
     return entries

@@ -80,13 +80,6 @@ def url_host(host: str) -> str:
     return host.strip("[]").lower()
 
 
-def plain_http_host(url: str) -> str | None:
-    """Return the host of *url* if it is fetched by plain ``http`` from another machine."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    return host if parts.scheme == "http" and not is_loopback(host) else None
-
-
 @dataclass(frozen=True, slots=True)
 class Proxy:
     """A proxy that opens tunnels (RFC 9110 section 9.3.6)."""
@@ -180,7 +173,6 @@ def check_backup_place(place: str) -> None:
 
 
 def _is_file_name(place: str) -> bool:
-    # A relative name with a colon in its first part needs ``./`` before it (RFC 3986 section 4.2).
     try:
         return b"\0" not in os.fsencode(place) and _LOCAL_PATH.fullmatch(place) is not None
     except UnicodeEncodeError:
