@@ -37,9 +37,6 @@ class RemoteOptions:
     http_hosts: Collection[str] = ()  #: see :func:`check_url`
 
 
-_BACKUP_OVERHEAD = 65536  # bytes of a backup beside the keys
-
-
 def parse_keys(
     value: Any,
     rules: KeyRules,
@@ -133,12 +130,10 @@ def _backup(
     # write the same keys, so each can use the backup of the other.
     parts = [urls, sorted(set(key_rules.algorithms)), key_rules.min_rsa_bits]
     name = sha256(json.dumps(parts).encode()).hexdigest()[:16]
-    # The keys are encoded again, which can make them longer than in the issuer's response.
-    limit = 4 * rules.max_bytes + _BACKUP_OVERHEAD
     store = (
-        RedisBackupStore(place, f"flask-connector-auth:jwks:{name}", rules.max_stale, limit)
+        RedisBackupStore(place, f"flask-connector-auth:jwks:{name}", rules.max_stale)
         if is_redis_url(place)
-        else FileBackupStore(Path(f"{place}.{name}"), limit)
+        else FileBackupStore(Path(f"{place}.{name}"))
     )
     return KeySetBackup(store, key_rules, rules)
 
