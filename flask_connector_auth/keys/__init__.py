@@ -16,6 +16,7 @@ from .connection import (
     Cancellation as Cancellation,
     Cancelled as Cancelled,
     Connection as Connection,
+    FetchFailed as FetchFailed,
     LimitedReader as LimitedReader,
     ResponseTooLarge as ResponseTooLarge,
     Watchdog as Watchdog,
@@ -32,7 +33,6 @@ from .factory import (
 )
 from .http import (
     Fetch as Fetch,
-    FetchFailed as FetchFailed,
     FetchResponse as FetchResponse,
     HttpFetch as HttpFetch,
     conditional_headers as conditional_headers,

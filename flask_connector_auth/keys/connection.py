@@ -23,8 +23,11 @@ class ResponseTooLarge(http.client.HTTPException):
     """The server has sent more bytes than a connection may receive."""
 
 
-class ProxyFailed(OSError):
-    """The proxy does not connect to the host. The text says why, and quotes nothing received."""
+class FetchFailed(Exception):
+    """A fetch has failed. The text says why, and quotes nothing that was received.
+
+    .. versionadded:: 0.1
+    """
 
 
 class Watchdog:
@@ -168,9 +171,9 @@ class Connection(http.client.HTTPConnection):
                 raise
             # The standard library quotes the answer of the proxy; its status is enough.
             if status := re.search(r"failed: (\d{3})", str(error)):
-                raise ProxyFailed(f"the proxy refuses, with status {status[1]}") from None
+                raise FetchFailed(f"the proxy refuses, with status {status[1]}") from None
             name = type(error).__name__
-            raise ProxyFailed(f"the proxy cannot be reached ({name})") from None
+            raise FetchFailed(f"the proxy cannot be reached ({name})") from None
         if self._tls:
             self.sock: socket.socket | Any = self._tls.wrap_socket(
                 self.sock, server_hostname=self._target

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
-from .connection import Cancellation, Connection, ProxyFailed, Watchdog
+from .connection import Cancellation, Connection, FetchFailed, Watchdog
 from .urls import is_loopback, parse_proxy
 
 _CHUNK = 65536
@@ -26,13 +26,6 @@ _HEADERS = {
     "Accept-Encoding": "identity",
     "User-Agent": "flask-connector-auth",
 }
-
-
-class FetchFailed(Exception):
-    """A fetch has failed. The text says why, and quotes nothing that was received.
-
-    .. versionadded:: 0.1
-    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +134,7 @@ class HttpFetch:
 
 def _describe(error: Exception) -> str:
     """Return why a fetch failed, without the texts that may quote what the server sent."""
-    if isinstance(error, FetchFailed | ProxyFailed):
+    if isinstance(error, FetchFailed):
         return str(error)
     name = type(error).__name__
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -8,10 +8,9 @@ from threading import Event
 from urllib.parse import urlsplit
 
 from .backup import KeySetBackup
-from .connection import Cancellation
+from .connection import Cancellation, FetchFailed
 from .http import (
     Fetch,
-    FetchFailed,
     FetchResponse,
     HttpFetch,
     conditional_headers,
@@ -125,10 +124,14 @@ class KeySetLoader:
             timeout = min(self._rules.timeout, share)
             try:
                 loaded = self._load_from(url, known, timeout, cancellation)
-            except LoadFailed as failed:
+            except BaseException as error:
                 cancellation.raise_if_cancelled()
-                reason = str(failed)
-                longest_retry_after = max(longest_retry_after, failed.retry_after or 0.0)
+                # A fetch function of the application may raise or return anything. Only the class
+                # of such an error is reported, as in run().
+                is_ours = isinstance(error, LoadFailed | FetchFailed | BadKeySet)
+                reason = str(error) if is_ours else type(error).__name__
+                if isinstance(error, LoadFailed):
+                    longest_retry_after = max(longest_retry_after, error.retry_after or 0.0)
                 # Once in an outage, not at each of its attempts.
                 if self.failures.get(url) != reason:
                     host = loggable_host(url)
@@ -147,23 +150,14 @@ class KeySetLoader:
     ) -> LoadedKeySet:
         options = {"cancellation": cancellation} if self._is_cancellable else {}
         known = known if known and known.url == url else None
-        try:
-            response = self._fetch(
-                url,
-                headers=known.conditional_headers if known else {},
-                timeout=timeout,
-                max_bytes=self._rules.max_bytes,
-                **options,
-            )
-            return self._read(url, response, known)
-        except LoadFailed:
-            raise
-        except (FetchFailed, BadKeySet) as failed:
-            raise LoadFailed(str(failed)) from None
-        except BaseException as error:
-            # A fetch function of the application may raise or return anything. Only the class of
-            # the error is reported, as in run().
-            raise LoadFailed(type(error).__name__) from None
+        response = self._fetch(
+            url,
+            headers=known.conditional_headers if known else {},
+            timeout=timeout,
+            max_bytes=self._rules.max_bytes,
+            **options,
+        )
+        return self._read(url, response, known)
 
     def _read(self, url: str, response: FetchResponse, known: Snapshot | None) -> LoadedKeySet:
         lifetime = freshness_lifetime(response.headers)
