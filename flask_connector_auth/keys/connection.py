@@ -138,7 +138,7 @@ class Connection(http.client.HTTPConnection):
         # The standard library has this hook for its tests. With an overridden connect(), the
         # response of a proxy to CONNECT would be read while no watchdog watches the socket.
         self._create_connection = self._open
-        self.response_class: Any = partial(_LimitedResponse, limit)
+        self.response_class: Any = partial(_limited_response, limit)
         if proxy:
             self.set_tunnel(self._target, port, proxy.headers)
 
@@ -180,15 +180,14 @@ class Connection(http.client.HTTPConnection):
             )
 
 
-class _LimitedResponse(http.client.HTTPResponse):
-    """A response of at most *limit* bytes, with its headers and chunk sizes.
+def _limited_response(limit: int, *args: Any, **options: Any) -> http.client.HTTPResponse:
+    """Return a response of at most *limit* bytes, with its headers and chunk sizes.
 
     The standard library sets no limit itself: it reads a chunk of size -1 to the end, for example.
     """
-
-    def __init__(self, limit: int, sock: socket.socket, *args: Any, **options: Any) -> None:
-        super().__init__(sock, *args, **options)
-        self.fp = io.BufferedReader(LimitedReader(self.fp.detach(), limit))
+    response = http.client.HTTPResponse(*args, **options)
+    response.fp = io.BufferedReader(LimitedReader(response.fp.detach(), limit))
+    return response
 
 
 class LimitedReader(io.RawIOBase):

@@ -137,10 +137,7 @@ class RefreshPolicy:
         return changed
 
     def fail_fetch(self, now: float, reason: str, retry_after: float | None = None) -> None:
-        """Record the failure of a fetch.
-
-        :param retry_after: seconds of the issuer's ``Retry-After``, if it sent one.
-        """
+        """Record the failure of a fetch; *reason* and *retry_after* are of :class:`.LoadFailed`."""
         rules = self.rules
         # The exponent has a limit: after a day of failures the power would overflow a float.
         backoff = min(rules.retry_max, rules.retry * 2 ** min(self.failures, 32))
