@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 from .backup import FileBackupStore, KeySetBackup, RedisBackupStore
@@ -16,7 +16,7 @@ from .http import Fetch
 from .importing import KeyRules, import_key
 from .key_set import RemoteRules, import_set
 from .loader import KeySetLoader
-from .material import KeySetEntries, split_keys
+from .material import split_keys
 from .paths import is_file_url
 from .refresh_policy import RefreshPolicy
 from .remote import RemoteKeys
@@ -61,15 +61,15 @@ def parse_keys(
         log_prefix = f"{setting}: {place}" if setting else place
         try:
             entries = split_keys(item)
-            if isinstance(entries, KeySetEntries):
-                keys += import_set(entries, partial(import_key, rules=rules), log_prefix)
+            if entries.is_set:
+                keys += import_set(entries.materials, partial(import_key, rules=rules), log_prefix)
                 continue
         except KeyProblem as problem:
             problems.append(problem.at(place))
             continue
-        for material, warning in entries:
-            if warning:
-                logger.warning("%s%s", log_prefix, warning)
+        for warning in entries.warnings:
+            logger.warning("%s%s", log_prefix, warning)
+        for material in entries.materials:
             try:
                 keys.append(import_key(material, rules))
             except KeyProblem as problem:
@@ -138,14 +138,6 @@ def _backup(
     return KeySetBackup(store, key_rules, rules)
 
 
-class ListedKey(NamedTuple):
-    """One key of a source."""
-
-    key: VerificationKey
-    origin: str  #: ``configuration``, or the URL it was fetched from, without its query
-    age: float | None  #: seconds since its issuer confirmed it; ``None`` for a configured key
-
-
 def leaf_sources(source: KeySource) -> Iterator[KeySource]:
     """Yield the sources that *source* combines, or *source* itself."""
     if isinstance(source, CombinedKeys):
@@ -155,16 +147,20 @@ def leaf_sources(source: KeySource) -> Iterator[KeySource]:
         yield source
 
 
-def list_keys(source: KeySource) -> Iterator[ListedKey]:
-    """Yield the keys of *source*, except those of an app's own kind of source."""
+def list_keys(source: KeySource) -> Iterator[tuple[VerificationKey, str, float | None]]:
+    """Yield each key of *source*, its origin and its age, but no keys of an app's own source.
+
+    The origin is ``configuration``, or the URL it was fetched from, without its query. The age is
+    in seconds since the issuer has confirmed the key, or ``None`` for a configured key.
+    """
     for leaf in leaf_sources(source):
         if isinstance(leaf, RemoteKeys) and leaf.snapshot:
             health = leaf.health()
             for key in leaf.snapshot.index.keys:
-                yield ListedKey(key, health["source"], health["age"])
+                yield key, health["source"], health["age"]
         elif isinstance(leaf, KeyIndex):
             for key in leaf.keys:
-                yield ListedKey(key, "configuration", None)
+                yield key, "configuration", None
 
 
 def plain_http_hosts(source: KeySource) -> set[str]:

@@ -9,11 +9,11 @@ import re
 from base64 import urlsafe_b64encode
 from binascii import a2b_base64
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from ..core import Malformed, load_json_object
 from .der import DER_START, KeyProblem, load_certificate, private_problem
@@ -29,18 +29,12 @@ _ESCAPED_LINE_END = re.compile(r"(?:\\r)?\\n")
 _MIN_KEY_BYTES = 40
 
 
-class KeyEntry(NamedTuple):
-    """The material of one key, not parsed yet."""
+class Entries(NamedTuple):
+    """The material of single keys, not parsed yet."""
 
-    material: Mapping[str, Any] | bytes  #: a JWK, or the DER of a SubjectPublicKeyInfo
-    warning: str = ""  #: what is wrong with it, though it is accepted
-
-
-class KeySetEntries(list[Any]):
-    """The entries of a JWK Set, which may be anything."""
-
-
-Entries: TypeAlias = list[KeyEntry] | KeySetEntries
+    materials: Sequence[Any]  #: each a JWK, or the DER of a SubjectPublicKeyInfo
+    warnings: Sequence[str] = ()  #: what is wrong with them, though they are accepted
+    is_set: bool = False  #: whether they are the entries of a JWK Set, which may be anything
 
 
 def without_nulls(jwk: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,7 +64,7 @@ def split_keys(value: Any) -> Entries:
 
 def _entries_of_object(value: Mapping[str, Any]) -> Entries:
     if "secret" in value:
-        return [KeyEntry(_jwk_of_secret(value))]
+        return Entries([_jwk_of_secret(value)])
     if "keys" not in value:
         if problem := describe_other_document(value):
             raise KeyProblem(problem)
@@ -79,10 +73,10 @@ def _entries_of_object(value: Mapping[str, Any]) -> Entries:
                 "it has no kty (RFC 7517 section 4.1); an object is a JWK, a JWK Set or "
                 '{"secret": "..."}'
             )
-        return [KeyEntry(value)]
+        return Entries([value])
     if not isinstance(value["keys"], list | tuple):
         raise KeyProblem("the member keys of a JWK Set is a list (RFC 7517 section 5.1)")
-    return KeySetEntries(value["keys"])
+    return Entries(value["keys"], is_set=True)
 
 
 def _jwk_of_secret(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,7 +142,7 @@ def _entries_of_content(
 ) -> Entries | None:
     """Return the keys in DER or in UTF-8; ``None`` if *content* is neither, or has none."""
     if content[:1] == DER_START:
-        return [_entry_of_der(content)]
+        return _entries_of_ders([content])
     with suppress(UnicodeDecodeError):
         return entries_of_text(clean_text(content.decode()))
     return None
@@ -171,30 +165,30 @@ def _entries_of_json_or_pem(text: str) -> Entries | None:
             "several certificates, perhaps a chain; give only that of the signing key, or several "
             "of signing keys as a list"
         )
-    return [_entry_of_pem(label, content) for label, content in blocks]
+    return _entries_of_ders([_der_of_pem(label, content) for label, content in blocks])
 
 
-def _entry_of_pem(label: str, content: str) -> KeyEntry:
+def _der_of_pem(label: str, content: str) -> bytes:
     if label.endswith("PRIVATE KEY"):
         command = "ssh-keygen -e -m PKCS8 -f" if "OPENSSH" in label else "openssl pkey -pubout -in"
         raise private_problem(command)
     if label not in (*_PUBLIC_LABELS, *_CERTIFICATE_LABELS):
         raise KeyProblem(f"a PEM block {label}, where PUBLIC KEY or CERTIFICATE belongs")
     try:
-        return _entry_of_der(a2b_base64("".join(content.split()), strict_mode=True))
+        return a2b_base64("".join(content.split()), strict_mode=True)
     except ValueError:
         raise KeyProblem("not a public key in PEM or DER") from None
 
 
-def _entry_of_der(der: bytes) -> KeyEntry:
-    certificate = load_certificate(der)
-    if certificate is None:
-        return KeyEntry(der)
-    public_key, expiry = certificate
-    if expiry >= datetime.now(UTC):
-        return KeyEntry(public_key)
-    warning = f"its certificate expired on {expiry:%Y-%m-%d}; its key is used nevertheless"
-    return KeyEntry(public_key, warning)
+def _entries_of_ders(ders: Sequence[bytes]) -> Entries:
+    """Return the keys in *ders*, each a SubjectPublicKeyInfo or a certificate."""
+    certificates = [load_certificate(der) or (der, None) for der in ders]
+    warnings = [
+        f"its certificate expired on {expiry:%Y-%m-%d}; its key is used nevertheless"
+        for _, expiry in certificates
+        if expiry and expiry < datetime.now(UTC)
+    ]
+    return Entries([key for key, _ in certificates], warnings)
 
 
 def _entries_of_file(path: Path, is_path: bool) -> Entries:

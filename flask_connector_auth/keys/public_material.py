@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key, lo
 
 from ..core import decode_base64url
 from .der import KeyProblem, load_public_key
-from .material import KeySetEntries, split_keys
+from .material import split_keys
 
 #: The private members of a JWK (RFC 7518 sections 6.2.2 and 6.3.2).
 PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
@@ -78,10 +78,7 @@ def public_numbers(*values: Any) -> frozenset[bytes]:
 
 def _numbers_of_item(item: Any) -> Iterator[bytes]:
     with suppress(KeyProblem):
-        entries = split_keys(item)
-        is_set = isinstance(entries, KeySetEntries)
-        materials: list[Any] = entries if is_set else [entry.material for entry in entries]
-        for material in materials:
+        for material in split_keys(item).materials:
             with suppress(Exception):
                 if isinstance(material, bytes):
                     yield from _numbers_of_key(load_public_key(material)[0])

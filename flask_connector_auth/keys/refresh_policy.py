@@ -210,10 +210,9 @@ class RefreshPolicy:
         if answered or (self._fetch_started_at is None and self._is_in_cooldown(now)):
             if self.failures:
                 return LookupDecision(_UNAVAILABLE)
-            outcome = (
-                LookupOutcome.UNKNOWN_REFRESHED if answered else LookupOutcome.UNKNOWN_COOLDOWN
-            )
-            return LookupDecision(outcome)
+            if answered:
+                return LookupDecision(LookupOutcome.UNKNOWN_REFRESHED)
+            return LookupDecision(LookupOutcome.UNKNOWN_COOLDOWN)
         has_place = self._waiters < self.rules.max_waiting
         if lookup.may_wait and has_place and not self.is_failing(now):
             self._waiters += 1
