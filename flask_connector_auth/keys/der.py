@@ -1,15 +1,26 @@
 """Public keys in DER, with the algorithms that their types limit them to, and certificates."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 # The tag of a DER SEQUENCE, with which every encoded key begins (X.690 section 8.9).
 DER_START = b"0"
+_KEY_CLASSES: tuple[tuple[type, Callable[[Any, Any], Key]], ...] = (
+    (RSAPublicKey, RSAKey),
+    (EllipticCurvePublicKey, ECKey),
+    (Ed25519PublicKey, OKPKey),
+    (Ed448PublicKey, OKPKey),
+)
 _INTEGER, _OID, _SEQUENCE, _VERSION = 0x02, 0x06, 0x30, 0xA0
 _RSASSA_PSS = bytes.fromhex("2a864886f70d01010a")
 _MGF1 = bytes.fromhex("2a864886f70d010108")
@@ -65,20 +76,29 @@ def load_certificate(der: bytes) -> tuple[bytes, datetime] | None:
     return fields[5].der, expiry
 
 
-def load_public_key(der: bytes) -> tuple[Any, frozenset[str] | None]:
+def load_public_key(der: bytes) -> tuple[Key, frozenset[str] | None]:
     """Return the public key in *der*, a SubjectPublicKeyInfo, and the algorithms it is limited to.
 
-    The key is one of the library ``cryptography``. ``None``: its type sets no limit.
+    ``None``: its type sets no limit.
 
     :raises PrivateKeyError: if it is a private key.
-    :raises KeyProblem: if it is no public key.
+    :raises KeyProblem: if it is no public key, or one of another type.
     """
     try:
-        return load_der_public_key(der), _limits(der)
+        public_key, limited_to = load_der_public_key(der), _limits(der)
     except Exception:
         if _is_private(der):
             raise private_problem("openssl pkey -pubout -inform DER -in") from None
         raise KeyProblem("not a public key in PEM or DER") from None
+    return joserfc_key(public_key), limited_to
+
+
+def joserfc_key(public_key: Any) -> Key:
+    """Return the joserfc key for a *public_key* of the library ``cryptography``."""
+    for native, key_class in _KEY_CLASSES:
+        if isinstance(public_key, native):
+            return key_class(public_key, public_key)
+    raise KeyProblem("a key of a type that no supported algorithm uses")
 
 
 def _is_private(der: bytes) -> bool:

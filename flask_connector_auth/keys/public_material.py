@@ -12,7 +12,6 @@ from urllib.parse import unquote
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_ssh_public_key
 
 from ..core import decode_base64url
@@ -80,27 +79,11 @@ def _numbers_of_item(item: Any) -> Iterator[bytes]:
     with suppress(KeyProblem):
         for material in split_keys(item).materials:
             with suppress(Exception):
-                if isinstance(material, bytes):
-                    yield from _numbers_of_key(load_public_key(material)[0])
-                    continue
-                for value in map(material.get, ("n", "x", "y")):
+                is_jwk = not isinstance(material, bytes)
+                jwk = material if is_jwk else load_public_key(material)[0].as_dict(private=False)
+                for value in map(jwk.get, ("n", "x", "y")):
                     if isinstance(value, str):
                         yield decode_base64url(value.encode())
-
-
-def _numbers_of_key(native: Any) -> Iterator[bytes]:
-    """Yield the numbers of a key of the library ``cryptography``."""
-    if isinstance(native, RSAPublicKey):
-        yield _to_bytes(native.public_numbers().n)
-    elif isinstance(native, ec.EllipticCurvePublicKey):
-        point = native.public_numbers()
-        yield from (_to_bytes(point.x), _to_bytes(point.y))
-    else:
-        yield native.public_bytes_raw()
-
-
-def _to_bytes(number: int) -> bytes:
-    return number.to_bytes((number.bit_length() + 7) // 8)
 
 
 def _is_listed_number(content: bytes, numbers: Collection[bytes]) -> bool:
@@ -169,7 +152,8 @@ def _decode_once(content: bytes) -> Iterator[bytes]:
         with suppress(ValueError):
             yield _decode_base64(piece)
         with suppress(ValueError, OverflowError):
-            yield _to_bytes(int(piece))
+            number = int(piece)
+            yield number.to_bytes((number.bit_length() + 7) // 8)
     for match in _HEXADECIMAL.findall(text):
         digits = _NOT_HEXADECIMAL.sub("", match)
         yield bytes.fromhex(digits.zfill(len(digits) + len(digits) % 2))
