@@ -24,11 +24,13 @@ from .connection import (
 from .der import KeyProblem as KeyProblem
 from .factory import (
     RemoteOptions as RemoteOptions,
+    describe_unwritable as describe_unwritable,
     key_source as key_source,
     leaf_sources as leaf_sources,
     list_keys as list_keys,
     parse_keys as parse_keys,
     plain_http_hosts as plain_http_hosts,
+    public_numbers as public_numbers,
     remote_urls as remote_urls,
 )
 from .http import (
@@ -62,12 +64,7 @@ from .loader import (
     LoadFailed as LoadFailed,
     loggable_host as loggable_host,
 )
-from .paths import (
-    describe_read_error as describe_read_error,
-    describe_unwritable as describe_unwritable,
-    looks_like_path as looks_like_path,
-)
-from .public_material import public_numbers as public_numbers
+from .material import describe_read_error as describe_read_error
 from .refresh_policy import (
     EMPTY_WAIT as EMPTY_WAIT,
     MAX_PAUSE_WITHOUT_KEYS as MAX_PAUSE_WITHOUT_KEYS,
@@ -97,3 +94,4 @@ from .urls import (
     parse_proxy as parse_proxy,
     url_host as url_host,
 )
+from .weak_secrets import looks_like_path as looks_like_path

@@ -1,8 +1,10 @@
-"""Key sources made from the value of a keys setting, and the keys that a source has."""
+"""Keys, key sources and public numbers from the value of a keys setting, and what a source has."""
 
 import json
 import logging
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -10,20 +12,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..core import decode_base64url
 from .backup import FileBackupStore, KeySetBackup, RedisBackupStore
-from .der import KeyProblem
+from .der import KeyProblem, load_public_key
 from .http import Fetch
 from .importing import KeyRules, import_key
 from .key_set import RemoteRules, import_set
 from .loader import KeySetLoader
 from .material import split_keys
-from .paths import is_file_url
 from .refresh_policy import RefreshPolicy
 from .remote import RemoteKeys
 from .source import CombinedKeys, KeyIndex, KeySource, StaticKeys, VerificationKey
-from .urls import check_url, clean_text, is_loopback, is_redis_url, is_url
+from .urls import check_url, clean_text, is_file_url, is_loopback, is_redis_url, is_url
 
 logger: logging.Logger = logging.getLogger(__name__)
+
+_MIN_NUMBER_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,35 @@ def parse_keys(
     if not items:
         problems.append(KeyProblem("no usable key: the list is empty"))
     return keys, problems
+
+
+def public_numbers(*values: Any) -> frozenset[bytes]:
+    """Return the numbers of the public keys in *values*, to compare secrets with.
+
+    A number alone looks like any random secret.
+
+    :param values: what :func:`parse_keys` takes. Invalid items are skipped: :func:`parse_keys`
+        reports them.
+    """
+    numbers = (
+        number.lstrip(b"\0")
+        for value in values
+        for item in (value if isinstance(value, list | tuple) else [value])
+        for number in _numbers_of_item(item)
+    )
+    # No sound key has a shorter number, and a secret may equal a short one by chance.
+    return frozenset(number for number in numbers if len(number) >= _MIN_NUMBER_BYTES)
+
+
+def _numbers_of_item(item: Any) -> Iterator[bytes]:
+    with suppress(KeyProblem):
+        for material in split_keys(item).materials:
+            with suppress(Exception):
+                is_jwk = not isinstance(material, bytes)
+                jwk = material if is_jwk else load_public_key(material)[0].as_dict(private=False)
+                for value in map(jwk.get, ("n", "x", "y")):
+                    if isinstance(value, str):
+                        yield decode_base64url(value.encode())
 
 
 def key_source(
@@ -136,6 +169,17 @@ def _backup(
         else FileBackupStore(Path(f"{place}.{name}"))
     )
     return KeySetBackup(store, key_rules, rules)
+
+
+def describe_unwritable(place: str) -> str:
+    """Return why no backup can be written to *place* now; empty if it can, and for Redis."""
+    folder = Path(place).absolute().parent
+    if is_redis_url(place):
+        return ""
+    if not folder.is_dir():
+        return f"there is no folder {str(folder)!r}"
+    is_writable = os.access(folder, os.W_OK | os.X_OK)
+    return "" if is_writable else f"this user cannot write to the folder {str(folder)!r}"
 
 
 def leaf_sources(source: KeySource) -> Iterator[KeySource]:

@@ -14,8 +14,8 @@ from joserfc.jws import JWSRegistry
 from ..core import decode_base64url
 from .der import KeyProblem, PrivateKeyError, joserfc_key, load_public_key
 from .material import without_nulls
-from .public_material import PRIVATE_MEMBERS, is_public_key_material
 from .source import MAX_KID, VerificationKey, Verify
+from .weak_secrets import PRIVATE_MEMBERS, is_public_key_material
 
 logger: logging.Logger = logging.getLogger(__name__)
 

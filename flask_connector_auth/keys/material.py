@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from ..core import Malformed, load_json_object
 from .der import DER_START, KeyProblem, load_certificate, private_problem
-from .paths import check_secret_text, describe_read_error, is_file_url, missing_file
-from .urls import clean_text, is_url
+from .urls import clean_text, is_file_url, is_url
+from .weak_secrets import check_secret_text, looks_like_path
 
 _PEM_BLOCK = re.compile("-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \\1-----", re.DOTALL)
 _PUBLIC_LABELS = ("PUBLIC KEY", "RSA PUBLIC KEY")
@@ -27,6 +27,11 @@ _CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE")
 _ESCAPED_LINE_END = re.compile(r"(?:\\r)?\\n")
 # A public key is longer than a file name that happens to be base64.
 _MIN_KEY_BYTES = 40
+_LIST_OF_FILES = re.compile(r"\[|[^,]*\.\w+\s*,")
+# A host with a path or a port, with what is left of ``https://`` before it.
+_HOST = re.compile(
+    r"(?:https?:?)?/*(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+|localhost)(?::\d+)?/|[a-z0-9.-]+:\d+$", re.I
+)
 
 
 class Entries(NamedTuple):
@@ -199,10 +204,33 @@ def _entries_of_file(path: Path, is_path: bool) -> Entries:
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
-        raise KeyProblem(missing_file(path, is_path, describe_read_error(error))) from None
+        raise KeyProblem(_missing_file(path, is_path, describe_read_error(error))) from None
     if content[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):
         raise KeyProblem("a file in UTF-16; save it as UTF-8")
     entries = _entries_of_content(content, _entries_of_text)
     if entries is None:
         raise KeyProblem("a file that holds no PEM, DER, JWK or JWK Set")
     return entries
+
+
+def _missing_file(path: Path, is_path: bool, reason: str) -> str:
+    """Return the problem of a text that is no key, and no file that can be read.
+
+    :param is_path: whether *path* is meant as one; otherwise it may be a secret.
+    """
+    text = str(path)
+    unknown = f"neither a key nor a readable file ({reason})"
+    if _LIST_OF_FILES.match(text):
+        return f'{unknown}; a list is JSON in an environment variable: ["one.pem", "two.pem"]'
+    hint = "; if it is a URL, put https:// before it" if _HOST.match(text) else ""
+    if is_path or looks_like_path(text):
+        return f"the file {str(path.absolute())!r} cannot be read ({reason}){hint}"
+    return (
+        f"{unknown}{hint}. A key is PEM, a certificate, a JWK, a JWK Set, a text secret as "
+        '{"secret": "..."}, the path of a file with one of these, or the URL of a JWK Set'
+    )
+
+
+def describe_read_error(error: OSError | ValueError) -> str:
+    """Return the system's reason why a file could not be read, without the name of the file."""
+    return str(error.strerror) if isinstance(error, OSError) else "not a file name"

@@ -50,6 +50,11 @@ def is_url(value: object) -> bool:
     return _URL.match(clean_text(value)) is not None
 
 
+def is_file_url(text: str) -> bool:
+    """Whether *text* is the path of a file, written as a URL (RFC 8089)."""
+    return clean_text(text).lower().startswith("file:/")
+
+
 def check_url(url: str, http_hosts: Collection[str] = ()) -> None:
     """Check the URL of a key set.
 
