@@ -152,8 +152,8 @@ def _identities(source: KeySource, failover: Collection[str]) -> Iterator[tuple[
         host = parts.netloc.lower().removesuffix(":443")
         what = "a URL of JWKS_FAILOVER" if url in failover else "the URL of a key set"
         yield parts._replace(netloc=host, path=parts.path or "/"), what
-    for listed in list_keys(source):
-        yield listed.key.thumbprint, "a key"
+    for key, *_ in list_keys(source):
+        yield key.thumbprint, "a key"
 
 
 def remote_options(values: Mapping[str, Any], problems: Problems) -> RemoteOptions:
