@@ -16,6 +16,7 @@ from flask_connector_auth import (
     require_consumer_jws,
     token_rejected,
 )
+from flask_connector_auth.testing import OMIT
 from flask_connector_auth.verification import CHECKS, Check, check_distinct
 from flask_connector_auth.web import current_runtime
 from tests.support.broken_tokens import BROKEN, GOOD, KEYS, Doubtful, ours, theirs
@@ -101,6 +102,14 @@ def test_each_check_of_the_list_refuses_requests(make: Callable[..., Flask]) -> 
         refusal(make(REVOCATION_STORE=Down()), GOOD, CONSUMER),
         refusal(app, GOOD, GOOD),
         refusal(app, GOOD, ours.consumer_jws(account_id="le3"), "/"),
+    }
+    several = make(
+        ISSUERS={"Sentinel": {}, "https://other.example": {"APP_JWT_KEYS": theirs.key_set()}}
+    )
+    seen |= {
+        refusal(several, ours.sign(b"[]"), CONSUMER),
+        refusal(several, ours.app_jwt(iss=OMIT), CONSUMER),
+        refusal(several, ours.app_jwt(iss="unknown"), CONSUMER),
     }
     assert seen == {
         (check.run.__name__.removeprefix("check_"), reason)
