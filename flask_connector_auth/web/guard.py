@@ -26,6 +26,7 @@ from ..verification import (
     check_same_account,
     check_scopes,
 )
+from .callbacks import load_user
 from .context import (
     EXTENSION,
     IDENTITY_ATTRIBUTE,
@@ -168,7 +169,7 @@ def _authenticate(
 
     :param known: the identity that *request* has already.
     """
-    now, header = runtime.clock(), None
+    now, header, callbacks = runtime.clock(), None, runtime.callbacks
     app_jwt = consumer_jws = failure = issuer = None
     profile: TokenProfile[Any] = APP_JWT
     try:
@@ -184,6 +185,9 @@ def _authenticate(
                     check_account(app_jwt.account_id, account, audience)
                 if requirement.scopes or requirement.any_scopes:
                     check_scopes(app_jwt, requirement)
+                if callbacks.checks:
+                    header = None  # error reporters show what local variables hold
+                    callbacks.check_claims(entry)
             elif not requirement.optional:
                 failure = _MISSING
         if failure is None and (requirement := required.consumer_jws) is not None:
@@ -197,14 +201,20 @@ def _authenticate(
                 if consumer_jws.account_id != account or audience is not None:
                     check_account(consumer_jws.account_id, account, audience)
                     check_same_account(app_jwt, consumer_jws)
+                if callbacks.checks:
+                    header = None
+                    callbacks.check_claims(found)
             elif not requirement.optional:
                 failure = _MISSING
     except (Rejected, Unavailable) as error:
-        failure, header = Failure.of(error), None  # error reporters show what local variables hold
+        failure, header = Failure.of(error), None
     if failure is None:
         # Without the constructor, which takes five times as long.
         identity = tuple.__new__(Identity, (required, app_jwt, consumer_jws))
         is_new = known is None or known != identity  # else the same object, and no signal
+        if callbacks.loads_before_view and is_new:
+            header = None
+            load_user(runtime, request, identity)
         setattr(request, IDENTITY_ATTRIBUTE, (identity if is_new else known, account))
         if is_new and token_verified.receivers:
             token_verified.send(current_app(), app_jwt=app_jwt, consumer_jws=consumer_jws)
