@@ -18,6 +18,7 @@ from ..core import (
     APP_JWT_CLAIMS,
     CONSUMER_JWS_CLAIMS,
     ClaimNames,
+    Reason,
     token_requirement,
     wall_time,
 )
@@ -93,7 +94,10 @@ class Issuer(Signer):
         return self.sign(self._app_jwt_claims(claims), {"typ": self.type})
 
     def consumer_jws(self, **claims: Any) -> str:
-        """Return a ConsumerJWS with the protocol's claims, replaced or extended by *claims*."""
+        """Return a ConsumerJWS with the protocol's claims, replaced or extended by *claims*.
+
+        :raises TypeError: if *consumer_claims* has another name for one of them.
+        """
         return self.sign(self._consumer_jws_claims(claims), {"typ": self.consumer_type})
 
     def broken(self, name: str, kind: TokenKind = "app_jwt", /, **claims: Any) -> str:
@@ -116,7 +120,9 @@ class Issuer(Signer):
         possible = {
             fault_name: fault.apply
             for fault_name, fault in TOKEN_FAULTS.items()
-            if kind == "app_jwt" or not fault.app_jwt_only
+            if kind == "app_jwt"
+            or not fault.app_jwt_only
+            or (fault.reason is Reason.WRONG_ISSUER and names.requires_issuer)
         }
         if name not in possible:
             raise ValueError(
@@ -126,8 +132,7 @@ class Issuer(Signer):
 
     def _app_jwt_claims(self, claims: Mapping[str, Any]) -> dict[str, Any]:
         names = {**self.names.ids, "scopes": self.names.scopes[0]}
-        for name in names.keys() & claims.keys() - set(names.values()):
-            raise TypeError(f"an AppJWT has no claim {name}: give it as {names[name]}")
+        _refuse_attributes("an AppJWT", names, claims)
         now = int(self.clock())
         documented = {
             names["account_id"]: self.account_id,
@@ -141,6 +146,7 @@ class Issuer(Signer):
 
     def _consumer_jws_claims(self, claims: Mapping[str, Any]) -> dict[str, Any]:
         ids = self.consumer_names.ids
+        _refuse_attributes("a ConsumerJWS", ids, claims)
         account, ext_consumer_id = ids["account_id"], ids["ext_consumer_id"]
         issuer = {"iss": self.name} if self.consumer_names.requires_issuer else {}
         claims = {account: self.account_id, ext_consumer_id: "consumer-1", **issuer, **claims}
@@ -220,11 +226,16 @@ def _granted_scopes(client: Any, scope: str | None) -> str:
     return " ".join(dict.fromkeys(allowed.split(" ")))
 
 
+def _refuse_attributes(token: str, names: Mapping[str, str], claims: Mapping[str, Any]) -> None:
+    for name in names.keys() & claims.keys() - set(names.values()):
+        raise TypeError(f"{token} has no claim {name}: give it as {names[name]}")
+
+
 def _claim_names(default: ClaimNames, given: Mapping[str, Any] | ClaimNames | None) -> ClaimNames:
     if isinstance(given, ClaimNames):
         return given
     try:
-        names: ClaimNames = Claims(default, "").deserialize(given or {})
+        names: ClaimNames = Claims(default, "").deserialize({} if given is None else given)
     except ValidationError as error:
         raise ValueError(f"no names of claims: {error.messages}") from None
     return names

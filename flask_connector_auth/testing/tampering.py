@@ -170,7 +170,7 @@ def bad_header(valid: ValidToken) -> str:
 
 @_fault(Reason.MISSING_CLAIM)
 def missing_claim(valid: ValidToken) -> str:
-    """The claim that identifies the caller is missing: ``azp`` or ``lp_consumer_id``."""
+    """The claim that identifies the caller is missing: by default ``azp`` or ``lp_consumer_id``."""
     return valid.with_claims(**{valid.caller_claim: OMIT})
 
 
@@ -182,15 +182,17 @@ def bad_claim(valid: ValidToken) -> str:
 
 @_fault(Reason.WRONG_ISSUER, app_jwt_only=True)
 def wrong_issuer(valid: ValidToken) -> str:
-    """``iss`` is another issuer."""
+    """``iss`` is another issuer; also of a ConsumerJWS for which ``iss`` is mandatory."""
     return valid.with_claims(iss="another issuer")
 
 
 @_fault(Reason.WRONG_TYPE)
 def wrong_type(valid: ValidToken) -> str:
     """It is a valid token of the other type."""
-    # The additional claim makes it differ from the token in the other header.
-    return valid.sign({**valid.other_claims, "jti": "of the wrong type"})
+    # With ``iss``, by which one of several issuers is found, and a claim that makes it differ from
+    # the token in the other header.
+    issuer = {"iss": valid.claims["iss"]} if "iss" in valid.claims else {}
+    return valid.sign({**valid.other_claims, **issuer, "jti": "of the wrong type"})
 
 
 @_fault(Reason.WRONG_ACCOUNT)

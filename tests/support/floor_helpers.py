@@ -225,6 +225,12 @@ def decoded(segment: str) -> bytes:
     return urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
 
 
+def parts(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return header and payload of *token*."""
+    header, payload, _ = token.split(".")
+    return json.loads(decoded(header)), json.loads(decoded(payload))
+
+
 def broken_json(good: bytes) -> dict[str, bytes]:
     """Return bytes that are no strict JSON object, by name, each one step away from *good*."""
 

@@ -1,6 +1,5 @@
 """The issuer: the protocol's tokens by default, any other content on request."""
 
-import json
 from functools import partial
 from typing import Any
 
@@ -16,16 +15,11 @@ from tests.support.floor_helpers import (
     decoded,
     issuer_of,
     jwk,
+    parts,
     signing_key,
     verifier,
     why_refused,
 )
-
-
-def parts(token: str) -> tuple[dict, dict]:
-    """Return header and payload of *token*."""
-    header, payload, _ = token.split(".")
-    return json.loads(decoded(header)), json.loads(decoded(payload))
 
 
 def test_an_app_jwt_has_the_documented_claims() -> None:

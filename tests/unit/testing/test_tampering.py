@@ -49,7 +49,7 @@ EVERY = [
 ]
 #: Reasons that no single token can cause: they depend on the app, or on the other header.
 NOT_OF_ONE_TOKEN = {
-    *(Reason.MISSING, Reason.SAME_TOKEN, Reason.REVOKED, Reason.VIEW),
+    *(Reason.MISSING, Reason.SAME_TOKEN, Reason.REVOKED, Reason.UNKNOWN_USER, Reason.VIEW),
     *(Reason.KEYS_UNAVAILABLE, Reason.REVOCATION_UNAVAILABLE),
 }
 
