@@ -11,14 +11,7 @@ from flask import Flask, Request, has_request_context
 
 from ..core import AppJWT, ConsumerJWS, Reason, Rejected
 from ..verification import APP_JWT, CONSUMER_JWS, CachedToken
-from .context import (
-    Identity,
-    IdentityProxy,
-    TokenNotSent,
-    current_request,
-    current_request_context,
-    identity_of,
-)
+from .context import Identity, IdentityProxy, TokenNotSent, current_request_context, identity_of
 from .reporting import Failure, report_failure
 from .runtime import Runtime, current_runtime
 
@@ -48,10 +41,7 @@ class ClaimRejected(Rejected):
     def __init__(self, reason: str, /, **reason_details: object) -> None:
         for word, taken in ((reason, _REASONS), *((name, _LOG_FIELDS) for name in reason_details)):
             if not _WORD.fullmatch(word) or word in taken:
-                raise ValueError(
-                    f"{word!r} is not a word of your own: use up to 64 of a-z, 0-9 and _, and "
-                    f"none of {', '.join(sorted(taken))}"
-                )
+                raise ValueError(f"{word!r} is not a word of your own, of up to 64 a-z, 0-9 and _")
         details = {name: str(value) for name, value in reason_details.items()}
         super().__init__(str.__str__(reason), details)  # of a member of an enum, the value
 
@@ -72,10 +62,8 @@ class ClaimCheck:
     def run(self, token: AppJWT | ConsumerJWS) -> None:
         """Accept *token* only if the function returns ``None``, so ``return False`` never does."""
         if (result := self.function(token)) is not None:
-            raise TypeError(
-                f"claim check {_name(self.function)!r} returned {type(result).__name__}: return "
-                'nothing to accept the token, raise ClaimRejected("a_word") to refuse it'
-            )
+            called = f"claim check {_name(self.function)!r} returned {type(result).__name__}"
+            raise TypeError(f"{called}: return None to accept the token, else raise ClaimRejected")
 
 
 class Callbacks:
@@ -119,10 +107,7 @@ class Callbacks:
         return function
 
     def check_claims(self, entry: CachedToken[Any]) -> None:
-        """Run the checks that are for the token of *entry*.
-
-        :raises Rejected: if one refuses it.
-        """
+        """Run the checks that are for the token of *entry*."""
         for check in self.checks:
             if not (check.claims_only and entry.has_passed) and check.applies_to(entry.token):
                 check.run(entry.token)
@@ -150,18 +135,14 @@ class Callbacks:
             # Tests verify requests that Flask does not dispatch.
             verified = any(verifier.accepted_headers for verifier in runtime.verifiers)
             if app._got_first_request or runtime.endpoints or verified:
-                raise RuntimeError(
-                    f"{_name(function)!r} is registered after the first request to {app.name!r}, "
-                    "which passed without it: register it where the app is set up"
-                )
+                late = f"{_name(function)!r} is registered after the first request to {app.name!r}"
+                raise RuntimeError(f"{late}: register it where the app is set up")
 
 
 def _refuse_unknown_issuer(check: ClaimCheck, known: Iterable[str]) -> None:
     if check.issuer not in (None, *known):
-        raise ValueError(
-            f"claim check {_name(check.function)!r} is for the issuer {check.issuer!r}, and would "
-            f"never run: the issuers are {', '.join(map(repr, sorted(known)))}"
-        )
+        idle = f"claim check {_name(check.function)!r} is for the issuer {check.issuer!r}"
+        raise ValueError(f"{idle}; the issuers are {', '.join(map(repr, sorted(known)))}")
 
 
 def _name(function: object) -> str:
@@ -169,10 +150,7 @@ def _name(function: object) -> str:
 
 
 def load_user(runtime: Runtime, request: Request, identity: Identity) -> Any:
-    """Return the user of *identity*, which is loaded once and kept on *request*.
-
-    :raises ConnectorAuthError: if there is none.
-    """
+    """Return the user of *identity*, loaded once and kept on *request*; refuse if it has none."""
     required, app_jwt, consumer_jws = identity
     if app_jwt is None and consumer_jws is None:
         return _NO_TOKEN
@@ -189,13 +167,12 @@ def load_user(runtime: Runtime, request: Request, identity: Identity) -> Any:
 
 
 def _find_user() -> Any:
-    identity = identity_of(current_request()) if has_request_context() else None
-    if identity is None:
+    context = current_request_context() if has_request_context() else None
+    if context is None or (identity := identity_of(context.request)) is None:
         raise RuntimeError(
             "current_user exists only in a request for which a token is required: put "
             "@require_app_jwt on the view, or call verify_request() first."
         )
-    context = current_request_context()
     runtime = current_runtime(context.app)
     if runtime.callbacks.user_loader is None:
         raise RuntimeError("current_user needs a user loader: see @connector_auth.user_loader.")

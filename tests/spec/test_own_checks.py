@@ -92,3 +92,35 @@ def test_a_token_that_a_check_refuses_is_an_invalid_one(
         else:
             assert_row(response, row)
     assert len(loaded) == 2
+
+
+def good(cell: str) -> str:
+    """Return what *cell* is where no check of the app refuses the token."""
+    return "valid" if cell == "invalid" else cell
+
+
+def test_checks_of_one_issuer_hold_for_its_tokens_alone() -> None:
+    """The nine cells for each of two issuers of one app, with a check that is for the first."""
+    issuers = {name: Issuer(name=f"https://{name}.example", kid=name) for name in ("a", "b")}
+    auth, app = ConnectorAuth(), Flask("an_app")
+    app.config["CONNECTOR_AUTH_ISSUERS"] = {
+        each.name: {"APP_JWT_KEYS": each.key_set()} for each in issuers.values()
+    }
+    auth.init_app(app)
+    auth.claim_check(issuer=issuers["a"].name)(refuse)
+    seen: list[str] = []
+    auth.user_loader(lambda identity: seen.append(identity.consumer_jws.issuer) or identity)
+    WAYS["app over consumer"](auth, app)
+    for name, issuer in issuers.items():
+        apps = {"invalid": issuer.app_jwt(**{REFUSED: 1}), "valid": issuer.app_jwt()}
+        consumers = {"invalid": issuer.consumer_jws(**{REFUSED: 1}), "valid": issuer.consumer_jws()}
+        for (app_jwt, consumer_jws), row in [*ROWS.items()] * 2:
+            if name == "b":  # what the check would refuse is good here
+                row = ROWS[good(app_jwt), good(consumer_jws)]
+            sent = headers(apps.get(app_jwt), consumers.get(consumer_jws))
+            response = app.test_client().get("/x", headers=sent)
+            if row is None:
+                assert response.status_code == 200
+            else:
+                assert_row(response, row)
+    assert seen == [issuers["a"].name] * 2 + [issuers["b"].name] * 8
