@@ -44,6 +44,7 @@ from .keygen import SigningKey, read_private_key
     show_default=True,
     help="Seconds from iat to exp of an AppJWT.",
 )
+@click.option("--issuer", metavar="ISS", help="The issuer of the token. [default: the first one]")
 @click.option("--kid", help="The key id to use in place of the key's own.")
 @click.option(
     "--algorithm",
@@ -62,6 +63,7 @@ def mint(
     account: str | None,
     claims: tuple[str, ...],
     lifetime: int,
+    issuer: str | None,
     kid: str | None,
     algorithm: str | None,
     output: Path | None,
@@ -82,11 +84,16 @@ def mint(
     private = read_private_key(key_file.read_bytes())
     algorithm = algorithm or private.algorithm
     _check_algorithm(private, algorithm)
-    issuer = Issuer(
+    names = list(state.settings.issuers)
+    if issuer is not None and issuer not in names:
+        raise click.BadParameter(
+            f"not one of {', '.join(map(repr, names))}.", param_hint="--issuer"
+        )
+    signer = Issuer(
         private.key,
         kid=kid or private.kid or "dev-1",
         algorithm=algorithm,
-        name=state.settings.issuer,
+        name=issuer or names[0],
         lifetime=lifetime,
         clock=state.clock,
     )
@@ -94,7 +101,7 @@ def mint(
     if account is not None:
         overrides = {"aud" if is_app_jwt else "account_id": account, **overrides}
     try:
-        text = issuer.app_jwt(**overrides) if is_app_jwt else issuer.consumer_jws(**overrides)
+        text = signer.app_jwt(**overrides) if is_app_jwt else signer.consumer_jws(**overrides)
     except TypeError as error:
         raise click.BadParameter(f"{error}.", param_hint="--claim") from None
     report = {"token": "app_jwt" if is_app_jwt else "consumer_jws"}

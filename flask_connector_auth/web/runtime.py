@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from flask import Flask
@@ -96,10 +97,10 @@ class Runtime:
         :param clock: returns seconds since the epoch.
         """
         issuers = settings.issuers
-        lifetimes = [each.max_lifetime for each in issuers.values()]
+        lifetimes = [each.max_lifetime or inf for each in issuers.values()]
         revocation_rules = RevocationRules(
             leeway=settings.leeway,
-            max_lifetime=None if None in lifetimes else max(lifetimes, key=float),
+            max_lifetime=None if inf in lifetimes else max(lifetimes),
             keep=settings.revocation_keep,
             max_lag=settings.revocation_max_lag,
             fail_closed=settings.revocation_on_outage == "closed",
