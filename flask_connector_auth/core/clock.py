@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from math import inf
 
@@ -18,25 +19,22 @@ def wall_time() -> float:
     return time.time() if replacement is None else replacement()
 
 
+@dataclass(slots=True, eq=False)
 class JumpResistantClock:
     """A clock that goes forward only as fast as *steady_time* does.
 
     If *clock* is set back, this clock follows. If *clock* is set forward, this clock does not: a
     record that is dropped too early is lost, even if the mistake lasts only for a minute.
-
-    :param clock: returns seconds since the epoch.
-    :param steady_time: see :data:`steady_time`.
     """
 
-    def __init__(self, clock: Callable[[], float], steady_time: Callable[[], float]) -> None:
-        self._clock = clock
-        self._steady_time = steady_time
-        self._offset = inf
+    clock: Callable[[], float]  #: returns seconds since the epoch
+    steady_time: Callable[[], float]  #: see :data:`steady_time`
+    _offset: float = field(default=inf, init=False)
 
     def __call__(self) -> float:
         """Return seconds since the epoch."""
-        now = self._steady_time()
-        self._offset = min(self._offset, self._clock() - now)
+        now = self.steady_time()
+        self._offset = min(self._offset, self.clock() - now)
         return now + self._offset
 
 

@@ -2,7 +2,7 @@
 
 import json
 from binascii import Error as Base64Error, a2b_base64
-from math import isinf
+from math import isfinite
 from typing import Any
 
 #: Only integers between this and its negative are the same to all parsers (RFC 8259 section 6).
@@ -60,14 +60,10 @@ def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _reject_constant(_name: str) -> Any:
-    raise Malformed("NaN and Infinity are not JSON")
-
-
 def _parse_finite(number: str) -> float:
     value = float(number)
-    if isinf(value):
-        raise Malformed("a number beyond the range of a double")
+    if not isfinite(value):
+        raise Malformed("NaN, Infinity, or a number beyond the range of a double")
     return value
 
 
@@ -89,7 +85,7 @@ def _check_depth(value: Any) -> None:
 _decoder = json.JSONDecoder(
     object_pairs_hook=_object_without_duplicates,
     parse_float=_parse_finite,
-    parse_constant=_reject_constant,
+    parse_constant=_parse_finite,
 )
 
 

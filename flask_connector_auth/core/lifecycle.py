@@ -11,10 +11,7 @@ from weakref import WeakSet
 
 
 class Forkable(Protocol):
-    """An object with locks or threads.
-
-    A thread of the parent does not exist in the child, so a lock that it held stays locked there.
-    """
+    """An object with locks or threads: a child has no thread to release a held lock."""
 
     def reset_after_fork(self) -> None:
         """Replace locks and forget threads, in the child process."""

@@ -38,11 +38,7 @@ def redis_connector(url: str) -> Callable[[], Any]:
 def redis_connections(url: str) -> list[Any]:
     """Return a connection of redis-py to each address in *url*; none of them is connected.
 
-    They show how redis-py has read the options in *url*.
-
-    :param url: see :func:`redis_connector`.
-    :raises ImportError: if redis-py is not installed.
-    :raises ValueError: see :func:`redis_connector`.
+    They show how redis-py has read the options. See :func:`redis_connector` for *url* and errors.
     """
     return _parse(url).connections
 
@@ -77,7 +73,8 @@ def _parse(url: str) -> _ParsedUrl:
         match = _URL.fullmatch(url)
         if match is None:
             raise ValueError
-        return _PARSERS[match["kind"]](match, fixed_options)
+        parsers = {None: _parse_standalone, "sentinel": _parse_sentinel, "cluster": _parse_cluster}
+        return parsers[match["kind"]](match, fixed_options)
     except (ValueError, TypeError, RedisError):
         # The cause may quote a password.
         raise ValueError("not a valid Redis URL") from None
@@ -178,10 +175,3 @@ def _make_connections(addresses: list[tuple[str, int]], options: dict[str, Any])
     return [
         ConnectionPool(**shared, host=host, port=port).make_connection() for host, port in addresses
     ]
-
-
-_PARSERS: dict[str | None, Callable[["re.Match[str]", dict[str, Any]], _ParsedUrl]] = {
-    None: _parse_standalone,
-    "sentinel": _parse_sentinel,
-    "cluster": _parse_cluster,
-}

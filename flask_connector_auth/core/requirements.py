@@ -97,8 +97,7 @@ def requirements_of(
     if not (app_jwt or consumer_jws) or (not app_jwt and required.scope_texts()):
         raise ValueError("require at least one token; scopes can be required of the AppJWT only")
     return Requirements(
-        required if app_jwt else None,
-        TokenRequirement(optional) if consumer_jws else None,
+        required if app_jwt else None, TokenRequirement(optional) if consumer_jws else None
     )
 
 
@@ -135,18 +134,16 @@ def attach_requirements(target: Any, requirements: Requirements) -> None:
     setattr(target, _REQUIREMENTS_ATTRIBUTE, requirements)
 
 
-def get_attached_requirements(target: Any) -> Requirements:
+def get_attached_requirements(
+    target: Any, attribute: str = _REQUIREMENTS_ATTRIBUTE
+) -> Requirements:
     """Return what is attached to *target* itself; the functions that it calls do not count."""
-    return _read(target, _REQUIREMENTS_ATTRIBUTE)
-
-
-def _read(target: Any, attribute: str) -> Requirements:
     requirements = getattr(target, attribute, None)
     # By exact type: a lazy proxy or a mock has every attribute, and each is a proxy or a mock.
     return requirements if type(requirements) is Requirements else NO_REQUIREMENTS
 
 
-_hook_requirements = partial(_read, attribute=_HOOK_ATTRIBUTE)
+_hook_requirements = partial(get_attached_requirements, attribute=_HOOK_ATTRIBUTE)
 
 
 def collect_requirements(view: Any) -> Requirements:

@@ -36,14 +36,11 @@ def _copying_claims(token_class: type[T]) -> type[T]:
     """
     slot: Any = vars(token_class)["claims"]
 
-    def read(token: T) -> dict[str, Any]:
-        copied: dict[str, Any] = _copy(slot.__get__(token))
-        return copied
-
-    def write(token: T, claims: dict[str, Any]) -> None:
-        slot.__set__(token, _copy(claims))
-
-    for name, descriptor in {"claims": property(read, write), "_shared_claims": slot}.items():
+    copying = property(
+        lambda token: _copy(slot.__get__(token)),
+        lambda token, claims: slot.__set__(token, _copy(claims)),
+    )
+    for name, descriptor in {"claims": copying, "_shared_claims": slot}.items():
         setattr(token_class, name, descriptor)
     return token_class
 
@@ -65,7 +62,7 @@ class AppJWT:
     #: every claim, as plain dicts, lists, strings and numbers; each reader gets a copy of its own
     claims: dict[str, Any] = field(repr=False, hash=False)
 
-    _shared_claims: ClassVar[Any]
+    _shared_claims: ClassVar[Mapping[str, Any]]
 
     def to_dict(self) -> dict[str, Any]:
         """Return ids, issuer, times and scopes (a sorted list) as JSON values, without claims."""
@@ -94,7 +91,7 @@ class ConsumerJWS:
     #: every claim, as plain dicts, lists, strings and numbers; each reader gets a copy of its own
     claims: dict[str, Any] = field(repr=False, hash=False)
 
-    _shared_claims: ClassVar[Any]
+    _shared_claims: ClassVar[Mapping[str, Any]]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the ids as JSON values, without claims."""
@@ -108,8 +105,7 @@ class ConsumerJWS:
 
 def shared_claims(token: AppJWT | ConsumerJWS) -> Mapping[str, Any]:
     """Return the claims of *token* without a copy: never change them, or hand them to a view."""
-    claims: Mapping[str, Any] = token._shared_claims
-    return claims
+    return token._shared_claims
 
 
 def _copy(value: Any) -> Any:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from blinker import NamedSignal
 from flask import Flask
@@ -60,13 +60,8 @@ class Figure:
         return f"connector_auth_{self.name.replace('.', '_')}" + ("_seconds" if self.unit else "")
 
 
-class Sample(NamedTuple):
-    """The value of a figure for one combination of labels."""
-
-    name: str
-    labels: tuple[str, ...]
-    value: float
-
+#: The name of a figure, one combination of its labels, and the value.
+Sample = tuple[str, tuple[str, ...], float]
 
 FIGURES: dict[str, Figure] = {
     figure.name: figure
@@ -176,12 +171,12 @@ class FigureReporter(ABC):
             yield from _samples_of_keys(token, sources)
         for token, verifier in self._verifiers.items():
             for name, value in verifier.cache.health().items():
-                yield Sample(f"cache.{name}", (token,), value)
+                yield f"cache.{name}", (token,), value
         health = self._revocations.health()
-        yield Sample("revocation.ready", (), int(health["ready"]))
-        yield Sample("revocation.entries", (), health["entries"])
+        yield "revocation.ready", (), int(health["ready"])
+        yield "revocation.entries", (), health["entries"]
         if health["lag"] is not None:
-            yield Sample("revocation.lag", (), health["lag"])
+            yield "revocation.lag", (), health["lag"]
 
     def _connect(self, signal: NamedSignal, receiver: Any, sender: object) -> None:
         # The list keeps the receiver alive: the signal does not.
@@ -201,12 +196,7 @@ class FigureReporter(ABC):
         self, signal: NamedSignal, name: str, labels: tuple[str, ...], sender: object
     ) -> None:
         self.rare_events.append((name, labels))
-        self._connect(signal, partial(self._on_event, name, labels), sender)
-
-    def _on_event(
-        self, name: str, labels: tuple[str, ...], _sender: object, **_payload: object
-    ) -> None:
-        self.add(name, labels)
+        self._connect(signal, lambda _sender, **_payload: self.add(name, labels), sender)
 
     def _on_revocation_changed(
         self, _sender: object, kind: str, revoked: bool, **_payload: object
@@ -227,7 +217,7 @@ def _health_of(source: KeySource) -> Health:
 
 def _samples_of_keys(token: str, sources: list[KeySource]) -> Iterator[Sample]:
     healths = [_health_of(source) for source in sources]
-    yield Sample("keys.ready", (token,), int(all(health.get("ready") for health in healths)))
+    yield "keys.ready", (token,), int(all(health.get("ready") for health in healths))
     # Of a source of the application only ``ready`` is known.
     details = [
         health
@@ -237,14 +227,14 @@ def _samples_of_keys(token: str, sources: list[KeySource]) -> Iterator[Sample]:
     states = Counter(str(health["state"]) for health in details)
     states["custom"] = len(sources) - len(details)
     for state in _STATES:
-        yield Sample("keys.sources", (token, state), states[state])
-    yield Sample("keys.entries", (token,), sum(health["keys"] for health in details))
+        yield "keys.sources", (token, state), states[state]
+    yield "keys.entries", (token,), sum(health["keys"] for health in details)
     if ages := [age for health in details if (age := health.get("age")) is not None]:
-        yield Sample("keys.age", (token,), max(ages))
+        yield "keys.age", (token,), max(ages)
     counts: Counter[str] = Counter()
     for health in details:
         counts.update(health.get("counts", {}))
     for count, outcome in _FETCHES.items():
-        yield Sample("keys.fetches", (token, outcome), counts[count])
+        yield "keys.fetches", (token, outcome), counts[count]
     for outcome in _LOOKUPS:
-        yield Sample("keys.lookups", (token, outcome), counts[outcome])
+        yield "keys.lookups", (token, outcome), counts[outcome]

@@ -74,7 +74,7 @@ def instrument_app(
     for sources in reporter.key_sources.values():
         for source in sources:
             if isinstance(source, RemoteKeys):
-                source.wrap_fetch(partial(_traced, tracer))
+                source.wrap_fetch(lambda fetch: partial(_fetch_in_span, tracer, fetch))
 
 
 class _Instruments:
@@ -145,35 +145,31 @@ class _Reporter(FigureReporter):
         return attributes
 
 
-def _traced(tracer: trace.Tracer, fetch: Fetch) -> Fetch:
-    """Return *fetch* in a client span (OpenTelemetry, semantic conventions for HTTP spans)."""
-
-    def traced_fetch(url: str, **arguments: Any) -> FetchResponse:
-        with tracer.start_as_current_span(
-            "GET key set",
-            kind=trace.SpanKind.CLIENT,
-            attributes=_url_attributes(url),
-            # The text of an exception may quote what was received.
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
-            try:
-                response = fetch(url, **arguments)
-            except BaseException as error:
-                reason = str(error) if isinstance(error, FetchFailed) else None
-                span.set_status(trace.StatusCode.ERROR, reason)
-                span.set_attribute("error.type", type(error).__name__)
-                raise
-            # A fetch function of the application may return anything.
-            status = getattr(response, "status", None)
-            if isinstance(status, int):
-                span.set_attribute("http.response.status_code", status)
-                if status >= 400:
-                    span.set_status(trace.StatusCode.ERROR)
-                    span.set_attribute("error.type", str(status))
-            return response
-
-    return traced_fetch
+def _fetch_in_span(tracer: trace.Tracer, fetch: Fetch, url: str, **arguments: Any) -> FetchResponse:
+    """Call *fetch* in a client span (OpenTelemetry, semantic conventions for HTTP spans)."""
+    with tracer.start_as_current_span(
+        "GET key set",
+        kind=trace.SpanKind.CLIENT,
+        attributes=_url_attributes(url),
+        # The text of an exception may quote what was received.
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as span:
+        try:
+            response = fetch(url, **arguments)
+        except BaseException as error:
+            reason = str(error) if isinstance(error, FetchFailed) else None
+            span.set_status(trace.StatusCode.ERROR, reason)
+            span.set_attribute("error.type", type(error).__name__)
+            raise
+        # A fetch function of the application may return anything.
+        status = getattr(response, "status", None)
+        if isinstance(status, int):
+            span.set_attribute("http.response.status_code", status)
+            if status >= 400:
+                span.set_status(trace.StatusCode.ERROR)
+                span.set_attribute("error.type", str(status))
+        return response
 
 
 def _url_attributes(url: str) -> dict[str, str | int]:

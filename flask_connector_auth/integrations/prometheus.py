@@ -74,7 +74,8 @@ class _Collector:
 
     def reset_after_fork(self) -> None:
         """Replace the lock in a child process: one that was held at the fork stays locked."""
-        self._lock = threading.Lock()
+        # Reentrant: a collection takes it again for each sample.
+        self.lock = threading.RLock()
 
     def describe(self) -> Iterator[Metric]:
         """Yield the names of the metrics; a registry would sample the figures to learn them."""
@@ -83,7 +84,7 @@ class _Collector:
 
     def collect(self) -> list[Metric]:
         """Return all metrics, with the figures of this moment."""
-        with self._lock:
+        with self.lock:
             # Apps that are gone leave nothing. What was written down for others cannot be removed.
             if not self.is_multiprocess:
                 for metric in self.metrics.values():
@@ -115,21 +116,19 @@ class _Reporter(FigureReporter):
         super().__init__(app)
         self.collector = collector
         self._counted: dict[tuple[str, tuple[str, ...]], float] = {}
-        self._children: dict[tuple[str, tuple[str, ...]], Any] = {}
+        self._known_series: dict[tuple[str, tuple[str, ...]], Any] = {}
         self._sampled_at = -inf
-        self.reset_after_fork()
-        register_fork_reset(self)
         # A series that begins with its first event shows no increase.
         for name, labels in self.rare_events:
-            self._child(name, labels)
-
-    def reset_after_fork(self) -> None:
-        """Replace the lock in a child process: one that was held at the fork stays locked."""
-        self._lock = threading.Lock()
+            self._series(name, labels)
 
     def add(self, name: str, labels: tuple[str, ...]) -> None:
         """See :class:`FigureReporter`."""
-        self._child(name, labels).inc()
+        # Hot path: labels() takes longer than the counting.
+        series = self._known_series.get((name, labels))
+        if series is None:
+            series = self._known_series[name, labels] = self._series(name, labels)
+        series.inc()
         if self.collector.is_multiprocess:
             now = steady_time()
             if name != "requests" or now - self._sampled_at >= _SAMPLE_INTERVAL:
@@ -138,22 +137,15 @@ class _Reporter(FigureReporter):
 
     def sample(self) -> None:
         """Bring all metrics up to date that are not counted by events."""
-        with self._lock:
+        with self.collector.lock:
             for name, labels, value in self.samples():
                 if FIGURES[name].kind == "counter":
                     # A count is read without a lock, and may be a little less than before.
                     before = self._counted.get((name, labels), 0)
                     self._counted[name, labels] = max(value, before)
-                    self._child(name, labels).inc(max(value - before, 0))
+                    self._series(name, labels).inc(max(value - before, 0))
                 else:
-                    self._metric_child(name, labels).set(value)
+                    self._series(name, labels).set(value)
 
-    def _child(self, name: str, labels: tuple[str, ...]) -> Any:
-        # Hot path: labels() takes longer than the counting.
-        child = self._children.get((name, labels))
-        if child is None:
-            child = self._children[name, labels] = self._metric_child(name, labels)
-        return child
-
-    def _metric_child(self, name: str, labels: tuple[str, ...]) -> Any:
+    def _series(self, name: str, labels: tuple[str, ...]) -> Any:
         return self.collector.metrics[name].labels(self.app_name, *labels)

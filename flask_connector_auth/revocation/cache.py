@@ -99,15 +99,14 @@ class RevocationCache:
 
         :raises Rejected: if an entry matches *subject*; its details have the kind of the entry.
         """
-        revoked = self.revoked
+        entries = self.revoked.entries
         digest, issued_at, keys = subject
-        if digest in revoked.tokens:
+        if digest in entries:
             raise Rejected(Reason.REVOKED, {"kind": Kind.TOKEN.value})
-        if not_before := revoked.not_before:
-            for key in keys:
-                at = not_before.get(key)
-                if at is not None and (issued_at is None or issued_at <= at):
-                    raise Rejected(Reason.REVOKED, {"kind": kind_of(key).value})
+        for key in keys:
+            at = entries.get(key)
+            if at is not None and (issued_at is None or issued_at <= at):
+                raise Rejected(Reason.REVOKED, {"kind": kind_of(key).value})
 
     def is_fresh(self) -> bool:
         """Whether the copy is no older than it may be."""
@@ -138,7 +137,7 @@ class RevocationCache:
         Until the store has confirmed it, no answer of the store takes it back.
         """
         with self._lock:
-            self._pending.add(change, self.revoked.value_of(change.key))
+            self._pending.add(change, self.revoked.entries.get(change.key))
             return self.revoked.put(self.revoked.keep_later_time(change))
 
     def end_write(self, change: Change, *, acknowledged: bool) -> None:
@@ -172,7 +171,7 @@ class RevocationCache:
         with self._lock:
             self._pending.release_due(read_began)
             for pending in self._pending:
-                pending.stored_value = revoked.value_of(pending.change.key)
+                pending.stored_value = revoked.entries.get(pending.change.key)
                 revoked.put(revoked.keep_later_time(pending.change))
             previous, self.revoked = self.revoked, revoked
         self._confirm(read_began)

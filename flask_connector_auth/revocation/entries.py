@@ -5,7 +5,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from ..core import MAX_INTEGER, Malformed, decode_base64url, load_json_object
-from .subjects import Key, Kind, id_argument, kind_of
+from .subjects import Key, Kind, kind_of
 
 #: Seconds that an entry is kept after it is no longer needed: a clock may be wrong by as much.
 SLACK = 3600
@@ -77,31 +77,25 @@ def retention_by_kind(
 class RevocationSet:
     """All entries of one process. Readers need no lock; writers must hold one.
 
-    :param retention: how long after its *not before* time an entry can match, in seconds, by kind.
+    :param retention: see :func:`retention_by_kind`.
     """
 
-    __slots__ = ("not_before", "retention", "tokens", "version")
+    __slots__ = ("entries", "retention", "version")
 
     def __init__(self, retention: Mapping[Kind, float]) -> None:
         self.retention: Mapping[Kind, float] = retention
-        self.tokens: dict[bytes, float] = {}  #: when each entry is no longer needed, by digest
-        self.not_before: dict[str, float] = {}  #: *not before* times, by key
+        self.entries: dict[Key, float] = {}  #: their times; see :attr:`Change.value`
         #: A new object after each change. A token that was checked under this very object need not
         #: be checked again.
         self.version: object = None
 
-    def value_of(self, key: Key) -> float | None:
-        """Return the time that the entry of *key* has, or ``None`` if there is no entry."""
-        return self._entries(key).get(key)
-
     def put(self, change: Change) -> bool:
         """Apply *change*, and return whether it made a difference."""
-        entries = self._entries(change.key)
-        previous = entries.get(change.key)
+        previous = self.entries.get(change.key)
         if change.value is None:
-            entries.pop(change.key, None)
+            self.entries.pop(change.key, None)
         else:
-            entries[change.key] = change.value
+            self.entries[change.key] = change.value
         # Last: a reader that sees the new version must see the change.
         self.version = object()
         return previous != change.value
@@ -111,51 +105,47 @@ class RevocationSet:
 
         So an earlier time never takes back a part of what is revoked.
         """
-        present = self.value_of(change.key)
+        present = self.entries.get(change.key)
         if change.value is None or present is None or present <= change.value:
             return change
         return change._replace(value=present)
 
     def entries_needed_at(self, now: float) -> Iterator[Change]:
         """Yield the entries that are needed at *now*, each with when that ends."""
-        for digest, until in self.tokens.items():
+        for key, value in self.entries.items():
+            until = self._end_of(key, value)
             if now < until + SLACK:
-                yield Change(digest, until, until)
-        for key, not_before in self.not_before.items():
-            until = not_before + self.retention[kind_of(key)]
-            if now < until + SLACK:
-                yield Change(key, not_before, until)
+                yield Change(key, value, until)
 
     def revocations(self) -> Iterator[Revocation]:
         """Yield what is revoked, one by one: the entries that tokens are compared with now."""
-        # Each copy is made in one step: other threads may change the entries meanwhile.
-        for digest, until in self.tokens.copy().items():
-            yield Revocation(Kind.TOKEN, {"digest": digest}, None, until)
-        for key, at in self.not_before.copy().items():
-            kind, _, name = key.partition(":")
-            until = at + self.retention[Kind(kind)]
-            yield Revocation(Kind(kind), {id_argument(kind): name}, at, until)
+        # The copy is made in one step: other threads may change the entries meanwhile.
+        for key, value in self.entries.copy().items():
+            until = self._end_of(key, value)
+            if isinstance(key, bytes):
+                yield Revocation(Kind.TOKEN, {"digest": key}, None, until)
+            else:
+                kind, _, name = key.partition(":")
+                yield Revocation(Kind(kind), {f"{kind}_id": name}, value, until)
 
     def remove_expired(self, now: float) -> None:
         """Remove the entries that no token can match any more.
 
         One by one, so that other threads can serve requests meanwhile.
         """
-        for digest in [key for key, until in self.tokens.items() if until + SLACK <= now]:
-            del self.tokens[digest]
-        oldest = {kind: now - SLACK - seconds for kind, seconds in self.retention.items()}
-        for key in [key for key, at in self.not_before.items() if at <= oldest[kind_of(key)]]:
-            del self.not_before[key]
+        ends = ((key, self._end_of(key, value)) for key, value in self.entries.items())
+        for key in [key for key, until in ends if until + SLACK <= now]:
+            del self.entries[key]
 
     def changes_since(self, previous: "RevocationSet") -> Iterator[Change]:
         """Yield the changes that lead from the set *previous* to this one."""
-        for name in ("tokens", "not_before"):
-            old, new = dict(getattr(previous, name)), dict(getattr(self, name))
-            yield from (Change(key, at) for key, at in new.items() if old.pop(key, None) != at)
-            yield from (Change(key, None) for key in old)
+        old, new = previous.entries.copy(), self.entries.copy()
+        yield from (Change(key, at) for key, at in new.items() if old.pop(key, None) != at)
+        yield from (Change(key, None) for key in old)
 
-    def _entries(self, key: Key) -> dict[Any, float]:
-        return self.tokens if isinstance(key, bytes) else self.not_before
+    def _end_of(self, key: Key, value: float) -> float:
+        """Return when an entry is no longer needed."""
+        return value if isinstance(key, bytes) else value + self.retention[kind_of(key)]
 
     def __len__(self) -> int:
-        return len(self.tokens) + len(self.not_before)
+        return len(self.entries)

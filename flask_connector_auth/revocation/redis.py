@@ -148,24 +148,21 @@ class RedisStore(Closable):
     def _connected(self) -> Iterator[Any]:
         """Provide a client, whose errors are raised as :exc:`RevocationStoreError`."""
         try:
-            yield self._connected_client()
+            # Never the connection of another process.
+            if self._client is None or self._process != os.getpid():
+                client = self._connect()
+                try:
+                    _check_version(_eval(client, history.INFO))
+                except Exception:
+                    client.close()
+                    raise
+                self._client, self._process = client, os.getpid()
+            yield self._client
         except Exception as error:
             # After most failures, a new client works: it makes a new connection.
             self.close()
             # Without the cause, whose text may quote what was sent or received.
             raise RevocationStoreError(f"{_describe(error)} {_SETTING}") from None
-
-    def _connected_client(self) -> Any:
-        # Never the connection of another process.
-        if self._client is None or self._process != os.getpid():
-            client = self._connect()
-            try:
-                _check_version(_eval(client, history.INFO))
-            except Exception:
-                client.close()
-                raise
-            self._client, self._process = client, os.getpid()
-        return self._client
 
 
 def _eval(client: Any, script: str, *arguments: Any) -> Any:

@@ -166,7 +166,15 @@ class HistoryState:
             return True
         if known is None or not known.run:
             return False
-        return self.position.run != known.run or self._contradicts(known)
+        if self.position.run != known.run:
+            return True
+        # Whether this history has another change than *known* at its version.
+        if self.position.version <= known.version:
+            return self.position != known
+        if first := self._logged_under_id_of(known):
+            return first != known
+        # It is not under its id: it was trimmed, as all older ones were then, or was never there.
+        return self.oldest_version is not None and self.oldest_version <= known.version
 
     def changes_after(self, known: Position) -> Sequence[LoggedChange]:
         """Return the changes after *known* if the log has no gap after it, else none."""
@@ -187,15 +195,6 @@ class HistoryState:
         if self.position.run == position.run or self.position.is_same_change(position):
             return f"({position.log_id}", "+"
         return str(read.confirmed_ms), str(self.now_ms)
-
-    def _contradicts(self, known: Position) -> bool:
-        """Whether this history has another change than *known* at its version."""
-        if self.position.version <= known.version:
-            return self.position != known
-        if first := self._logged_under_id_of(known):
-            return first != known
-        # It is not under its id: it was trimmed, as all older ones were then, or was never there.
-        return self.oldest_version is not None and self.oldest_version <= known.version
 
     def _logged_under_id_of(self, known: Position) -> Position | None:
         first = self.log[0].position if self.log else None

@@ -22,6 +22,9 @@ class Revocations:
     one consumer; ``ext_consumer_id``, likewise, by the id that the calling app gave, in whatever
     account. No token is stored or logged, and no part of one.
 
+    Each method with a subject raises :exc:`TypeError` unless exactly one is given, of the right
+    type, and :exc:`ValueError` if that is not a token, digest or id.
+
     :param store: shared by all workers; ``None``: there is one process.
     :param clock: returns the time in seconds since the epoch, by which tokens are checked.
 
@@ -77,8 +80,8 @@ class Revocations:
             id.
         :raises RevocationStoreError: if the store has not confirmed the change. It is in force in
             this process then, and perhaps in no other.
-        :raises TypeError: unless exactly one subject is given, of the right type.
-        :raises ValueError: if the argument is not a token, digest, id or time.
+        :raises TypeError: if *at* is given with a token or digest, or is not a number.
+        :raises ValueError: if *at* is so long ago that the entry would not be kept, or no time.
         """
         key = key_of_subject(token, digest, install_id, account_id, lp_consumer_id, ext_consumer_id)
         change = self._new_revocation(key, token, at)
@@ -113,11 +116,9 @@ class Revocations:
         :returns: ``False`` if nothing was revoked, by the copy of the store in this process;
             ``True`` otherwise, and where the copy is too old to tell.
         :raises RevocationStoreError: if the store has not confirmed the change.
-        :raises TypeError: unless exactly one subject is given, of the right type.
-        :raises ValueError: if the argument is not a token, digest or id.
         """
         key = key_of_subject(token, digest, install_id, account_id, lp_consumer_id, ext_consumer_id)
-        may_be_revoked = not self._is_current() or self.cache.revoked.value_of(key) is not None
+        may_be_revoked = not self._is_current() or key in self.cache.revoked.entries
         self._write(Change(key, None))
         return may_be_revoked
 
@@ -136,18 +137,16 @@ class Revocations:
         A token that is not may still be refused: its install, account or consumer may be revoked.
 
         :raises RevocationStoreError: if the copy of the store in this process is too old to tell.
-        :raises TypeError: unless exactly one subject is given, of the right type.
-        :raises ValueError: if the argument is not a token, digest or id.
         """
         key = key_of_subject(token, digest, install_id, account_id, lp_consumer_id, ext_consumer_id)
-        return self._current_entries().value_of(key) is not None
+        return key in self._current_set().entries
 
     def entries(self) -> Iterator[Revocation]:
         """Return an iterator over all that is revoked, in no certain order.
 
         :raises RevocationStoreError: if the copy of the store in this process is too old to tell.
         """
-        return self._current_entries().revocations()
+        return self._current_set().revocations()
 
     def health(self) -> dict[str, Any]:
         """Return the state of the store and of the copy, as plain values and without I/O.
@@ -178,7 +177,7 @@ class Revocations:
             self.cache.ensure_refresh()
         return self.cache.is_fresh()
 
-    def _current_entries(self) -> RevocationSet:
+    def _current_set(self) -> RevocationSet:
         if not self._is_current():
             raise RevocationStoreError("the copy of the store is too old to tell what is revoked")
         return self.cache.revoked
@@ -189,7 +188,13 @@ class Revocations:
             retention = self.cache.revoked.retention[kind]
             if at is None:
                 at = self._store_time()
-            elif _checked_time(at) + retention <= self._clock():
+            elif type(at) not in (int, float):
+                raise TypeError("at must be a number of seconds since the epoch")
+            elif not -MAX_INTEGER < at < MAX_INTEGER:
+                raise ValueError(
+                    "at is too large or too small for a time in seconds since the epoch"
+                )
+            elif at + retention <= self._clock():
                 raise ValueError("at is so long ago that the entry would not be kept")
             return Change(key, float(at), at + retention)
         if at is not None:
@@ -206,14 +211,14 @@ class Revocations:
             return self._clock()
 
     def _write(self, change: Change) -> None:
-        previous = self.cache.revoked.value_of(change.key)
+        previous = self.cache.revoked.entries.get(change.key)
         try:
             self._store.change([change])
         except Exception as error:
             # Without the cause, whose text may quote a URL with a password.
             text = f"the store has not confirmed the change: {describe_error(error)}"
             raise RevocationStoreError(text) from None
-        if self._follower is None and previous != self.cache.revoked.value_of(change.key):
+        if self._follower is None and previous != self.cache.revoked.entries.get(change.key):
             self._send_changed([change])
 
     def _send_changed(self, changes: Iterable[Change]) -> None:
@@ -223,11 +228,3 @@ class Revocations:
             name = None if isinstance(key, bytes) else key.partition(":")[2]
             revoked = value is not None
             send_signal(revocation_changed, self, kind=kind_of(key), name=name, revoked=revoked)
-
-
-def _checked_time(at: Any) -> float:
-    if type(at) not in (int, float):
-        raise TypeError("at must be a number of seconds since the epoch")
-    if not -MAX_INTEGER < at < MAX_INTEGER:
-        raise ValueError("at is too large or too small for a time in seconds since the epoch")
-    return at  # type: ignore[no-any-return]

@@ -183,7 +183,7 @@ class MemoryStore:
         """See :class:`RevocationStore`."""
         with self._changed:
             for change in changes:
-                if not absent or self.revoked.value_of(change.key) is None:
+                if not absent or change.key not in self.revoked.entries:
                     kept = self.revoked.keep_later_time(change)
                     self.revoked.put(kept)
                     self._log.append(kept)

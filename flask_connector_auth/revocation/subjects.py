@@ -45,11 +45,6 @@ def kind_of(key: Key) -> Kind:
     return Kind.TOKEN if isinstance(key, bytes) else Kind(key.partition(":")[0])
 
 
-def id_argument(kind: str) -> str:
-    """Return the name of the argument with an id of that *kind*, such as ``account_id``."""
-    return f"{kind}_id"
-
-
 def token_digest(text: str) -> bytes:
     """Return the digest that identifies a token: the SHA-256 of its signing input.
 
@@ -72,40 +67,33 @@ def digest_of(text: str) -> bytes:
     return sha256(text.rpartition(".")[0].encode()).digest()
 
 
-def key_of_subject(
-    token: str | None,
-    digest: bytes | None,
-    install_id: str | None,
-    account_id: str | None,
-    lp_consumer_id: str | None,
-    ext_consumer_id: str | None,
-) -> Key:
+def key_of_subject(token: str | None, digest: bytes | None, *ids: str | None) -> Key:
     """Return the key of the entry of the one subject that is given.
 
+    :param ids: of an install, an account and so on, in the order of :class:`Kind`.
     :raises TypeError: unless exactly one subject is given, of the right type.
     :raises ValueError: if the argument is not a token, digest or id.
     """
-    ids = {
-        **{Kind.INSTALL: install_id, Kind.ACCOUNT: account_id},
-        **{Kind.LP_CONSUMER: lp_consumer_id, Kind.EXT_CONSUMER: ext_consumer_id},
-    }
-    given = [argument for argument in (token, digest, *ids.values()) if argument is not None]
+    _token, *kinds = Kind
+    given = [argument for argument in (token, digest, *ids) if argument is not None]
     if len(given) != 1:
-        raise TypeError(f"give exactly one of token, digest, {', '.join(map(id_argument, ids))}")
+        names = ", ".join(f"{kind}_id" for kind in kinds)
+        raise TypeError(f"give exactly one of token, digest, {names}")
     if digest is not None:
         if not isinstance(digest, bytes):
             raise TypeError("digest must be bytes")
         if len(digest) != _DIGEST_BYTES:
             raise ValueError(f"digest must have {_DIGEST_BYTES} bytes, as from token_digest")
         return digest
-    if not isinstance(given[0], str):
+    [name] = given
+    if not isinstance(name, str):
         raise TypeError("a token or an id must be a string")
     if token is not None:
-        return token_digest(token)
-    [(kind, name)] = [(kind, name) for kind, name in ids.items() if name is not None]
+        return token_digest(name)
+    kind = kinds[ids.index(name)]
     if not name:
         raise ValueError("an id must not be empty")
     if has_token_form(name):
-        raise ValueError(f"{id_argument(kind)} is a token, not an id: give it as token")
+        raise ValueError(f"{kind}_id is a token, not an id: give it as token")
     name.encode()  # a lone surrogate is an error: no claim can have it
     return subject_key(kind, name)

@@ -6,14 +6,14 @@ Needs ``pip install flask-connector-auth[openapi]``; no other part of the packag
 import re
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
 from apispec import APISpec, BasePlugin
 from flask import Flask
 
-from ...verification import APP_JWT, CONSUMER_JWS, TokenProfile
+from ...verification import APP_JWT, CONSUMER_JWS
 from ...web import ConnectorAuthError, Route, Runtime, audit, current_runtime
 from .security import conditions, errors_of, scopes_of, security_of
 
@@ -60,18 +60,8 @@ _HEADERS: dict[int, dict[str, Any]] = {
 }
 
 
-def _security_scheme(profile: TokenProfile[Any], consumer_header: str) -> dict[str, str]:
-    """Return the Security Scheme Object of a token.
-
-    :param consumer_header: the name of the header that the ConsumerJWS is sent in.
-    """
-    if profile.allows_bearer_prefix:
-        text = "The access token of an app install. It may be sent without Bearer, too."
-        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": text}
-    text = "The consumer on whose behalf the app calls: the token alone."
-    return {"type": "apiKey", "in": "header", "name": consumer_header, "description": text}
-
-
+_APP_JWT_TEXT = "The access token of an app install. It may be sent without Bearer, too."
+_CONSUMER_JWS_TEXT = "The consumer on whose behalf the app calls: the token alone."
 _OTHER_VERSION = "requirements of views can be added to documents of OpenAPI 3 only"
 _ARGUMENT = re.compile(r"<(?:[^<>]+:)?([^:<>]+)>")
 
@@ -154,33 +144,31 @@ def _routes(app: Flask) -> dict[str, dict[str, Route]]:
     return routes_by_path
 
 
+@dataclass(frozen=True, slots=True)
 class _Describer:
-    """Describes requirements and error responses of routes.
+    """Describes requirements and error responses of routes."""
 
-    :param components: of the document; missing ones are added.
-    :param roles: whether scopes may be listed with a scheme that is not one of OAuth 2.0.
-    """
-
-    def __init__(self, runtime: Runtime, components: dict[str, Any], *, roles: bool) -> None:
-        self._runtime = runtime
-        self._components = components
-        self._roles = roles
+    runtime: Runtime
+    components: dict[str, Any]  #: of the document; missing ones are added
+    roles: bool  #: whether scopes may be listed with a scheme that is not one of OAuth 2.0
 
     def described(self, operation: Any, route: Route | None) -> Any:
         """Return *operation* with the requirements and the error responses of *route*."""
         if route is None:
             return operation
         requirements = route.requirements
-        header = self._runtime.settings.consumer_header
-        for profile, required in (
-            (APP_JWT, requirements.app_jwt),
-            (CONSUMER_JWS, requirements.consumer_jws),
-        ):
-            if required is not None:
-                self._component("securitySchemes", profile.name, _security_scheme(profile, header))
+        if requirements.app_jwt is not None:
+            scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            scheme["description"] = _APP_JWT_TEXT
+            self._component("securitySchemes", APP_JWT.name, scheme)
+        if requirements.consumer_jws is not None:
+            header = self.runtime.settings.consumer_header
+            scheme = {"type": "apiKey", "in": "header", "name": header}
+            scheme["description"] = _CONSUMER_JWS_TEXT
+            self._component("securitySchemes", CONSUMER_JWS.name, scheme)
         scopes = scopes_of(requirements)
         return {
-            "security": security_of(requirements, roles=self._roles),
+            "security": security_of(requirements, roles=self.roles),
             **({"x-app-jwt-scopes": scopes} if scopes else {}),
             **operation,
             "responses": self._responses(operation.get("responses", {}), route),
@@ -188,7 +176,7 @@ class _Describer:
 
     def _responses(self, given: Mapping[Any, Any], route: Route) -> dict[Any, Any]:
         responses, statuses = dict(given), {str(status) for status in given}
-        errors = errors_of(route.requirements, self._runtime)
+        errors = errors_of(route.requirements, self.runtime)
         for status, group in groupby(errors, lambda error: error.row.status):
             if str(status) not in statuses:
                 responses[str(status)] = self._response(status, group, route)
@@ -199,7 +187,7 @@ class _Describer:
     ) -> dict[str, Any]:
         titles, examples = [], {}
         for error in errors:
-            envelope = self._runtime.error_responses.response_for(error.row).envelope()
+            envelope = self.runtime.error_responses.response_for(error.row).envelope()
             titles.append(envelope["body"]["title"])
             example = {"summary": titles[-1], "value": envelope}
             examples[error.__name__] = self._component("examples", error.__name__, example)
@@ -213,7 +201,7 @@ class _Describer:
 
     def _component(self, kind: str, name: str, component: Mapping[str, Any]) -> dict[str, str]:
         """Return a reference to a component; add it if none of that name exists."""
-        known = self._components.get(kind, {})
+        known = self.components.get(kind, {})
         if name not in known:
-            self._components[kind] = {**known, name: deepcopy(component)}
+            self.components[kind] = {**known, name: deepcopy(component)}
         return {"$ref": f"#/components/{kind}/{name}"}

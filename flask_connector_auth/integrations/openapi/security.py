@@ -76,8 +76,9 @@ def conditions(route: Route) -> Iterator[str]:
 def errors_of(requirements: Requirements, runtime: Runtime) -> Iterator[type[ConnectorAuthError]]:
     """Yield the errors that a request can be answered with, in groups of one status."""
     app_jwt, consumer_jws = requirements.app_jwt, requirements.consumer_jws
+    settings = runtime.settings
     if app_jwt is not None:
-        if runtime.settings.missing_parameter_row:
+        if settings.missing_parameter_row:
             yield MissingParameter
         if not app_jwt.optional:
             yield AppJWTMissing
@@ -86,17 +87,11 @@ def errors_of(requirements: Requirements, runtime: Runtime) -> Iterator[type[Con
         if not consumer_jws.optional:
             yield ConsumerJWSMissing
         yield InvalidConsumerJWS
-    if _may_be_unavailable(requirements, runtime):
-        yield AuthenticationUnavailable
-
-
-def _may_be_unavailable(requirements: Requirements, runtime: Runtime) -> bool:
-    """Whether keys or revocations come from outside of this process."""
-    settings = runtime.settings
-    if settings.revocation_store is not None and settings.revocation_on_outage == "closed":
-        return True
-    return any(
+    follows_store = settings.revocation_store is not None
+    # Revocations or keys come from outside of this process.
+    if (follows_store and settings.revocation_on_outage == "closed") or any(
         getattr(requirements, verifier.profile.label) is not None
         and not isinstance(verifier.keys, StaticKeys)
         for verifier in runtime.verifiers
-    )
+    ):
+        yield AuthenticationUnavailable

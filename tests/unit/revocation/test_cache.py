@@ -272,7 +272,7 @@ def test_after_a_pending_revocation_the_value_of_the_store_counts(whole: bool) -
         bench.cache.replace_entries(table, bench.elapsed)
     else:
         bench.cache.apply_changes([last, Change("account:b", None), said], bench.elapsed)
-    assert bench.cache.revoked.value_of("account:b") == 5
+    assert bench.cache.revoked.entries.get("account:b") == 5
     assert bench.cache.unreported_revocations(bench.elapsed) == []
 
 
@@ -290,17 +290,17 @@ def test_an_acknowledged_revocation_that_the_store_lost_stays(whole: bool) -> No
     last = Change("account:b", 20)
     bench.cache.add_pending(last)
     bench.cache.end_write(last, acknowledged=True)
-    assert bench.cache.revoked.value_of("account:b") == 20
+    assert bench.cache.revoked.entries.get("account:b") == 20
     read_began = bench.elapsed
     bench.cache.apply_changes([], read_began)
     assert bench.cache.unreported_revocations(read_began) == []
     bench.elapsed += 1
     for answer in ([], [said], []):
         bench.cache.apply_changes(answer, bench.elapsed)
-        assert bench.cache.revoked.value_of("account:b") == 20
+        assert bench.cache.revoked.entries.get("account:b") == 20
         assert bench.cache.unreported_revocations(bench.elapsed) == [last]
     bench.cache.apply_changes([last], bench.elapsed)
-    assert bench.cache.revoked.value_of("account:b") == 20
+    assert bench.cache.revoked.entries.get("account:b") == 20
     assert bench.cache.unreported_revocations(bench.elapsed) == []
 
 
@@ -314,7 +314,7 @@ def test_a_later_time_than_the_pending_one_counts(
     bench = Bench()
     bench.cache.add_pending(Change("account:b", held))
     bench.cache.apply_changes([Change("account:b", said)], bench.elapsed)
-    assert bench.cache.revoked.value_of("account:b") == in_force
+    assert bench.cache.revoked.entries.get("account:b") == in_force
 
 
 def test_a_child_process_keeps_no_write_under_way() -> None:
@@ -442,12 +442,12 @@ def test_a_reader_that_sees_a_new_version_sees_the_change() -> None:
     table = RevocationSet(RETENTION)
     seen = []
 
-    class Watched(dict[str, float]):
-        def __setitem__(self, key: str, value: float) -> None:
+    class Watched(dict[bytes | str, float]):
+        def __setitem__(self, key: bytes | str, value: float) -> None:
             seen.append(table.version)
             super().__setitem__(key, value)
 
-    table.not_before = Watched()
+    table.entries = Watched()
     versions = [table.version]
     for at in (1.0, 2.0):
         table.put(Change("account:a", at))

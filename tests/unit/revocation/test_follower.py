@@ -97,7 +97,7 @@ class Bench:
     @property
     def entries(self) -> dict[Any, float]:
         """The entries of the copy."""
-        return {**self.cache.revoked.tokens, **self.cache.revoked.not_before}
+        return {**self.cache.revoked.entries}
 
 
 def test_the_first_copy_serves_once_it_is_up_to_date() -> None:

@@ -51,8 +51,7 @@ def made(store: RevocationStore | None = None, **rules: Any) -> Revocations:
 
 def entries(revocations: Revocations) -> dict[Any, float]:
     """Return the entries that requests are checked against."""
-    table = revocations.cache.revoked
-    return {**table.tokens, **table.not_before}
+    return {**revocations.cache.revoked.entries}
 
 
 @pytest.fixture
@@ -307,7 +306,7 @@ def test_a_receiver_that_fails_changes_nothing(
         revocations.cache.report_if_stale()
         revocations.revoke(account_id="a")
     assert entries(revocations) == {"account:a": NOW + 3600}
-    assert store.revoked.not_before == {"account:a": NOW + 3600}
+    assert store.revoked.entries == {"account:a": NOW + 3600}
     failed = [record.getMessage() for record in caplog.records if record.exc_info]
     assert failed[:2] == [
         "a receiver of revocation-stale failed",
@@ -421,7 +420,7 @@ def test_an_unconfirmed_revocation_is_an_error_and_in_force_here(
     assert sent == []
     store.error = None
     revocations.revoke(token=TOKEN)
-    assert DIGEST in store.revoked.tokens
+    assert DIGEST in store.revoked.entries
     revocations.restore(token=TOKEN)
     until(lambda: DIGEST not in entries(revocations))
 
