@@ -16,6 +16,7 @@ from flask_connector_auth import (
     require_consumer_jws,
     token_rejected,
 )
+from flask_connector_auth.testing import OMIT
 from flask_connector_auth.verification import CHECKS, Check, check_distinct
 from flask_connector_auth.web import current_runtime
 from tests.support.broken_tokens import BROKEN, GOOD, KEYS, Doubtful, ours, theirs
@@ -26,6 +27,8 @@ from tests.support.types import MakeApp
 
 BY_CODE = {check.run.__code__: check for check in CHECKS}
 CONSUMER = ours.consumer_jws()
+ISSUERS = {"Sentinel": {"APP_JWT_KEYS": KEYS}, "other": {"APP_JWT_KEYS": theirs.key_set()}}
+OF_NO_ISSUER = (ours.sign(b"no", {}), ours.app_jwt(iss=OMIT), ours.app_jwt(iss="a"))
 
 
 class Down(RevocationStore):
@@ -99,6 +102,7 @@ def test_each_check_of_the_list_refuses_requests(make: Callable[..., Flask]) -> 
         refusal(make(APP_JWT_KEYS=Outage(1)), GOOD, CONSUMER),
         refusal(make(APP_JWT_KEYS=Doubtful(runtime.verifiers[0].keys)), theirs.app_jwt(), CONSUMER),
         refusal(make(REVOCATION_STORE=Down()), GOOD, CONSUMER),
+        *(refusal(make(ISSUERS=ISSUERS), text, CONSUMER) for text in OF_NO_ISSUER),
         refusal(app, GOOD, GOOD),
         refusal(app, GOOD, ours.consumer_jws(account_id="le3"), "/"),
     }

@@ -22,8 +22,16 @@ from flask_connector_auth.verification import (
     VerifierRules,
     consumer_jws_profile,
 )
-from tests.support.floor_helpers import APP, CONSUMER, NOW, TokenType, both_tokens, cases, issuer_of
-from tests.support.floor_helpers import verifier as verifier_of
+from tests.support.floor_helpers import (
+    APP,
+    CONSUMER,
+    NOW,
+    TokenType,
+    both_tokens,
+    cases,
+    issuer_of,
+    verifier as verifier_of,
+)
 
 A, B = "https://a.example", "https://b.example"
 CACHED = {"cache_size": 4, "cache_max_age": 300}
