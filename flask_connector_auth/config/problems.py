@@ -7,7 +7,7 @@ from typing import Any, cast
 from marshmallow import ValidationError
 
 from .issuer_schema import IssuerSchema
-from .schema import PREFIX
+from .schema import PREFIX, SettingsSchema
 
 # The names that people try first, where the nearest by its letters is another one or none.
 _MEANT = {
@@ -80,11 +80,13 @@ class Problems(dict[str, list[str]]):
 
     def _add_unknown(self, scope: str, key: str, schema: IssuerSchema) -> None:
         # Without the prefix, which would make every name similar to every other.
-        name = key.removeprefix(schema.prefix)
-        nearest = get_close_matches(name.lower(), schema.fields, n=1)
+        name = key.removeprefix(PREFIX)
+        nearest = get_close_matches(name.lower(), SettingsSchema().fields, n=1)
         meant = _MEANT.get(name.upper()) or (nearest[0].upper() if nearest else "")
         hint = f" Did you mean {schema.prefix}{meant}?" if meant else ""
-        self.add(scope + name, f"Unknown setting.{hint}")
+        if meant and meant.lower() not in schema.fields:
+            hint = f" {PREFIX}{meant} is for all issuers."
+        self.add(scope + key.removeprefix(schema.prefix), f"Unknown setting.{hint}")
 
 
 def _sentences(messages: Any, path: str = "") -> Iterator[str]:
