@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any, ClassVar
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from marshmallow import Schema, ValidationError, fields
 from marshmallow.validate import Regexp
 
 from ..core import APP_JWT_CLAIMS, CONSUMER_JWS_CLAIMS, ClaimNames
@@ -100,9 +100,6 @@ def colliding_claims(*tokens: ClaimNames) -> Iterator[str]:
 
 class IssuerSchema(Schema):
     """What each issuer can have of its own; for all issuers, it is part of the settings."""
-
-    class Meta:
-        unknown = EXCLUDE
 
     prefix: ClassVar[str] = ""  #: what the names of the settings start with
 

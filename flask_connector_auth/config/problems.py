@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, cast
 
-from marshmallow import ValidationError
+from marshmallow import EXCLUDE, ValidationError
 
 from .issuer_schema import IssuerSchema
 from .schema import PREFIX, SettingsSchema
@@ -70,7 +70,7 @@ class Problems(dict[str, list[str]]):
             self._add_unknown(scope, key, schema)
         values: dict[str, Any] = {names[key]: None for key in configured.keys() & names.keys()}
         try:
-            values |= cast(dict[str, Any], schema.load(configured))
+            values |= cast(dict[str, Any], schema.load(configured, unknown=EXCLUDE))
         except ValidationError as error:
             values |= cast(dict[str, Any], error.valid_data)
             for key, messages in error.messages_dict.items():
