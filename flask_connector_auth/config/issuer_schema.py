@@ -84,7 +84,7 @@ class Claims(Setting):
 
 
 def colliding_claims(*tokens: ClaimNames) -> Iterator[str]:
-    """Yield a sentence for each claim of AppJWT and ConsumerJWS with two meanings.
+    """Yield a sentence for each claim with two meanings in AppJWT and ConsumerJWS.
 
     By a claim of both tokens other than the account's, one could pass for the other.
     """
@@ -94,7 +94,7 @@ def colliding_claims(*tokens: ClaimNames) -> Iterator[str]:
         for name, claim in (*names.ids.items(), *(("scopes", each) for each in names.scopes))
     ]
     for (what, name, claim), (other, other_name, other_claim) in combinations(claims, 2):
-        if claim == other_claim and {name, other_name} != {"account_id"}:
+        if claim == other_claim and name != other_name:
             yield f"{what} and {other} are the same claim; each needs one of its own."
 
 

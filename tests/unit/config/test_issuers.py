@@ -307,6 +307,14 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], dict[str, list[str]]]] = {
         {},
         {of_two("APP_JWT_KEYS"): ["a public key, which is no secret (RFC 8725 section 2.1)."]},
     ),
+    "a secret that is a number of a later key": (
+        {
+            TWO: {"APP_JWT_KEYS": {"kty": "oct", "k": MODULUS}, "APP_JWT_ALGORITHMS": ["HS256"]},
+            ONE: {"APP_JWT_KEYS": pem(), "CONSUMER_JWS_KEYS": jwk(owner="one")},
+        },
+        {},
+        {of_two("APP_JWT_KEYS"): ["a public key, which is no secret (RFC 8725 section 2.1)."]},
+    ),
     "an unknown setting": (
         two(APP_JWT_KEY=SECRET),
         {},
