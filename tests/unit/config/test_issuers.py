@@ -546,16 +546,26 @@ def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 ANYTHING = st.recursive(VALUES, nested, max_leaves=8)
-#: Mostly issuers with mostly good settings, so that some of them are accepted.
-LIKELY = st.dictionaries(
-    st.sampled_from([ONE, TWO, f"{ONE}/", "", pem()]),
-    st.fixed_dictionaries(
-        {"APP_JWT_KEYS": st.sampled_from([jwk(), pem("ES256"), {"secret": SECRET}, URL])},
-        optional={
-            name.upper(): ANYTHING for name in IssuerSchema().fields if name != "app_jwt_keys"
+GOOD = {name: value for name, (value, *_) in OWN.items()}
+
+
+def likely(owner: str) -> st.SearchStrategy[Any]:
+    """Return settings of an issuer of which most can be used."""
+    keys = st.sampled_from([jwk(owner=owner), pem(owner=owner), [pem(owner=owner), URL]])
+    changes = st.dictionaries(st.sampled_from(list(GOOD)), ANYTHING, max_size=1)
+    good = st.sets(st.sampled_from(list(GOOD)), max_size=3)
+    return st.builds(
+        lambda keys, good, changes: {
+            "APP_JWT_KEYS": keys,
+            **{name: GOOD[name] for name in good},
+            **changes,
         },
-    ),
-    max_size=3,
+        *(keys, good, changes),
+    )
+
+
+LIKELY = st.fixed_dictionaries(
+    {ONE: likely("one")}, optional={TWO: likely("two"), "three": likely("three")}
 )
 HIDDEN = ("-----BEGIN", pem()[40:60], SECRET[:20], encoded(SECRET.encode())[:20], jwk()["n"][:20])
 
