@@ -54,8 +54,8 @@ TROUBLES = {
         "``typ`` is another one, such as ``at+jwt``, so it is a token for something else; or "
         "``kid`` is a number or ``null``.",
         "If the issuer gives such tokens for this service, put their ``typ`` on "
-        "``CONNECTOR_AUTH_APP_JWT_TYPES`` or ``CONNECTOR_AUTH_CONSUMER_JWS_TYPES``. Have it name its "
-        "keys by text.",
+        "``CONNECTOR_AUTH_APP_JWT_TYPES`` or ``CONNECTOR_AUTH_CONSUMER_JWS_TYPES``. Have it name "
+        "its keys by text.",
     ),
     Reason.CRITICAL: Trouble(
         EITHER,

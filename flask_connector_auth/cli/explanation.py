@@ -140,7 +140,7 @@ class Explanation:
     def _values(self, verifier: Verifier[Any]) -> dict[str, str]:
         """Return the values that stand in braces in the sentences of the checks."""
         profile, rules, names = verifier.profile, verifier.rules, verifier.profile.names
-        kids = sorted({literal(listed.key.kid) for listed in list_keys(verifier.keys)})
+        kids = sorted({literal(key.kid) for key, *_ in list_keys(verifier.keys)})
         longest = rules.max_lifetime
         times = " and ".join(profile.time_claims)
         accounts = [] if self.account is None else [f"{self.account!r}, that of the URL"]

@@ -8,8 +8,10 @@ from typing import Any
 import click
 from joserfc.jws import JWSRegistry
 
+from ..config import IssuerSettings
 from ..keys import ALGORITHMS
 from ..testing import Issuer
+from ..web import Runtime
 from .common import CannotRun, create_files, json_option, load_state, only_in_development, show
 from .keygen import SigningKey, read_private_key
 
@@ -84,22 +86,23 @@ def mint(
     private = read_private_key(key_file.read_bytes())
     algorithm = algorithm or private.algorithm
     _check_algorithm(private, algorithm)
-    names = list(state.settings.issuers)
-    if issuer is not None and issuer not in names:
-        raise click.BadParameter(
-            f"not one of {', '.join(map(repr, names))}.", param_hint="--issuer"
-        )
+    settings = _issuer_settings(state, issuer)
     signer = Issuer(
         private.key,
         kid=kid or private.kid or "dev-1",
         algorithm=algorithm,
-        name=issuer or names[0],
+        name=settings.name,
         lifetime=lifetime,
         clock=state.clock,
+        claims=settings.app_jwt.claims,
+        consumer_claims=settings.consumer_jws.claims,
+        type=min(settings.app_jwt.types),
+        consumer_type=min(settings.consumer_jws.types),
     )
     overrides = dict(map(_claim, claims))
     if account is not None:
-        overrides = {"aud" if is_app_jwt else "account_id": account, **overrides}
+        names = (settings.app_jwt if is_app_jwt else settings.consumer_jws).claims
+        overrides = {names.ids["account_id"]: account, **overrides}
     try:
         text = signer.app_jwt(**overrides) if is_app_jwt else signer.consumer_jws(**overrides)
     except TypeError as error:
@@ -111,6 +114,16 @@ def mint(
         create_files({output: text + "\n"})
         report["file"] = str(output)
     show(report, as_json, _lines)
+
+
+def _issuer_settings(state: Runtime, issuer: str | None) -> IssuerSettings:
+    """Return the settings of *issuer*, by default the first one."""
+    issuers = state.settings.issuers
+    if issuer is not None and issuer not in issuers:
+        raise click.BadParameter(
+            f"not one of {', '.join(map(repr, issuers))}.", param_hint="--issuer"
+        )
+    return issuers[issuer or next(iter(issuers))]
 
 
 def _check_algorithm(private: SigningKey, algorithm: str) -> None:

@@ -4,7 +4,7 @@
 this package has the names of the settings, and nothing in it may import Flask.
 """
 
-from .issuer_schema import IssuerSchema as IssuerSchema
+from .issuer_schema import Claims as Claims, IssuerSchema as IssuerSchema
 from .issuers import (
     IssuerSettings as IssuerSettings,
     TokenSettings as TokenSettings,
@@ -18,7 +18,4 @@ from .schema import (
     SettingsSchema as SettingsSchema,
     TokenSchema as TokenSchema,
 )
-from .settings import (
-    Settings as Settings,
-    load_settings as load_settings,
-)
+from .settings import Settings as Settings, load_settings as load_settings

@@ -201,7 +201,7 @@ def _find_shared(
     """Yield what *source* shares with another issuer."""
     urls = map(urlsplit, remote_urls(source))
     identities: dict[object, str] = {
-        **{listed.key.thumbprint: "a key" for listed in list_keys(source)},
+        **{key.thumbprint: "a key" for key, *_ in list_keys(source)},
         **{
             (url.hostname, url.port or 443, url.path or "/", url.query): "a URL of key sets"
             for url in urls

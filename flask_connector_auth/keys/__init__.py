@@ -16,6 +16,7 @@ from .connection import (
     Cancellation as Cancellation,
     Cancelled as Cancelled,
     Connection as Connection,
+    FetchFailed as FetchFailed,
     LimitedReader as LimitedReader,
     ResponseTooLarge as ResponseTooLarge,
     Watchdog as Watchdog,
@@ -23,16 +24,17 @@ from .connection import (
 from .der import KeyProblem as KeyProblem
 from .factory import (
     RemoteOptions as RemoteOptions,
+    describe_unwritable as describe_unwritable,
     key_source as key_source,
     leaf_sources as leaf_sources,
     list_keys as list_keys,
     parse_keys as parse_keys,
     plain_http_hosts as plain_http_hosts,
+    public_numbers as public_numbers,
     remote_urls as remote_urls,
 )
 from .http import (
     Fetch as Fetch,
-    FetchFailed as FetchFailed,
     FetchResponse as FetchResponse,
     HttpFetch as HttpFetch,
     conditional_headers as conditional_headers,
@@ -62,24 +64,14 @@ from .loader import (
     LoadFailed as LoadFailed,
     loggable_host as loggable_host,
 )
-from .paths import (
-    describe_read_error as describe_read_error,
-    describe_unwritable as describe_unwritable,
-    looks_like_path as looks_like_path,
-)
-from .public_material import (
-    public_numbers as public_numbers,
-)
+from .material import describe_read_error as describe_read_error
 from .refresh_policy import (
     EMPTY_WAIT as EMPTY_WAIT,
     MAX_PAUSE_WITHOUT_KEYS as MAX_PAUSE_WITHOUT_KEYS,
     MAX_WAIT_AFTER_BAD_SIGNATURE as MAX_WAIT_AFTER_BAD_SIGNATURE,
     RefreshPolicy as RefreshPolicy,
 )
-from .remote import (
-    RemoteKeys as RemoteKeys,
-    start_daemon as start_daemon,
-)
+from .remote import RemoteKeys as RemoteKeys, start_daemon as start_daemon
 from .source import (
     MAX_CANDIDATES as MAX_CANDIDATES,
     MAX_KID as MAX_KID,
@@ -102,3 +94,4 @@ from .urls import (
     parse_proxy as parse_proxy,
     url_host as url_host,
 )
+from .weak_secrets import looks_like_path as looks_like_path

@@ -21,27 +21,24 @@ from .source import KeyIndex, VerificationKey
 logger: logging.Logger = logging.getLogger(__name__)
 
 _FORMAT = 1
+_OVERHEAD = 65536  # bytes of a record beside the keys
 _MAX_CLOCK_SKEW = 60  # seconds that the clock may be behind that of the writing machine
-# Seconds after which a temporary file is no longer being written: its process has ended.
-_MAX_WRITE_TIME = 3600
+_MAX_WRITE_TIME = 3600  # seconds; the process that wrote an older temporary file has ended
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class BackupStore(Protocol):
     """Where the bytes of a backup are kept."""
 
-    def read(self) -> bytes | None:
-        """Return the bytes that were written last, or ``None``; an exception counts as ``None``."""
+    def read(self, size: int) -> bytes | None:
+        """Return the first *size* bytes of what was written last; an error counts as ``None``."""
 
     def write(self, record: bytes) -> None:
         """Replace the last bytes by *record*; an exception is logged."""
 
 
 def boot_clock(boot_id: Path = _BOOT_ID) -> tuple[str, float]:
-    """Return the id of this boot of the machine and its uptime in seconds, sleep included.
-
-    The id is empty where the system has none.
-    """
+    """Return the id of this boot, or "" if the system has none, and the uptime with sleep in s."""
     try:
         return boot_id.read_text(encoding="ascii").strip(), steady_time()
     except OSError:
@@ -71,6 +68,8 @@ class KeySetBackup:
         self._store = store
         self._key_rules = key_rules
         self._rules = rules
+        # The keys are encoded again, which can make them longer than in the issuer's response.
+        self._limit = 4 * rules.max_bytes + _OVERHEAD
         self._clock = clock
         self._boot = boot
         self._logged_problem = ""
@@ -94,13 +93,14 @@ class KeySetBackup:
             self._logged_problem = ""
 
     def read(self, urls: Sequence[str]) -> LoadedKeySet | None:
-        """Return the saved key set, or ``None`` if there is none that may be used.
-
-        :param urls: the set must have been confirmed by one of these.
-        """
+        """Return the saved key set if one of *urls* has confirmed it and it may be used."""
         try:
-            record = self._store.read()
-            return None if record is None else self._parse(load_json_object(record), urls)
+            record = self._store.read(self._limit + 1)
+            if record is None:
+                return None
+            if len(record) > self._limit:
+                raise BadKeySet(f"it is over {self._limit} bytes")
+            return self._parse(load_json_object(record), urls)
         except (BadKeySet, Malformed) as problem:
             self._log(f"is not used: {problem}")
         except Exception as error:
@@ -147,16 +147,12 @@ def _to_jwk(key: VerificationKey) -> dict[str, Any]:
 
 
 class FileBackupStore:
-    """Keeps a backup in a file. Everyone who can write the file can sign accepted tokens.
+    """Keeps a backup in a file. Everyone who can write the file can sign accepted tokens."""
 
-    :param limit: largest record, in bytes.
-    """
-
-    def __init__(self, path: Path, limit: int) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._limit = limit
 
-    def read(self) -> bytes | None:
+    def read(self, size: int) -> bytes | None:
         """See :class:`BackupStore`; a file that other users can change is not read."""
         try:
             with open(self.path, "rb", opener=_open_without_waiting) as file:
@@ -165,7 +161,7 @@ class FileBackupStore:
                     raise BadKeySet("it is not a regular file")
                 if not (_is_protected(status) and _is_protected(folder)):
                     raise BadKeySet("another user owns or can write it or its folder")
-                return _limited(file.read(self._limit + 1), self._limit)
+                return file.read(size)
         except FileNotFoundError:
             return None
 
@@ -212,12 +208,6 @@ def _is_protected(status: os.stat_result) -> bool:
     return status.st_uid in (0, os.geteuid()) and not is_shared
 
 
-def _limited(record: bytes, limit: int) -> bytes:
-    if len(record) > limit:
-        raise BadKeySet(f"it is over {limit} bytes")
-    return record
-
-
 class RedisBackupStore:
     """Keeps a backup in Redis. Everyone who can write there can sign accepted tokens.
 
@@ -226,23 +216,20 @@ class RedisBackupStore:
     :param url: see :func:`redis_connector`.
     :param name: the Redis key.
     :param lifetime: seconds after which Redis deletes the backup.
-    :param limit: largest record, in bytes.
     :raises ImportError: if redis-py is not installed.
     :raises ValueError: if *url* is not a Redis URL.
     """
 
-    def __init__(self, url: str, name: str, lifetime: float, limit: int) -> None:
+    def __init__(self, url: str, name: str, lifetime: float) -> None:
         self._connect = redis_connector(url)
         self._name = name
         self._lifetime = max(1, ceil(lifetime))
-        self._limit = limit
 
-    def read(self) -> bytes | None:
+    def read(self, size: int) -> bytes | None:
         """See :class:`BackupStore`."""
         with self._connect() as redis:
-            record: bytes = redis.getrange(self._name, 0, self._limit)
-        # Redis returns an empty string for a missing key.
-        return _limited(record, self._limit) if record else None
+            record: bytes = redis.getrange(self._name, 0, size - 1)
+        return record or None  # Redis returns an empty string for a missing key
 
     def write(self, record: bytes) -> None:
         """See :class:`BackupStore`."""

@@ -23,8 +23,11 @@ class ResponseTooLarge(http.client.HTTPException):
     """The server has sent more bytes than a connection may receive."""
 
 
-class ProxyFailed(OSError):
-    """The proxy does not connect to the host. The text says why, and quotes nothing received."""
+class FetchFailed(Exception):
+    """A fetch has failed. The text says why, and quotes nothing that was received.
+
+    .. versionadded:: 0.1
+    """
 
 
 class Watchdog:
@@ -52,10 +55,7 @@ class Watchdog:
         return steady_time() >= self._deadline
 
     def remaining(self) -> float:
-        """Return the remaining seconds.
-
-        :raises TimeoutError: if the time is over.
-        """
+        """Return the remaining seconds, or raise :exc:`TimeoutError` if the time is over."""
         remaining = self._deadline - steady_time()
         if remaining <= 0:
             raise TimeoutError
@@ -94,10 +94,7 @@ class Cancellation:
         self._watchdog: Watchdog | None = None
 
     def raise_if_cancelled(self) -> None:
-        """Do nothing if the load was not cancelled.
-
-        :raises Cancelled: if it was.
-        """
+        """Raise :exc:`Cancelled` if the load was cancelled."""
         if self._is_cancelled:
             raise Cancelled
 
@@ -141,7 +138,7 @@ class Connection(http.client.HTTPConnection):
         # The standard library has this hook for its tests. With an overridden connect(), the
         # response of a proxy to CONNECT would be read while no watchdog watches the socket.
         self._create_connection = self._open
-        self.response_class: Any = partial(_LimitedResponse, limit)
+        self.response_class: Any = partial(_limited_response, limit)
         if proxy:
             self.set_tunnel(self._target, port, proxy.headers)
 
@@ -174,24 +171,23 @@ class Connection(http.client.HTTPConnection):
                 raise
             # The standard library quotes the answer of the proxy; its status is enough.
             if status := re.search(r"failed: (\d{3})", str(error)):
-                raise ProxyFailed(f"the proxy refuses, with status {status[1]}") from None
+                raise FetchFailed(f"the proxy refuses, with status {status[1]}") from None
             name = type(error).__name__
-            raise ProxyFailed(f"the proxy cannot be reached ({name})") from None
+            raise FetchFailed(f"the proxy cannot be reached ({name})") from None
         if self._tls:
             self.sock: socket.socket | Any = self._tls.wrap_socket(
                 self.sock, server_hostname=self._target
             )
 
 
-class _LimitedResponse(http.client.HTTPResponse):
-    """A response of at most *limit* bytes, with its headers and chunk sizes.
+def _limited_response(limit: int, *args: Any, **options: Any) -> http.client.HTTPResponse:
+    """Return a response of at most *limit* bytes, with its headers and chunk sizes.
 
     The standard library sets no limit itself: it reads a chunk of size -1 to the end, for example.
     """
-
-    def __init__(self, limit: int, sock: socket.socket, *args: Any, **options: Any) -> None:
-        super().__init__(sock, *args, **options)
-        self.fp = io.BufferedReader(LimitedReader(self.fp.detach(), limit))
+    response = http.client.HTTPResponse(*args, **options)
+    response.fp = io.BufferedReader(LimitedReader(response.fp.detach(), limit))
+    return response
 
 
 class LimitedReader(io.RawIOBase):
@@ -206,10 +202,7 @@ class LimitedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """See :class:`io.RawIOBase`.
-
-        :raises ResponseTooLarge: if *raw* has more bytes.
-        """
+        """See :class:`io.RawIOBase`; raises :exc:`ResponseTooLarge` if *raw* has more bytes."""
         size = self._raw.readinto(buffer) or 0
         self._remaining -= size
         if self._remaining < 0:

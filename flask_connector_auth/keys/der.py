@@ -1,23 +1,30 @@
-"""Public keys in DER, and certificates of them.
-
-A public key is loaded with the algorithms that its type limits it to.
-"""
+"""Public keys in DER, with the algorithms that their types limit them to, and certificates."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 # The tag of a DER SEQUENCE, with which every encoded key begins (X.690 section 8.9).
 DER_START = b"0"
+_KEY_CLASSES: tuple[tuple[type, Callable[[Any, Any], Key]], ...] = (
+    (RSAPublicKey, RSAKey),
+    (EllipticCurvePublicKey, ECKey),
+    (Ed25519PublicKey, OKPKey),
+    (Ed448PublicKey, OKPKey),
+)
 _INTEGER, _OID, _SEQUENCE, _VERSION = 0x02, 0x06, 0x30, 0xA0
 _RSASSA_PSS = bytes.fromhex("2a864886f70d01010a")
 _MGF1 = bytes.fromhex("2a864886f70d010108")
-# The hash of each algorithm and its length in bytes, which is also the length of the salt
-# (RFC 7518 section 3.5).
+# The hash of each algorithm, and its length in bytes, as of the salt (RFC 7518 section 3.5).
 _PSS_HASHES = {
     "PS256": (bytes.fromhex("608648016503040201"), 32),
     "PS384": (bytes.fromhex("608648016503040202"), 48),
@@ -52,47 +59,46 @@ def private_problem(command: str) -> PrivateKeyError:
     )
 
 
-class PublicKey(NamedTuple):
-    """A public key loaded from DER."""
+def load_certificate(der: bytes) -> tuple[bytes, datetime] | None:
+    """Return the key of the certificate in *der* as a DER SubjectPublicKeyInfo, and the expiry.
 
-    native: Any  #: the key object of the library ``cryptography``
-    #: The algorithms that the key's type limits it to; ``None`` if the type sets no limit.
-    limited_to: frozenset[str] | None
-
-
-class Certificate(NamedTuple):
-    """What is used of a certificate."""
-
-    public_key: bytes  #: DER of the SubjectPublicKeyInfo
-    expiry: datetime
-
-
-def load_certificate(der: bytes) -> Certificate | None:
-    """Return what is used of the certificate in *der*, or ``None`` if that is something else."""
+    ``None`` if *der* is something else.
+    """
     try:
         certificate = x509.load_der_x509_certificate(der)
         expiry = certificate.not_valid_after_utc
     except Exception:
         return None
-    ((_, content),) = _der_elements(certificate.tbs_certificate_bytes)
+    (body,) = _der_elements(certificate.tbs_certificate_bytes)
     # RFC 5280 section 4.1: the version is optional, and the key is the sixth field after it. Not
     # public_key(): that drops the parameters which limit a key to an algorithm.
-    fields = [field for field in _der_elements(content) if field[0] != _VERSION]
-    return Certificate(_der_sequence(fields[5][1]), expiry)
+    fields = [field for field in _der_elements(body.content) if field.tag != _VERSION]
+    return fields[5].der, expiry
 
 
-def load_public_key(der: bytes) -> PublicKey:
-    """Return the public key in *der*, a SubjectPublicKeyInfo.
+def load_public_key(der: bytes) -> tuple[Key, frozenset[str] | None]:
+    """Return the public key in *der*, a SubjectPublicKeyInfo, and the algorithms it is limited to.
+
+    ``None``: its type sets no limit.
 
     :raises PrivateKeyError: if it is a private key.
-    :raises KeyProblem: if it is no public key.
+    :raises KeyProblem: if it is no public key, or one of another type.
     """
     try:
-        return PublicKey(load_der_public_key(der), _limits(der))
+        public_key, limited_to = load_der_public_key(der), _limits(der)
     except Exception:
         if _is_private(der):
             raise private_problem("openssl pkey -pubout -inform DER -in") from None
         raise KeyProblem("not a public key in PEM or DER") from None
+    return joserfc_key(public_key), limited_to
+
+
+def joserfc_key(public_key: Any) -> Key:
+    """Return the joserfc key for a *public_key* of the library ``cryptography``."""
+    for native, key_class in _KEY_CLASSES:
+        if isinstance(public_key, native):
+            return key_class(public_key, public_key)
+    raise KeyProblem("a key of a type that no supported algorithm uses")
 
 
 def _is_private(der: bytes) -> bool:
@@ -110,55 +116,54 @@ def _limits(der: bytes) -> frozenset[str] | None:
 
     ``cryptography`` drops that: it loads a key limited to RSASSA-PSS as any other RSA key.
     """
-    ((_, key),) = _der_elements(der)
-    (tag, identifier), *_ = _der_elements(key)
+    (key,) = _der_elements(der)
+    identifier, *_ = _der_elements(key.content)
     # PKCS #1 has the modulus here, and no algorithm identifier.
-    if tag != _SEQUENCE:
+    if identifier.tag != _SEQUENCE:
         return None
-    (_, algorithm), *parameters = _der_elements(identifier)
-    if algorithm != _RSASSA_PSS:
+    algorithm, *parameters = _der_elements(identifier.content)
+    if algorithm.content != _RSASSA_PSS:
         return None
     # RFC 4055 section 1.2: without parameters, the key is for RSASSA-PSS with any parameters.
-    return _pss_algorithms(parameters[0][1]) if parameters else frozenset(_PSS_HASHES)
+    return _pss_algorithms(parameters[0].content) if parameters else frozenset(_PSS_HASHES)
 
 
 def _pss_algorithms(parameters: bytes) -> frozenset[str]:
     """Return the algorithms that RSASSA-PSS-params allow (RFC 4055 sections 3.1 and 3.3)."""
-    fields = dict(_der_elements(parameters))
+    fields = {field.tag: field.content for field in _der_elements(parameters)}
     # The default of both is SHA-1, so without them no algorithm is allowed.
     digest, mask = (list(_object_identifiers(fields.get(tag, b""))) for tag in (0xA0, 0xA1))
-    ((_, min_salt_length),) = _der_elements(fields.get(0xA2, _DEFAULT_SALT))
+    (min_salt_length,) = _der_elements(fields.get(0xA2, _DEFAULT_SALT))
     return frozenset(
         name
         for name, (oid, length) in _PSS_HASHES.items()
         if (digest, mask) == ([oid], [_MGF1, oid])
-        and int.from_bytes(min_salt_length) <= length
+        and int.from_bytes(min_salt_length.content) <= length
         and fields.get(0xA3, _DEFAULT_TRAILER) == _DEFAULT_TRAILER
     )
 
 
 def _object_identifiers(der: bytes) -> Iterator[bytes]:
-    for tag, content in _der_elements(der):
-        if tag == _OID:
-            yield content
-        elif tag == _SEQUENCE:
-            yield from _object_identifiers(content)
+    for element in _der_elements(der):
+        if element.tag == _OID:
+            yield element.content
+        elif element.tag == _SEQUENCE:
+            yield from _object_identifiers(element.content)
 
 
-def _der_elements(der: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield tag and content of each element of *der*, which ``cryptography`` has validated."""
+class _Element(NamedTuple):
+    tag: int
+    content: bytes
+    der: bytes  #: all of the element
+
+
+def _der_elements(der: bytes) -> Iterator[_Element]:
+    """Yield the elements of *der*, which ``cryptography`` has validated."""
     while der:
         start, length = 2, der[1]
         if length & 0x80:
             start += length & 0x7F
             length = int.from_bytes(der[2:start])
-        yield der[0], der[start : start + length]
-        der = der[start + length :]
-
-
-def _der_sequence(content: bytes) -> bytes:
-    """Return DER of a SEQUENCE (X.690 section 8.1.3)."""
-    size = len(content)
-    octets = b"" if size < 0x80 else size.to_bytes((size.bit_length() + 7) // 8)
-    length = bytes([0x80 | len(octets)]) + octets if octets else bytes([size])
-    return bytes([_SEQUENCE]) + length + content
+        end = start + length
+        yield _Element(der[0], der[start:end], der[:end])
+        der = der[end:]

@@ -1,28 +1,33 @@
-"""Key sources made from the value of a keys setting, and the keys that a source has."""
+"""Keys, key sources and public numbers from the value of a keys setting, and what a source has."""
 
 import json
 import logging
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+from urllib.parse import urlsplit
 
-from .backup import BackupStore, FileBackupStore, KeySetBackup, RedisBackupStore
-from .der import KeyProblem
+from ..core import decode_base64url
+from .backup import FileBackupStore, KeySetBackup, RedisBackupStore
+from .der import KeyProblem, load_public_key
 from .http import Fetch
 from .importing import KeyRules, import_key
 from .key_set import RemoteRules, import_set
 from .loader import KeySetLoader
-from .material import KeySetEntries, split_keys
-from .paths import is_file_url
+from .material import split_keys
 from .refresh_policy import RefreshPolicy
 from .remote import RemoteKeys
 from .source import CombinedKeys, KeyIndex, KeySource, StaticKeys, VerificationKey
-from .urls import check_url, clean_text, is_redis_url, is_url, plain_http_host
+from .urls import check_url, clean_text, is_file_url, is_loopback, is_redis_url, is_url
 
 logger: logging.Logger = logging.getLogger(__name__)
+
+_MIN_NUMBER_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +39,6 @@ class RemoteOptions:
     failover: Sequence[str] = ()  #: more URLs of the same issuer's set
     backup: str | None = None  #: a path or a Redis URL
     http_hosts: Collection[str] = ()  #: see :func:`check_url`
-
-
-_BACKUP_OVERHEAD = 65536  # bytes of a backup beside the keys
 
 
 def parse_keys(
@@ -60,18 +62,18 @@ def parse_keys(
         if is_skipped(item):
             continue
         place = f"item {number}: " if is_list else ""
+        log_prefix = f"{setting}: {place}" if setting else place
         try:
             entries = split_keys(item)
-            if isinstance(entries, KeySetEntries):
-                read = partial(import_key, rules=rules)
-                keys += import_set(entries, read, _log_prefix(setting, place))
+            if entries.is_set:
+                keys += import_set(entries.materials, partial(import_key, rules=rules), log_prefix)
                 continue
         except KeyProblem as problem:
             problems.append(problem.at(place))
             continue
-        for material, warning in entries:
-            if warning:
-                logger.warning("%s%s", _log_prefix(setting, place), warning)
+        for warning in entries.warnings:
+            logger.warning("%s%s", log_prefix, warning)
+        for material in entries.materials:
             try:
                 keys.append(import_key(material, rules))
             except KeyProblem as problem:
@@ -81,8 +83,33 @@ def parse_keys(
     return keys, problems
 
 
-def _log_prefix(setting: str, place: str) -> str:
-    return f"{setting}: {place}" if setting else place
+def public_numbers(*values: Any) -> frozenset[bytes]:
+    """Return the numbers of the public keys in *values*, to compare secrets with.
+
+    A number alone looks like any random secret.
+
+    :param values: what :func:`parse_keys` takes. Invalid items are skipped: :func:`parse_keys`
+        reports them.
+    """
+    numbers = (
+        number.lstrip(b"\0")
+        for value in values
+        for item in (value if isinstance(value, list | tuple) else [value])
+        for number in _numbers_of_item(item)
+    )
+    # No sound key has a shorter number, and a secret may equal a short one by chance.
+    return frozenset(number for number in numbers if len(number) >= _MIN_NUMBER_BYTES)
+
+
+def _numbers_of_item(item: Any) -> Iterator[bytes]:
+    with suppress(KeyProblem):
+        for material in split_keys(item).materials:
+            with suppress(Exception):
+                is_jwk = not isinstance(material, bytes)
+                jwk = material if is_jwk else load_public_key(material)[0].as_dict(private=False)
+                for value in map(jwk.get, ("n", "x", "y")):
+                    if isinstance(value, str):
+                        yield decode_base64url(value.encode())
 
 
 def key_source(
@@ -124,37 +151,35 @@ def _is_set_url(item: Any) -> bool:
 
 def _remote_keys(url: str, rules: KeyRules, options: RemoteOptions) -> RemoteKeys:
     urls = [url, *options.failover]
-    backup = None
-    if options.backup:
-        store = _backup_store(options.backup, _backup_name(urls, rules), options.rules)
-        backup = KeySetBackup(store, rules, options.rules)
+    backup = _backup(options.backup, urls, rules, options.rules) if options.backup else None
     loader = KeySetLoader(urls, options.fetch, rules, options.rules, backup)
     return RemoteKeys(RefreshPolicy(options.rules), loader)
 
 
-def _backup_name(urls: Sequence[str], rules: KeyRules) -> str:
-    """Return a name for the settings that decide which keys a source writes.
+def _backup(
+    place: str, urls: Sequence[str], key_rules: KeyRules, rules: RemoteRules
+) -> KeySetBackup:
+    # The name stands for the settings that decide which keys a source writes. Sources of one name
+    # write the same keys, so each can use the backup of the other.
+    parts = [urls, sorted(set(key_rules.algorithms)), key_rules.min_rsa_bits]
+    name = sha256(json.dumps(parts).encode()).hexdigest()[:16]
+    store = (
+        RedisBackupStore(place, f"flask-connector-auth:jwks:{name}", rules.max_stale)
+        if is_redis_url(place)
+        else FileBackupStore(Path(f"{place}.{name}"))
+    )
+    return KeySetBackup(store, key_rules, rules)
 
-    Sources of one name write the same keys, so each can use the backup of the other.
-    """
-    parts = [urls, sorted(set(rules.algorithms)), rules.min_rsa_bits]
-    return sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
-
-def _backup_store(place: str, name: str, rules: RemoteRules) -> BackupStore:
-    # The keys are encoded again, which can make them longer than in the issuer's response.
-    limit = 4 * rules.max_bytes + _BACKUP_OVERHEAD
+def describe_unwritable(place: str) -> str:
+    """Return why no backup can be written to *place* now; empty if it can, and for Redis."""
+    folder = Path(place).absolute().parent
     if is_redis_url(place):
-        return RedisBackupStore(place, f"flask-connector-auth:jwks:{name}", rules.max_stale, limit)
-    return FileBackupStore(Path(f"{place}.{name}"), limit)
-
-
-class ListedKey(NamedTuple):
-    """One key of a source."""
-
-    key: VerificationKey
-    origin: str  #: ``configuration``, or the URL it was fetched from, without its query
-    age: float | None  #: seconds since its issuer confirmed it; ``None`` for a configured key
+        return ""
+    if not folder.is_dir():
+        return f"there is no folder {str(folder)!r}"
+    is_writable = os.access(folder, os.W_OK | os.X_OK)
+    return "" if is_writable else f"this user cannot write to the folder {str(folder)!r}"
 
 
 def leaf_sources(source: KeySource) -> Iterator[KeySource]:
@@ -166,21 +191,27 @@ def leaf_sources(source: KeySource) -> Iterator[KeySource]:
         yield source
 
 
-def list_keys(source: KeySource) -> Iterator[ListedKey]:
-    """Yield the keys of *source*, except those of an app's own kind of source."""
+def list_keys(source: KeySource) -> Iterator[tuple[VerificationKey, str, float | None]]:
+    """Yield each key of *source*, its origin and its age, but no keys of an app's own source.
+
+    The origin is ``configuration``, or the URL it was fetched from, without its query. The age is
+    in seconds since the issuer has confirmed the key, or ``None`` for a configured key.
+    """
     for leaf in leaf_sources(source):
         if isinstance(leaf, RemoteKeys) and leaf.snapshot:
             health = leaf.health()
             for key in leaf.snapshot.index.keys:
-                yield ListedKey(key, health["source"], health["age"])
+                yield key, health["source"], health["age"]
         elif isinstance(leaf, KeyIndex):
             for key in leaf.keys:
-                yield ListedKey(key, "configuration", None)
+                yield key, "configuration", None
 
 
 def plain_http_hosts(source: KeySource) -> set[str]:
     """Return the hosts from which keys of *source* are fetched by plain ``http``, but loopback."""
-    return {host for url in remote_urls(source) if (host := plain_http_host(url))}
+    parts = [urlsplit(url) for url in remote_urls(source)]
+    hosts = {part.hostname or "" for part in parts if part.scheme == "http"}
+    return {host for host in hosts if not is_loopback(host)}
 
 
 def remote_urls(source: KeySource) -> list[str]:

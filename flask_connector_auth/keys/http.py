@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
-from .connection import Cancellation, Connection, ProxyFailed, Watchdog
+from .connection import Cancellation, Connection, FetchFailed, Watchdog
 from .urls import is_loopback, parse_proxy
 
 _CHUNK = 65536
@@ -26,13 +26,6 @@ _HEADERS = {
     "Accept-Encoding": "identity",
     "User-Agent": "flask-connector-auth",
 }
-
-
-class FetchFailed(Exception):
-    """A fetch has failed. The text says why, and quotes nothing that was received.
-
-    .. versionadded:: 0.1
-    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +96,7 @@ class HttpFetch:
         max_bytes: int,
         cancellation: Cancellation | None = None,
     ) -> FetchResponse:
-        """See :class:`Fetch`.
-
-        :param cancellation: ends this fetch early.
-        """
+        """See :class:`Fetch`; *cancellation* ends this fetch early."""
         response, reason = None, ""
         with Watchdog(timeout) as watchdog:
             if cancellation:
@@ -144,7 +134,7 @@ class HttpFetch:
 
 def _describe(error: Exception) -> str:
     """Return why a fetch failed, without the texts that may quote what the server sent."""
-    if isinstance(error, FetchFailed | ProxyFailed):
+    if isinstance(error, FetchFailed):
         return str(error)
     name = type(error).__name__
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -178,8 +168,6 @@ def freshness_lifetime(headers: Mapping[str, str]) -> float | None:
     ``Expires`` is not read, since ``max-age`` has replaced it. ``no-store``, ``no-cache`` and a
     ``max-age`` that is not a number count as 0 (RFC 9111 sections 5.2.2 and 4.2.1). ``Age`` is
     subtracted (section 5.1).
-
-    :param headers: names in lower case.
     """
     values = headers.get("cache-control", "").lower().split(",")
     pairs = (value.strip().partition("=") for value in reversed(values))

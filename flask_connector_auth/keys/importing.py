@@ -2,23 +2,20 @@
 
 import logging
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, JWKRegistry, Key, OctKey, OKPKey, RSAKey
+from joserfc.jwk import JWKRegistry, Key, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from ..core import decode_base64url
-from .der import KeyProblem, PrivateKeyError, load_public_key
+from .der import KeyProblem, PrivateKeyError, joserfc_key, load_public_key
 from .material import without_nulls
-from .public_material import PRIVATE_MEMBERS, is_public_key_material
 from .source import MAX_KID, VerificationKey, Verify
+from .weak_secrets import PRIVATE_MEMBERS, is_public_key_material
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -43,12 +40,6 @@ _CURVES = {
     "EC": ("P-256", "P-384", "P-521", "secp256k1"),
     "OKP": ("Ed25519", "Ed448", "X25519", "X448"),
 }
-_KEY_CLASSES: tuple[tuple[type, Callable[[Any, Any], Key]], ...] = (
-    (RSAPublicKey, RSAKey),
-    (EllipticCurvePublicKey, ECKey),
-    (Ed25519PublicKey, OKPKey),
-    (Ed448PublicKey, OKPKey),
-)
 # The field of each Edwards curve, and y of its points of small order (RFC 8032 section 5).
 _P_25519 = 2**255 - 19
 _Y_OF_ORDER_8 = 0x5FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
@@ -93,9 +84,9 @@ def import_key(material: Any, rules: KeyRules) -> VerificationKey:
     :raises KeyProblem: if it is weak or malformed.
     """
     if isinstance(material, bytes):
-        native, limited_to = load_public_key(material)
+        key, limited_to = load_public_key(material)
         algorithms: Collection[str] = ALGORITHMS if limited_to is None else limited_to
-        return _verification_key(_joserfc_key(native), None, algorithms, rules)
+        return _verification_key(key, None, algorithms, rules)
     if not isinstance(material, Mapping):
         raise KeyProblem("not an object")
     jwk = without_nulls(material)
@@ -133,7 +124,7 @@ def _load_jwk(jwk: Mapping[str, Any], public_numbers: frozenset[bytes]) -> Key:
         if kind == "RSA":
             # Not by joserfc: it only warns about weak keys, and they are refused here.
             n, e = (int.from_bytes(decode_base64url(members[name].encode())) for name in "ne")
-            return _joserfc_key(RSAPublicNumbers(e, n).public_key())
+            return joserfc_key(RSAPublicNumbers(e, n).public_key())
         if kind == "oct":
             secret = decode_base64url(members["k"].encode())
             if len(secret) < _MIN_SECRET_BYTES:
@@ -141,7 +132,7 @@ def _load_jwk(jwk: Mapping[str, Any], public_numbers: frozenset[bytes]) -> Key:
             if is_public_key_material(secret, public_numbers):
                 raise WeakSecret("a public key, which is no secret (RFC 8725 section 2.1)")
             return JWKRegistry.import_key({"kty": "oct", **members})
-        return _joserfc_key(JWKRegistry.import_key({"kty": kind, **members}).public_key)
+        return joserfc_key(JWKRegistry.import_key({"kty": kind, **members}).public_key)
     except KeyProblem:
         raise
     except Exception:
@@ -160,14 +151,6 @@ def _check_members(jwk: Mapping[str, Any], names: Sequence[str]) -> None:
                 f"its {name} is standard base64 or has padding or white space; it must be "
                 "base64url without padding (RFC 7515 section 2)"
             )
-
-
-def _joserfc_key(public_key: Any) -> Key:
-    """Return the joserfc key for a *public_key* of the library ``cryptography``."""
-    for native, key_class in _KEY_CLASSES:
-        if isinstance(public_key, native):
-            return key_class(public_key, public_key)
-    raise KeyProblem("a key of a type that no supported algorithm uses")
 
 
 def _verification_key(

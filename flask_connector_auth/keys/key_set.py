@@ -196,21 +196,21 @@ def _no_usable_key(problems: Sequence[KeyProblem]) -> KeyProblem:
     """Return the problem of a set in which each key has one of *problems*."""
     if not problems:
         return KeyProblem("no usable key: the set is empty")
-    more = len(problems) - _MAX_CAUSES
-    causes = "; ".join(map(str, problems[:_MAX_CAUSES])) + (
-        f"; and {more} more" if more > 0 else ""
-    )
+    causes = [str(problem) for problem in problems[:_MAX_CAUSES]]
+    if more := problems[_MAX_CAUSES:]:
+        causes.append(f"and {len(more)} more")
     is_mismatch = all(isinstance(problem, AlgorithmMismatch) for problem in problems)
-    return (AlgorithmMismatch if is_mismatch else KeyProblem)(f"no usable key: {causes}")
+    kind = AlgorithmMismatch if is_mismatch else KeyProblem
+    return kind(f"no usable key: {'; '.join(causes)}")
 
 
 def _import_fetched(entry: Any, rules: KeyRules, needs_kid: bool) -> VerificationKey:
-    jwk = without_nulls(entry) if isinstance(entry, dict) else entry
-    if isinstance(jwk, dict):
+    if isinstance(entry, dict):
+        jwk = without_nulls(entry)
         # Checked first: a published secret is the worst problem that an entry can have (RFC 7518
         # sections 6.2.2, 6.3.2 and 6.4).
         if jwk.get("kty") == "oct" or "d" in jwk:
             raise PrivateKeyError("a secret or private key, which everyone can read here")
         if needs_kid and jwk.get("kid", "") == "":
             raise KeyProblem("without a kid, beside other keys")
-    return import_key(jwk, rules)
+    return import_key(entry, rules)

@@ -8,10 +8,9 @@ from threading import Event
 from urllib.parse import urlsplit
 
 from .backup import KeySetBackup
-from .connection import Cancellation
+from .connection import Cancellation, FetchFailed
 from .http import (
     Fetch,
-    FetchFailed,
     FetchResponse,
     HttpFetch,
     conditional_headers,
@@ -73,10 +72,7 @@ class KeySetLoader:
         return {url.partition("?")[0]: cause for url, cause in dict(self.failures).items()}
 
     def wrap_fetch(self, wrap: Callable[[Fetch], Fetch]) -> None:
-        """Fetch by what *wrap* makes of the fetch function from now on.
-
-        :param wrap: returns a function that passes all arguments on.
-        """
+        """Fetch by what *wrap* makes of the fetch function, which passes all arguments on."""
         self._fetch = wrap(self._fetch)
 
     def run(
@@ -128,10 +124,14 @@ class KeySetLoader:
             timeout = min(self._rules.timeout, share)
             try:
                 loaded = self._load_from(url, known, timeout, cancellation)
-            except LoadFailed as failed:
+            except BaseException as error:
                 cancellation.raise_if_cancelled()
-                reason = str(failed)
-                longest_retry_after = max(longest_retry_after, failed.retry_after or 0.0)
+                # A fetch function of the application may raise or return anything. Only the class
+                # of such an error is reported, as in run().
+                is_ours = isinstance(error, LoadFailed | FetchFailed | BadKeySet)
+                reason = str(error) if is_ours else type(error).__name__
+                if isinstance(error, LoadFailed):
+                    longest_retry_after = max(longest_retry_after, error.retry_after or 0.0)
                 # Once in an outage, not at each of its attempts.
                 if self.failures.get(url) != reason:
                     host = loggable_host(url)
@@ -150,30 +150,24 @@ class KeySetLoader:
     ) -> LoadedKeySet:
         options = {"cancellation": cancellation} if self._is_cancellable else {}
         known = known if known and known.url == url else None
-        try:
-            response = self._fetch(
-                url,
-                headers=known.conditional_headers if known else {},
-                timeout=timeout,
-                max_bytes=self._rules.max_bytes,
-                **options,
-            )
-            return self._read(url, response, known)
-        except LoadFailed:
-            raise
-        except (FetchFailed, BadKeySet) as failed:
-            raise LoadFailed(str(failed)) from None
-        except BaseException as error:
-            # A fetch function of the application may raise or return anything. Only the class of
-            # the error is reported, as in run().
-            raise LoadFailed(type(error).__name__) from None
+        response = self._fetch(
+            url,
+            headers=known.conditional_headers if known else {},
+            timeout=timeout,
+            max_bytes=self._rules.max_bytes,
+            **options,
+        )
+        return self._read(url, response, known)
 
     def _read(self, url: str, response: FetchResponse, known: Snapshot | None) -> LoadedKeySet:
         lifetime = freshness_lifetime(response.headers)
         if response.status == 304 and known and known.conditional_headers:
             return LoadedKeySet(known.index, url, lifetime, known.conditional_headers)
         if response.status != 200:
-            raise LoadFailed(_describe_status(response), retry_after(response.headers))
+            # No redirect is followed: a key set is trusted only at its configured URL.
+            target = loggable_host(response.headers.get("location", ""))
+            reason = f"status {response.status:d}" + (f" to {target}" if target else "")
+            raise LoadFailed(reason, retry_after(response.headers))
         if len(response.body) > self._rules.max_bytes:
             raise LoadFailed(f"the body is over {self._rules.max_bytes} bytes (JWKS_MAX_BYTES)")
         digest = sha256(response.body).digest()
@@ -182,12 +176,6 @@ class KeySetLoader:
             keys = parse_key_set(response.body, self._key_rules, self._rules.max_keys)
             self._parsed = digest, KeyIndex(keys)
         return LoadedKeySet(self._parsed[1], url, lifetime, conditional_headers(response.headers))
-
-
-def _describe_status(response: FetchResponse) -> str:
-    # No redirect is followed: a key set is trusted only at its configured URL.
-    target = loggable_host(response.headers.get("location", ""))
-    return f"status {response.status:d}" + (f" to {target}" if target else "")
 
 
 def loggable_host(url: str) -> str:

@@ -9,16 +9,16 @@ import re
 from base64 import urlsafe_b64encode
 from binascii import a2b_base64
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from ..core import Malformed, load_json_object
 from .der import DER_START, KeyProblem, load_certificate, private_problem
-from .paths import check_secret_text, describe_read_error, is_file_url, missing_file
-from .urls import clean_text, is_url
+from .urls import clean_text, is_file_url, is_url
+from .weak_secrets import check_secret_text, looks_like_path
 
 _PEM_BLOCK = re.compile("-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \\1-----", re.DOTALL)
 _PUBLIC_LABELS = ("PUBLIC KEY", "RSA PUBLIC KEY")
@@ -27,20 +27,19 @@ _CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE")
 _ESCAPED_LINE_END = re.compile(r"(?:\\r)?\\n")
 # A public key is longer than a file name that happens to be base64.
 _MIN_KEY_BYTES = 40
+_LIST_OF_FILES = re.compile(r"\[|[^,]*\.\w+\s*,")
+# A host with a path or a port, with what is left of ``https://`` before it.
+_HOST = re.compile(
+    r"(?:https?:?)?/*(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+|localhost)(?::\d+)?/|[a-z0-9.-]+:\d+$", re.I
+)
 
 
-class KeyEntry(NamedTuple):
-    """The material of one key, not parsed yet."""
+class Entries(NamedTuple):
+    """The material of single keys, not parsed yet."""
 
-    material: Mapping[str, Any] | bytes  #: a JWK, or the DER of a SubjectPublicKeyInfo
-    warning: str = ""  #: what is wrong with it, though it is accepted
-
-
-class KeySetEntries(list[Any]):
-    """The entries of a JWK Set, which may be anything."""
-
-
-Entries: TypeAlias = list[KeyEntry] | KeySetEntries
+    materials: Sequence[Any]  #: each a JWK, or the DER of a SubjectPublicKeyInfo
+    warnings: Sequence[str] = ()  #: what is wrong with them, though they are accepted
+    is_set: bool = False  #: whether they are the entries of a JWK Set, which may be anything
 
 
 def without_nulls(jwk: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,7 +69,7 @@ def split_keys(value: Any) -> Entries:
 
 def _entries_of_object(value: Mapping[str, Any]) -> Entries:
     if "secret" in value:
-        return [KeyEntry(_jwk_of_secret(value))]
+        return Entries([_jwk_of_secret(value)])
     if "keys" not in value:
         if problem := describe_other_document(value):
             raise KeyProblem(problem)
@@ -79,10 +78,10 @@ def _entries_of_object(value: Mapping[str, Any]) -> Entries:
                 "it has no kty (RFC 7517 section 4.1); an object is a JWK, a JWK Set or "
                 '{"secret": "..."}'
             )
-        return [KeyEntry(value)]
+        return Entries([value])
     if not isinstance(value["keys"], list | tuple):
         raise KeyProblem("the member keys of a JWK Set is a list (RFC 7517 section 5.1)")
-    return KeySetEntries(value["keys"])
+    return Entries(value["keys"], is_set=True)
 
 
 def _jwk_of_secret(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,15 +135,21 @@ def _entries_of_text(text: str) -> Entries | None:
         content = a2b_base64("".join(text.split()), strict_mode=True)
     except ValueError:
         return None
-    return _entries_of_content(content) if len(content) > _MIN_KEY_BYTES else None
+    return (
+        _entries_of_content(content, _entries_of_json_or_pem)
+        if len(content) > _MIN_KEY_BYTES
+        else None
+    )
 
 
-def _entries_of_content(content: bytes) -> Entries | None:
-    """Return the keys in DER, or in UTF-8 that is JSON or PEM; ``None`` if it is none of these."""
+def _entries_of_content(
+    content: bytes, entries_of_text: Callable[[str], Entries | None]
+) -> Entries | None:
+    """Return the keys in DER or in UTF-8; ``None`` if *content* is neither, or has none."""
     if content[:1] == DER_START:
-        return [_entry_of_der(content)]
+        return _entries_of_ders([content])
     with suppress(UnicodeDecodeError):
-        return _entries_of_json_or_pem(clean_text(content.decode()))
+        return entries_of_text(clean_text(content.decode()))
     return None
 
 
@@ -165,29 +170,30 @@ def _entries_of_json_or_pem(text: str) -> Entries | None:
             "several certificates, perhaps a chain; give only that of the signing key, or several "
             "of signing keys as a list"
         )
-    return [_entry_of_pem(label, content) for label, content in blocks]
+    return _entries_of_ders([_der_of_pem(label, content) for label, content in blocks])
 
 
-def _entry_of_pem(label: str, content: str) -> KeyEntry:
+def _der_of_pem(label: str, content: str) -> bytes:
     if label.endswith("PRIVATE KEY"):
         command = "ssh-keygen -e -m PKCS8 -f" if "OPENSSH" in label else "openssl pkey -pubout -in"
         raise private_problem(command)
     if label not in (*_PUBLIC_LABELS, *_CERTIFICATE_LABELS):
         raise KeyProblem(f"a PEM block {label}, where PUBLIC KEY or CERTIFICATE belongs")
     try:
-        return _entry_of_der(a2b_base64("".join(content.split()), strict_mode=True))
+        return a2b_base64("".join(content.split()), strict_mode=True)
     except ValueError:
         raise KeyProblem("not a public key in PEM or DER") from None
 
 
-def _entry_of_der(der: bytes) -> KeyEntry:
-    certificate = load_certificate(der)
-    if certificate is None:
-        return KeyEntry(der)
-    expiry, warning = certificate.expiry, ""
-    if expiry < datetime.now(UTC):
-        warning = f"its certificate expired on {expiry:%Y-%m-%d}; its key is used nevertheless"
-    return KeyEntry(certificate.public_key, warning=warning)
+def _entries_of_ders(ders: Sequence[bytes]) -> Entries:
+    """Return the keys in *ders*, each a SubjectPublicKeyInfo or a certificate."""
+    certificates = [load_certificate(der) or (der, None) for der in ders]
+    warnings = [
+        f"its certificate expired on {expiry:%Y-%m-%d}; its key is used nevertheless"
+        for _, expiry in certificates
+        if expiry and expiry < datetime.now(UTC)
+    ]
+    return Entries([key for key, _ in certificates], warnings)
 
 
 def _entries_of_file(path: Path, is_path: bool) -> Entries:
@@ -198,13 +204,33 @@ def _entries_of_file(path: Path, is_path: bool) -> Entries:
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
-        raise KeyProblem(missing_file(path, is_path, describe_read_error(error))) from None
+        raise KeyProblem(_missing_file(path, is_path, describe_read_error(error))) from None
     if content[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):
         raise KeyProblem("a file in UTF-16; save it as UTF-8")
-    entries = _entries_of_content(content)
-    if entries is None:
-        with suppress(UnicodeDecodeError):
-            entries = _entries_of_text(clean_text(content.decode()))
+    entries = _entries_of_content(content, _entries_of_text)
     if entries is None:
         raise KeyProblem("a file that holds no PEM, DER, JWK or JWK Set")
     return entries
+
+
+def _missing_file(path: Path, is_path: bool, reason: str) -> str:
+    """Return the problem of a text that is no key, and no file that can be read.
+
+    :param is_path: whether *path* is meant as one; otherwise it may be a secret.
+    """
+    text = str(path)
+    unknown = f"neither a key nor a readable file ({reason})"
+    if _LIST_OF_FILES.match(text):
+        return f'{unknown}; a list is JSON in an environment variable: ["one.pem", "two.pem"]'
+    hint = "; if it is a URL, put https:// before it" if _HOST.match(text) else ""
+    if is_path or looks_like_path(text):
+        return f"the file {str(path.absolute())!r} cannot be read ({reason}){hint}"
+    return (
+        f"{unknown}{hint}. A key is PEM, a certificate, a JWK, a JWK Set, a text secret as "
+        '{"secret": "..."}, the path of a file with one of these, or the URL of a JWK Set'
+    )
+
+
+def describe_read_error(error: OSError | ValueError) -> str:
+    """Return the system's reason why a file could not be read, without the name of the file."""
+    return str(error.strerror) if isinstance(error, OSError) else "not a file name"

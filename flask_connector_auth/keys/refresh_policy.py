@@ -137,10 +137,7 @@ class RefreshPolicy:
         return changed
 
     def fail_fetch(self, now: float, reason: str, retry_after: float | None = None) -> None:
-        """Record the failure of a fetch.
-
-        :param retry_after: seconds of the issuer's ``Retry-After``, if it sent one.
-        """
+        """Record the failure of a fetch; *reason* and *retry_after* are of :class:`.LoadFailed`."""
         rules = self.rules
         # The exponent has a limit: after a day of failures the power would overflow a float.
         backoff = min(rules.retry_max, rules.retry * 2 ** min(self.failures, 32))
@@ -213,10 +210,9 @@ class RefreshPolicy:
         if answered or (self._fetch_started_at is None and self._is_in_cooldown(now)):
             if self.failures:
                 return LookupDecision(_UNAVAILABLE)
-            outcome = (
-                LookupOutcome.UNKNOWN_REFRESHED if answered else LookupOutcome.UNKNOWN_COOLDOWN
-            )
-            return LookupDecision(outcome)
+            if answered:
+                return LookupDecision(LookupOutcome.UNKNOWN_REFRESHED)
+            return LookupDecision(LookupOutcome.UNKNOWN_COOLDOWN)
         has_place = self._waiters < self.rules.max_waiting
         if lookup.may_wait and has_place and not self.is_failing(now):
             self._waiters += 1

@@ -50,8 +50,6 @@ class RemoteKeys(KeySource, Closable):
     No request waits while the current set may be used. Each fetch has a thread, which ends with it.
     A forked process inherits the key set only.
 
-    :param policy: decides when to fetch, and how to answer each token.
-    :param loader: fetches the set.
     :param clock: returns seconds that never go back.
     :param start_thread: runs a fetch.
     """
@@ -83,11 +81,7 @@ class RemoteKeys(KeySource, Closable):
         self._cancellation = Cancellation()
 
     def reset_after_fork(self) -> None:
-        """Continue in a child process.
-
-        There, a lock that another thread held at the fork stays locked, and a fetch that was under
-        way never ends.
-        """
+        """Continue in a child process, where a held lock stays locked and a fetch never ends."""
         self._reset()
         self._policy.reset_after_fork()
 
@@ -125,8 +119,7 @@ class RemoteKeys(KeySource, Closable):
         # A fetch may have replaced the set since *tried* was returned.
         keys: Sequence[VerificationKey] = index.candidates(kid, algorithm) if index else []
         if all(key.thumbprint in tried_thumbprints for key in keys):
-            lookup = KeyLookup(kid, algorithm, arrived_at=self._clock(), tried_index=index)
-            keys = self._look_up(lookup)
+            keys = self._look_up(KeyLookup(kid, algorithm, self._clock(), tried_index=index))
         return [key for key in keys if key.thumbprint not in tried_thumbprints]
 
     @property
@@ -227,8 +220,7 @@ class RemoteKeys(KeySource, Closable):
             state = KeySetState.OUTAGE  # clients get the same 503 as after an outage
         with self._lock:
             before = self._reported_state
-            is_reported = state in _REPORTS or state is KeySetState.FRESH
-            if not is_reported or before is state:
+            if state is before or state not in (*_REPORTS, KeySetState.FRESH):
                 return
             self._reported_state = state
         if state in _REPORTS:

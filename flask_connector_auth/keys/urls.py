@@ -50,6 +50,11 @@ def is_url(value: object) -> bool:
     return _URL.match(clean_text(value)) is not None
 
 
+def is_file_url(text: str) -> bool:
+    """Whether *text* is the path of a file, written as a URL (RFC 8089)."""
+    return clean_text(text).lower().startswith("file:/")
+
+
 def check_url(url: str, http_hosts: Collection[str] = ()) -> None:
     """Check the URL of a key set.
 
@@ -78,13 +83,6 @@ def check_url(url: str, http_hosts: Collection[str] = ()) -> None:
 def url_host(host: str) -> str:
     """Return *host*, as it is written in a URL, in the form in which hosts are compared."""
     return host.strip("[]").lower()
-
-
-def plain_http_host(url: str) -> str | None:
-    """Return the host of *url* if it is fetched by plain ``http`` from another machine."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    return host if parts.scheme == "http" and not is_loopback(host) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +178,6 @@ def check_backup_place(place: str) -> None:
 
 
 def _is_file_name(place: str) -> bool:
-    # A relative name with a colon in its first part needs ``./`` before it (RFC 3986 section 4.2).
     try:
         return b"\0" not in os.fsencode(place) and _LOCAL_PATH.fullmatch(place) is not None
     except UnicodeEncodeError:

@@ -11,8 +11,16 @@ from authlib.oauth2.rfc6749 import (  # type: ignore[import-untyped]
     UnsupportedGrantTypeError,
 )
 from joserfc.jwk import Key
+from marshmallow import ValidationError
 
-from ..core import token_requirement, wall_time
+from ..config import Claims
+from ..core import (
+    APP_JWT_CLAIMS,
+    CONSUMER_JWS_CLAIMS,
+    ClaimNames,
+    token_requirement,
+    wall_time,
+)
 from .signer import OMIT, Signer, without_omitted
 from .tampering import TOKEN_FAULTS, TokenKind, ValidToken
 
@@ -32,10 +40,6 @@ class Clock:
         return time.time() + self.ahead
 
 
-# What tokens and settings call these claims of an AppJWT.
-_CLAIM_NAMES = {"account_id": "aud", "install_id": "azp", "scopes": "scope"}
-
-
 class Issuer(Signer):
     """Issues AppJWTs and ConsumerJWSs, signed with one private key.
 
@@ -46,6 +50,11 @@ class Issuer(Signer):
     :param account_id: the account in both types of token.
     :param lifetime: seconds from ``iat`` to ``exp`` of an AppJWT.
     :param clock: returns the time in seconds since the epoch.
+    :param claims: other names of the claims of an AppJWT, as ``CONNECTOR_AUTH_APP_JWT_CLAIMS``.
+    :param consumer_claims: likewise, as ``CONNECTOR_AUTH_CONSUMER_JWS_CLAIMS``.
+    :param type: ``typ`` of the AppJWTs.
+    :param consumer_type: ``typ`` of the ConsumerJWSs.
+    :raises ValueError: if *claims* or *consumer_claims* is no such mapping.
 
     .. versionadded:: 0.1
     """
@@ -60,8 +69,16 @@ class Issuer(Signer):
         account_id: str = "le81823118",
         lifetime: int = 3600,
         clock: Callable[[], float] = wall_time,
+        claims: Mapping[str, Any] | ClaimNames | None = None,
+        consumer_claims: Mapping[str, Any] | ClaimNames | None = None,
+        type: str = "JWT",
+        consumer_type: str = "JWT",
     ) -> None:
         super().__init__(key, kid=kid, algorithm=algorithm)
+        self.names: ClaimNames = _claim_names(APP_JWT_CLAIMS, claims)
+        self.consumer_names: ClaimNames = _claim_names(CONSUMER_JWS_CLAIMS, consumer_claims)
+        self.type = type
+        self.consumer_type = consumer_type
         self.name = name
         self.account_id = account_id
         self.lifetime = lifetime
@@ -73,11 +90,11 @@ class Issuer(Signer):
         :raises TypeError: if a claim has the name of an attribute of
             :class:`~flask_connector_auth.AppJWT`, such as ``account_id``: the claim is ``aud``.
         """
-        return self.sign(self._app_jwt_claims(claims))
+        return self.sign(self._app_jwt_claims(claims), {"typ": self.type})
 
     def consumer_jws(self, **claims: Any) -> str:
         """Return a ConsumerJWS with the protocol's claims, replaced or extended by *claims*."""
-        return self.sign(self._consumer_jws_claims(claims))
+        return self.sign(self._consumer_jws_claims(claims), {"typ": self.consumer_type})
 
     def broken(self, name: str, kind: TokenKind = "app_jwt", /, **claims: Any) -> str:
         """Return a token that is valid except for one fault.
@@ -89,10 +106,13 @@ class Issuer(Signer):
         """
         if kind not in get_args(TokenKind):
             raise ValueError(f"no token {kind!r} to break; there are app_jwt and consumer_jws")
-        makers = {"app_jwt": self._app_jwt_claims, "consumer_jws": self._consumer_jws_claims}
-        claims_of, other_claims_of = makers.pop(kind), *makers.values()
+        makers = {
+            "app_jwt": (self._app_jwt_claims, self.names, self.type),
+            "consumer_jws": (self._consumer_jws_claims, self.consumer_names, self.consumer_type),
+        }
+        (claims_of, names, type), [(other_claims_of, *_)] = makers.pop(kind), makers.values()
         now = int(self.clock())
-        valid = ValidToken(kind, self, now, claims_of(claims), other_claims_of({}))
+        valid = ValidToken(kind, self, now, claims_of(claims), other_claims_of({}), names, type)
         possible = {
             fault_name: fault.apply
             for fault_name, fault in TOKEN_FAULTS.items()
@@ -105,13 +125,14 @@ class Issuer(Signer):
         return possible[name](valid)
 
     def _app_jwt_claims(self, claims: Mapping[str, Any]) -> dict[str, Any]:
-        for name in _CLAIM_NAMES.keys() & claims:
-            raise TypeError(f"an AppJWT has no claim {name}: give it as {_CLAIM_NAMES[name]}")
+        names = {**self.names.ids, "scopes": self.names.scopes[0]}
+        for name in names.keys() & claims.keys() - set(names.values()):
+            raise TypeError(f"an AppJWT has no claim {name}: give it as {names[name]}")
         now = int(self.clock())
         documented = {
-            "aud": self.account_id,
-            "azp": "75588e18-0000-4000-8000-000000000000",
-            "scope": "msg.consumer",
+            names["account_id"]: self.account_id,
+            names["install_id"]: "75588e18-0000-4000-8000-000000000000",
+            names["scopes"]: "msg.consumer",
             "iss": self.name,
             "exp": now + self.lifetime,
             "iat": now,
@@ -119,12 +140,14 @@ class Issuer(Signer):
         return without_omitted({**documented, **claims})
 
     def _consumer_jws_claims(self, claims: Mapping[str, Any]) -> dict[str, Any]:
-        documented = {"account_id": self.account_id, "ext_consumer_id": "consumer-1"}
-        claims = {**documented, **claims}
+        ids = self.consumer_names.ids
+        account, ext_consumer_id = ids["account_id"], ids["ext_consumer_id"]
+        issuer = {"iss": self.name} if self.consumer_names.requires_issuer else {}
+        claims = {account: self.account_id, ext_consumer_id: "consumer-1", **issuer, **claims}
         # Like the real service, one lp_consumer_id for each account and external id.
-        identity = json.dumps([claims["account_id"], claims["ext_consumer_id"]], default=str)
+        identity = json.dumps([claims[account], claims[ext_consumer_id]], default=str)
         lp_consumer_id = sha256(identity.encode()).hexdigest()
-        return without_omitted({"lp_consumer_id": lp_consumer_id, **claims})
+        return without_omitted({ids["lp_consumer_id"]: lp_consumer_id, **claims})
 
     def __repr__(self) -> str:
         return f"<Issuer {self.name!r} kid={self.kid!r}>"
@@ -172,13 +195,13 @@ class AppJWTGenerator:
         granted = _granted_scopes(client, scope or None)
         lifetime = self._issuer.lifetime if expires_in is None else expires_in
         now = int(self._issuer.clock())
-        token = self._issuer.app_jwt(
-            aud=self._account_of(client),
-            azp=client.get_client_id(),
-            scope=granted or OMIT,
-            iat=now,
-            exp=now + lifetime,
-        )
+        names = self._issuer.names
+        ids = {
+            names.ids["account_id"]: self._account_of(client),
+            names.ids["install_id"]: client.get_client_id(),
+            names.scopes[0]: granted or OMIT,
+        }
+        token = self._issuer.app_jwt(**ids, iat=now, exp=now + lifetime)
         response = {"access_token": token, "token_type": "Bearer", "expires_in": lifetime}
         # Required if it differs from the request, and never empty (sections 5.1 and 3.3).
         return {**response, "scope": granted} if granted else response
@@ -195,3 +218,13 @@ def _granted_scopes(client: Any, scope: str | None) -> str:
     except ValueError:
         raise InvalidScopeError from None
     return " ".join(dict.fromkeys(allowed.split(" ")))
+
+
+def _claim_names(default: ClaimNames, given: Mapping[str, Any] | ClaimNames | None) -> ClaimNames:
+    if isinstance(given, ClaimNames):
+        return given
+    try:
+        names: ClaimNames = Claims(default, "").deserialize(given or {})
+    except ValidationError as error:
+        raise ValueError(f"no names of claims: {error.messages}") from None
+    return names

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from ..core import Reason
+from ..core import ClaimNames, Reason
 from .signer import OMIT, Signer, encode_base64url
 
 #: The type of a token, by its maker in :class:`.Issuer`.
@@ -28,19 +28,25 @@ class ValidToken:
     now: int  #: seconds since the epoch
     claims: Mapping[str, Any]
     other_claims: Mapping[str, Any]  #: the claims of a valid token of the other type
+    names: ClaimNames
+    type: str  #: ``typ``
 
     @property
     def caller_claim(self) -> str:
         """The name of the claim that identifies the caller."""
-        return "azp" if self.kind == "app_jwt" else "lp_consumer_id"
+        return self.names.ids["install_id" if self.kind == "app_jwt" else "lp_consumer_id"]
 
     def with_claims(self, **claims: Any) -> str:
         """Return the token, signed with *claims* in place of its own."""
-        return self.signer.sign({**self.claims, **claims})
+        return self.sign({**self.claims, **claims})
 
     def with_header(self, **parameters: Any) -> str:
         """Return the token, signed with *parameters* in place of or beside the usual ones."""
-        return self.signer.sign(self.claims, parameters)
+        return self.sign(self.claims, **parameters)
+
+    def sign(self, payload: Any, signer: Signer | None = None, **parameters: Any) -> str:
+        """Return *payload*, signed by *signer*, or else the issuer of the token."""
+        return (signer or self.signer).sign(payload, {"typ": self.type, **parameters})
 
 
 class TokenFault(NamedTuple):
@@ -87,7 +93,7 @@ def too_long_lived(valid: ValidToken) -> str:
 @_fault(Reason.BAD_SIGNATURE)
 def forged(valid: ValidToken) -> str:
     """It is signed with another key, under the issuer's ``kid``."""
-    return valid.signer.forger.sign(valid.claims)
+    return valid.sign(valid.claims, valid.signer.forger)
 
 
 @_fault(Reason.BAD_SIGNATURE)
@@ -102,13 +108,13 @@ def tampered(valid: ValidToken) -> str:
 def embedded_key(valid: ValidToken) -> str:
     """As ``forged``, with the forger's public key in the header as ``jwk``."""
     [key] = valid.signer.forger.key_set()["keys"]
-    return valid.signer.forger.sign(valid.claims, {"jwk": key})
+    return valid.sign(valid.claims, valid.signer.forger, jwk=key)
 
 
 @_fault(Reason.UNKNOWN_KEY)
 def unknown_key(valid: ValidToken) -> str:
     """As ``forged``, under a ``kid`` that no key has."""
-    return valid.signer.forger.sign(valid.claims, {"kid": "unknown"})
+    return valid.sign(valid.claims, valid.signer.forger, kid="unknown")
 
 
 @_fault(Reason.BAD_ALGORITHM)
@@ -133,15 +139,15 @@ def critical(valid: ValidToken) -> str:
 
 @_fault(Reason.BAD_PARAMETER)
 def bad_parameter(valid: ValidToken) -> str:
-    """``typ`` is ``at+jwt``, an access token of another kind (RFC 9068)."""
-    return valid.with_header(typ="at+jwt")
+    """``typ`` is ``dpop+jwt``, a token of another kind (RFC 9449)."""
+    return valid.with_header(typ="dpop+jwt")
 
 
 @_fault(Reason.BAD_JSON)
 def bad_json(valid: ValidToken) -> str:
     """A claim occurs twice."""
     text = json.dumps(valid.claims)
-    return valid.signer.sign(f"{text[:-1]}, {text[1:]}".encode())
+    return valid.sign(f"{text[:-1]}, {text[1:]}".encode())
 
 
 @_fault(Reason.NOT_COMPACT)
@@ -184,17 +190,16 @@ def wrong_issuer(valid: ValidToken) -> str:
 def wrong_type(valid: ValidToken) -> str:
     """It is a valid token of the other type."""
     # The additional claim makes it differ from the token in the other header.
-    return valid.signer.sign({**valid.other_claims, "jti": "of the wrong type"})
+    return valid.sign({**valid.other_claims, "jti": "of the wrong type"})
 
 
 @_fault(Reason.WRONG_ACCOUNT)
 def wrong_account(valid: ValidToken) -> str:
     """It is for another account; rejected where the URL, a setting or the AppJWT names one."""
-    claim = "aud" if valid.kind == "app_jwt" else "account_id"
-    return valid.with_claims(**{claim: "another account"})
+    return valid.with_claims(**{valid.names.ids["account_id"]: "another account"})
 
 
 @_fault(Reason.MISSING_SCOPE, app_jwt_only=True)
 def missing_scope(valid: ValidToken) -> str:
     """It grants no scope; rejected where the view requires one."""
-    return valid.with_claims(scope=OMIT)
+    return valid.with_claims(**dict.fromkeys(valid.names.scopes, OMIT))

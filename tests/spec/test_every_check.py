@@ -27,8 +27,6 @@ from tests.support.types import MakeApp
 
 BY_CODE = {check.run.__code__: check for check in CHECKS}
 CONSUMER = ours.consumer_jws()
-ISSUERS = {"Sentinel": {"APP_JWT_KEYS": KEYS}, "other": {"APP_JWT_KEYS": theirs.key_set()}}
-OF_NO_ISSUER = (ours.sign(b"no", {}), ours.app_jwt(iss=OMIT), ours.app_jwt(iss="a"))
 
 
 class Down(RevocationStore):
@@ -102,9 +100,16 @@ def test_each_check_of_the_list_refuses_requests(make: Callable[..., Flask]) -> 
         refusal(make(APP_JWT_KEYS=Outage(1)), GOOD, CONSUMER),
         refusal(make(APP_JWT_KEYS=Doubtful(runtime.verifiers[0].keys)), theirs.app_jwt(), CONSUMER),
         refusal(make(REVOCATION_STORE=Down()), GOOD, CONSUMER),
-        *(refusal(make(ISSUERS=ISSUERS), text, CONSUMER) for text in OF_NO_ISSUER),
         refusal(app, GOOD, GOOD),
         refusal(app, GOOD, ours.consumer_jws(account_id="le3"), "/"),
+    }
+    several = make(
+        ISSUERS={"Sentinel": {}, "https://other.example": {"APP_JWT_KEYS": theirs.key_set()}}
+    )
+    seen |= {
+        refusal(several, ours.sign(b"[]"), CONSUMER),
+        refusal(several, ours.app_jwt(iss=OMIT), CONSUMER),
+        refusal(several, ours.app_jwt(iss="unknown"), CONSUMER),
     }
     assert seen == {
         (check.run.__name__.removeprefix("check_"), reason)

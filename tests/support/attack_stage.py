@@ -31,13 +31,18 @@ HEADERS: dict[TokenKind, str] = {
     "consumer_jws": "HTTP_X_LP_ON_BEHALF",
 }
 
+TWO_ISSUERS = "two issuers"
+#: The issuer beside ours.
+HOSTILE = "https://hostile.example"
 #: Flask's switches that let an error out in another way, each on an app with a way to ask for the
-#: tokens of its own. In the last one no token is remembered.
+#: tokens of its own. In "testing" no token is remembered. In the last one, an issuer with another
+#: key under the same ``kid`` is accepted too.
 MODES: dict[str, Mapping[str, Any]] = {
     "production": {},
     "debug": {"DEBUG": True, "CONNECTOR_AUTH_CACHE_SIZE": 1},
     "propagating": {"PROPAGATE_EXCEPTIONS": True, "TRAP_HTTP_EXCEPTIONS": True},
     "testing": {"TESTING": True, "CONNECTOR_AUTH_CACHE_SIZE": 0},
+    TWO_ISSUERS: {},
 }
 
 
@@ -72,7 +77,9 @@ def good(kind: TokenKind, algorithm: str = "RS256") -> ValidToken:
     """Return the good token of a *kind*, to be broken."""
     claims = {each: _claims(each) for each in KINDS}
     other = claims.pop("consumer_jws" if kind == "app_jwt" else "app_jwt")
-    return ValidToken(kind, issuer_of(algorithm), NOW, claims[kind], other)
+    issuer = issuer_of(algorithm)
+    names = issuer.names if kind == "app_jwt" else issuer.consumer_names
+    return ValidToken(kind, issuer, NOW, claims[kind], other, names, issuer.type)
 
 
 @cache
@@ -97,6 +104,9 @@ def _stage(mode: str, algorithm: str, settings: Mapping[str, Any]) -> Stage:
     app.config["CONNECTOR_AUTH_MAX_LIFETIME"] = 7200
     app.config["CONNECTOR_AUTH_LOG_LIMIT"] = 0
     app.config.update(MODES[mode])
+    if mode == TWO_ISSUERS:
+        hostile = {"APP_JWT_KEYS": jwk(algorithm, owner="hostile", kid="dev-1")}
+        app.config["CONNECTOR_AUTH_ISSUERS"] = {"Sentinel": {}, HOSTILE: hostile}
     for name, value in settings.items():
         app.config[f"CONNECTOR_AUTH_{name}"] = list(value) if isinstance(value, tuple) else value
     ran: list[str] = []
@@ -147,4 +157,5 @@ _WAYS: dict[str, Callable[[Flask, ConnectorAuth, list[str]], None]] = {
     "debug": _optional,
     "propagating": _protected,
     "testing": _called,
+    TWO_ISSUERS: _decorated,
 }

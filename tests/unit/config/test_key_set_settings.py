@@ -557,7 +557,7 @@ def test_a_backup_can_hold_the_largest_key_set(place: str) -> None:
     source = load(JWKS_BACKUP=place, JWKS_MAX_BYTES=1000)
     assert isinstance(source, RemoteKeys)
     backup: Any = source._loader._backup
-    assert backup._store._limit == 4 * 1000 + 65536
+    assert backup._limit == 4 * 1000 + 65536
 
 
 def test_a_backup_obeys_the_rules_of_its_source() -> None:

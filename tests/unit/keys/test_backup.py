@@ -46,7 +46,8 @@ ENTRIES = [
 ]
 INDEX = KeyIndex(usable_keys(ENTRIES, RULES, 100))
 ALLOWANCE = 3600.0
-RECORD = 100_000
+MAX_BYTES = 10_000
+RECORD = 4 * MAX_BYTES + 65536  # the largest record, in bytes
 NOT_USED = "the backup of the key set (JWKS_BACKUP) is not used: "
 
 
@@ -57,7 +58,7 @@ class Bench:
         self.now = 1_800_000_000.0
         self.boot = "this boot"
         self.uptime = 5000.0
-        rules = RemoteRules(max_stale=allowance)
+        rules = RemoteRules(max_stale=allowance, max_bytes=MAX_BYTES)
         self.backup = KeySetBackup(
             store, RULES, rules, lambda: self.now, lambda: (self.boot, self.uptime)
         )
@@ -81,7 +82,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def bench(file: Path) -> Bench:
     """A backup in a file."""
-    return Bench(FileBackupStore(file, RECORD))
+    return Bench(FileBackupStore(file))
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -459,7 +460,7 @@ def test_a_folder_that_cannot_be_used_is_logged_once(
 ) -> None:
     """JWKS_BACKUP: after a success, the same failure is logged again."""
     folder = tmp_path / "later"
-    bench = Bench(FileBackupStore(folder / "backup", RECORD))
+    bench = Bench(FileBackupStore(folder / "backup"))
     cannot = ["the backup of the key set (JWKS_BACKUP) cannot be written: FileNotFoundError"]
     for _ in range(2):
         bench.backup.save(URL, INDEX)
@@ -477,7 +478,7 @@ def test_a_folder_that_cannot_be_used_is_logged_once(
 def test_a_folder_that_is_none_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """JWKS_BACKUP: neither reading nor writing raises."""
     (tmp_path / "file").touch()
-    bench = Bench(FileBackupStore(tmp_path / "file" / "backup", RECORD))
+    bench = Bench(FileBackupStore(tmp_path / "file" / "backup"))
     assert bench.backup.read([URL]) is None
     bench.backup.save(URL, INDEX)
     assert logged(caplog) == [
@@ -529,7 +530,7 @@ def test_the_clock_of_the_machine(tmp_path: Path) -> None:
 
 def test_by_default_the_clocks_are_real(file: Path) -> None:
     """What is saved now is young."""
-    backup = KeySetBackup(FileBackupStore(file, RECORD), RULES, RemoteRules(max_stale=ALLOWANCE))
+    backup = KeySetBackup(FileBackupStore(file), RULES, RemoteRules(max_stale=ALLOWANCE))
     backup.save(URL, INDEX)
     saved = backup.read([URL])
     assert saved is not None
@@ -557,7 +558,7 @@ def redis(valkey: ValkeyServer) -> Iterator[Redis]:
 
 def stored(valkey: ValkeyServer, lifetime: float = ALLOWANCE, options: str = "") -> Bench:
     """Return a backup in that server."""
-    return Bench(RedisBackupStore(valkey.connection_url + options, "app:jwks", lifetime, RECORD))
+    return Bench(RedisBackupStore(valkey.connection_url + options, "app:jwks", lifetime))
 
 
 @pytest.mark.parametrize("options", ["", "/0?decode_responses=true"])
@@ -661,7 +662,7 @@ def test_redis_is_waited_for_a_second() -> None:
     """docs/key_sets.rst: to connect and for each answer, without a second try, whatever the URL
     asks for."""
     url = "redis://127.0.0.1?socket_timeout=60&socket_connect_timeout=60&retry_on_timeout=1"
-    with RedisBackupStore(url, "app:jwks", 1, RECORD)._connect() as client:
+    with RedisBackupStore(url, "app:jwks", 1)._connect() as client:
         options = client.connection_pool.connection_kwargs
     assert (options["socket_connect_timeout"], options["socket_timeout"]) == (0.8, 0.8)
     assert options["retry"]._retries == 0
@@ -671,7 +672,7 @@ def test_redis_is_waited_for_a_second() -> None:
 def test_what_is_no_redis_url_is_refused(url: str) -> None:
     """A mistake in the configuration shows at the start."""
     with pytest.raises(ValueError):
-        RedisBackupStore(url, "app:jwks", ALLOWANCE, RECORD)
+        RedisBackupStore(url, "app:jwks", ALLOWANCE)
 
 
 # Two sources
@@ -725,7 +726,7 @@ def test_each_token_type_finds_its_backup_in_redis(
 
 def test_writers_of_one_file_leave_a_whole_record(bench: Bench, file: Path) -> None:
     """JWKS_BACKUP: each process writes; whichever comes last, the file is one of their records."""
-    benches = [Bench(FileBackupStore(file, RECORD)) for _ in range(4)]
+    benches = [Bench(FileBackupStore(file)) for _ in range(4)]
     threads = [
         threading.Thread(
             target=lambda bench=bench: [bench.backup.save(URL, INDEX) for _ in range(20)]

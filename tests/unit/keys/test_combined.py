@@ -199,7 +199,7 @@ def test_a_custom_source_needs_one_method() -> None:
 
 def listed(source: KeySource) -> list[tuple[str | None, str, float | None]]:
     """Return kid, origin and age of each key."""
-    return [(entry.key.kid, entry.origin, entry.age) for entry in list_keys(source)]
+    return [(key.kid, origin, age) for key, origin, age in list_keys(source)]
 
 
 def test_keys_are_listed_with_their_origin_and_age() -> None:

@@ -406,7 +406,7 @@ def test_urls_that_hang_are_given_up_in_time(servers: list[KeySetServer]) -> Non
 @pytest.fixture
 def open_backup(tmp_path: Path) -> Callable[[], KeySetBackup]:
     """Return a function that opens the same backup again, as after a restart."""
-    return lambda: KeySetBackup(FileBackupStore(tmp_path / "backup", 100_000), KEY_RULES, RULES)
+    return lambda: KeySetBackup(FileBackupStore(tmp_path / "backup"), KEY_RULES, RULES)
 
 
 def test_a_backup_is_read_only_without_a_set(

@@ -318,9 +318,9 @@ class Memory:
     def __init__(self) -> None:
         self.record: bytes | None = None
 
-    def read(self) -> bytes | None:
-        """Return it."""
-        return self.record
+    def read(self, size: int) -> bytes | None:
+        """Return the start of it."""
+        return self.record and self.record[:size]
 
     def write(self, record: bytes) -> None:
         """Keep it."""

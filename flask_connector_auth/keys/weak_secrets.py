@@ -1,34 +1,29 @@
-"""Detection of HMAC secrets that are public key material (RFC 8725 section 2.1)."""
+"""Detection of what is no HMAC secret: public key material, a URL, or the path of a file."""
 
 import json
+import os
 import re
 from base64 import b64encode, urlsafe_b64decode
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from html import unescape
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_ssh_public_key
 
-from ..core import decode_base64url
-from .der import KeyProblem, load_public_key
-from .material import KeySetEntries, split_keys
+from .der import KeyProblem
+from .urls import clean_text, is_url
 
 #: The private members of a JWK (RFC 7518 sections 6.2.2 and 6.3.2).
 PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 # Encodings inside each other: base64 of a JWK Set, whose x5c is base64 of DER, and one more.
 _MAX_LAYERS = 4
-_MIN_NUMBER_BYTES = 16
-_DER_LOADERS = (
-    load_der_public_key,
-    x509.load_der_x509_certificate,
-    x509.load_der_x509_csr,
-)
+_DER_LOADERS = (load_der_public_key, x509.load_der_x509_certificate, x509.load_der_x509_csr)
 _CURVES = (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1(), ec.SECP256K1())
 _PEM_LINE = re.compile("-{4,5} ?(?:BEGIN|END) [^-]*-{4,5}")
 # The first line of a PEM, whatever stands for its spaces.
@@ -43,10 +38,14 @@ _HEXADECIMAL = re.compile(
 )
 _NOT_HEXADECIMAL = re.compile("0x|[^0-9A-F]", re.IGNORECASE)
 _ESCAPED_LINE_END = re.compile(r"\\[rn]")
+_FILE_SUFFIXES = (".pem", ".der", ".crt", ".cer", ".pub", ".key", ".jwk", ".jwks", ".json", ".txt")
+_STANDARD_BASE64 = re.compile(r"[A-Za-z0-9+/]{32,}={0,2}")
+# A secret that is made at random from all signs has others too.
+_WRITTEN_PATH = re.compile(r"(?:[A-Za-z]:|~\w*|\.{0,2})[/\\][\w./\\ ~-]*", re.ASCII)
 
 
 def is_public_key_material(secret: bytes, numbers: Collection[bytes] = ()) -> bool:
-    """Whether *secret* is public key material, or an encoding of it.
+    """Whether *secret* is public key material (RFC 8725 section 2.1), or an encoding of it.
 
     :param numbers: see :func:`public_numbers`.
     """
@@ -60,58 +59,6 @@ def is_public_key_material(secret: bytes, numbers: Collection[bytes] = ()) -> bo
         or _PUBLIC_LABEL.search(_decode_text(content)) is not None
         for content in _decoded_layers(secret)
     )
-
-
-def public_numbers(*values: Any) -> frozenset[bytes]:
-    """Return the numbers of the public keys in *values*, to compare secrets with.
-
-    A number alone looks like any random secret.
-
-    :param values: what :func:`parse_keys` takes. Invalid items are skipped: :func:`parse_keys`
-        reports them.
-    """
-    numbers = (
-        number.lstrip(b"\0")
-        for value in values
-        for item in (value if isinstance(value, list | tuple) else [value])
-        for number in _numbers_of_item(item)
-    )
-    # No sound key has a shorter number, and a secret may equal a short one by chance.
-    return frozenset(number for number in numbers if len(number) >= _MIN_NUMBER_BYTES)
-
-
-def _numbers_of_item(item: Any) -> Iterator[bytes]:
-    with suppress(KeyProblem):
-        entries = split_keys(item)
-        is_set = isinstance(entries, KeySetEntries)
-        materials: list[Any] = entries if is_set else [entry.material for entry in entries]
-        for material in materials:
-            with suppress(Exception):
-                if isinstance(material, bytes):
-                    yield from _numbers_of_key(load_public_key(material).native)
-                else:
-                    yield from _numbers_of_jwk(material)
-
-
-def _numbers_of_jwk(jwk: Mapping[str, Any]) -> Iterator[bytes]:
-    for value in map(jwk.get, ("n", "x", "y")):
-        if isinstance(value, str):
-            yield decode_base64url(value.encode())
-
-
-def _numbers_of_key(native: Any) -> Iterator[bytes]:
-    """Yield the numbers of a key of the library ``cryptography``."""
-    if isinstance(native, RSAPublicKey):
-        yield _to_bytes(native.public_numbers().n)
-    elif isinstance(native, ec.EllipticCurvePublicKey):
-        point = native.public_numbers()
-        yield from (_to_bytes(point.x), _to_bytes(point.y))
-    else:
-        yield native.public_bytes_raw()
-
-
-def _to_bytes(number: int) -> bytes:
-    return number.to_bytes((number.bit_length() + 7) // 8)
 
 
 def _is_listed_number(content: bytes, numbers: Collection[bytes]) -> bool:
@@ -141,10 +88,8 @@ def _is_ssh_key(content: bytes) -> bool:
 
 
 def _is_point(content: bytes) -> bool:
-    """Whether *content* is an uncompressed point of a curve, with or without its first byte.
-
-    The chance that a random secret is one is less than 1 in 2**250.
-    """
+    """Whether *content* is an uncompressed point of a curve, with or without its first byte."""
+    # The chance that a random secret is one is less than 1 in 2**250.
     for curve in _CURVES:
         for point in (content, b"\4" + content):
             with suppress(ValueError):
@@ -175,17 +120,15 @@ def _decoded_layers(secret: bytes) -> Iterator[bytes]:
 
 
 def _decode_once(content: bytes) -> Iterator[bytes]:
-    """Yield what *content* encodes.
-
-    As base64, hexadecimal or decimal digits, percent-encoding, references of HTML or JSON strings.
-    """
+    """Yield what *content* encodes: base64, digits, percent-encoding, references of HTML, JSON."""
     text = _ESCAPED_LINE_END.sub("\n", _decode_text(content))
     pieces = [_PEM_HEADER.sub("", piece) for piece in _PEM_LINE.split(text)]
     for piece in {"".join(piece.split()) for piece in [*pieces, *_LONG_WORD.findall(text)]}:
         with suppress(ValueError):
             yield _decode_base64(piece)
         with suppress(ValueError, OverflowError):
-            yield _to_bytes(int(piece))
+            number = int(piece)
+            yield number.to_bytes((number.bit_length() + 7) // 8)
     for match in _HEXADECIMAL.findall(text):
         digits = _NOT_HEXADECIMAL.sub("", match)
         yield bytes.fromhex(digits.zfill(len(digits) + len(digits) % 2))
@@ -206,7 +149,7 @@ def _decode_base64(text: str) -> bytes:
 
 
 def _json_values(content: bytes) -> Iterator[Any]:
-    """Yield all values of a JSON text, nested ones too; nothing if *content* is no JSON."""
+    """Yield all values in *content*, nested ones too; nothing if it is no JSON."""
     try:
         values = [json.loads(_decode_text(content))]
     except (ValueError, RecursionError):
@@ -218,3 +161,39 @@ def _json_values(content: bytes) -> Iterator[Any]:
             values += value.values()
         elif isinstance(value, list):
             values += value
+
+
+def check_secret_text(text: str) -> None:
+    """Check that *text* may be an HMAC secret: not what people write in place of a secret.
+
+    :raises KeyProblem: if it is blank, a URL, or the path of a file.
+    """
+    if not clean_text(text):
+        raise KeyProblem("a blank text, which is no secret")
+    if is_url(text):
+        raise KeyProblem("a URL, which is no secret; for a key set, give the URL alone")
+    if _is_path(clean_text(text)):
+        raise KeyProblem(
+            'the path of a file, which is no secret; write {"secret": "..."} to the file, and give '
+            "its path alone"
+        )
+
+
+def _is_path(text: str) -> bool:
+    """Whether *text* is meant as the path of a file, even if it could be a secret by its length."""
+    if _STANDARD_BASE64.fullmatch(text):
+        # By chance a secret may begin with a slash, or with the name of a folder in this one.
+        return text.startswith("/") and looks_like_path(text)
+    return _WRITTEN_PATH.fullmatch(text) is not None or looks_like_path(text)
+
+
+def looks_like_path(text: str) -> bool:
+    """Whether *text* is the path of a file, which messages may quote, rather than a secret.
+
+    It ends like the name of a key file, or one of its folders exists.
+    """
+    path = Path(text)
+    folders = [folder for folder in path.parents if folder.name]
+    return text.isprintable() and (
+        path.suffix.lower() in _FILE_SUFFIXES or any(map(os.path.isdir, folders))
+    )
