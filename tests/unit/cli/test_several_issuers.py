@@ -8,11 +8,17 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_connector_auth import KeySource, require_app_jwt
+from flask_connector_auth import (
+    KeySource,
+    require_app_jwt,
+    require_consumer_jws,
+    token_rejected,
+)
 from flask_connector_auth.cli.check import find_weaknesses
 from flask_connector_auth.testing import OMIT, Issuer, KeySetServer
 from flask_connector_auth.web import current_runtime
 from tests.support.floor_helpers import NOW, cases, der, issuer_of
+from tests.support.http_helpers import headers
 from tests.support.ports import free_port
 from tests.support.types import MakeApp, RunCommand
 
@@ -257,6 +263,42 @@ def test_without_an_issuer_no_check_by_its_rules_is_shown(
     assert found["checks"][-1]["stage"] == "issuer"
     [failed] = [each for each in found["checks"] if each["result"] == "fail"]
     assert (failed["has"], failed["lacks"]) == (has, lacks)
+
+
+TEXTS = {
+    "of each": (a.app_jwt(), a.consumer_jws()),
+    "of two": (a.app_jwt(), b.consumer_jws()),
+    "of two, with iss": (a.app_jwt(), b.consumer_jws(iss=B)),
+    "with the iss of the other": (a.app_jwt(), a.consumer_jws(iss=B)),
+    "ConsumerJWS alone": (None, b.consumer_jws()),
+    "by iss": (None, b.consumer_jws(iss=B)),
+    "by a wrong iss": (None, b.consumer_jws(iss=A)),
+    "by an unknown iss": (None, b.consumer_jws(iss="c")),
+    "by an unknown kid": (None, named(A, kid="c").consumer_jws()),
+    "no key, no algorithm": (None, a.sign({}, {"alg": "none"})),
+}
+
+
+@cases("app_jwt, consumer_jws", TEXTS)
+def test_what_is_said_is_what_a_request_is_answered(
+    said: Said, two: Callable[..., Flask], app_jwt: str | None, consumer_jws: str
+) -> None:
+    """A ConsumerJWS is refused for the same reason, beside an AppJWT or alone."""
+    app = two()
+    app.add_url_rule("/", "index", require_consumer_jws(lambda: {}))
+    app.add_url_rule("/both", "both", require_app_jwt(require_consumer_jws(lambda: {})))
+    reasons = []
+
+    def note(_app: Flask, error: Any) -> None:
+        reasons.append(error.reason.value)
+
+    with token_rejected.connected_to(note, app):
+        path = "/" if app_jwt is None else "/both"
+        status = app.test_client().get(path, headers=headers(app_jwt, consumer_jws)).status_code
+    assert (status == 200) is (reasons == [])
+    args = ["--consumer-jws", *([] if app_jwt is None else ["--issuer", A])]
+    found = said("inspect", *args, app=app, status=1 if reasons else 0, input=consumer_jws)
+    assert [found["reason"]] == (reasons or [None])
 
 
 def test_keys_that_may_tell_the_issuer_may_be_out_of_reach(
