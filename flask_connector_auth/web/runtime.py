@@ -13,7 +13,7 @@ from ..core import AppJWT, ConsumerJWS, Reason, close_if_closable, register_at_f
 from ..revocation import RevocationRules, Revocations
 from ..verification import APP_JWT, CONSUMER_JWS, Verifier, VerifierRules
 from .context import EXTENSION, current_app
-from .exceptions import ErrorResponses
+from .responses import ErrorResponses
 
 # Held for a moment, and only if a request is refused. A fork waits for it: otherwise a child could
 # inherit it locked, without the thread that would release it.
