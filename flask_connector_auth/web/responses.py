@@ -1,7 +1,7 @@
 """The responses to refused requests: each row of the error table, rendered once for an app."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
 _MISSING_ROWS = (errors.APP_JWT_MISSING, errors.CONSUMER_JWS_MISSING)
+
+
+class _Body(list[bytes]):
+    """The body in the form for a server: one that it calls ``close()`` of, once it has sent it."""
+
+    __slots__ = ("close",)
+    close: Callable[[], None]
 
 
 class EnvelopeResponse(Response):
@@ -47,7 +54,12 @@ class EnvelopeResponse(Response):
         rendered = self.rendered
         if "headers" in vars(self) or self.status != rendered.status_line:
             return Response.get_wsgi_response(self, environ)
-        return self.get_app_iter(environ), rendered.status_line, [*rendered.headers]
+        if environ["REQUEST_METHOD"] == "HEAD" or self.response != rendered.parts:
+            return self.get_app_iter(environ), rendered.status_line, [*rendered.headers]
+        # A tenth of the time that Werkzeug takes for an iterator that encodes each part.
+        body = _Body(rendered.parts)
+        body.close = self.close
+        return body, rendered.status_line, [*rendered.headers]
 
     def _change_class(self, response_class: type[Response]) -> None:
         """Make this a response of another class, as ``force_type`` does for an app's own class."""
@@ -63,7 +75,7 @@ class RenderedResponse:
 
     row: ErrorRow  #: as it is sent, overrides included
     status_line: str  #: status and phrase
-    body: bytes
+    parts: list[bytes]  #: the body
     headers: tuple[tuple[str, str], ...]
     attributes: Mapping[str, Any]  #: of a new response, but for the headers and the lists
     lists: Mapping[str, list[Any]]  #: the attributes that each response needs a copy of
@@ -76,7 +88,7 @@ class RenderedResponse:
         attributes = {**vars(Response([body], status_line, headers))}
         del attributes["headers"]
         lists = {name: value for name, value in attributes.items() if isinstance(value, list)}
-        return cls(row, status_line, body, (*headers.items(),), attributes, lists)
+        return cls(row, status_line, [body], (*headers.items(),), attributes, lists)
 
     def to_response(self) -> Response:
         """Return a new Flask response."""
@@ -84,7 +96,7 @@ class RenderedResponse:
 
     def envelope(self) -> dict[str, Any]:
         """Return the envelope as an object."""
-        return json.loads(self.body)  # type: ignore[no-any-return]
+        return json.loads(self.parts[0])  # type: ignore[no-any-return]
 
 
 class ErrorResponses:
