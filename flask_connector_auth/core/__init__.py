@@ -77,4 +77,5 @@ from .tokens import (
     AppJWT as AppJWT,
     ConsumerJWS as ConsumerJWS,
     shared_claims as shared_claims,
+    token_maker as token_maker,
 )

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from ..core import AppJWT, ConsumerJWS, Reason, TokenRequirement, shared_claims
+from ..core import AppJWT, ConsumerJWS, Reason, TokenRequirement, shared_claims, token_maker
 from ..keys import KeySource, VerificationKey
 from ..revocation import Kind, RevocationCache, Subject, digest_of, subject_key
 
@@ -39,7 +39,7 @@ class TokenProfile(Generic[TokenT]):
     claims_of_other_token: frozenset[str]  #: only the other token has these (RFC 8725 section 3.12)
     revocable: tuple[tuple[Kind, str], ...]  #: what revokes it, and the attribute with its id
     allows_bearer_prefix: bool  #: whether its header may have ``Bearer`` before the token
-    build: Callable[[dict[str, Any]], TokenT]  #: makes the value of claims that were checked
+    build: Callable[[dict[str, Any]], TokenT]  #: makes the value of checked claims, and keeps them
     label: str  #: the prefix of its fields in the log
     ids: Mapping[str, str]  #: the claims in the log, by field
 
@@ -63,9 +63,13 @@ class TokenProfile(Generic[TokenT]):
         return Subject(digest_of(text), shared_claims(token).get("iat"), tuple(keys))
 
 
+_make_app_jwt = token_maker(AppJWT)
+_make_consumer_jws = token_maker(ConsumerJWS)
+
+
 def _app_jwt(claims: dict[str, Any]) -> AppJWT:
     audience = claims["aud"]
-    return AppJWT(
+    return _make_app_jwt(
         account_id=audience if type(audience) is str else audience[0],
         install_id=claims["azp"],
         scopes=_scopes(claims.get("scope", "")),
@@ -84,7 +88,7 @@ def _scopes(scope: str) -> frozenset[str]:
 
 
 def _consumer_jws(claims: dict[str, Any]) -> ConsumerJWS:
-    return ConsumerJWS(
+    return _make_consumer_jws(
         account_id=claims["account_id"],
         ext_consumer_id=claims["ext_consumer_id"],
         lp_consumer_id=claims["lp_consumer_id"],
