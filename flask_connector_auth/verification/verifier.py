@@ -1,6 +1,6 @@
 """Verification of header values: from the cache, or by all checks in their order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from math import inf
 from typing import Any, Generic
@@ -148,9 +148,7 @@ class Verifier(Generic[TokenT]):
                 run(examined)
         except Rejected as rejected:
             if examined.key is not None:
-                rejected.loggable_claims = self.profile.loggable_claims(
-                    examined.kid, examined.claims
-                )
+                self._add_loggable_claims(rejected, examined.kid, examined.claims)
             raise
         algorithm, kid, claims = examined.algorithm, examined.kid, examined.claims
         if parameters is None and len(known) < _MAX_HEADERS:
@@ -167,9 +165,13 @@ class Verifier(Generic[TokenT]):
         try:
             self.revocation_cache.check_not_revoked(entry.subject)
         except Rejected as rejected:
-            claims = shared_claims(entry.token)
-            rejected.loggable_claims = self.profile.loggable_claims(entry.kid, claims)
+            self._add_loggable_claims(rejected, entry.kid, shared_claims(entry.token))
             raise
+
+    def _add_loggable_claims(
+        self, rejected: Rejected, kid: str | None, claims: Mapping[str, Any]
+    ) -> None:
+        rejected.find_loggable_claims = lambda: self.profile.loggable_claims(kid, claims)
 
     def loggable_claims(self, text: str, token: TokenT) -> dict[str, str]:
         """Return the fields for the log of *token*, whose *text* was verified before."""
