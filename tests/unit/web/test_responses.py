@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from wsgiref.validate import validator
 
 import pytest
 from flask import Flask, Response, after_this_request, make_response, session
@@ -115,6 +116,25 @@ def test_what_a_server_does_to_the_list_of_headers_is_not_in_the_next_response(
     first = call()
     first.append(("X-Server", "1"))
     assert call() == DOCUMENTED
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_servers_and_middleware_find_what_the_gateway_interface_asks(
+    service: Flask, method: str
+) -> None:
+    """PEP 3333, as the standard library checks it: types, status, headers, and the close."""
+    closed: list[str] = []
+
+    @service.after_request
+    def close(response: Response) -> Response:
+        response.call_on_close(lambda: closed.append(method))
+        return response
+
+    body, status, _ = run_wsgi_app(
+        validator(service.wsgi_app), create_environ("/x", method=method), buffered=True
+    )
+    assert (b"".join(body), status) == (ROWS[40105] * (method == "GET"), "401 UNAUTHORIZED")
+    assert closed == [method]
 
 
 def test_no_response_shares_an_attribute_that_can_be_changed(service: Flask) -> None:
