@@ -45,7 +45,9 @@ class EnvelopeResponse(Response):
     @cached_property
     def headers(self) -> Headers:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The headers of this response alone, which may be changed."""
-        return Headers(self.rendered.headers)
+        headers = Headers()
+        headers[:] = self.rendered.headers  # the constructor takes twice as long
+        return headers
 
     def get_wsgi_response(
         self, environ: "WSGIEnvironment"
@@ -53,6 +55,7 @@ class EnvelopeResponse(Response):
         """Return body, status line and headers: the row's, unless something has read headers."""
         rendered = self.rendered
         if "headers" in vars(self) or self.status != rendered.status_line:
+            # Not by super(), which reads the ``__class__`` below.
             return Response.get_wsgi_response(self, environ)
         if environ["REQUEST_METHOD"] == "HEAD" or self.response != rendered.parts:
             return self.get_app_iter(environ), rendered.status_line, [*rendered.headers]
