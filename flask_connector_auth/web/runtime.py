@@ -20,7 +20,7 @@ from ..verification import (
     consumer_jws_profile,
 )
 from .context import EXTENSION, current_app
-from .exceptions import ErrorResponses
+from .responses import ErrorResponses
 
 # Held for a moment, and only if a request is refused. A fork waits for it: otherwise a child could
 # inherit it locked, without the thread that would release it.

@@ -66,7 +66,7 @@ def two(one: Mapping[str, Any] | None = None, **other: Any) -> dict[str, Any]:
 
 def thumbprints(source: KeySource) -> list[str]:
     """Return the thumbprints of the keys of a source."""
-    return [listed.key.thumbprint for listed in list_keys(source)]
+    return [key.thumbprint for key, *_ in list_keys(source)]
 
 
 def test_each_issuer_has_its_own_keys() -> None:
