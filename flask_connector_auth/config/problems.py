@@ -1,9 +1,13 @@
 """What is wrong with the configuration, by configuration key."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from typing import Any, cast
 
-from .schema import PREFIX
+from marshmallow import EXCLUDE, ValidationError
+
+from .issuer_schema import IssuerSchema
+from .schema import PREFIX, SettingsSchema
 
 # The names that people try first, where the nearest by its letters is another one or none.
 _MEANT = {
@@ -28,7 +32,8 @@ class ConfigurationError(ValueError):
     """
 
     def __init__(self, problems: Mapping[str, list[str]]) -> None:
-        self.problems: dict[str, list[str]] = dict(problems)  #: sentences, by configuration key
+        #: sentences, by configuration key; by ``CONNECTOR_AUTH_ISSUERS: <iss>: <setting>`` too
+        self.problems: dict[str, list[str]] = dict(problems)
         # A copy or an unpickled error is made from these arguments.
         super().__init__(self.problems)
 
@@ -41,61 +46,59 @@ class ConfigurationError(ValueError):
 class Problems(dict[str, list[str]]):
     """The problems found so far: sentences, by configuration key."""
 
-    def key(self, name: str) -> str:
-        """Return what the setting *name* is called where it is written."""
-        return PREFIX + name
-
     def add(self, name: str, problem: str) -> None:
         """Report *problem*, a sentence, for the setting *name*, which is without its prefix.
 
-        Settings may be read for each token type and issuer: each problem is reported once.
+        It is reported once: settings may be read for each token type and issuer.
         """
         found = self.setdefault(PREFIX + name, [])
         if problem not in found:
             found.append(problem)
 
-    def add_unknown(self, name: str, fields: Iterable[str]) -> None:
-        """Report that no setting has this *name*, and which one may be meant.
+    def read(
+        self, schema: IssuerSchema, configured: Mapping[str, Any], scope: str = ""
+    ) -> dict[str, Any]:
+        """Return the value of each setting by its field's name; ``None`` where it is not valid.
 
-        :param fields: the names of the settings, as fields of the schema.
+        Settings that are not *configured* have their default, or are left out if *schema* is
+        partial.
+
+        :param scope: what to report before the name of a setting.
         """
+        names = {field.data_key: name for name, field in schema.fields.items()}
+        for key in sorted(configured.keys() - names):
+            self._add_unknown(scope, key, schema)
+        values: dict[str, Any] = {names[key]: None for key in configured.keys() & names.keys()}
+        try:
+            values |= cast(dict[str, Any], schema.load(configured, unknown=EXCLUDE))
+        except ValidationError as error:
+            values |= cast(dict[str, Any], error.valid_data)
+            for key, messages in error.messages_dict.items():
+                for text in _sentences(messages):
+                    self.add(scope + key.removeprefix(schema.prefix), text)
+        return values
+
+    def _add_unknown(self, scope: str, key: str, schema: IssuerSchema) -> None:
         # Without the prefix, which would make every name similar to every other.
-        plain = name.upper().removeprefix(PREFIX)
-        nearest = get_close_matches(plain.lower(), fields, n=1)
-        meant = _MEANT.get(plain) or (nearest[0].upper() if nearest else "")
-        hint = f" Did you mean {self.key(meant)}?" if meant else ""
-        self.add(name, f"Unknown setting.{hint}")
+        name = key.removeprefix(PREFIX)
+        nearest = get_close_matches(name.lower(), SettingsSchema().fields, n=1)
+        meant = _MEANT.get(name.upper()) or (nearest[0].upper() if nearest else "")
+        hint = f" Did you mean {schema.prefix}{meant}?" if meant else ""
+        if meant and meant.lower() not in schema.fields:
+            hint = f" {PREFIX}{meant} is for all issuers."
+        self.add(scope + key.removeprefix(schema.prefix), f"Unknown setting.{hint}")
 
 
-class IssuerProblems(Problems):
-    """Problems of the settings of one issuer, which are reported where each is written.
-
-    :param problems: those of all settings.
-    :param issuer: what to call the issuer.
-    :param own: the settings that it has of its own.
-    """
-
-    def __init__(self, problems: Problems, issuer: str, own: Collection[str]) -> None:
-        super().__init__()
-        self.issuer = issuer
-        self.own = own
-        self._problems = problems
-
-    def key(self, name: str) -> str:
-        """See :class:`Problems`: an issuer's own settings have no prefix."""
-        return name if name in self.own else PREFIX + name
-
-    def place(self, name: str) -> str:
-        """Return where the setting *name* is written, in full."""
-        return f"{PREFIX}ISSUERS: {self.issuer}: {name}" if name in self.own else PREFIX + name
-
-    def add(self, name: str, problem: str) -> None:
-        """See :class:`Problems`."""
-        if name in self.own:
-            self.add_own(name, problem)
-        else:
-            self._problems.add(name, problem)
-
-    def add_own(self, name: str, problem: str) -> None:
-        """Report *problem* for the issuer, wherever the setting is written."""
-        self._problems.add("ISSUERS", f"{self.issuer}: {name}: {problem}")
+def _sentences(messages: Any, path: str = "") -> Iterator[str]:
+    """Yield the sentences in marshmallow's nested *messages*, each after the item it is about."""
+    if isinstance(messages, Mapping):
+        for key, inner in messages.items():
+            # These group the messages about an entry of a dict, and about a nested one as a whole.
+            if key in ("key", "value", "_schema"):
+                yield from _sentences(inner, path)
+            elif isinstance(key, int) and not isinstance(inner, Mapping):
+                yield from _sentences(inner, f"{path}item {key + 1}: ")
+            else:
+                yield from _sentences(inner, f"{path}{key}: ")
+    else:
+        yield from (f"{path}{message}" for message in messages)

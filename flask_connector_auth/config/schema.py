@@ -37,11 +37,8 @@ class TokenSchema(IssuerSchema):
     )
     issuers: Issuers = Issuers(
         None,
-        "Several issuers in place of ``ISSUER``: a mapping of each ``iss`` to settings of its own: "
-        "``APP_JWT_KEYS``, ``CONSUMER_JWS_KEYS``, ``APP_JWT_ALGORITHMS``, "
-        "``CONSUMER_JWS_ALGORITHMS``, ``APP_JWT_CLAIMS``, ``CONSUMER_JWS_CLAIMS``, "
-        "``APP_JWT_TYPES``, ``CONSUMER_JWS_TYPES``, ``AUDIENCE`` and ``MAX_LIFETIME``. What it "
-        "leaves out is that of the settings on this page. See :ref:`several-issuers`.",
+        "Several issuers in place of ``ISSUER``: maps each ``iss`` to settings of its own, see "
+        ":ref:`several-issuers`.",
     )
     account_argument: Text = Text(
         "account_id",

@@ -9,8 +9,7 @@ from ..core import ERROR_ROWS, ErrorRow
 from ..keys import plain_http_hosts
 from ..revocation import RevocationStore
 from .fields import REDIS_MISSING, sentence
-from .issuers import IssuerSettings, load_issuers, read_issuers, read_settings
-from .key_sources import remote_options
+from .issuers import IssuerSettings, load_issuers, read_issuers
 from .limits import broken_limits
 from .problems import ConfigurationError, Problems
 from .schema import PREFIX, SettingsSchema
@@ -48,30 +47,31 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     :raises ConfigurationError: listing all that is wrong, by configuration key.
     """
     problems = Problems()
-    configured = {key: value for key, value in config.items() if key.startswith(PREFIX)}
-    has_issuers = configured.get(f"{PREFIX}ISSUERS") is not None
-    values: dict[str, Any] = dict.fromkeys(SettingsSchema().fields) | read_settings(
-        SettingsSchema(partial=("app_jwt_keys",) if has_issuers else None), configured, problems
-    )
-    if has_issuers and f"{PREFIX}ISSUER" in configured:
+    given = {key: value for key, value in config.items() if key.startswith(PREFIX)}
+    names = {key.removeprefix(PREFIX) for key in given}
+    # Without keys for all issuers, each needs its own.
+    schema = SettingsSchema(partial=("app_jwt_keys",))
+    values: dict[str, Any] = dict.fromkeys(schema.fields) | problems.read(schema, given)
+    if given.get(f"{PREFIX}ISSUERS") is not None and "ISSUER" in names:
         problems.add("ISSUER", f"Cannot be combined with {PREFIX}ISSUERS.")
-    issuers = read_issuers(values, configured, problems)
-    lifetimes = [each["max_lifetime"] for each, _ in issuers.values() if each["max_lifetime"]]
-    for limit in broken_limits(values | {"max_lifetime": max(lifetimes, default=None)}):
+    issuers = read_issuers(values, names, problems)
+    lifetimes = [issuer.values["max_lifetime"] or 0 for issuer in issuers.values()]
+    for limit in broken_limits({**values, "max_lifetime": max(lifetimes, default=0) or None}):
         keys = (f"{PREFIX}{name.upper()}" for name in limit.others)
         problems.add(limit.name.upper(), limit.sentence.format(*keys))
     values["error_catalogue"] = _overridden_rows(values["error_catalogue"] or {}, problems)
-    values["issuers"] = load_issuers(
-        issuers, configured, remote_options(values, problems), problems
-    )
+    values["issuers"] = load_issuers(values, issuers, problems)
     values["revocation_store"] = _revocation_store(values, problems)
     if problems:
         raise ConfigurationError(problems)
     settings = Settings(**{field.name: values[field.name] for field in fields(Settings)})
-    tokens = [
-        token for each in settings.issuers.values() for token in (each.app_jwt, each.consumer_jws)
-    ]
-    for host in sorted(set().union(*(plain_http_hosts(token.keys) for token in tokens))):
+    hosts = {
+        host
+        for issuer in settings.issuers.values()
+        for token in (issuer.app_jwt, issuer.consumer_jws)
+        for host in plain_http_hosts(token.keys)
+    }
+    for host in sorted(hosts):
         logger.warning("key set of %s is fetched by http: anyone on the way can forge tokens", host)
     return settings
 

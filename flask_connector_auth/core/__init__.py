@@ -81,4 +81,5 @@ from .tokens import (
     ClaimNames as ClaimNames,
     ConsumerJWS as ConsumerJWS,
     shared_claims as shared_claims,
+    token_maker as token_maker,
 )

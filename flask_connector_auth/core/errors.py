@@ -5,7 +5,7 @@ the documented error table, in a JSON envelope.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -58,13 +58,19 @@ class Rejected(Exception):
         with a good signature says instead.
     """
 
-    #: Claims that the log may show, because the token's signature is good.
-    loggable_claims: Mapping[str, str] = {}
+    #: Returns :attr:`loggable_claims`: they are worked out only for a rejection that is logged.
+    #: Never a ``partial``: error reporters would show the claims that it holds.
+    find_loggable_claims: Callable[[], Mapping[str, str]] = dict
 
     def __init__(self, reason: Reason | str, reason_details: Mapping[str, str] = {}) -> None:
-        super().__init__(reason)
+        self.args = (reason,)
         self.reason = reason
         self.reason_details = reason_details
+
+    @property
+    def loggable_claims(self) -> Mapping[str, str]:
+        """Claims that the log may show, because the token's signature is good."""
+        return self.find_loggable_claims()
 
     @classmethod
     def of_expected(cls, reason: Reason, name: str, expected: Collection[str]) -> "Rejected":

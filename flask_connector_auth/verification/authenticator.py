@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any, Generic
+from typing import Generic
 
 from ..core import Reason, Rejected, shared_claims
 from ..revocation import RevocationCache, RevocationSet
@@ -136,6 +136,6 @@ class Authenticator(Generic[TokenT]):
         try:
             self.revocation_cache.check_not_revoked(entry.subject)
         except Rejected as rejected:
-            claims: Any = shared_claims(entry.token)
-            rejected.loggable_claims = entry.verifier.loggable_claims(entry.kid, claims)
+            claims = shared_claims(entry.token)
+            entry.verifier.add_loggable_claims(rejected, entry.kid, claims)
             raise

@@ -13,6 +13,7 @@ from ..core import (
     ClaimNames,
     ConsumerJWS,
     shared_claims,
+    token_maker,
 )
 from ..revocation import Kind, Subject, digest_of, subject_key
 
@@ -52,7 +53,7 @@ class TokenProfile(Generic[TokenT]):
     ids: Mapping[str, str]  #: the claims in the log, by field
 
     def token_of(self, claims: dict[str, Any], issuer: str) -> TokenT:
-        """Return the value of *claims* that were checked, of a token of *issuer*."""
+        """Return the value of *claims* that were checked, of a token of *issuer*; it keeps them."""
         return self.build(self.names, claims, issuer)
 
     def loggable_claims(self, kid: str | None, claims: Mapping[str, Any]) -> dict[str, str]:
@@ -75,10 +76,14 @@ class TokenProfile(Generic[TokenT]):
         return Subject(digest_of(text), shared_claims(token).get("iat"), tuple(keys))
 
 
+_make_app_jwt = token_maker(AppJWT)
+_make_consumer_jws = token_maker(ConsumerJWS)
+
+
 def _app_jwt(names: ClaimNames, claims: dict[str, Any], issuer: str) -> AppJWT:
     account = claims[names.ids["account_id"]]
     _, scopes = scope_claim(names, claims)
-    return AppJWT(
+    return _make_app_jwt(
         account_id=account if type(account) is str else account[0],
         install_id=claims[names.ids["install_id"]],
         scopes=_split(scopes) if type(scopes) is str else frozenset(scopes) - {""},
@@ -106,7 +111,7 @@ def _split(scope: str) -> frozenset[str]:
 
 def _consumer_jws(names: ClaimNames, claims: dict[str, Any], issuer: str) -> ConsumerJWS:
     ids = names.ids
-    return ConsumerJWS(
+    return _make_consumer_jws(
         account_id=claims[ids["account_id"]],
         ext_consumer_id=claims[ids["ext_consumer_id"]],
         lp_consumer_id=claims[ids["lp_consumer_id"]],

@@ -1,6 +1,6 @@
 """Verification of the tokens of one type and issuer, by all checks in their order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any, Generic
 
@@ -81,7 +81,7 @@ class Verifier(Generic[TokenT]):
                 run(examined)
         except Rejected as rejected:
             if examined.key is not None:
-                rejected.loggable_claims = self.loggable_claims(examined.kid, examined.claims)
+                self.add_loggable_claims(rejected, examined.kid, examined.claims)
             raise
         algorithm, kid, claims = examined.algorithm, examined.kid, examined.claims
         if parameters is None and len(known) < _MAX_HEADERS:
@@ -92,7 +92,13 @@ class Verifier(Generic[TokenT]):
         token = self.profile.token_of(claims, self.rules.issuer)
         return CachedToken(token, self, kid, algorithm, examined.key, not_before, expires)
 
-    def loggable_claims(self, kid: str | None, claims: Any) -> dict[str, str]:
+    def add_loggable_claims(
+        self, rejected: Rejected, kid: str | None, claims: Mapping[str, Any]
+    ) -> None:
+        """Let *rejected* find the fields for the log of a token with a good signature."""
+        rejected.find_loggable_claims = lambda: self.loggable_claims(kid, claims)
+
+    def loggable_claims(self, kid: str | None, claims: Mapping[str, Any]) -> dict[str, str]:
         """Return the fields for the log of a token with a good signature, whatever its *claims*."""
         fields = self.profile.loggable_claims(kid, claims)
         if self.rules.has_other_issuers:

@@ -28,7 +28,6 @@ from .exceptions import (
     AuthenticationUnavailable as AuthenticationUnavailable,
     ConnectorAuthError as ConnectorAuthError,
     ConsumerJWSMissing as ConsumerJWSMissing,
-    ErrorResponses as ErrorResponses,
     InvalidAppJWT as InvalidAppJWT,
     InvalidConsumerJWS as InvalidConsumerJWS,
     MissingParameter as MissingParameter,
@@ -38,6 +37,7 @@ from .exceptions import (
 )
 from .misplaced import remember_decoration as remember_decoration
 from .reporting import Failure as Failure, report_failure as report_failure
+from .responses import ErrorResponses as ErrorResponses
 from .runtime import (
     LogLimit as LogLimit,
     Runtime as Runtime,

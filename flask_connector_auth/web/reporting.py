@@ -1,7 +1,7 @@
 """The rejection of a request: its error, one rate-limited log line, and a signal."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from wsgiref.types import WSGIEnvironment
 
@@ -34,15 +34,15 @@ class Failure(NamedTuple):
     reason: Reason | str
     is_outage: bool  #: whether the fault is the server's
     retry_after: float  #: seconds, of an outage
-    loggable_claims: Mapping[str, str]
+    find_loggable_claims: Callable[[], Mapping[str, str]]  #: see :class:`Rejected`
     reason_details: Mapping[str, str]  #: see :attr:`ConnectorAuthError.reason_details`
 
     @classmethod
     def of(cls, error: Rejected | Unavailable) -> "Failure":
         """Return the failure that *error* stands for."""
         if isinstance(error, Unavailable):
-            return cls(error.reason, True, error.retry_after, {}, {})
-        return cls(error.reason, False, 0, error.loggable_claims, error.reason_details)
+            return cls(error.reason, True, error.retry_after, dict, {})
+        return cls(error.reason, False, 0, error.find_loggable_claims, error.reason_details)
 
 
 def report_failure(
@@ -64,17 +64,17 @@ def report_failure(
     :param consumer_jws: likewise.
     """
     error = _error(runtime, request.environ, profile, failure)
-    if error.reason is failure.reason:
+    if failure.reason_details and error.reason is failure.reason:
         details = failure.reason_details.items()
         error.reason_details = {name: _shorten(value) for name, value in details}
-    return _log_rejection(runtime, request, error, failure.loggable_claims, app_jwt, consumer_jws)
+    return _log_rejection(runtime, request, error, failure, app_jwt, consumer_jws)
 
 
 def _log_rejection(
     runtime: Runtime,
     request: Request,
     error: ConnectorAuthError,
-    loggable_claims: Mapping[str, str],
+    failure: Failure,
     app_jwt: AppJWT | None,
     consumer_jws: ConsumerJWS | None,
 ) -> ConnectorAuthError:
@@ -84,7 +84,6 @@ def _log_rejection(
     the signature of its token was verified. The log record has the same values in
     ``connector_auth``, a dict.
 
-    :param loggable_claims: of a token that was refused; see :class:`Rejected`.
     :param app_jwt: the verified token, even if the request is refused because of it.
     :param consumer_jws: likewise.
     """
@@ -92,7 +91,8 @@ def _log_rejection(
     if logger.isEnabledFor(level):
         held_back = runtime.log_limit.take(error.reason)
         if held_back is not None:
-            claims = {**_claims_of(runtime, request, app_jwt, consumer_jws), **loggable_claims}
+            verified = _claims_of(runtime, request, app_jwt, consumer_jws)
+            claims = {**verified, **failure.find_loggable_claims()}
             values = {
                 "row": error.row.error_code,
                 "endpoint": request.endpoint,

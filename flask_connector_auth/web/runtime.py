@@ -20,7 +20,7 @@ from ..verification import (
     consumer_jws_profile,
 )
 from .context import EXTENSION, current_app
-from .exceptions import ErrorResponses
+from .responses import ErrorResponses
 
 if TYPE_CHECKING:
     from .callbacks import Callbacks

@@ -110,8 +110,8 @@ OUTAGE = 'Must be "closed" or "open".'
 AT_LEAST_ONE = "Must be greater than or equal to 1."
 
 NO_ISSUER = (
-    "Not one issuer: it is a list, or has a comma or white space. Several issuers, or one of such "
-    "a name, are given in CONNECTOR_AUTH_ISSUERS."
+    "Must be one issuer, a non-empty string without comma and white space. Several, or one with "
+    "these, are given in CONNECTOR_AUTH_ISSUERS."
 )
 TYPES = 'Must be a list of types, such as ["JWT", "at+jwt"].'
 TYPE = "item 1: Must be a media type."
@@ -128,8 +128,8 @@ ATTRIBUTES = {
 TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
     "ISSUER": (
         [("Sentinel", "Sentinel"), ("https://x/é;'", "https://x/é;'"), (5, "5"), ("[a]", "[a]")],
-        NOT_A_STRING
-        | {None: NULL, (): NO_ISSUER, ("a",): NO_ISSUER, frozenset("a"): NO_ISSUER}
+        {None: NULL}
+        | dict.fromkeys([*NOT_A_STRING, ("a",), frozenset("a")], NO_ISSUER)
         | dict.fromkeys(["a,b", "a, b", "a b", "a\n", " ", '["a", "b"]'], NO_ISSUER),
     ),
     "AUDIENCE": (

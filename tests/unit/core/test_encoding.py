@@ -178,3 +178,24 @@ def test_any_tokens_of_json_are_an_object_or_malformed(tokens: list[str]) -> Non
     except Malformed:
         return
     assert json.loads(json.dumps(value)) == value
+
+
+NAMES = st.sampled_from(["a", "b", ":", "a:b", "\\u0061", "{", "[]", ""])
+MEMBERS = st.lists(
+    st.tuples(NAMES, st.sampled_from(["1", '":"', '"\\u003a"', "[]", "{}", '{"a":1}', '[{"b":1}]']))
+)
+
+
+@untimed
+@given(MEMBERS, st.sampled_from(["{}", '{{"z":{}}}', '{{"z":[{}]}}']))
+def test_a_name_stands_once_whatever_else_stands_there(
+    members: list[tuple[str, str]], around: str
+) -> None:
+    """RFC 8725 section 2.4: a duplicate is found beside any strings, and at any depth."""
+    text = around.format("{" + ",".join(f'"{name}":{value}' for name, value in members) + "}")
+    names = [json.loads(f'"{name}"') for name, _ in members]
+    if len({*names}) == len(names):
+        assert load_json_object(text.encode()) == json.loads(text)
+    else:
+        with pytest.raises(Malformed):
+            load_json_object(text.encode())

@@ -16,6 +16,7 @@ from flask_connector_auth.revocation import (
     digest_of,
 )
 from flask_connector_auth.verification import CHECKS, Authenticator, Check, Stage, Verifier
+from flask_connector_auth.web import Failure
 from tests.support.floor_helpers import (
     APP,
     CONSUMER,
@@ -288,6 +289,14 @@ def test_a_refusal_after_the_signature_tells_the_ids() -> None:
     assert told_of(verifying, signer.sign(b"{"), Reason.BAD_JSON) == {"app_jwt.kid": "dev-1"}
     stranger = issuer_of(owner="another").app_jwt()
     assert told_of(verifying, stranger, Reason.BAD_SIGNATURE) == {}
+
+
+def test_what_a_refusal_carries_shows_no_claim() -> None:
+    """Error reporters show the repr of all that is near an exception."""
+    with pytest.raises(Rejected) as caught:
+        authenticate(verifier(APP), issuer_of().app_jwt(exp=1, email="someone@example.com"))
+    shown = repr((caught.value, vars(caught.value), Failure.of(caught.value)))
+    assert not [claim for claim in (*APP_IDS.values(), "someone@example.com") if claim in shown]
 
 
 @pytest.mark.parametrize("known", [True, False])
