@@ -238,4 +238,7 @@ def _claim_names(default: ClaimNames, given: Mapping[str, Any] | ClaimNames | No
         names: ClaimNames = Claims(default, "").deserialize({} if given is None else given)
     except ValidationError as error:
         raise ValueError(f"no names of claims: {error.messages}") from None
+    claims = [*names.ids.values(), *names.scopes]
+    if len(claims) > len(set(claims)):
+        raise ValueError(f"no names of claims: two are the same claim: {', '.join(claims)}")
     return names

@@ -170,8 +170,8 @@ def test_the_settings_page_says_how_settings_limit_each_other() -> None:
     assert {limit.name.upper() for limit in LIMITS} == {name for name in shown if shown[name]}
 
 
-def load_environment(block: str) -> Settings:
-    """Return the settings that the lines of a shell script set."""
+def read_environment(block: str) -> Config:
+    """Return the configuration that the lines of a shell script set."""
     words = shlex.split(block)
     assert {*words[::2]} == {"export"}
     config = Config("")
@@ -179,7 +179,23 @@ def load_environment(block: str) -> Settings:
         for assignment in words[1::2]:
             environment.setenv(*assignment.split("=", 1))
         config.from_prefixed_env()
-    return load_settings(config)
+    return config
+
+
+def load_environment(block: str) -> Settings:
+    """Return the settings that the lines of a shell script set."""
+    return load_settings(read_environment(block))
+
+
+@pytest.mark.parametrize("page", ["docs/issuers.rst", "docs/claims.rst"])
+def test_the_environment_of_a_page_says_what_its_example_says(page: str, tmp_path: Path) -> None:
+    """docs/settings.rst, In the environment: mappings and lists as JSON are the Python values."""
+    [block] = blocks(page, "bash")
+    (tmp_path / "example.py").write_text(blocks(page, "python")[0])
+    configured = runpy.run_path(str(tmp_path / "example.py"))["app"].config
+    read = read_environment(block)
+    assert read
+    assert read == {name: configured[name] for name in read}
 
 
 def test_the_environment_of_the_settings_page_is_read() -> None:

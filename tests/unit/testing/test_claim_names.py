@@ -203,7 +203,12 @@ def test_a_mapping_that_no_setting_could_be_is_an_error(argument: str, mapping: 
 @cases(
     ("mapping", "text"),
     {
-        "the same claim": ({"claims": {"account_id": "azp"}}, "the same claim"),
+        "the same claim": ({"claims": {"account_id": "azp"}}, "two are the same claim: azp, azp,"),
+        "account and scopes": ({"claims": {"scopes": ["scp", "aud"]}}, "two are the same claim"),
+        "both ids": (
+            {"consumer_claims": {"ext_consumer_id": "lp_consumer_id"}},
+            "two are the same",
+        ),
         "of the other token": ({"claims": {"lp_consumer_id": "sub"}}, "Unknown name"),
         "the issuer of an AppJWT": ({"claims": {"issuer": "iss"}}, "Unknown name"),
         "scopes of a consumer": ({"consumer_claims": {"scopes": "scp"}}, "Unknown name"),
