@@ -33,6 +33,7 @@ from .revocation import (
 from .web import (
     AppJWTMissing,
     AuthenticationUnavailable,
+    ClaimRejected,
     ConnectorAuthError,
     ConsumerJWSMissing,
     Identity,
@@ -41,6 +42,7 @@ from .web import (
     MissingParameter,
     current_app_jwt,
     current_consumer_jws,
+    current_user,
 )
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "AuthenticationUnavailable",
     "BodySchema",
     "Change",
+    "ClaimRejected",
     "ConfigurationError",
     "ConnectorAuth",
     "ConnectorAuthError",
@@ -74,6 +77,7 @@ __all__ = [
     "VerificationKey",
     "current_app_jwt",
     "current_consumer_jws",
+    "current_user",
     "keys_outage",
     "keys_refresh_failed",
     "keys_refreshed",

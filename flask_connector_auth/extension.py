@@ -1,7 +1,8 @@
 """The Flask extension: sets apps up, protects blueprints, reports health."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar, overload
 
 from flask import Blueprint, Flask, Response, jsonify
 
@@ -19,6 +20,7 @@ from .decorators import public
 from .revocation import Revocations
 from .web import (
     EXTENSION,
+    Callbacks,
     PreflightAnswered,
     Runtime,
     blueprint,
@@ -28,11 +30,15 @@ from .web import (
     is_ready,
 )
 
+CheckT = TypeVar("CheckT", bound=Callable[[Any], None])
+LoaderT = TypeVar("LoaderT", bound=Callable[[Any], Any])
+
 
 class ConnectorAuth:
     """The Flask extension: ``ConnectorAuth(app)``, or ``init_app(app)`` in an application factory.
 
-    One instance serves any number of apps; each is configured by its own ``app.config``.
+    One instance serves any number of apps; each is configured by its own ``app.config``. What is
+    registered by :meth:`claim_check` and :meth:`user_loader` holds for all of them.
 
     :param app: an app to set up at once.
     :param clock: returns the time in seconds since the epoch; by default the system's clock.
@@ -45,6 +51,7 @@ class ConnectorAuth:
         self, app: Flask | None = None, *, clock: Callable[[], float] | None = None
     ) -> None:
         self._clock = clock
+        self._callbacks = Callbacks()
         if app is not None:
             self.init_app(app)
 
@@ -53,12 +60,62 @@ class ConnectorAuth:
 
         :raises ConfigurationError: if settings are wrong; it lists all of them.
         :raises RuntimeError: if *app* was set up before.
+        :raises ValueError: if a :meth:`claim_check` is for an issuer that is not configured.
         """
         if EXTENSION in app.extensions:
             raise RuntimeError("ConnectorAuth was set up for this app before")
         clock = self._clock or wall_time
-        app.extensions[EXTENSION] = Runtime.from_settings(load_settings(app.config), clock)
+        runtime = Runtime.from_settings(load_settings(app.config), clock, self._callbacks)
+        self._callbacks.add_app(app, runtime.issuers)
+        app.extensions[EXTENSION] = runtime
         app.register_blueprint(blueprint)
+
+    @overload
+    def claim_check(self, check: CheckT, /) -> CheckT: ...
+    @overload
+    def claim_check(
+        self, /, *, token: str | None = None, issuer: str | None = None, claims_only: bool = False
+    ) -> Callable[[CheckT], CheckT]: ...
+    def claim_check(
+        self,
+        check: Any = None,
+        /,
+        *,
+        token: str | None = None,
+        issuer: str | None = None,
+        claims_only: bool = False,
+    ) -> Any:
+        """Register *check*, which gets each token that has passed all checks of this package.
+
+        To accept it, *check* returns nothing; to refuse it, it raises :exc:`ClaimRejected`. Works
+        with and without arguments.
+
+        :param token: the only tokens to check: ``app_jwt`` or ``consumer_jws``.
+        :param issuer: the only issuer whose tokens to check.
+        :param claims_only: whether nothing but the claims decides: then a remembered token that
+            has passed is not checked again.
+        :raises RuntimeError: after the first request.
+        :raises TypeError: if *check* is not a function, or async.
+        :raises ValueError: if there is no such *token*, or no app has *issuer*.
+        """
+        register = partial(self._callbacks.add_check, token, issuer, claims_only)
+        return register if check is None else register(check)
+
+    @overload
+    def user_loader(self, loader: LoaderT, /) -> LoaderT: ...
+    @overload
+    def user_loader(self, /, *, lazy: bool = False) -> Callable[[LoaderT], LoaderT]: ...
+    def user_loader(self, loader: Any = None, /, *, lazy: bool = False) -> Any:
+        """Register *loader*, which gets the :class:`Identity` and returns ``current_user``.
+
+        If it returns ``None``, the request is refused. Works with and without arguments.
+
+        :param lazy: whether to call it when ``current_user`` is first read, not before the view.
+        :raises RuntimeError: after the first request, or if there is a user loader.
+        :raises TypeError: if *loader* is not a function, or async.
+        """
+        register = partial(self._callbacks.set_user_loader, lazy)
+        return register if loader is None else register(loader)
 
     def protect(
         self,

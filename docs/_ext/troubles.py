@@ -142,6 +142,13 @@ TROUBLES = {
         "If it was an error, ``restore``. Of an app install or an account, what is issued from now "
         "on passes: :doc:`revocation`.",
     ),
+    Reason.UNKNOWN_USER: Trouble(
+        EITHER,
+        "The tokens are good, and the user loader of your app has returned ``None`` for them: an "
+        "account or consumer that it does not know, or no longer.",
+        "Add the user, or have the loader return one: :doc:`callbacks`.",
+        "nothing, for the tokens are good, and it loads no user.",
+    ),
     Reason.VIEW: Trouble(
         (),
         "Code of yours has raised one of the errors, with good tokens.",

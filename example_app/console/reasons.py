@@ -28,6 +28,6 @@ class Reasons:
     def _rejected(self, _app: Flask, error: ConnectorAuthError, **_more: Any) -> None:
         name = request.headers.get(REQUEST_ID, "")
         if 0 < len(name) <= 64:
-            self._reasons[name] = error.reason.value
+            self._reasons[name] = str(error.reason)
             while len(self._reasons) > KEPT:
                 self._reasons.popitem(last=False)

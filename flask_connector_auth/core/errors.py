@@ -39,6 +39,7 @@ class Reason(StrEnum):
     WRONG_ACCOUNT = "wrong_account"  #: a token of another account
     MISSING_SCOPE = "missing_scope"  #: a required scope was not granted
     REVOKED = "revoked"  #: the token, or every token of its account, app or consumer
+    UNKNOWN_USER = "unknown_user"  #: the user loader of the application has found no user
     VIEW = "view"  #: the view itself raised the error
     KEYS_UNAVAILABLE = "keys_unavailable"  #: the verification keys are not available just now
     REVOCATION_UNAVAILABLE = "revocation_unavailable"  #: it is not known what is revoked
@@ -49,7 +50,7 @@ _MAX_NAMED = 8
 
 
 class Rejected(Exception):
-    """The token is refused: the client's fault. Carries a :class:`Reason`, never token text.
+    """The token is refused: the client's fault. Carries a reason, never token text.
 
     ``repr()`` shows the reason, ``str()`` does not.
 
@@ -61,7 +62,7 @@ class Rejected(Exception):
     #: Never a ``partial``: error reporters would show the claims that it holds.
     find_loggable_claims: Callable[[], Mapping[str, str]] = dict
 
-    def __init__(self, reason: Reason, reason_details: Mapping[str, str] = {}) -> None:
+    def __init__(self, reason: Reason | str, reason_details: Mapping[str, str] = {}) -> None:
         self.args = (reason,)
         self.reason = reason
         self.reason_details = reason_details

@@ -163,7 +163,7 @@ class FigureReporter(ABC):
             outcome, token = "unavailable", ""
         elif isinstance(error, InvalidConsumerJWS | ConsumerJWSMissing):
             token = CONSUMER_JWS.label
-        self.add("requests", (outcome, error.reason.value, str(error.row.error_code), token))
+        self.add("requests", (outcome, str(error.reason), str(error.row.error_code), token))
 
     def samples(self) -> Iterator[Sample]:
         """Yield what ``ConnectorAuth.health()`` is made of, without any I/O."""

@@ -115,9 +115,9 @@ def time_travel(
 
 
 @pytest.fixture
-def refusals() -> Iterator[list[Reason]]:
+def refusals() -> Iterator[list[Reason | str]]:
     """Why requests were rejected during the test, oldest first."""
-    reasons: list[Reason] = []
+    reasons: list[Reason | str] = []
 
     def record(_app: Flask, error: ConnectorAuthError) -> None:
         reasons.append(error.reason)

@@ -11,6 +11,11 @@ from .audit import (
     Route as Route,
     audit as audit,
 )
+from .callbacks import (
+    Callbacks as Callbacks,
+    ClaimRejected as ClaimRejected,
+    current_user as current_user,
+)
 from .context import (
     EXTENSION as EXTENSION,
     Identity as Identity,

@@ -75,7 +75,7 @@ def identity_of(request: Request) -> Identity | None:
     return kept[0] if kept else None
 
 
-class _TokenNotSent:
+class TokenNotSent:
     """Stands for an optional token that was not sent: false, and without attributes."""
 
     __slots__ = ("_decorator",)
@@ -96,15 +96,24 @@ class _TokenNotSent:
         )
 
 
-class _TokenProxy(LocalProxy[Any]):
-    """A proxy of a token, with the truth value of the token.
+class IdentityProxy(LocalProxy[Any]):
+    """A proxy of a token or user, with the truth value of that.
 
     If nothing was verified, ``bool()`` raises the error; ``LocalProxy`` would be false.
     """
 
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return bool(self._get_current_object())
+
+
+class _TokenProxy(IdentityProxy):
+    """A proxy of a token."""
+
     def __init__(self, name: str) -> None:
         decorator = f"require_{name}"
-        not_sent = _TokenNotSent(decorator)
+        not_sent = TokenNotSent(decorator)
 
         def find_token() -> Any:
             try:
@@ -122,9 +131,6 @@ class _TokenProxy(LocalProxy[Any]):
             return not_sent
 
         super().__init__(find_token)
-
-    def __bool__(self) -> bool:
-        return bool(self._get_current_object())
 
 
 def _token_proxy(name: str, token_class: type) -> Any:

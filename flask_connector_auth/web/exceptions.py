@@ -65,12 +65,12 @@ class ConnectorAuthError(EnvelopeError):
     #: What the reason is about, by name: see :doc:`errors`. For log and signal, like the reason.
     reason_details: Mapping[str, str] = {}
 
-    def __init__(self, reason: Reason = Reason.VIEW) -> None:
+    def __init__(self, reason: Reason | str = Reason.VIEW) -> None:
         rendered = current_error_responses().response_for(self.row)
         # Flask-RESTful sends ``response`` if it is set, and calls no error handler.
         super().__init__(rendered.row.details, rendered.to_response())
         self.code: int | None = rendered.row.status
-        self.reason = reason
+        self.reason: Reason | str = reason
         self._rendered = rendered
 
     @property
@@ -145,7 +145,7 @@ class AuthenticationUnavailable(ConnectorAuthError):
 
     row: ClassVar[ErrorRow] = errors.UNAVAILABLE
 
-    def __init__(self, reason: Reason = Reason.VIEW, retry_after: float = 1) -> None:
+    def __init__(self, reason: Reason | str = Reason.VIEW, retry_after: float = 1) -> None:
         super().__init__(reason)
         try:
             seconds = float(retry_after)

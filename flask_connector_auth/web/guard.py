@@ -8,8 +8,6 @@ from flask import Request, Response
 
 from ..core import (
     NO_REQUIREMENTS,
-    AppJWT,
-    ConsumerJWS,
     Declaration,
     Reason,
     Rejected,
@@ -20,12 +18,12 @@ from ..core import (
 from ..verification import (
     APP_JWT,
     CONSUMER_JWS,
-    CachedToken,
     TokenProfile,
     check_account,
     check_same_account,
     check_scopes,
 )
+from .callbacks import load_user
 from .context import (
     EXTENSION,
     IDENTITY_ATTRIBUTE,
@@ -164,53 +162,54 @@ def _combined_with(identity: Identity, required: Requirements) -> Requirements:
 def _authenticate(
     runtime: Runtime, request: Request, required: Requirements, account: Any, known: Identity | None
 ) -> None:
-    """Verify the tokens that are *required*, and keep the identity on *request*.
-
-    :param known: the identity that *request* has already.
-    """
-    now, header = runtime.clock(), None
-    app_jwt = consumer_jws = failure = issuer = None
+    """Verify the *required* tokens; keep the identity on *request*, which has *known* already."""
+    now, header, callbacks = runtime.clock(), None, runtime.callbacks
+    app_jwt = consumer_jws = failure = None
     profile: TokenProfile[Any] = APP_JWT
     try:
         # The AppJWT first, whatever the order of declaration.
         if (requirement := required.app_jwt) is not None:
-            entry: CachedToken[AppJWT] | None = None
-            if (header := request.environ.get("HTTP_AUTHORIZATION")) is not None:
-                entry = runtime.app_jwt.authenticate(header, now)
+            header = request.environ.get("HTTP_AUTHORIZATION")
+            entry = None if header is None else runtime.app_jwt.authenticate(header, now)
             if entry is not None:
-                app_jwt, audience = entry.token, entry.verifier.rules.audience
-                issuer = app_jwt.issuer
+                # Error reporters show what local variables hold: from here on no header.
+                app_jwt, audience, header = entry.token, entry.verifier.rules.audience, None
                 if app_jwt.account_id != account or audience is not None:
                     check_account(app_jwt.account_id, account, audience)
                 if requirement.scopes or requirement.any_scopes:
                     check_scopes(app_jwt, requirement)
+                if callbacks.checks:
+                    callbacks.check_claims(entry)
             elif not requirement.optional:
                 failure = _MISSING
         if failure is None and (requirement := required.consumer_jws) is not None:
-            profile = CONSUMER_JWS
-            found: CachedToken[ConsumerJWS] | None = None
-            if (header := request.environ.get(runtime.consumer_environ_key)) is not None:
-                found = runtime.consumer_jws.authenticate(header, now, issuer)
+            profile, issuer = CONSUMER_JWS, app_jwt.issuer if app_jwt else None
+            header = request.environ.get(runtime.consumer_environ_key)
+            consumers = runtime.consumer_jws
+            found = None if header is None else consumers.authenticate(header, now, issuer)
             if found is not None:
-                consumer_jws, audience = found.token, found.verifier.rules.audience
+                consumer_jws, audience, header = found.token, found.verifier.rules.audience, None
                 # If each token is of the account of the URL, both are of the same account.
                 if consumer_jws.account_id != account or audience is not None:
                     check_account(consumer_jws.account_id, account, audience)
                     check_same_account(app_jwt, consumer_jws)
+                if callbacks.checks:
+                    callbacks.check_claims(found)
             elif not requirement.optional:
                 failure = _MISSING
     except (Rejected, Unavailable) as error:
-        failure, header = Failure.of(error), None  # error reporters show what local variables hold
-    if failure is None:
-        # Without the constructor, which takes five times as long.
-        identity = tuple.__new__(Identity, (required, app_jwt, consumer_jws))
-        is_new = known is None or known != identity  # else the same object, and no signal
-        setattr(request, IDENTITY_ATTRIBUTE, (identity if is_new else known, account))
-        if is_new and token_verified.receivers:
-            token_verified.send(current_app(), app_jwt=app_jwt, consumer_jws=consumer_jws)
-        return
-    # Outside the `except` block, and not by a local variable: see report_failure().
-    raise report_failure(runtime, request, profile, failure, app_jwt, consumer_jws)
+        failure, header = Failure.of(error), None
+    if failure is not None:
+        # Outside the `except` block, and not by a local variable: see report_failure().
+        raise report_failure(runtime, request, profile, failure, app_jwt, consumer_jws)
+    # Without the constructor, which takes five times as long.
+    identity = tuple.__new__(Identity, (required, app_jwt, consumer_jws))
+    is_new = known is None or known != identity  # else the same object, and no signal
+    if callbacks.loads_before_view and is_new:
+        load_user(runtime, request, identity)
+    setattr(request, IDENTITY_ATTRIBUTE, (identity if is_new else known, account))
+    if is_new and token_verified.receivers:
+        token_verified.send(current_app(), app_jwt=app_jwt, consumer_jws=consumer_jws)
 
 
 def _is_preflight(request: Request) -> bool:

@@ -31,7 +31,7 @@ _MISSING_PARAMETER_REASONS = (Reason.MISSING_CLAIM, Reason.WRONG_ISSUER)
 class Failure(NamedTuple):
     """Why a token was not accepted. An exception would hold the token in its traceback."""
 
-    reason: Reason
+    reason: Reason | str
     is_outage: bool  #: whether the fault is the server's
     retry_after: float  #: seconds, of an outage
     find_loggable_claims: Callable[[], Mapping[str, str]]  #: see :class:`Rejected`
@@ -102,7 +102,7 @@ def _log_rejection(
             }
             # "!a" escapes what could end the line or control a terminal.
             line = " ".join(f"{name}={value!a}" for name, value in values.items())
-            extra = {"connector_auth": {"reason": error.reason.value, **values}}
+            extra = {"connector_auth": {"reason": str(error.reason), **values}}
             logger.log(level, "refused: %s %s", error.reason, line, extra=extra)
     if token_rejected.receivers:
         token_rejected.send(current_app(), error=error)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
@@ -22,6 +22,11 @@ from ..verification import (
 from .context import EXTENSION, current_app
 from .responses import ErrorResponses
 
+if TYPE_CHECKING:
+    from .callbacks import Callbacks
+
+# All further words of the application share one, so that memory is bounded.
+_MAX_BUCKETS = len(Reason) + 64
 # Held for a moment, and only if a request is refused. A fork waits for it: otherwise a child could
 # inherit it locked, without the thread that would release it.
 _lock = threading.Lock()
@@ -38,7 +43,7 @@ class _Bucket:
 
 
 class LogLimit:
-    """A token bucket for each reason: reasons are a closed set, so memory is bounded.
+    """A token bucket for each reason, and for the first 64 words of the application's checks.
 
     :param per_second: lines that each reason may log in the long run; 0 or ``None``: any number.
     :param burst: lines that each reason may log at once.
@@ -51,9 +56,9 @@ class LogLimit:
         self._per_second = per_second
         self._burst = burst
         self._clock = clock
-        self._buckets = {reason: _Bucket(burst, clock()) for reason in Reason}
+        self._buckets: dict[str, _Bucket] = {reason: _Bucket(burst, clock()) for reason in Reason}
 
-    def take(self, reason: Reason) -> int | None:
+    def take(self, reason: str) -> int | None:
         """Take one line about *reason* out of its bucket.
 
         :returns: the number of lines held back since the last one that was logged, or ``None`` if
@@ -61,9 +66,12 @@ class LogLimit:
         """
         if not self._per_second:
             return 0
-        bucket = self._buckets[reason]
         with _lock:
             now = self._clock()
+            bucket = self._buckets.get(reason)
+            if bucket is None:
+                word = reason if len(self._buckets) < _MAX_BUCKETS else ""
+                bucket = self._buckets.setdefault(word, _Bucket(self._burst, now))
             gained = (now - bucket.updated_at) * self._per_second
             bucket.lines, bucket.updated_at = min(self._burst, bucket.lines + gained), now
             if bucket.lines < 1:
@@ -87,11 +95,14 @@ class Runtime:
     consumer_environ_key: str  #: of the ConsumerJWS header in a WSGI environ
     account_argument: str  #: the view argument that names the account
     log_limit: LogLimit
+    callbacks: "Callbacks"  #: those of the ``ConnectorAuth`` that has set the app up
     #: The ``EndpointRequirements`` by endpoint and method, kept from the first request on.
     endpoints: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     @classmethod
-    def from_settings(cls, settings: Settings, clock: Callable[[], float]) -> "Runtime":
+    def from_settings(
+        cls, settings: Settings, clock: Callable[[], float], callbacks: "Callbacks"
+    ) -> "Runtime":
         """Build what *settings* describe.
 
         :param clock: returns seconds since the epoch.
@@ -120,6 +131,7 @@ class Runtime:
             account_argument=settings.account_argument,
             consumer_environ_key="HTTP_" + settings.consumer_header.upper().replace("-", "_"),
             log_limit=LogLimit(settings.log_limit, settings.log_burst),
+            callbacks=callbacks,
         )
 
     @property

@@ -30,6 +30,7 @@ PRIVATE = {
     "_create_connection": "http.client: sockets that the watchdog has before anything is read",
     "_deserialize": "marshmallow: what a field type of one's own defines, by its documentation",
     "_fields": "namedtuple",
+    "_got_first_request": "Flask: what is registered later would not hold for requests before it",
     "_get_current_object": "werkzeug: a proxy is unwrapped once a request; no stale identity",
     "_replace": "namedtuple",
 }
@@ -38,6 +39,14 @@ PRIVATE = {
 def test_every_private_name_is_listed() -> None:
     """A private name of another package is used only where the list above says why."""
     assert private_names() == PRIVATE.keys()
+
+
+def test_flask_remembers_its_first_request() -> None:
+    """Flask: _got_first_request is false until a request is dispatched, whatever is answered."""
+    app = Flask("an_app")
+    assert app._got_first_request is False
+    assert app.test_client().get("/").status_code == 404
+    assert app._got_first_request is True
 
 
 def test_werkzeug_unwraps_a_proxy() -> None:

@@ -287,9 +287,9 @@ def test_what_is_generated_is_on_its_page(page: str, name: str) -> None:
 
 
 def test_the_security_page_has_a_check_for_every_reason() -> None:
-    """The list of checks is complete: only the reason of a view's own refusals is not in it."""
+    """The list of checks is complete: only what a view or a user loader refuses is not in it."""
     named = {name for row in generated("checks") for name in re.findall(r"<reason-(\w+)>", row[1])}
-    assert named == set(Reason) - {Reason.VIEW}
+    assert named == set(Reason) - {Reason.UNKNOWN_USER, Reason.VIEW}
 
 
 def test_the_keys_page_names_every_algorithm() -> None:

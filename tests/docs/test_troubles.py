@@ -69,6 +69,19 @@ def send_all_that_is_refused(make_app: MakeApp, issuer: Issuer) -> None:
             ConnectorAuth().revocations.restore(token=token)
     client_of(make_app(APP_JWT_KEYS="http://127.0.0.1:9/"), issuer).get(URL)
     client_of(make_app(REVOCATION_STORE=Down()), issuer).get(URL)
+    send_without_a_user(issuer)
+
+
+def send_without_a_user(issuer: Issuer) -> None:
+    """Send good tokens to an app that knows no user, for one token and for both."""
+    auth, app = ConnectorAuth(), Flask("an_app")
+    app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = issuer.key_set()
+    auth.init_app(app)
+    auth.user_loader(lambda identity: None)
+    app.add_url_rule("/one", "one", require_app_jwt(lambda: {}))
+    app.add_url_rule("/both", "both", require_app_jwt(require_consumer_jws(lambda: {})))
+    for url in ("/one", "/both"):
+        ConnectorClient(app, issuer).get(url)
 
 
 def test_every_reason_is_answered_as_its_entry_says(make_app: MakeApp, issuer: Issuer) -> None:
@@ -104,7 +117,7 @@ def test_an_entry_names_the_check_of_inspect_or_says_why_there_is_none(reason: R
     assert shown
     own = TROUBLES[reason].inspect
     assert (own == "") == shown[1].startswith("“")
-    assert (own != "") == (reason in (Reason.SAME_TOKEN, Reason.VIEW))
+    assert (own != "") == (reason in (Reason.SAME_TOKEN, Reason.UNKNOWN_USER, Reason.VIEW))
 
 
 def test_the_table_by_error_code_has_every_reason_under_its_rows() -> None:

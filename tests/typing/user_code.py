@@ -6,13 +6,14 @@ Each wrong use is an error to mypy and to pyright: both refuse an ignored error 
 # pyright: strict, reportUnnecessaryTypeIgnoreComment=true
 
 from collections.abc import Mapping, Sequence
-from typing import Any, assert_type
+from typing import Any, assert_type, cast
 
 from flask import Flask
 from flask.views import MethodView
 
 from flask_connector_auth import (
     AppJWT,
+    ClaimRejected,
     ConnectorAuth,
     ConnectorAuthError,
     ConsumerJWS,
@@ -26,6 +27,7 @@ from flask_connector_auth import (
     VerificationKey,
     current_app_jwt,
     current_consumer_jws,
+    current_user,
     public,
     require_app_jwt,
     require_consumer_jws,
@@ -141,7 +143,7 @@ def use(app: Flask) -> None:
     auth = ConnectorAuth(app)
     auth.protect(app, scopes="a")
     app.add_url_rule("/<account_id>", view_func=Resource.as_view("resource"))
-    assert_type(InvalidAppJWT(Reason.VIEW).reason, Reason)
+    assert_type(InvalidAppJWT(Reason.VIEW).reason, Reason | str)
     assert_type(InvalidAppJWT().reason_details, Mapping[str, str])
     raise Closed if app.debug else Closed()
 
@@ -172,6 +174,27 @@ def tokens_of_a_call(switch: bool) -> Identity:
     assert_type((app_jwt, consumer_jws), tuple[AppJWT, ConsumerJWS])
     verify_request(optional=1)  # type: ignore[call-overload]
     return verify_request()
+
+
+def callbacks(auth: ConnectorAuth) -> int:
+    """Register checks, which keep their types, and read a user by a cast."""
+
+    @auth.claim_check
+    def of_each(token: AppJWT | ConsumerJWS) -> None:
+        raise ClaimRejected("word", account=token.account_id)
+
+    @auth.claim_check(token="app_jwt", claims_only=True)
+    def of_apps(token: AppJWT) -> None:
+        of_each(token)
+
+    @auth.user_loader(lazy=True)
+    def load(identity: Identity[AppJWT, ConsumerJWS]) -> int | None:
+        return len(identity.app_jwt.install_id)
+
+    assert_type(load(verify_request()), int | None)
+    of_apps("token")  # type: ignore[arg-type]
+    auth.claim_check(lambda token: False)  # type: ignore[type-var]
+    return cast(int, current_user)
 
 
 def under_authlib(text: str) -> str:

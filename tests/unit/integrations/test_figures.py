@@ -12,7 +12,9 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client import CollectorRegistry
 
 from flask_connector_auth import (
+    ClaimRejected,
     ConnectorAuth,
+    ConsumerJWS,
     KeySource,
     VerificationKey,
     keys_stale,
@@ -189,6 +191,27 @@ def test_an_outage_is_no_rejection(
     app.test_client().get("/app", headers=headers(issuer.app_jwt()))
     labels = ("unavailable", "keys_unavailable", "50301", "")
     assert gauged.of(app, "requests") == {labels: 1}
+
+
+def test_a_word_of_the_app_is_counted_as_a_reason_is(gauged: Gauged, issuer: Issuer) -> None:
+    """That of a check of its own, and the one for a caller without a user."""
+    auth, app = ConnectorAuth(), Flask("an_app")
+    app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = issuer.key_set()
+    auth.init_app(with_views(app))
+    auth.user_loader(lambda identity: None)
+
+    @auth.claim_check(token="consumer_jws")
+    def refuse(token: ConsumerJWS) -> None:
+        raise ClaimRejected("no_consumers")
+
+    gauged.instrument(app)
+    for url in ("/app", "/both"):
+        sent = headers(issuer.app_jwt(), issuer.consumer_jws())
+        assert app.test_client().get(url, headers=sent).status_code == 401
+    assert gauged.of(app, "requests") == {
+        ("rejected", "unknown_user", "40102", "app_jwt"): 1,
+        ("rejected", "no_consumers", "40103", "consumer_jws"): 1,
+    }
 
 
 def test_what_a_client_sends_is_no_label(gauged: Gauged, make_app: MakeApp, issuer: Issuer) -> None:

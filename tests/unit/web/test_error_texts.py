@@ -16,6 +16,7 @@ import flask_connector_auth
 from flask_connector_auth import (
     AppJWTMissing,
     AuthenticationUnavailable,
+    ClaimRejected,
     ConfigurationError,
     ConnectorAuthError,
     ConsumerJWSMissing,
@@ -60,6 +61,7 @@ OTHERS = {
     "configuration": ConfigurationError({"CONNECTOR_AUTH_X": ["It is wrong."]}),
     "store": RevocationStoreError("out of reach"),
     "fetch": FetchFailed("status 500"),
+    "check": ClaimRejected("no_mfa", amr="pwd"),
 }
 REASONS = [*Reason]
 

@@ -1,0 +1,187 @@
+"""Functions of the application: checks of its own for tokens, and the loader of its user."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from inspect import iscoroutine, iscoroutinefunction
+from typing import Any, TypeVar
+from weakref import WeakSet
+
+from flask import Flask, Request, has_request_context
+
+from ..core import AppJWT, ConsumerJWS, Reason, Rejected
+from ..verification import APP_JWT, CONSUMER_JWS, CachedToken
+from .context import Identity, IdentityProxy, TokenNotSent, current_request_context, identity_of
+from .reporting import Failure, report_failure
+from .runtime import Runtime, current_runtime
+
+FunctionT = TypeVar("FunctionT", bound=Callable[[Any], Any])
+
+# Reasons and names of details stand in the log as they are.
+_WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_REASONS = frozenset(Reason)
+_LOG_FIELDS = frozenset({"reason", "row", "endpoint", "held_back"})
+_TOKENS = {None: AppJWT | ConsumerJWS, APP_JWT.label: AppJWT, CONSUMER_JWS.label: ConsumerJWS}
+_USER_ATTRIBUTE = "_connector_auth_user"  # of the request: an identity and its user
+_NO_TOKEN = TokenNotSent("require_app_jwt")
+_UNKNOWN_USER = Failure.of(Rejected(Reason.UNKNOWN_USER))
+
+
+class ClaimRejected(Rejected):
+    """Raised by a check of the application to refuse the token.
+
+    :param reason: a word of its own: a letter, then letters, digits and ``_``, in lower case, at
+        most 64. It stands where a :class:`Reason` does. Use a few fixed ones: metrics count each.
+    :param reason_details: texts for the log and for ``reason_details``, by name.
+    :raises ValueError: if a word has another form, or is one that this package uses.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(self, reason: str, /, **reason_details: object) -> None:
+        for word, taken in ((reason, _REASONS), *((name, _LOG_FIELDS) for name in reason_details)):
+            if not _WORD.fullmatch(word) or word in taken:
+                raise ValueError(f"{word!r} is not a word of your own, of up to 64 a-z, 0-9 and _")
+        details = {name: str(value) for name, value in reason_details.items()}
+        super().__init__(str.__str__(reason), details)  # of a member of an enum, the value
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimCheck:
+    """A check of the application."""
+
+    function: Callable[[Any], object]
+    token_class: Any
+    issuer: str | None  #: the only one whose tokens are checked; ``None``: any
+    claims_only: bool  #: whether a remembered token that has passed is not checked again
+
+    def applies_to(self, token: AppJWT | ConsumerJWS) -> bool:
+        """Whether the check is for *token*."""
+        return isinstance(token, self.token_class) and self.issuer in (None, token.issuer)
+
+    def run(self, token: AppJWT | ConsumerJWS) -> None:
+        """Accept *token* only if the function returns ``None``, so ``return False`` never does."""
+        if (result := self.function(token)) is not None:
+            called = f"claim check {_name(self.function)!r} returned {type(result).__name__}"
+            raise TypeError(f"{called}: return None to accept the token, else raise ClaimRejected")
+
+
+class Callbacks:
+    """What the application has registered with one ``ConnectorAuth``, for all of its apps."""
+
+    def __init__(self) -> None:
+        self.checks: list[ClaimCheck] = []
+        self.user_loader: Callable[[Any], Any] | None = None
+        self.loads_before_view: bool = False
+        self._issuers: set[str] = set()
+        # Weak, since an app is closed once nothing else refers to it.
+        self._apps: WeakSet[Flask] = WeakSet()
+
+    def add_app(self, app: Flask, issuers: Iterable[str]) -> None:
+        """Add *app*, which is about to be set up, and accepts tokens of *issuers*."""
+        known = self._issuers.union(issuers)
+        for check in self.checks:
+            _refuse_unknown_issuer(check, known)
+        self._issuers = known
+        self._apps.add(app)
+
+    def add_check(
+        self, token: str | None, issuer: str | None, claims_only: bool, function: FunctionT
+    ) -> FunctionT:
+        """Register a check; see ``ConnectorAuth.claim_check``."""
+        self._refuse_function(function, 'claim_check(token="app_jwt")')
+        if token not in _TOKENS:
+            raise ValueError(f"token is 'app_jwt', 'consumer_jws' or left out, not {token!r}")
+        check = ClaimCheck(function, _TOKENS[token], issuer, claims_only)
+        if self._issuers:
+            _refuse_unknown_issuer(check, self._issuers)
+        self.checks.append(check)
+        return function
+
+    def set_user_loader(self, lazy: bool, function: FunctionT) -> FunctionT:
+        """Register the user loader; see ``ConnectorAuth.user_loader``."""
+        self._refuse_function(function, "user_loader(lazy=True)")
+        if self.user_loader is not None:
+            raise RuntimeError(f"the user loader is {_name(self.user_loader)!r}: register one only")
+        self.user_loader, self.loads_before_view = function, not lazy
+        return function
+
+    def check_claims(self, entry: CachedToken[Any]) -> None:
+        """Run the checks that are for the token of *entry*."""
+        for check in self.checks:
+            if not (check.claims_only and entry.has_passed) and check.applies_to(entry.token):
+                check.run(entry.token)
+        entry.has_passed = True
+
+    def results(self, token: AppJWT | ConsumerJWS) -> Iterator[tuple[str, ClaimRejected | None]]:
+        """Run each check that is for *token*; yield its name, and the refusal if it refuses."""
+        for check in self.checks:
+            if check.applies_to(token):
+                refusal = None
+                try:
+                    check.run(token)
+                except ClaimRejected as rejected:
+                    refusal = rejected
+                yield _name(check.function), refusal
+
+    def _refuse_function(self, function: object, usage: str) -> None:
+        if not callable(function) or iscoroutinefunction(function):
+            raise TypeError(
+                f"only a function that is not async can be registered, not {function!r}; pass "
+                f"arguments by keyword, as in @connector_auth.{usage}"
+            )
+        for app in self._apps:
+            runtime = current_runtime(app)
+            # Tests verify requests that Flask does not dispatch.
+            verified = any(verifier.accepted_headers for verifier in runtime.verifiers)
+            if app._got_first_request or runtime.endpoints or verified:
+                late = f"{_name(function)!r} is registered after the first request to {app.name!r}"
+                raise RuntimeError(f"{late}: register it where the app is set up")
+
+
+def _refuse_unknown_issuer(check: ClaimCheck, known: Iterable[str]) -> None:
+    if check.issuer not in (None, *known):
+        idle = f"claim check {_name(check.function)!r} is for the issuer {check.issuer!r}"
+        raise ValueError(f"{idle}; the issuers are {', '.join(map(repr, sorted(known)))}")
+
+
+def _name(function: object) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def load_user(runtime: Runtime, request: Request, identity: Identity) -> Any:
+    """Return the user of *identity*, loaded once and kept on *request*; refuse if it has none."""
+    required, app_jwt, consumer_jws = identity
+    if app_jwt is None and consumer_jws is None:
+        return _NO_TOKEN
+    kept = getattr(request, _USER_ATTRIBUTE, None)
+    if kept is None or kept[0] is not identity:
+        kept = identity, runtime.callbacks.user_loader(identity)  # type: ignore[misc]
+        if iscoroutine(kept[1]):
+            raise TypeError("the user loader returned a coroutine: let it return the user")
+        setattr(request, _USER_ATTRIBUTE, kept)
+    if kept[1] is None:
+        profile: Any = APP_JWT if required.consumer_jws is None else CONSUMER_JWS
+        raise report_failure(runtime, request, profile, _UNKNOWN_USER, app_jwt, consumer_jws)
+    return kept[1]
+
+
+def _find_user() -> Any:
+    context = current_request_context() if has_request_context() else None
+    if context is None or (identity := identity_of(context.request)) is None:
+        raise RuntimeError(
+            "current_user exists only in a request for which a token is required: put "
+            "@require_app_jwt on the view, or call verify_request() first."
+        )
+    runtime = current_runtime(context.app)
+    if runtime.callbacks.user_loader is None:
+        raise RuntimeError("current_user needs a user loader: see @connector_auth.user_loader.")
+    try:
+        return load_user(runtime, context.request, identity)
+    except (AttributeError, RuntimeError) as error:
+        # getattr() with a default, and LocalProxy, take these two for a value that is absent.
+        raise TypeError("the user loader failed") from error
+
+
+#: What the user loader has returned for the current request; false if no token was sent.
+current_user: Any = IdentityProxy(_find_user)
