@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-
 #: The name of an id, the id, and its issuer; ``None``: all issuers.
 Mark = tuple[str, str, str | None]
 
