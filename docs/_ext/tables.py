@@ -18,7 +18,7 @@ from marshmallow.validate import Range
 from flask_connector_auth import ConnectorAuth, ConnectorAuthError, Reason
 from flask_connector_auth.cli import COMMANDS, connector_auth
 from flask_connector_auth.cli.explanation import Explanation
-from flask_connector_auth.config import limits, schema
+from flask_connector_auth.config import issuer_schema, limits, schema
 from flask_connector_auth.core import errors, signals, token_requirement
 from flask_connector_auth.integrations import figures
 from flask_connector_auth.revocation import cache as revocation_cache
@@ -164,7 +164,7 @@ TABLES = {
 }
 #: The modules that the tables are made from.
 SOURCES = (
-    *(tampering, errors, schema, limits),
+    *(tampering, errors, schema, issuer_schema, limits),
     *(signals, troubles, figures),
     *(checks, jws, revocation_cache),
     *(import_module(f"flask_connector_auth.cli.{module}") for module in COMMANDS.values()),

@@ -90,7 +90,7 @@ def only_in_development(ctx: click.Context, *, force: bool) -> None:
         raise CannotRun(_FOR_DEVELOPMENT.format("is neither in debug nor in testing"))
 
 
-_KEY_SETTINGS = ("app_jwt_keys", "consumer_jws_keys")
+_KEY_SETTINGS = ("APP_JWT_KEYS", "CONSUMER_JWS_KEYS")
 
 
 def list_settings(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -101,9 +101,21 @@ def list_settings(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         value = config.get(key, default)
         yield {
             "name": key,
-            "value": _material(value) if name in _KEY_SETTINGS else _shown(value),
+            "value": _setting(name.upper(), value),
             "source": "config" if key in config else "default",
         }
+
+
+def _setting(name: str, value: Any) -> Any:
+    """Return the *value* of a setting as JSON can hold it, without secrets."""
+    if name in _KEY_SETTINGS:
+        return _material(value)
+    if name == "ISSUERS" and value is not None:
+        return {
+            issuer: {key: _setting(key, each) for key, each in own.items()}
+            for issuer, own in value.items()
+        }
+    return _shown(value)
 
 
 def mask_url(url: str) -> str:

@@ -10,6 +10,7 @@ from joserfc.jws import JWSRegistry
 
 from ..keys import ALGORITHMS
 from ..testing import Issuer
+from ..web import Runtime
 from .common import CannotRun, create_files, json_option, load_state, only_in_development, show
 from .keygen import SigningKey, read_private_key
 
@@ -44,6 +45,7 @@ from .keygen import SigningKey, read_private_key
     show_default=True,
     help="Seconds from iat to exp of an AppJWT.",
 )
+@click.option("--issuer", metavar="ISS", help="The issuer of the token. [default: the first one]")
 @click.option("--kid", help="The key id to use in place of the key's own.")
 @click.option(
     "--algorithm",
@@ -55,19 +57,7 @@ from .keygen import SigningKey, read_private_key
 @click.option("--force", is_flag=True, help="Even if the app is neither in debug nor in testing.")
 @json_option
 @click.pass_context
-def mint(
-    ctx: click.Context,
-    key_file: Path,
-    is_app_jwt: bool,
-    account: str | None,
-    claims: tuple[str, ...],
-    lifetime: int,
-    kid: str | None,
-    algorithm: str | None,
-    output: Path | None,
-    force: bool,
-    as_json: bool,
-) -> None:
+def mint(ctx: click.Context, /, force: bool, as_json: bool, **options: Any) -> None:
     """Sign a token for development.
 
     It has the claims that the real issuer writes; an AppJWT is valid for an hour, unless --lifetime
@@ -78,15 +68,41 @@ def mint(
       flask --app shop --debug connector-auth mint --key dev.jwk --claim scope=msg.consumer
     """
     only_in_development(ctx, force=force)
-    state = load_state(ctx)
-    private = read_private_key(key_file.read_bytes())
+    text = _mint(load_state(ctx), read_private_key(options["key_file"].read_bytes()), **options)
+    report: dict[str, Any] = {"token": "app_jwt" if options["is_app_jwt"] else "consumer_jws"}
+    if options["output"] is None:
+        report["text"] = text
+    else:
+        create_files({options["output"]: text + "\n"})
+        report["file"] = str(options["output"])
+    show(report, as_json, _lines)
+
+
+def _mint(
+    state: Runtime,
+    private: SigningKey,
+    *,
+    is_app_jwt: bool,
+    account: str | None,
+    claims: Iterable[str],
+    lifetime: int,
+    issuer: str | None,
+    kid: str | None,
+    algorithm: str | None,
+    **_others: Any,
+) -> str:
     algorithm = algorithm or private.algorithm
     _check_algorithm(private, algorithm)
-    issuer = Issuer(
+    names = list(state.settings.issuers)
+    if issuer is not None and issuer not in names:
+        raise click.BadParameter(
+            f"not one of {', '.join(map(repr, names))}.", param_hint="--issuer"
+        )
+    signer = Issuer(
         private.key,
         kid=kid or private.kid or "dev-1",
         algorithm=algorithm,
-        name=state.settings.issuer,
+        name=issuer or names[0],
         lifetime=lifetime,
         clock=state.clock,
     )
@@ -94,16 +110,9 @@ def mint(
     if account is not None:
         overrides = {"aud" if is_app_jwt else "account_id": account, **overrides}
     try:
-        text = issuer.app_jwt(**overrides) if is_app_jwt else issuer.consumer_jws(**overrides)
+        return signer.app_jwt(**overrides) if is_app_jwt else signer.consumer_jws(**overrides)
     except TypeError as error:
         raise click.BadParameter(f"{error}.", param_hint="--claim") from None
-    report = {"token": "app_jwt" if is_app_jwt else "consumer_jws"}
-    if output is None:
-        report["text"] = text
-    else:
-        create_files({output: text + "\n"})
-        report["file"] = str(output)
-    show(report, as_json, _lines)
 
 
 def _check_algorithm(private: SigningKey, algorithm: str) -> None:

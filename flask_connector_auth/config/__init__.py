@@ -4,6 +4,8 @@
 this package has the names of the settings, and nothing in it may import Flask.
 """
 
+from .issuer_schema import IssuerSchema as IssuerSchema
+from .issuers import IssuerSettings as IssuerSettings, TokenSettings as TokenSettings
 from .limits import LIMITS as LIMITS
 from .problems import ConfigurationError as ConfigurationError
 from .schema import (
@@ -13,9 +15,4 @@ from .schema import (
     SettingsSchema as SettingsSchema,
     TokenSchema as TokenSchema,
 )
-from .settings import (
-    IssuerSettings as IssuerSettings,
-    Settings as Settings,
-    TokenSettings as TokenSettings,
-    load_settings as load_settings,
-)
+from .settings import Settings as Settings, load_settings as load_settings

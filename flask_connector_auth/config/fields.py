@@ -4,7 +4,7 @@ A value is not converted because it looks like the right type: the string ``"fal
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any, ClassVar
 
@@ -186,18 +186,22 @@ class Overrides(fields.Dict):
         )
 
 
+_NOT_EMPTY = Length(min=1, error="Must not be empty: no token would be accepted.")
+
+
 class Texts(fields.List[str]):
-    """A list of texts, empty if it is not configured.
+    """A list of texts, which may be empty if that is its default.
 
     :param item: the field of each text.
     :param error: the problem of a value that is no list, with an example that is JSON too: in an
         environment variable, a list that is not JSON stays one text.
     """
 
-    def __init__(self, item: Text, doc: str, error: str) -> None:
+    def __init__(self, item: Text, doc: str, error: str, default: Sequence[str] = ()) -> None:
         super().__init__(
             item,
-            load_default=list,
+            load_default=lambda: [*default],
+            validate=_NOT_EMPTY if default else None,
             error_messages={"invalid": error},
             metadata={"doc": doc},
         )
@@ -213,7 +217,7 @@ class Algorithms(fields.List[str]):
         super().__init__(
             fields.String(validate=OneOf(ALGORITHMS, error=_UNKNOWN_ALGORITHM)),
             load_default=default,
-            validate=Length(min=1, error="Must not be empty: no token would be accepted."),
+            validate=_NOT_EMPTY,
             error_messages={"invalid": 'Must be a list of algorithm names, such as ["RS256"].'},
             metadata={"doc": doc},
         )

@@ -1,9 +1,13 @@
 """What is wrong with the configuration, by configuration key."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from typing import Any, cast
 
-from .schema import PREFIX
+from marshmallow import ValidationError
+
+from .issuer_schema import IssuerSchema
+from .schema import PREFIX, SettingsSchema
 
 # The names that people try first, where the nearest by its letters is another one or none.
 _MEANT = {
@@ -28,7 +32,8 @@ class ConfigurationError(ValueError):
     """
 
     def __init__(self, problems: Mapping[str, list[str]]) -> None:
-        self.problems: dict[str, list[str]] = dict(problems)  #: sentences, by configuration key
+        #: sentences, by configuration key; by ``CONNECTOR_AUTH_ISSUERS: <iss>: <setting>`` too
+        self.problems: dict[str, list[str]] = dict(problems)
         # A copy or an unpickled error is made from these arguments.
         super().__init__(self.problems)
 
@@ -42,16 +47,58 @@ class Problems(dict[str, list[str]]):
     """The problems found so far: sentences, by configuration key."""
 
     def add(self, name: str, problem: str) -> None:
-        """Report *problem*, a sentence, for the setting *name*, which is without its prefix."""
-        self.setdefault(PREFIX + name, []).append(problem)
+        """Report *problem*, a sentence, for the setting *name*, which is without its prefix.
 
-    def add_unknown(self, name: str, fields: Iterable[str]) -> None:
-        """Report that no setting has this *name*, and which one may be meant.
-
-        :param fields: the names of the settings, as fields of the schema.
+        It is reported once: settings may be read for each token type and issuer.
         """
+        found = self.setdefault(PREFIX + name, [])
+        if problem not in found:
+            found.append(problem)
+
+    def read(
+        self, schema: IssuerSchema, configured: Mapping[str, Any], scope: str = ""
+    ) -> dict[str, Any]:
+        """Return the value of each setting by its field's name; ``None`` where it is not valid.
+
+        Settings that are not *configured* have their default, or are left out if *schema* is
+        partial.
+
+        :param scope: what to report before the name of a setting.
+        """
+        names = {field.data_key: name for name, field in schema.fields.items()}
+        for key in sorted(configured.keys() - names):
+            self._add_unknown(scope, key, schema)
+        values: dict[str, Any] = {names[key]: None for key in configured.keys() & names.keys()}
+        try:
+            values |= cast(dict[str, Any], schema.load(configured))
+        except ValidationError as error:
+            values |= cast(dict[str, Any], error.valid_data)
+            for key, messages in error.messages_dict.items():
+                for text in _sentences(messages):
+                    self.add(scope + key.removeprefix(schema.prefix), text)
+        return values
+
+    def _add_unknown(self, scope: str, key: str, schema: IssuerSchema) -> None:
         # Without the prefix, which would make every name similar to every other.
-        nearest = get_close_matches(name.lower(), fields, n=1)
+        name = key.removeprefix(PREFIX)
+        nearest = get_close_matches(name.lower(), SettingsSchema().fields, n=1)
         meant = _MEANT.get(name.upper()) or (nearest[0].upper() if nearest else "")
-        hint = f" Did you mean {PREFIX}{meant}?" if meant else ""
-        self.add(name, f"Unknown setting.{hint}")
+        hint = f" Did you mean {schema.prefix}{meant}?" if meant else ""
+        if meant and meant.lower() not in schema.fields:
+            hint = f" {PREFIX}{meant} is for all issuers."
+        self.add(scope + key.removeprefix(schema.prefix), f"Unknown setting.{hint}")
+
+
+def _sentences(messages: Any, path: str = "") -> Iterator[str]:
+    """Yield the sentences in marshmallow's nested *messages*, each after the item it is about."""
+    if isinstance(messages, Mapping):
+        for key, inner in messages.items():
+            # These group the messages about an entry of a dict, and about a nested one as a whole.
+            if key in ("key", "value", "_schema"):
+                yield from _sentences(inner, path)
+            elif isinstance(key, int) and not isinstance(inner, Mapping):
+                yield from _sentences(inner, f"{path}item {key + 1}: ")
+            else:
+                yield from _sentences(inner, f"{path}{key}: ")
+    else:
+        yield from (f"{path}{message}" for message in messages)

@@ -1,14 +1,12 @@
 """The settings as they stand in ``app.config``, one field each: type, default, bounds, meaning."""
 
-from typing import Any
+from typing import ClassVar
 
-from marshmallow import EXCLUDE, Schema, fields
+from marshmallow import Schema
 from marshmallow.validate import OneOf, Range, Regexp
 
 from ..keys import check_backup_place, check_host, parse_proxy
 from .fields import (
-    Algorithms,
-    Audience,
     Count,
     Flag,
     Function,
@@ -22,6 +20,7 @@ from .fields import (
     WholeNumber,
     passes,
 )
+from .issuer_schema import IssuerName, Issuers, IssuerSchema
 
 #: What the configuration keys of this package start with.
 PREFIX = "CONNECTOR_AUTH_"
@@ -30,39 +29,16 @@ _RESERVED_HEADERS = "(?!(?i:authorization|content-type|content-length|cookie|hos
 _NOT_NEGATIVE = Range(min=0)
 
 
-class TokenSchema(Schema):
+class TokenSchema(IssuerSchema):
     """Which tokens are accepted, where they are read, and how other ones are answered."""
 
-    app_jwt_keys: fields.Raw = fields.Raw(
-        required=True,
-        error_messages={
-            "required": "Missing: tokens cannot be verified without keys.",
-            "null": "Must not be empty: give a key, the path of its file, or a URL.",
-        },
-        metadata={
-            "doc": "Keys that verify AppJWTs: the URL of a JWK Set, PEM text, base64 DER, a "
-            'certificate, a JWK, a JWK Set, a text secret as ``{"secret": "..."}``, the path of a '
-            "file that holds one of these, a :class:`KeySource`, or a list of these. :doc:`keys` "
-            "has the details."
-        },
+    issuer: IssuerName = IssuerName(
+        "Sentinel", "Required value of ``iss`` in AppJWTs (RFC 8725 section 3.8)."
     )
-    consumer_jws_keys: fields.Raw = fields.Raw(
-        load_default=None,
-        metadata={
-            "doc": "Keys that verify ConsumerJWSs, in the same forms. Unset: the keys of AppJWTs."
-        },
-    )
-    app_jwt_algorithms: Algorithms = Algorithms(
-        ["RS256"], "Accepted values of ``alg`` in AppJWTs (RFC 8725 section 3.1)."
-    )
-    consumer_jws_algorithms: Algorithms = Algorithms(
-        None, "Accepted values of ``alg`` in ConsumerJWSs. Unset: those of AppJWTs."
-    )
-    issuer: Text = Text("Sentinel", "Required value of ``iss`` in AppJWTs (RFC 8725 section 3.8).")
-    audience: Audience = Audience(
+    issuers: Issuers = Issuers(
         None,
-        "Account ids that are accepted in tokens: one id, or a list (RFC 8725 section 3.9). Unset: "
-        "the account in the URL is accepted, or any account where the URL has none.",
+        "Several issuers in place of ``ISSUER``: maps each ``iss`` to settings of its own, see "
+        ":ref:`several-issuers`.",
     )
     account_argument: Text = Text(
         "account_id",
@@ -81,10 +57,6 @@ class TokenSchema(Schema):
         30,
         "Clock difference that ``exp``, ``iat`` and ``nbf`` may show, in seconds.",
         validate=Range(min=0, max=3600),
-    )
-    max_lifetime: Seconds = Seconds(
-        None,
-        "Longest accepted time from ``iat`` to ``exp`` of an AppJWT, in seconds. Unset: no limit.",
     )
     min_rsa_bits: WholeNumber = WholeNumber(
         2048,
@@ -242,9 +214,4 @@ class RevocationSchema(Schema):
 class SettingsSchema(JwksSchema, RevocationSchema, TokenSchema):
     """All settings as they stand in ``app.config``; the docs' table is made from it."""
 
-    class Meta:
-        unknown = EXCLUDE
-
-    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
-        """Read each field from its configuration key."""
-        field_obj.data_key = PREFIX + field_name.upper()
+    prefix: ClassVar[str] = PREFIX

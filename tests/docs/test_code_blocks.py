@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from blinker import NamedSignal
-from flask import Config
+from flask import Config, Flask
 from tables import TABLES
 
 import flask_connector_auth
@@ -26,7 +26,7 @@ from flask_connector_auth import (
     require_consumer_jws,
     testing,
 )
-from flask_connector_auth.config import LIMITS, PREFIX, SettingsSchema, load_settings
+from flask_connector_auth.config import LIMITS, PREFIX, Settings, SettingsSchema, load_settings
 from flask_connector_auth.core import ERROR_ROWS, render_envelope
 from flask_connector_auth.integrations import (
     authlib as resource_protector,
@@ -170,22 +170,42 @@ def test_the_settings_page_says_how_settings_limit_each_other() -> None:
     assert {limit.name.upper() for limit in LIMITS} == {name for name in shown if shown[name]}
 
 
-def test_the_environment_of_the_settings_page_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """docs/settings.rst, In the environment: numbers, texts, flags, lists and mappings."""
-    [block] = blocks("docs/settings.rst", "bash")
-    words = [shlex.split(line) for line in block.splitlines() if line]
-    assert {command for command, _ in words} == {"export"}
-    for _, assignment in words:
-        monkeypatch.setenv(*assignment.split("=", 1))
+def load_environment(block: str) -> Settings:
+    """Return the settings that the lines of a shell script set."""
+    words = shlex.split(block)
+    assert {*words[::2]} == {"export"}
     config = Config("")
-    config.from_prefixed_env()
-    settings = load_settings(config)
-    assert (settings.leeway, settings.issuer) == (10, "Sentinel")
+    with pytest.MonkeyPatch.context() as environment:
+        for assignment in words[1::2]:
+            environment.setenv(*assignment.split("=", 1))
+        config.from_prefixed_env()
+    return load_settings(config)
+
+
+def test_the_environment_of_the_settings_page_is_read() -> None:
+    """docs/settings.rst, In the environment: numbers, texts, flags, lists and mappings."""
+    block, of_issuers = blocks("docs/settings.rst", "bash")
+    settings = load_environment(block)
+    assert (settings.leeway, [*settings.issuers]) == (10, ["Sentinel"])
+    issuer = settings.issuers["Sentinel"]
     assert settings.missing_parameter_row is True
-    assert settings.audience == {"le1", "le2"}
-    assert settings.app_jwt_algorithms == ("RS256", "ES256")
+    assert issuer.audience == {"le1", "le2"}
+    assert issuer.app_jwt.algorithms == ("RS256", "ES256")
     assert settings.error_catalogue[40102].title == "Invalid token"
-    assert len(settings.app_jwt_keys.health()["sources"]) == 2
+    assert len(issuer.app_jwt.keys.health()["sources"]) == 2
+    names = ["Sentinel", "https://login.example/"]
+    assert [*load_environment(of_issuers).issuers] == names
+
+
+def test_the_issuers_of_the_settings_page(tmp_path: Path) -> None:
+    """docs/settings.rst, Several issuers: the example can be loaded, and is what the text says."""
+    [block] = [text for text in blocks("docs/settings.rst", "python") if "ISSUERS" in text]
+    (tmp_path / "example.py").write_text(block)
+    names = runpy.run_path(str(tmp_path / "example.py"), {"Flask": Flask})
+    sentinel, login = load_settings(names["app"].config).issuers.values()
+    assert (sentinel.audience, login.audience) == ({"le1", "le2"}, {"le3"})
+    assert login.consumer_jws.keys is login.app_jwt.keys
+    assert login.app_jwt.types == {"at+jwt"} != sentinel.app_jwt.types
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 
-from flask_connector_auth.config import PREFIX, ConfigurationError, Settings, load_settings
+from flask_connector_auth.config import (
+    PREFIX,
+    ConfigurationError,
+    IssuerSettings,
+    Settings,
+    load_settings,
+)
 from flask_connector_auth.core import Reason, Rejected
 from flask_connector_auth.keys import KeyRules, StaticKeys, VerificationKey, parse_keys
 from flask_connector_auth.testing import Issuer
@@ -177,6 +183,17 @@ def load(**settings: Any) -> Settings:
     """Return the settings made of the keywords, with our key unless others are given."""
     given = {"APP_JWT_KEYS": pem(), **settings}
     return load_settings({PREFIX + name: value for name, value in given.items()})
+
+
+def only_issuer(settings: Settings) -> IssuerSettings:
+    """Return the settings of the one issuer."""
+    [issuer] = settings.issuers.values()
+    return issuer
+
+
+def load_issuer(**settings: Any) -> IssuerSettings:
+    """Return the settings of the one issuer of what :func:`load` returns."""
+    return only_issuer(load(**settings))
 
 
 def problems(**settings: Any) -> dict[str, list[str]]:

@@ -245,8 +245,9 @@ def test_each_variable_of_the_compose_file_is_a_setting(
     """The app starts with them, those of the image and the secret, and goes by each."""
     app = container(tmp_path, monkeypatch, keys)()
     settings = current_runtime(app).settings
-    assert settings.audience == frozenset({"le1", "le2"})
-    assert (settings.max_lifetime, settings.missing_parameter_row) == (3600, True)
+    [issuer] = settings.issuers.values()
+    assert issuer.audience == frozenset({"le1", "le2"})
+    assert (issuer.max_lifetime, settings.missing_parameter_row) == (3600, True)
     assert app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] == "https://issuer.example/jwks.json"
     assert app.config["CONNECTOR_AUTH_CONSUMER_JWS_KEYS"] == keys
     assert app.config["CONNECTOR_AUTH_REVOCATION_URL"].startswith("rediss://")

@@ -472,7 +472,7 @@ def test_no_one_is_told_the_user_and_password_of_a_proxy(
     assert value(json.loads(found.stdout), "JWKS_PROXY") == shown
     assert ("status 407" in found.output) is not accepted
     runtime = current_runtime(app)
-    source: Any = runtime.settings.app_jwt_keys
+    source: Any = runtime.app_jwt.keys
     everything = [
         *(found.output, run("check", app=app).output, run("health", app=app).output, caplog.text),
         *(runtime.health(), runtime.settings, source._loader._fetch._proxy, answer.text),
@@ -489,6 +489,30 @@ def test_white_space_around_a_location_is_not_shown(tmp_path: Path) -> None:
     keys = [f" {path}\n", "\nhttps://issuer.example/jwks\r\n"]
     shown = next(iter(list_settings({"CONNECTOR_AUTH_APP_JWT_KEYS": keys})))
     assert shown["value"] == [str(path), "https://issuer.example/jwks"]
+
+
+def test_the_keys_of_an_issuer_are_shown_without_secrets() -> None:
+    """By their form, as those for all issuers; its other settings as they are."""
+    own = {
+        "APP_JWT_KEYS": [{"secret": PASSWORD * 4}, jwk("HS256"), pem()],
+        "CONSUMER_JWS_KEYS": f"https://k.example/jwks?key={PASSWORD}",
+        "APP_JWT_CLAIMS": {"scopes": ["scp"]},
+        "AUDIENCE": {"le2", "le1"},
+        "MAX_LIFETIME": None,
+    }
+    listed = list_settings({"CONNECTOR_AUTH_ISSUERS": {"one": own, "two": {}}})
+    shown = {each["name"].removeprefix("CONNECTOR_AUTH_"): each["value"] for each in listed}
+    assert shown["ISSUERS"] == {
+        "one": {
+            "APP_JWT_KEYS": ["a secret", "a JWK", "PEM text"],
+            "CONSUMER_JWS_KEYS": "https://k.example/jwks?***",
+            "APP_JWT_CLAIMS": {"scopes": ["scp"]},
+            "AUDIENCE": ["le1", "le2"],
+            "MAX_LIFETIME": None,
+        },
+        "two": {},
+    }
+    assert (shown["APP_JWT_TYPES"], shown["APP_JWT_CLAIMS"]) == (["JWT"], {})
 
 
 @cases(

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from joserfc.jwk import ECKey, OctKey
 from flask_connector_auth import ConnectorAuth
 from flask_connector_auth.cli import connector_auth
 from flask_connector_auth.cli.keygen import ASYMMETRIC
+from flask_connector_auth.config import load_settings
 from flask_connector_auth.keys import ALGORITHMS
-from tests.support.floor_helpers import NOW, SECRET, cases, decoded, pem, signing_key
+from flask_connector_auth.web import EXTENSION, current_runtime
+from tests.support.floor_helpers import NOW, SECRET, cases, decoded, jwk, pem, signing_key
 from tests.support.http_helpers import ACCOUNT
 from tests.support.types import MakeApp, RunCommand
 
@@ -177,6 +180,22 @@ def minted(develop: RunCommand, *args: str, app: Flask) -> tuple[dict[str, Any],
     header, claims, _ = found["text"].split(".")
     assert list(found) == ["token", "text"]
     return json.loads(decoded(header)), json.loads(decoded(claims))
+
+
+def test_the_issuer_of_a_token_is_chosen(develop: RunCommand, make_app: MakeApp) -> None:
+    """--issuer: one of the configured ones, or else the first of them."""
+    develop("keygen", "dev")
+    names = ["https://one.example", "two"]
+    app = in_testing(make_app, ISSUER=names[0])
+    keys = {name: {"APP_JWT_KEYS": jwk(owner=name)} for name in names}
+    several = load_settings({"CONNECTOR_AUTH_ISSUERS": keys})
+    app.extensions[EXTENSION] = replace(current_runtime(app), settings=several)
+    given: list[list[str]] = [[], *(["--issuer", name] for name in names)]
+    found = [minted(develop, "--key", "dev", *each, app=app)[1]["iss"] for each in given]
+    assert found == [names[0], *names]
+    result = develop("mint", "--key", "dev", "--issuer", "three", app=app)
+    assert result.exit_code == 2
+    assert "--issuer: not one of 'https://one.example', 'two'." in result.stderr
 
 
 def test_what_a_token_says(develop: RunCommand, make_app: MakeApp) -> None:

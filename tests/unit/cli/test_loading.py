@@ -21,7 +21,7 @@ NEEDS_APP = [name for name in COMMANDS if name not in ("keygen", "mint")]
 def broken() -> Flask:
     """Make an app that cannot start."""
     app = Flask("broken")
-    app.config |= {"CONNECTOR_AUTH_LEEWAY": "secret", "CONNECTOR_AUTH_ISSUERS": "secret"}
+    app.config |= {"CONNECTOR_AUTH_LEEWAY": "secret", "CONNECTOR_AUTH_ISUER": "secret"}
     ConnectorAuth(app)
     return app
 
@@ -57,7 +57,7 @@ def test_an_app_that_cannot_start_is_told_by_its_settings(name: str) -> None:
     args = [name, "new.jwk"] if name == "keygen" else [name]
     result = CliRunner(catch_exceptions=False).invoke(connector_auth, args, obj=info)
     assert result.exit_code == (1 if name == "check" else 2)
-    for key in ("APP_JWT_KEYS", "LEEWAY", "ISSUERS"):
+    for key in ("APP_JWT_KEYS", "LEEWAY", "ISUER"):
         assert f"CONNECTOR_AUTH_{key}: " in result.output
     assert "secret" not in result.output
 

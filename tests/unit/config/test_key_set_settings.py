@@ -21,7 +21,7 @@ from flask_connector_auth.keys import (
     VerificationKey,
 )
 from flask_connector_auth.testing import Issuer
-from tests.support.floor_helpers import NO_KEY_OR_FILE
+from tests.support.floor_helpers import NO_KEY_OR_FILE, only_issuer
 
 PREFIX = "CONNECTOR_AUTH_"
 URL = "https://issuer.example/jwks.json"
@@ -31,7 +31,8 @@ STATIC = Issuer().key_set()
 def load(**values: Any) -> KeySource:
     """Return the source of AppJWT keys that *values* configure."""
     config = {"APP_JWT_KEYS": URL, **values}
-    return load_settings({PREFIX + name: value for name, value in config.items()}).app_jwt_keys
+    settings = load_settings({PREFIX + name: value for name, value in config.items()})
+    return only_issuer(settings).app_jwt.keys
 
 
 def store_of(source: KeySource) -> Any:
@@ -384,12 +385,12 @@ def test_failover_belongs_to_one_url() -> None:
 
 def test_both_tokens_share_one_source_unless_configured_apart() -> None:
     """CONSUMER_JWS_KEYS defaults to the AppJWT's: one set, one fetch for both."""
-    settings = load_settings({f"{PREFIX}APP_JWT_KEYS": URL})
-    assert settings.consumer_jws_keys is settings.app_jwt_keys
+    issuer = only_issuer(load_settings({f"{PREFIX}APP_JWT_KEYS": URL}))
+    assert issuer.consumer_jws.keys is issuer.app_jwt.keys
     apart = load_settings(
         {f"{PREFIX}APP_JWT_KEYS": URL, f"{PREFIX}CONSUMER_JWS_KEYS": URL + "?v=2"}
     )
-    assert apart.consumer_jws_keys is not apart.app_jwt_keys
+    assert only_issuer(apart).consumer_jws.keys is not only_issuer(apart).app_jwt.keys
 
 
 def test_a_fetch_of_the_app_replaces_the_built_in_one() -> None:

@@ -18,8 +18,10 @@ from tests.support.floor_helpers import (
     encoded,
     jwk,
     load,
+    load_issuer,
     native_key,
     number,
+    only_issuer,
     pem,
     problems,
     signing_key,
@@ -42,33 +44,33 @@ class AppKeys(KeySource):
 def test_a_key_source_is_used_as_it_is() -> None:
     """A KeySource of the app is used as it is; each token type can have its own."""
     first, second = AppKeys(), AppKeys()
-    settings = load(APP_JWT_KEYS=first)
-    assert settings.app_jwt_keys is settings.consumer_jws_keys is first
-    settings = load(APP_JWT_KEYS=first, CONSUMER_JWS_ALGORITHMS=["ES256"])
-    assert settings.app_jwt_keys is settings.consumer_jws_keys is first
-    settings = load(APP_JWT_KEYS=first, CONSUMER_JWS_KEYS=second)
-    assert (settings.app_jwt_keys, settings.consumer_jws_keys) == (first, second)
+    issuer = load_issuer(APP_JWT_KEYS=first)
+    assert issuer.app_jwt.keys is issuer.consumer_jws.keys is first
+    issuer = load_issuer(APP_JWT_KEYS=first, CONSUMER_JWS_ALGORITHMS=["ES256"])
+    assert issuer.app_jwt.keys is issuer.consumer_jws.keys is first
+    issuer = load_issuer(APP_JWT_KEYS=first, CONSUMER_JWS_KEYS=second)
+    assert (issuer.app_jwt.keys, issuer.consumer_jws.keys) == (first, second)
 
 
 def test_the_keys_of_the_consumer_jws_default_to_the_app_jwts() -> None:
     """Both token types share one source, unless the ConsumerJWS has its own."""
-    settings = load(APP_JWT_KEYS=jwk(kid="a"))
-    assert settings.consumer_jws_keys is settings.app_jwt_keys
-    settings = load(APP_JWT_KEYS=jwk(kid="a"), CONSUMER_JWS_KEYS=jwk(kid="b"))
-    assert algorithms_by_kid(settings.app_jwt_keys) == {"a": {"RS256"}}
-    assert algorithms_by_kid(settings.consumer_jws_keys) == {"b": {"RS256"}}
+    issuer = load_issuer(APP_JWT_KEYS=jwk(kid="a"))
+    assert issuer.consumer_jws.keys is issuer.app_jwt.keys
+    issuer = load_issuer(APP_JWT_KEYS=jwk(kid="a"), CONSUMER_JWS_KEYS=jwk(kid="b"))
+    assert algorithms_by_kid(issuer.app_jwt.keys) == {"a": {"RS256"}}
+    assert algorithms_by_kid(issuer.consumer_jws.keys) == {"b": {"RS256"}}
 
 
 def test_the_same_keys_serve_each_token_by_its_own_allow_list() -> None:
     """RFC 8725 section 3.1: the allow-list is per token type, also where the keys are shared."""
-    settings = load(
+    issuer = load_issuer(
         APP_JWT_KEYS={"keys": [jwk(kid="a"), jwk("ES256", kid="b")]},
         CONSUMER_JWS_ALGORITHMS=["RS512", "ES256"],
     )
-    assert algorithms_by_kid(settings.app_jwt_keys) == {"a": {"RS256"}}
-    assert algorithms_by_kid(settings.consumer_jws_keys) == {"a": {"RS512"}, "b": {"ES256"}}
-    assert settings.app_jwt_algorithms == ("RS256",)
-    assert settings.consumer_jws_algorithms == ("RS512", "ES256")
+    assert algorithms_by_kid(issuer.app_jwt.keys) == {"a": {"RS256"}}
+    assert algorithms_by_kid(issuer.consumer_jws.keys) == {"a": {"RS512"}, "b": {"ES256"}}
+    assert issuer.app_jwt.algorithms == ("RS256",)
+    assert issuer.consumer_jws.algorithms == ("RS512", "ES256")
 
 
 ADVICE = "Set CONNECTOR_AUTH_APP_JWT_ALGORITHMS to what the issuer uses."
@@ -333,13 +335,14 @@ def test_all_settings_can_come_from_the_environment(monkeypatch: pytest.MonkeyPa
     config = Config("")
     config.from_prefixed_env()
     settings = load_settings(config)
-    assert algorithms_by_kid(settings.app_jwt_keys) == {"a": {"RS256"}, "b": {"HS256"}}
-    assert [key.thumbprint for key in settings.consumer_jws_keys.keys] == [
+    issuer = only_issuer(settings)
+    assert algorithms_by_kid(issuer.app_jwt.keys) == {"a": {"RS256"}, "b": {"HS256"}}
+    assert [key.thumbprint for key in issuer.consumer_jws.keys.keys] == [
         signing_key("ES256").thumbprint()
     ]
-    assert settings.audience == {"31457780"}
-    assert settings.issuer == "https://issuer.example"
-    assert (settings.leeway, settings.max_lifetime) == (2.5, None)
+    assert issuer.audience == {"31457780"}
+    assert issuer.name == "https://issuer.example"
+    assert (settings.leeway, issuer.max_lifetime) == (2.5, None)
     assert settings.missing_parameter_row is True
     assert settings.error_catalogue[40104].error_code == 40105
     assert settings.error_catalogue[40102].title == "No"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import FrozenInstanceError, fields
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -9,16 +10,21 @@ import pytest
 from flask_connector_auth.config import (
     PREFIX,
     ConfigurationError,
+    IssuerSchema,
+    IssuerSettings,
     Settings,
     SettingsSchema,
+    TokenSettings,
     load_settings,
 )
+from flask_connector_auth.core import APP_JWT_CLAIMS, CONSUMER_JWS_CLAIMS
 from flask_connector_auth.keys import ALGORITHMS
 from tests.support.floor_helpers import (
     NO_KEY_OR_FILE,
     SECRET,
     jwk,
     load,
+    only_issuer,
     pem,
     problems,
     signing_key,
@@ -28,18 +34,20 @@ from tests.support.floor_helpers import (
 def test_the_defaults_are_the_documented_ones() -> None:
     """docs/settings.rst: with keys alone, every other setting has its default."""
     settings = load()
-    assert [key.thumbprint for key in settings.app_jwt_keys.keys] == [signing_key().thumbprint()]
-    assert settings == Settings(
-        app_jwt_keys=settings.app_jwt_keys,
-        consumer_jws_keys=settings.app_jwt_keys,
-        app_jwt_algorithms=("RS256",),
-        consumer_jws_algorithms=("RS256",),
-        issuer="Sentinel",
+    keys: Any = only_issuer(settings).app_jwt.keys
+    assert [key.thumbprint for key in keys.keys] == [signing_key().thumbprint()]
+    issuer = IssuerSettings(
+        name="Sentinel",
+        app_jwt=TokenSettings(keys, ("RS256",), APP_JWT_CLAIMS, frozenset({"jwt"})),
+        consumer_jws=TokenSettings(keys, ("RS256",), CONSUMER_JWS_CLAIMS, frozenset({"jwt"})),
         audience=None,
+        max_lifetime=None,
+    )
+    assert settings == Settings(
+        issuers={"Sentinel": issuer},
         account_argument="account_id",
         consumer_header="X-LP-ON-BEHALF",
         leeway=30,
-        max_lifetime=None,
         min_rsa_bits=2048,
         max_token_bytes=16384,
         max_header_bytes=2048,
@@ -58,12 +66,19 @@ def test_the_defaults_are_the_documented_ones() -> None:
 
 
 def test_every_field_of_the_schema_is_a_setting() -> None:
-    """Each field of the schema is an attribute of ``Settings``, with a key and a description."""
+    """Each field of the schema is an attribute of ``Settings``, with a key and a description.
+
+    Or of its ``issuers``, if an issuer can have its own.
+    """
     schema = SettingsSchema()
     # These are combined into the key sources and the store, and tested with them.
     combined = ("jwks_", "revocation_url")
     names = [name for name in schema.fields if not name.startswith(combined)]
-    assert names == [field.name for field in fields(Settings)]
+    of_all = [name for name in names if name not in IssuerSchema().fields and name != "issuer"]
+    assert of_all == [field.name for field in fields(Settings)]
+    for name, field in IssuerSchema().fields.items():
+        attrgetter(ATTRIBUTES.get(name.upper(), name))(only_issuer(load()))
+        assert (field.data_key, field.metadata) == (name.upper(), schema.fields[name].metadata)
     for name, field in schema.fields.items():
         assert field.data_key == PREFIX + name.upper()
         assert field.metadata["doc"].endswith(".")
@@ -94,11 +109,28 @@ for wrong, what in (("30", "text"), ("30s", "text"), ("", "empty text")):
 OUTAGE = 'Must be "closed" or "open".'
 AT_LEAST_ONE = "Must be greater than or equal to 1."
 
+NO_ISSUER = (
+    "Must be one issuer, a non-empty string without comma and white space. Several, or one with "
+    "these, are given in CONNECTOR_AUTH_ISSUERS."
+)
+TYPES = 'Must be a list of types, such as ["JWT", "at+jwt"].'
+TYPE = "item 1: Must be a media type."
+#: The attributes of an issuer's settings, where they have another name.
+ATTRIBUTES = {
+    "ISSUER": "name",
+    **{
+        f"{token.upper()}_{name.upper()}": f"{token}.{name}"
+        for token in ("app_jwt", "consumer_jws")
+        for name in ("keys", "algorithms", "claims", "types")
+    },
+}
 #: For each setting: good values with their loaded form; bad values with their problem.
 TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
     "ISSUER": (
-        [("Sentinel", "Sentinel"), ("https://x/ é", "https://x/ é"), (5, "5"), (" ", " ")],
-        NOT_A_STRING | {None: NULL},
+        [("Sentinel", "Sentinel"), ("https://x/é;'", "https://x/é;'"), (5, "5"), ("[a]", "[a]")],
+        {None: NULL}
+        | dict.fromkeys([*NOT_A_STRING, ("a",), frozenset("a")], NO_ISSUER)
+        | dict.fromkeys(["a,b", "a, b", "a b", "a\n", " ", '["a", "b"]'], NO_ISSUER),
     ),
     "AUDIENCE": (
         [
@@ -214,6 +246,19 @@ TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
         [(None, ("RS256",)), (["RS384"], ("RS384",))],
         {"RS256": NAMES, "": NAMES, (): EMPTY, ("RS257",): f"item 1: {UNKNOWN}"},
     ),
+    **dict.fromkeys(
+        ("APP_JWT_TYPES", "CONSUMER_JWS_TYPES"),
+        (
+            [
+                (["JWT"], {"jwt"}),
+                (("application/AT+JWT", "at+jwt", "jwt"), {"at+jwt", "jwt"}),
+                (["logout+jwt", "text/x.y"], {"logout+jwt", "text/x.y"}),
+            ],
+            {None: NULL, "JWT": TYPES, 5: TYPES, (): EMPTY, (None,): "item 1: " + NULL}
+            | {("",): f"item 1: {TEXT}", ("a b",): TYPE, ("a\n",): TYPE, ("é",): TYPE}
+            | {("application/",): TYPE},
+        ),
+    ),
 }
 NO_KEY = f"{NO_KEY_OR_FILE}."
 GOOD = [(name, value, loaded) for name, (good, _) in TABLE.items() for value, loaded in good]
@@ -223,7 +268,9 @@ BAD = [(name, value, text) for name, (_, bad) in TABLE.items() for value, text i
 @pytest.mark.parametrize(("name", "value", "loaded"), GOOD)
 def test_a_good_value_is_loaded(name: str, value: Any, loaded: Any) -> None:
     """Each accepted value, and its loaded form."""
-    assert getattr(load(**{name: value}), name.lower()) == loaded
+    settings = load(**{name: value})
+    owner: Any = settings if hasattr(settings, name.lower()) else only_issuer(settings)
+    assert attrgetter(ATTRIBUTES.get(name, name.lower()))(owner) == loaded
 
 
 @pytest.mark.parametrize(("name", "value", "text"), BAD)
@@ -236,6 +283,8 @@ def test_every_setting_is_in_the_tables() -> None:
     """Each setting has good and bad values in the table."""
     elsewhere = {"APP_JWT_KEYS", "CONSUMER_JWS_KEYS", "ERROR_CATALOGUE"}
     elsewhere |= {"REVOCATION_URL", "REVOCATION_STORE"}
+    # In test_claim_settings.py and test_issuers.py.
+    elsewhere |= {"APP_JWT_CLAIMS", "CONSUMER_JWS_CLAIMS", "ISSUERS"}
     names = {name.upper() for name in SettingsSchema().fields if not name.startswith("jwks_")}
     assert TABLE.keys() | elsewhere == names
 
@@ -274,7 +323,7 @@ def test_an_unknown_setting_is_reported_with_the_nearest_name(name: str, text: A
 def test_other_configuration_is_ignored() -> None:
     """Only keys with the prefix are read."""
     config = {"SECRET_KEY": SECRET, "CONNECTOR_AUTHOR": 1, "connector_auth_issuer": 1}
-    assert load_settings({**config, f"{PREFIX}APP_JWT_KEYS": pem()}).issuer == "Sentinel"
+    assert [*load_settings({**config, f"{PREFIX}APP_JWT_KEYS": pem()}).issuers] == ["Sentinel"]
 
 
 def test_all_problems_are_reported_at_once() -> None:

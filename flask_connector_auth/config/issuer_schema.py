@@ -1,0 +1,170 @@
+"""The settings that each issuer can have of its own, and those that name the issuers."""
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Any, ClassVar
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from marshmallow.validate import Regexp
+
+from ..core import APP_JWT_CLAIMS, CONSUMER_JWS_CLAIMS, ClaimNames
+from .fields import Algorithms, Audience, Seconds, Setting, Text, Texts
+
+_RESERVED = ("iss", "exp", "iat", "nbf")
+_MEDIA_TYPE = Regexp(
+    r"(?!(?i:application/)\Z)[A-Za-z0-9!#$&^_.+/-]+\Z", error="Must be a media type."
+)
+
+
+class IssuerName(Text):
+    """One ``iss``: a list that is not JSON stays one text in an environment variable."""
+
+    message: ClassVar[str] = (
+        "Must be one issuer, a non-empty string without comma and white space. Several, or one "
+        "with these, are given in CONNECTOR_AUTH_ISSUERS."
+    )
+
+    def _accepts(self, value: Any) -> bool:
+        return super()._accepts(value) and not re.search(r"[,\s]", value)
+
+
+class Issuers(Setting):
+    """A mapping of each ``iss`` to settings, which :class:`IssuerSchema` reads."""
+
+    message: ClassVar[str] = (
+        "Must be a mapping of each issuer to its settings, such as "
+        '{"https://issuer.example": {"APP_JWT_KEYS": "https://issuer.example/jwks.json"}}.'
+    )
+
+    def _accepts(self, value: Any) -> bool:
+        return isinstance(value, Mapping) and bool(value)
+
+
+class Claims(Setting):
+    """:class:`ClaimNames` as a mapping of our names to claims; what it leaves out is *protocol*'s.
+
+    It is empty if it is not configured.
+    """
+
+    message: ClassVar[str] = 'Must be a mapping of names to claims, such as {"account_id": "sub"}.'
+
+    def __init__(self, protocol: ClaimNames, doc: str) -> None:
+        super().__init__(dict, doc)
+        self._protocol = protocol
+        self._names = [*protocol.ids, "scopes" if protocol.scopes else "issuer"]
+
+    def _accepts(self, value: Any) -> bool:
+        return isinstance(value, Mapping)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        given, protocol = super()._deserialize(value), self._protocol
+        if wrong := [text for name in given for text in self._problems(name, given[name])]:
+            raise ValidationError(wrong)
+        scopes = given.get("scopes", protocol.scopes)
+        return ClaimNames(
+            {name: given.get(name, claim) for name, claim in protocol.ids.items()},
+            (scopes,) if isinstance(scopes, str) else tuple(dict.fromkeys(scopes)),
+            allows_scope_list="scopes" in given,
+            requires_issuer=protocol.requires_issuer or "issuer" in given,
+        )
+
+    def _problems(self, name: Any, claim: Any) -> Iterator[str]:
+        claims = claim if name == "scopes" and isinstance(claim, list | tuple) else [claim]
+        if name not in self._names:
+            # It is not quoted: it may be anything.
+            yield f"Unknown name; the names are {', '.join(self._names)}."
+        elif name == "issuer":
+            if claim != "iss":
+                yield 'issuer: Must be "iss"; then a token must have this claim.'
+        elif not claims or not all(isinstance(each, str) and each for each in claims):
+            yield f"{name}: Must be the name of a claim{' or a list' * (name == 'scopes')}."
+        elif any(each in _RESERVED for each in claims):
+            yield f"{name}: Must not be {', '.join(_RESERVED)}, which have a meaning of their own."
+
+
+def colliding_claims(*tokens: ClaimNames) -> Iterator[str]:
+    """Yield a sentence for each claim of AppJWT and ConsumerJWS with two meanings.
+
+    By a claim of both tokens other than the account's, one could pass for the other.
+    """
+    claims = [
+        (f"{name} of {token}", name, claim)
+        for token, names in zip(("an AppJWT", "a ConsumerJWS"), tokens, strict=True)
+        for name, claim in (*names.ids.items(), *(("scopes", each) for each in names.scopes))
+    ]
+    for (what, name, claim), (other, other_name, other_claim) in combinations(claims, 2):
+        if claim == other_claim and {name, other_name} != {"account_id"}:
+            yield f"{what} and {other} are the same claim; each needs one of its own."
+
+
+class IssuerSchema(Schema):
+    """What each issuer can have of its own; for all issuers, it is part of the settings."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    prefix: ClassVar[str] = ""  #: what the names of the settings start with
+
+    app_jwt_keys: fields.Raw = fields.Raw(
+        required=True,
+        error_messages={
+            "null": "Must not be empty: give a key, the path of its file, or a URL.",
+        },
+        metadata={
+            "doc": "Keys that verify AppJWTs: the URL of a JWK Set, PEM text, base64 DER, a "
+            'certificate, a JWK, a JWK Set, a text secret as ``{"secret": "..."}``, the path of a '
+            "file that holds one of these, a :class:`KeySource`, or a list of these. :doc:`keys` "
+            "has the details."
+        },
+    )
+    consumer_jws_keys: fields.Raw = fields.Raw(
+        load_default=None,
+        metadata={
+            "doc": "Keys that verify ConsumerJWSs, in the same forms. Unset: the keys of AppJWTs."
+        },
+    )
+    app_jwt_algorithms: Algorithms = Algorithms(
+        ["RS256"], "Accepted values of ``alg`` in AppJWTs (RFC 8725 section 3.1)."
+    )
+    consumer_jws_algorithms: Algorithms = Algorithms(
+        None, "Accepted values of ``alg`` in ConsumerJWSs. Unset: those of AppJWTs."
+    )
+    app_jwt_claims: Claims = Claims(
+        APP_JWT_CLAIMS,
+        "Claims of AppJWTs, by the attributes they become: ``account_id`` (``aud`` if left out), "
+        "``install_id`` (``azp``) and ``scopes`` (``scope``): one claim, or a list of which the "
+        "first that a token has is read. If ``scopes`` is given, a token may have a list of them.",
+    )
+    consumer_jws_claims: Claims = Claims(
+        CONSUMER_JWS_CLAIMS,
+        "Claims of ConsumerJWSs, by the attributes they become: ``account_id``, "
+        "``ext_consumer_id`` and ``lp_consumer_id`` (claims of these names if left out). With "
+        '``"issuer": "iss"``, a ConsumerJWS must have ``iss``.',
+    )
+    app_jwt_types: Texts = Texts(
+        Text(validate=_MEDIA_TYPE),
+        "Accepted values of ``typ`` in AppJWTs, in any case and with or without ``application/``. "
+        "A token without ``typ`` counts as ``JWT``.",
+        'Must be a list of types, such as ["JWT", "at+jwt"].',
+        default=["JWT"],
+    )
+    consumer_jws_types: Texts = Texts(
+        Text(validate=_MEDIA_TYPE),
+        "Accepted values of ``typ`` in ConsumerJWSs, likewise.",
+        'Must be a list of types, such as ["JWT", "at+jwt"].',
+        default=["JWT"],
+    )
+    audience: Audience = Audience(
+        None,
+        "Account ids that are accepted in tokens: one id, or a list (RFC 8725 section 3.9). Unset: "
+        "the account in the URL is accepted, or any account where the URL has none.",
+    )
+    max_lifetime: Seconds = Seconds(
+        None,
+        "Longest accepted time from ``iat`` to ``exp`` of an AppJWT, in seconds. Unset: no limit.",
+    )
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Read each field from the key of its name."""
+        field_obj.data_key = self.prefix + field_name.upper()
