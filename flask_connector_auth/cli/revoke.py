@@ -23,7 +23,7 @@ _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 
 def _subject_options(command: Any) -> Any:
     for option in (
-        click.option("--issuer", metavar="ISS", help="Beside an ID: only that of this issuer."),
+        click.option("--issuer", metavar="ISS", help="Beside an ID: of this issuer only."),
         click.option("--digest", metavar="HEX", help="One token, by its digest."),
         click.option(
             "--ext-consumer-id",
@@ -115,10 +115,10 @@ def restore(
 def revocations(ctx: click.Context, /, as_json: bool) -> None:
     """List what is revoked.
 
-    SUBJECT is the id, or the digest of a token, as restore takes it. There is a column ISSUER if an
-    id is revoked for one issuer only. SINCE is the time of the
-    revocation, or what was given as --at: tokens that were issued later are accepted. It is not
-    kept for a single token. UNTIL is when the revocation ends by itself, if it does.
+    SUBJECT is the id, or the digest of a token, as restore takes it. ISSUER is shown if an id is
+    revoked for one issuer; "-" is all of them. SINCE is the time of the revocation, or what was
+    given as --at: tokens that were issued later are accepted. It is not kept for a single token.
+    UNTIL is when the revocation ends by itself, if it does.
 
     Status 2: the store cannot be read at the moment.
 
