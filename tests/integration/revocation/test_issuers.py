@@ -150,9 +150,7 @@ def test_in_an_outage_no_token_of_either_issuer_passes(
     world: MakeWorld, own_server: Server, trusted: dict[str, Any], tokens: Tokens
 ) -> None:
     """Row 50301, and what is revoked for one issuer is in force in this process."""
-    one = world(
-        clock=lambda: NOW, REVOCATION_URL=own_server.url, REVOCATION_MAX_LAG=1, **trusted
-    )
+    one = world(clock=lambda: NOW, REVOCATION_URL=own_server.url, REVOCATION_MAX_LAG=1, **trusted)
     assert answers(one, tokens) == (200, 200)
     own_server.kill()
     with pytest.raises(RevocationStoreError):
