@@ -14,7 +14,7 @@ from flask_connector_auth.integrations import (
     prometheus,
 )
 
-SUBJECT = "token, digest, install_id, account_id, lp_consumer_id, ext_consumer_id"
+SUBJECT = "token, digest, install_id, account_id, lp_consumer_id, ext_consumer_id, issuer"
 REQUEST = "app_jwt, consumer_jws, scopes, any_scope, optional"
 API = {
     "AppJWT": "account_id, install_id, scopes, issuer, issued_at, expires_at, claims",
@@ -51,7 +51,7 @@ API = {
     "RevocationStore.change": "self, changes, absent",
     "RevocationStore.now": "self",
     "RevocationStore.read": "self, position, wait",
-    "Revocations": "store, rules, clock",
+    "Revocations": "store, rules, clock, issuers",
     "Revocations.health": "self",
     "Revocations.entries": "self",
     "Revocations.is_revoked": f"self, {SUBJECT}",
