@@ -178,7 +178,8 @@ class ConnectorAuth:
         seconds to the next attempt, the failures in a row, the last error, the ``errors`` of each
         URL that failed, their ``kid`` and counters. In ``cache`` it contains size, entries, hits
         and misses. ``revocation`` contains the ``store``, whether its local copy is ``ready``, the
-        ``lag`` of the copy in seconds, its ``entries``, and the last error.
+        ``lag`` of the copy in seconds, its ``entries``, and the last error. With several issuers,
+        ``keys`` and ``cache`` stand in ``issuers``, under the name of each.
 
         :param app: by default the current app.
         :raises RuntimeError: if the app has no extension.
@@ -209,7 +210,8 @@ class ConnectorAuth:
 
             app.register_blueprint(connector_auth.health_blueprint(), url_prefix="/internal")
 
-        The status is 200 if all that the worker needs is ``ready``, else 503. No token is required,
+        The status is 200 if all that the worker needs, for one of its issuers at least, is
+        ``ready``, else 503. No token is required,
         not even in an app that is protected as a whole, since it must answer while the keys are
         unavailable. It shows where the keys come from, their ids, and the last error: make it
         reachable for operators only.

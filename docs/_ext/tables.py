@@ -23,7 +23,7 @@ from flask_connector_auth.core import errors, signals, token_requirement
 from flask_connector_auth.integrations import figures
 from flask_connector_auth.revocation import cache as revocation_cache
 from flask_connector_auth.testing import Issuer, tampering
-from flask_connector_auth.verification import CHECKS, Check, checks, jws
+from flask_connector_auth.verification import CHECKS, Check, checks, claims, jws
 from flask_connector_auth.web import current_runtime
 
 
@@ -166,7 +166,7 @@ TABLES = {
 SOURCES = (
     *(tampering, errors, schema, issuer_schema, limits),
     *(signals, troubles, figures),
-    *(checks, jws, revocation_cache),
+    *(checks, claims, jws, revocation_cache),
     *(import_module(f"flask_connector_auth.cli.{module}") for module in COMMANDS.values()),
 )
 

@@ -53,7 +53,9 @@ TROUBLES = {
         EITHER,
         "``typ`` is another one, such as ``at+jwt``, so it is a token for something else; or "
         "``kid`` is a number or ``null``.",
-        "Have the issuer leave ``typ`` out or say ``JWT``, and name its keys by text.",
+        "If the issuer gives such tokens for this service, put their ``typ`` on "
+        "``CONNECTOR_AUTH_APP_JWT_TYPES`` or ``CONNECTOR_AUTH_CONSUMER_JWS_TYPES``. Have it name "
+        "its keys by text.",
     ),
     Reason.CRITICAL: Trouble(
         EITHER,
@@ -82,8 +84,11 @@ TROUBLES = {
     ),
     Reason.MISSING_CLAIM: Trouble(
         (*EITHER, 40001),
-        "A token for another service, or one of a development issuer that leaves claims out.",
-        "Compare its claims with those that the checks of :doc:`security` ask for.",
+        "A token for another service, or one of a development issuer that leaves claims out. With "
+        "several issuers, a ConsumerJWS without ``iss`` whose ``kid`` does not tell its issuer.",
+        "Compare its claims with those that the checks of :doc:`security` ask for. If the issuer "
+        "has other names for them, set ``CONNECTOR_AUTH_APP_JWT_CLAIMS`` or "
+        "``CONNECTOR_AUTH_CONSUMER_JWS_CLAIMS``.",
     ),
     Reason.BAD_CLAIM: Trouble(
         EITHER,
@@ -91,9 +96,11 @@ TROUBLES = {
         "Have the issuer write the claim as the protocol says.",
     ),
     Reason.WRONG_ISSUER: Trouble(
-        (40102, 40001),
-        "A token of another environment, or a name that differs by a slash or a capital letter.",
-        "Set ``CONNECTOR_AUTH_ISSUER`` to the very text of ``iss``.",
+        (*EITHER, 40001),
+        "A token of another environment, or a name that differs by a slash or a capital letter. "
+        "With several issuers, a ConsumerJWS of another one than the AppJWT.",
+        "Set ``CONNECTOR_AUTH_ISSUER`` to the very text of ``iss``, or name each issuer so in "
+        "``CONNECTOR_AUTH_ISSUERS``.",
     ),
     Reason.EXPIRED: Trouble(
         EITHER,

@@ -37,27 +37,28 @@ def find_weaknesses(app: Flask, state: Runtime) -> Iterator[tuple[str, str]]:
     for text in describe_misplaced((route.endpoint, route.misplaced) for route in routes):
         yield "misplaced_decorator", text
     any_account = [route.endpoint for route in routes if route.binding is Binding.ANY]
-    if any_account:
-        named = ", ".join(dict.fromkeys(any_account))
-        yield (
-            "any_account",
-            f"No AUDIENCE is set, so tokens of every account are accepted by {named}.",
-        )
-    verifiers = state.verifiers.values()
-    kinds = {_kind(key.key) for each in verifiers for key, *_ in list_keys(each.keys)}
-    for bits in sorted(bits for kind, bits in kinds if kind == "RSA" and bits < _LEAST_RSA_BITS):
-        yield "short_rsa_key", f"An RSA key has {bits} bits; use at least {_LEAST_RSA_BITS}."
-    allowed = {name for each in verifiers for name in each.rules.algorithms}
-    if symmetric := ", ".join(sorted(name for name in allowed if name.startswith("HS"))):
-        yield "symmetric_algorithm", f"Anyone who can verify by {symmetric} can also sign."
-    if hosts := ", ".join(
-        sorted(set().union(*(plain_http_hosts(each.keys) for each in verifiers)))
-    ):
-        yield (
-            "key_set_in_the_clear",
-            f"Key sets of {hosts} are fetched by http: use https, or anyone on the network path "
-            "can forge tokens.",
-        )
+    for issuer, tokens in state.issuers.items():
+        prefix, verifiers = _prefix(state, issuer), tokens.values()
+        if any_account and None in {each.rules.audience for each in verifiers}:
+            named = ", ".join(dict.fromkeys(any_account))
+            text = f"No AUDIENCE is set, so tokens of every account are accepted by {named}."
+            yield "any_account", prefix + text
+        kinds = {_kind(key.key) for each in verifiers for key, *_ in list_keys(each.keys)}
+        for bits in sorted(bits for kind, bits in kinds if kind == "RSA"):
+            if bits < _LEAST_RSA_BITS:
+                text = f"An RSA key has {bits} bits; use at least {_LEAST_RSA_BITS}."
+                yield "short_rsa_key", prefix + text
+        allowed = {name for each in verifiers for name in each.rules.algorithms}
+        if symmetric := ", ".join(sorted(name for name in allowed if name.startswith("HS"))):
+            text = f"Anyone who can verify by {symmetric} can also sign."
+            yield "symmetric_algorithm", prefix + text
+        hosts = set().union(*(plain_http_hosts(each.keys) for each in verifiers))
+        if hosts:
+            yield (
+                "key_set_in_the_clear",
+                f"{prefix}Key sets of {', '.join(sorted(hosts))} are fetched by http: use https, "
+                "or anyone on the network path can forge tokens.",
+            )
     leeway = state.settings.leeway
     if leeway > _LONG_LEEWAY:
         yield "long_leeway", f"LEEWAY is long: tokens are accepted until {leeway:g} s after exp."
@@ -74,9 +75,23 @@ def find_weaknesses(app: Flask, state: Runtime) -> Iterator[tuple[str, str]]:
         )
 
 
+def find_shared_keys(state: Runtime) -> Iterator[tuple[str, str]]:
+    """Yield an error for each key that two issuers have, as far as their keys are known."""
+    owners: dict[str, str] = {}
+    for issuer, tokens in state.issuers.items():
+        keys = {key.thumbprint: key for each in tokens.values() for key, *_ in list_keys(each.keys)}
+        for thumbprint, key in keys.items():
+            if (owner := owners.setdefault(thumbprint, issuer)) != issuer:
+                yield (
+                    "shared_key",
+                    f"{issuer}: The key {literal(key.kid)} is one of {owner} too, so each could "
+                    "sign tokens of the other: have one of them use keys of its own.",
+                )
+
+
 def find_idle_settings(app: Flask, state: Runtime) -> Iterator[tuple[str, str]]:
     """Yield warnings like those of :func:`find_weaknesses` for settings that have no effect."""
-    if not any(remote_urls(each.keys) for each in state.verifiers.values()):
+    if not any(remote_urls(each.keys) for each in state.verifiers):
         for name in _FOR_KEY_SETS:
             if app.config.get(f"CONNECTOR_AUTH_JWKS_{name}"):
                 yield "unused_setting", f"JWKS_{name} has no effect: no keys come from a URL."
@@ -140,23 +155,26 @@ def check(ctx: click.Context, strict: bool, timeout: float, as_json: bool) -> No
 
 
 def _inspect(app: Flask, state: Runtime, timeout: float) -> dict[str, Any]:
-    problems = find_problems(state, timeout)
-    status = state.health()
+    of_keys, of_revocations = find_problems(state, timeout)
     errors: list[tuple[str, str]] = []
     warnings: list[tuple[str, str]] = []
-    for name, part in {**status["keys"], "revocation": status["revocation"]}.items():
-        problem = problems.get(name)
-        if name == "revocation":
-            cause = problem or part["last_error"]
-            url = app.config.get("CONNECTOR_AUTH_REVOCATION_URL")
-            texts = [describe_store(url, cause)] if cause else []
-        else:
+    for issuer, tokens in state.issuers.items():
+        prefix = _prefix(state, issuer)
+        for name, verifier in tokens.items():
+            problem, part = of_keys[issuer].get(name), verifier.keys.health()
             texts = [*describe_key_sources(part)]
-        if problem or not part.get("ready"):
-            errors += [(name, text) for text in texts or [problem or "not ready"]]
+            if problem or not part.get("ready"):
+                errors += [(name, prefix + text) for text in texts or [problem or "not ready"]]
+            else:
+                warnings += [("not_confirmed", f"{prefix}{name}: {text}") for text in texts]
+    errors += find_shared_keys(state)
+    if cause := of_revocations or state.revocations.health()["last_error"]:
+        text = describe_store(app.config.get("CONNECTOR_AUTH_REVOCATION_URL"), cause)
+        if of_revocations:
+            errors.append(("revocation", text))
         else:
-            warnings += [("not_confirmed", f"{name}: {text}") for text in texts]
-    if "revocation" not in problems:
+            warnings.append(("not_confirmed", f"revocation: {text}"))
+    if of_revocations is None:
         warnings += find_eviction(state)
     return {
         "settings": list(list_settings(app.config)),
@@ -168,16 +186,23 @@ def _inspect(app: Flask, state: Runtime, timeout: float) -> dict[str, Any]:
     }
 
 
+def _prefix(state: Runtime, issuer: str) -> str:
+    return f"{issuer}: " if len(state.issuers) > 1 else ""
+
+
 def _as_json(findings: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"code": code, "text": text} for code, text in findings]
 
 
 def _keys(state: Runtime) -> Iterator[dict[str, Any]]:
-    for name, verifier in state.verifiers.items():
+    for verifier in state.verifiers:
+        rules = verifier.rules
+        of_issuer = {"issuer": rules.issuer} if rules.has_other_issuers else {}
         for key, origin, age in list_keys(verifier.keys):
             kind, size = _kind(key.key)
             yield {
-                "token": name,
+                **of_issuer,
+                "token": verifier.profile.label,
                 "kid": key.kid,
                 "algorithms": list(key.algorithms),
                 "type": kind,
@@ -201,12 +226,10 @@ def _kind(key: Key) -> tuple[str, int]:
 
 
 def _lines(report: Mapping[str, Any]) -> Iterable[str]:
-    for title, head, row in (
-        ("Settings", ("NAME", "VALUE", "SOURCE"), _setting),
-        ("Keys", ("TOKEN", "KID", "ALGORITHMS", "TYPE", "SIZE", "USE", "AGE", "FROM"), _key),
-    ):
-        if rows := [row(each) for each in report[title.lower()]]:
-            yield from (title, *(f"  {line}" for line in table(head, rows)), "")
+    for title, row in (("Settings", _setting), ("Keys", _key)):
+        if entries := report[title.lower()]:
+            lines = table([name.upper() for name in entries[0]], map(row, entries))
+            yield from (title, *(f"  {line}" for line in lines), "")
     for level in ("errors", "warnings"):
         yield from (f"{level[:-1]}: {each['code']}: {each['text']}" for each in report[level])
     if not report["errors"] and not report["warnings"]:
@@ -219,7 +242,7 @@ def _setting(setting: Mapping[str, Any]) -> tuple[object, ...]:
 
 def _key(key: Mapping[str, Any]) -> tuple[object, ...]:
     age = "-" if key["age"] is None else f"{key['age']:.0f} s"
-    return (
-        *(key["token"], literal(key["kid"]), ",".join(key["algorithms"])),
-        *(key["type"], key["size"], key["use"], age, key["from"]),
+    shown = {**key, "algorithms": ",".join(key["algorithms"]), "age": age}
+    return tuple(
+        literal(value) if name in ("issuer", "kid") else value for name, value in shown.items()
     )

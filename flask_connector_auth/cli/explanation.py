@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypedDict
 
-from ..core import Reason, Rejected, TokenRequirement, Unavailable
+from ..core import DEFAULT_TYPE, Reason, Rejected, TokenRequirement, Unavailable
 from ..keys import MAX_KID, list_keys
-from ..verification import Check, Examination, Stage, Verifier
+from ..verification import Authenticator, Check, Examination, Stage, Verifier, scope_claim
 from ..web import Runtime
 from .common import literal
 
@@ -19,11 +19,6 @@ from .common import literal
 SHOWN_PARAMETERS = ("alg", "kid", "typ")
 #: What is counted of a token whose form is wrong.
 SIZES = ("bytes", "segments")
-# What the checks read, beside times.
-_CHECKED = {
-    *("aud", "azp", "iss", "scope", "account_id", "ext_consumer_id", "lp_consumer_id"),
-    *SHOWN_PARAMETERS,
-}
 # The shortest signature, of HS256, has 43 characters, and a token with it 65 or more.
 _MAX_TEXT, _SHOWN = 40, 16
 _ID = re.compile(r"[^\s\\/]{0,64}(?:/[^\s\\/]{0,64})*")
@@ -37,17 +32,17 @@ _PARAMETERS = {
     "signature": ("alg", "kid"),
 }
 _CLAIMS = {
-    "issuer": ("iss",),
+    **dict.fromkeys(("known_issuer", "issuer"), ("iss",)),
     "time_claims": ("exp", "iat", "nbf"),
     "expiry": ("exp",),
     "start": ("iat", "nbf"),
     "lifetime": ("iat", "exp"),
-    "scope_claim": ("scope",),
-    "audience_claim": ("aud",),
-    "scopes": ("scope",),
 }
 # Why a token is refused that lacks something.
 _LACKING = (Reason.BAD_ALGORITHM, Reason.UNKNOWN_KEY, Reason.MISSING_CLAIM, Reason.MISSING_SCOPE)
+# The stages that find out the issuer, and those of its rules.
+_FOR_ANY_ISSUER = (Stage.HEADER, Stage.FORM, Stage.ISSUER)
+_FOR_ONE_ISSUER = [each for each in Stage if each not in (*_FOR_ANY_ISSUER, Stage.PAIR)]
 
 
 class Result(StrEnum):
@@ -76,31 +71,41 @@ class Explanation:
     """The checks of one token, in their order, with the values of the app in their sentences."""
 
     state: Runtime
-    verifier: Verifier[Any]  #: one of *state*; its cache is neither read nor changed
+    #: One of *state*; its caches are neither read nor changed.
+    authenticator: Authenticator[Any]
     account: str | None  #: the account in the URL, if it has one
     requirement: TokenRequirement  #: the required scopes
+    issuer: str | None = None  #: the issuer that the token must be of; ``None``: any
 
-    def described_checks(self) -> Iterator[tuple[Check, str]]:
-        """Yield each check with what holds if it passes, but for those that take both tokens."""
-        values = self._values()
-        for check in self.verifier.checks:
-            if check.stage != Stage.PAIR:
-                yield check, check.sentence.format_map(values)
+    def described_checks(self, examined: Examination | None = None) -> Iterator[tuple[Check, str]]:
+        """Yield each check with what holds if it passes, but for those that take both tokens.
+
+        :param examined: the token, whose issuer decides once it is known; by default, the first.
+        """
+        verifier, *_ = self.authenticator.verifiers.values()
+        for stages in (_FOR_ANY_ISSUER, _FOR_ONE_ISSUER):
+            values = self._values(verifier)
+            for check in verifier.checks:
+                if check.stage in stages:
+                    yield check, check.sentence.format_map(values)
+            if examined is not None:
+                verifier = self.authenticator.verifiers[examined.rules.issuer]
 
     def results(self, header: str, now: float) -> Iterator[CheckResult]:
         """Run the checks on *header*, the value of a token's header, and yield their results.
 
-        A request stops at the first check that fails: those after it are not reached.
+        A request stops at the first check that fails: those after it are not reached. If it fails
+        before one of several issuers is known, the checks by the rules of one are left out.
 
         :param now: seconds since the epoch.
         """
-        verifier = self.verifier
-        examined = Examination(verifier.profile, verifier.rules, verifier.keys, header, now)
-        examined.revocation_cache = verifier.revocation_cache
-        examined.account, examined.audience = self.account, self.state.audience
-        examined.requirement = self.requirement
+        verifier, *_ = self.authenticator.verifiers.values()
+        examined = verifier.examine(header, now)
+        examined.choices, examined.expected_issuer = self.authenticator.verifiers, self.issuer
+        examined.revocation_cache = self.state.revocations.cache
+        examined.account, examined.requirement = self.account, self.requirement
         failed = False
-        for check, sentence in self.described_checks():
+        for check, sentence in self.described_checks(examined):
             result, reason, details = _NOT_REACHED if failed else _run(check, examined)
             failed = failed or result is not Result.PASSED
             has, lacks = (
@@ -111,34 +116,57 @@ class Explanation:
                 "check": sentence,
                 "result": result,
                 "reason": reason,
-                "has": has,
+                "has": {name: self.redact(name, value) for name, value in has.items()},
                 "lacks": lacks,
                 "details": {name: shorten(text) for name, text in details.items()},
             }
+            if failed and check.stage is Stage.ISSUER:
+                return
 
-    def _values(self) -> dict[str, str]:
+    def redact(self, name: str, value: Any) -> Any:
+        """Return the *value* of a claim or parameter, without what could be a token.
+
+        What the checks read, beside times, is whole if its parts are shorter than any token.
+        """
+        of_issuers = [verifier.profile.names for verifier in self.state.verifiers]
+        ids = {claim for names in of_issuers for claim in names.ids.values()}
+        scopes = {claim for names in of_issuers for claim in names.scopes}
+        if isinstance(value, str) and name in {*ids, *scopes, "iss", *SHOWN_PARAMETERS}:
+            parts = value.split(" ") if name in scopes else [value]
+            if all(map(_ID.fullmatch, parts)):
+                return value
+        return shorten(value)
+
+    def _values(self, verifier: Verifier[Any]) -> dict[str, str]:
         """Return the values that stand in braces in the sentences of the checks."""
-        profile, rules = self.verifier.profile, self.verifier.rules
-        kids = sorted({literal(key.kid) for key, *_ in list_keys(self.verifier.keys)})
+        profile, rules, names = verifier.profile, verifier.rules, verifier.profile.names
+        kids = sorted({literal(key.kid) for key, *_ in list_keys(verifier.keys)})
         longest = rules.max_lifetime
         times = " and ".join(profile.time_claims)
         accounts = [] if self.account is None else [f"{self.account!r}, that of the URL"]
-        if self.state.audience is not None:
-            accounts.append(f"one of AUDIENCE: {', '.join(sorted(self.state.audience))}")
+        if rules.audience is not None:
+            accounts.append(f"one of AUDIENCE: {', '.join(sorted(rules.audience))}")
         return {
             "value_limit": f"{2 * rules.max_token_bytes} bytes",
             "scheme": "bare or behind Bearer" if profile.allows_bearer_prefix else "bare",
             "token_limit": f"{rules.max_token_bytes} bytes",
             "header_limit": f"{rules.max_header_bytes} bytes",
+            "issuers": ", ".join(map(repr, [self.issuer] if self.issuer else self.state.issuers)),
             "algorithms": ", ".join(rules.algorithms),
+            "types": " or ".join(
+                "absent or JWT" if each == DEFAULT_TYPE else each for each in sorted(profile.types)
+            ),
             "kid_length": f"1 to {MAX_KID} characters",
             "kids": ", ".join(kids) or "none",
             "claims_of_other_token": " or ".join(sorted(profile.claims_of_other_token)),
             "text_claims": ", ".join(profile.text_claims),
-            "issuer": repr(rules.issuer),
+            "issuer": "absent or " * (not names.requires_issuer) + repr(rules.issuer),
             "time_claims": f"{times} are present" if times else "each may be absent",
             "leeway": f"give or take {rules.leeway:g} s",
             "lifetime": "any time" if longest is None else f"at most {longest:g} s",
+            "scope_claim": " or ".join(names.scopes),
+            "scope_form": "a string" + " or a list of strings" * names.allows_scope_list,
+            "account_claim": names.ids["account_id"],
             "revocable": ", ".join(kind.value for kind, _ in profile.revocable),
             "accounts": " and ".join(accounts) or "any: no AUDIENCE is set",
             "scopes": " and ".join(_scopes(self.requirement)) or "none required",
@@ -185,7 +213,7 @@ def relevant_content(
         members = examined.parameters
     else:
         names, members = _claims_of(name, examined), examined.claims
-    has = {each: redact(each, members[each]) for each in names if each in members}
+    has = {each: members[each] for each in names if each in members}
     if reason not in _LACKING:
         return has, []
     # ``nbf`` is never mandatory.
@@ -194,25 +222,16 @@ def relevant_content(
 
 def _claims_of(name: str, examined: Examination) -> Sequence[str]:
     profile = examined.profile
+    account = (profile.names.ids["account_id"],)
+    scopes = profile.names.scopes and scope_claim(profile.names, examined.claims)[:1]
     of_type = {
         "no_claims_of_other_token": sorted(profile.claims_of_other_token),
         "text_claims": profile.text_claims,
         "not_revoked": (*dict.fromkeys((*profile.text_claims, *profile.ids.values())), "iat"),
-        "account": (profile.ids["account_id"],),
+        **dict.fromkeys(("account_claim", "account"), account),
+        **dict.fromkeys(("scope_claim", "scopes"), scopes),
     }
     return _CLAIMS.get(name) or of_type.get(name, ())
-
-
-def redact(name: str, value: Any) -> Any:
-    """Return the *value* of a claim or parameter, without what could be a token.
-
-    What the checks read is whole if its parts are shorter than any token.
-    """
-    if name in _CHECKED and isinstance(value, str):
-        parts = value.split(" ") if name == "scope" else [value]
-        if all(map(_ID.fullmatch, parts)):
-            return value
-    return shorten(value)
 
 
 def shorten(value: Any) -> Any:

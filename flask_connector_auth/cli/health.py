@@ -11,6 +11,7 @@ import click
 from ..core import Unavailable
 from ..keys import KeySource, start_daemon
 from ..revocation import Revocations
+from ..verification import Verifier
 from ..web import Runtime, is_ready
 from .common import json_option, literal, load_state, mask_url, show
 
@@ -77,31 +78,37 @@ timeout_option: Callable[[Any], Any] = click.option(
 )
 
 
-def find_problems(state: Runtime, seconds: float) -> dict[str, str]:
+def find_problems(state: Runtime, seconds: float) -> tuple[dict[str, dict[str, str]], str | None]:
     """Try the key sources and the revocation store of an app, all at once.
 
     :param seconds: to wait for all of them together; what has not answered then is left alone.
-    :returns: what is wrong, by ``app_jwt``, ``consumer_jws`` and ``revocation``.
+    :returns: what is wrong with the keys of each issuer, by ``app_jwt`` and ``consumer_jws``; and
+        what is wrong with the revocations, or ``None``.
     """
     until = monotonic() + seconds
-    verifiers = state.verifiers
-    problems: dict[str, str | None] = dict.fromkeys(verifiers, _TOO_LATE)
+    # Each source once, by an algorithm of the first token that it serves.
+    verifiers = {id(verifier.keys): verifier for verifier in reversed(state.verifiers)}
+    found: dict[int, str | None] = dict.fromkeys(verifiers, _TOO_LATE)
 
-    def probe(*names: str) -> None:
-        first = verifiers[names[0]]
-        problem = _problem_of(first.keys, first.rules.algorithms[0])
-        problems.update(dict.fromkeys(names, problem))
+    def probe(source_id: int, verifier: Verifier[Any]) -> None:
+        found[source_id] = _problem_of(verifier.keys, verifier.rules.algorithms[0])
 
-    is_shared = state.app_jwt.keys is state.consumer_jws.keys
-    groups = [tuple(verifiers)] if is_shared else [(name,) for name in verifiers]
     # In threads, since a custom source may hang.
-    threads = [start_daemon(partial(probe, *names)) for names in groups]
+    threads = [start_daemon(partial(probe, *each)) for each in verifiers.items()]
     # This starts the follower, which reads the store while the keys are waited for.
     state.revocations.health()
     for thread in threads:
         thread.join(max(0.0, until - monotonic()))
-    problems["revocation"] = wait_for_revocations(state.revocations, until - monotonic())
-    return {name: problem for name, problem in problems.items() if problem is not None}
+    of_revocations = wait_for_revocations(state.revocations, until - monotonic())
+    of_keys = {
+        issuer: {
+            token: problem
+            for token, verifier in tokens.items()
+            if (problem := found[id(verifier.keys)]) is not None
+        }
+        for issuer, tokens in state.issuers.items()
+    }
+    return of_keys, of_revocations
 
 
 def _problem_of(source: KeySource, algorithm: str) -> str | None:
@@ -171,16 +178,23 @@ def health(ctx: click.Context, timeout: float, as_json: bool) -> None:
     Fetches remote key sets, reads the revocation store, and shows what health() returns then. For
     the processes that already run, use health_blueprint().
 
-    Status 1: it is not ready.
+    Status 1: it is not ready. Of several issuers, one that is ready is enough.
 
     \b
     Example:
       flask --app shop connector-auth health --timeout 3 && gunicorn shop:app
     """
     state = load_state(ctx)
-    problems = find_problems(state, timeout)
+    of_keys, of_revocations = find_problems(state, timeout)
     status = state.health()
-    ready = is_ready(status) and not problems
+    [first, *others] = of_keys
+    parts = status["issuers"] if others else {first: status}
+    issuers_ready = [is_ready(parts[issuer]) and not of_keys[issuer] for issuer in of_keys]
+    ready = is_ready(status) and any(issuers_ready) and of_revocations is None
+    found = {issuer: problems for issuer, problems in of_keys.items() if problems}
+    problems: dict[str, Any] = (found and {"issuers": found}) if others else of_keys[first]
+    if of_revocations is not None:
+        problems = {**problems, "revocation": of_revocations}
     show({"ready": ready, "problems": problems, **status}, as_json, _lines)
     ctx.exit(0 if ready else 1)
 

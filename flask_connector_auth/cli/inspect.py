@@ -19,7 +19,7 @@ from ..core import (
 from ..verification import Stage, read_token
 from ..web import Binding, audit
 from .common import date_of, json_option, literal, load_state, moment, show
-from .explanation import SHOWN_PARAMETERS, SIZES, Explanation, Result, redact, shorten
+from .explanation import SHOWN_PARAMETERS, SIZES, Explanation, Result, shorten
 from .health import wait_for_revocations
 from .token_input import read_token_text, token_file_argument
 
@@ -41,6 +41,11 @@ _VERDICTS = {
     default=True,
     show_default=True,
     help="The type of the token.",
+)
+@click.option(
+    "--issuer",
+    metavar="ISS",
+    help="With --consumer-jws: the issuer of the AppJWT of the same request.",
 )
 @click.option("--account-id", "account", metavar="ID", help="The account in the URL.")
 @click.option(
@@ -67,6 +72,7 @@ def inspect(
     ctx: click.Context,
     token_file: str | None,
     is_app_jwt: bool,
+    issuer: str | None,
     account: str | None,
     scopes: tuple[str, ...],
     endpoint: str | None,
@@ -95,7 +101,10 @@ def inspect(
     """
     state = load_state(ctx)
     name = "app_jwt" if is_app_jwt else "consumer_jws"
-    verifier = state.verifiers[name]
+    authenticator = state.app_jwt if is_app_jwt else state.consumer_jws
+    if issuer is not None and (is_app_jwt or issuer not in state.issuers):
+        known = f"belongs to --consumer-jws, with one of {', '.join(map(repr, state.issuers))}."
+        raise click.UsageError(f"--issuer {known}", ctx)
     try:
         requirement = token_requirement(scopes)
     except ValueError as error:
@@ -104,10 +113,11 @@ def inspect(
         requirement |= _requirement_of(endpoint, method, name, account)
     elif method is not None:
         raise click.UsageError("--method belongs to --endpoint.", ctx)
-    header = read_token_text(token_file, 2 * verifier.rules.max_token_bytes)
+    header = read_token_text(token_file, 2 * state.settings.max_token_bytes)
     now = state.clock() if at is None else at
     wait_for_revocations(state.revocations, _PATIENCE)
-    results = list(Explanation(state, verifier, account, requirement).results(header, now))
+    explanation = Explanation(state, authenticator, account, requirement, issuer)
+    results = list(explanation.results(header, now))
     # The first one that has not passed, or else the last one.
     decisive = next((each for each in results if each["result"] != Result.PASSED), results[-1])
     verdict, status = _VERDICTS[decisive["result"]]
@@ -120,7 +130,7 @@ def inspect(
         "verified": any(
             (each["stage"], each["result"]) == (Stage.SIGNATURE, Result.PASSED) for each in results
         ),
-        **_content(header, verifier.profile.allows_bearer_prefix, now),
+        **_content(header, is_app_jwt, now, explanation),
     }
     show(report, as_json, _lines)
     ctx.exit(status)
@@ -157,7 +167,7 @@ def _requirement_of(
     return requirement
 
 
-def _content(header: str, bearer: bool, now: float) -> dict[str, Any]:
+def _content(header: str, bearer: bool, now: float, explanation: Explanation) -> dict[str, Any]:
     """Return the header, the claims and the times of a token, as far as it can be read."""
     parameters = claims = None
     with suppress(Rejected):
@@ -165,8 +175,9 @@ def _content(header: str, bearer: bool, now: float) -> dict[str, Any]:
         if len(segments) == 3:
             parameters, claims = map(_decoded, segments[:2])
     return {
-        "header": parameters and _header(parameters),
-        "claims": claims and {shorten(name): redact(name, claims[name]) for name in claims},
+        "header": parameters and _header(parameters, explanation),
+        "claims": claims
+        and {shorten(name): explanation.redact(name, claims[name]) for name in claims},
         "times": {
             name: {"date": date, "in": claims[name] - now}
             for name in _TIMES
@@ -187,9 +198,11 @@ def _decoded(segment: str) -> dict[str, Any] | None:
     return None
 
 
-def _header(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _header(parameters: Mapping[str, Any], explanation: Explanation) -> dict[str, Any]:
     shown = {
-        name: redact(name, parameters[name]) for name in SHOWN_PARAMETERS if name in parameters
+        name: explanation.redact(name, parameters[name])
+        for name in SHOWN_PARAMETERS
+        if name in parameters
     }
     # Names only: a key in a token is never used, so it is not shown.
     return {**shown, "others": shorten(sorted(parameters.keys() - shown.keys()))}

@@ -31,7 +31,7 @@ from ..keys import (
     StaticKeys,
     leaf_sources,
 )
-from ..verification import APP_JWT, CONSUMER_JWS
+from ..verification import APP_JWT, CONSUMER_JWS, Verifier
 from ..web import (
     AuthenticationUnavailable,
     ConnectorAuthError,
@@ -63,6 +63,7 @@ class Figure:
 #: The name of a figure, one combination of its labels, and the value.
 Sample = tuple[str, tuple[str, ...], float]
 
+_OF_KEYS = ("token", "issuer")
 FIGURES: dict[str, Figure] = {
     figure.name: figure
     for figure in (
@@ -72,17 +73,17 @@ FIGURES: dict[str, Figure] = {
             "Requests whose tokens were verified, rejected, or could not be verified.",
             ("outcome", "reason", "row", "token"),
         ),
-        Figure("keys.events", "events", "Changes and outages of key sets.", ("token", "event")),
-        Figure("keys.fetches", "counter", "Fetches of key sets.", ("token", "outcome")),
-        Figure("keys.lookups", "counter", "Look-ups beyond a current set.", ("token", "outcome")),
-        Figure("keys.sources", "gauge", "Sources of keys in each state.", ("token", "state")),
-        Figure("keys.ready", "gauge", "1 if every source of keys is ready, else 0.", ("token",)),
-        Figure("keys.entries", "gauge", "Keys that may verify a token.", ("token",)),
-        Figure("keys.age", "gauge", "Age of the oldest key set in use.", ("token",), "s"),
-        Figure("cache.hits", "counter", "Tokens that were verified before.", ("token",)),
-        Figure("cache.misses", "counter", "Good tokens that were verified anew.", ("token",)),
-        Figure("cache.entries", "gauge", "Verified tokens in the cache.", ("token",)),
-        Figure("cache.size", "gauge", "The most tokens that the cache keeps.", ("token",)),
+        Figure("keys.events", "events", "Changes and outages of key sets.", (*_OF_KEYS, "event")),
+        Figure("keys.fetches", "counter", "Fetches of key sets.", (*_OF_KEYS, "outcome")),
+        Figure("keys.lookups", "counter", "Look-ups beyond a current set.", (*_OF_KEYS, "outcome")),
+        Figure("keys.sources", "gauge", "Sources of keys in each state.", (*_OF_KEYS, "state")),
+        Figure("keys.ready", "gauge", "1 if every source of keys is ready, else 0.", _OF_KEYS),
+        Figure("keys.entries", "gauge", "Keys that may verify a token.", _OF_KEYS),
+        Figure("keys.age", "gauge", "Age of the oldest key set in use.", _OF_KEYS, "s"),
+        Figure("cache.hits", "counter", "Tokens that were verified before.", _OF_KEYS),
+        Figure("cache.misses", "counter", "Good tokens that were verified anew.", _OF_KEYS),
+        Figure("cache.entries", "gauge", "Verified tokens in the cache.", _OF_KEYS),
+        Figure("cache.size", "gauge", "The most tokens that the cache keeps.", _OF_KEYS),
         Figure(
             "revocation.changes",
             "events",
@@ -125,13 +126,13 @@ class FigureReporter(ABC):
         self.app_name: str = app.name
         self._verifiers = runtime.verifiers
         self._revocations = runtime.revocations
-        self.key_sources: dict[str, list[KeySource]] = {
-            "app_jwt": [*leaf_sources(runtime.app_jwt.keys)]
+        # One source serves both tokens unless the ConsumerJWS has keys or algorithms of its own: it
+        # must not be counted twice. Of several verifiers with one source, the first one stays.
+        verifiers = {id(each.keys): each for each in reversed(self._verifiers)}.values()
+        #: By token and issuer.
+        self.key_sources: dict[tuple[str, str], list[KeySource]] = {
+            _labels_of(each): [*leaf_sources(each.keys)] for each in verifiers
         }
-        # One source serves both tokens unless the ConsumerJWS has keys or algorithms of its own:
-        # it must not be counted twice.
-        if runtime.consumer_jws.keys is not runtime.app_jwt.keys:
-            self.key_sources["consumer_jws"] = [*leaf_sources(runtime.consumer_jws.keys)]
         #: Events that may never happen, so that their series can begin with 0.
         self.rare_events: list[tuple[str, tuple[str, ...]]] = []
         self._receivers: list[Any] = []
@@ -140,10 +141,10 @@ class FigureReporter(ABC):
         self._connect(token_rejected, self.on_rejected, app)
         self._connect(revocation_changed, self._on_revocation_changed, runtime.revocations)
         self._connect_event(revocation_stale, "revocation.stale", (), runtime.revocations)
-        for token, sources in self.key_sources.items():
+        for labels, sources in self.key_sources.items():
             for event, signal in _KEY_EVENTS.items():
                 for source in sources:
-                    self._connect_event(signal, "keys.events", (token, event), source)
+                    self._connect_event(signal, "keys.events", (*labels, event), source)
 
     @abstractmethod
     def add(self, name: str, labels: tuple[str, ...]) -> None:
@@ -167,11 +168,11 @@ class FigureReporter(ABC):
 
     def samples(self) -> Iterator[Sample]:
         """Yield what ``ConnectorAuth.health()`` is made of, without any I/O."""
-        for token, sources in self.key_sources.items():
-            yield from _samples_of_keys(token, sources)
-        for token, verifier in self._verifiers.items():
+        for labels, sources in self.key_sources.items():
+            yield from _samples_of_keys(labels, sources)
+        for verifier in self._verifiers:
             for name, value in verifier.cache.health().items():
-                yield f"cache.{name}", (token,), value
+                yield f"cache.{name}", _labels_of(verifier), value
         health = self._revocations.health()
         yield "revocation.ready", (), int(health["ready"])
         yield "revocation.entries", (), health["entries"]
@@ -204,6 +205,10 @@ class FigureReporter(ABC):
         self.add("revocation.changes", (str(kind), "revoked" if revoked else "restored"))
 
 
+def _labels_of(verifier: Verifier[Any]) -> tuple[str, str]:
+    return verifier.profile.label, verifier.rules.issuer
+
+
 def _health_of(source: KeySource) -> Health:
     try:
         return dict(source.health())
@@ -215,9 +220,9 @@ def _health_of(source: KeySource) -> Health:
         return {"ready": False}
 
 
-def _samples_of_keys(token: str, sources: list[KeySource]) -> Iterator[Sample]:
+def _samples_of_keys(labels: tuple[str, str], sources: list[KeySource]) -> Iterator[Sample]:
     healths = [_health_of(source) for source in sources]
-    yield "keys.ready", (token,), int(all(health.get("ready") for health in healths))
+    yield "keys.ready", labels, int(all(health.get("ready") for health in healths))
     # Of a source of the application only ``ready`` is known.
     details = [
         health
@@ -227,14 +232,14 @@ def _samples_of_keys(token: str, sources: list[KeySource]) -> Iterator[Sample]:
     states = Counter(str(health["state"]) for health in details)
     states["custom"] = len(sources) - len(details)
     for state in _STATES:
-        yield "keys.sources", (token, state), states[state]
-    yield "keys.entries", (token,), sum(health["keys"] for health in details)
+        yield "keys.sources", (*labels, state), states[state]
+    yield "keys.entries", labels, sum(health["keys"] for health in details)
     if ages := [age for health in details if (age := health.get("age")) is not None]:
-        yield "keys.age", (token,), max(ages)
+        yield "keys.age", labels, max(ages)
     counts: Counter[str] = Counter()
     for health in details:
         counts.update(health.get("counts", {}))
     for count, outcome in _FETCHES.items():
-        yield "keys.fetches", (token, outcome), counts[count]
+        yield "keys.fetches", (*labels, outcome), counts[count]
     for outcome in _LOOKUPS:
-        yield "keys.lookups", (token, outcome), counts[outcome]
+        yield "keys.lookups", (*labels, outcome), counts[outcome]

@@ -162,7 +162,7 @@ _NEEDED: dict[Callable[..., None], Callable[[TokenProfile[Any], VerifierRules], 
 _ARGUMENTS: dict[Callable[..., None], Callable[[Examination], tuple[Any, ...]]] = {
     RevocationCache.check_age: lambda examined: (examined.revocation_cache,),
     RevocationCache.check_not_revoked: attrgetter("revocation_cache", "subject"),
-    check_account: attrgetter("token.account_id", "account", "audience"),
+    check_account: attrgetter("token.account_id", "account", "rules.audience"),
     check_scopes: attrgetter("token", "requirement"),
 }
 #: All checks, in the order in which they run. A JOSE header that was checked before is not checked

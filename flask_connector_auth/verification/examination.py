@@ -61,7 +61,6 @@ class Examination:
     # Set by ``inspect`` only, as arguments of the checks from ``REVOCATION`` on.
     revocation_cache: RevocationCache = field(init=False)
     account: str | None = field(init=False)  #: the account in the URL
-    audience: frozenset[str] | None = field(init=False)  #: the accounts that are served
     requirement: TokenRequirement = field(init=False)
 
     @property

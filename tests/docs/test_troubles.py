@@ -67,6 +67,10 @@ def send_all_that_is_refused(make_app: MakeApp, issuer: Issuer) -> None:
         client.get(URL, **{kind: token})
         with app.app_context():
             ConnectorAuth().revocations.restore(token=token)
+    other = Issuer(name="other")
+    names = (issuer, other)
+    several = make_app(ISSUERS={each.name: {"APP_JWT_KEYS": each.key_set()} for each in names})
+    client_of(several, issuer).get(URL, consumer_jws=other.consumer_jws(iss=other.name))
     client_of(make_app(APP_JWT_KEYS="http://127.0.0.1:9/"), issuer).get(URL)
     client_of(make_app(REVOCATION_STORE=Down()), issuer).get(URL)
     send_without_a_user(issuer)

@@ -88,11 +88,10 @@ def errors_of(requirements: Requirements, runtime: Runtime) -> Iterator[type[Con
             yield ConsumerJWSMissing
         yield InvalidConsumerJWS
     follows_store = settings.revocation_store is not None
-    of_required = [
-        each for each in runtime.verifiers if getattr(requirements, each.profile.label) is not None
-    ]
     # Revocations or keys come from outside of this process.
     if (follows_store and settings.revocation_on_outage == "closed") or any(
-        not isinstance(each.keys, StaticKeys) for each in of_required
+        getattr(requirements, verifier.profile.label) is not None
+        and not isinstance(verifier.keys, StaticKeys)
+        for verifier in runtime.verifiers
     ):
         yield AuthenticationUnavailable

@@ -472,7 +472,7 @@ def test_no_one_is_told_the_user_and_password_of_a_proxy(
     assert value(json.loads(found.stdout), "JWKS_PROXY") == shown
     assert ("status 407" in found.output) is not accepted
     runtime = current_runtime(app)
-    source: Any = runtime.app_jwt.keys
+    source: Any = runtime.verifiers[0].keys
     everything = [
         *(found.output, run("check", app=app).output, run("health", app=app).output, caplog.text),
         *(runtime.health(), runtime.settings, source._loader._fetch._proxy, answer.text),

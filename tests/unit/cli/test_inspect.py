@@ -238,7 +238,7 @@ def test_what_the_token_has_stands_behind_the_check(
 def test_each_check_that_reads_a_member_says_what_it_has(app: Flask) -> None:
     """A new check needs a row: each one from the JOSE header on, but for those that read the JSON
     itself or nothing of the token."""
-    for verifier in current_runtime(app).verifiers.values():
+    for verifier in current_runtime(app).verifiers:
         examined = Examination(verifier.profile, verifier.rules, verifier.keys, "", NOW)
         examined.parameters = dict.fromkeys(("alg", "kid", "typ", "crit"), "x")
         examined.claims = dict.fromkeys(
@@ -448,7 +448,7 @@ def test_a_signature_may_be_what_cannot_be_checked(
     inspect: Callable[..., Any], make_app: MakeApp, app: Flask
 ) -> None:
     """Keys found, but perhaps not all: the signature is unavailable, not the key."""
-    doubtful = make_app(APP_JWT_KEYS=Doubtful(current_runtime(app).app_jwt.keys))
+    doubtful = make_app(APP_JWT_KEYS=Doubtful(current_runtime(app).verifiers[0].keys))
     found = inspect(theirs.app_jwt(), status=2, app=doubtful)
     told = {each["stage"]: each["result"] for each in found["checks"]}
     assert (told["key"], told["signature"]) == ("pass", "unavailable")

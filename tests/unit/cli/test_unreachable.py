@@ -4,13 +4,14 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 
-from flask_connector_auth import RevocationStore, RevocationStoreError
+from flask_connector_auth import KeySource, RevocationStore, RevocationStoreError
 from flask_connector_auth.cli.health import describe_store
+from flask_connector_auth.revocation import MemoryStore
 from flask_connector_auth.revocation.redis import RedisStore
 from flask_connector_auth.testing import Issuer, KeySetServer
 from tests.support.floor_helpers import cases, pem
@@ -302,3 +303,44 @@ def test_the_next_step_for_a_store(cause: str, step: str) -> None:
     text = describe_store(f"redis://user:{SECRET}@redis.test/0?password={SECRET}", cause)
     assert text.startswith(f"redis://redis.test/0: {cause}. {step}")
     assert text.count(". ") == 1 + cause.count(". ")
+
+
+class Failing(MemoryStore):
+    """A store that fails after a first copy was read and confirmed."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.reads = 0
+        self.has_failed = Event()
+
+    def read(self, position: Any, wait: float) -> Any:
+        """Fail from the third read on; the fourth one comes after that is known."""
+        self.reads += 1
+        if self.reads < 3:
+            return super().read(position, 0)
+        if self.reads > 3:
+            self.has_failed.set()
+        raise RevocationStoreError("the database is down")
+
+
+class Waiting(KeySource):
+    """Keys that are looked up until a store has failed."""
+
+    def __init__(self, store: Failing) -> None:
+        self._store = store
+
+    def candidates(self, kid: str | None, algorithm: str) -> Any:
+        """Wait."""
+        self._store.has_failed.wait(10)
+        return []
+
+
+def test_a_store_that_failed_last_is_a_warning(run: RunCommand, make_app: MakeApp) -> None:
+    """not_confirmed: what was read of it is still good enough."""
+    store = Failing()
+    app = make_app(APP_JWT_KEYS=Waiting(store), REVOCATION_STORE=store, REVOCATION_MAX_LAG=60)
+    result = run("check", "--json", app=app)
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["warnings"] == [
+        {"code": "not_confirmed", "text": "revocation: the database is down"}
+    ]

@@ -34,6 +34,7 @@ from tests.support.outages import Outage
 from tests.support.types import MakeApp
 
 NOBODY = "redis://127.0.0.1:1"
+ISS = "Sentinel"
 Figures = dict[tuple[str, ...], float]
 
 
@@ -233,27 +234,27 @@ def test_a_key_set_is_reported_through_its_life(
     with KeySetServer(issuer) as server:
         app = with_views(make_app(APP_JWT_KEYS=server.url))
         gauged.instrument(app)
-        assert gauged.one(app, "keys.ready", "app_jwt") == 0
-        assert gauged.one(app, "keys.sources", "app_jwt", "empty") == 1
+        assert gauged.one(app, "keys.ready", "app_jwt", ISS) == 0
+        assert gauged.one(app, "keys.sources", "app_jwt", ISS, "empty") == 1
         assert gauged.of(app, "keys.age") == {}
         assert server.requests == []  # reporting does no I/O
         app.test_client().get("/app", headers=headers(issuer.app_jwt()))
-        keys_stale.send(current_runtime(app).app_jwt.keys)
-    assert gauged.of(app, "keys.ready") == {("app_jwt",): 1}
-    states = {labels[1]: value for labels, value in gauged.of(app, "keys.sources").items()}
+        keys_stale.send(current_runtime(app).verifiers[0].keys)
+    assert gauged.of(app, "keys.ready") == {("app_jwt", ISS): 1}
+    states = {labels[2]: value for labels, value in gauged.of(app, "keys.sources").items()}
     assert {state for state, value in states.items() if value} == {"fresh"}
     assert states.keys() == {"static", "custom", "empty", "fresh", "due", "stale", "outage"}
-    assert gauged.of(app, "keys.entries") == {("app_jwt",): 1}
-    age = gauged.one(app, "keys.age", "app_jwt")
+    assert gauged.of(app, "keys.entries") == {("app_jwt", ISS): 1}
+    age = gauged.one(app, "keys.age", "app_jwt", ISS)
     assert age is not None
     assert 0 <= age < 300
     assert gauged.of(app, "keys.fetches") == {
-        ("app_jwt", "succeeded"): 1,
-        ("app_jwt", "failed"): 0,
+        ("app_jwt", ISS, "succeeded"): 1,
+        ("app_jwt", ISS, "failed"): 0,
     }
-    assert gauged.one(app, "keys.lookups", "app_jwt", "waits") == 1
-    assert gauged.one(app, "keys.events", "app_jwt", "refreshed") == 1
-    assert gauged.one(app, "keys.events", "app_jwt", "stale") == 1
+    assert gauged.one(app, "keys.lookups", "app_jwt", ISS, "waits") == 1
+    assert gauged.one(app, "keys.events", "app_jwt", ISS, "refreshed") == 1
+    assert gauged.one(app, "keys.events", "app_jwt", ISS, "stale") == 1
 
 
 def test_an_issuer_out_of_reach_is_reported(
@@ -265,9 +266,9 @@ def test_an_issuer_out_of_reach_is_reported(
         app = with_views(make_app(APP_JWT_KEYS=server.url))
         gauged.instrument(app)
         assert app.test_client().get("/app", headers=headers(issuer.app_jwt())).status_code == 503
-    assert gauged.one(app, "keys.fetches", "app_jwt", "failed") == 1
-    assert gauged.one(app, "keys.events", "app_jwt", "outage") == 1
-    assert gauged.one(app, "keys.ready", "app_jwt") == 0
+    assert gauged.one(app, "keys.fetches", "app_jwt", ISS, "failed") == 1
+    assert gauged.one(app, "keys.events", "app_jwt", ISS, "outage") == 1
+    assert gauged.one(app, "keys.ready", "app_jwt", ISS) == 0
 
 
 def test_several_sources_are_added_up(gauged: Gauged, make_app: MakeApp, issuer: Issuer) -> None:
@@ -279,11 +280,11 @@ def test_several_sources_are_added_up(gauged: Gauged, make_app: MakeApp, issuer:
         app.test_client().get("/app", headers=headers(issuer.app_jwt()))
     sources = gauged.of(app, "keys.sources")
     assert {labels: value for labels, value in sources.items() if value} == {
-        ("app_jwt", "static"): 1,
-        ("app_jwt", "fresh"): 1,
-        ("app_jwt", "custom"): 1,
+        ("app_jwt", ISS, "static"): 1,
+        ("app_jwt", ISS, "fresh"): 1,
+        ("app_jwt", ISS, "custom"): 1,
     }
-    assert gauged.of(app, "keys.entries") == {("app_jwt",): 2}
+    assert gauged.of(app, "keys.entries") == {("app_jwt", ISS): 2}
 
 
 @cases(
@@ -299,7 +300,34 @@ def test_keys_that_serve_both_tokens_are_counted_once(
     """Under the AppJWT; the ConsumerJWS is there if it has a source of its own."""
     app = make_app(**settings)
     gauged.instrument(app)
-    assert {token for (token,) in gauged.of(app, "keys.ready")} == tokens
+    assert {token for token, _ in gauged.of(app, "keys.ready")} == tokens
+
+
+def test_figures_of_several_issuers_are_told_apart(
+    gauged: Gauged, make_app: MakeApp, issuer: Issuer
+) -> None:
+    """Keys and caches, by the label that one issuer has too; requests are counted for all."""
+    other = Issuer(name="other")
+    with KeySetServer(other) as server:
+        issuers: dict[str, dict[str, Any]] = {"Sentinel": {"APP_JWT_KEYS": issuer.key_set()}}
+        issuers["other"] = {"APP_JWT_KEYS": server.url, "CONSUMER_JWS_KEYS": OwnKeys()}
+        app = with_views(make_app(ISSUERS=issuers))
+        gauged.instrument(app)
+        twice = other.app_jwt()
+        for token in (issuer.app_jwt(), twice, twice):
+            assert app.test_client().get("/app", headers=headers(token)).status_code == 200
+    assert gauged.of(app, "keys.ready") == {
+        **{("app_jwt", ISS): 1, ("app_jwt", "other"): 1},
+        ("consumer_jws", "other"): 1,
+    }
+    assert gauged.one(app, "keys.events", "app_jwt", "other", "refreshed") == 1
+    assert gauged.one(app, "keys.fetches", "app_jwt", "other", "succeeded") == 1
+    assert gauged.of(app, "cache.misses") == {
+        **{("app_jwt", ISS): 1, ("consumer_jws", ISS): 0},
+        **{("app_jwt", "other"): 1, ("consumer_jws", "other"): 0},
+    }
+    assert gauged.one(app, "cache.hits", "app_jwt", "other") == 1
+    assert gauged.of(app, "requests") == {("verified", "", "", "app_jwt"): 3}
 
 
 def test_the_cache_is_reported(gauged: Gauged, make_app: MakeApp, issuer: Issuer) -> None:
@@ -310,11 +338,11 @@ def test_the_cache_is_reported(gauged: Gauged, make_app: MakeApp, issuer: Issuer
     for number in range(3):
         client.get("/app", headers=sent)
         # What was reported before is not added again.
-        assert gauged.one(app, "cache.hits", "app_jwt") == number
-    assert gauged.one(app, "cache.misses", "app_jwt") == 1
-    assert gauged.one(app, "cache.entries", "app_jwt") == 1
-    assert gauged.of(app, "cache.size") == {("app_jwt",): 10, ("consumer_jws",): 10}
-    assert gauged.one(app, "cache.entries", "consumer_jws") == 0
+        assert gauged.one(app, "cache.hits", "app_jwt", ISS) == number
+    assert gauged.one(app, "cache.misses", "app_jwt", ISS) == 1
+    assert gauged.one(app, "cache.entries", "app_jwt", ISS) == 1
+    assert gauged.of(app, "cache.size") == {("app_jwt", ISS): 10, ("consumer_jws", ISS): 10}
+    assert gauged.one(app, "cache.entries", "consumer_jws", ISS) == 0
 
 
 def test_revocations_are_reported(gauged: Gauged, make_app: MakeApp, issuer: Issuer) -> None:
@@ -374,7 +402,7 @@ def test_an_app_that_is_instrumented_twice_is_counted_once(
     gauged.instrument(app, app)
     app.test_client().get("/app", headers=headers(issuer.app_jwt()))
     assert gauged.of(app, "requests") == {("verified", "", "", "app_jwt"): 1}
-    assert gauged.one(app, "cache.misses", "app_jwt") == 1
+    assert gauged.one(app, "cache.misses", "app_jwt", ISS) == 1
 
 
 def test_apps_of_one_name_share_their_series(
@@ -386,7 +414,7 @@ def test_apps_of_one_name_share_their_series(
     for app in apps:
         app.test_client().get("/app", headers=headers(issuer.app_jwt()))
     assert gauged.of(app, "requests") == {("verified", "", "", "app_jwt"): 2}
-    assert gauged.one(app, "cache.size", "app_jwt") == 2
+    assert gauged.one(app, "cache.size", "app_jwt", ISS) == 2
 
 
 def test_an_app_that_is_gone_has_no_gauges(gauged: Gauged, make_app: MakeApp) -> None:
@@ -408,12 +436,12 @@ def test_a_source_that_cannot_tell_its_health_is_not_ready(
     gauged.instrument(app)
     app.test_client().get("/app", headers=headers(issuer.app_jwt()))
     with caplog.at_level(logging.ERROR, "flask_connector_auth"):
-        assert gauged.one(app, "keys.ready", "app_jwt") == 0
+        assert gauged.one(app, "keys.ready", "app_jwt", ISS) == 0
     assert {record.getMessage() for record in caplog.records} == {
         "the health of OwnKeys cannot be read: OSError"
     }
-    assert gauged.one(app, "keys.entries", "app_jwt") == 1
-    assert gauged.one(app, "cache.misses", "app_jwt") == 1
+    assert gauged.one(app, "keys.entries", "app_jwt", ISS) == 1
+    assert gauged.one(app, "cache.misses", "app_jwt", ISS) == 1
     assert gauged.of(app, "revocation.ready") == {(): 1}
 
 

@@ -230,6 +230,17 @@ def test_the_examples_are_the_bytes_that_are_sent(
     assert examples == {}
 
 
+@cases("keys, statuses", {"here": (None, ["401"]), "elsewhere": (Outage(1), ["401", "503"])})
+def test_the_keys_of_any_issuer_may_be_out_of_reach(
+    keys: Any, statuses: list[str], make_app: MakeApp, issuer: Issuer
+) -> None:
+    """Row 50301: where the keys of one of several issuers come from outside of the process."""
+    other = {"APP_JWT_KEYS": keys or Issuer().key_set()}
+    app = make_app(ISSUERS={"Sentinel": {"APP_JWT_KEYS": issuer.key_set()}, "other": other})
+    app.add_url_rule("/x", "x", require_app_jwt(view))
+    assert [status for status in stated(app)["responses"] if status != "200"] == statuses
+
+
 def test_an_outage_is_documented_as_it_is_told(make_app: MakeApp, issuer: Issuer) -> None:
     """Row 50301 with Retry-After, seconds from 1 to 30 (RFC 9110 section 10.2.3)."""
     app = make_app(APP_JWT_KEYS=Outage(3600))

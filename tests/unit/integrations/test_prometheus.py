@@ -60,7 +60,7 @@ def test_the_default_is_the_global_registry(make_app: MakeApp) -> None:
         app = make_app()
         app.name = name
         instrument_app(app)
-        labels = {"app": name, "token": "app_jwt"}
+        labels = {"app": name, "token": "app_jwt", "issuer": "Sentinel"}
         assert REGISTRY.get_sample_value("connector_auth_keys_ready", labels) == 1
 
 
@@ -95,7 +95,7 @@ def test_events_that_never_happened_are_zero(app: Flask) -> None:
     instrument_app(app, registry)
     exposed = generate_latest(registry).decode()
     for line in (
-        'keys_events_total{app="an_app",event="outage",token="app_jwt"} 0.0',
+        'keys_events_total{app="an_app",event="outage",issuer="Sentinel",token="app_jwt"} 0.0',
         'revocation_stale_total{app="an_app"} 0.0',
     ):
         assert f"\nconnector_auth_{line}\n" in exposed
@@ -126,8 +126,9 @@ def test_where_another_process_exposes_them_figures_are_written_down(
     keys_outage.send(source)
     assert source.reads == 3
     # What others read from files cannot be removed: so a scrape removes nothing.
-    assert b'connector_auth_keys_ready{app="an_app",token="app_jwt"} 1.0' in generate_latest(
-        registry
+    assert (
+        b'connector_auth_keys_ready{app="an_app",issuer="Sentinel",token="app_jwt"} 1.0'
+        in generate_latest(registry)
     )
 
 
