@@ -135,7 +135,7 @@ def run(requests: int, threads: int = 64, seed: int = 5) -> Outcome:
         app = application(rotation.server.url)
         # Load the first set of keys before the first rotation: its arrival would otherwise look
         # like the end of that rotation.
-        app.extensions["connector_auth"].app_jwt.keys.candidates("key-0", "RS256")
+        app.extensions["connector_auth"].verifiers[0].keys.candidates("key-0", "RS256")
         share = _sender(app, crowd, requests // threads, barrier)
         futures = [pool.submit(share, random.Random(seed + n)) for n in range(threads)]  # noqa: S311
         barrier.wait()

@@ -27,6 +27,7 @@ from flask_connector_auth import (
     require_consumer_jws,
 )
 from flask_connector_auth.config import SettingsSchema
+from flask_connector_auth.testing import Issuer
 
 from .mint import ISSUER, consumer_id, install_id
 from .verifiers import APP_CLAIMS, LEEWAY, AuthlibValidator, Joserfc, PyJWT
@@ -89,6 +90,18 @@ def ours(keys: KeySetSerialization, **settings: Any) -> Flask:
     app.config.update(CONNECTOR_AUTH_APP_JWT_KEYS=keys, **settings)
     ConnectorAuth(app)
     return app
+
+
+def _three_issuers(keys: KeySetSerialization) -> Flask:
+    others = {f"https://issuer-{n}.example": {"APP_JWT_KEYS": _new_keys(n)} for n in (1, 2)}
+    # In the middle, with the keys of the top level.
+    [first, last] = others.items()
+    issuers = dict([first, (ISSUER, {}), last])
+    return ours(keys, CONNECTOR_AUTH_ISSUERS=issuers)
+
+
+def _new_keys(number: int) -> KeySetSerialization:
+    return Issuer(kid=f"key-of-issuer-{number}").key_set()
 
 
 def _uncached(keys: KeySetSerialization) -> Flask:
@@ -193,6 +206,7 @@ def _subjects() -> dict[str, Subject]:
         "bare": Subject("bare view", bare, authenticates=False),
         "raw": Subject("RSA verification alone", raw, authenticates=False),
         "ours": Subject("flask-connector-auth", ours, remembers=remembers),
+        "ours-issuers": Subject("the same, three issuers", _three_issuers, remembers=remembers),
         **({} if cache is None else {"ours-uncached": Subject("the same, cache off", _uncached)}),
         "joserfc": Subject("joserfc by hand", joserfc),
         "httpauth": Subject("Flask-HTTPAuth, joserfc", httpauth),

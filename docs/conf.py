@@ -24,10 +24,10 @@ nitpick_ignore_regex = [
         r"(apispec|authlib|collections\.abc|flask|joserfc|opentelemetry|prometheus_client|ssl|werkzeug)\..*",
     )
 ]
-# Type variables have no page, nor has the form of an argument that is for this package.
+# Type variables, and what only settings are made into, have no page.
 nitpick_ignore = [
-    ("py:class", "P"),
     ("py:class", "flask_connector_auth.core.tokens.ClaimNames"),
+    ("py:class", "P"),
     ("py:class", "flask_connector_auth.decorators.R"),
     ("py:class", "flask_connector_auth.decorators.V"),
     ("py:class", "flask_connector_auth.web.context.AppT"),

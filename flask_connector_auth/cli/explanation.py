@@ -4,7 +4,7 @@ Where one fails, it is shown what the token has, without anything that could its
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypedDict
@@ -13,14 +13,13 @@ from ..core import DEFAULT_TYPE, Reason, Rejected, TokenRequirement, Unavailable
 from ..keys import MAX_KID, list_keys
 from ..verification import Authenticator, Check, Examination, Stage, Verifier, scope_claim
 from ..web import Runtime
-from .common import literal
+from .common import CannotRun, literal
+from .token_input import shorten
 
 #: The header parameters whose values are shown.
 SHOWN_PARAMETERS = ("alg", "kid", "typ")
 #: What is counted of a token whose form is wrong.
 SIZES = ("bytes", "segments")
-# The shortest signature, of HS256, has 43 characters, and a token with it 65 or more.
-_MAX_TEXT, _SHOWN = 40, 16
 _ID = re.compile(r"[^\s\\/]{0,64}(?:/[^\s\\/]{0,64})*")
 # The header parameters and claims that a check reads, by its function without ``check_``, unless
 # the type of the token decides.
@@ -38,7 +37,6 @@ _CLAIMS = {
     "start": ("iat", "nbf"),
     "lifetime": ("iat", "exp"),
 }
-# Why a token is refused that lacks something.
 _LACKING = (Reason.BAD_ALGORITHM, Reason.UNKNOWN_KEY, Reason.MISSING_CLAIM, Reason.MISSING_SCOPE)
 # The stages that find out the issuer, and those of its rules.
 _FOR_ANY_ISSUER = (Stage.HEADER, Stage.FORM, Stage.ISSUER)
@@ -60,7 +58,7 @@ class CheckResult(TypedDict):
     stage: str
     check: str
     result: Result
-    reason: Reason | None
+    reason: Reason | str | None
     has: dict[str, Any]  #: if it failed: what it reads of the token
     lacks: list[str]  #: if it failed: the names of what it reads that the token does not have
     details: dict[str, str]  #: if it failed: what the reason is about, by name
@@ -106,22 +104,21 @@ class Explanation:
         examined.account, examined.requirement = self.account, self.requirement
         failed = False
         for check, sentence in self.described_checks(examined):
-            result, reason, details = _NOT_REACHED if failed else _run(check, examined)
-            failed = failed or result is not Result.PASSED
-            has, lacks = (
-                relevant_content(check, examined, reason) if result is Result.FAILED else ({}, [])
-            )
-            yield {
-                "stage": check.stage.value,
-                "check": sentence,
-                "result": result,
-                "reason": reason,
-                "has": {name: self.redact(name, value) for name, value in has.items()},
-                "lacks": lacks,
-                "details": {name: shorten(text) for name, text in details.items()},
-            }
+            outcome = _NOT_REACHED if failed else _outcome(check.run, *check.arguments(examined))
+            failed = failed or outcome[0] is not Result.PASSED
+            has, lacks = relevant_content(check, examined, outcome)
+            shown = {name: self.redact(name, value) for name, value in has.items()}
+            yield _result(check.stage.value, sentence, outcome, shown, lacks)
             if failed and check.stage is Stage.ISSUER:
                 return
+        if not failed:
+            for own in self.state.callbacks.checks:
+                if own.applies_to(examined.token):
+                    try:
+                        outcome = _outcome(own.run, examined.token)
+                    except Exception as error:
+                        raise CannotRun(f"{own.name} failed: {type(error).__name__}.") from None
+                    yield _result("own", f"{own.name} of the app accepts it.", outcome, {}, [])
 
     def redact(self, name: str, value: Any) -> Any:
         """Return the *value* of a claim or parameter, without what could be a token.
@@ -173,18 +170,34 @@ class Explanation:
         }
 
 
-_Outcome = tuple[Result, Reason | None, Mapping[str, str]]
-_NOT_REACHED: _Outcome = (Result.NOT_REACHED, None, {})
+#: The result of a check, the reason, and its details.
+Outcome = tuple[Result, Reason | str | None, Mapping[str, str]]
+_NOT_REACHED: Outcome = (Result.NOT_REACHED, None, {})
 
 
-def _run(check: Check, examined: Examination) -> _Outcome:
+def _outcome(run: Callable[..., None], *arguments: Any) -> Outcome:
     try:
-        check.run(*(check.arguments(examined) if check.arguments else (examined,)))
+        run(*arguments)
     except Rejected as rejected:
         return Result.FAILED, rejected.reason, rejected.reason_details
     except Unavailable as unavailable:
         return Result.UNAVAILABLE, unavailable.reason, {}
     return Result.PASSED, None, {}
+
+
+def _result(
+    stage: str, sentence: str, outcome: Outcome, has: dict[str, Any], lacks: list[str]
+) -> CheckResult:
+    result, reason, details = outcome
+    return {
+        "stage": stage,
+        "check": sentence,
+        "result": result,
+        "reason": reason,
+        "has": has,
+        "lacks": lacks,
+        "details": {name: shorten(text) for name, text in details.items()},
+    }
 
 
 def _scopes(requirement: TokenRequirement) -> Iterator[str]:
@@ -195,9 +208,12 @@ def _scopes(requirement: TokenRequirement) -> Iterator[str]:
 
 
 def relevant_content(
-    check: Check, examined: Examination, reason: Reason | None
+    check: Check, examined: Examination, outcome: Outcome
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return what *check*, which failed, has read of the token, and what the token lacks of it."""
+    """Return what *check* has read of the token, if it failed, and what the token lacks of it."""
+    result, reason, _ = outcome
+    if result is not Result.FAILED:
+        return {}, []
     name = check.run.__name__.removeprefix("check_")
     # A header over its limit was not read to its end.
     sizes = {
@@ -232,19 +248,3 @@ def _claims_of(name: str, examined: Examination) -> Sequence[str]:
         **dict.fromkeys(("scope_claim", "scopes"), scopes),
     }
     return _CLAIMS.get(name) or of_type.get(name, ())
-
-
-def shorten(value: Any) -> Any:
-    """Return *value*, a JSON value, with the beginning of each long text only.
-
-    A claim may hold a token that another service would accept, in whatever encoding.
-    """
-    match value:
-        case str():
-            return value if len(value) <= _MAX_TEXT else f"{value[:_SHOWN]}***"
-        case list():
-            return [shorten(inner) for inner in value]
-        case dict():
-            return {shorten(name): shorten(inner) for name, inner in value.items()}
-        case _:
-            return value

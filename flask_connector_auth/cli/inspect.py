@@ -19,9 +19,9 @@ from ..core import (
 from ..verification import Stage, read_token
 from ..web import Binding, audit
 from .common import date_of, json_option, literal, load_state, moment, show
-from .explanation import SHOWN_PARAMETERS, SIZES, Explanation, Result, shorten
+from .explanation import SHOWN_PARAMETERS, SIZES, Explanation, Result
 from .health import wait_for_revocations
-from .token_input import read_token_text, token_file_argument
+from .token_input import read_token_text, shorten, token_file_argument
 
 # Seconds to wait for the revocations, as long as a request waits for a key set before a 503.
 _PATIENCE = 5.0

@@ -9,6 +9,7 @@ import click
 from joserfc.jws import JWSRegistry
 
 from ..config import IssuerSettings
+from ..core import DEFAULT_TYPE
 from ..keys import ALGORITHMS
 from ..testing import Issuer
 from ..web import Runtime
@@ -96,8 +97,8 @@ def mint(
         clock=state.clock,
         claims=settings.app_jwt.claims,
         consumer_claims=settings.consumer_jws.claims,
-        type=min(settings.app_jwt.types),
-        consumer_type=min(settings.consumer_jws.types),
+        type=_type_of(settings.app_jwt.types),
+        consumer_type=_type_of(settings.consumer_jws.types),
     )
     overrides = dict(map(_claim, claims))
     if account is not None:
@@ -114,6 +115,10 @@ def mint(
         create_files({output: text + "\n"})
         report["file"] = str(output)
     show(report, as_json, _lines)
+
+
+def _type_of(types: frozenset[str]) -> str:
+    return DEFAULT_TYPE.upper() if DEFAULT_TYPE in types else min(types)
 
 
 def _issuer_settings(state: Runtime, issuer: str | None) -> IssuerSettings:

@@ -23,6 +23,7 @@ _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 
 def _subject_options(command: Any) -> Any:
     for option in (
+        click.option("--issuer", metavar="ISS", help="Beside an ID: of this issuer only."),
         click.option("--digest", metavar="HEX", help="One token, by its digest."),
         click.option(
             "--ext-consumer-id",
@@ -114,9 +115,10 @@ def restore(
 def revocations(ctx: click.Context, /, as_json: bool) -> None:
     """List what is revoked.
 
-    SUBJECT is the id, or the digest of a token, as restore takes it. SINCE is the time of the
-    revocation, or what was given as --at: tokens that were issued later are accepted. It is not
-    kept for a single token. UNTIL is when the revocation ends by itself, if it does.
+    SUBJECT is the id, or the digest of a token, as restore takes it. ISSUER is shown if an id is
+    revoked for one issuer; "-" is all of them. SINCE is the time of the revocation, or what was
+    given as --at: tokens that were issued later are accepted. It is not kept for a single token.
+    UNTIL is when the revocation ends by itself, if it does.
 
     Status 2: the store cannot be read at the moment.
 
@@ -165,15 +167,18 @@ def _subject(
     :raises ValueError: if there is no token, or more than one subject.
     """
     given = {name: value for name, value in options.items() if value is not None}
+    issuer = {"issuer": given.pop("issuer")} if "issuer" in given else {}
     if len(given) + (token_file is not None) > 1:
-        names = (f"--{name.replace('_', '-')}" for name in options)
+        names = (f"--{name.replace('_', '-')}" for name in options if name != "issuer")
         raise ValueError(f"Give one of TOKEN-FILE, {', '.join(names)}.")
+    if issuer and given.keys() <= {"digest"}:
+        raise ValueError("--issuer is only for an ID: a token has one issuer.")
     if "digest" in given:
         if not _DIGEST.fullmatch(given["digest"]):
             raise ValueError("--digest is 64 hexadecimal digits, as revocations lists it.")
         return {"digest": bytes.fromhex(given["digest"])}
     if given:
-        return dict(given)
+        return given | issuer
     limit = state.settings.max_token_bytes
     text = read_token_text(token_file, limit)
     # The digest is of the whole token, and the end of a longer one was not read.
@@ -197,10 +202,15 @@ def _lines(report: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _table(report: Mapping[str, Any]) -> Iterable[str]:
-    return table(("KIND", "SUBJECT", "SINCE", "UNTIL"), map(_row, report["revocations"]))
+    entries = report["revocations"]
+    columns = ["issuer"] if any("issuer" in entry for entry in entries) else []
+    head = ("KIND", "SUBJECT", *map(str.upper, columns), "SINCE", "UNTIL")
+    return table(head, (_row(entry, columns) for entry in entries))
 
 
-def _row(entry: Mapping[str, Any]) -> tuple[str, ...]:
-    kind, subject, *times = entry.values()
+def _row(entry: Mapping[str, Any], columns: Iterable[str]) -> tuple[str, ...]:
+    kind, subject, *_ = entry.values()
+    texts = (literal(entry[name]) if name in entry else "-" for name in columns)
+    times = (entry["since"], entry["until"])
     dates = ("-" if time is None else date_of(time) or str(time) for time in times)
-    return kind, literal(subject), *dates
+    return kind, literal(subject), *texts, *dates

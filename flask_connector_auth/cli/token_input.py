@@ -1,4 +1,4 @@
-"""Where a command reads a token: a file, standard input or a prompt, and never an argument."""
+"""Tokens at a terminal: read from a file or a prompt, never from an argument, and never shown."""
 
 import sys
 from collections.abc import Callable
@@ -10,6 +10,8 @@ import click
 _SLACK = 1024
 # PowerShell 5 writes such files.
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+# The shortest signature, of HS256, has 43 characters, and a token with it 65 or more.
+_MAX_TEXT, _SHOWN = 40, 16
 #: What to do with a token instead.
 NEVER_AN_ARGUMENT: str = (
     "A token itself is not accepted as an argument, because it would stay in the history of the "
@@ -58,3 +60,19 @@ def read_token_text(file: str | None, limit: int) -> str:
     # As bytes: input that is not UTF-8 is a bad token, not an error of the command.
     encoding = "utf-16" if content.startswith(_UTF_16_MARKS) else "utf-8-sig"
     return content.decode(encoding, errors="replace")[: limit + _SLACK].strip()
+
+
+def shorten(value: Any) -> Any:
+    """Return *value*, a JSON value, with the beginning of each long text only.
+
+    A claim may hold a token that another service would accept, in whatever encoding.
+    """
+    match value:
+        case str():
+            return value if len(value) <= _MAX_TEXT else f"{value[:_SHOWN]}***"
+        case list():
+            return [shorten(inner) for inner in value]
+        case dict():
+            return {shorten(name): shorten(inner) for name, inner in value.items()}
+        case _:
+            return value

@@ -117,10 +117,7 @@ class Store(Setting):
 
 
 class Text(Setting):
-    """A non-empty string.
-
-    An integer becomes its digits: ``from_prefixed_env`` turns an account id into an integer.
-    """
+    """A non-empty string; the digits of an integer, which ``from_prefixed_env`` makes of an id."""
 
     types: ClassVar[tuple[type, ...]] = (str,)
     message: ClassVar[str] = "Must be a non-empty string."

@@ -17,6 +17,11 @@ _MEDIA_TYPE = Regexp(
 )
 
 
+def is_issuer(value: Any) -> bool:
+    """Whether a token can have *value* as ``iss``: a non-empty string that UTF-8 can encode."""
+    return type(value) is str and value != "" and not re.search("[\ud800-\udfff]", value)
+
+
 class IssuerName(Text):
     """One ``iss``: a list that is not JSON stays one text in an environment variable."""
 
@@ -26,7 +31,7 @@ class IssuerName(Text):
     )
 
     def _accepts(self, value: Any) -> bool:
-        return super()._accepts(value) and not re.search(r"[,\s]", value)
+        return is_issuer(value) and not re.search(r"[,\s]", value)
 
 
 class Issuers(Setting):

@@ -29,7 +29,7 @@ from ..keys import (
     url_host,
 )
 from .fields import sentence
-from .issuer_schema import IssuerSchema, colliding_claims
+from .issuer_schema import IssuerSchema, colliding_claims, is_issuer
 from .problems import Problems
 from .schema import PREFIX
 
@@ -98,7 +98,7 @@ def read_issuers(
     for number, (iss, mapping) in enumerate(values["issuers"].items(), 1):
         label = _label(iss, f"item {number}")
         add = partial(problems.add, f"ISSUERS: {label}")
-        if type(iss) is not str or not iss:
+        if not is_issuer(iss):
             add("The name of an issuer must be a non-empty string.")
         elif (twin := twins.setdefault(iss.rstrip("/"), label)) != label:
             add(f"Differs from {twin} in trailing slashes only.")

@@ -27,7 +27,7 @@ from .subjects import (
     Kind as Kind,
     Subject as Subject,
     digest_of as digest_of,
+    issuer_part as issuer_part,
     kind_of as kind_of,
-    subject_key as subject_key,
     token_digest as token_digest,
 )

@@ -5,7 +5,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from ..core import MAX_INTEGER, Malformed, decode_base64url, load_json_object
-from .subjects import Key, Kind, kind_of
+from .subjects import Key, Kind, issuer_and_name, kind_of
 
 #: Seconds that an entry is kept after it is no longer needed: a clock may be wrong by as much.
 SLACK = 3600
@@ -34,8 +34,8 @@ class Revocation(NamedTuple):
     """
 
     kind: str  #: ``token``, ``install``, ``account``, ``lp_consumer`` or ``ext_consumer``
-    #: The one argument by which :meth:`Revocations.restore` takes it back, by name: ``digest`` for
-    #: a token, else the id.
+    #: The arguments by which :meth:`Revocations.restore` takes it back, by name: ``digest`` for a
+    #: token, else the id, and ``issuer`` if it was revoked for one.
     subject: dict[str, Any]
     #: When it was revoked, or what was given as ``at``: tokens issued later are accepted. ``None``
     #: for a token, which is refused whenever it was issued.
@@ -125,8 +125,9 @@ class RevocationSet:
             if isinstance(key, bytes):
                 yield Revocation(Kind.TOKEN, {"digest": key}, None, until)
             else:
-                kind, _, name = key.partition(":")
-                yield Revocation(Kind(kind), {f"{kind}_id": name}, value, until)
+                kind, (issuer, name) = kind_of(key), issuer_and_name(key)
+                subject = {f"{kind}_id": name} | ({"issuer": issuer} if issuer else {})
+                yield Revocation(kind, subject, value, until)
 
     def remove_expired(self, now: float) -> None:
         """Remove the entries that no token can match any more.

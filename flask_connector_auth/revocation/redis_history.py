@@ -237,7 +237,9 @@ def decode_change(field: bytes, value: bytes) -> Change:
     """
     kind, _, name = field.partition(b":")
     key = name if kind == Kind.TOKEN.encode() else field.decode()
-    kind_of(key)  # an unknown kind is an error: a later version may have written it
+    # An unknown kind is an error: a later version may have written it.
+    if kind_of(key) is Kind.TOKEN and isinstance(key, str):
+        raise ValueError("a token has one issuer")
     at = float(value) if value else None
     if at is not None and isnan(at):
         raise ValueError("not a time")

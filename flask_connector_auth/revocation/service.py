@@ -1,6 +1,6 @@
 """The service by which an app revokes, restores, and lists what is revoked."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from math import inf
 from typing import Any
@@ -10,7 +10,7 @@ from .cache import RevocationCache, RevocationRules
 from .entries import Change, Revocation, RevocationSet, retention_by_kind, token_expiry
 from .follower import Follower
 from .store import MemoryStore, RevocationStore, RevocationStoreError, describe_error
-from .subjects import Key, Kind, key_of_subject, kind_of
+from .subjects import Key, Kind, issuer_and_name, key_of_subject, kind_of
 
 
 class Revocations:
@@ -22,18 +22,28 @@ class Revocations:
     one consumer; ``ext_consumer_id``, likewise, by the id that the calling app gave, in whatever
     account. No token is stored or logged, and no part of one.
 
+    An id is one of all issuers, or with ``issuer`` of that one alone: these are two subjects, and
+    each is revoked and restored by itself. An app accepts the tokens of one issuer or of several.
+
     Each method with a subject raises :exc:`TypeError` unless exactly one is given, of the right
-    type, and :exc:`ValueError` if that is not a token, digest or id.
+    type, and :exc:`ValueError` if that is not a token, digest or id. ``issuer`` with a token or
+    digest is a :exc:`TypeError`; one that the app does not accept is a :exc:`ValueError`.
 
     :param store: shared by all workers; ``None``: there is one process.
     :param clock: returns the time in seconds since the epoch, by which tokens are checked.
+    :param issuers: those whose tokens the app accepts.
 
     .. versionadded:: 0.1
     """
 
     def __init__(
-        self, store: RevocationStore | None, rules: RevocationRules, clock: Callable[[], float]
+        self,
+        store: RevocationStore | None,
+        rules: RevocationRules,
+        clock: Callable[[], float],
+        issuers: Collection[str] = (),
     ) -> None:
+        self._key_of = partial(key_of_subject, issuers)
         self._rules = rules
         self._clock = clock
         self._follower: Follower | None = None
@@ -65,6 +75,7 @@ class Revocations:
         account_id: str | None = None,
         lp_consumer_id: str | None = None,
         ext_consumer_id: str | None = None,
+        issuer: str | None = None,
         at: float | None = None,
     ) -> None:
         """Refuse a token, or all tokens of one id that were issued until *at*.
@@ -83,7 +94,8 @@ class Revocations:
         :raises TypeError: if *at* is given with a token or digest, or is not a number.
         :raises ValueError: if *at* is so long ago that the entry would not be kept, or no time.
         """
-        key = key_of_subject(token, digest, install_id, account_id, lp_consumer_id, ext_consumer_id)
+        ids = install_id, account_id, lp_consumer_id, ext_consumer_id
+        key = self._key_of(issuer, token, digest, *ids)
         change = self._new_revocation(key, token, at)
         if self._follower is None:
             self._write(change)
@@ -107,6 +119,7 @@ class Revocations:
         account_id: str | None = None,
         lp_consumer_id: str | None = None,
         ext_consumer_id: str | None = None,
+        issuer: str | None = None,
     ) -> bool:
         """Take a revocation back, in each worker as soon as it reads the store, this one included.
 
@@ -117,7 +130,8 @@ class Revocations:
             ``True`` otherwise, and where the copy is too old to tell.
         :raises RevocationStoreError: if the store has not confirmed the change.
         """
-        key = key_of_subject(token, digest, install_id, account_id, lp_consumer_id, ext_consumer_id)
+        ids = install_id, account_id, lp_consumer_id, ext_consumer_id
+        key = self._key_of(issuer, token, digest, *ids)
         may_be_revoked = not self._is_current() or key in self.cache.revoked.entries
         self._write(Change(key, None))
         return may_be_revoked
@@ -131,6 +145,7 @@ class Revocations:
         account_id: str | None = None,
         lp_consumer_id: str | None = None,
         ext_consumer_id: str | None = None,
+        issuer: str | None = None,
     ) -> bool:
         """Return whether the subject itself is revoked.
 
@@ -138,7 +153,8 @@ class Revocations:
 
         :raises RevocationStoreError: if the copy of the store in this process is too old to tell.
         """
-        key = key_of_subject(token, digest, install_id, account_id, lp_consumer_id, ext_consumer_id)
+        ids = install_id, account_id, lp_consumer_id, ext_consumer_id
+        key = self._key_of(issuer, token, digest, *ids)
         return key in self._current_set().entries
 
     def entries(self) -> Iterator[Revocation]:
@@ -225,6 +241,6 @@ class Revocations:
         if not revocation_changed.receivers:
             return
         for key, value, _until in changes:
-            name = None if isinstance(key, bytes) else key.partition(":")[2]
-            revoked = value is not None
-            send_signal(revocation_changed, self, kind=kind_of(key), name=name, revoked=revoked)
+            issuer, name = (None, None) if isinstance(key, bytes) else issuer_and_name(key)
+            payload = {"kind": kind_of(key), "name": name, "issuer": issuer}
+            send_signal(revocation_changed, self, **payload, revoked=value is not None)

@@ -1,9 +1,12 @@
 """Subjects, that is, what a revocation is about: their kinds, and the key of each."""
 
 import re
+from collections.abc import Collection
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
+from urllib.parse import quote, unquote
 
 from ..core import has_token_form
 
@@ -32,17 +35,30 @@ class Subject(NamedTuple):
 
     digest: bytes  #: see :func:`token_digest`
     issued_at: float | None  #: ``iat``, where the token has one
-    keys: tuple[str, ...]  #: the keys of its install, account or consumer
+    #: the keys of its install, account or consumer: of all issuers, and of its own
+    keys: tuple[str, ...]
 
 
-def subject_key(kind: str, name: str) -> str:
-    """Return the key of the entry of an install, account or consumer."""
-    return kind + ":" + name
+def subject_key(kind: str, name: str, issuer: str | None = None) -> str:
+    """Return the key of the entry of an install, account or consumer; ``None``: of all issuers."""
+    return kind + issuer_part(issuer) + name
+
+
+@lru_cache(maxsize=1024)
+def issuer_part(issuer: str | None) -> str:
+    """Return what a key has between kind and name; cached, since each new token needs it."""
+    return ":" if issuer is None else f"@{quote(issuer, safe='')}:"
 
 
 def kind_of(key: Key) -> Kind:
     """Return the kind of subject that *key* stands for."""
-    return Kind.TOKEN if isinstance(key, bytes) else Kind(key.partition(":")[0])
+    return Kind.TOKEN if isinstance(key, bytes) else Kind(key.partition(":")[0].partition("@")[0])
+
+
+def issuer_and_name(key: str) -> tuple[str | None, str]:
+    """Return what :func:`subject_key` was given beside the kind."""
+    head, _, name = key.partition(":")
+    return unquote(head.partition("@")[2]) or None, name
 
 
 def token_digest(text: str) -> bytes:
@@ -67,9 +83,17 @@ def digest_of(text: str) -> bytes:
     return sha256(text.rpartition(".")[0].encode()).digest()
 
 
-def key_of_subject(token: str | None, digest: bytes | None, *ids: str | None) -> Key:
+def key_of_subject(
+    issuers: Collection[str],
+    issuer: str | None,
+    token: str | None,
+    digest: bytes | None,
+    *ids: str | None,
+) -> Key:
     """Return the key of the entry of the one subject that is given.
 
+    :param issuers: those whose tokens are accepted.
+    :param issuer: of the id; ``None``: of all issuers.
     :param ids: of an install, an account and so on, in the order of :class:`Kind`.
     :raises TypeError: unless exactly one subject is given, of the right type.
     :raises ValueError: if the argument is not a token, digest or id.
@@ -79,6 +103,14 @@ def key_of_subject(token: str | None, digest: bytes | None, *ids: str | None) ->
     if len(given) != 1:
         names = ", ".join(f"{kind}_id" for kind in kinds)
         raise TypeError(f"give exactly one of token, digest, {names}")
+    if issuer is not None:
+        if token is not None or digest is not None:
+            raise TypeError("issuer is only for an id: a token has one issuer")
+        if not isinstance(issuer, str):
+            raise TypeError("issuer must be a string")
+        if issuer not in issuers:
+            accepted = ", ".join(map(repr, issuers))
+            raise ValueError(f"no tokens of that issuer are accepted, only of: {accepted}")
     if digest is not None:
         if not isinstance(digest, bytes):
             raise TypeError("digest must be bytes")
@@ -96,4 +128,4 @@ def key_of_subject(token: str | None, digest: bytes | None, *ids: str | None) ->
     if has_token_form(name):
         raise ValueError(f"{kind}_id is a token, not an id: give it as token")
     name.encode()  # a lone surrogate is an error: no claim can have it
-    return subject_key(kind, name)
+    return subject_key(kind, name, issuer)

@@ -36,10 +36,11 @@ class RevocationStoreContract:
 
     def test_a_later_worker_reads_earlier_changes(self) -> None:
         """The first read of a worker includes the changes made before."""
-        for change in (_INSTALL, Change(_TOKEN, inf, inf), Change("account:größe", 0.1)):
+        changes = [_INSTALL, Change(_TOKEN, inf, inf), Change("account:größe", 0.1)]
+        changes.append(Change("account@https%3A%2F%2Fa.example:größe", 0.2))
+        for change in changes:
             self.connect().change([change])
-        expected = {_INSTALL.key: _INSTALL.value, _TOKEN: inf, "account:größe": 0.1}
-        assert revocations_in(self.connect()) == expected
+        assert revocations_in(self.connect()) == {change.key: change.value for change in changes}
 
     def test_changes_are_followed_in_order(self) -> None:
         """From a position on, every worker reads only new changes, restored entries included."""

@@ -14,7 +14,7 @@ from typing import Any
 from ..core import AppJWT, ConsumerJWS, Reason, Rejected, TokenRequirement
 from ..revocation import RevocationCache
 from . import claims, jws
-from .examination import Check, Examination, Stage
+from .examination import Check, Examination, Stage, itself
 from .profiles import APP_JWT, CONSUMER_JWS, TokenProfile, VerifierRules
 
 
@@ -170,7 +170,8 @@ _ARGUMENTS: dict[Callable[..., None], Callable[[Examination], tuple[Any, ...]]] 
 #: later checks run again, and that of the entries only once the revocations have changed.
 CHECKS: tuple[Check, ...] = tuple(
     Check(
-        stage, run, tuple(reasons), sentence, _ONLY.get(run), _NEEDED.get(run), _ARGUMENTS.get(run)
+        *(stage, run, tuple(reasons), sentence, _ONLY.get(run), _NEEDED.get(run)),
+        _ARGUMENTS.get(run, itself),
     )
     for stage, rows in _ROWS.items()
     for run, sentence, *reasons in rows

@@ -12,11 +12,11 @@ _NUMBERS = (int, float)
 
 
 def check_known_issuer(examined: Examination) -> None:
-    """Check that, only where there are several issuers, the token is of one of
-    ``CONNECTOR_AUTH_ISSUERS``, before any key is looked up (:rfc:`8725#section-3.8`). ``iss`` of an
-    AppJWT is exactly one of them. A ConsumerJWS is of the issuer of the AppJWT. In a request
-    without an AppJWT, it is of the issuer that its ``iss`` names; without ``iss``, of the only
-    issuer that has a key for its ``kid``, which the checks of JOSE header and key find out.
+    """Check that the token is of one of ``CONNECTOR_AUTH_ISSUERS``, before any key is looked up
+    (:rfc:`8725#section-3.8`); only where there are several. ``iss`` of an AppJWT is exactly one of
+    them. A ConsumerJWS is of the issuer of the AppJWT. In a request without an AppJWT, it is of the
+    issuer that its ``iss`` names; without ``iss``, of the only issuer that has a key for its
+    ``kid``, which the checks of JOSE header and key find out.
     """
     claims, expected = jws.read_payload(examined), examined.expected_issuer
     issuer = claims.get("iss", expected)

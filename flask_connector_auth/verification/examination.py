@@ -80,6 +80,11 @@ class Examination:
         return self.profile.subject(self.token, self.text)
 
 
+def itself(examined: Examination) -> tuple[Examination]:
+    """Return the arguments of a check that takes the examination itself."""
+    return (examined,)
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One check: the table in the docs has the docstring of its function as the full rule."""
@@ -92,8 +97,8 @@ class Check:
     only: TokenProfile[Any] | None = None  #: the token type it is for; ``None``: both
     #: Whether settings ask for it; ``None``: always.
     is_needed: Callable[[TokenProfile[Any], VerifierRules], bool] | None = None
-    #: Returns the arguments of ``run``, for ``inspect``; ``None``: it takes the examination itself.
-    arguments: Callable[[Examination], tuple[Any, ...]] | None = None
+    #: Returns the arguments of ``run``, for ``inspect``; see :func:`itself`.
+    arguments: Callable[[Examination], tuple[Any, ...]] = itself
 
     def applies(self, profile: TokenProfile[Any], rules: VerifierRules) -> bool:
         """Whether tokens of *profile* are checked so under *rules*."""

@@ -1,7 +1,7 @@
 """Functions of the application: checks of its own for tokens, and the loader of its user."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from inspect import iscoroutine, iscoroutinefunction
 from typing import Any, TypeVar
@@ -55,6 +55,11 @@ class ClaimCheck:
     issuer: str | None  #: the only one whose tokens are checked; ``None``: any
     claims_only: bool  #: whether a remembered token that has passed is not checked again
 
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return _name(self.function)
+
     def applies_to(self, token: AppJWT | ConsumerJWS) -> bool:
         """Whether the check is for *token*."""
         return isinstance(token, self.token_class) and self.issuer in (None, token.issuer)
@@ -62,7 +67,7 @@ class ClaimCheck:
     def run(self, token: AppJWT | ConsumerJWS) -> None:
         """Accept *token* only if the function returns ``None``, so ``return False`` never does."""
         if (result := self.function(token)) is not None:
-            called = f"claim check {_name(self.function)!r} returned {type(result).__name__}"
+            called = f"claim check {self.name!r} returned {type(result).__name__}"
             raise TypeError(f"{called}: return None to accept the token, else raise ClaimRejected")
 
 
@@ -113,17 +118,6 @@ class Callbacks:
                 check.run(entry.token)
         entry.has_passed = True
 
-    def results(self, token: AppJWT | ConsumerJWS) -> Iterator[tuple[str, ClaimRejected | None]]:
-        """Run each check that is for *token*; yield its name, and the refusal if it refuses."""
-        for check in self.checks:
-            if check.applies_to(token):
-                refusal = None
-                try:
-                    check.run(token)
-                except ClaimRejected as rejected:
-                    refusal = rejected
-                yield _name(check.function), refusal
-
     def _refuse_function(self, function: object, usage: str) -> None:
         if not callable(function) or iscoroutinefunction(function):
             raise TypeError(
@@ -141,7 +135,7 @@ class Callbacks:
 
 def _refuse_unknown_issuer(check: ClaimCheck, known: Iterable[str]) -> None:
     if check.issuer not in (None, *known):
-        idle = f"claim check {_name(check.function)!r} is for the issuer {check.issuer!r}"
+        idle = f"claim check {check.name!r} is for the issuer {check.issuer!r}"
         raise ValueError(f"{idle}; the issuers are {', '.join(map(repr, sorted(known)))}")
 
 

@@ -8,8 +8,6 @@ from flask import Request, Response
 
 from ..core import (
     NO_REQUIREMENTS,
-    AppJWT,
-    ConsumerJWS,
     Declaration,
     Reason,
     Rejected,
@@ -20,7 +18,6 @@ from ..core import (
 from ..verification import (
     APP_JWT,
     CONSUMER_JWS,
-    CachedToken,
     TokenProfile,
     check_account,
     check_same_account,
@@ -172,9 +169,8 @@ def _authenticate(
     try:
         # The AppJWT first, whatever the order of declaration.
         if (requirement := required.app_jwt) is not None:
-            entry: CachedToken[AppJWT] | None = None
-            if (header := request.environ.get("HTTP_AUTHORIZATION")) is not None:
-                entry = runtime.app_jwt.authenticate(header, now)
+            header = request.environ.get("HTTP_AUTHORIZATION")
+            entry = None if header is None else runtime.app_jwt.authenticate(header, now)
             if entry is not None:
                 # Error reporters show what local variables hold: from here on no header.
                 app_jwt, audience, header = entry.token, entry.verifier.rules.audience, None
@@ -188,9 +184,9 @@ def _authenticate(
                 failure = _MISSING
         if failure is None and (requirement := required.consumer_jws) is not None:
             profile, issuer = CONSUMER_JWS, app_jwt.issuer if app_jwt else None
-            found: CachedToken[ConsumerJWS] | None = None
-            if (header := request.environ.get(runtime.consumer_environ_key)) is not None:
-                found = runtime.consumer_jws.authenticate(header, now, issuer)
+            header = request.environ.get(runtime.consumer_environ_key)
+            consumers = runtime.consumer_jws
+            found = None if header is None else consumers.authenticate(header, now, issuer)
             if found is not None:
                 consumer_jws, audience, header = found.token, found.verifier.rules.audience, None
                 # If each token is of the account of the URL, both are of the same account.

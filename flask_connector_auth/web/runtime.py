@@ -116,7 +116,9 @@ class Runtime:
             max_lag=settings.revocation_max_lag,
             fail_closed=settings.revocation_on_outage == "closed",
         )
-        revocations = Revocations(settings.revocation_store, revocation_rules, clock)
+        revocations = Revocations(
+            settings.revocation_store, revocation_rules, clock, issuers=tuple(issuers)
+        )
         verifiers = [_verifiers(settings, each) for each in issuers.values()]
         app_jwt, consumer_jws = (
             Authenticator(each, revocations.cache) for each in zip(*verifiers, strict=True)

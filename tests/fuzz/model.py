@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+#: The name of an id, the id, and its issuer; ``None``: all issuers.
+Mark = tuple[str, str, str | None]
+
 
 @dataclass(frozen=True)
 class Sent:
@@ -53,7 +56,7 @@ class Model:
     published: set[tuple[str, int]]  #: those of the key source
     down: bool = False  #: whether the source is out of reach
     tokens: set[bytes] = field(default_factory=set)  #: revoked, by digest
-    marks: dict[tuple[str, str], float] = field(default_factory=dict)  #: revoked until, by id
+    marks: dict[Mark, float] = field(default_factory=dict)  #: revoked until
 
     def answer(self, view: View, app: Sent, consumer: Sent) -> dict[str, Any] | int:
         """Return the identity that the view sees, or the row (protocol page, Error Responses)."""
@@ -130,14 +133,15 @@ def signing_input(sent: Sent) -> str:
     return sent.token.rpartition(".")[0]
 
 
-def marks_of(sent: Sent) -> set[tuple[str, str]]:
-    """Return the ids by which it can be revoked."""
+def marks_of(sent: Sent) -> set[Mark]:
+    """Return the ids by which it can be revoked, of all issuers and of its own."""
     own = (
         {("install_id", sent.claims["azp"])}
         if sent.kind == "app"
         else {(name, sent.claims[name]) for name in ("lp_consumer_id", "ext_consumer_id")}
     )
-    return {*own, ("account_id", account_of(sent.claims))}
+    ids = {*own, ("account_id", account_of(sent.claims))}
+    return {(*each, issuer) for each in ids for issuer in (None, "Sentinel")}
 
 
 def account_of(claims: Any) -> str:

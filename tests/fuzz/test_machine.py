@@ -221,8 +221,8 @@ class AppsAgainstModel(RuleBasedStateMachine):
         with app.app_context():
             for digest in model.tokens:
                 extension.revocations.revoke(digest=digest)
-            for (name, value), at in model.marks.items():
-                extension.revocations.revoke(**{name: value}, at=at)
+            for (name, value, issuer), at in model.marks.items():
+                extension.revocations.revoke(**{name: value}, issuer=issuer, at=at)
         model.now = now
         self.extensions.append((app, extension))
 
@@ -346,22 +346,23 @@ class AppsAgainstModel(RuleBasedStateMachine):
 
     @rule(
         of=good,
-        which=st.integers(0, 2),
+        which=st.integers(0, 5),
         ago=st.sampled_from([None, 0, 10, -10]),
         restore=st.booleans(),
     )
     def revoke_an_id(self, of: Sent, which: int, ago: int | None, restore: bool) -> None:
         """All that an install, account or consumer was issued is revoked, or restored."""
-        marks = sorted(marks_of(of))
+        marks = sorted(marks_of(of), key=str)
         mark = marks[which % len(marks)]
+        subject = {mark[0]: mark[1], "issuer": mark[2]}
         at = self.model.now - (ago or 0)
         if restore:
             self.model.marks.pop(mark, None)
-            self.change(True, **{mark[0]: mark[1]})
+            self.change(True, **subject)
             return
         # Of two times the later one stays.
         self.model.marks[mark] = max(at, self.model.marks.get(mark, at))
-        self.change(False, **{mark[0]: mark[1]}, **({} if ago is None else {"at": at}))
+        self.change(False, **subject, **({} if ago is None else {"at": at}))
 
     def change(self, restore: bool, **subject: Any) -> None:
         """Tell every worker."""

@@ -72,7 +72,7 @@ def test_a_dropped_app_leaves_nothing_behind(make_app: MakeApp, issuer: Issuer) 
         app = with_view(make_app(APP_JWT_KEYS=server.url))
         token = headers(issuer.app_jwt())
         assert app.test_client().get("/x", headers=token).status_code == 200
-        source = weakref.ref(app.extensions["connector_auth"].app_jwt.keys)
+        source = weakref.ref(app.extensions["connector_auth"].verifiers[0].keys)
         assert source() is not None
         del app
         gc.collect()

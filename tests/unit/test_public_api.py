@@ -14,7 +14,7 @@ from flask_connector_auth.integrations import (
     prometheus,
 )
 
-SUBJECT = "token, digest, install_id, account_id, lp_consumer_id, ext_consumer_id"
+SUBJECT = "token, digest, install_id, account_id, lp_consumer_id, ext_consumer_id, issuer"
 REQUEST = "app_jwt, consumer_jws, scopes, any_scope, optional"
 API = {
     "AppJWT": "account_id, install_id, scopes, issuer, issued_at, expires_at, claims",
@@ -33,7 +33,7 @@ API = {
     "ConnectorAuth.protect": f"self, target, {REQUEST}",
     "ConnectorAuth.user_loader": "self, loader, lazy",
     "ConnectorAuthError": "reason",
-    "ConsumerJWS": "account_id, ext_consumer_id, lp_consumer_id, claims",
+    "ConsumerJWS": "account_id, ext_consumer_id, lp_consumer_id, issuer, claims",
     "ConsumerJWSMissing": "reason",
     "EnvelopeSchema": "only, exclude, many, load_only, dump_only, partial, unknown",
     "ErrorRow": "error_code, title, details",
@@ -51,7 +51,7 @@ API = {
     "RevocationStore.change": "self, changes, absent",
     "RevocationStore.now": "self",
     "RevocationStore.read": "self, position, wait",
-    "Revocations": "store, rules, clock",
+    "Revocations": "store, rules, clock, issuers",
     "Revocations.health": "self",
     "Revocations.entries": "self",
     "Revocations.is_revoked": f"self, {SUBJECT}",
@@ -71,7 +71,8 @@ TESTING_API = {
     "Clock": "",
     "ConnectorClient": "app, issuer",
     "ConnectorClient.open": "self, args, app_jwt, consumer_jws, kwargs",
-    "Issuer": "key, kid, algorithm, name, account_id, lifetime, clock",
+    "Issuer": "key, kid, algorithm, name, account_id, lifetime, clock, claims, consumer_claims, "
+    "type, consumer_type",
     "Issuer.app_jwt": "self, claims",
     "Issuer.broken": "self, name, kind, claims",
     "Issuer.consumer_jws": "self, claims",

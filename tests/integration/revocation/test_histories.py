@@ -1,7 +1,8 @@
 """Any history of revocations, restorations and faults, with two workers and a real server.
 
-The model is the least that each worker must refuse: all that was revoked and not restored, unless
-no worker is left that had it. A worker may refuse more only where a fault lost a restoration.
+An account is revoked for one of two issuers, or for all. The model is the least that each worker
+must refuse: all that was revoked and not restored, unless no worker is left that had it. A worker
+may refuse more only where a fault lost a restoration.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from flask_connector_auth import Change, Reason, RevocationStoreError, Update
 from flask_connector_auth.core import Closable, Rejected, Unavailable
 from flask_connector_auth.revocation import (
+    Kind,
     RevocationRules,
     Revocations,
     Subject,
@@ -21,12 +23,17 @@ from flask_connector_auth.revocation import (
     redis_history,
 )
 from flask_connector_auth.revocation.redis import RedisStore
+from flask_connector_auth.revocation.subjects import subject_key
 from tests.support.floor_helpers import NOW, examples
 from tests.support.redis_servers import Server
 from tests.support.revocation_faults import change_after_eviction, put_back, saved
 
-NAMES = ("a", "b", "c")
-names = st.sampled_from(NAMES)
+A, B = "https://a.example", "https://b.example"
+NAMES = ("a", "b")
+#: An account of all issuers, or of one.
+Account = tuple[str, str | None]
+ACCOUNTS: list[Account] = [(name, issuer) for name in NAMES for issuer in (None, A, B)]
+accounts = st.sampled_from(ACCOUNTS)
 WORKERS = 2
 workers = st.integers(0, WORKERS - 1)
 
@@ -63,7 +70,7 @@ class Worker:
 
     def __init__(self, url: str) -> None:
         self.store = SwitchedStore(url)
-        self.revocations = Revocations(self.store, RevocationRules(), lambda: NOW)
+        self.revocations = Revocations(self.store, RevocationRules(), lambda: NOW, issuers=(A, B))
         self.follower: Any = self.revocations._follower
         assert self.follower
         self.follower.start = lambda: None
@@ -75,17 +82,26 @@ class Worker:
             if self.follower._wait:
                 return
 
-    def refused(self) -> set[str]:
-        """Return the accounts whose tokens are refused as revoked."""
-        refused, cache = set(), self.revocations.cache
-        cache.check_age()
-        for name in NAMES:
-            try:
-                cache.check_not_revoked(Subject(b"", NOW, (f"account:{name}",)))
-            except Rejected as rejected:
-                assert rejected.reason is Reason.REVOKED
-                refused.add(name)
+    def refused(self) -> set[Account]:
+        """Return the accounts that are revoked, of one issuer or of all.
+
+        A token is refused if its account is revoked, of its own issuer or of all, and only then.
+        """
+        self.revocations.cache.check_age()
+        refused = {account for account in ACCOUNTS if self._refuses(account)}
+        for name, issuer in ACCOUNTS:
+            every, own = (name, None), (name, issuer)
+            assert self._refuses(every, own) is bool(refused & {every, own})
         return refused
+
+    def _refuses(self, *accounts: Account) -> bool:
+        keys = tuple(subject_key(Kind.ACCOUNT, *account) for account in accounts)
+        try:
+            self.revocations.cache.check_not_revoked(Subject(b"", NOW, keys))
+        except Rejected as rejected:
+            assert rejected.reason is Reason.REVOKED
+            return True
+        return False
 
 
 class Histories(RuleBasedStateMachine):
@@ -100,35 +116,35 @@ class Histories(RuleBasedStateMachine):
         for worker in self.workers:
             worker.follow()
         #: Accounts to refuse everywhere; accounts that may be, since a fault lost a restoration.
-        self.revoked: set[str] = set()
-        self.doubtful: set[str] = set()
+        self.revoked: set[Account] = set()
+        self.doubtful: set[Account] = set()
         self.years = 0
         self.kept: dict[bytes, bytes] = {}
         self.kept_revoked: set[str] = set()
 
-    @rule(number=workers, name=names)
-    def revoke(self, number: int, name: str) -> None:
+    @rule(number=workers, account=accounts)
+    def revoke(self, number: int, account: Account) -> None:
         """What one worker revokes lasts, or is an error and in force there."""
         worker = self.workers[number]
         try:
-            worker.revocations.revoke(account_id=name, at=NOW)
-            self.revoked.add(name)
+            worker.revocations.revoke(account_id=account[0], issuer=account[1], at=NOW)
+            self.revoked.add(account)
         except RevocationStoreError:
             assert worker.store.is_cut_off
-            self.doubtful.add(name)
-        assert name in worker.refused()
+            self.doubtful.add(account)
+        assert account in worker.refused()
 
-    @rule(number=workers, name=names)
-    def restore(self, number: int, name: str) -> None:
+    @rule(number=workers, account=accounts)
+    def restore(self, number: int, account: Account) -> None:
         """What one worker restores is restored everywhere, or is an error and changes nothing."""
         worker = self.workers[number]
         before = worker.refused()
         try:
-            worker.revocations.restore(account_id=name)
-            self.revoked.discard(name)
+            worker.revocations.restore(account_id=account[0], issuer=account[1])
+            self.revoked.discard(account)
             if any(each.store.is_cut_off for each in self.workers):
                 # A worker that has not read it may write the entry back after a fault.
-                self.doubtful.add(name)
+                self.doubtful.add(account)
         except RevocationStoreError:
             assert worker.store.is_cut_off
             assert worker.refused() == before
@@ -163,12 +179,13 @@ class Histories(RuleBasedStateMachine):
         self._all_follow()
         self.server.do("DEL", redis_history.ENTRIES)
 
-    @rule(name=names)
-    def evict_and_revoke(self, name: str) -> None:
+    @rule(account=accounts)
+    def evict_and_revoke(self, account: Account) -> None:
         """The same, and no worker can read before the next change."""
         self._all_follow()
-        change_after_eviction(self.server, redis_history.ENTRIES, Change(f"account:{name}", NOW))
-        self.revoked.add(name)
+        change = Change(subject_key(Kind.ACCOUNT, *account), NOW)
+        change_after_eviction(self.server, redis_history.ENTRIES, change)
+        self.revoked.add(account)
 
     @rule()
     def set_the_clock_ahead(self) -> None:
@@ -192,7 +209,7 @@ class Histories(RuleBasedStateMachine):
             for name, content in self.kept.items():
                 client.restore(name, 0, content)
         # The replica has none of the later restorations.
-        self.doubtful |= set(NAMES)
+        self.doubtful |= set(ACCOUNTS)
 
     @invariant()
     def nothing_that_is_revoked_passes(self) -> None:
@@ -231,8 +248,8 @@ def test_any_history(server: Server) -> None:
     run_state_machine_as_test(machine, settings=examples(20, stateful_step_count=30))
 
 
-@pytest.mark.parametrize("others", [(), ("b",), ("b", "c")])
-def test_a_failover_right_after_a_revocation(others: tuple[str, ...], server: Server) -> None:
+@pytest.mark.parametrize("others", [(), (("a", A),), (("a", A), ("b", None))])
+def test_a_failover_right_after_a_revocation(others: tuple[Account, ...], server: Server) -> None:
     """It was acknowledged, and lost before even the worker that revoked has read it: that worker
     still refuses, and writes it back, whatever else changed meanwhile."""
     one, other = workers = [Worker(server.url) for _ in range(2)]
@@ -242,25 +259,27 @@ def test_a_failover_right_after_a_revocation(others: tuple[str, ...], server: Se
     before = saved(server)
     one.revocations.revoke(account_id="a", at=NOW)
     put_back(server, before)
-    for name in others:
-        RedisStore(server.url).change([Change(f"account:{name}", NOW)])
+    for account in others:
+        key = subject_key(Kind.ACCOUNT, *account)
+        RedisStore(server.url).change([Change(key, NOW)])
     for worker in (*workers, *workers):
         worker.follow()
-    assert one.refused() == other.refused() == {"a", *others}
+    assert one.refused() == other.refused() == {("a", None), *others}
 
 
 def test_without_faults_nothing_is_in_doubt(server: Server) -> None:
     """The control: two workers that revoke and restore agree with a set, exactly."""
     one, other = workers = [Worker(server.url) for _ in range(2)]
-    revoked: set[str] = set()
-    for number, name in enumerate(NAMES * 6):
+    revoked: set[Account] = set()
+    for number, account in enumerate(ACCOUNTS * 3):
+        name, issuer = account
         worker = workers[number % 2]
-        if name in revoked and number % 3:
-            worker.revocations.restore(account_id=name)
-            revoked.discard(name)
+        if account in revoked and number % 3:
+            worker.revocations.restore(account_id=name, issuer=issuer)
+            revoked.discard(account)
         else:
-            worker.revocations.revoke(account_id=name, at=NOW)
-            revoked.add(name)
+            worker.revocations.revoke(account_id=name, issuer=issuer, at=NOW)
+            revoked.add(account)
         for each in (one, other):
             each.follow()
             assert each.refused() == revoked

@@ -9,8 +9,17 @@ import pytest
 from flask import Flask
 from flask.views import MethodView
 
-from flask_connector_auth import ConnectorAuth, require_app_jwt, require_consumer_jws
-from flask_connector_auth.cli.explanation import Explanation, relevant_content
+from flask_connector_auth import (
+    AppJWT,
+    ClaimRejected,
+    ConnectorAuth,
+    ConsumerJWS,
+    Reason,
+    Unavailable,
+    require_app_jwt,
+    require_consumer_jws,
+)
+from flask_connector_auth.cli.explanation import Explanation, Result, relevant_content
 from flask_connector_auth.core import token_requirement
 from flask_connector_auth.revocation import RevocationCache
 from flask_connector_auth.testing import OMIT
@@ -247,7 +256,10 @@ def test_each_check_that_reads_a_member_says_what_it_has(app: Flask) -> None:
         for check in verifier.checks:
             if check.stage in READS_MEMBERS and check.run is not RevocationCache.check_age:
                 is_json = check.run.__name__.endswith("_json")
-                assert bool(relevant_content(check, examined, None)[0]) is not is_json, check.run
+                assert (
+                    bool(relevant_content(check, examined, (Result.FAILED, None, {}))[0])
+                    is not is_json
+                ), check.run
 
 
 @cases("text", {"forged": theirs.app_jwt(exp=NOW - 90), "expired": ours.app_jwt(exp=NOW - 90)})
@@ -562,3 +574,67 @@ def test_a_key_id_is_shown_unless_it_is_long(
         **{"alg": "RS256", "kid": shown, "typ": "JWT"},
         "others": [f"{GOOD[:16]}***"],
     }
+
+
+# Checks of the application
+
+
+def with_checks() -> tuple[Flask, Callable[[Any], Any]]:
+    """Return an app, and the decorator that registers a check of it."""
+    app = Flask("checked")
+    app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = KEYS
+    auth = ConnectorAuth(app, clock=lambda: NOW)
+
+    @auth.claim_check(token="consumer_jws")
+    def for_the_other_token(token: ConsumerJWS) -> None:
+        raise AssertionError
+
+    return app, auth.claim_check
+
+
+def test_the_checks_of_the_application_come_last(inspect: Callable[..., Any]) -> None:
+    """docs/callbacks.rst: those for the token, once all built-in ones have passed."""
+    app, register = with_checks()
+
+    @register
+    def accepts(token: AppJWT) -> None:
+        assert token.account_id == ACCOUNT
+
+    @register
+    def bans(token: AppJWT) -> None:
+        raise ClaimRejected("banned", until="tomorrow")
+
+    found = inspect(GOOD, status=1, app=app)
+    assert (found["verdict"], found["reason"]) == ("refused", "banned")
+    own = [each for each in found["checks"] if each["stage"] == "own"]
+    assert [(each["check"], each["result"], each["reason"]) for each in own] == [
+        ("accepts of the app accepts it.", "pass", None),
+        ("bans of the app accepts it.", "fail", "banned"),
+    ]
+    assert own[1]["details"] == {"until": "tomorrow"}
+    expired = inspect(ours.app_jwt(exp=1), status=1, app=app)
+    assert "own" not in [each["stage"] for each in expired["checks"]]
+
+
+def test_a_check_that_cannot_tell_is_shown(inspect: Callable[..., Any]) -> None:
+    """Row 50301: as in a request."""
+    app, register = with_checks()
+
+    @register
+    def asks(token: AppJWT) -> None:
+        raise Unavailable(Reason.KEYS_UNAVAILABLE)
+
+    assert inspect(GOOD, status=2, app=app)["verdict"] == "unavailable"
+
+
+def test_a_check_that_fails_by_accident_gives_no_verdict(run: RunCommand) -> None:
+    """In a request it is a 500; its text is not shown, since it may quote anything."""
+    app, register = with_checks()
+
+    @register
+    def breaks(token: AppJWT) -> None:
+        raise KeyError("secret")
+
+    result = run("inspect", app=app, input=GOOD)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "Error: breaks failed: KeyError.\n"

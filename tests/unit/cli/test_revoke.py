@@ -134,6 +134,78 @@ def test_what_is_revoked_is_listed(call: Callable[..., Any], issuer: Issuer) -> 
     ]
 
 
+A, B = "https://a.example", "https://b.example"
+
+
+@pytest.fixture
+def trusted() -> dict[str, Any]:
+    """The settings of an app of two issuers, with a ``kid`` in common."""
+    return {name: {"APP_JWT_KEYS": Issuer(name=name).key_set()} for name in (A, B)}
+
+
+def test_an_id_of_one_issuer(
+    run: RunCommand, make_app: MakeApp, store_url: str, trusted: dict[str, Any]
+) -> None:
+    """``--issuer``: the entry is listed with its issuer, and is another one than that of all."""
+    app = make_app(REVOCATION_URL=store_url, ISSUERS=trusted)
+    subject = ("--account-id", "a")
+    at = ("--at", "2030-01-31T12:00:00Z")
+    assert run("revoke", *subject, *at, app=app).exit_code == 0
+    assert run("revocations", app=app).stdout.splitlines() == [
+        "KIND     SUBJECT  SINCE                 UNTIL",
+        'account  "a"      2030-01-31T12:00:00Z  -',
+    ]
+    result = run("revoke", *subject, "--issuer", B, *at, "--json", app=app)
+    assert json.loads(result.stdout) == {"change": "revoke", "account_id": "a", "issuer": B}
+    every = {"kind": "account", "account_id": "a", "since": 1_896_091_200.0, "until": None}
+    of_b = {"kind": "account", "account_id": "a", "issuer": B, **every}
+    listed = json.loads(run("revocations", "--json", app=app).stdout)["revocations"]
+    assert sorted(listed, key=str) == sorted([every, of_b], key=str)
+    head, *lines = run("revocations", app=app).stdout.splitlines()
+    assert head.split() == ["KIND", "SUBJECT", "ISSUER", "SINCE", "UNTIL"]
+    assert sorted(line.split()[1:3] for line in lines) == [['"a"', f'"{B}"'], ['"a"', "-"]]
+    assert run("restore", *subject, "--issuer", A, app=app).exit_code == 1
+    lines = ['change: "restore"', 'account_id: "a"', f'issuer: "{B}"', "was_revoked: true"]
+    assert run("restore", *subject, "--issuer", B, app=app).stdout.splitlines() == lines
+    assert json.loads(run("revocations", "--json", app=app).stdout) == {"revocations": [every]}
+
+
+@cases(
+    ("args", "message"),
+    {
+        "another issuer": (
+            ("--account-id", "a", "--issuer", f"{A}/"),
+            f"no tokens of that issuer are accepted, only of: '{A}', '{B}'",
+        ),
+        "of a token": (("--issuer", A), "--issuer is only for an ID: a token has one issuer."),
+        "of a digest": (
+            ("--digest", "0" * 64, "--issuer", A),
+            "--issuer is only for an ID: a token has one issuer.",
+        ),
+        "of two ids": (
+            ("--account-id", "a", "--install-id", "a", "--issuer", A),
+            "Give one of TOKEN-FILE, --account-id, --install-id, --lp-consumer-id, "
+            "--ext-consumer-id, --digest.",
+        ),
+    },
+)
+@pytest.mark.parametrize("command", ["revoke", "restore"])
+def test_an_issuer_that_cannot_be_given(
+    run: RunCommand,
+    make_app: MakeApp,
+    store_url: str,
+    trusted: dict[str, Any],
+    command: str,
+    args: list[str],
+    message: str,
+) -> None:
+    """Status 2, with those that can; no token is read for it."""
+    app = make_app(REVOCATION_URL=store_url, ISSUERS=trusted)
+    result = run(command, *args, app=app, input="")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1] == f"Error: {message}"
+
+
 def test_a_time_that_no_calendar_has_is_listed_as_a_number(
     worker: Flask, call: Callable[..., Any]
 ) -> None:

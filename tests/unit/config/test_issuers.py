@@ -230,6 +230,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], dict[str, list[str]]]] = {
     "a list": ([ONE], {"APP_JWT_KEYS": SHARED}, {"ISSUERS": [MAPPING]}),
     "a text": (f"{ONE},{TWO}", {"APP_JWT_KEYS": SHARED}, {"ISSUERS": [MAPPING]}),
     "an empty name": ({**two(), "": {"APP_JWT_KEYS": pem()}}, {}, {"ISSUERS: item 3": [NAME]}),
+    "half a character": ({**two(), "\ud800": {}}, {}, {"ISSUERS: item 3": [NAME]}),
     "no text for a name": (
         {**two(), None: {"APP_JWT_KEYS": pem()}, 5: {}},
         {},

@@ -130,7 +130,7 @@ TABLE: dict[str, tuple[Sequence[tuple[Any, Any]], dict[Any, str]]] = {
         [("Sentinel", "Sentinel"), ("https://x/é;'", "https://x/é;'"), (5, "5"), ("[a]", "[a]")],
         {None: NULL}
         | dict.fromkeys([*NOT_A_STRING, ("a",), frozenset("a")], NO_ISSUER)
-        | dict.fromkeys(["a,b", "a, b", "a b", "a\n", " ", '["a", "b"]'], NO_ISSUER),
+        | dict.fromkeys(["a,b", "a, b", "a b", "a\n", " ", '["a", "b"]', "\ud800"], NO_ISSUER),
     ),
     "AUDIENCE": (
         [

@@ -88,7 +88,7 @@ def make_apps(make_app: MakeApp, server: KeySetServer, issuer: Issuer) -> list[F
         if late:
             server.fail("hang")
         for app in apps:
-            source: Any = current_runtime(app).app_jwt.keys
+            source: Any = current_runtime(app).verifiers[0].keys
             source._clock = lambda late=late: steady_time() + late
             answer = app.test_client().get("/", headers=headers(issuer.app_jwt()))
             assert answer.status_code == 200
@@ -107,7 +107,7 @@ def test_apps_that_are_dropped_leave_no_fetch(
     # The fetch, its watchdog, and the server's thread.
     assert during[0] == before[0] + 3 * APPS
     assert during[1] > before[1] + 2 * APPS
-    sources = [weakref.ref(current_runtime(app).app_jwt.keys) for app in apps]
+    sources = [weakref.ref(current_runtime(app).verifiers[0].keys) for app in apps]
     gc.disable()
     try:
         del apps
@@ -125,7 +125,7 @@ def test_an_app_that_is_closed_leaves_no_fetch(
     gc.collect()
     before, names = opened(), {thread.ident for thread in threading.enumerate()}
     apps = make_apps(make_app, key_set_server, issuer)
-    ours: list[Any] = [current_runtime(app).app_jwt.keys._thread for app in apps]  # type: ignore[attr-defined]
+    ours: list[Any] = [current_runtime(app).verifiers[0].keys._thread for app in apps]  # type: ignore[attr-defined]
     assert all(thread.is_alive() and thread.ident not in names for thread in ours)
     gc.disable()
     try:

@@ -589,6 +589,8 @@ def test_a_server_that_cannot_be_used(
     ("field", "value"),
     {
         "another kind": ("device:1", "1.0"),
+        "another kind of one issuer": ("device@a:1", "1.0"),
+        "a token of one issuer": ("token@a:1", "1.0"),
         "no kind": ("1", "1.0"),
         "no time": ("account:a", "soon"),
         "not a number": ("account:a", "nan"),

@@ -26,6 +26,8 @@ from tests.support.revocation_worlds import ACCOUNT, INSTALL, KEPT_FOREVER, Make
 
 TOKEN = issuer_of().app_jwt()
 DIGEST = token_digest(TOKEN)
+A, B = "https://a.example", "https://b.example"
+OF_A = "install@https%3A%2F%2Fa.example"
 
 
 class Broken(MemoryStore):
@@ -45,8 +47,8 @@ class Broken(MemoryStore):
 
 
 def made(store: RevocationStore | None = None, **rules: Any) -> Revocations:
-    """Return a service whose clock stands still."""
-    return Revocations(store, RevocationRules(**rules), lambda: NOW)
+    """Return a service of two issuers, whose clock stands still."""
+    return Revocations(store, RevocationRules(**rules), lambda: NOW, issuers=(A, B))
 
 
 def entries(revocations: Revocations) -> dict[Any, float]:
@@ -59,8 +61,10 @@ def sent() -> Iterator[list[tuple[Any, ...]]]:
     """The payloads of ``revocation_changed``."""
     news: list[tuple[Any, ...]] = []
 
-    def receive(_sender: object, kind: str, name: str | None, revoked: bool) -> None:
-        news.append((kind, name, revoked))
+    def receive(
+        _sender: object, kind: str, name: str | None, issuer: str | None, revoked: bool
+    ) -> None:
+        news.append((kind, name, revoked) if issuer is None else (kind, name, revoked, issuer))
 
     with revocation_changed.connected_to(receive):
         yield news
@@ -78,6 +82,8 @@ def sent() -> Iterator[list[tuple[Any, ...]]]:
         "a consumer": ({}, {"lp_consumer_id": "ä:"}, {"lp_consumer:ä:": NOW}),
         "a name with dots": ({}, {"install_id": "com.a.b"}, {"install:com.a.b": NOW}),
         "by the other id": ({}, {"ext_consumer_id": "ä:"}, {"ext_consumer:ä:": NOW}),
+        "of one issuer": ({}, {"install_id": "a:b", "issuer": A}, {f"{OF_A}:a:b": NOW}),
+        "of all, by name": ({}, {"install_id": "a", "issuer": None}, {"install:a": NOW}),
         "at a time": ({}, {"account_id": "a", "at": NOW - 0.5}, {"account:a": NOW - 0.5}),
         "in the future": ({}, {"account_id": "a", "at": 2 * NOW}, {"account:a": 2 * NOW}),
         "long ago": ({}, {"account_id": "a", "at": 0}, {"account:a": 0}),
@@ -104,6 +110,7 @@ def test_the_entry_of_a_revocation(
 
 
 NO_TOKEN = "not a token"
+ACCEPTED = f"^no tokens of that issuer are accepted, only of: '{A}', '{B}'$"
 
 
 @cases(
@@ -136,6 +143,14 @@ NO_TOKEN = "not a token"
             "is a token, not",
         ),
         "with Bearer": ({"token": f"Bearer {TOKEN}"}, ValueError, NO_TOKEN),
+        "a token of an issuer": ({"token": TOKEN, "issuer": A}, TypeError, "has one issuer"),
+        "a digest of an issuer": ({"digest": DIGEST, "issuer": A}, TypeError, "has one issuer"),
+        "an issuer alone": ({"issuer": A}, TypeError, "give exactly one of"),
+        "an issuer as bytes": ({"account_id": "a", "issuer": A.encode()}, TypeError, "a string"),
+        "several issuers": ({"account_id": "a", "issuer": [A, B]}, TypeError, "a string"),
+        "no issuer": ({"account_id": "a", "issuer": ""}, ValueError, ACCEPTED),
+        "another issuer": ({"account_id": "a", "issuer": f"{A}/"}, ValueError, ACCEPTED),
+        "a token as issuer": ({"account_id": "a", "issuer": TOKEN}, ValueError, ACCEPTED),
     },
 )
 @pytest.mark.parametrize("name", ["revoke", "restore", "is_revoked"])
@@ -203,13 +218,15 @@ REVOKED = {
     "an account": ({"account_id": "a:b"}, ("account", NOW, NOW + 3600)),
     "a consumer": ({"lp_consumer_id": "a"}, ("lp_consumer", NOW, NOW + 3600)),
     "by the other id": ({"ext_consumer_id": "a"}, ("ext_consumer", NOW, NOW + 3600)),
+    "of one issuer": ({"install_id": "a", "issuer": A}, ("install", NOW, NOW + 60 + 30 + 60)),
+    "of another": ({"install_id": "a", "issuer": B}, ("install", NOW, NOW + 60 + 30 + 60)),
 }
 
 
 @pytest.mark.parametrize("case", REVOKED)
 def test_an_entry_is_listed_by_what_restores_it(case: str) -> None:
-    """``entries()``: kind, the argument that restores it, since when, until when; ``is_revoked()``
-    is about that very subject, not about another kind with the same id."""
+    """``entries()``: kind, the arguments that restore it, since when, until when; ``is_revoked()``
+    is about that very subject, not about another kind or issuer with the same id."""
     subject, (kind, since, until_when) = REVOKED[case]
     revocations = made(max_lifetime=60, keep=3600)
     assert [*revocations.entries()] == []
@@ -220,6 +237,31 @@ def test_an_entry_is_listed_by_what_restores_it(case: str) -> None:
     assert not any(revocations.is_revoked(**other) for other in others)
     assert revocations.restore(**entry.subject)
     assert [*revocations.entries()] == []
+
+
+def test_an_id_of_all_issuers_and_of_one_are_two_entries() -> None:
+    """Each is restored by itself, and the other one stays."""
+    revocations = made()
+    every, one = {"install_id": "a"}, {"install_id": "a", "issuer": A}
+    for restored, kept in ((every, one), (one, every)):
+        for subject in (every, one):
+            revocations.revoke(**subject)
+        assert revocations.restore(**restored)
+        assert [entry.subject for entry in revocations.entries()] == [kept]
+        assert not revocations.restore(**restored)
+        assert revocations.restore(**kept)
+    assert [*revocations.entries()] == []
+
+
+def test_the_one_issuer_of_an_app_may_be_named(world: MakeWorld) -> None:
+    """``issuer=`` of that one revokes its tokens; any other one is a :exc:`ValueError`."""
+    revocations = world().revocations
+    with pytest.raises(ValueError, match=r"only of: 'Sentinel'$"):
+        revocations.revoke(account_id=ACCOUNT, issuer=A)
+    revocations.revoke(account_id=ACCOUNT, issuer="Sentinel")
+    assert [entry.subject for entry in revocations.entries()] == [
+        {"account_id": ACCOUNT, "issuer": "Sentinel"}
+    ]
 
 
 def test_entries_can_be_changed_while_they_are_listed() -> None:
@@ -248,20 +290,24 @@ def test_other_workers_list_what_one_has_revoked(world: MakeWorld, server: Serve
 
 
 def test_each_change_sends_a_signal(sent: list[Any]) -> None:
-    """``revocation_changed``: kind, name and direction, without token or digest; once for each
-    change."""
+    """``revocation_changed``: kind, name, direction and issuer, without token or digest; once for
+    each change."""
     revocations = made()
     for _ in range(2):
         revocations.revoke(token=TOKEN)
         revocations.revoke(install_id="a:b")
+        revocations.revoke(install_id="a:b", issuer=B)
     for _ in range(2):
         revocations.restore(token=TOKEN)
         revocations.restore(install_id="a:b")
+        revocations.restore(install_id="a:b", issuer=B)
     assert sent == [
         ("token", None, True),
         ("install", "a:b", True),
+        ("install", "a:b", True, B),
         ("token", None, False),
         ("install", "a:b", False),
+        ("install", "a:b", False, B),
     ]
 
 

@@ -29,7 +29,7 @@ from flask_connector_auth import (
 from flask_connector_auth.core import Rejected
 from flask_connector_auth.keys import KeyRules, StaticKeys, parse_keys
 from flask_connector_auth.testing import ConnectorClient, Issuer
-from flask_connector_auth.web import LogLimit, current_runtime
+from flask_connector_auth.web import LogLimit
 from tests.support.floor_helpers import cases
 from tests.support.http_helpers import ACCOUNT, assert_row, headers
 from tests.support.recorded_logs import listening
@@ -420,22 +420,6 @@ def test_verify_request_checks_again(issuer: Issuer) -> None:
         banned.add(ACCOUNT)
         with pytest.raises(Exception, match="40102"):
             verify_request(consumer_jws=False)
-
-
-def test_results_tells_how_each_check_finds_a_token(issuer: Issuer) -> None:
-    """For ``inspect``: the name of each check that is for the token, and its refusal."""
-    auth = ConnectorAuth()
-    auth.claim_check(no_mfa)
-    auth.claim_check(token="consumer_jws")(Recorder())
-    auth.claim_check(partial(no_mfa))
-    auth.claim_check(Recorder())
-    client = set_up(issuer, auth)
-    callbacks = current_runtime(client.application).callbacks
-    token = AppJWT("a", "i", frozenset(), "Sentinel", 0, 1, {"amr": "pwd"})
-    results = [
-        (name, refusal and str(refusal.reason)) for name, refusal in callbacks.results(token)
-    ]
-    assert results == [("no_mfa", "no_mfa"), ("partial", "no_mfa"), ("Recorder", None)]
 
 
 async def coroutine(token: Any) -> None:
