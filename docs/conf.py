@@ -30,6 +30,8 @@ nitpick_ignore = [
     ("py:class", "P"),
     ("py:class", "flask_connector_auth.decorators.R"),
     ("py:class", "flask_connector_auth.decorators.V"),
+    ("py:class", "flask_connector_auth.extension.CheckT"),
+    ("py:class", "flask_connector_auth.extension.LoaderT"),
     ("py:class", "flask_connector_auth.web.context.AppT"),
     ("py:class", "flask_connector_auth.web.context.ConsumerT"),
 ]
