@@ -76,16 +76,18 @@ def find_weaknesses(app: Flask, state: Runtime) -> Iterator[tuple[str, str]]:
 
 
 def find_shared_keys(state: Runtime) -> Iterator[tuple[str, str]]:
-    """Yield an error for each key that two issuers have, as far as their keys are known."""
+    """Yield an error for each key of ConsumerJWSs that two issuers have, as far as it is known."""
     owners: dict[str, str] = {}
-    for issuer, tokens in state.issuers.items():
-        keys = {key.thumbprint: key for each in tokens.values() for key, *_ in list_keys(each.keys)}
-        for thumbprint, key in keys.items():
+    for issuer, verifier in state.consumer_jws.verifiers.items():
+        # A token that names its issuer cannot pass as one of another.
+        keys = () if verifier.profile.names.requires_issuer else list_keys(verifier.keys)
+        for thumbprint, kid in {key.thumbprint: key.kid for key, *_ in keys}.items():
             if (owner := owners.setdefault(thumbprint, issuer)) != issuer:
                 yield (
                     "shared_key",
-                    f"{issuer}: The key {literal(key.kid)} is one of {owner} too, so each could "
-                    "sign tokens of the other: have one of them use keys of its own.",
+                    f"{issuer}: The key {literal(kid)} is one of {owner} too, so each could sign "
+                    "ConsumerJWSs of the other: let each have keys of its own, or require iss in "
+                    "them.",
                 )
 
 

@@ -83,7 +83,7 @@ def _check_depth(value: Any) -> None:
 
 
 _NUMBERS: dict[str, Any] = {"parse_float": _parse_finite, "parse_constant": _parse_finite}
-_decoder = json.JSONDecoder(**_NUMBERS)
+_plain_decoder = json.JSONDecoder(**_NUMBERS)
 _strict_decoder = json.JSONDecoder(object_pairs_hook=_object_without_duplicates, **_NUMBERS)
 
 
@@ -97,12 +97,14 @@ def load_json_object(text: bytes) -> dict[str, Any]:
     """
     try:
         document = text.decode().strip(_WHITESPACE)
-        value, end = _decoder.raw_decode(document)
-        # Fast path, for claims as they usually are. A colon follows each name, and others may stand
-        # in strings: if there is a member for each colon, no name stands there twice. The hook that
-        # compares the names takes half as long again as all else.
-        is_plain = type(value) is dict and len(value) == document.count(":")
-        if not is_plain or "[" in document or "\\" in document:
+        is_plain = "[" not in document and "\\" not in document
+        if is_plain:
+            # Fast path, for claims as they usually are. A colon follows each name, and others may
+            # stand in strings: if there is a member for each colon, no name stands there twice, and
+            # no member is an object.
+            value, end = _plain_decoder.raw_decode(document)
+            is_plain = type(value) is dict and len(value) == document.count(":")
+        if not is_plain:
             value, end = _strict_decoder.raw_decode(document)
             if text.count(b"{") + text.count(b"[") > _MAX_DEPTH:
                 _check_depth(value)

@@ -12,6 +12,8 @@ from .profiles import TokenT
 from .verifier import Verifier
 
 _SCHEME = "Bearer "
+# Tells a token that was sent alone from the same one beside a token of a known issuer.
+_ALONE = b"alone"
 
 
 class Authenticator(Generic[TokenT]):
@@ -42,7 +44,8 @@ class Authenticator(Generic[TokenT]):
         # Without a cache there is no digest to look up.
         self._max_cached_bytes = first.rules.max_token_bytes if first.cache.size else -1
         self._cached = first.cache.get
-        if len(verifiers) > 1:
+        self._has_choice = len(verifiers) > 1
+        if self._has_choice:
             # One look-up finds a token of any issuer. Each cache still evicts only its own tokens.
             index: dict[bytes, CachedToken[TokenT]] = {}
             for each in verifiers:
@@ -69,6 +72,9 @@ class Authenticator(Generic[TokenT]):
         digest, entry = b"", None
         if len(text) <= self._max_cached_bytes and text.isascii():
             digest = sha256(text.encode()).digest()
+            if self._has_choice and issuer is None:
+                # The issuer of a ConsumerJWS may be certain only beside an AppJWT.
+                digest += _ALONE
             entry = self._cached(digest)
         # A token is verified anew once its key is no longer in force. The call also lets the key
         # source refresh its keys, even if every token is found in the cache.
@@ -122,7 +128,7 @@ class Authenticator(Generic[TokenT]):
 
     def _verify(self, text: str, now: float, issuer: str | None) -> CachedToken[TokenT]:
         """Return the token in the compact JWS *text*, verified by the rules of its issuer."""
-        if len(self.verifiers) == 1:
+        if not self._has_choice:
             return self._first.verify(text, now)
         examined = self._first.examine(text, now)
         examined.choices, examined.expected_issuer = self.verifiers, issuer

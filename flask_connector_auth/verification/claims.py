@@ -9,6 +9,8 @@ from .profiles import TokenProfile, VerifierRules, scope_claim
 
 _TIMES = ("exp", "iat", "nbf")
 _NUMBERS = (int, float)
+# The longest claim that is known of an issuer is a list of two hundred groups.
+_MAX_UNVERIFIED_VALUES = 512
 
 
 def check_known_issuer(examined: Examination) -> None:
@@ -16,8 +18,10 @@ def check_known_issuer(examined: Examination) -> None:
     (:rfc:`8725#section-3.8`); only where there are several. ``iss`` of an AppJWT is exactly one of
     them. A ConsumerJWS is of the issuer of the AppJWT. In a request without an AppJWT, it is of the
     issuer that its ``iss`` names; without ``iss``, of the only issuer that has a key for its
-    ``kid``, which the checks of JOSE header and key find out.
+    ``kid``, which the checks of JOSE header and key find out. The payload, which is not verified
+    yet, has at most 512 values.
     """
+    jws.check_values(examined.json_payload, _MAX_UNVERIFIED_VALUES)
     claims, expected = jws.read_payload(examined), examined.expected_issuer
     issuer = claims.get("iss", expected)
     if "iss" in claims:

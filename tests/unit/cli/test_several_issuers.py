@@ -168,10 +168,29 @@ def test_a_key_that_two_issuers_have_is_an_error(said: Said, make_app: MakeApp) 
     assert errors == [
         {
             "code": "shared_key",
-            "text": f'{B}: The key "other" is one of {A} too, so each could sign tokens of the '
-            "other: have one of them use keys of its own.",
+            "text": f'{B}: The key "other" is one of {A} too, so each could sign ConsumerJWSs of '
+            "the other: let each have keys of its own, or require iss in them.",
         }
     ]
+
+
+def test_a_key_of_tokens_that_name_their_issuer_can_be_shared(
+    said: Said, make_app: MakeApp
+) -> None:
+    """RFC 8725 section 3.8: as tenants of one provider do; ``iss`` keeps their tokens apart."""
+    with KeySetServer(a) as first, KeySetServer(named(A, kid="other")) as second:
+        urls = {A: first.url, B: second.url}
+        named_in_both = {
+            name: {"APP_JWT_KEYS": url, "CONSUMER_JWS_CLAIMS": {"issuer": "iss"}}
+            for name, url in urls.items()
+        }
+        own_keys = {
+            name: {"APP_JWT_KEYS": url, "CONSUMER_JWS_KEYS": named(name, kid=name).key_set()}
+            for name, url in urls.items()
+        }
+        for issuers in (named_in_both, own_keys):
+            app = make_app(ISSUERS=issuers)
+            assert "shared_key" not in str(said("check", app=app, status=0))
 
 
 @cases(

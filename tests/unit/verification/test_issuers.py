@@ -135,6 +135,15 @@ def test_a_payload_that_is_no_json_is_refused_before_any_key_is_looked_up(token:
     assert [keys.asked for keys in two.keys.values()] == [0, 0]
 
 
+def test_an_unverified_payload_has_a_bounded_number_of_values() -> None:
+    """docs/exhaustion.rst: reading it must not cost many times what verifying does."""
+    two = Two(APP)
+    longest, longer = ({"x": [0] * count} for count in (505, 506))
+    assert two.answer(two.issuers[A].app_jwt(**longest)) == A
+    assert two.answer(two.issuers[A].app_jwt(**longer)) is Reason.BAD_JSON
+    assert verifier_of(APP).verify(issuer_of().app_jwt(**longer), NOW).token
+
+
 def test_the_details_do_not_quote_a_token_that_is_not_verified() -> None:
     """docs/errors.rst: they have the issuers that are expected."""
     two = Two(APP)
@@ -219,6 +228,17 @@ def test_an_issuer_may_require_that_a_consumer_jws_names_it() -> None:
 
 
 # What is remembered
+
+
+def test_what_is_remembered_beside_an_app_jwt_is_not_alone_of_a_certain_issuer() -> None:
+    """Row 40103: two issuers have its ``kid``, whatever was sent before."""
+    two = Two(CONSUMER, **CACHED)
+    text = two.issuers[A].consumer_jws()
+    for _ in range(2):
+        assert two.answer(text) is Reason.MISSING_CLAIM
+        assert two.answer(text, of=A) == A
+    named = two.issuers[A].consumer_jws(iss=A)
+    assert [two.answer(named, of=of) for of in (A, None, A, None)] == [A] * 4
 
 
 @both_tokens
