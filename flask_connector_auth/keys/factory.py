@@ -207,6 +207,16 @@ def list_keys(source: KeySource) -> Iterator[tuple[VerificationKey, str, float |
                 yield key, "configuration", None
 
 
+def has_kid(source: KeySource, kid: str) -> bool:
+    """Whether *source* has a key with that *kid* at hand; nothing is fetched."""
+    for leaf in leaf_sources(source):
+        snapshot = leaf.snapshot if isinstance(leaf, RemoteKeys) else None
+        index = snapshot.index if snapshot else leaf
+        if isinstance(index, KeyIndex) and index.has_kid(kid):
+            return True
+    return False
+
+
 def plain_http_hosts(source: KeySource) -> set[str]:
     """Return the hosts from which keys of *source* are fetched by plain ``http``, but loopback."""
     parts = [urlsplit(url) for url in remote_urls(source)]

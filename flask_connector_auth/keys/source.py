@@ -134,6 +134,10 @@ class KeyIndex:
         keys = self._candidates.get((kid, algorithm))
         return self._of_unknown_kid.get(algorithm, []) if keys is None else keys
 
+    def has_kid(self, kid: str) -> bool:
+        """Whether a key has that *kid*."""
+        return kid in self._by_kid
+
     def can_decide_kid(self, kid: str | None) -> bool:
         """Whether a token with that *kid* can be verified or refused by these keys alone."""
         return kid is None or kid in self._by_kid or bool(self._without_kid)

@@ -81,6 +81,7 @@ class Authenticator(Generic[TokenT]):
         if (
             entry is not None
             and entry.not_before <= now < entry.expires
+            and (issuer is None or entry.token.issuer == issuer)
             and entry.verifier.is_active(entry.key, entry.kid, entry.algorithm)
         ):
             entry.used = True
@@ -99,9 +100,6 @@ class Authenticator(Generic[TokenT]):
             entry = self._verify(text, now, issuer)
             if digest:
                 entry.verifier.cache.put(digest, entry)
-        if issuer is not None and entry.token.issuer != issuer:
-            # Remembered from a request with an AppJWT of its own issuer, or without any.
-            raise Rejected(Reason.WRONG_ISSUER, {"issuer": entry.token.issuer})
         # Last: a bad token is answered with 401 even while revocations are unavailable.
         revocations = self.revocation_cache
         if revocations.is_copy:

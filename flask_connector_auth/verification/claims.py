@@ -1,8 +1,10 @@
 """Checks of the claims of a token, and of the issuer that it is of."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from ..core import MAX_INTEGER, Reason, Rejected, Unavailable
+from ..core import MAX_INTEGER, Reason, Rejected, Unavailable, steady_time
+from ..keys import has_kid
 from . import jws
 from .examination import Examination
 from .profiles import TokenProfile, VerifierRules, scope_claim
@@ -11,6 +13,8 @@ _TIMES = ("exp", "iat", "nbf")
 _NUMBERS = (int, float)
 # The longest claim that is known of an issuer is a list of two hundred groups.
 _MAX_UNVERIFIED_VALUES = 512
+# Seconds after which no further issuer is asked for a key, of those that may have to fetch it.
+_MAX_SEARCH = 2
 
 
 def check_known_issuer(examined: Examination) -> None:
@@ -37,13 +41,44 @@ def check_known_issuer(examined: Examination) -> None:
 
 def _issuer_by_key(examined: Examination) -> str:
     """Return the only issuer that has a key for the token: first by ``kid``, then without one."""
+    issuers = [
+        name
+        for name, verifier in examined.choices.items()
+        if not verifier.profile.names.requires_issuer
+    ]
+    if not issuers:
+        return _only(issuers)
+    jws.check_header_json(examined)
+    kid = examined.parameters.get("kid")
+    # The keys at hand come first: a token with a known key waits for no other issuer.
+    known = [
+        name for name in issuers if type(kid) is str and has_kid(examined.choices[name].keys, kid)
+    ]
+    return _only(known) if known else _only(_with_candidates(examined, issuers))
+
+
+def _only(issuers: Sequence[str]) -> str:
+    if len(issuers) != 1:
+        raise Rejected(Reason.MISSING_CLAIM, {"claim": "iss"})
+    return issuers[0]
+
+
+def _with_candidates(examined: Examination, issuers: Sequence[str]) -> list[str]:
+    """Return those *issuers* that have keys for the token, fetched if necessary.
+
+    If some have its ``kid``, return only these.
+
+    :raises Unavailable: if no issuer has its ``kid``, and the keys of one cannot be had.
+    :raises Rejected: why no issuer has a key, if none has.
+    """
     found: dict[str, bool] = {}
-    error: Exception = Rejected(Reason.MISSING_CLAIM, {"claim": "iss"})
-    for issuer in examined.choices:
+    error: Exception | None = None
+    until = steady_time() + _MAX_SEARCH
+    for issuer in issuers:
         examined.choose(issuer)
-        if examined.profile.names.requires_issuer:
-            continue
         try:
+            if steady_time() > until:
+                raise Unavailable(Reason.KEYS_UNAVAILABLE)
             for run in _KEY_CHECKS:
                 run(examined)
             found[issuer] = any(key.kid == examined.kid for key in examined.candidates)
@@ -51,13 +86,11 @@ def _issuer_by_key(examined: Examination) -> str:
             error = unavailable
         except Rejected as rejected:
             # That the keys of another issuer cannot be had counts more.
-            error = error if isinstance(error, Unavailable) else rejected
-    issuers = [name for name, has_kid in found.items() if has_kid] or list(found)
-    if len(issuers) > 1:
-        raise Rejected(Reason.MISSING_CLAIM, {"claim": "iss"})
-    if not issuers:
+            error = error or rejected
+    with_kid = [name for name, has_its_kid in found.items() if has_its_kid]
+    if error and not with_kid and (isinstance(error, Unavailable) or not found):
         raise error
-    return issuers[0]
+    return with_kid or list(found)
 
 
 _KEY_CHECKS = (

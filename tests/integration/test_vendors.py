@@ -192,7 +192,11 @@ def test_a_token_of_another_issuer_of_the_vendor_is_refused(
     assert refusals == [Reason.WRONG_ISSUER] * 2
 
 
-@pytest.mark.parametrize("audience", ["another-api", ["another-api"], [], None, OMIT], ids=repr)
+@pytest.mark.parametrize(
+    "audience",
+    ["another-api", ["another-api"], [], None, OMIT],
+    ids=["another", "a list", "an empty list", "null", "none"],
+)
 def test_a_token_for_another_service_is_refused(
     stage: Stage, audience: Any, refusals: list[Reason | str]
 ) -> None:

@@ -41,7 +41,7 @@ class Watched(KeySource):
     """The keys of another source, with a note of each time that they are looked up."""
 
     def __init__(self, keys: KeySource) -> None:
-        self._keys = keys
+        self.inner = keys
         self.asked = 0
         self.is_out = False
 
@@ -50,7 +50,7 @@ class Watched(KeySource):
         self.asked += 1
         if self.is_out:
             raise Unavailable(Reason.KEYS_UNAVAILABLE)
-        return self._keys.candidates(kid, algorithm)
+        return self.inner.candidates(kid, algorithm)
 
 
 def issuer(name: str, **settings: Any) -> Issuer:
@@ -160,7 +160,7 @@ def test_a_consumer_jws_is_judged_by_the_issuer_of_the_app_jwt() -> None:
     two = Two(CONSUMER, **CACHED)
     texts = {name: made.consumer_jws() for name, made in two.issuers.items()}
     assert two.answer(texts[A], of=A) == two.answer(texts[A], of=A) == A
-    assert two.answer(texts[A], of=B) is Reason.WRONG_ISSUER  # remembered
+    assert two.answer(texts[A], of=B) is Reason.BAD_SIGNATURE  # though it is remembered
     assert two.answer(texts[B], of=A) is Reason.BAD_SIGNATURE
     assert two.answer(texts[B], of=B) == B
     assert two.answer(two.issuers[A].consumer_jws(iss=A), of=A) == A
@@ -225,6 +225,37 @@ def test_an_issuer_may_require_that_a_consumer_jws_names_it() -> None:
     two.authenticator = Authenticator([stricter, two.authenticator.verifiers[B]])
     assert two.answer(two.issuers[A].consumer_jws()) is Reason.UNKNOWN_KEY
     assert two.answer(two.issuers[A].consumer_jws(iss=A)) == A
+
+
+@cases("kids", {"by its kid": ("a", "b"), "by no kid": ("a", None)})
+def test_a_known_key_waits_for_no_other_issuer(kids: Any) -> None:
+    """docs/issuers.rst: the source of another issuer, which may be out of reach, is not asked."""
+    two = Two(CONSUMER, kids)
+    two.keys[B].is_out = True
+    verifiers = [two.authenticator.verifiers[A], two.authenticator.verifiers[B]]
+    known = Verifier(verifiers[0].profile, verifiers[0].rules, two.keys[A].inner)
+    two.authenticator = Authenticator([known, verifiers[1]])
+    assert two.answer(two.issuers[A].consumer_jws()) == A
+    assert two.keys[B].asked == 0
+
+
+def test_a_key_without_kid_does_not_hide_that_another_issuer_is_out_of_reach() -> None:
+    """Row 50301: the token may be of the issuer whose keys cannot be had."""
+    two = Two(CONSUMER, ("a", None))
+    assert two.answer(two.issuers[A].consumer_jws()) == A
+    two.keys[A].is_out = True
+    assert two.answer(two.issuers[A].consumer_jws()) is Reason.KEYS_UNAVAILABLE
+    assert two.answer(two.issuers[B].consumer_jws(iss=B)) == B
+
+
+def test_the_search_for_an_unknown_kid_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row 50301: issuers that hang, one after the other, hold a request for a bounded time."""
+    two = Two(CONSUMER, ("a", "b"))
+    times = iter(range(0, 100, 3))
+    clock = "flask_connector_auth.verification.claims.steady_time"
+    monkeypatch.setattr(clock, lambda: next(times))
+    assert two.answer(issuer(A, kid="c").consumer_jws()) is Reason.KEYS_UNAVAILABLE
+    assert [keys.asked for keys in two.keys.values()] == [0, 0]
 
 
 # What is remembered
