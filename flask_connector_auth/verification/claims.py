@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..core import MAX_INTEGER, Reason, Rejected, Unavailable
+from ..core import MAX_INTEGER, Reason, Rejected, Unavailable, forget_origin
 from . import jws
 from .examination import Examination
 from .profiles import TokenProfile, VerifierRules, scope_claim
@@ -48,6 +48,7 @@ def _issuer_by_key(examined: Examination) -> str:
                 run(examined)
             found[issuer] = any(key.kid == examined.kid for key in examined.candidates)
         except Unavailable as unavailable:
+            forget_origin(unavailable)
             error = unavailable
         except Rejected as rejected:
             # That the keys of another issuer cannot be had counts more.
