@@ -95,7 +95,7 @@ class ConnectorAuth:
         :param claims_only: whether nothing but the claims decides: then a remembered token that
             has passed is not checked again.
         :raises RuntimeError: after the first request.
-        :raises TypeError: if *check* is not a function, or async.
+        :raises TypeError: if *check* is not a function, or is async or a generator.
         :raises ValueError: if there is no such *token*, or no app has *issuer*.
         """
         register = partial(self._callbacks.add_check, token, issuer, claims_only)
@@ -112,7 +112,7 @@ class ConnectorAuth:
 
         :param lazy: whether to call it when ``current_user`` is first read, not before the view.
         :raises RuntimeError: after the first request, or if there is a user loader.
-        :raises TypeError: if *loader* is not a function, or async.
+        :raises TypeError: if *loader* is not a function, or is async or a generator.
         """
         register = partial(self._callbacks.set_user_loader, lazy)
         return register if loader is None else register(loader)

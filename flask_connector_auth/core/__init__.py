@@ -26,6 +26,7 @@ from .errors import (
     Reason as Reason,
     Rejected as Rejected,
     Unavailable as Unavailable,
+    forget_origin as forget_origin,
     render_envelope as render_envelope,
 )
 from .lifecycle import (

@@ -129,6 +129,14 @@ class Unavailable(Exception):
         return "the tokens cannot be verified at the moment"
 
 
+def forget_origin(error: BaseException) -> None:
+    """Free what *error*, once it is handled, holds of the request: its traceback and causes.
+
+    An application may raise one object again and again, and then it would hold each request.
+    """
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorRow:
     """One row of the error table (protocol page, Error Responses).

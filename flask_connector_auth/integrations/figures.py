@@ -37,6 +37,7 @@ from ..web import (
     ConnectorAuthError,
     ConsumerJWSMissing,
     InvalidConsumerJWS,
+    KnownReasons,
     current_runtime,
 )
 
@@ -137,6 +138,7 @@ class FigureReporter(ABC):
         self.rare_events: list[tuple[str, tuple[str, ...]]] = []
         self._receivers: list[Any] = []
         self._logged_failures: set[str] = set()
+        self._reasons = KnownReasons()
         self._connect(token_verified, self.on_verified, app)
         self._connect(token_rejected, self.on_rejected, app)
         self._connect(revocation_changed, self._on_revocation_changed, runtime.revocations)
@@ -164,7 +166,8 @@ class FigureReporter(ABC):
             outcome, token = "unavailable", ""
         elif isinstance(error, InvalidConsumerJWS | ConsumerJWSMissing):
             token = CONSUMER_JWS.label
-        self.add("requests", (outcome, str(error.reason), str(error.row.error_code), token))
+        reason = self._reasons.name_of(error.reason)
+        self.add("requests", (outcome, reason, str(error.row.error_code), token))
 
     def samples(self) -> Iterator[Sample]:
         """Yield what ``ConnectorAuth.health()`` is made of, without any I/O."""

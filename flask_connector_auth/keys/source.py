@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from joserfc.jwk import Key
 
-from ..core import Closable, Unavailable, close_if_closable
+from ..core import Closable, Unavailable, close_if_closable, forget_origin
 
 #: The most keys to try for one token. Real key sets contain several keys with one ``kid``.
 MAX_CANDIDATES = 4
@@ -240,6 +240,7 @@ class CombinedKeys(KeySource, Closable):
             try:
                 keys = keys_of(source)
             except Unavailable as unavailable:
+                forget_origin(unavailable)
                 outage = unavailable
                 continue
             if keys is AMBIGUOUS_MATCH:

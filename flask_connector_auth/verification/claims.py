@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..core import MAX_INTEGER, Reason, Rejected, Unavailable, steady_time
+from ..core import MAX_INTEGER, Reason, Rejected, Unavailable, forget_origin, steady_time
 from ..keys import has_kid
 from . import jws
 from .examination import Examination
@@ -83,6 +83,7 @@ def _with_candidates(examined: Examination, issuers: Sequence[str]) -> list[str]
                 run(examined)
             found[issuer] = any(key.kid == examined.kid for key in examined.candidates)
         except Unavailable as unavailable:
+            forget_origin(unavailable)
             error = unavailable
         except Rejected as rejected:
             # That the keys of another issuer cannot be had counts more.

@@ -39,6 +39,7 @@ from .misplaced import remember_decoration as remember_decoration
 from .reporting import Failure as Failure, report_failure as report_failure
 from .responses import ErrorResponses as ErrorResponses
 from .runtime import (
+    KnownReasons as KnownReasons,
     LogLimit as LogLimit,
     Runtime as Runtime,
     current_runtime as current_runtime,

@@ -1,13 +1,15 @@
 """Functions of the application: checks of its own for tokens, and the loader of its user."""
 
 import re
+from abc import ABC
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from inspect import iscoroutine, iscoroutinefunction
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any, TypeVar
 from weakref import WeakSet
 
 from flask import Flask, Request, has_request_context
+from werkzeug.exceptions import HTTPException
 
 from ..core import AppJWT, ConsumerJWS, Reason, Rejected
 from ..verification import APP_JWT, CONSUMER_JWS, CachedToken
@@ -25,13 +27,19 @@ _TOKENS = {None: AppJWT | ConsumerJWS, APP_JWT.label: AppJWT, CONSUMER_JWS.label
 _USER_ATTRIBUTE = "_connector_auth_user"  # of the request: an identity and its user
 _NO_TOKEN = TokenNotSent("require_app_jwt")
 _UNKNOWN_USER = Failure.of(Rejected(Reason.UNKNOWN_USER))
+# Functions that return before any line of theirs has run.
+_DEFERRED_FUNCTIONS = (iscoroutinefunction, isgeneratorfunction, isasyncgenfunction)
+# Of what is no user yet: awaitables, generators, async generators, futures of threads. A proxy can
+# be awaited too, and may stand for no user.
+_DEFERRED_ATTRIBUTES = ("__await__", "gi_frame", "ag_frame", "add_done_callback")
 
 
 class ClaimRejected(Rejected):
     """Raised by a check of the application to refuse the token.
 
     :param reason: a word of its own: a letter, then letters, digits and ``_``, in lower case, at
-        most 64. It stands where a :class:`Reason` does. Use a few fixed ones: metrics count each.
+        most 64. It stands where a :class:`Reason` does. Use a few fixed ones: logs and metrics
+        tell 64 apart.
     :param reason_details: texts for the log and for ``reason_details``, by name.
     :raises ValueError: if a word has another form, or is one that this package uses.
 
@@ -118,11 +126,15 @@ class Callbacks:
                 check.run(entry.token)
         entry.has_passed = True
 
-    def _refuse_function(self, function: object, usage: str) -> None:
-        if not callable(function) or iscoroutinefunction(function):
+    def _refuse_function(self, function: Any, usage: str) -> None:
+        if not callable(function) or any(
+            is_deferred(each)
+            for is_deferred in _DEFERRED_FUNCTIONS
+            for each in (function, type(function).__call__)
+        ):
             raise TypeError(
-                f"only a function that is not async can be registered, not {function!r}; pass "
-                f"arguments by keyword, as in @connector_auth.{usage}"
+                f"only a function that is not async, and no generator, can be registered, not "
+                f"{function!r}; pass arguments by keyword, as in @connector_auth.{usage}"
             )
         for app in self._apps:
             runtime = current_runtime(app)
@@ -143,6 +155,14 @@ def _name(function: object) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
 
 
+class _Deferred(ABC):  # noqa: B024
+    """What is no user yet. A class like this remembers which types were found to be so, or not."""
+
+    @classmethod
+    def __subclasshook__(cls, other: type) -> bool:
+        return any(hasattr(other, name) for name in _DEFERRED_ATTRIBUTES)
+
+
 def load_user(runtime: Runtime, request: Request, identity: Identity) -> Any:
     """Return the user of *identity*, loaded once and kept on *request*; refuse if it has none."""
     required, app_jwt, consumer_jws = identity
@@ -150,14 +170,24 @@ def load_user(runtime: Runtime, request: Request, identity: Identity) -> Any:
         return _NO_TOKEN
     kept = getattr(request, _USER_ATTRIBUTE, None)
     if kept is None or kept[0] is not identity:
-        kept = identity, runtime.callbacks.user_loader(identity)  # type: ignore[misc]
-        if iscoroutine(kept[1]):
-            raise TypeError("the user loader returned a coroutine: let it return the user")
+        user = runtime.callbacks.user_loader(identity)  # type: ignore[misc]
+        if isinstance(user, _Deferred):
+            returned = f"the user loader returned a {type(user).__name__}"
+            raise TypeError(f"{returned}: let it return the user itself")
+        kept = identity, user
         setattr(request, _USER_ATTRIBUTE, kept)
     if kept[1] is None:
         profile: Any = APP_JWT if required.consumer_jws is None else CONSUMER_JWS
         raise report_failure(runtime, request, profile, _UNKNOWN_USER, app_jwt, consumer_jws)
     return kept[1]
+
+
+class _UserLoaderFailed(Exception):
+    """Raised where ``current_user`` is read, in place of what a lazy user loader has raised.
+
+    What reads a value takes errors of many classes for one that is absent or at its end:
+    ``getattr()`` with a default, loops, subscripts in Jinja. This one has no such base.
+    """
 
 
 def _find_user() -> Any:
@@ -172,9 +202,11 @@ def _find_user() -> Any:
         raise RuntimeError("current_user needs a user loader: see @connector_auth.user_loader.")
     try:
         return load_user(runtime, context.request, identity)
-    except (AttributeError, RuntimeError) as error:
-        # getattr() with a default, and LocalProxy, take these two for a value that is absent.
-        raise TypeError("the user loader failed") from error
+    except Exception as error:
+        # KeyError: that of a form field that is absent is an HTTP error too.
+        if isinstance(error, HTTPException) and not isinstance(error, KeyError):
+            raise
+        raise _UserLoaderFailed("the user loader failed") from error
 
 
 #: What the user loader has returned for the current request; false if no token was sent.

@@ -1,5 +1,6 @@
 """The current app and request, the identity of the request, and the proxies of its tokens."""
 
+import operator
 from collections.abc import Callable
 from dataclasses import fields
 from operator import attrgetter
@@ -96,16 +97,43 @@ class TokenNotSent:
         )
 
 
-class IdentityProxy(LocalProxy[Any]):
-    """A proxy of a token or user, with the truth value of that.
+def _forwarding(function: Callable[..., Any]) -> Any:
+    """Return a method that calls *function* with the object of the proxy, and the arguments."""
 
-    If nothing was verified, ``bool()`` raises the error; ``LocalProxy`` would be false.
+    def method(self: "IdentityProxy", *args: Any) -> Any:
+        return function(self._get_current_object(), *args)
+
+    return method
+
+
+class IdentityProxy(LocalProxy[Any]):
+    """A proxy of a token or user, which raises the error if there is none, however it is used.
+
+    ``LocalProxy`` alone would be false then. Its methods are found by a descriptor, and for those
+    below CPython takes any error of that for an absent method: so ``==`` would be false too.
     """
 
     __slots__ = ()
 
-    def __bool__(self) -> bool:
-        return bool(self._get_current_object())
+    __bool__ = _forwarding(bool)
+    __eq__ = _forwarding(operator.eq)
+    __ne__ = _forwarding(operator.ne)
+    __lt__ = _forwarding(operator.lt)
+    __le__ = _forwarding(operator.le)
+    __gt__ = _forwarding(operator.gt)
+    __ge__ = _forwarding(operator.ge)
+    __hash__ = _forwarding(hash)
+    __iter__ = _forwarding(iter)
+    __aiter__ = _forwarding(aiter)
+    __anext__ = _forwarding(anext)
+    __await__ = _forwarding(operator.methodcaller("__await__"))
+
+    def __repr__(self) -> str:
+        try:
+            found = self._get_current_object()
+        except RuntimeError:
+            return f"<{type(self).__name__} unbound>"
+        return repr(found)
 
 
 class _TokenProxy(IdentityProxy):

@@ -7,7 +7,15 @@ from wsgiref.types import WSGIEnvironment
 
 from flask import Request
 
-from ..core import AppJWT, ConsumerJWS, Reason, Rejected, Unavailable, token_rejected
+from ..core import (
+    AppJWT,
+    ConsumerJWS,
+    Reason,
+    Rejected,
+    Unavailable,
+    forget_origin,
+    token_rejected,
+)
 from ..verification import CONSUMER_JWS, TokenProfile, check_distinct, read_token
 from .context import current_app
 from .exceptions import (
@@ -39,7 +47,8 @@ class Failure(NamedTuple):
 
     @classmethod
     def of(cls, error: Rejected | Unavailable) -> "Failure":
-        """Return the failure that *error* stands for."""
+        """Return the failure that *error* stands for, which holds nothing of the request then."""
+        forget_origin(error)
         if isinstance(error, Unavailable):
             return cls(error.reason, True, error.retry_after, dict, {})
         return cls(error.reason, False, 0, error.find_loggable_claims, error.reason_details)

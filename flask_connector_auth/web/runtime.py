@@ -25,8 +25,7 @@ from .responses import ErrorResponses
 if TYPE_CHECKING:
     from .callbacks import Callbacks
 
-# All further words of the application share one, so that memory is bounded.
-_MAX_BUCKETS = len(Reason) + 64
+_MAX_REASONS = len(Reason) + 64
 # Held for a moment, and only if a request is refused. A fork waits for it: otherwise a child could
 # inherit it locked, without the thread that would release it.
 _lock = threading.Lock()
@@ -42,8 +41,21 @@ class _Bucket:
     held_back: int = 0  #: number of lines that were not logged since the last logged one
 
 
+class KnownReasons:
+    """All reasons, and the first 64 words of the application's checks: memory is bounded."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set(Reason)
+
+    def name_of(self, reason: str) -> str:
+        """Return *reason*, or ``other`` for all further words."""
+        if len(self._known) < _MAX_REASONS:
+            self._known.add(reason)
+        return str(reason) if reason in self._known else "other"
+
+
 class LogLimit:
-    """A token bucket for each reason, and for the first 64 words of the application's checks.
+    """A token bucket for each of the :class:`KnownReasons`, and one for all others.
 
     :param per_second: lines that each reason may log in the long run; 0 or ``None``: any number.
     :param burst: lines that each reason may log at once.
@@ -56,7 +68,8 @@ class LogLimit:
         self._per_second = per_second
         self._burst = burst
         self._clock = clock
-        self._buckets: dict[str, _Bucket] = {reason: _Bucket(burst, clock()) for reason in Reason}
+        self._reasons = KnownReasons()
+        self._buckets: dict[str, _Bucket] = {}
 
     def take(self, reason: str) -> int | None:
         """Take one line about *reason* out of its bucket.
@@ -68,10 +81,10 @@ class LogLimit:
             return 0
         with _lock:
             now = self._clock()
-            bucket = self._buckets.get(reason)
+            name = self._reasons.name_of(reason)
+            bucket = self._buckets.get(name)
             if bucket is None:
-                word = reason if len(self._buckets) < _MAX_BUCKETS else ""
-                bucket = self._buckets.setdefault(word, _Bucket(self._burst, now))
+                bucket = self._buckets[name] = _Bucket(self._burst, now)
             gained = (now - bucket.updated_at) * self._per_second
             bucket.lines, bucket.updated_at = min(self._burst, bucket.lines + gained), now
             if bucket.lines < 1:

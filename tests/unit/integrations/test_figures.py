@@ -12,6 +12,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client import CollectorRegistry
 
 from flask_connector_auth import (
+    AppJWT,
     ClaimRejected,
     ConnectorAuth,
     ConsumerJWS,
@@ -213,6 +214,26 @@ def test_a_word_of_the_app_is_counted_as_a_reason_is(gauged: Gauged, issuer: Iss
         ("rejected", "unknown_user", "40102", "app_jwt"): 1,
         ("rejected", "no_consumers", "40103", "consumer_jws"): 1,
     }
+
+
+def test_words_of_the_app_make_64_series(gauged: Gauged, issuer: Issuer) -> None:
+    """docs/metrics.rst: all further words are ``other``, and reasons keep their own."""
+    auth, app = ConnectorAuth(), Flask("an_app")
+    app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = issuer.key_set()
+    auth.init_app(with_views(app))
+
+    @auth.claim_check
+    def refuse(token: AppJWT | ConsumerJWS) -> None:
+        raise ClaimRejected(f"word_{token.claims['number']}")
+
+    gauged.instrument(app)
+    client = app.test_client()
+    for number in [*range(70), 0, 69]:
+        client.get("/app", headers=headers(issuer.app_jwt(number=number)))
+    client.get("/app", headers=headers(issuer.app_jwt(exp=1)))
+    counts = {labels[1]: count for labels, count in gauged.of(app, "requests").items()}
+    words = {f"word_{number}": 1 for number in range(64)}
+    assert counts == {**words, "word_0": 2, "other": 7, "expired": 1}
 
 
 def test_what_a_client_sends_is_no_label(gauged: Gauged, make_app: MakeApp, issuer: Issuer) -> None:

@@ -28,7 +28,7 @@ from flask_connector_auth import (
 )
 from flask_connector_auth.core import Rejected
 from flask_connector_auth.keys import KeyRules, StaticKeys, parse_keys
-from flask_connector_auth.testing import ConnectorClient, Issuer
+from flask_connector_auth.testing import OMIT, ConnectorClient, Issuer
 from flask_connector_auth.web import LogLimit
 from tests.support.floor_helpers import cases
 from tests.support.http_helpers import ACCOUNT, assert_row, headers
@@ -272,6 +272,85 @@ def test_an_outage_that_a_check_reports_is_a_503(issuer: Issuer) -> None:
     assert (response.status_code, response.headers["Retry-After"]) == (503, "7")
 
 
+class Down(StaticKeys):
+    """Keys that are out of reach, which is told by one exception for all requests."""
+
+    def __init__(self, outage: Unavailable, issuer: Issuer) -> None:
+        super().__init__(parse_keys(issuer.key_set(), KeyRules(["RS256"]))[0])
+        self.outage = outage
+
+    def candidates(self, kid: str | None, algorithm: str) -> Any:
+        """Find nothing."""
+        raise self.outage
+
+
+def of_check(issuer: Issuer, error: Exception) -> tuple[ConnectorClient, int]:
+    """Return the client of an app with a check that raises *error*, and the status."""
+    auth = ConnectorAuth()
+
+    @auth.claim_check
+    def refuse(token: Token) -> None:
+        try:
+            {}[token]
+        except KeyError as cause:
+            raise error from cause
+
+    return set_up(issuer, auth), 401 if isinstance(error, Rejected) else 503
+
+
+def of_keys(issuer: Issuer, error: Any) -> tuple[ConnectorClient, int]:
+    """Return likewise that of an app whose only keys are out of reach."""
+    return set_up(issuer, APP_JWT_KEYS=Down(error, issuer)), 503
+
+
+def of_first_keys(issuer: Issuer, error: Any) -> tuple[ConnectorClient, int]:
+    """Return likewise that of an app with keys elsewhere."""
+    keys = [Down(error, issuer), issuer.key_set()]
+    return set_up(issuer, APP_JWT_KEYS=keys, CACHE_SIZE=0), 200
+
+
+def of_other_issuer(issuer: Issuer, error: Any) -> tuple[ConnectorClient, int]:
+    """Return likewise that of an app with another issuer, whose keys are out of reach."""
+    other = Down(error, Issuer(name="Other"))
+    issuers = {"Other": {"APP_JWT_KEYS": other}, "Sentinel": {"APP_JWT_KEYS": issuer.key_set()}}
+    return set_up(issuer, ISSUERS=issuers, CACHE_SIZE=0), 200
+
+
+@cases(
+    "make, error",
+    {
+        "check": (of_check, ClaimRejected("nope")),
+        "outage in a check": (of_check, Unavailable(Reason.KEYS_UNAVAILABLE)),
+        "keys": (of_keys, Unavailable(Reason.KEYS_UNAVAILABLE)),
+        "first of the keys": (of_first_keys, Unavailable(Reason.KEYS_UNAVAILABLE)),
+        "keys of another issuer": (of_other_issuer, Unavailable(Reason.KEYS_UNAVAILABLE)),
+    },
+)
+def test_an_exception_that_is_raised_again_and_again_holds_no_request(
+    make: Callable[..., tuple[ConnectorClient, int]], error: Exception, issuer: Issuer
+) -> None:
+    """``NO = ClaimRejected("nope")`` in a module: neither tokens nor frames pile up in it."""
+
+    def reached() -> set[str]:
+        seen: dict[int, Any] = {}
+        waiting: list[Any] = [error]
+        while waiting:
+            each = waiting.pop()
+            if id(each) not in seen and not isinstance(each, type):
+                seen[id(each)] = each
+                waiting += gc.get_referents(each)
+        return {type(each).__name__ for each in seen.values()}
+
+    client, status = make(issuer, error)
+    sent = {"app_jwt": issuer.app_jwt(), "consumer_jws": issuer.consumer_jws(iss=OMIT)}
+    assert client.get("/consumer", **sent).status_code == status
+    assert reached() <= {type(error).__name__, "dict", "tuple", "str", "int", "Reason", "NoneType"}
+    assert error.__traceback__ is error.__context__ is error.__cause__ is None
+    with pytest.raises(type(error)):
+        raise error
+    assert {"traceback", "frame"} <= reached()  # as it would have been
+
+
 def test_a_check_runs_in_every_request(issuer: Issuer) -> None:
     """For remembered tokens too; once a request, however many decorators ask for the token."""
     auth, check, known = ConnectorAuth(), Recorder(), Recorder()
@@ -426,6 +505,31 @@ async def coroutine(token: Any) -> None:
     """Not for a check."""
 
 
+def generator(token: Any) -> Any:
+    """Not for a check: nothing would run."""
+    yield no_mfa(token)
+
+
+async def async_generator(token: Any) -> Any:
+    """Not for a check either."""
+    yield no_mfa(token)
+
+
+class AsyncChecker:
+    """An object that is called: its method is what counts."""
+
+    async def __call__(self, token: Any) -> None:
+        """Not for a check."""
+
+
+class GeneratorChecker:
+    """An object of which nothing would run."""
+
+    def __call__(self, token: Any) -> Any:
+        """Not for a check."""
+        yield no_mfa(token)
+
+
 @cases(
     "register, error, words",
     {
@@ -438,6 +542,27 @@ async def coroutine(token: Any) -> None:
         "async, bound": (
             *(lambda auth: auth.claim_check(partial(coroutine)), TypeError),
             "a function that is not async",
+        ),
+        "generator": (lambda auth: auth.claim_check(generator), TypeError, "and no generator"),
+        "async generator": (
+            *(lambda auth: auth.claim_check(async_generator), TypeError),
+            "and no generator",
+        ),
+        "async object": (
+            *(lambda auth: auth.claim_check(AsyncChecker()), TypeError),
+            "is not async",
+        ),
+        "generator object": (
+            *(lambda auth: auth.claim_check(GeneratorChecker()), TypeError),
+            "and no generator",
+        ),
+        "generator as loader": (
+            *(lambda auth: auth.user_loader(partial(generator)), TypeError),
+            "as in @connector_auth.user",
+        ),
+        "async generator as loader": (
+            *(lambda auth: auth.user_loader(async_generator), TypeError),
+            "and no generator",
         ),
         "no such token": (
             *(lambda auth: auth.claim_check(token="appjwt")(no_mfa), ValueError),
@@ -531,7 +656,7 @@ def test_words_cannot_fill_the_memory_of_the_log_limit() -> None:
     taken = [limit.take(f"word_{n}") for n in range(64, 10_000)]
     assert taken[:3] == [0, 0, None]
     assert set(taken[2:]) == {None}
-    assert len(limit._buckets) == len(Reason) + 65
+    assert len(limit._buckets) == 65
     assert limit.take(Reason.EXPIRED) == 0
 
 

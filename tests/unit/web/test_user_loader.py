@@ -1,12 +1,14 @@
 """The user of the application: when it is loaded, who it is, and what refuses the request."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
 from flask import Blueprint, Flask
 from flask.views import MethodView
+from werkzeug.local import LocalProxy
 
 from flask_connector_auth import (
     AuthenticationUnavailable,
@@ -27,6 +29,9 @@ from tests.support.floor_helpers import cases
 from tests.support.http_helpers import assert_row, headers
 from tests.support.recorded_logs import listening
 from tests.support.types import MakeApp
+
+LOOP = asyncio.new_event_loop()
+LOOP.close()
 
 
 class User:
@@ -216,16 +221,12 @@ def test_what_a_loader_raises_is_a_500(error: Exception, desk: Desk, issuer: Iss
     assert desk.client.get("/class").json == {"is": True}
 
 
-def test_the_error_of_a_lazy_loader_is_the_cause(issuer: Issuer) -> None:
-    """For the log of the app; one that no proxy swallows is raised as it is."""
-    desk = Desk(issuer, lazy=True)
+def test_the_error_of_an_eager_loader_is_raised_as_it_is(issuer: Issuer) -> None:
+    """Before the view, where nothing takes it for a value that is absent."""
+    desk = Desk(issuer)
     desk.add("/x", require_app_jwt)
     desk.raises = AttributeError("in the loader")
-    with pytest.raises(TypeError, match="the user loader failed") as raised:
-        desk.client.get("/x")
-    assert raised.value.__cause__ is desk.raises
-    desk.raises = KeyError("in the loader")
-    with pytest.raises(KeyError, match="in the loader"):
+    with pytest.raises(AttributeError, match="in the loader"):
         desk.client.get("/x")
 
 
@@ -313,20 +314,58 @@ def test_without_a_loader_there_is_no_user(make_app: MakeApp, issuer: Issuer) ->
             bool(current_user)
 
 
+async def coroutine() -> User:
+    """Return a user, once awaited."""
+    return User("x")
+
+
+def generator() -> Iterator[User]:
+    """Yield a user, once asked."""
+    yield User("x")
+
+
+async def async_generator() -> AsyncIterator[User]:
+    """Yield a user, once awaited."""
+    yield User("x")
+
+
+class Pending:
+    """Can be awaited."""
+
+    def __await__(self) -> Iterator[Any]:
+        """Yield nothing."""
+        return iter(())
+
+
+@cases(
+    "make, name",
+    {
+        "coroutine": (coroutine, "coroutine"),
+        "generator": (generator, "generator"),
+        "async generator": (async_generator, "async_generator"),
+        "awaitable": (Pending, "Pending"),
+        "future of a thread": (Future, "Future"),
+        "future of a loop": (lambda: asyncio.Future(loop=LOOP), "Future"),
+        "proxy of no user": (lambda: LocalProxy(lambda: None), "LocalProxy"),
+    },
+)
 @pytest.mark.parametrize("lazy", [False, True])
-def test_a_loader_that_returns_a_coroutine_is_an_error(lazy: bool, issuer: Issuer) -> None:
-    """Nothing awaits it, and as a user it would be true whoever calls."""
+def test_a_loader_that_returns_what_is_no_user_yet_is_an_error(
+    make: Callable[[], Any], name: str, lazy: bool, issuer: Issuer
+) -> None:
+    """Nothing waits for it, and as a user it would be true whoever calls."""
     made: list[Any] = []
 
-    async def find() -> User:
-        return User("x")
-
     def load(_identity: Identity) -> Any:
-        made.append(find())
+        made.append(make())
         return made[0]
 
     desk = Desk(issuer, lazy=lazy, load=load)
-    desk.add("/x", require_app_jwt)
-    with pytest.raises(TypeError, match="returned a coroutine"):
+    desk.add("/x", require_app_jwt, view=lambda: {"is": bool(current_user)})
+    with pytest.raises(Exception, match="the user loader") as raised:
         desk.client.get("/x")
-    made[0].close()
+    error = raised.value.__cause__ if lazy else raised.value
+    assert isinstance(error, TypeError)
+    assert str(error) == f"the user loader returned a {name}: let it return the user itself"
+    if isinstance(made[0], Coroutine):
+        made[0].close()  # without a warning that nothing awaited it
