@@ -165,7 +165,7 @@ def test_each_method_of_a_proxy_is_used_here() -> None:
     assert USES.keys() == METHODS
 
 
-@pytest.mark.parametrize("use", [*USES, *INDIRECT])
+@pytest.mark.parametrize("use", sorted([*USES, *INDIRECT]))
 def test_no_use_of_the_user_hides_a_refusal(use: str, issuer: Issuer) -> None:
     """docs/callbacks.rst: ``current_user == "banned"`` is no false where there is no user."""
     app = an_app(issuer, lambda identity: None)
