@@ -27,7 +27,7 @@ from flask_connector_auth import (
     verify_request,
 )
 from flask_connector_auth.core import Rejected
-from flask_connector_auth.keys import KeyRules, StaticKeys, parse_keys
+from flask_connector_auth.keys import KeyRules, KeySource, StaticKeys, parse_keys
 from flask_connector_auth.testing import OMIT, ConnectorClient, Issuer
 from flask_connector_auth.web import LogLimit
 from tests.support.floor_helpers import cases
@@ -284,6 +284,17 @@ class Down(StaticKeys):
         raise self.outage
 
 
+class Elsewhere(KeySource):
+    """Keys of which it is not known beforehand which there are."""
+
+    def __init__(self, issuer: Issuer) -> None:
+        self.keys = StaticKeys(parse_keys(issuer.key_set(), KeyRules(["RS256"]))[0])
+
+    def candidates(self, kid: str | None, algorithm: str) -> Any:
+        """Find the keys."""
+        return self.keys.candidates(kid, algorithm)
+
+
 def of_check(issuer: Issuer, error: Exception) -> tuple[ConnectorClient, int]:
     """Return the client of an app with a check that raises *error*, and the status."""
     auth = ConnectorAuth()
@@ -311,8 +322,8 @@ def of_first_keys(issuer: Issuer, error: Any) -> tuple[ConnectorClient, int]:
 
 def of_other_issuer(issuer: Issuer, error: Any) -> tuple[ConnectorClient, int]:
     """Return likewise that of an app with another issuer, whose keys are out of reach."""
-    other = Down(error, Issuer(name="Other"))
-    issuers = {"Other": {"APP_JWT_KEYS": other}, "Sentinel": {"APP_JWT_KEYS": issuer.key_set()}}
+    other = Down(error, Issuer(name="Other", kid="other"))
+    issuers = {"Other": {"APP_JWT_KEYS": other}, "Sentinel": {"APP_JWT_KEYS": Elsewhere(issuer)}}
     return set_up(issuer, ISSUERS=issuers, CACHE_SIZE=0), 200
 
 
