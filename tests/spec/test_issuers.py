@@ -20,7 +20,7 @@ from flask_connector_auth import (
     require_consumer_jws,
     verify_request,
 )
-from flask_connector_auth.testing import OMIT, Issuer
+from flask_connector_auth.testing import OMIT, Issuer, KeySetServer
 from tests.support.floor_helpers import cases, issuer_of
 from tests.support.http_helpers import ACCOUNT, assert_row, headers
 from tests.support.types import MakeApp
@@ -133,6 +133,55 @@ def test_a_consumer_jws_alone(
         assert response.json == {"consumer": A}
     else:
         assert_row(response, row)
+
+
+@cases(
+    ("claims", "own", "settings"),
+    {
+        "without iss": ({}, B, {}),
+        "with iss": ({"iss": A}, 40103, {}),
+        "iss required": ({"iss": A}, 40103, {"CONSUMER_JWS_CLAIMS": {"issuer": "iss"}}),
+    },
+)
+def test_a_public_key_that_a_hostile_issuer_publishes_again(
+    claims: Any, own: Any, settings: Any, make_app: MakeApp
+) -> None:
+    """docs/issuers.rst: without ``iss`` a ConsumerJWS can pass as one of the hostile issuer, and
+    never the other way round; with ``iss`` it is of that issuer alone."""
+    good, hostile = made(A, kid="a"), made(B, kid="b")
+    published = {"keys": [key for each in (good, hostile) for key in each.key_set()["keys"]]}
+    with KeySetServer(good) as server, KeySetServer(published) as server_of_b:
+        trusted = {A: {"APP_JWT_KEYS": server.url}, B: {"APP_JWT_KEYS": server_of_b.url}}
+        app = make_app(clock=good.clock, ISSUERS=trusted, **settings)
+
+        @app.get("/")
+        @require_app_jwt
+        @require_consumer_jws
+        def both() -> dict[str, str]:
+            return {"consumer": current_consumer_jws.issuer}
+
+        @app.get("/consumer")
+        @require_consumer_jws
+        def consumer() -> dict[str, str]:
+            return {"consumer": current_consumer_jws.issuer}
+
+        client, token = app.test_client(), good.consumer_jws(**claims)
+        response = client.get("/", headers=headers(hostile.app_jwt(), token))
+        if own is B:
+            assert response.json == {"consumer": B}
+            # As long as the keys of the other issuer are not at hand.
+            assert client.get("/consumer", headers=headers(None, token)).json == {"consumer": B}
+        else:
+            assert_row(response, own)
+        assert client.get("/", headers=headers(good.app_jwt(), token)).json == {"consumer": A}
+        forged = hostile.consumer_jws(**claims)
+        assert_row(client.get("/", headers=headers(good.app_jwt(), forged)), 40103)
+        another = good.consumer_jws(**claims, jti="2")  # which is not remembered
+        response = client.get("/consumer", headers=headers(None, another))
+        if own is B:
+            assert_row(response, 40103)  # two issuers have its key
+        else:
+            assert response.json == {"consumer": A}
 
 
 def test_one_issuer_stays_as_it_is(make_app: MakeApp) -> None:
