@@ -5,7 +5,7 @@ A value is not converted because it looks like the right type: the string ``"fal
 
 import re
 from collections.abc import Callable, Sequence
-from math import isfinite
+from sys import float_info
 from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, missing
@@ -69,7 +69,7 @@ class Number(Literal):
     message: ClassVar[str] = "Must be a finite number."
 
     def _accepts(self, value: Any) -> bool:
-        return super()._accepts(value) and isfinite(value)
+        return super()._accepts(value) and abs(value) <= float_info.max
 
 
 class WholeNumber(Literal):
@@ -126,7 +126,8 @@ class Text(Setting):
         return super()._accepts(value) and value != ""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
-        return super()._deserialize(str(value) if type(value) is int else value)
+        is_number = type(value) is int and abs(value) <= float_info.max
+        return super()._deserialize(str(value) if is_number else value)
 
 
 class Location(Text):

@@ -6,7 +6,6 @@ from dataclasses import dataclass, fields
 from functools import partial
 from ssl import SSLError
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..core import APP_JWT_CLAIMS, CONSUMER_JWS_CLAIMS, ClaimNames
 from ..keys import (
@@ -20,9 +19,8 @@ from ..keys import (
     RemoteRules,
     check_url,
     describe_read_error,
+    find_identities,
     key_source,
-    leaf_sources,
-    list_keys,
     looks_like_path,
     public_numbers,
     remote_urls,
@@ -30,11 +28,16 @@ from ..keys import (
 )
 from .fields import sentence
 from .issuer_schema import IssuerSchema, colliding_claims, is_issuer
-from .problems import Problems
+from .problems import Problems, is_issuer_name, is_setting_name
 from .schema import PREFIX
 
-# What a name looks like. Anything else may be a key in the wrong place, and is not quoted.
-_NAME = re.compile(r"[\w.:/@%~+&?=-]{1,200}")
+# White space and slashes that are easily added or left out by mistake.
+_AROUND_NAME = re.compile(r"\A\s+|[\s/]+\Z")
+_NULL_IS_ABSENT = {name.upper() for name in IssuerSchema().fields} - {"APP_JWT_KEYS"}
+_FAILOVER_OF_SEVERAL = (
+    "Its URLs have the keys of one issuer, but those of several come from URLs: {}. Leave it out: "
+    "an issuer cannot have a list of its own."
+)
 _CLAIMS = {"app_jwt": APP_JWT_CLAIMS, "consumer_jws": CONSUMER_JWS_CLAIMS}
 
 
@@ -96,26 +99,28 @@ def read_issuers(
     issuers: dict[str, ReadIssuer] = {}
     twins: dict[str, str] = {}
     for number, (iss, mapping) in enumerate(values["issuers"].items(), 1):
-        label = _label(iss, f"item {number}")
+        is_named = isinstance(mapping, Mapping) and is_issuer_name(iss)
+        label = iss if is_named else f"item {number}"
         add = partial(problems.add, f"ISSUERS: {label}")
         if not is_issuer(iss):
             add("The name of an issuer must be a non-empty string.")
-        elif (twin := twins.setdefault(iss.rstrip("/"), label)) != label:
-            add(f"Differs from {twin} in trailing slashes only.")
+        elif (twin := twins.setdefault(_AROUND_NAME.sub("", iss), label)) != label:
+            add(f"Differs from {twin} in trailing slashes or white space around it only.")
         elif not isinstance(mapping, Mapping):
             add('Must be a mapping of settings, such as {"APP_JWT_KEYS": "https://..."}.')
         else:
-            own = {_label(name, "a name"): value for name, value in mapping.items()}
+            # Null lifts no restriction that holds for all: an environment variable may be unset.
+            own = {
+                name if is_setting_name(name) else "a name": value
+                for name, value in mapping.items()
+                if value is not None or name not in _NULL_IS_ABSENT
+            }
             read = problems.read(IssuerSchema(partial=True), own, f"ISSUERS: {label}: ")
             if "app_jwt_keys" in read:
                 # A key for ConsumerJWSs of another issuer must not join the keys of this one.
                 read.setdefault("consumer_jws_keys", None)
             issuers[iss] = ReadIssuer({**values, **read}, {*given, *own}, label)
     return issuers
-
-
-def _label(name: Any, instead: str) -> str:
-    return name if isinstance(name, str) and _NAME.fullmatch(name) else instead
 
 
 def load_issuers(
@@ -129,6 +134,7 @@ def load_issuers(
     numbers = _public_numbers(issuers.values())
     loaded: dict[str, IssuerSettings] = {}
     owners: dict[object, ReadIssuer] = {}
+    remote: list[str] = []
     for iss, issuer in issuers.items():
         sources: dict[tuple[str, KeyRules], Any] = {}
         tokens = []
@@ -148,6 +154,10 @@ def load_issuers(
         loaded[iss] = IssuerSettings(
             iss, tokens[0], tokens[1], issuer.values["audience"], issuer.values["max_lifetime"]
         )
+        if any(source and remote_urls(source) for source in sources.values()):
+            remote.append(issuer.label)
+    if options.failover and len(remote) > 1:
+        problems.add("JWKS_FAILOVER", _FAILOVER_OF_SEVERAL.format(", ".join(remote)))
     return loaded
 
 
@@ -199,16 +209,7 @@ def _find_shared(
     source: KeySource, issuer: ReadIssuer, owners: dict[object, ReadIssuer]
 ) -> Iterator[str]:
     """Yield what *source* shares with another issuer."""
-    urls = map(urlsplit, remote_urls(source))
-    identities: dict[object, str] = {
-        **{key.thumbprint: "a key" for key, *_ in list_keys(source)},
-        **{
-            (url.hostname, url.port or 443, url.path or "/", url.query): "a URL of key sets"
-            for url in urls
-        },
-        **{id(leaf): "a KeySource" for leaf in leaf_sources(source)},
-    }
-    for identity, what in identities.items():
+    for identity, what in find_identities(source):
         owner = owners.setdefault(identity, issuer)
         if owner is not issuer:
             yield f"Shares {what} with {owner.label}: each could sign the tokens of the other."

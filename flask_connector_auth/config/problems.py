@@ -1,5 +1,6 @@
 """What is wrong with the configuration, by configuration key."""
 
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, cast
@@ -23,6 +24,23 @@ _MEANT = {
     "CLOCK_SKEW": "LEEWAY",
     "HEADER": "CONSUMER_HEADER",
 }
+# What names look like. Anything else may be a key in the wrong place, and is not quoted: a URL with
+# a password or a query, or a word as long as a secret. A UUID, as Entra ID has it, is none.
+_SETTING_NAME = re.compile("[A-Za-z_]{1,40}")
+_ISSUER_NAME = re.compile(r"[\w.:/%~+&=-]{1,200}")
+_UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
+_LONG_WORD = re.compile(r"[\w%+=-]{32}|\A(?!\w+://).*[\w%+/=-]{32}", re.ASCII)
+
+
+def is_setting_name(value: Any) -> bool:
+    """Whether *value* may be quoted as the name of a setting."""
+    return isinstance(value, str) and _SETTING_NAME.fullmatch(value) is not None
+
+
+def is_issuer_name(value: Any) -> bool:
+    """Whether *value* may be quoted as the name of an issuer."""
+    is_name = isinstance(value, str) and _ISSUER_NAME.fullmatch(value)
+    return bool(is_name) and not _LONG_WORD.search(_UUID.sub("", value))
 
 
 class ConfigurationError(ValueError):

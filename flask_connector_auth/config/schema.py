@@ -148,7 +148,7 @@ class JwksSchema(Schema):
     jwks_failover: Texts = Texts(
         Location(),
         "Further URLs of the same key set, fetched when the first one fails; only beside a single "
-        "URL.",
+        "URL, of one issuer.",
         'Must be a list of URLs, such as ["https://mirror.example/jwks.json"].',
     )
     jwks_http_hosts: Texts = Texts(

@@ -97,6 +97,7 @@ def load_json_object(text: bytes) -> dict[str, Any]:
     """
     try:
         document = text.decode().strip(_WHITESPACE)
+        value, end = None, 0
         is_plain = "[" not in document and "\\" not in document
         if is_plain:
             # Fast path, for claims as they usually are. A colon follows each name, and others may

@@ -25,6 +25,7 @@ from .der import KeyProblem as KeyProblem
 from .factory import (
     RemoteOptions as RemoteOptions,
     describe_unwritable as describe_unwritable,
+    find_identities as find_identities,
     has_kid as has_kid,
     key_source as key_source,
     leaf_sources as leaf_sources,

@@ -16,7 +16,7 @@ from ..core import decode_base64url
 from .backup import FileBackupStore, KeySetBackup, RedisBackupStore
 from .der import KeyProblem, load_public_key
 from .http import Fetch
-from .importing import KeyRules, import_key
+from .importing import KeyRules, import_key, key_identities
 from .key_set import RemoteRules, import_set
 from .loader import KeySetLoader
 from .material import split_keys
@@ -215,6 +215,24 @@ def has_kid(source: KeySource, kid: str) -> bool:
         if isinstance(index, KeyIndex) and index.has_kid(kid):
             return True
     return False
+
+
+def find_identities(source: KeySource) -> Iterator[tuple[object, str]]:
+    """Yield what another source must not have if it is of another issuer, and what it is.
+
+    These are the keys, the URLs but for those of failover, and the source itself.
+    """
+    for key, *_ in list_keys(source):
+        for identity in key_identities(key):
+            yield identity, "a key"
+    for leaf in leaf_sources(source):
+        if isinstance(leaf, RemoteKeys):
+            url = urlsplit(leaf.urls[0])
+            # By https and by http it is the same set.
+            port = None if (url.scheme, url.port) in (("https", 443), ("http", 80)) else url.port
+            host = (url.hostname or "").removesuffix(".")
+            yield (host, port, url.path or "/", url.query), "a URL of key sets"
+        yield id(leaf), "a KeySource"
 
 
 def plain_http_hosts(source: KeySource) -> set[str]:

@@ -1,8 +1,9 @@
 """Import of single keys as verification keys, with checks of type and strength."""
 
+import hashlib
 import logging
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -171,6 +172,18 @@ def _verification_key(
         allowed = ", ".join(rules.algorithms)
         raise AlgorithmMismatch(f"{kind} for {', '.join(fitting)}; the allow-list has {allowed}")
     return VerificationKey(kid, key.thumbprint(), usable, key)
+
+
+def key_identities(key: VerificationKey) -> Iterator[object]:
+    """Yield what *key* has in common with each key that verifies the same signatures."""
+    yield key.thumbprint
+    if isinstance(key.key, OctKey):
+        for name in key.algorithms:
+            # HMAC hashes a secret longer than a block, and fills others with zeros (RFC 2104).
+            digest, secret = f"sha{name[2:]}", key.key.raw_value
+            if len(secret) > hashlib.new(digest).block_size:
+                secret = hashlib.new(digest, secret).digest()
+            yield name, secret.rstrip(b"\0")
 
 
 def _can_use(key: Key, name: str) -> bool:

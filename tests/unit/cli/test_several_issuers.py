@@ -42,8 +42,11 @@ a, b = named(A, kid="a"), named(B, kid="b")
 def two(make_app: MakeApp) -> Callable[..., Flask]:
     """Return a function that makes an app of both issuers; the settings are those of the second."""
 
-    def make(*, common: Any = None, **settings: Any) -> Flask:
-        issuers = {A: {"APP_JWT_KEYS": a.key_set()}, B: {"APP_JWT_KEYS": b.key_set(), **settings}}
+    def make(*, common: Any = None, first: Any = None, **settings: Any) -> Flask:
+        issuers = {
+            A: {"APP_JWT_KEYS": a.key_set(), **(first or {})},
+            B: {"APP_JWT_KEYS": b.key_set(), **settings},
+        }
         return make_app(clock=lambda: NOW, ISSUERS=issuers, **(common or {}))
 
     return make
@@ -206,8 +209,8 @@ def test_a_weak_choice_is_that_of_an_issuer(
     two: Callable[..., Flask], settings: Any, code: str
 ) -> None:
     """Its name comes first, and the other issuer has no such warning."""
-    common = {"JWKS_HTTP_HOSTS": ["issuer"], "AUDIENCE": "le1", "MIN_RSA_BITS": 1024}
-    app = two(common=common, **settings)
+    common, first = {"JWKS_HTTP_HOSTS": ["issuer"], "MIN_RSA_BITS": 1024}, {"AUDIENCE": "le1"}
+    app = two(common=common, first=first, **{"AUDIENCE": "le1", **settings})
     app.add_url_rule("/", "index", require_app_jwt(lambda: {}))
     [(told, text)] = find_weaknesses(app, current_runtime(app))
     assert told == code

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
@@ -21,6 +22,7 @@ from flask_connector_auth.config import (
 from flask_connector_auth.core import APP_JWT_CLAIMS
 from flask_connector_auth.keys import KeySource, StaticKeys, list_keys, parse_keys, remote_urls
 from flask_connector_auth.keys.importing import KeyRules
+from flask_connector_auth.testing import Issuer
 from tests.support.floor_helpers import (
     SECRET,
     cases,
@@ -121,17 +123,21 @@ def test_every_setting_of_an_issuer_is_tested() -> None:
     }
 
 
-def test_null_undoes_a_setting_for_all() -> None:
-    """A setting whose default is ``None`` can be ``None`` for one issuer."""
-    names = ("AUDIENCE", "MAX_LIFETIME", "CONSUMER_JWS_ALGORITHMS")
-    own: dict[str, Any] = dict.fromkeys(names)
-    given = {"AUDIENCE": "le1", "MAX_LIFETIME": 60, "CONSUMER_JWS_ALGORITHMS": ["PS256"]}
-    one, other = load_several(two(own), **given).values()
-    assert (one.audience, one.max_lifetime, one.consumer_jws.algorithms) == (None, None, ("RS256",))
-    assert (other.audience, other.max_lifetime) == ({"le1"}, 60)
-    assert load_several(two({"APP_JWT_CLAIMS": {}}), APP_JWT_CLAIMS={"account_id": "sub"})[
-        ONE
-    ].app_jwt.claims == (APP_JWT_CLAIMS)
+@pytest.mark.parametrize("name", OWN)
+def test_null_is_absent(name: str) -> None:
+    """A variable that is unset, in place of a value, lifts no restriction that holds for all."""
+    value, loaded, read = OWN[name]
+    own = two({name: None})
+    assert [*map(read, load_several(own, **{name: value}).values())] == [loaded, loaded]
+    assert [*map(read, load_several(own).values())] == [*map(read, load_several(two()).values())]
+
+
+def test_an_empty_mapping_of_claims_is_that_of_the_protocol() -> None:
+    """A mapping for all is replaced as a whole."""
+    for_all = {"APP_JWT_CLAIMS": {"account_id": "sub"}}
+    one, other = load_several(two({"APP_JWT_CLAIMS": {}}), **for_all).values()
+    assert one.app_jwt.claims == APP_JWT_CLAIMS
+    assert other.app_jwt.claims.ids["account_id"] == "sub"
 
 
 @cases(
@@ -170,6 +176,12 @@ def test_null_undoes_a_setting_for_all() -> None:
             "o",
             "o",
         ),
+        "null for ConsumerJWSs, two for all": (
+            {"CONSUMER_JWS_KEYS": None},
+            {"APP_JWT_KEYS": "a", "CONSUMER_JWS_KEYS": "c"},
+            "a",
+            "c",
+        ),
     },
 )
 def test_whose_keys_verify_each_token(
@@ -198,6 +210,7 @@ MAPPING = (
     '{"https://issuer.example": {"APP_JWT_KEYS": "https://issuer.example/jwks.json"}}.'
 )
 SETTINGS = 'Must be a mapping of settings, such as {"APP_JWT_KEYS": "https://..."}.'
+TWIN = f"Differs from {ONE} in trailing slashes or white space around it only."
 NAME = "The name of an issuer must be a non-empty string."
 MISSING = "Missing: tokens cannot be verified without keys."
 MISFIT = "an EC key for ES256; the allow-list has {}."
@@ -205,6 +218,11 @@ SHARED, SOURCE = jwk(owner="shared"), AppKeys()
 STATIC = StaticKeys(parse_keys(SHARED, KeyRules(("RS256",)))[0])
 HMAC = {"APP_JWT_ALGORITHMS": ["HS256", "RS256"]}
 SAME = "Shares {} with https://one.example: each could sign the tokens of the other."
+FAILOVER = (
+    "Its URLs have the keys of one issuer, but those of several come from URLs: "
+    "https://one.example, https://two.example. Leave it out: an issuer cannot have a list of its "
+    "own."
+)
 MODULUS, OTHER_MODULUS = (
     number(native_key("RSA", owner).public_key().public_numbers().n) for owner in ("one", "nobody")
 )
@@ -213,6 +231,11 @@ MODULUS, OTHER_MODULUS = (
 def only(**settings: Any) -> dict[str, Any]:
     """Return two issuers of which the first has a key, and the second these settings."""
     return {ONE: {"APP_JWT_KEYS": jwk(owner="one")}, TWO: settings}
+
+
+def oct_jwk(secret: str | bytes) -> dict[str, str]:
+    """Return the JWK of a secret."""
+    return {"kty": "oct", "k": encoded(secret.encode() if isinstance(secret, str) else secret)}
 
 
 def of_two(name: str) -> str:
@@ -239,12 +262,15 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], dict[str, list[str]]]] = {
     "a twin": (
         {**two(), f"{ONE}//": {"APP_JWT_KEYS": pem()}},
         {},
-        {f"ISSUERS: {ONE}//": [f"Differs from {ONE} in trailing slashes only."]},
+        {f"ISSUERS: {ONE}//": [TWIN]},
     ),
-    "settings that are a text": ({**two(), "x": URL}, {}, {"ISSUERS: x": [SETTINGS]}),
-    "settings that are null": ({**two(), "x": None}, {}, {"ISSUERS: x": [SETTINGS]}),
-    # Its name may be a key, where the mapping is the wrong way round.
-    "the wrong way round": ({pem(): ONE}, {}, {"ISSUERS: item 1": [SETTINGS]}),
+    "twins by white space": (
+        {**two(), f" {ONE}/\n": {"APP_JWT_KEYS": pem()}},
+        {},
+        {"ISSUERS: item 3": [TWIN]},
+    ),
+    "settings that are a text": ({**two(), "x": URL}, {}, {"ISSUERS: item 3": [SETTINGS]}),
+    "settings that are null": ({**two(), "x": None}, {}, {"ISSUERS: item 3": [SETTINGS]}),
     "no keys anywhere": (only(), {}, {of_two("APP_JWT_KEYS"): [MISSING]}),
     "keys of ConsumerJWSs alone": (
         only(CONSUMER_JWS_KEYS=pem()),
@@ -276,9 +302,19 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], dict[str, list[str]]]] = {
         {of_two("CONSUMER_JWS_KEYS"): [SAME.format("a key")]},
     ),
     "a secret in two forms": (
+        two({"APP_JWT_KEYS": {"secret": SECRET}}, APP_JWT_KEYS=oct_jwk(SECRET)),
+        HMAC,
+        {of_two("APP_JWT_KEYS"): [SAME.format("a key")]},
+    ),
+    "a secret that HMAC fills with a zero": (
+        two({"APP_JWT_KEYS": {"secret": SECRET[:40]}}, APP_JWT_KEYS=oct_jwk(f"{SECRET[:40]}\0")),
+        HMAC,
+        {of_two("APP_JWT_KEYS"): [SAME.format("a key")]},
+    ),
+    "a secret that HMAC hashes": (
         two(
-            {"APP_JWT_KEYS": {"secret": SECRET}},
-            APP_JWT_KEYS={"kty": "oct", "k": encoded(SECRET.encode())},
+            {"APP_JWT_KEYS": {"secret": f"{SECRET}+"}},
+            APP_JWT_KEYS=oct_jwk(sha256(f"{SECRET}+".encode()).digest()),
         ),
         HMAC,
         {of_two("APP_JWT_KEYS"): [SAME.format("a key")]},
@@ -293,10 +329,38 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], dict[str, list[str]]]] = {
         {},
         {of_two("APP_JWT_KEYS"): [SAME.format("a URL of key sets")]},
     ),
-    "a URL of failover": (
-        two({"APP_JWT_KEYS": f"{URL}?1"}, APP_JWT_KEYS=f"{URL}?2"),
-        {"JWKS_FAILOVER": [URL]},
+    "a URL with the dot of the root": (
+        two({"APP_JWT_KEYS": URL}, APP_JWT_KEYS="https://keys.example./jwks"),
+        {},
         {of_two("APP_JWT_KEYS"): [SAME.format("a URL of key sets")]},
+    ),
+    "a URL with the port of http": (
+        two({"APP_JWT_KEYS": "http://localhost/"}, APP_JWT_KEYS="http://localhost:80"),
+        {},
+        {of_two("APP_JWT_KEYS"): [SAME.format("a URL of key sets")]},
+    ),
+    "a URL by http and https": (
+        two({"APP_JWT_KEYS": "http://localhost/"}, APP_JWT_KEYS="https://localhost/"),
+        {},
+        {of_two("APP_JWT_KEYS"): [SAME.format("a URL of key sets")]},
+    ),
+    "failover of two": (
+        two({"APP_JWT_KEYS": f"{URL}?1"}, CONSUMER_JWS_KEYS=[f"{URL}?2"]),
+        {"JWKS_FAILOVER": [URL]},
+        {"JWKS_FAILOVER": [FAILOVER]},
+    ),
+    "failover by the URL of the other": (
+        two({"APP_JWT_KEYS": f"{URL}?1"}, APP_JWT_KEYS=URL),
+        {"JWKS_FAILOVER": [URL]},
+        {"JWKS_FAILOVER": [FAILOVER]},
+    ),
+    "failover of two that share a URL": (
+        two({"APP_JWT_KEYS": URL}, APP_JWT_KEYS=URL),
+        {"JWKS_FAILOVER": [URL]},
+        {
+            of_two("APP_JWT_KEYS"): [SAME.format("a URL of key sets")],
+            "JWKS_FAILOVER": [FAILOVER],
+        },
     ),
     "a KeySource": (
         two({"APP_JWT_KEYS": SOURCE}, APP_JWT_KEYS=[jwk(owner="two"), SOURCE]),
@@ -335,6 +399,16 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], dict[str, list[str]]]] = {
         two(LEEWAY=5),
         {},
         {of_two("LEEWAY"): ["Unknown setting. CONNECTOR_AUTH_LEEWAY is for all issuers."]},
+    ),
+    "an unknown setting that is null": (
+        two(AUDIENCES=None),
+        {},
+        {of_two("AUDIENCES"): ["Unknown setting. Did you mean AUDIENCE?"]},
+    ),
+    "a number that no float holds": (
+        two(MAX_LIFETIME=10**400),
+        {},
+        {of_two("MAX_LIFETIME"): ["Must be a finite number."]},
     ),
     "a name that is none": (
         {ONE: {"APP_JWT_KEYS": pem(), f"{{{SECRET}}}": 1, 5: 1}},
@@ -420,8 +494,26 @@ def test_what_is_refused_at_start(
             two({"APP_JWT_KEYS": {"secret": SECRET}}, APP_JWT_KEYS={"secret": SECRET[::-1]}),
             HMAC,
         ),
+        "a secret of one block, and its hash": (
+            two(
+                {"APP_JWT_KEYS": {"secret": SECRET[:64]}},
+                APP_JWT_KEYS=oct_jwk(sha256(SECRET[:64].encode()).digest()),
+            ),
+            HMAC,
+        ),
+        "a secret that another hash makes equal": (
+            two(
+                {"APP_JWT_KEYS": {"secret": SECRET}, "APP_JWT_ALGORITHMS": ["HS512"]},
+                APP_JWT_KEYS=oct_jwk(sha256(SECRET.encode()).digest()),
+            ),
+            HMAC,
+        ),
         "two URLs of one host": (
             two({"APP_JWT_KEYS": f"{URL}?1"}, APP_JWT_KEYS=f"{URL}?2"),
+            {},
+        ),
+        "two ports of one host": (
+            two({"APP_JWT_KEYS": "http://localhost/"}, APP_JWT_KEYS="http://localhost:443/"),
             {},
         ),
         "failover of one": (two({"APP_JWT_KEYS": f"{URL}?1"}), {"JWKS_FAILOVER": [URL]}),
@@ -447,6 +539,54 @@ def test_what_is_accepted(issuers: Any, settings: dict[str, Any]) -> None:
     assert [*loaded] == [*(issuers or [ONE])]
 
 
+SETTING = {"LEEWAY": 5}
+WORD = "deadbeef" * 8
+
+
+@cases(
+    "issuers, hidden",
+    {
+        "a PEM": ({pem(): ONE}, "BEGIN"),
+        "user and password": ({"https://user:pw@i.example/jwks": ONE}, "pw"),
+        "user and password, to settings": ({"https://user:pw@i.example/jwks": SETTING}, "pw"),
+        "a query": ({"https://i.example/jwks?token=s3cret": ONE}, "s3cret"),
+        "a query, to settings": ({"https://i.example/jwks?token=s3cret": SETTING}, "s3cret"),
+        "a fragment, to settings": ({"https://i.example/jwks#s3cret": SETTING}, "s3cret"),
+        "a short word": ({"s3cret": ONE}, "s3cret"),
+        "hexadecimal": ({WORD: ONE}, WORD),
+        "hexadecimal, to settings": ({WORD: SETTING}, WORD),
+        "hexadecimal in a URL": ({f"https://i.example/{WORD}": SETTING}, WORD),
+        "base64": ({"abcdefghij+lmnop/rstuvwxyzABCDEF": SETTING}, "abcdef"),
+        "a token": ({Issuer(algorithm="ES256").sign({"a": 1}): SETTING}, "eyJ"),
+        "the name of a setting": ({ONE: {WORD: "APP_JWT_KEYS"}}, WORD),
+        "a URL as the name of a setting": ({ONE: {"https://pw@i": 1}}, "pw@i"),
+    },
+)
+def test_a_mapping_the_wrong_way_round_quotes_no_secret(issuers: Any, hidden: str) -> None:
+    """An issuer is called by its number unless it has settings and a name that is no secret."""
+    found = refused(issuers)
+    assert hidden not in str(found)
+    assert all(place.startswith(("ISSUERS: item 1", f"ISSUERS: {ONE}: ")) for place in found)
+
+
+@pytest.mark.parametrize(
+    "iss",
+    [
+        "Sentinel",
+        "urn:example:issuer",
+        "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0",
+        "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI",
+        "https://dev-123456.okta.com/oauth2/aus1abcdefGHIJKLMN357",
+        "https://keycloak.example:8443/auth/realms/a%20realm/of-ours/and-another-one",
+    ],
+)
+def test_an_issuer_is_called_by_its_name(iss: str) -> None:
+    """The names of common providers have no part that is as long as a secret."""
+    assert refused({iss: {"LEEWAY": 5, "APP_JWT_KEYS": pem()}}) == {
+        f"ISSUERS: {iss}: LEEWAY": ["Unknown setting. CONNECTOR_AUTH_LEEWAY is for all issuers."]
+    }
+
+
 @pytest.mark.parametrize("issuer", ["a,b", ["a", "b"], "a b"])
 def test_several_in_issuer_are_a_problem_that_names_the_right_setting(issuer: Any) -> None:
     """``ISSUER=a,b`` in the environment is one text, which no token would have."""
@@ -455,24 +595,26 @@ def test_several_in_issuer_are_a_problem_that_names_the_right_setting(issuer: An
 
 
 @cases(
-    "lifetimes, keep, is_kept",
+    "lifetimes, for_all, keep, is_kept",
     {
-        "of neither": ((None, None), 1, True),
-        "of one, too short": ((100, None), 129, False),
-        "of one": ((100, None), 130, True),
-        "of both, too short": ((100, 300), 329, False),
-        "of both": ((300, 100), 330, True),
+        "of none": ((None, None), None, 1, True),
+        "of one, too short": ((100, None), None, 129, False),
+        "of one": ((100, None), None, 130, True),
+        "of both, too short": ((100, 300), None, 329, False),
+        "of both": ((300, 100), None, 330, True),
+        "of all, too short": ((100, None), 1000, 1029, False),
+        "of all": ((100, None), 1000, 1030, True),
         # No issuer uses the MAX_LIFETIME for all.
-        "longer for all": ((100, 100), 130, True),
+        "longer for all": ((100, 100), 1000, 130, True),
     },
 )
 def test_revocations_are_kept_for_the_longest_life(
-    lifetimes: tuple[Any, Any], keep: int, is_kept: bool
+    lifetimes: tuple[Any, Any], for_all: int | None, keep: int, is_kept: bool
 ) -> None:
     """REVOCATION_KEEP covers MAX_LIFETIME + LEEWAY of each issuer."""
     one, other = lifetimes
     issuers = two({"MAX_LIFETIME": one}, MAX_LIFETIME=other)
-    settings = {"REVOCATION_KEEP": keep, "MAX_LIFETIME": 1000}
+    settings = {"REVOCATION_KEEP": keep, "MAX_LIFETIME": for_all}
     text = (
         "Must be at least CONNECTOR_AUTH_MAX_LIFETIME + CONNECTOR_AUTH_LEEWAY, an AppJWT's longest "
         "life."
@@ -524,6 +666,7 @@ MATERIAL: list[Any] = [
     encoded(SECRET.encode()),
     SECRET,
 ]
+TEXTS = [each for each in MATERIAL if isinstance(each, str)]
 VALUES = st.one_of(
     st.sampled_from(
         [*MATERIAL, jwk(), pem("ES256"), URL, ONE, ["RS256", "HS256"], {"issuer": "iss"}]
@@ -532,7 +675,7 @@ VALUES = st.one_of(
 )
 NAMES = st.one_of(
     st.sampled_from([name.upper() for name in IssuerSchema().fields]),
-    st.sampled_from(MATERIAL[:2]),
+    st.sampled_from(TEXTS),
     st.none() | st.integers() | st.text(max_size=9) | st.binary(max_size=3),
 )
 
@@ -592,4 +735,5 @@ def test_any_value_is_loaded_or_refused(issuers: Any, has_keys: bool) -> None:
                 assert token.types
         # The name of an issuer is anything, as in its tokens.
         shown = repr({**settings.issuers}.values())
-        assert not any(hidden in shown for hidden in HIDDEN if pem() not in settings.issuers)
+        if settings.issuers.keys().isdisjoint(TEXTS):
+            assert not any(hidden in shown for hidden in HIDDEN)

@@ -17,6 +17,7 @@ from flask_connector_auth.config import (
     TokenSettings,
     load_settings,
 )
+from flask_connector_auth.config.fields import Number
 from flask_connector_auth.core import APP_JWT_CLAIMS, CONSUMER_JWS_CLAIMS
 from flask_connector_auth.keys import ALGORITHMS
 from tests.support.floor_helpers import (
@@ -277,6 +278,22 @@ def test_a_good_value_is_loaded(name: str, value: Any, loaded: Any) -> None:
 def test_a_bad_value_is_reported(name: str, value: Any, text: Any) -> None:
     """Under its key, with a sentence that says which values are accepted."""
     assert problems(**{name: value}) == {name: [text]}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name.upper() for name, field in SettingsSchema().fields.items() if isinstance(field, Number)],
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_number_that_no_float_holds_is_reported(name: str, sign: int) -> None:
+    """Such as 10**400: with it, no time could be reckoned."""
+    assert problems(**{name: sign * 10**400}) == {name: [NUMBER]}
+
+
+@pytest.mark.parametrize("name", ["AUDIENCE", "REALM", "JWKS_BACKUP"])
+def test_a_number_that_python_cannot_write_is_reported(name: str) -> None:
+    """By default it writes at most 4300 digits."""
+    assert problems(**{name: 10**5000}) == {name: [TEXT]}
 
 
 def test_every_setting_is_in_the_tables() -> None:
