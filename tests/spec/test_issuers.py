@@ -184,6 +184,63 @@ def test_a_public_key_that_a_hostile_issuer_publishes_again(
             assert response.json == {"consumer": A}
 
 
+SERVICE = made("https://consumers.example")
+
+
+@pytest.fixture
+def by_service(make_app: MakeApp) -> FlaskClient:
+    """A client of an app whose ConsumerJWSs, those of both issuers, are signed by a service."""
+    app = make_app(
+        clock=ISSUERS[A].clock,
+        ISSUERS={name: {"APP_JWT_KEYS": issuer.key_set()} for name, issuer in ISSUERS.items()},
+        CONSUMER_JWS_KEYS=SERVICE.key_set(),
+        CONSUMER_JWS_CLAIMS={"issuer": "iss"},
+    )
+    app.add_url_rule("/", "index", lambda: {"of": verify_request().consumer_jws.issuer})
+    app.add_url_rule(
+        "/alone", "alone", require_consumer_jws(lambda: {"of": current_consumer_jws.issuer})
+    )
+    return app.test_client()
+
+
+@cases(
+    ("app_jwt", "signer", "claims", "of"),
+    {
+        "of A": (A, SERVICE, {"iss": A}, A),
+        "of B": (B, SERVICE, {"iss": B}, B),
+        "of B beside A": (A, SERVICE, {"iss": B}, None),
+        "without iss": (A, SERVICE, {}, None),
+        "by the vendor": (A, ISSUERS[A], {"iss": A}, None),
+        "alone, of A": (None, SERVICE, {"iss": A}, A),
+        "alone, of B": (None, SERVICE, {"iss": B}, B),
+        "alone, of the service": (None, SERVICE, {"iss": SERVICE.name}, None),
+        "alone, without iss": (None, SERVICE, {}, None),
+        "alone, by the vendor": (None, ISSUERS[A], {"iss": A}, None),
+    },
+)
+def test_one_key_for_the_consumers_of_both(
+    by_service: FlaskClient, app_jwt: str | None, signer: Issuer, claims: Any, of: str | None
+) -> None:
+    """docs/settings.rst: each ConsumerJWS names its issuer, and passes as that of no other; the
+    keys of the AppJWTs do not verify it.
+    """
+    text, first = signer.consumer_jws(**claims), app_jwt and ISSUERS[app_jwt].app_jwt()
+    for _ in ("new", "remembered"):
+        response = by_service.get("/" if first else "/alone", headers=headers(first, text))
+        if of:
+            assert response.json == {"of": of}
+        else:
+            assert_row(response, 40103)
+
+
+def test_a_token_of_the_service_is_no_app_jwt(by_service: FlaskClient) -> None:
+    """Its key verifies ConsumerJWSs alone."""
+    for name in (A, B):
+        stranger = SERVICE.app_jwt(iss=name)
+        consumer = SERVICE.consumer_jws(iss=name)
+        assert_row(by_service.get("/", headers=headers(stranger, consumer)), 40102)
+
+
 def test_one_issuer_stays_as_it_is(make_app: MakeApp) -> None:
     """``iss`` of a ConsumerJWS is not read where there is one issuer: protocol page."""
     only = made("Sentinel")
