@@ -123,7 +123,8 @@ class IssuerSchema(Schema):
     consumer_jws_keys: fields.Raw = fields.Raw(
         load_default=None,
         metadata={
-            "doc": "Keys that verify ConsumerJWSs, in the same forms. Unset: the keys of AppJWTs."
+            "doc": "Keys that verify ConsumerJWSs, in the same forms. Unset: the keys of AppJWTs. "
+            "Beside ``ISSUERS``, those of each issuer that has none of its own."
         },
     )
     app_jwt_algorithms: Algorithms = Algorithms(

@@ -1,32 +1,23 @@
 """The settings of each issuer, with its key sources, and what two issuers must not share."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from ssl import SSLError
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..core import APP_JWT_CLAIMS, CONSUMER_JWS_CLAIMS, ClaimNames
 from ..keys import (
     ALGORITHMS,
     AlgorithmMismatch,
-    Fetch,
-    HttpFetch,
     KeyRules,
     KeySource,
     RemoteOptions,
-    RemoteRules,
-    check_url,
-    describe_read_error,
     find_identities,
     key_source,
-    looks_like_path,
     public_numbers,
     remote_urls,
-    url_host,
 )
-from .fields import sentence
 from .issuer_schema import IssuerSchema, colliding_claims, is_issuer
 from .problems import Problems, is_issuer_name, is_setting_name
 from .schema import PREFIX
@@ -37,6 +28,11 @@ _NULL_IS_ABSENT = {name.upper() for name in IssuerSchema().fields} - {"APP_JWT_K
 _FAILOVER_OF_SEVERAL = (
     "Its URLs have the keys of one issuer, but those of several come from URLs: {}. Leave it out: "
     "an issuer cannot have a list of its own."
+)
+_NEEDS_KEYS = "so each could sign the tokens of the other. Give each issuer a key of its own."
+_NEEDS_ISS = (
+    f"{_NEEDS_KEYS[:-1]}, or require iss in their ConsumerJWSs: "
+    'CONSUMER_JWS_CLAIMS = {"issuer": "iss"}.'
 )
 _CLAIMS = {"app_jwt": APP_JWT_CLAIMS, "consumer_jws": CONSUMER_JWS_CLAIMS}
 
@@ -69,6 +65,7 @@ class ReadIssuer:
     values: Mapping[str, Any]  #: its own, and what comes from those for all issuers
     given: Collection[str]  #: the names of those that are configured
     label: str = ""  #: what it is called; empty if there is only one
+    own: Collection[str] = ()  #: those of *given* that are in its mapping
 
     def place(self, name: str) -> str:
         """Return where problems of the setting *name* are reported."""
@@ -84,6 +81,25 @@ class ReadIssuer:
         # One that could not be read is taken for all algorithms: the keys are not reported because
         # of a mistake in another setting.
         return tuple(self.values[self.setting(token, "ALGORITHMS").lower()] or ALGORITHMS)
+
+
+class _KeyUse(NamedTuple):
+    """What the keys of a setting verify."""
+
+    issuer: ReadIssuer
+    setting: str
+    is_of_app_jwt: bool
+    requires_iss: bool
+
+    def mixes_with(self, other: "_KeyUse") -> bool:
+        """Whether a token of one issuer could pass as that of another, if the two share a key."""
+        # A ConsumerJWS that names its issuer passes nowhere else, and never as an AppJWT.
+        is_apart = (
+            self.requires_iss
+            and other.requires_iss
+            and not (self.is_of_app_jwt and other.is_of_app_jwt)
+        )
+        return self.issuer is not other.issuer and not is_apart
 
 
 def read_issuers(
@@ -116,48 +132,51 @@ def read_issuers(
                 if value is not None or name not in _NULL_IS_ABSENT
             }
             read = problems.read(IssuerSchema(partial=True), own, f"ISSUERS: {label}: ")
-            if "app_jwt_keys" in read:
-                # A key for ConsumerJWSs of another issuer must not join the keys of this one.
-                read.setdefault("consumer_jws_keys", None)
-            issuers[iss] = ReadIssuer({**values, **read}, {*given, *own}, label)
+            issuers[iss] = ReadIssuer({**values, **read}, {*given, *own}, label, own)
     return issuers
 
 
 def load_issuers(
-    values: Mapping[str, Any], issuers: Mapping[str, ReadIssuer], problems: Problems
+    values: Mapping[str, Any],
+    issuers: Mapping[str, ReadIssuer],
+    options: RemoteOptions,
+    problems: Problems,
 ) -> dict[str, IssuerSettings]:
     """Return the settings of each issuer with its keys, which are ``None`` if there are problems.
 
     :param values: the settings for all issuers.
     """
-    options = _remote_options(values, problems)
     numbers = _public_numbers(issuers.values())
     loaded: dict[str, IssuerSettings] = {}
-    owners: dict[object, ReadIssuer] = {}
-    remote: list[str] = []
+    # Issuers that have the keys beside ISSUERS share the source: a key set is fetched once.
+    sources: dict[tuple[str, str, KeyRules], Any] = {}
+    users: dict[object, list[_KeyUse]] = {}
+    remote: list[tuple[str, int]] = []
     for iss, issuer in issuers.items():
-        sources: dict[tuple[str, KeyRules], Any] = {}
         tokens = []
         for token, protocol in _CLAIMS.items():
-            algorithms = issuer.algorithms(token)
+            algorithms, name = issuer.algorithms(token), issuer.setting(token, "KEYS")
             rules = KeyRules(algorithms, values["min_rsa_bits"] or 1024, numbers)
-            keys = issuer.setting(token, "KEYS"), rules
-            if keys not in sources:
+            keys = issuer.label if name in issuer.own else "", name, rules
+            if sources.get(keys) is None:
                 sources[keys] = _load_keys(issuer, token, rules, options, problems)
+            source = sources[keys]
             claims, types = (issuer.values[f"{token}_{kind}"] for kind in ("claims", "types"))
             types = frozenset(each.lower().removeprefix("application/") for each in types or ())
-            tokens.append(TokenSettings(sources[keys], algorithms, claims or protocol, types))
+            tokens.append(TokenSettings(source, algorithms, claims or protocol, types))
+            if source is not None:
+                # Claims that could not be read are reported already.
+                has_iss = claims is None or tokens[-1].claims.requires_issuer
+                use = _KeyUse(issuer, name, protocol is APP_JWT_CLAIMS, has_iss)
+                _report_shared(source, use, users, problems)
+                remote += [(issuer.label, id(source)) for _ in remote_urls(source)]
         _report_collisions(issuer, tokens, problems)
-        for (name, _), source in sources.items():
-            for shared in _find_shared(source, issuer, owners) if source else ():
-                problems.add(issuer.place(name), shared)
         loaded[iss] = IssuerSettings(
             iss, tokens[0], tokens[1], issuer.values["audience"], issuer.values["max_lifetime"]
         )
-        if any(source and remote_urls(source) for source in sources.values()):
-            remote.append(issuer.label)
-    if options.failover and len(remote) > 1:
-        problems.add("JWKS_FAILOVER", _FAILOVER_OF_SEVERAL.format(", ".join(remote)))
+    labels = dict.fromkeys(label for label, _ in remote)
+    if options.failover and len(labels) > 1 and len({source for _, source in remote}) > 1:
+        problems.add("JWKS_FAILOVER", _FAILOVER_OF_SEVERAL.format(", ".join(labels)))
     return loaded
 
 
@@ -205,38 +224,14 @@ def _report_collisions(
             problems.add(issuer.place(names[0]), text)
 
 
-def _find_shared(
-    source: KeySource, issuer: ReadIssuer, owners: dict[object, ReadIssuer]
-) -> Iterator[str]:
-    """Yield what *source* shares with another issuer."""
+def _report_shared(
+    source: KeySource, use: _KeyUse, users: dict[object, list[_KeyUse]], problems: Problems
+) -> None:
+    """Report what *source* shares with another issuer, unless their tokens stay apart."""
     for identity, what in find_identities(source):
-        owner = owners.setdefault(identity, issuer)
-        if owner is not issuer:
-            yield f"Shares {what} with {owner.label}: each could sign the tokens of the other."
-
-
-def _remote_options(values: Mapping[str, Any], problems: Problems) -> RemoteOptions:
-    """Return the options that the ``JWKS_`` settings describe."""
-    configured = {rule.name: values[f"jwks_{rule.name}"] for rule in fields(RemoteRules)}
-    # A setting that could not be read is reported already; its default is used here.
-    rules = RemoteRules(**{name: value for name, value in configured.items() if value is not None})
-    hosts = frozenset(map(url_host, values["jwks_http_hosts"] or ()))
-    failover = values["jwks_failover"] or ()
-    for number, url in enumerate(failover, 1):
-        try:
-            check_url(url, hosts)
-        except ValueError as error:
-            problems.add("JWKS_FAILOVER", f"item {number}: {sentence(str(error))}")
-    fetch = values["jwks_fetch"] or _built_in_fetch(values, problems)
-    return RemoteOptions(rules, fetch, failover, values["jwks_backup"], hosts)
-
-
-def _built_in_fetch(values: Mapping[str, Any], problems: Problems) -> Fetch:
-    try:
-        return HttpFetch(values["jwks_ca_file"], values["jwks_proxy"])
-    except (OSError, ValueError) as error:
-        why = "no certificates in it" if isinstance(error, SSLError) else describe_read_error(error)
-        path = values["jwks_ca_file"]
-        name = f"file {path!r}" if looks_like_path(path) else "file"
-        problems.add("JWKS_CA_FILE", f"The {name} cannot be loaded ({why}).")
-        return HttpFetch()
+        others = users.setdefault(identity, [])
+        if other := next(filter(use.mixes_with, others), None):
+            advice = _NEEDS_KEYS if {use.setting, other.setting} == {"APP_JWT_KEYS"} else _NEEDS_ISS
+            text = f"Shares {what} with {other.issuer.label}: {other.setting}, {advice}"
+            problems.add(use.issuer.place(use.setting), text)
+        others.append(use)

@@ -3,10 +3,21 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from ssl import SSLError
 from typing import Any, cast
 
 from ..core import ERROR_ROWS, ErrorRow
-from ..keys import plain_http_hosts
+from ..keys import (
+    Fetch,
+    HttpFetch,
+    RemoteOptions,
+    RemoteRules,
+    check_url,
+    describe_read_error,
+    looks_like_path,
+    plain_http_hosts,
+    url_host,
+)
 from ..revocation import RevocationStore
 from .fields import REDIS_MISSING, sentence
 from .issuers import IssuerSettings, load_issuers, read_issuers
@@ -60,7 +71,8 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
         keys = (f"{PREFIX}{name.upper()}" for name in limit.others)
         problems.add(limit.name.upper(), limit.sentence.format(*keys))
     values["error_catalogue"] = _overridden_rows(values["error_catalogue"] or {}, problems)
-    values["issuers"] = load_issuers(values, issuers, problems)
+    options = _remote_options(values, problems)
+    values["issuers"] = load_issuers(values, issuers, options, problems)
     values["revocation_store"] = _revocation_store(values, problems)
     if problems:
         raise ConfigurationError(problems)
@@ -74,6 +86,33 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     for host in sorted(hosts):
         logger.warning("key set of %s is fetched by http: anyone on the way can forge tokens", host)
     return settings
+
+
+def _remote_options(values: Mapping[str, Any], problems: Problems) -> RemoteOptions:
+    """Return the options that the ``JWKS_`` settings describe."""
+    configured = {rule.name: values[f"jwks_{rule.name}"] for rule in fields(RemoteRules)}
+    # A setting that could not be read is reported already; its default is used here.
+    rules = RemoteRules(**{name: value for name, value in configured.items() if value is not None})
+    hosts = frozenset(map(url_host, values["jwks_http_hosts"] or ()))
+    failover = values["jwks_failover"] or ()
+    for number, url in enumerate(failover, 1):
+        try:
+            check_url(url, hosts)
+        except ValueError as error:
+            problems.add("JWKS_FAILOVER", f"item {number}: {sentence(str(error))}")
+    fetch = values["jwks_fetch"] or _built_in_fetch(values, problems)
+    return RemoteOptions(rules, fetch, failover, values["jwks_backup"], hosts)
+
+
+def _built_in_fetch(values: Mapping[str, Any], problems: Problems) -> Fetch:
+    try:
+        return HttpFetch(values["jwks_ca_file"], values["jwks_proxy"])
+    except (OSError, ValueError) as error:
+        why = "no certificates in it" if isinstance(error, SSLError) else describe_read_error(error)
+        path = values["jwks_ca_file"]
+        name = f"file {path!r}" if looks_like_path(path) else "file"
+        problems.add("JWKS_CA_FILE", f"The {name} cannot be loaded ({why}).")
+        return HttpFetch()
 
 
 def _overridden_rows(

@@ -220,7 +220,7 @@ def has_kid(source: KeySource, kid: str) -> bool:
 def find_identities(source: KeySource) -> Iterator[tuple[object, str]]:
     """Yield what another source must not have if it is of another issuer, and what it is.
 
-    These are the keys, the URLs but for those of failover, and the source itself.
+    These are the keys, the URLs but for those of failover, and a source of the app itself.
     """
     for key, *_ in list_keys(source):
         for identity in key_identities(key):
@@ -232,7 +232,8 @@ def find_identities(source: KeySource) -> Iterator[tuple[object, str]]:
             port = None if (url.scheme, url.port) in (("https", 443), ("http", 80)) else url.port
             host = (url.hostname or "").removesuffix(".")
             yield (host, port, url.path or "/", url.query), "a URL of key sets"
-        yield id(leaf), "a KeySource"
+        elif type(leaf) is not StaticKeys:
+            yield id(leaf), "a KeySource"
 
 
 def plain_http_hosts(source: KeySource) -> set[str]:

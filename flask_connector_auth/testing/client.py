@@ -167,16 +167,19 @@ class ConnectorClient(FlaskClient):
 
     :param app: the app under test, which must trust the *issuer*.
     :param issuer: issues the tokens.
+    :param consumer_issuer: issues the ConsumerJWSs instead, where a service of its own signs them:
+        for the account of *issuer*, and with its name as ``iss`` where ``iss`` is mandatory.
 
     .. versionadded:: 0.1
     """
 
-    def __init__(self, app: Flask, issuer: Issuer) -> None:
+    def __init__(self, app: Flask, issuer: Issuer, consumer_issuer: Issuer | None = None) -> None:
         # As werkzeug combines the app's class with its own.
         bases = (_ConnectorResponse, app.response_class)
         attributes = {"error_responses": current_runtime(app).error_responses}
         super().__init__(app, type("ConnectorResponse", bases, attributes))
         self._issuer = issuer
+        self._consumer_issuer = consumer_issuer or issuer
         self._consumer_header = current_runtime(app).settings.consumer_header
 
     def open(
@@ -190,7 +193,7 @@ class ConnectorClient(FlaskClient):
         headers = Headers(kwargs.pop("headers", None))
         for name, token, make_token in (
             ("Authorization", app_jwt, self._issuer.app_jwt),
-            (self._consumer_header, consumer_jws, self._issuer.consumer_jws),
+            (self._consumer_header, consumer_jws, self._new_consumer_jws),
         ):
             value = make_token() if token is _NEW_TOKEN else token
             if value is not None and name not in headers:
@@ -212,3 +215,10 @@ class ConnectorClient(FlaskClient):
         # A redirect is followed by a call of this method, which has set those of the last request.
         explained.refusals = [*refusals, *explained.refusals]
         return response
+
+    def _new_consumer_jws(self) -> str:
+        names = self._consumer_issuer.consumer_names
+        claims = {names.ids["account_id"]: self._issuer.account_id}
+        if names.requires_issuer:
+            claims["iss"] = self._issuer.name
+        return self._consumer_issuer.consumer_jws(**claims)

@@ -18,12 +18,11 @@ from ..core import (
     APP_JWT_CLAIMS,
     CONSUMER_JWS_CLAIMS,
     ClaimNames,
-    Reason,
     token_requirement,
     wall_time,
 )
 from .signer import OMIT, Signer, without_omitted
-from .tampering import TOKEN_FAULTS, TokenKind, ValidToken
+from .tampering import TokenKind, ValidToken, apply_fault
 
 
 class Clock:
@@ -55,6 +54,8 @@ class Issuer(Signer):
     :param consumer_claims: likewise, as ``CONNECTOR_AUTH_CONSUMER_JWS_CLAIMS``.
     :param type: ``typ`` of the AppJWTs.
     :param consumer_type: ``typ`` of the ConsumerJWSs.
+    :param extra_claims: further claims of each AppJWT, such as ``{"aud": "connector-api"}``, or
+        other values; ``OMIT`` leaves a claim out.
     :raises ValueError: if *claims* or *consumer_claims* is no such mapping.
 
     .. versionadded:: 0.1
@@ -74,12 +75,14 @@ class Issuer(Signer):
         consumer_claims: Mapping[str, Any] | ClaimNames | None = None,
         type: str = "JWT",
         consumer_type: str = "JWT",
+        extra_claims: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(key, kid=kid, algorithm=algorithm)
         self.names: ClaimNames = _claim_names(APP_JWT_CLAIMS, claims)
         self.consumer_names: ClaimNames = _claim_names(CONSUMER_JWS_CLAIMS, consumer_claims)
         self.type = type
         self.consumer_type = consumer_type
+        self.extra_claims: dict[str, Any] = dict(extra_claims or {})
         self.name = name
         self.account_id = account_id
         self.lifetime = lifetime
@@ -87,6 +90,8 @@ class Issuer(Signer):
 
     def app_jwt(self, **claims: Any) -> str:
         """Return an AppJWT with the protocol's claims, replaced or extended by *claims*.
+
+        Those of *extra_claims* are among the claims that *claims* replaces.
 
         :raises TypeError: if a claim has the name of an attribute of
             :class:`~flask_connector_auth.AppJWT`, such as ``account_id``: the claim is ``aud``.
@@ -117,21 +122,11 @@ class Issuer(Signer):
         (claims_of, names, type), [(other_claims_of, *_)] = makers.pop(kind), makers.values()
         now = int(self.clock())
         valid = ValidToken(kind, self, now, claims_of(claims), other_claims_of({}), names, type)
-        possible = {
-            fault_name: fault.apply
-            for fault_name, fault in TOKEN_FAULTS.items()
-            if kind == "app_jwt"
-            or not fault.app_jwt_only
-            or (fault.reason is Reason.WRONG_ISSUER and names.requires_issuer)
-        }
-        if name not in possible:
-            raise ValueError(
-                f"no way {name!r} to break this token; there are {', '.join(possible)}"
-            )
-        return possible[name](valid)
+        return apply_fault(name, valid)
 
     def _app_jwt_claims(self, claims: Mapping[str, Any]) -> dict[str, Any]:
         names = {**self.names.ids, "scopes": self.names.scopes[0]}
+        claims = {**self.extra_claims, **claims}
         _refuse_attributes("an AppJWT", names, claims)
         now = int(self.clock())
         documented = {

@@ -78,6 +78,12 @@ def issuer(connector_clock: Clock) -> Issuer:
 
 
 @pytest.fixture
+def consumer_issuer(issuer: Issuer) -> Issuer:
+    """The issuer of the ConsumerJWSs, by default the same. Override it for a signing service."""
+    return issuer
+
+
+@pytest.fixture
 def key_set_server(issuer: Issuer) -> Iterator[KeySetServer]:
     """A server on loopback that publishes the issuer's key set."""
     with KeySetServer(issuer) as server:
@@ -85,9 +91,9 @@ def key_set_server(issuer: Issuer) -> Iterator[KeySetServer]:
 
 
 @pytest.fixture
-def connector_client(app: Flask, issuer: Issuer) -> ConnectorClient:
-    """A client for your fixture *app*, which sends tokens of the issuer."""
-    return ConnectorClient(app, issuer)
+def connector_client(app: Flask, issuer: Issuer, consumer_issuer: Issuer) -> ConnectorClient:
+    """A client for your fixture *app*, which sends tokens of the two issuers."""
+    return ConnectorClient(app, issuer, consumer_issuer)
 
 
 @pytest.fixture

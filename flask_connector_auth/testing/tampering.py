@@ -205,3 +205,26 @@ def wrong_account(valid: ValidToken) -> str:
 def missing_scope(valid: ValidToken) -> str:
     """It grants no scope; rejected where the view requires one."""
     return valid.with_claims(**dict.fromkeys(valid.names.scopes, OMIT))
+
+
+def apply_fault(name: str, valid: ValidToken) -> str:
+    """Return the token with the fault of that *name*.
+
+    :raises ValueError: if a token of that type has no such fault.
+    """
+    names = [
+        fault_name
+        for fault_name, fault in TOKEN_FAULTS.items()
+        if not fault.app_jwt_only
+        or valid.kind == "app_jwt"
+        or (fault.reason is Reason.WRONG_ISSUER and valid.names.requires_issuer)
+    ]
+    if name not in names:
+        text = f"no way {name!r} to break this token; there are {', '.join(names)}"
+        if name == wrong_issuer.__name__:
+            text += (
+                '. A ConsumerJWS needs a mandatory iss for it: consumer_claims={"issuer": "iss"} '
+                "here, and the same mapping as CONNECTOR_AUTH_CONSUMER_JWS_CLAIMS in the app"
+            )
+        raise ValueError(text)
+    return TOKEN_FAULTS[name].apply(valid)

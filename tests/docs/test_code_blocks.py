@@ -5,7 +5,7 @@ import logging
 import re
 import runpy
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -18,6 +18,7 @@ from tables import TABLES
 import flask_connector_auth
 from flask_connector_auth import (
     AppJWTMissing,
+    ConnectorAuth,
     ConsumerJWSMissing,
     InvalidAppJWT,
     InvalidConsumerJWS,
@@ -26,7 +27,14 @@ from flask_connector_auth import (
     require_consumer_jws,
     testing,
 )
-from flask_connector_auth.config import LIMITS, PREFIX, Settings, SettingsSchema, load_settings
+from flask_connector_auth.config import (
+    LIMITS,
+    PREFIX,
+    IssuerSettings,
+    Settings,
+    SettingsSchema,
+    load_settings,
+)
 from flask_connector_auth.core import ERROR_ROWS, render_envelope
 from flask_connector_auth.integrations import (
     authlib as resource_protector,
@@ -215,10 +223,16 @@ def test_the_environment_of_the_settings_page_is_read() -> None:
 
 def test_the_issuers_of_the_settings_page(tmp_path: Path) -> None:
     """docs/settings.rst, Several issuers: the example can be loaded, and is what the text says."""
-    [block] = [text for text in blocks("docs/settings.rst", "python") if "ISSUERS" in text]
-    (tmp_path / "example.py").write_text(block)
-    names = runpy.run_path(str(tmp_path / "example.py"), {"Flask": Flask})
-    sentinel, login = load_settings(names["app"].config).issuers.values()
+
+    def issuers_of(block: str) -> Iterable[IssuerSettings]:
+        (tmp_path / "example.py").write_text(block)
+        given = {"Flask": Flask, "ConnectorAuth": ConnectorAuth}
+        names = runpy.run_path(str(tmp_path / "example.py"), given)
+        return load_settings(names["app"].config).issuers.values()
+
+    several = [text for text in blocks("docs/settings.rst", "python") if "ISSUERS" in text]
+    (sentinel, login), (one, two) = map(issuers_of, several)
+    assert one.consumer_jws.keys is two.consumer_jws.keys is not one.app_jwt.keys
     assert (sentinel.audience, login.audience) == ({"le1", "le2"}, {"le3"})
     assert login.consumer_jws.keys is login.app_jwt.keys
     assert login.app_jwt.types == {"at+jwt"} != sentinel.app_jwt.types

@@ -341,6 +341,54 @@ def test_all_four_in_one_app(page: dict[str, Any], refusals: list[Reason | str])
     assert refusals == [Reason.BAD_SIGNATURE] * 24
 
 
+def test_two_vendors_with_one_signing_service(
+    page: dict[str, Any], refusals: list[Reason | str]
+) -> None:
+    """docs/claims.rst: the page's settings and checks; ``iss`` tells whose ConsumerJWS it is."""
+    app, vendors, other = Flask("an_app"), {"keycloak": KEYCLOAK, "entra": ENTRA}, "another-api"
+    signers = {name: Signer(signing_key(owner=name), kid="vendor-1") for name in vendors}
+    service = Issuer(
+        signing_key(owner="consumers"), account_id=TENANT, consumer_claims={"issuer": "iss"}
+    )
+    now = int(service.clock())
+    with ExitStack() as stack:
+        servers = [
+            stack.enter_context(KeySetServer(keys))
+            for keys in (
+                service,
+                *({"keys": [vendors[name].key(signers[name])]} for name in vendors),
+            )
+        ]
+        issuers = page["two_vendors"].config["CONNECTOR_AUTH_ISSUERS"]
+        assert [*issuers] == [vendor.iss for vendor in vendors.values()]
+        app.config.update(page["two_vendors"].config)
+        app.config["CONNECTOR_AUTH_CONSUMER_JWS_KEYS"] = servers[0].url
+        app.config["CONNECTOR_AUTH_ISSUERS"] = {
+            iss: {**own, "APP_JWT_KEYS": server.url}
+            for (iss, own), server in zip(issuers.items(), servers[1:], strict=True)
+        }
+        page["connector_auth"].init_app(app)  # with the checks of the page
+        add_view(app)
+        client = app.test_client()
+
+        def get(name: str, iss: Any, **claims: Any) -> Any:
+            vendor = vendors[name]
+            token = token_of(vendor, {**vendor.app_token, **claims}, now, None, signers[name])
+            consumer_jws = service.consumer_jws(iss=iss)
+            sent = {"Authorization": token, "X-LP-ON-BEHALF": consumer_jws}
+            return client.get(URL, headers=sent)
+
+        for name, another in (("keycloak", ENTRA), ("entra", KEYCLOAK)):
+            iss = vendors[name].iss
+            assert [each["issuer"] for each in get(name, iss).json] == [iss] * 2
+            assert_row(get(name, another.iss), 40103)
+            assert_row(get(name, OMIT), 40103)
+            assert_row(get(name, iss, aud=other), 40102)
+            assert_row(get(name, iss, aud=another.app_token["aud"]), 40102)
+    own = [Reason.WRONG_ISSUER, Reason.MISSING_CLAIM, *["wrong_audience"] * 2]
+    assert refusals == own * 2
+
+
 def test_the_key_sets_have_the_documented_members() -> None:
     """RFC 7517 section 4: as the vendors' pages show them."""
     made = {name: {*vendor.key(signer())} for name, vendor in VENDORS.items()}

@@ -20,7 +20,7 @@ from flask_connector_auth import (
     require_consumer_jws,
     verify_request,
 )
-from flask_connector_auth.testing import OMIT, Issuer
+from flask_connector_auth.testing import OMIT, Issuer, KeySetServer
 from tests.support.floor_helpers import cases, issuer_of
 from tests.support.http_helpers import ACCOUNT, assert_row, headers
 from tests.support.types import MakeApp
@@ -133,6 +133,112 @@ def test_a_consumer_jws_alone(
         assert response.json == {"consumer": A}
     else:
         assert_row(response, row)
+
+
+@cases(
+    ("claims", "own", "settings"),
+    {
+        "without iss": ({}, B, {}),
+        "with iss": ({"iss": A}, 40103, {}),
+        "iss required": ({"iss": A}, 40103, {"CONSUMER_JWS_CLAIMS": {"issuer": "iss"}}),
+    },
+)
+def test_a_public_key_that_a_hostile_issuer_publishes_again(
+    claims: Any, own: Any, settings: Any, make_app: MakeApp
+) -> None:
+    """docs/issuers.rst: without ``iss`` a ConsumerJWS can pass as one of the hostile issuer, and
+    never the other way round; with ``iss`` it is of that issuer alone."""
+    good, hostile = made(A, kid="a"), made(B, kid="b")
+    published = {"keys": [key for each in (good, hostile) for key in each.key_set()["keys"]]}
+    with KeySetServer(good) as server, KeySetServer(published) as server_of_b:
+        trusted = {A: {"APP_JWT_KEYS": server.url}, B: {"APP_JWT_KEYS": server_of_b.url}}
+        app = make_app(clock=good.clock, ISSUERS=trusted, **settings)
+
+        @app.get("/")
+        @require_app_jwt
+        @require_consumer_jws
+        def both() -> dict[str, str]:
+            return {"consumer": current_consumer_jws.issuer}
+
+        @app.get("/consumer")
+        @require_consumer_jws
+        def consumer() -> dict[str, str]:
+            return {"consumer": current_consumer_jws.issuer}
+
+        client, token = app.test_client(), good.consumer_jws(**claims)
+        response = client.get("/", headers=headers(hostile.app_jwt(), token))
+        if own is B:
+            assert response.json == {"consumer": B}
+            # As long as the keys of the other issuer are not at hand.
+            assert client.get("/consumer", headers=headers(None, token)).json == {"consumer": B}
+        else:
+            assert_row(response, own)
+        assert client.get("/", headers=headers(good.app_jwt(), token)).json == {"consumer": A}
+        forged = hostile.consumer_jws(**claims)
+        assert_row(client.get("/", headers=headers(good.app_jwt(), forged)), 40103)
+        another = good.consumer_jws(**claims, jti="2")  # which is not remembered
+        response = client.get("/consumer", headers=headers(None, another))
+        if own is B:
+            assert_row(response, 40103)  # two issuers have its key
+        else:
+            assert response.json == {"consumer": A}
+
+
+SERVICE = made("https://consumers.example")
+
+
+@pytest.fixture
+def by_service(make_app: MakeApp) -> FlaskClient:
+    """A client of an app whose ConsumerJWSs, those of both issuers, are signed by a service."""
+    app = make_app(
+        clock=ISSUERS[A].clock,
+        ISSUERS={name: {"APP_JWT_KEYS": issuer.key_set()} for name, issuer in ISSUERS.items()},
+        CONSUMER_JWS_KEYS=SERVICE.key_set(),
+        CONSUMER_JWS_CLAIMS={"issuer": "iss"},
+    )
+    app.add_url_rule("/", "index", lambda: {"of": verify_request().consumer_jws.issuer})
+    app.add_url_rule(
+        "/alone", "alone", require_consumer_jws(lambda: {"of": current_consumer_jws.issuer})
+    )
+    return app.test_client()
+
+
+@cases(
+    ("app_jwt", "signer", "claims", "of"),
+    {
+        "of A": (A, SERVICE, {"iss": A}, A),
+        "of B": (B, SERVICE, {"iss": B}, B),
+        "of B beside A": (A, SERVICE, {"iss": B}, None),
+        "without iss": (A, SERVICE, {}, None),
+        "by the vendor": (A, ISSUERS[A], {"iss": A}, None),
+        "alone, of A": (None, SERVICE, {"iss": A}, A),
+        "alone, of B": (None, SERVICE, {"iss": B}, B),
+        "alone, of the service": (None, SERVICE, {"iss": SERVICE.name}, None),
+        "alone, without iss": (None, SERVICE, {}, None),
+        "alone, by the vendor": (None, ISSUERS[A], {"iss": A}, None),
+    },
+)
+def test_one_key_for_the_consumers_of_both(
+    by_service: FlaskClient, app_jwt: str | None, signer: Issuer, claims: Any, of: str | None
+) -> None:
+    """docs/settings.rst: each ConsumerJWS names its issuer, and passes as that of no other; the
+    keys of the AppJWTs do not verify it.
+    """
+    text, first = signer.consumer_jws(**claims), app_jwt and ISSUERS[app_jwt].app_jwt()
+    for _ in ("new", "remembered"):
+        response = by_service.get("/" if first else "/alone", headers=headers(first, text))
+        if of:
+            assert response.json == {"of": of}
+        else:
+            assert_row(response, 40103)
+
+
+def test_a_token_of_the_service_is_no_app_jwt(by_service: FlaskClient) -> None:
+    """Its key verifies ConsumerJWSs alone."""
+    for name in (A, B):
+        stranger = SERVICE.app_jwt(iss=name)
+        consumer = SERVICE.consumer_jws(iss=name)
+        assert_row(by_service.get("/", headers=headers(stranger, consumer)), 40102)
 
 
 def test_one_issuer_stays_as_it_is(make_app: MakeApp) -> None:

@@ -151,9 +151,21 @@ def test_an_empty_mapping_of_claims_is_that_of_the_protocol() -> None:
             "c",
         ),
         "AppJWTs of its own": ({"APP_JWT_KEYS": "o"}, {"APP_JWT_KEYS": "a"}, "o", "o"),
-        # The ConsumerJWS keys for all are another issuer's.
+        # The vendor that signs the AppJWTs is not trusted with the ConsumerJWSs.
         "AppJWTs of its own, two for all": (
             {"APP_JWT_KEYS": "o"},
+            {"APP_JWT_KEYS": "a", "CONSUMER_JWS_KEYS": "c"},
+            "o",
+            "c",
+        ),
+        "AppJWTs of its own, ConsumerJWSs for all": (
+            {"APP_JWT_KEYS": "o"},
+            {"CONSUMER_JWS_KEYS": "c"},
+            "o",
+            "c",
+        ),
+        "AppJWTs of its own for both, two for all": (
+            {"APP_JWT_KEYS": "o", "CONSUMER_JWS_KEYS": "o"},
             {"APP_JWT_KEYS": "a", "CONSUMER_JWS_KEYS": "c"},
             "o",
             "o",
@@ -174,6 +186,12 @@ def test_an_empty_mapping_of_claims_is_that_of_the_protocol() -> None:
             {"APP_JWT_KEYS": "o", "CONSUMER_JWS_KEYS": None},
             {"CONSUMER_JWS_KEYS": "c"},
             "o",
+            "c",
+        ),
+        "null for ConsumerJWSs, none for all": (
+            {"APP_JWT_KEYS": "o", "CONSUMER_JWS_KEYS": None},
+            {"APP_JWT_KEYS": "a"},
+            "o",
             "o",
         ),
         "null for ConsumerJWSs, two for all": (
@@ -187,7 +205,9 @@ def test_an_empty_mapping_of_claims_is_that_of_the_protocol() -> None:
 def test_whose_keys_verify_each_token(
     own: dict[str, Any], for_all: dict[str, Any], app_jwt: str, consumer_jws: str
 ) -> None:
-    """A key for ConsumerJWSs beside ISSUERS never joins an issuer's own keys for AppJWTs."""
+    """What an issuer leaves out comes from beside ISSUERS; only without it do its own keys verify
+    both.
+    """
 
     def keys(owners: dict[str, Any]) -> dict[str, Any]:
         return {name: owner and jwk(owner=owner) for name, owner in owners.items()}
@@ -195,6 +215,19 @@ def test_whose_keys_verify_each_token(
     [issuer] = load_several({ONE: keys(own)}, **keys(for_all)).values()
     assert thumbprints(issuer.app_jwt.keys) == [signing_key(owner=app_jwt).thumbprint()]
     assert thumbprints(issuer.consumer_jws.keys) == [signing_key(owner=consumer_jws).thumbprint()]
+
+
+def test_the_keys_for_all_are_one_source() -> None:
+    """So their key set is fetched once; an issuer with the same URL of its own has its own."""
+    own = {"CONSUMER_JWS_KEYS": URL}
+    one, other, third = load_several(
+        {**two(), "three": {"APP_JWT_KEYS": jwk(owner="three"), **own}}, **own, **BOUND
+    ).values()
+    assert one.consumer_jws.keys is other.consumer_jws.keys is not third.consumer_jws.keys
+    assert remote_urls(third.consumer_jws.keys) == [URL]
+    # With an allow-list of its own, it has other keys.
+    one, other = load_several(two({"CONSUMER_JWS_ALGORITHMS": ["ES256"]}), **own, **BOUND).values()
+    assert one.consumer_jws.keys is not other.consumer_jws.keys
 
 
 class AppKeys(KeySource):
@@ -217,7 +250,12 @@ MISFIT = "an EC key for ES256; the allow-list has {}."
 SHARED, SOURCE = jwk(owner="shared"), AppKeys()
 STATIC = StaticKeys(parse_keys(SHARED, KeyRules(("RS256",)))[0])
 HMAC = {"APP_JWT_ALGORITHMS": ["HS256", "RS256"]}
-SAME = "Shares {} with https://one.example: each could sign the tokens of the other."
+SAME = (
+    "Shares {} with https://one.example: APP_JWT_KEYS, so each could sign the tokens of the other. "
+    "Give each issuer a key of its own."
+)
+OR_ISS = ', or require iss in their ConsumerJWSs: CONSUMER_JWS_CLAIMS = {"issuer": "iss"}.'
+BOUND = {"CONSUMER_JWS_CLAIMS": {"issuer": "iss"}}
 FAILOVER = (
     "Its URLs have the keys of one issuer, but those of several come from URLs: "
     "https://one.example, https://two.example. Leave it out: an issuer cannot have a list of its "
@@ -241,6 +279,11 @@ def oct_jwk(secret: str | bytes) -> dict[str, str]:
 def of_two(name: str) -> str:
     """Return the place of a setting of the second issuer."""
     return f"ISSUERS: {TWO}: {name}"
+
+
+def with_iss(what: str, setting: str = "CONSUMER_JWS_KEYS") -> str:
+    """Return the problem of what a token that names its issuer could share."""
+    return SAME[:-1].format(what).replace("APP_JWT_KEYS", setting) + OR_ISS
 
 
 REFUSED: dict[str, tuple[Any, dict[str, Any], dict[str, list[str]]]] = {
@@ -299,7 +342,58 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], dict[str, list[str]]]] = {
     "a key of the other token": (
         two({"APP_JWT_KEYS": SHARED}, CONSUMER_JWS_KEYS=SHARED),
         {},
-        {of_two("CONSUMER_JWS_KEYS"): [SAME.format("a key")]},
+        {of_two("CONSUMER_JWS_KEYS"): [with_iss("a key", "APP_JWT_KEYS")]},
+    ),
+    "a key of the other token, where one requires iss": (
+        two({"APP_JWT_KEYS": SHARED}, CONSUMER_JWS_KEYS=SHARED, **BOUND),
+        {},
+        {of_two("CONSUMER_JWS_KEYS"): [with_iss("a key", "APP_JWT_KEYS")]},
+    ),
+    "keys of AppJWTs, where both require iss": (
+        two({"APP_JWT_KEYS": SHARED}, APP_JWT_KEYS=SHARED),
+        BOUND,
+        {of_two("APP_JWT_KEYS"): [SAME.format("a key")]},
+    ),
+    "ConsumerJWSs for all": (
+        two(),
+        {"CONSUMER_JWS_KEYS": SHARED},
+        {of_two("CONSUMER_JWS_KEYS"): [with_iss("a key")]},
+    ),
+    "ConsumerJWSs for all, where one requires iss": (
+        two(BOUND),
+        {"CONSUMER_JWS_KEYS": SHARED},
+        {of_two("CONSUMER_JWS_KEYS"): [with_iss("a key")]},
+    ),
+    "ConsumerJWSs for all of three": (
+        {**two(), "three": {"APP_JWT_KEYS": jwk(owner="three")}},
+        {"CONSUMER_JWS_KEYS": SHARED},
+        {
+            of_two("CONSUMER_JWS_KEYS"): [with_iss("a key")],
+            "ISSUERS: three: CONSUMER_JWS_KEYS": [with_iss("a key")],
+        },
+    ),
+    "a URL of ConsumerJWSs": (
+        two({"CONSUMER_JWS_KEYS": URL}, CONSUMER_JWS_KEYS=URL),
+        {},
+        {of_two("CONSUMER_JWS_KEYS"): [with_iss("a URL of key sets")]},
+    ),
+    "a KeySource of ConsumerJWSs": (
+        two(),
+        {"CONSUMER_JWS_KEYS": [SOURCE, SHARED]},
+        {of_two("CONSUMER_JWS_KEYS"): [with_iss("a key"), with_iss("a KeySource")]},
+    ),
+    "claims that cannot be read, beside a shared key": (
+        two(),
+        {"CONSUMER_JWS_KEYS": SHARED, "CONSUMER_JWS_CLAIMS": {"issuer": 5}},
+        {"CONSUMER_JWS_CLAIMS": ['issuer: Must be "iss"; then a token must have this claim.']},
+    ),
+    "keys for all that cannot be used": (
+        two(),
+        {"CONSUMER_JWS_KEYS": 5},
+        {
+            f"ISSUERS: {iss}: CONSUMER_JWS_KEYS": ["a key cannot be given as int."]
+            for iss in (ONE, TWO)
+        },
     ),
     "a secret in two forms": (
         two({"APP_JWT_KEYS": {"secret": SECRET}}, APP_JWT_KEYS=oct_jwk(SECRET)),
@@ -518,6 +612,27 @@ def test_what_is_refused_at_start(
         ),
         "failover of one": (two({"APP_JWT_KEYS": f"{URL}?1"}), {"JWKS_FAILOVER": [URL]}),
         "two sources": (two({"APP_JWT_KEYS": AppKeys()}, APP_JWT_KEYS=AppKeys()), {}),
+        "ConsumerJWSs for all": (two(), {"CONSUMER_JWS_KEYS": [SHARED, URL, SOURCE], **BOUND}),
+        "a key of ConsumerJWSs": (
+            two({"CONSUMER_JWS_KEYS": SHARED, **BOUND}, CONSUMER_JWS_KEYS=SHARED, **BOUND),
+            {},
+        ),
+        "a URL of ConsumerJWSs": (
+            two({"CONSUMER_JWS_KEYS": URL}, CONSUMER_JWS_KEYS=[URL]),
+            BOUND,
+        ),
+        "a key of the other token": (
+            two(
+                {"APP_JWT_KEYS": SHARED, "CONSUMER_JWS_KEYS": jwk(owner="consumers")},
+                CONSUMER_JWS_KEYS=SHARED,
+                **BOUND,
+            ),
+            {},
+        ),
+        "failover of the ConsumerJWSs for all": (
+            two(),
+            {"CONSUMER_JWS_KEYS": URL, "JWKS_FAILOVER": [f"{URL}?2"], **BOUND},
+        ),
         "one source for both tokens": (
             two({"APP_JWT_KEYS": SOURCE, "CONSUMER_JWS_KEYS": SOURCE}),
             {},

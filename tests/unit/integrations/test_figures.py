@@ -351,6 +351,33 @@ def test_figures_of_several_issuers_are_told_apart(
     assert gauged.of(app, "requests") == {("verified", "", "", "app_jwt"): 3}
 
 
+def test_keys_that_serve_two_issuers_are_counted_once(gauged: Gauged, make_app: MakeApp) -> None:
+    """Under the first of them; both are shown in the health, and closed with the app."""
+    first, second = Issuer(name=ISS), Issuer(name="second", kid="second")
+    service = Issuer(kid="service")
+    with KeySetServer(service) as server:
+        app = make_app(
+            ISSUERS={each.name: {"APP_JWT_KEYS": each.key_set()} for each in (first, second)},
+            CONSUMER_JWS_KEYS=server.url,
+            CONSUMER_JWS_CLAIMS={"issuer": "iss"},
+        )
+        with_views(app)
+        gauged.instrument(app)
+        for each in (first, second):
+            texts = each.app_jwt(), service.consumer_jws(iss=each.name)
+            assert app.test_client().get("/both", headers=headers(*texts)).status_code == 200
+        assert len(server.requests) == 1
+    assert gauged.of(app, "keys.ready") == {
+        **{("app_jwt", ISS): 1, ("app_jwt", "second"): 1},
+        ("consumer_jws", ISS): 1,
+    }
+    assert gauged.one(app, "keys.events", "consumer_jws", ISS, "refreshed") == 1
+    assert gauged.one(app, "keys.fetches", "consumer_jws", ISS, "succeeded") == 1
+    for health in current_runtime(app).health()["issuers"].values():
+        assert health["keys"]["consumer_jws"]["state"] == "fresh"
+    ConnectorAuth().close(app)
+
+
 def test_the_cache_is_reported(gauged: Gauged, make_app: MakeApp, issuer: Issuer) -> None:
     """Hits, misses, entries and size, for each token."""
     app = with_views(make_app(CACHE_SIZE=10))

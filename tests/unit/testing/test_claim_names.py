@@ -130,8 +130,71 @@ def test_a_broken_token_is_refused_for_what_its_name_says(
 def test_a_consumer_jws_names_its_issuer_only_where_it_must(issuer: Issuer, mapped: Issuer) -> None:
     """CONNECTOR_AUTH_CONSUMER_JWS_CLAIMS: ``iss`` is not read otherwise, so it breaks nothing."""
     assert parts(mapped.broken("wrong_issuer", "consumer_jws"))[1]["iss"] == "another issuer"
-    with pytest.raises(ValueError, match="no way 'wrong_issuer'"):
+    needed = r"needs a mandatory iss for it: consumer_claims=.*CONNECTOR_AUTH_CONSUMER_JWS_CLAIMS"
+    with pytest.raises(ValueError, match=needed):
         issuer.broken("wrong_issuer", "consumer_jws")
+
+
+@pytest.fixture(scope="module")
+def consumer_issuer(connector_clock: Clock) -> Issuer:
+    """A signing service, for all issuers of an app."""
+    names = {"account_id": "tenant", "issuer": "iss"}
+    return Issuer(clock=connector_clock, kid="consumers-1", consumer_claims=names)
+
+
+def app_of(issuer: Issuer, consumer_issuer: Issuer) -> Flask:
+    """Return an app of *issuer* with that signing service."""
+    app = Flask("an_app")
+    app.config.update(
+        CONNECTOR_AUTH_APP_JWT_KEYS=issuer.key_set(),
+        CONNECTOR_AUTH_CONSUMER_JWS_KEYS=consumer_issuer.key_set(),
+        CONNECTOR_AUTH_CONSUMER_JWS_CLAIMS={"account_id": "tenant", "issuer": "iss"},
+    )
+    ConnectorAuth(app)
+
+    @app.get("/")
+    @require_app_jwt
+    @require_consumer_jws
+    def view() -> Any:
+        return current_app_jwt.claims
+
+    return app
+
+
+@pytest.fixture
+def app(issuer: Issuer, consumer_issuer: Issuer) -> Flask:
+    """The app of the kit's issuer."""
+    return app_of(issuer, consumer_issuer)
+
+
+def test_a_signing_service_signs_for_the_issuer(
+    app: Flask,
+    issuer: Issuer,
+    consumer_issuer: Issuer,
+    connector_client: ConnectorClient,
+    refusals: list[Reason | str],
+) -> None:
+    """docs/claims.rst: the ConsumerJWS has the ``iss`` and the account of the AppJWT."""
+    assert connector_client.get("/").status_code == 200
+    assert_row(ConnectorClient(app, issuer).get("/"), 40103)
+    own = consumer_issuer.consumer_jws(iss="consumers")
+    assert_row(connector_client.get("/", consumer_jws=own), 40103)
+    assert refusals == [Reason.UNKNOWN_KEY, Reason.WRONG_ISSUER]
+
+
+def test_an_issuer_has_further_claims_in_each_app_jwt(consumer_issuer: Issuer) -> None:
+    """docs/claims.rst, What a mapping does not check: what a check reads; no ConsumerJWS has it."""
+    given = {"env": "staging", "azp": "install-2", "scope": OMIT}
+    more = Issuer(account_id="le1", extra_claims=given)
+    client = ConnectorClient(app_of(more, consumer_issuer), more, consumer_issuer)
+    claims = client.get("/").json
+    assert (claims["aud"], claims["env"], claims["azp"]) == ("le1", "staging", "install-2")
+    assert "scope" not in claims
+    assert parts(more.app_jwt(env="test"))[1]["env"] == "test"
+    assert parts(more.broken("expired"))[1]["env"] == "staging"
+    assert "env" not in parts(more.consumer_jws())[1]
+    with pytest.raises(TypeError, match="no claim account_id: give it as aud"):
+        Issuer(extra_claims={"account_id": "le1"}).app_jwt()
 
 
 def test_a_token_of_the_wrong_type_names_its_issuer(issuer: Issuer) -> None:
