@@ -513,6 +513,10 @@ def test_the_keys_of_an_issuer_are_shown_without_secrets() -> None:
         "two": {},
     }
     assert (shown["APP_JWT_TYPES"], shown["APP_JWT_CLAIMS"]) == (["JWT"], {})
+    # Neither has a default there, and both are for one issuer.
+    assert (shown["APP_JWT_KEYS"], shown["ISSUER"]) == (None, None)
+    alone = {each["name"]: each["value"] for each in list_settings({})}
+    assert alone["CONNECTOR_AUTH_ISSUER"] == "Sentinel"
 
 
 @cases(

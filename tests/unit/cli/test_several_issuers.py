@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from flask_connector_auth import (
+    ConnectorAuth,
     KeySource,
     require_app_jwt,
     require_consumer_jws,
@@ -282,6 +283,40 @@ def test_without_an_issuer_no_check_by_its_rules_is_shown(
     assert found["checks"][-1]["stage"] == "issuer"
     [failed] = [each for each in found["checks"] if each["result"] == "fail"]
     assert (failed["has"], failed["lacks"]) == (has, lacks)
+
+
+@cases(
+    "text, listed",
+    {
+        "unknown issuer": (a.app_jwt(iss="c"), ["any"]),
+        "no compact JWS": ("a.b", ["any"]),
+        "the other issuer": (b.app_jwt(exp=1), ["any", "of_b"]),
+    },
+)
+def test_checks_of_the_application_are_listed_as_far_as_they_are_known_to_apply(
+    said: Said, text: str, listed: list[str]
+) -> None:
+    """Those for one issuer only once the issuer is known."""
+    app = Flask("checked")
+    keys = {A: {"APP_JWT_KEYS": a.key_set()}, B: {"APP_JWT_KEYS": b.key_set()}}
+    app.config["CONNECTOR_AUTH_ISSUERS"] = keys
+    auth = ConnectorAuth(app, clock=lambda: NOW)
+
+    def of_a(_token: Any) -> None:
+        raise AssertionError
+
+    def of_b(_token: Any) -> None:
+        raise AssertionError
+
+    def any(_token: Any) -> None:
+        raise AssertionError
+
+    auth.claim_check(issuer=A)(of_a)
+    auth.claim_check(any)
+    auth.claim_check(issuer=B)(of_b)
+    checks = said("inspect", app=app, status=1, input=text)["checks"]
+    own = [(each["check"].split()[0], each["result"]) for each in checks if each["stage"] == "own"]
+    assert own == [(name, "not reached") for name in listed]
 
 
 TEXTS = {

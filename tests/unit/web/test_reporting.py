@@ -272,6 +272,31 @@ def test_what_is_not_verified_is_no_detail(make_app: MakeApp, stranger: Issuer) 
     assert [(error.reason, error.reason_details) for error in told] == [("bad_signature", {})]
 
 
+@cases(
+    "parameters, details",
+    {
+        "typ": ({"typ": CANARY}, {"parameter": "typ", "accepted": "at+jwt or jwt"}),
+        "a number": ({"typ": 7}, {"parameter": "typ", "accepted": "at+jwt or jwt"}),
+        "kid": ({"kid": 7}, {"parameter": "kid"}),
+        "a long kid": ({"kid": CANARY * 20}, {"parameter": "kid"}),
+    },
+)
+def test_a_bad_parameter_is_named_with_what_is_accepted(
+    parameters: Any, details: Any, make_app: MakeApp, issuer: Issuer
+) -> None:
+    """RFC 7515 section 4.1.9: by the settings alone, since the token is not verified."""
+    app, told = pair_view(make_app(APP_JWT_TYPES=["JWT", "at+jwt"])), []
+
+    def note(_app: Flask, error: Any) -> None:
+        told.append((error.reason, error.reason_details))
+
+    with listening() as recorder, token_rejected.connected_to(note):
+        app.test_client().get("/x", headers=headers(issuer.sign({}, parameters)))
+    assert told == [("bad_parameter", details)]
+    known = " ".join(f"{name}={text!r}" for name, text in details.items())
+    assert recorder.lines() == [line("bad_parameter", 40102, known=known)]
+
+
 def test_the_details_of_another_reason_are_dropped(make_app: MakeApp, issuer: Issuer) -> None:
     """RFC 8725 section 3.12: with one text in both headers that is the reason, not its claims."""
     app, told = pair_view(make_app()), []
