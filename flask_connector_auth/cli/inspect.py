@@ -17,7 +17,7 @@ from ..core import (
     load_json_object,
     token_requirement,
 )
-from ..verification import Stage, read_token
+from ..verification import CONSUMER_JWS, Stage, read_token
 from ..web import Binding, audit
 from .common import date_of, json_option, literal, load_state, moment, show
 from .explanation import SIZES, Explanation, Result
@@ -213,10 +213,9 @@ def _header(parameters: Mapping[str, Any], explanation: Explanation) -> dict[str
 def _lines(report: Mapping[str, Any]) -> Iterable[str]:
     yield f"{report['token']} as of {report['at']}: {report['verdict']}{_reason(report)}"
     yield ""
-    times = report["times"].items()
-    dates = {name: f"{time['date']}, {_distance(time['in'])}" for name, time in times}
+    dates = {name: f"{at['date']}, {_distance(at['in'])}" for name, at in report["times"].items()}
     for check in report["checks"]:
-        found = _found(check, dates)
+        found = _found(check, dates, report["token"] == CONSUMER_JWS.label)
         yield f"  {check['result']:<11}  {check['check']}{_reason(check)}{found}"
     unverified = "" if report["verified"] else ", not verified"
     for title in ("header", "claims"):
@@ -231,7 +230,7 @@ def _reason(part: Mapping[str, Any]) -> str:
     return f" ({part['reason']})" if part["reason"] else ""
 
 
-def _found(check: Mapping[str, Any], dates: Mapping[str, str]) -> str:
+def _found(check: Mapping[str, Any], dates: Mapping[str, str], is_consumer: bool) -> str:
     """Return the sentence that says what the token has, where *check* failed."""
     parts = []
     for name, value in check["has"].items():
@@ -246,4 +245,6 @@ def _found(check: Mapping[str, Any], dates: Mapping[str, str]) -> str:
     if check["reason"] == Reason.REVOKED:
         # That is what restore takes.
         return f"{found} What is revoked is its {details['kind']}."
+    if (check["stage"], check["reason"]) == (Stage.ISSUER, Reason.MISSING_CLAIM) and is_consumer:
+        return f"{found} Beside an AppJWT, it is of the issuer of that: give --issuer."
     return found

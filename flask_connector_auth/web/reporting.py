@@ -41,7 +41,7 @@ class Failure(NamedTuple):
     def of(cls, error: Rejected | Unavailable) -> "Failure":
         """Return the failure that *error* stands for."""
         if isinstance(error, Unavailable):
-            return cls(error.reason, True, error.retry_after, dict, {})
+            return cls(error.reason, True, error.retry_after, dict, error.reason_details)
         return cls(error.reason, False, 0, error.find_loggable_claims, error.reason_details)
 
 

@@ -144,6 +144,26 @@ def test_each_key_is_listed_with_its_issuer(
     assert "ISSUER " not in run("check").stdout.partition("Keys")[2]
 
 
+def test_each_setting_of_an_issuer_has_a_line(
+    run: RunCommand, said: Said, two: Callable[..., Flask]
+) -> None:
+    """In JSON it is one mapping; of one issuer without settings of its own there is a line too."""
+    app = two(MAX_LIFETIME=60)
+    own: Any = app.config["CONNECTOR_AUTH_ISSUERS"]
+    app.config["CONNECTOR_AUTH_ISSUERS"] = {**own, "c\x1b": {}}
+    rows = [line.split("  ") for line in run("check", app=app).stdout.splitlines()]
+    found = [[cell.strip() for cell in row if cell] for row in rows if "_ISSUERS" in " ".join(row)]
+    name = "CONNECTOR_AUTH_ISSUERS"
+    assert found == [
+        [f"{name}: {A}: APP_JWT_KEYS", '"a JWK Set of 1"', "config"],
+        [f"{name}: {B}: APP_JWT_KEYS", '"a JWK Set of 1"', "config"],
+        [f"{name}: {B}: MAX_LIFETIME", "60", "config"],
+        [f"{name}: c\\u001b", "{}", "config"],
+    ]
+    [listed] = [each for each in said("check", app=app)["settings"] if each["name"] == name]
+    assert listed["value"][B] == {"APP_JWT_KEYS": "a JWK Set of 1", "MAX_LIFETIME": 60}
+
+
 def test_what_is_wrong_with_keys_begins_with_the_issuer(
     said: Said, two: Callable[..., Flask], issuer: Issuer
 ) -> None:
@@ -283,6 +303,25 @@ def test_without_an_issuer_no_check_by_its_rules_is_shown(
     assert found["checks"][-1]["stage"] == "issuer"
     [failed] = [each for each in found["checks"] if each["result"] == "fail"]
     assert (failed["has"], failed["lacks"]) == (has, lacks)
+
+
+@cases(
+    "text, args, is_said",
+    {
+        "a ConsumerJWS alone": (a.consumer_jws(), ["--consumer-jws"], True),
+        "of a known issuer": (a.consumer_jws(), ["--consumer-jws", "--issuer", A], False),
+        "an AppJWT": (a.app_jwt(iss=OMIT), [], False),
+    },
+)
+def test_where_the_issuer_is_not_known_the_option_for_it_is_said(
+    run: RunCommand, make_app: MakeApp, text: str, args: list[str], is_said: bool
+) -> None:
+    """Two issuers have the kid: beside an AppJWT, the token would be of one of them."""
+    keys = {A: a.key_set(), B: named(B, kid="a").key_set()}
+    app = make_app(ISSUERS={name: {"APP_JWT_KEYS": each} for name, each in keys.items()})
+    shown = run("inspect", *args, app=app, input=text).stdout
+    hint = "(missing_claim) The token has no iss. Beside an AppJWT, it is of the issuer of that: "
+    assert (f"{hint}give --issuer." in shown) is is_said
 
 
 @cases(
