@@ -7,7 +7,7 @@ does not run the later ones from here: call such a function in ``Authenticator.a
 called in a request.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -46,17 +46,19 @@ def check_scopes(
     """
     granted = token.scopes
     if not requirement.scopes <= granted:
-        raise _missing_scope(token, requirement, verifier.profile.names.scopes)
+        raise missing_scope(token, requirement.scope_texts(), verifier)
     for any_scope in requirement.any_scopes:
         if granted.isdisjoint(any_scope):
-            raise _missing_scope(token, requirement, verifier.profile.names.scopes)
+            raise missing_scope(token, requirement.scope_texts(), verifier)
 
 
-def _missing_scope(
-    token: AppJWT, requirement: TokenRequirement, names: tuple[str, ...]
+def missing_scope(
+    token: AppJWT, required: Iterable[str], verifier: "Verifier[AppJWT] | Examination"
 ) -> Rejected:
+    """Return the error of *token*, which was not granted all *required* scopes."""
+    names = verifier.profile.names.scopes
     absent = names if shared_claims(token).keys().isdisjoint(names) else ()
-    return Rejected.missing_scope(requirement.scope_texts(), token.scopes, absent)
+    return Rejected.missing_scope(required, token.scopes, absent)
 
 
 def check_same_account(app_jwt: AppJWT | None, consumer_jws: ConsumerJWS) -> None:
