@@ -122,7 +122,7 @@ class Unavailable(Exception):
     # For a subclass whose constructor does not call this one.
     reason: Reason = Reason.KEYS_UNAVAILABLE
     retry_after: float = 1
-    #: As of :class:`Rejected`. The verifier sets it, and a key source need not.
+    #: What the reason is about, by name. The verifier sets it, and a key source need not.
     reason_details: Mapping[str, str] = {}
 
     def __init__(self, reason: Reason, retry_after: float = 1) -> None:
