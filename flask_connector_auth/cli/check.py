@@ -1,7 +1,7 @@
 """The ``check`` command: settings, keys, what does not work, and weak choices."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 import click
@@ -17,18 +17,21 @@ from ..keys import (
     plain_http_hosts,
     remote_urls,
 )
-from ..revocation import RevocationStoreError
-from ..revocation.redis import RedisStore
 from ..web import Binding, Runtime, audit
 from .common import json_option, list_settings, literal, load_app, show, state_of, table
-from .health import describe_key_sources, describe_store, find_problems, timeout_option
+from .health import (
+    describe_key_sources,
+    describe_store,
+    find_eviction,
+    find_problems,
+    timeout_option,
+)
 from .routes import describe_misplaced
 
 _LONG_LEEWAY = 300
 _LEAST_RSA_BITS = 2048
 # The settings that say how key sets are fetched, without those that have a default.
 _FOR_KEY_SETS = ("FAILOVER", "PROXY", "BACKUP", "CA_FILE", "FETCH", "HTTP_HOSTS")
-_NO_EVICTION = "noeviction"
 
 
 def find_weaknesses(app: Flask, state: Runtime) -> Iterator[tuple[str, str]]:
@@ -101,25 +104,6 @@ def find_idle_settings(app: Flask, state: Runtime) -> Iterator[tuple[str, str]]:
     backup = app.config.get("CONNECTOR_AUTH_JWKS_BACKUP")
     if backup and (problem := describe_unwritable(clean_text(str(backup)))):
         yield "backup_not_writable", f"JWKS_BACKUP cannot be written: {problem}."
-
-
-def find_eviction(state: Runtime) -> Iterator[tuple[str, str]]:
-    """Yield a warning like those of :func:`find_weaknesses` if the store may drop entries.
-
-    This sends a command to the server, so call it only if the store is in reach.
-    """
-    store = state.settings.revocation_store
-    policy = None
-    if isinstance(store, RedisStore):
-        # Some providers refuse the command, and the store may be out of reach by now: no warning.
-        with suppress(RevocationStoreError):
-            policy = store.eviction_policy()
-    if policy not in (None, _NO_EVICTION):
-        yield (
-            "revocation_eviction",
-            f"The revocation store has maxmemory-policy {policy}, so it may drop revocations when "
-            f"its memory is full: set {_NO_EVICTION}.",
-        )
 
 
 @click.command()
@@ -228,9 +212,9 @@ def _kind(key: Key) -> tuple[str, int]:
 
 
 def _lines(report: Mapping[str, Any]) -> Iterable[str]:
-    for title, row in (("Settings", _setting), ("Keys", _key)):
+    for title, rows in (("Settings", _setting_rows), ("Keys", _key_rows)):
         if entries := report[title.lower()]:
-            lines = table([name.upper() for name in entries[0]], map(row, entries))
+            lines = table([name.upper() for name in entries[0]], chain(*map(rows, entries)))
             yield from (title, *(f"  {line}" for line in lines), "")
     for level in ("errors", "warnings"):
         yield from (f"{level[:-1]}: {each['code']}: {each['text']}" for each in report[level])
@@ -238,13 +222,22 @@ def _lines(report: Mapping[str, Any]) -> Iterable[str]:
         yield "all is well"
 
 
-def _setting(setting: Mapping[str, Any]) -> tuple[object, ...]:
-    return setting["name"], literal(setting["value"]), setting["source"]
+def _setting_rows(setting: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield the row of a *setting* for a table, and of several issuers one for each of theirs."""
+    name, value, source = setting.values()
+    if not (name == "CONNECTOR_AUTH_ISSUERS" and value):
+        yield name, literal(value), source
+        return
+    for issuer, own in value.items():
+        prefix = f"{name}: {literal(issuer)[1:-1]}"
+        yield from ((f"{prefix}: {key}", literal(own[key]), source) for key in own)
+        if not own:
+            yield prefix, "{}", source
 
 
-def _key(key: Mapping[str, Any]) -> tuple[object, ...]:
+def _key_rows(key: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
     age = "-" if key["age"] is None else f"{key['age']:.0f} s"
     shown = {**key, "algorithms": ",".join(key["algorithms"]), "age": age}
-    return tuple(
+    yield tuple(
         literal(value) if name in ("issuer", "kid") else value for name, value in shown.items()
     )

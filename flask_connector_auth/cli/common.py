@@ -16,6 +16,7 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo
 from flask.helpers import get_debug_flag
+from marshmallow import missing
 
 from ..config import ConfigurationError, SettingsSchema
 from ..keys import clean_text, is_url
@@ -98,10 +99,12 @@ def list_settings(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for name, field in SettingsSchema().fields.items():
         key = str(field.data_key)
         default = field.load_default() if callable(field.load_default) else field.load_default
-        value = config.get(key, default)
+        # A mandatory setting has no default, and beside ISSUERS that of ISSUER has no effect.
+        if default is missing or (name == "issuer" and config.get("CONNECTOR_AUTH_ISSUERS")):
+            default = None
         yield {
             "name": key,
-            "value": _setting(name.upper(), value),
+            "value": _setting(name.upper(), config.get(key, default)),
             "source": "config" if key in config else "default",
         }
 

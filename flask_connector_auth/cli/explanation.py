@@ -3,24 +3,28 @@
 Where one fails, it is shown what the token has, without anything that could itself be a token.
 """
 
-import re
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypedDict
 
-from ..core import DEFAULT_TYPE, Reason, Rejected, TokenRequirement, Unavailable
+from ..core import (
+    DEFAULT_TYPE,
+    AppJWT,
+    ConsumerJWS,
+    Reason,
+    Rejected,
+    TokenRequirement,
+    Unavailable,
+)
 from ..keys import MAX_KID, list_keys
 from ..verification import Authenticator, Check, Examination, Stage, Verifier, scope_claim
 from ..web import Runtime
-from .common import CannotRun, literal
-from .token_input import shorten
+from .common import literal
+from .token_input import redact, shorten
 
-#: The header parameters whose values are shown.
-SHOWN_PARAMETERS = ("alg", "kid", "typ")
-#: What is counted of a token whose form is wrong.
-SIZES = ("bytes", "segments")
-_ID = re.compile(r"[^\s\\/]{0,64}(?:/[^\s\\/]{0,64})*")
+SIZES = ("bytes", "segments")  #: what is counted of a token whose form is wrong
 # The header parameters and claims that a check reads, by its function without ``check_``, unless
 # the type of the token decides.
 _PARAMETERS = {
@@ -49,6 +53,7 @@ class Result(StrEnum):
     PASSED = "pass"
     FAILED = "fail"  #: the token is refused
     UNAVAILABLE = "unavailable"  #: keys or revocations cannot be had at the moment
+    ERROR = "error"  #: code of the app has raised another error, by accident
     NOT_REACHED = "not reached"
 
 
@@ -61,7 +66,7 @@ class CheckResult(TypedDict):
     reason: Reason | str | None
     has: dict[str, Any]  #: if it failed: what it reads of the token
     lacks: list[str]  #: if it failed: the names of what it reads that the token does not have
-    details: dict[str, str]  #: if it failed: what the reason is about, by name
+    details: Mapping[str, str]  #: what the reason is about, by name; of an error, class and place
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class Explanation:
         """Run the checks on *header*, the value of a token's header, and yield their results.
 
         A request stops at the first check that fails: those after it are not reached. If it fails
-        before one of several issuers is known, the checks by the rules of one are left out.
+        before one of several issuers is known, the checks for one issuer are left out.
 
         :param now: seconds since the epoch.
         """
@@ -102,37 +107,27 @@ class Explanation:
         examined.choices, examined.expected_issuer = self.authenticator.verifiers, self.issuer
         examined.revocation_cache = self.state.revocations.cache
         examined.account, examined.requirement = self.account, self.requirement
-        failed = False
+        failed, issuer = False, None
         for check, sentence in self.described_checks(examined):
             outcome = _NOT_REACHED if failed else _outcome(check.run, *check.arguments(examined))
-            failed = failed or outcome[0] is not Result.PASSED
+            failed = outcome[0] is not Result.PASSED
             has, lacks = relevant_content(check, examined, outcome)
             shown = {name: self.redact(name, value) for name, value in has.items()}
             yield _result(check.stage.value, sentence, outcome, shown, lacks)
             if failed and check.stage is Stage.ISSUER:
-                return
-        if not failed:
-            for own in self.state.callbacks.checks:
-                if own.applies_to(examined.token):
-                    try:
-                        outcome = _outcome(own.run, examined.token)
-                    except Exception as error:
-                        raise CannotRun(f"{own.name} failed: {type(error).__name__}.") from None
-                    yield _result("own", f"{own.name} of the app accepts it.", outcome, {}, [])
+                break
+        else:
+            issuer = examined.rules.issuer
+        token_class = AppJWT if examined.profile.label == "app_jwt" else ConsumerJWS
+        for own in self.state.callbacks.checks:
+            if issubclass(token_class, own.token_class) and own.issuer in (None, issuer):
+                outcome = _NOT_REACHED if failed else _outcome(own.run, examined.token)
+                failed = outcome[0] is not Result.PASSED
+                yield _result("own", f"{own.name} of the app accepts it.", outcome, {}, [])
 
     def redact(self, name: str, value: Any) -> Any:
-        """Return the *value* of a claim or parameter, without what could be a token.
-
-        What the checks read, beside times, is whole if its parts are shorter than any token.
-        """
-        of_issuers = [verifier.profile.names for verifier in self.state.verifiers]
-        ids = {claim for names in of_issuers for claim in names.ids.values()}
-        scopes = {claim for names in of_issuers for claim in names.scopes}
-        if isinstance(value, str) and name in {*ids, *scopes, "iss", *SHOWN_PARAMETERS}:
-            parts = value.split(" ") if name in scopes else [value]
-            if all(map(_ID.fullmatch, parts)):
-                return value
-        return shorten(value)
+        """Return the *value* of a claim or parameter, without what could be a token."""
+        return redact(name, value, (verifier.profile.names for verifier in self.state.verifiers))
 
     def _values(self, verifier: Verifier[Any]) -> dict[str, str]:
         """Return the values that stand in braces in the sentences of the checks."""
@@ -179,9 +174,15 @@ def _outcome(run: Callable[..., None], *arguments: Any) -> Outcome:
     try:
         run(*arguments)
     except Rejected as rejected:
-        return Result.FAILED, rejected.reason, rejected.reason_details
+        shown = {name: shorten(text) for name, text in rejected.reason_details.items()}
+        return Result.FAILED, rejected.reason, shown
     except Unavailable as unavailable:
         return Result.UNAVAILABLE, unavailable.reason, {}
+    except Exception as error:
+        # Without its text, which may quote the token.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        details = {"error": type(error).__name__, "at": f"{place.filename}:{place.lineno}"}
+        return Result.ERROR, None, details
     return Result.PASSED, None, {}
 
 
@@ -196,7 +197,7 @@ def _result(
         "reason": reason,
         "has": has,
         "lacks": lacks,
-        "details": {name: shorten(text) for name, text in details.items()},
+        "details": details,
     }
 
 
@@ -232,8 +233,7 @@ def relevant_content(
     has = {each: members[each] for each in names if each in members}
     if reason not in _LACKING:
         return has, []
-    # ``nbf`` is never mandatory.
-    return has, [each for each in names if each not in (*has, "nbf")]
+    return has, [each for each in names if each not in (*has, "nbf")]  # ``nbf`` is never mandatory
 
 
 def _claims_of(name: str, examined: Examination) -> Sequence[str]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from time import monotonic, sleep
 from typing import Any
@@ -10,7 +11,8 @@ import click
 
 from ..core import Unavailable
 from ..keys import KeySource, start_daemon
-from ..revocation import Revocations
+from ..revocation import Revocations, RevocationStoreError
+from ..revocation.redis import RedisStore
 from ..verification import Verifier
 from ..web import Runtime, is_ready
 from .common import json_option, literal, load_state, mask_url, show
@@ -18,6 +20,7 @@ from .common import json_option, literal, load_state, mask_url, show
 _PAUSE = 0.02
 # What is wrong with what does not answer.
 _TOO_LATE = "no answer in time"
+_NO_EVICTION = "noeviction"
 # Steps by a pattern in the cause; the first one that matches counts.
 _ANY_SERVER = (
     ("gaierror", "Check the host name, and the name server of this machine."),
@@ -166,6 +169,25 @@ def describe_store(url: Any, cause: str) -> str:
 def _sentences(url: str, cause: str, steps: tuple[tuple[str, str], ...]) -> str:
     step = next(step for pattern, step in steps if re.search(pattern, cause))
     return f"{url}: {cause.removesuffix('.')}. {step}"
+
+
+def find_eviction(state: Runtime) -> Iterator[tuple[str, str]]:
+    """Yield a warning, a stable word and a sentence, if the store may drop entries.
+
+    This sends a command to the server, so call it only if the store is in reach.
+    """
+    store = state.settings.revocation_store
+    policy = None
+    if isinstance(store, RedisStore):
+        # Some providers refuse the command, and the store may be out of reach by now: no warning.
+        with suppress(RevocationStoreError):
+            policy = store.eviction_policy()
+    if policy not in (None, _NO_EVICTION):
+        yield (
+            "revocation_eviction",
+            f"The revocation store has maxmemory-policy {policy}, so it may drop revocations when "
+            f"its memory is full: set {_NO_EVICTION}.",
+        )
 
 
 @click.command()

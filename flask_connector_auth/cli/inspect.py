@@ -10,18 +10,19 @@ from flask import current_app
 
 from ..core import (
     Malformed,
+    Reason,
     Rejected,
     TokenRequirement,
     decode_base64url,
     load_json_object,
     token_requirement,
 )
-from ..verification import Stage, read_token
+from ..verification import CONSUMER_JWS, Stage, read_token
 from ..web import Binding, audit
 from .common import date_of, json_option, literal, load_state, moment, show
-from .explanation import SHOWN_PARAMETERS, SIZES, Explanation, Result
+from .explanation import SIZES, Explanation, Result
 from .health import wait_for_revocations
-from .token_input import read_token_text, shorten, token_file_argument
+from .token_input import SHOWN_PARAMETERS, read_token_text, shorten, token_file_argument
 
 # Seconds to wait for the revocations, as long as a request waits for a key set before a 503.
 _PATIENCE = 5.0
@@ -30,6 +31,7 @@ _VERDICTS = {
     Result.PASSED: ("accepted", 0),
     Result.FAILED: ("refused", 1),
     Result.UNAVAILABLE: ("unavailable", 2),
+    Result.ERROR: ("error", 2),
 }
 
 
@@ -86,13 +88,13 @@ def inspect(
     as -), or at a prompt. It is not accepted as an argument, because it would stay in the history
     of the shell and in the list of processes.
 
-    The checks are those of the app itself. Each is shown in its order with pass, fail, not reached
-    or unavailable, and the one that fails with what the token has; then the content of the token,
-    verified or not. The signature is not shown, and of long texts in claims only the beginning, so
-    the output has nothing that can be used as a token.
+    The checks are those of a request, the app's own last. Each is shown in its order with pass,
+    fail, not reached, unavailable or error, and the one that fails with what the token has; then
+    the content of the token, verified or not. The signature is not shown, and of long texts in
+    claims only the beginning, so the output has nothing that can be used as a token.
 
     Status 0: the app would accept it. Status 1: it would not. Status 2: keys or revocations are
-    unavailable at the moment.
+    unavailable at the moment, or code of the app raised an error.
 
     \b
     Example:
@@ -211,10 +213,9 @@ def _header(parameters: Mapping[str, Any], explanation: Explanation) -> dict[str
 def _lines(report: Mapping[str, Any]) -> Iterable[str]:
     yield f"{report['token']} as of {report['at']}: {report['verdict']}{_reason(report)}"
     yield ""
-    times = report["times"].items()
-    dates = {name: f"{time['date']}, {_distance(time['in'])}" for name, time in times}
+    dates = {name: f"{at['date']}, {_distance(at['in'])}" for name, at in report["times"].items()}
     for check in report["checks"]:
-        found = _found(check, dates)
+        found = _found(check, dates, report["token"] == CONSUMER_JWS.label)
         yield f"  {check['result']:<11}  {check['check']}{_reason(check)}{found}"
     unverified = "" if report["verified"] else ", not verified"
     for title in ("header", "claims"):
@@ -229,7 +230,7 @@ def _reason(part: Mapping[str, Any]) -> str:
     return f" ({part['reason']})" if part["reason"] else ""
 
 
-def _found(check: Mapping[str, Any], dates: Mapping[str, str]) -> str:
+def _found(check: Mapping[str, Any], dates: Mapping[str, str], is_consumer: bool) -> str:
     """Return the sentence that says what the token has, where *check* failed."""
     parts = []
     for name, value in check["has"].items():
@@ -238,6 +239,12 @@ def _found(check: Mapping[str, Any], dates: Mapping[str, str]) -> str:
         parts.append(f"{value} {name}" if name in SIZES else f"{name} {literal(value)}{date}")
     parts += [f"no {name}" for name in check["lacks"]]
     found = f" The token has {', '.join(parts)}." if parts else ""
-    # That is what restore takes.
-    kind = check["details"].get("kind")
-    return f"{found} What is revoked is its {kind}." if kind else found
+    details = check["details"]
+    if check["result"] == Result.ERROR:
+        return f" {details['error']} at {details['at']}."
+    if check["reason"] == Reason.REVOKED:
+        # That is what restore takes.
+        return f"{found} What is revoked is its {details['kind']}."
+    if (check["stage"], check["reason"]) == (Stage.ISSUER, Reason.MISSING_CLAIM) and is_consumer:
+        return f"{found} Beside an AppJWT, it is of the issuer of that: give --issuer."
+    return found

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,18 @@ from joserfc.jws import JWSRegistry
 
 from ..config import IssuerSettings
 from ..core import DEFAULT_TYPE
-from ..keys import ALGORITHMS
+from ..keys import ALGORITHMS, KeySource, leaf_sources, list_keys
 from ..testing import Issuer
 from ..web import Runtime
-from .common import CannotRun, create_files, json_option, load_state, only_in_development, show
+from .common import (
+    CannotRun,
+    create_files,
+    json_option,
+    literal,
+    load_state,
+    only_in_development,
+    show,
+)
 from .keygen import SigningKey, read_private_key
 
 
@@ -88,6 +97,9 @@ def mint(
     algorithm = algorithm or private.algorithm
     _check_algorithm(private, algorithm)
     settings = _issuer_settings(state, issuer)
+    tokens = settings.app_jwt if is_app_jwt else settings.consumer_jws
+    if len(state.settings.issuers) > 1:
+        _warn_of_unknown_key(private, settings.name, tokens.keys)
     signer = Issuer(
         private.key,
         kid=kid or private.kid or "dev-1",
@@ -102,8 +114,7 @@ def mint(
     )
     overrides = dict(map(_claim, claims))
     if account is not None:
-        names = (settings.app_jwt if is_app_jwt else settings.consumer_jws).claims
-        overrides = {names.ids["account_id"]: account, **overrides}
+        overrides = {tokens.claims.ids["account_id"]: account, **overrides}
     try:
         text = signer.app_jwt(**overrides) if is_app_jwt else signer.consumer_jws(**overrides)
     except TypeError as error:
@@ -129,6 +140,13 @@ def _issuer_settings(state: Runtime, issuer: str | None) -> IssuerSettings:
             f"not one of {', '.join(map(repr, issuers))}.", param_hint="--issuer"
         )
     return issuers[issuer or next(iter(issuers))]
+
+
+def _warn_of_unknown_key(private: SigningKey, issuer: str, source: KeySource) -> None:
+    """Warn if all keys of *issuer* are known without a fetch, and the private key is of none."""
+    parts = [[key.thumbprint for key, *_ in list_keys(leaf)] for leaf in leaf_sources(source)]
+    if all(parts) and private.key.thumbprint() not in chain(*parts):
+        click.echo(f"warning: the key is none of those of {literal(issuer)}.", err=True)
 
 
 def _check_algorithm(private: SigningKey, algorithm: str) -> None:

@@ -1,10 +1,13 @@
 """Tokens at a terminal: read from a file or a prompt, never from an argument, and never shown."""
 
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
+
+from ..core import ClaimNames
 
 # Bytes to read beyond the longest token: white space around it, or proof that it is too long.
 _SLACK = 1024
@@ -12,6 +15,9 @@ _SLACK = 1024
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 # The shortest signature, of HS256, has 43 characters, and a token with it 65 or more.
 _MAX_TEXT, _SHOWN = 40, 16
+_ID = re.compile(r"[^\s\\/]{0,64}(?:/[^\s\\/]{0,64})*")
+#: The header parameters whose values are shown.
+SHOWN_PARAMETERS = ("alg", "kid", "typ")
 #: What to do with a token instead.
 NEVER_AN_ARGUMENT: str = (
     "A token itself is not accepted as an argument, because it would stay in the history of the "
@@ -76,3 +82,20 @@ def shorten(value: Any) -> Any:
             return {shorten(name): shorten(inner) for name, inner in value.items()}
         case _:
             return value
+
+
+def redact(name: str, value: Any, of_issuers: Iterable[ClaimNames]) -> Any:
+    """Return the *value* of a claim or parameter, without what could be a token.
+
+    What the checks read, beside times, is whole if its parts are shorter than any token.
+    """
+    named = set(SHOWN_PARAMETERS) | {"iss"}
+    scopes: set[str] = set()
+    for names in of_issuers:
+        named.update(names.ids.values(), names.scopes)
+        scopes.update(names.scopes)
+    if isinstance(value, str) and name in named:
+        parts = value.split(" ") if name in scopes else [value]
+        if all(map(_ID.fullmatch, parts)):
+            return value
+    return shorten(value)

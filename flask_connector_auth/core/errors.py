@@ -45,8 +45,8 @@ class Reason(StrEnum):
     REVOCATION_UNAVAILABLE = "revocation_unavailable"  #: it is not known what is revoked
 
 
-# Accounts in the details of a refusal: a text with more of them would be cut in the log.
-_MAX_NAMED = 8
+# Expected values in the details of a refusal: a text with more or longer ones would be cut.
+_MAX_NAMED, _MAX_TEXT = 8, 64
 
 
 class Rejected(Exception):
@@ -78,8 +78,10 @@ class Rejected(Exception):
 
         :param name: what the details call the expected values.
         """
-        texts = sorted(expected) if len(expected) <= _MAX_NAMED else [f"one of {len(expected)}"]
-        return cls(reason, {name: " or ".join(texts)})
+        count, text = len(expected), " or ".join(sorted(expected))
+        if count > _MAX_NAMED or (count > 1 and len(text) > _MAX_TEXT):
+            text = f"one of {count}"
+        return cls(reason, {name: text})
 
     @classmethod
     def wrong_account(cls, expected: Collection[str]) -> "Rejected":
@@ -87,11 +89,18 @@ class Rejected(Exception):
         return cls.of_expected(Reason.WRONG_ACCOUNT, "expected_account", expected)
 
     @classmethod
-    def missing_scope(cls, required: Iterable[str], granted: Collection[str]) -> "Rejected":
-        """Return the error of a token that was not granted all *required* scopes."""
+    def missing_scope(
+        cls, required: Iterable[str], granted: Collection[str], absent: Iterable[str] = ()
+    ) -> "Rejected":
+        """Return the error of a token that was not granted all *required* scopes.
+
+        :param absent: the claims that are read for scopes, if the token has none of them.
+        """
         # What is missing comes first: a long text is cut in the log.
         required = sorted(required, key=lambda scope: (scope in granted, scope))
         texts = {"required_scopes": " ".join(required), "granted_scopes": " ".join(sorted(granted))}
+        if absent:
+            texts["scope_claim"] = f"absent: {' or '.join(absent)}"
         return cls(Reason.MISSING_SCOPE, texts)
 
     def __str__(self) -> str:
@@ -113,6 +122,8 @@ class Unavailable(Exception):
     # For a subclass whose constructor does not call this one.
     reason: Reason = Reason.KEYS_UNAVAILABLE
     retry_after: float = 1
+    #: What the reason is about, by name. The verifier sets it, and a key source need not.
+    reason_details: Mapping[str, str] = {}
 
     def __init__(self, reason: Reason, retry_after: float = 1) -> None:
         # A key source of the application raises this in a request. An outage stays an outage,

@@ -13,8 +13,8 @@ from authlib.oauth2.rfc6750 import (  # type: ignore[import-untyped]
     InvalidTokenError,
 )
 
-from ..core import AppJWT, Rejected, Requirements, TokenRequirement
-from ..verification import APP_JWT
+from ..core import AppJWT, Requirements, TokenRequirement
+from ..verification import APP_JWT, missing_scope
 from ..web import (
     Failure,
     InvalidAppJWT,
@@ -131,7 +131,8 @@ class AppJWTValidator(BearerTokenValidator):  # type: ignore[misc]
         try:
             super().validate_token(token, scopes, request)
         except InsufficientScopeError:
-            rejected = Rejected.missing_scope(["|".join(scopes or ())], token.app_jwt.scopes)
-            runtime, request, failure = current_runtime(), current_request(), Failure.of(rejected)
-            report_failure(runtime, request, APP_JWT, failure, token.app_jwt, None)
+            runtime, app_jwt = current_runtime(), token.app_jwt
+            verifier = runtime.app_jwt.verifiers[app_jwt.issuer]
+            failure = Failure.of(missing_scope(app_jwt, ["|".join(scopes or ())], verifier))
+            report_failure(runtime, current_request(), APP_JWT, failure, app_jwt, None)
             raise

@@ -55,7 +55,7 @@ class KeySetLoader:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.urls = urls
-        self.host: str = loggable_host(urls[0])  #: for log lines
+        self.shown_url: str = loggable_url(urls[0])  #: for log lines
         self._fetch = fetch
         # A fetch function of the application does not take a cancellation.
         self._is_cancellable = isinstance(fetch, HttpFetch)
@@ -69,7 +69,7 @@ class KeySetLoader:
 
     def errors(self) -> dict[str, str]:
         """Return the last failure of each URL, without its query, since its last success."""
-        return {url.partition("?")[0]: cause for url, cause in dict(self.failures).items()}
+        return {loggable_url(url): cause for url, cause in dict(self.failures).items()}
 
     def wrap_fetch(self, wrap: Callable[[Fetch], Fetch]) -> None:
         """Fetch by what *wrap* makes of the fetch function, which passes all arguments on."""
@@ -134,8 +134,8 @@ class KeySetLoader:
                     longest_retry_after = max(longest_retry_after, error.retry_after or 0.0)
                 # Once in an outage, not at each of its attempts.
                 if self.failures.get(url) != reason:
-                    host = loggable_host(url)
-                    logger.warning("key set of %s cannot be fetched: %s", host, reason)
+                    shown = loggable_url(url)
+                    logger.warning("key set of %s cannot be fetched: %s", shown, reason)
                 self.failures[url] = reason
             else:
                 self.failures.pop(url, None)
@@ -178,10 +178,18 @@ class KeySetLoader:
         return LoadedKeySet(self._parsed[1], url, lifetime, conditional_headers(response.headers))
 
 
-def loggable_host(url: str) -> str:
-    """Return the host of *url* for a log line; other parts of a URL may hold secrets.
+def loggable_url(url: str) -> str:
+    """Return a configured *url* without its query, which may hold a secret.
 
-    The host may come from outside: it is escaped, and cut to 64 characters.
+    It has neither user nor fragment, and is printable ASCII: see ``check_url``.
+    """
+    return url.partition("?")[0]
+
+
+def loggable_host(url: str) -> str:
+    """Return the host of *url*, which comes from outside: other parts may hold secrets.
+
+    It is escaped, and cut to 64 characters.
     """
     try:
         return repr(urlsplit(url).hostname or "")[1:-1][:64]

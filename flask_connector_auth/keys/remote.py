@@ -24,7 +24,7 @@ from ..core import (
 from .connection import Cancellation
 from .http import Fetch
 from .key_set import KeyLookup, KeySetState, LoadedKeySet, LookupOutcome, Snapshot
-from .loader import KeySetLoader, LoadFailed
+from .loader import KeySetLoader, LoadFailed, loggable_url
 from .refresh_policy import RefreshPolicy
 from .source import Health, KeyIndex, KeySource, VerificationKey
 
@@ -133,8 +133,7 @@ class RemoteKeys(KeySource, Closable):
         snapshot = policy.snapshot
         state = policy.state(now)
         return {
-            # The query is left out: it may hold a secret.
-            "source": (snapshot.url if snapshot else self.urls[0]).partition("?")[0],
+            "source": loggable_url(snapshot.url if snapshot else self.urls[0]),
             "state": state.value,
             "ready": state in (KeySetState.FRESH, KeySetState.DUE, KeySetState.STALE),
             "age": now - snapshot.confirmed_at if snapshot else None,
@@ -209,7 +208,7 @@ class RemoteKeys(KeySource, Closable):
     def _report_change(self, before: KeyIndex, after: KeyIndex) -> None:
         old, new = ({key.kid for key in index.keys} for index in (before, after))
         added, removed = new - old, old - new
-        shown = self._loader.host, _format_kids(added), _format_kids(removed)
+        shown = self._loader.shown_url, _format_kids(added), _format_kids(removed)
         logger.info("key set of %s changed: added %s, removed %s", *shown)
         send_signal(keys_refreshed, self, added=added, removed=removed)
 
@@ -225,10 +224,10 @@ class RemoteKeys(KeySource, Closable):
             self._reported_state = state
         if state in _REPORTS:
             level, text, signal = _REPORTS[state]
-            logger.log(level, "key set of %s %s", self._loader.host, text)
+            logger.log(level, "key set of %s %s", self._loader.shown_url, text)
             send_signal(signal, self)
         elif before is not None:
-            logger.info("key set of %s is confirmed again", self._loader.host)
+            logger.info("key set of %s is confirmed again", self._loader.shown_url)
 
 
 _REPORTS = {

@@ -13,6 +13,7 @@ from .checks import (
     check_distinct as check_distinct,
     check_same_account as check_same_account,
     check_scopes as check_scopes,
+    missing_scope as missing_scope,
 )
 from .examination import (
     Check as Check,

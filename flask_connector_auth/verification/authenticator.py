@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Generic
 
-from ..core import Reason, Rejected, shared_claims
+from ..core import Reason, Rejected, Unavailable, shared_claims
 from ..revocation import RevocationCache, RevocationSet
 from .cache import CachedToken
 from .examination import Stage
@@ -78,34 +78,37 @@ class Authenticator(Generic[TokenT]):
             entry = self._cached(digest)
         # A token is verified anew once its key is no longer in force. The call also lets the key
         # source refresh its keys, even if every token is found in the cache.
-        if (
-            entry is not None
-            and entry.not_before <= now < entry.expires
-            and (issuer is None or entry.token.issuer == issuer)
-            and entry.verifier.is_active(entry.key, entry.kid, entry.algorithm)
-        ):
-            entry.used = True
-            entry.verifier.cache.hits += 1
-        else:
-            # Fast path: a compact JWS starts with ``eyJ``, so it is neither blank nor a scheme.
-            # The size comes first: a huge header is not searched.
-            if not is_bare and (
-                text[:3] != "eyJ"
-                or len(text) > self._rules.max_token_bytes
-                or (" " in text or "," in text or "\t" in text)
+        try:
+            if (
+                entry is not None
+                and entry.not_before <= now < entry.expires
+                and (issuer is None or entry.token.issuer == issuer)
+                and entry.verifier.is_active(entry.key, entry.kid, entry.algorithm)
             ):
-                bare = self._read(header, now)
-                if bare != text:
-                    return None if bare is None else self.authenticate(bare, now, issuer, True)
-            entry = self._verify(text, now, issuer)
-            if digest:
-                entry.verifier.cache.put(digest, entry)
+                entry.used = True
+                entry.verifier.cache.hits += 1
+            else:
+                # Fast path: no blank or scheme starts with ``eyJ``. No huge header is searched.
+                if not is_bare and (
+                    text[:3] != "eyJ"
+                    or len(text) > self._rules.max_token_bytes
+                    or (" " in text or "," in text or "\t" in text)
+                ):
+                    bare = self._read(header, now)
+                    if bare != text:
+                        return None if bare is None else self.authenticate(bare, now, issuer, True)
+                entry = self._verify(text, now, issuer)
+                if digest:
+                    entry.verifier.cache.put(digest, entry)
+        except Unavailable as unavailable:
+            if entry is not None:
+                entry.verifier.name_issuer(unavailable)
+            raise
         # Last: a bad token is answered with 401 even while revocations are unavailable.
         revocations = self.revocation_cache
         if revocations.is_copy:
             revocations.check_age()
-        # The version is read first. If the entries change after that, the version differs, and the
-        # next request checks the token again.
+        # The version is read first: if the entries change later, the next request checks again.
         version = revocations.revoked.version
         if entry.checked_version is not version:
             self._check_revocation(entry, text)

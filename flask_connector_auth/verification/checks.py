@@ -7,15 +7,18 @@ does not run the later ones from here: call such a function in ``Authenticator.a
 called in a request.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..core import AppJWT, ConsumerJWS, Reason, Rejected, TokenRequirement
+from ..core import AppJWT, ConsumerJWS, Reason, Rejected, TokenRequirement, shared_claims
 from ..revocation import RevocationCache
 from . import claims, jws
 from .examination import Check, Examination, Stage, itself
 from .profiles import APP_JWT, CONSUMER_JWS, TokenProfile, VerifierRules
+
+if TYPE_CHECKING:
+    from .verifier import Verifier
 
 
 def check_account(
@@ -34,14 +37,28 @@ def check_account(
         raise Rejected.wrong_account(audience)
 
 
-def check_scopes(token: AppJWT, requirement: TokenRequirement) -> None:
-    """Check that the required scopes were granted (:rfc:`6749#section-3.3`)."""
+def check_scopes(
+    token: AppJWT, requirement: TokenRequirement, verifier: "Verifier[AppJWT] | Examination"
+) -> None:
+    """Check that the required scopes were granted (:rfc:`6749#section-3.3`).
+
+    :param verifier: has the names of the claims that *token* may have them in.
+    """
     granted = token.scopes
     if not requirement.scopes <= granted:
-        raise Rejected.missing_scope(requirement.scope_texts(), granted)
+        raise missing_scope(token, requirement.scope_texts(), verifier)
     for any_scope in requirement.any_scopes:
         if granted.isdisjoint(any_scope):
-            raise Rejected.missing_scope(requirement.scope_texts(), granted)
+            raise missing_scope(token, requirement.scope_texts(), verifier)
+
+
+def missing_scope(
+    token: AppJWT, required: Iterable[str], verifier: "Verifier[AppJWT] | Examination"
+) -> Rejected:
+    """Return the error of *token*, which was not granted all *required* scopes."""
+    names = verifier.profile.names.scopes
+    absent = names if shared_claims(token).keys().isdisjoint(names) else ()
+    return Rejected.missing_scope(required, token.scopes, absent)
 
 
 def check_same_account(app_jwt: AppJWT | None, consumer_jws: ConsumerJWS) -> None:
@@ -163,7 +180,7 @@ _ARGUMENTS: dict[Callable[..., None], Callable[[Examination], tuple[Any, ...]]] 
     RevocationCache.check_age: lambda examined: (examined.revocation_cache,),
     RevocationCache.check_not_revoked: attrgetter("revocation_cache", "subject"),
     check_account: attrgetter("token.account_id", "account", "rules.audience"),
-    check_scopes: attrgetter("token", "requirement"),
+    check_scopes: lambda examined: (examined.token, examined.requirement, examined),
 }
 #: All checks, in the order in which they run. A JOSE header that was checked before is not checked
 #: again. A remembered token skips the checks up to ``VALUE``, but for its times and its key. The

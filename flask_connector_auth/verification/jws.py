@@ -149,10 +149,13 @@ def check_type_and_kid(examined: Examination) -> None:
     """
     parameters = examined.parameters
     kid = parameters.get("kid", "")
-    if _media_type(parameters.get("typ", DEFAULT_TYPE)) not in examined.profile.types:
-        raise Rejected(Reason.BAD_PARAMETER)
+    types = examined.profile.types
+    # The token is not verified, so the details do not quote it.
+    if _media_type(parameters.get("typ", DEFAULT_TYPE)) not in types:
+        accepted = " or ".join(sorted(types))
+        raise Rejected(Reason.BAD_PARAMETER, {"parameter": "typ", "accepted": accepted})
     if type(kid) is not str or len(kid) > MAX_KID:
-        raise Rejected(Reason.BAD_PARAMETER)
+        raise Rejected(Reason.BAD_PARAMETER, {"parameter": "kid"})
     examined.kid = kid or None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any, Generic
 
-from ..core import Rejected, decode_base64url, load_json_object, shared_claims
+from ..core import Rejected, Unavailable, decode_base64url, load_json_object, shared_claims
 from ..keys import KeySource
 from .cache import CachedToken, TokenCache
 from .checks import CHECKS
@@ -83,6 +83,9 @@ class Verifier(Generic[TokenT]):
             if examined.key is not None:
                 self.add_loggable_claims(rejected, examined.kid, examined.claims)
             raise
+        except Unavailable as unavailable:
+            self.name_issuer(unavailable)
+            raise
         algorithm, kid, claims = examined.algorithm, examined.kid, examined.claims
         if parameters is None and len(known) < _MAX_HEADERS:
             known[examined.header] = algorithm, kid
@@ -91,6 +94,11 @@ class Verifier(Generic[TokenT]):
         expires = min(claims.get("exp", inf) + leeway, now + self.rules.cache_max_age)
         token = self.profile.token_of(claims, self.rules.issuer)
         return CachedToken(token, self, kid, algorithm, examined.key, not_before, expires)
+
+    def name_issuer(self, unavailable: Unavailable) -> None:
+        """Let *unavailable* tell whose keys cannot be had, unless there is only one issuer."""
+        if self.rules.has_other_issuers and not unavailable.reason_details:
+            unavailable.reason_details = {"issuer": self.rules.issuer}
 
     def add_loggable_claims(
         self, rejected: Rejected, kid: str | None, claims: Mapping[str, Any]

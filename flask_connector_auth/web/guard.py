@@ -177,7 +177,7 @@ def _authenticate(
                 if app_jwt.account_id != account or audience is not None:
                     check_account(app_jwt.account_id, account, audience)
                 if requirement.scopes or requirement.any_scopes:
-                    check_scopes(app_jwt, requirement)
+                    check_scopes(app_jwt, requirement, entry.verifier)
                 if callbacks.checks:
                     callbacks.check_claims(entry)
             elif not requirement.optional:

@@ -50,7 +50,7 @@ class Failure(NamedTuple):
         """Return the failure that *error* stands for, which holds nothing of the request then."""
         forget_origin(error)
         if isinstance(error, Unavailable):
-            return cls(error.reason, True, error.retry_after, dict, {})
+            return cls(error.reason, True, error.retry_after, dict, error.reason_details)
         return cls(error.reason, False, 0, error.find_loggable_claims, error.reason_details)
 
 

@@ -12,8 +12,9 @@ import pytest
 from flask import Flask
 
 from flask_connector_auth import KeySource, require_app_jwt
-from flask_connector_auth.cli.check import find_eviction, find_idle_settings, find_weaknesses
+from flask_connector_auth.cli.check import find_idle_settings, find_weaknesses
 from flask_connector_auth.cli.common import list_settings, mask_url
+from flask_connector_auth.cli.health import find_eviction
 from flask_connector_auth.config import SettingsSchema
 from flask_connector_auth.revocation import MemoryStore
 from flask_connector_auth.testing import Issuer, KeySetServer
@@ -513,6 +514,10 @@ def test_the_keys_of_an_issuer_are_shown_without_secrets() -> None:
         "two": {},
     }
     assert (shown["APP_JWT_TYPES"], shown["APP_JWT_CLAIMS"]) == (["JWT"], {})
+    # Neither has a default there, and both are for one issuer.
+    assert (shown["APP_JWT_KEYS"], shown["ISSUER"]) == (None, None)
+    alone = {each["name"]: each["value"] for each in list_settings({})}
+    assert alone["CONNECTOR_AUTH_ISSUER"] == "Sentinel"
 
 
 @cases(

@@ -14,6 +14,7 @@ from flask_connector_auth import (
     ClaimRejected,
     ConnectorAuth,
     ConsumerJWS,
+    KeySource,
     Reason,
     Unavailable,
     require_app_jwt,
@@ -612,8 +613,46 @@ def test_the_checks_of_the_application_come_last(inspect: Callable[..., Any]) ->
         ("bans of the app accepts it.", "fail", "banned"),
     ]
     assert own[1]["details"] == {"until": "tomorrow"}
-    expired = inspect(ours.app_jwt(exp=1), status=1, app=app)
-    assert "own" not in [each["stage"] for each in expired["checks"]]
+
+
+@cases(
+    "text, status",
+    {"a built-in one": (ours.app_jwt(exp=1), 1), "one of the app": (GOOD, 1), "the form": ("a", 1)},
+)
+def test_checks_of_the_application_are_not_reached_after_a_failure(
+    inspect: Callable[..., Any], text: str, status: int
+) -> None:
+    """A request stops at the first check that fails; those of the other token are not listed."""
+    app, register = with_checks()
+    ran = []
+
+    @register
+    def bans(token: AppJWT) -> None:
+        ran.append("bans")
+        raise ClaimRejected("banned", kind="of the app")
+
+    @register(token="app_jwt", issuer="Sentinel")
+    def later(token: AppJWT) -> None:
+        ran.append("later")
+
+    found = inspect(text, status=status, app=app)
+    own = [(each["check"], each["result"]) for each in found["checks"] if each["stage"] == "own"]
+    assert own == [
+        ("bans of the app accepts it.", "fail" if text == GOOD else "not reached"),
+        ("later of the app accepts it.", "not reached"),
+    ]
+    assert ran == ["bans"] * (text == GOOD)
+
+
+def test_what_a_check_of_the_application_names_is_not_what_is_revoked(run: RunCommand) -> None:
+    """``kind`` is a word that a check may use; only of a revoked token it is what restore takes."""
+    app, register = with_checks()
+
+    @register
+    def bans(token: AppJWT) -> None:
+        raise ClaimRejected("banned", kind="of the app")
+
+    assert "revoked is" not in run("inspect", app=app, input=GOOD).stdout
 
 
 def test_a_check_that_cannot_tell_is_shown(inspect: Callable[..., Any]) -> None:
@@ -627,14 +666,52 @@ def test_a_check_that_cannot_tell_is_shown(inspect: Callable[..., Any]) -> None:
     assert inspect(GOOD, status=2, app=app)["verdict"] == "unavailable"
 
 
-def test_a_check_that_fails_by_accident_gives_no_verdict(run: RunCommand) -> None:
-    """In a request it is a 500; its text is not shown, since it may quote anything."""
+def test_a_check_that_fails_by_accident_gives_no_verdict(
+    run: RunCommand, inspect: Callable[..., Any]
+) -> None:
+    """In a request it is a 500. Its class and place are shown after what has passed, and not its
+    text, since it may quote anything.
+    """
     app, register = with_checks()
 
     @register
     def breaks(token: AppJWT) -> None:
         raise KeyError("secret")
 
+    @register
+    def later(token: AppJWT) -> None:
+        raise AssertionError
+
+    place = f"{__file__}:{breaks.__code__.co_firstlineno + 2}"
     result = run("inspect", app=app, input=GOOD)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == "Error: breaks failed: KeyError.\n"
+    assert (result.exit_code, result.stderr) == (2, "")
+    assert result.stdout.splitlines()[0].endswith(": error")
+    assert (
+        f"""
+  pass         Its scopes include: none required.
+  error        breaks of the app accepts it. KeyError at {place}.
+  not reached  later of the app accepts it.
+
+header:
+"""
+        in result.stdout
+    )
+    assert "secret" not in result.stdout
+    found = inspect(GOOD, status=2, app=app)
+    assert (found["verdict"], found["reason"]) == ("error", None)
+    assert found["checks"][-2]["details"] == {"error": "KeyError", "at": place}
+
+
+def test_keys_of_the_application_that_fail_give_no_verdict(
+    inspect: Callable[..., Any], make_app: MakeApp
+) -> None:
+    """In a request it is a 500 as well: all that the app raises is shown alike."""
+
+    class Broken(KeySource):
+        def candidates(self, kid: str | None, algorithm: str) -> Any:
+            raise LookupError("secret")
+
+    found = inspect(GOOD, status=2, app=make_app(APP_JWT_KEYS=Broken()))
+    [failed] = [each for each in found["checks"] if each["result"] == "error"]
+    assert (failed["stage"], failed["details"]["error"]) == ("key", "LookupError")
+    assert failed["details"]["at"].startswith(__file__)

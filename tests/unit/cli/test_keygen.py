@@ -20,6 +20,7 @@ from flask_connector_auth.keys import ALGORITHMS
 from flask_connector_auth.web import EXTENSION, current_runtime
 from tests.support.floor_helpers import NOW, SECRET, cases, decoded, jwk, pem, signing_key
 from tests.support.http_helpers import ACCOUNT
+from tests.support.ports import free_port
 from tests.support.types import MakeApp, RunCommand
 
 
@@ -196,6 +197,32 @@ def test_the_issuer_of_a_token_is_chosen(develop: RunCommand, make_app: MakeApp)
     result = develop("mint", "--key", "dev", "--issuer", "three", app=app)
     assert result.exit_code == 2
     assert "--issuer: not one of 'https://one.example', 'two'." in result.stderr
+
+
+def test_a_key_that_is_none_of_the_issuer_is_a_warning(
+    develop: RunCommand, make_app: MakeApp
+) -> None:
+    """As far as its keys are known without a fetch; a token for tests may be a bad one."""
+    for name in ("one", "two", "of_consumers"):
+        develop("keygen", name)
+    url = f"http://127.0.0.1:{free_port()}/jwks.json"
+    two = {"APP_JWT_KEYS": "two.pub", "CONSUMER_JWS_KEYS": "of_consumers.pub"}
+    issuers = {"1": {"APP_JWT_KEYS": "one.pub"}, "2": two, "3": {"APP_JWT_KEYS": [url, jwk()]}}
+    several = in_testing(make_app, ISSUERS=issuers)
+    single = in_testing(make_app, APP_JWT_KEYS="one.pub")
+
+    def warned(app: Flask, *args: str) -> str:
+        result = develop("mint", *args, app=app)
+        assert (result.exit_code, result.stdout.count(".")) == (0, 2)
+        return result.stderr
+
+    assert warned(several, "--key", "one") == ""
+    assert warned(several, "--key", "two", "--issuer", "2") == ""
+    warning = 'warning: the key is none of those of "{}".\n'
+    assert warned(several, "--key", "two") == warning.format(1)
+    assert warned(several, "--key", "two", "--issuer", "2", "--consumer-jws") == warning.format(2)
+    assert warned(several, "--key", "two", "--issuer", "3") == ""
+    assert warned(single, "--key", "two") == ""
 
 
 def test_what_a_token_says(develop: RunCommand, make_app: MakeApp) -> None:

@@ -99,7 +99,8 @@ def test_the_page_has_the_help_of_every_command(run: RunCommand, name: str) -> N
 
 def test_the_page_names_every_warning() -> None:
     """Each word that check may say, of warnings and of shared keys."""
-    source = (ROOT / "flask_connector_auth" / "cli" / "check.py").read_text()
+    folder = ROOT / "flask_connector_auth" / "cli"
+    source = "".join((folder / name).read_text() for name in ("check.py", "health.py"))
     found = re.findall(r'yield \(?\s*"(\w+)"|\("(not_\w+)"', source)
     words = {one or other for one, other in found}
     assert len(words) == 13

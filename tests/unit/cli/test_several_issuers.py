@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from flask_connector_auth import (
+    ConnectorAuth,
     KeySource,
     require_app_jwt,
     require_consumer_jws,
@@ -144,6 +145,26 @@ def test_each_key_is_listed_with_its_issuer(
         in shown
     )
     assert "ISSUER " not in run("check").stdout.partition("Keys")[2]
+
+
+def test_each_setting_of_an_issuer_has_a_line(
+    run: RunCommand, said: Said, two: Callable[..., Flask]
+) -> None:
+    """In JSON it is one mapping; of one issuer without settings of its own there is a line too."""
+    app = two(MAX_LIFETIME=60)
+    own: Any = app.config["CONNECTOR_AUTH_ISSUERS"]
+    app.config["CONNECTOR_AUTH_ISSUERS"] = {**own, "c\x1b": {}}
+    rows = [line.split("  ") for line in run("check", app=app).stdout.splitlines()]
+    found = [[cell.strip() for cell in row if cell] for row in rows if "_ISSUERS" in " ".join(row)]
+    name = "CONNECTOR_AUTH_ISSUERS"
+    assert found == [
+        [f"{name}: {A}: APP_JWT_KEYS", '"a JWK Set of 1"', "config"],
+        [f"{name}: {B}: APP_JWT_KEYS", '"a JWK Set of 1"', "config"],
+        [f"{name}: {B}: MAX_LIFETIME", "60", "config"],
+        [f"{name}: c\\u001b", "{}", "config"],
+    ]
+    [listed] = [each for each in said("check", app=app)["settings"] if each["name"] == name]
+    assert listed["value"][B] == {"APP_JWT_KEYS": "a JWK Set of 1", "MAX_LIFETIME": 60}
 
 
 def test_what_is_wrong_with_keys_begins_with_the_issuer(
@@ -285,6 +306,59 @@ def test_without_an_issuer_no_check_by_its_rules_is_shown(
     assert found["checks"][-1]["stage"] == "issuer"
     [failed] = [each for each in found["checks"] if each["result"] == "fail"]
     assert (failed["has"], failed["lacks"]) == (has, lacks)
+
+
+@cases(
+    "text, args, is_said",
+    {
+        "a ConsumerJWS alone": (a.consumer_jws(), ["--consumer-jws"], True),
+        "of a known issuer": (a.consumer_jws(), ["--consumer-jws", "--issuer", A], False),
+        "an AppJWT": (a.app_jwt(iss=OMIT), [], False),
+    },
+)
+def test_where_the_issuer_is_not_known_the_option_for_it_is_said(
+    run: RunCommand, make_app: MakeApp, text: str, args: list[str], is_said: bool
+) -> None:
+    """Two issuers have the kid: beside an AppJWT, the token would be of one of them."""
+    keys = {A: a.key_set(), B: named(B, kid="a").key_set()}
+    app = make_app(ISSUERS={name: {"APP_JWT_KEYS": each} for name, each in keys.items()})
+    shown = run("inspect", *args, app=app, input=text).stdout
+    hint = "(missing_claim) The token has no iss. Beside an AppJWT, it is of the issuer of that: "
+    assert (f"{hint}give --issuer." in shown) is is_said
+
+
+@cases(
+    "text, listed",
+    {
+        "unknown issuer": (a.app_jwt(iss="c"), ["any"]),
+        "no compact JWS": ("a.b", ["any"]),
+        "the other issuer": (b.app_jwt(exp=1), ["any", "of_b"]),
+    },
+)
+def test_checks_of_the_application_are_listed_as_far_as_they_are_known_to_apply(
+    said: Said, text: str, listed: list[str]
+) -> None:
+    """Those for one issuer only once the issuer is known."""
+    app = Flask("checked")
+    keys = {A: {"APP_JWT_KEYS": a.key_set()}, B: {"APP_JWT_KEYS": b.key_set()}}
+    app.config["CONNECTOR_AUTH_ISSUERS"] = keys
+    auth = ConnectorAuth(app, clock=lambda: NOW)
+
+    def of_a(_token: Any) -> None:
+        raise AssertionError
+
+    def of_b(_token: Any) -> None:
+        raise AssertionError
+
+    def any(_token: Any) -> None:
+        raise AssertionError
+
+    auth.claim_check(issuer=A)(of_a)
+    auth.claim_check(any)
+    auth.claim_check(issuer=B)(of_b)
+    checks = said("inspect", app=app, status=1, input=text)["checks"]
+    own = [(each["check"].split()[0], each["result"]) for each in checks if each["stage"] == "own"]
+    assert own == [(name, "not reached") for name in listed]
 
 
 TEXTS = {

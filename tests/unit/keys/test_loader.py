@@ -110,9 +110,8 @@ def test_a_failure_is_logged_once_for_each_reason(
             assert kids(loading.load(None)) == ["a"]
         lines.append(logged(caplog))
     assert [len(each) for each in lines] == [1, 0, 1, 0, 1, 0, 1]
-    assert (
-        lines[0] == lines[4] == lines[6] == ["key set of 127.0.0.1 cannot be fetched: status 503"]
-    )
+    text = f"key set of {server.url} cannot be fetched: status 503"
+    assert lines[0] == lines[4] == lines[6] == [text]
 
 
 # One URL
@@ -212,12 +211,12 @@ def test_what_is_no_set_is_a_failure(
     server: KeySetServer,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """docs/keys.rst: only 200 with a usable key is a success; one log line, with the host only."""
+    """docs/keys.rst: only 200 with a usable key is a success; one log line, with the URL."""
     loading = loader(server.url)
     server.fail(fault, **options)
     failed = failure(loading)
     assert (str(failed), failed.retry_after, failed.backup) == (why, retry_after, None)
-    assert logged(caplog) == [f"key set of 127.0.0.1 cannot be fetched: {why}"]
+    assert logged(caplog) == [f"key set of {server.url} cannot be fetched: {why}"]
     server.recover()
     assert kids(loading.load(None)) == ["a"]
 
@@ -308,7 +307,7 @@ def test_a_fetch_function_of_the_app_may_do_anything(
     """JWKS_FETCH: a failure like others; only the text of a FetchFailed is quoted."""
     failed = failure(loader(URL, fetch=returning(outcome)))
     assert str(failed) == why
-    assert logged(caplog) == [f"key set of issuer.example cannot be fetched: {why}"]
+    assert logged(caplog) == [f"key set of https://issuer.example/jwks cannot be fetched: {why}"]
 
 
 # Several URLs
@@ -358,10 +357,10 @@ def test_each_failure_is_logged_and_the_last_is_the_reason(
     servers[2].fail("junk")
     failed = failure(loading)
     assert (str(failed), failed.retry_after) == ("not strict JSON", 30)
+    reasons = ("status 503", "status 429", "not strict JSON")
     assert logged(caplog) == [
-        "key set of 127.0.0.1 cannot be fetched: status 503",
-        "key set of 127.0.0.1 cannot be fetched: status 429",
-        "key set of 127.0.0.1 cannot be fetched: not strict JSON",
+        f"key set of {server.url} cannot be fetched: {reason}"
+        for server, reason in zip(servers, reasons, strict=True)
     ]
 
 
@@ -468,10 +467,21 @@ def test_the_backup_of_a_mirror_names_the_mirror(
         ("https://[x", "an unreadable URL"),
     ],
 )
-def test_only_the_host_of_a_url_is_logged(url: str, host: str) -> None:
+def test_only_the_host_of_a_url_from_outside_is_logged(url: str, host: str) -> None:
     """Other parts may hold secrets. The host is escaped, and cut to 64 characters."""
     assert loggable_host(url) == host
-    assert loader(url, "https://mirror.example/").host == host
+
+
+def test_a_configured_url_is_logged_without_its_query(caplog: pytest.LogCaptureFixture) -> None:
+    """The query may hold a secret. Two issuers may have one host, as realms and tenants have."""
+    for realm in ("one", "two"):
+        url = f"https://issuer.example:8443/{realm}/jwks"
+        loading = loader(
+            f"{url}?key=do-not-tell-this", fetch=returning(FetchResponse(500, b"", {}))
+        )
+        assert loading.shown_url == url
+        failure(loading)
+        assert logged(caplog) == [f"key set of {url} cannot be fetched: status 500"]
 
 
 @pytest.mark.parametrize("is_built_in", [True, False])

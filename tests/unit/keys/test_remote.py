@@ -606,11 +606,14 @@ def test_each_change_of_state_is_reported_once(caplog: pytest.LogCaptureFixture)
         if record.name.endswith("keys.remote")
     ]
     assert lines == [
-        ("INFO", "key set of issuer.example changed: added 'a', removed none"),
-        ("WARNING", "key set of issuer.example cannot be confirmed; the last keys are used"),
-        ("ERROR", "key set of issuer.example has no usable keys; requests get 503"),
-        ("INFO", "key set of issuer.example changed: added 'b', removed none"),
-        ("INFO", "key set of issuer.example is confirmed again"),
+        ("INFO", "key set of https://issuer.example/jwks changed: added 'a', removed none"),
+        (
+            "WARNING",
+            "key set of https://issuer.example/jwks cannot be confirmed; the last keys are used",
+        ),
+        ("ERROR", "key set of https://issuer.example/jwks has no usable keys; requests get 503"),
+        ("INFO", "key set of https://issuer.example/jwks changed: added 'b', removed none"),
+        ("INFO", "key set of https://issuer.example/jwks is confirmed again"),
     ]
     assert sent.count("stale {}") == sent.count("outage {}") == 1
     refreshed = [event for event in sent if event.startswith("refreshed")]
@@ -692,14 +695,20 @@ def test_hostile_kids_do_not_forge_log_lines(caplog: pytest.LogCaptureFixture) -
     (line,) = [r.getMessage() for r in caplog.records if "changed" in r.getMessage()]
     assert "\n" not in line
     assert "\x1b" not in line
-    assert line == f"key set of issuer.example changed: added {repr(kid)[:64]}, removed none"
+    assert (
+        line
+        == f"key set of https://issuer.example/jwks changed: added {repr(kid)[:64]}, removed none"
+    )
 
 
 def test_keys_are_logged_in_order(caplog: pytest.LogCaptureFixture) -> None:
     """One line for all that changed."""
     caplog.set_level(logging.INFO)
     kids(World("b", "a").source(), "a")
-    assert "key set of issuer.example changed: added 'a', 'b', removed none" in caplog.messages
+    assert (
+        "key set of https://issuer.example/jwks changed: added 'a', 'b', removed none"
+        in caplog.messages
+    )
 
 
 def test_health_names_the_url_that_confirmed_the_keys_without_its_query() -> None:

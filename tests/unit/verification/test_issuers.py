@@ -152,6 +152,59 @@ def test_the_details_do_not_quote_a_token_that_is_not_verified() -> None:
     assert caught.value.reason_details == {"expected_issuer": f"{A} or {B}"}
 
 
+@cases(
+    ("names", "told"),
+    {
+        "short": ([A, B], f"{A} or {B}"),
+        "long": ([f"{A}/realms/{'x' * 20}", f"{A}/realms/{'y' * 20}"], "one of 2"),
+        "a single one": ([f"{A}/{'x' * 99}"], f"{A}/{'x' * 99}"),
+        "many": ([str(number) for number in range(9)], "one of 9"),
+    },
+)
+def test_names_that_would_be_cut_are_counted(names: list[str], told: str) -> None:
+    """docs/errors.rst: a half of two names could be the wrong half."""
+    error = Rejected.of_expected(Reason.WRONG_ISSUER, "expected_issuer", names)
+    assert error.reason_details == {"expected_issuer": told}
+
+
+@cases(("rules",), {"remembered": (CACHED,), "not remembered": ({},)})
+@pytest.mark.parametrize("name", [A, B])
+def test_an_outage_of_keys_tells_whose_they_are(name: str, rules: dict[str, Any]) -> None:
+    """Row 50301: the issuer is configured, so no text of the token is told."""
+    two = Two(APP, **rules)
+    text = two.issuers[name].app_jwt()
+    assert two.answer(text) == name
+    two.keys[name].is_out = True
+    for header in (text, f"bearer {text}"):
+        with pytest.raises(Unavailable) as caught:
+            two.authenticator.authenticate(header, NOW)
+        assert caught.value.reason_details == {"issuer": name}
+
+
+def test_in_an_outage_a_consumer_jws_is_of_the_issuer_of_the_app_jwt() -> None:
+    """Row 50301: not of the issuer under which it is remembered; alone, it may be of any."""
+    two = Two(CONSUMER, **CACHED)
+    text = two.issuers[A].consumer_jws()
+    assert two.answer(text, of=A) == A
+    for keys in two.keys.values():
+        keys.is_out = True
+    for of, told in ((A, {"issuer": A}), (B, {"issuer": B}), (None, {})):
+        with pytest.raises(Unavailable) as caught:
+            two.authenticator.authenticate(text, NOW, of)
+        assert caught.value.reason_details == told
+
+
+def test_where_there_is_one_issuer_an_outage_names_none() -> None:
+    """docs/errors.rst: it is known."""
+    plain = verifier_of(APP)
+    keys = Watched(plain.keys)
+    keys.is_out = True
+    only = Authenticator([Verifier(plain.profile, plain.rules, keys)])
+    with pytest.raises(Unavailable) as caught:
+        only.authenticate(issuer_of().app_jwt(), NOW)
+    assert caught.value.reason_details == {}
+
+
 # A ConsumerJWS
 
 

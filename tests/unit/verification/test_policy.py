@@ -1,6 +1,7 @@
 """Scopes and accounts: what a verified token must be good for."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,16 +15,21 @@ from flask_connector_auth.core import (
     token_requirement,
 )
 from flask_connector_auth.verification import (
+    Verifier,
     check_account,
     check_distinct,
     check_same_account,
     check_scopes,
 )
+from tests.support.floor_helpers import APP, verifier
+
+READER = verifier(APP)
 
 
 def app_jwt(account_id: str = "le1", scopes: str = "") -> AppJWT:
     """Return an AppJWT of *account_id* with *scopes*."""
-    return AppJWT(account_id, "install-1", frozenset(scopes.split()), "Sentinel", 0, 1, {})
+    granted = frozenset(scopes.split())
+    return AppJWT(account_id, "install-1", granted, "Sentinel", 0, 1, {"scope": scopes})
 
 
 def consumer_jws(account_id: str) -> ConsumerJWS:
@@ -68,19 +74,19 @@ def test_scopes_are_compared_whole(
     """Row 40102, RFC 6749 section 3.3: all of these, one of those; no prefix, no other case."""
     requirement = token_requirement(required or (), any_scope or ())
     expected = None if passes else Reason.MISSING_SCOPE
-    assert refusal(check_scopes, app_jwt(scopes=granted), requirement) is expected
+    assert refusal(check_scopes, app_jwt(scopes=granted), requirement, READER) is expected
 
 
 def test_each_list_of_alternatives_must_be_met() -> None:
     """docs/decorators.rst: two decorators with ``any_scope`` require one of each."""
     both = token_requirement((), "a b") | token_requirement((), "c d")
-    assert refusal(check_scopes, app_jwt(scopes="a d"), both) is None
-    assert refusal(check_scopes, app_jwt(scopes="a b"), both) is Reason.MISSING_SCOPE
+    assert refusal(check_scopes, app_jwt(scopes="a d"), both, READER) is None
+    assert refusal(check_scopes, app_jwt(scopes="a b"), both, READER) is Reason.MISSING_SCOPE
 
 
 def test_no_requirement_needs_no_scope() -> None:
     """RFC 6749 section 3.3: ``scope`` is optional."""
-    assert refusal(check_scopes, app_jwt(), TokenRequirement()) is None
+    assert refusal(check_scopes, app_jwt(), TokenRequirement(), READER) is None
 
 
 def details(check: Callable[..., None], *args: object) -> object:
@@ -95,7 +101,23 @@ def test_a_missing_scope_is_told_with_what_was_required_and_granted() -> None:
     required = token_requirement("a b", "y x")
     for granted, text in (("b c", "a x|y b"), ("a b c", "x|y a b")):
         told = {"required_scopes": text, "granted_scopes": granted}
-        assert details(check_scopes, app_jwt(scopes=granted), required) == told
+        assert details(check_scopes, app_jwt(scopes=granted), required, READER) == told
+
+
+def test_scopes_are_missing_because_no_claim_has_any() -> None:
+    """docs/errors.rst: the issuer may write them into a claim that is not read."""
+    names = replace(READER.profile.names, scopes=("scp", "scope"))
+    reader = replace(READER.profile, names=names)
+    other = Verifier(reader, READER.rules, READER.keys)
+    required = token_requirement("a")
+    told = {"required_scopes": "a", "granted_scopes": ""}
+    for claims, absent in (
+        ({"roles": "a"}, {"scope_claim": "absent: scp or scope"}),
+        ({"scope": ""}, {}),
+        ({"scp": []}, {}),
+    ):
+        token = AppJWT("le1", "install-1", frozenset(), "Sentinel", 0, 1, claims)
+        assert details(check_scopes, token, required, other) == told | absent
 
 
 def test_a_wrong_account_is_told_with_the_expected_one() -> None:

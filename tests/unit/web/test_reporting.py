@@ -197,6 +197,39 @@ def test_our_own_outage_is_an_error(make_app: MakeApp, issuer: Issuer) -> None:
     assert recorder.lines() == [line("keys_unavailable", 50301, "x", APP, "ERROR")] * 2
 
 
+def test_an_outage_of_one_of_several_issuers_has_its_name(make_app: MakeApp) -> None:
+    """docs/issuers.rst: in log, signal and exception, remembered tokens or not."""
+
+    class Out(KeySource):
+        keys: KeySource | None = None
+
+        def candidates(self, kid: str | None, algorithm: str) -> Any:
+            if self.keys is None:
+                raise Unavailable(Reason.KEYS_UNAVAILABLE)
+            return self.keys.candidates(kid, algorithm)
+
+    name, source, told = "https://b.example", Out(), []
+    other, made = Issuer(name="https://a.example"), Issuer(KEY, name=name)
+    keys = {other.name: {"APP_JWT_KEYS": other.key_set()}, name: {"APP_JWT_KEYS": source}}
+    app = pair_view(make_app(ISSUERS=keys))
+
+    def note(_app: Flask, error: Any) -> None:
+        told.append((error.reason, error.reason_details))
+
+    source.keys = (
+        current_runtime(make_app(APP_JWT_KEYS=made.key_set())).app_jwt.verifiers["Sentinel"].keys
+    )
+    sent, client = headers(made.app_jwt()), app.test_client()
+    with listening() as recorder, token_rejected.connected_to(note):
+        assert_row(client.get("/x", headers=sent), 40104)
+        source.keys = None
+        for each in (sent, headers(made.app_jwt(jti="new"))):
+            assert_row(client.get("/x", headers=each), 50301)
+    assert told[1:] == [("keys_unavailable", {"issuer": name})] * 2
+    logged = line("keys_unavailable", 50301, "x", f"issuer={name!r}", "ERROR")
+    assert recorder.lines()[1:] == [logged] * 2
+
+
 def test_a_record_has_the_same_values_for_a_formatter(make_app: MakeApp, issuer: Issuer) -> None:
     """For structured logs: one dict beside the text, with long values cut likewise."""
     client = pair_view(make_app()).test_client()
@@ -216,6 +249,10 @@ def test_a_record_has_the_same_values_for_a_formatter(make_app: MakeApp, issuer:
 
 DETAILS = {
     "missing_scope": ({"scope": "b c"}, {"required_scopes": "a x|y b", "granted_scopes": "b c"}),
+    "no scope": (
+        {"scope": OMIT},
+        {"required_scopes": "a b x|y", "granted_scopes": "", "scope_claim": "absent: scope"},
+    ),
     "wrong_account": ({"aud": "le3"}, {"expected_account": ACCOUNT}),
     "wrong_issuer": ({"iss": "https://login.example"}, {"issuer": "https://login.example"}),
     "missing_claim": ({"azp": OMIT}, {"claim": "azp"}),
@@ -232,6 +269,7 @@ def test_log_signal_and_exception_have_the_details_of_the_reason(
     """docs/errors.rst: what was required and what the token says, in all three; not in the answer,
     nor in what str() of the error hands to a client."""
     claims, details = DETAILS[reason]
+    reason = reason.replace("no scope", "missing_scope")
     app, told = make_app(), []
     with app.app_context():
         current_runtime().revocations.revoke(install_id="revoked")
@@ -270,6 +308,31 @@ def test_what_is_not_verified_is_no_detail(make_app: MakeApp, stranger: Issuer) 
     with token_rejected.connected_to(note):
         app.test_client().get("/x", headers=headers(stranger.app_jwt(iss=CANARY)))
     assert [(error.reason, error.reason_details) for error in told] == [("bad_signature", {})]
+
+
+@cases(
+    "parameters, details",
+    {
+        "typ": ({"typ": CANARY}, {"parameter": "typ", "accepted": "at+jwt or jwt"}),
+        "a number": ({"typ": 7}, {"parameter": "typ", "accepted": "at+jwt or jwt"}),
+        "kid": ({"kid": 7}, {"parameter": "kid"}),
+        "a long kid": ({"kid": CANARY * 20}, {"parameter": "kid"}),
+    },
+)
+def test_a_bad_parameter_is_named_with_what_is_accepted(
+    parameters: Any, details: Any, make_app: MakeApp, issuer: Issuer
+) -> None:
+    """RFC 7515 section 4.1.9: by the settings alone, since the token is not verified."""
+    app, told = pair_view(make_app(APP_JWT_TYPES=["JWT", "at+jwt"])), []
+
+    def note(_app: Flask, error: Any) -> None:
+        told.append((error.reason, error.reason_details))
+
+    with listening() as recorder, token_rejected.connected_to(note):
+        app.test_client().get("/x", headers=headers(issuer.sign({}, parameters)))
+    assert told == [("bad_parameter", details)]
+    known = " ".join(f"{name}={text!r}" for name, text in details.items())
+    assert recorder.lines() == [line("bad_parameter", 40102, known=known)]
 
 
 def test_the_details_of_another_reason_are_dropped(make_app: MakeApp, issuer: Issuer) -> None:
