@@ -212,7 +212,7 @@ def has_kid(source: KeySource, kid: str) -> bool:
     for leaf in leaf_sources(source):
         snapshot = leaf.snapshot if isinstance(leaf, RemoteKeys) else None
         index = snapshot.index if snapshot else leaf
-        if isinstance(index, KeyIndex) and index.has_kid(kid):
+        if isinstance(index, KeyIndex) and kid in index.kids:
             return True
     return False
 

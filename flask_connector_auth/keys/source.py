@@ -114,6 +114,7 @@ class KeyIndex:
             keys_of_kid[key.kid].append(key)
         self._without_kid = keys_of_kid.pop(None, [])
         self._by_kid = {kid: keys + self._without_kid for kid, keys in keys_of_kid.items()}
+        self.kids: frozenset[str | None] = frozenset(self._by_kid)
         algorithms = {name for key in self.keys for name in key.algorithms}
         # Prepared here, so that a request needs only one dict lookup.
         self._candidates: dict[tuple[str | None, str], Sequence[VerificationKey]] = {
@@ -133,10 +134,6 @@ class KeyIndex:
         """
         keys = self._candidates.get((kid, algorithm))
         return self._of_unknown_kid.get(algorithm, []) if keys is None else keys
-
-    def has_kid(self, kid: str) -> bool:
-        """Whether a key has that *kid*."""
-        return kid in self._by_kid
 
     def can_decide_kid(self, kid: str | None) -> bool:
         """Whether a token with that *kid* can be verified or refused by these keys alone."""
