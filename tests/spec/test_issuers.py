@@ -192,6 +192,37 @@ def test_a_token_of_the_service_is_no_app_jwt(by_service: FlaskClient) -> None:
         assert_row(by_service.get("/", headers=headers(stranger, consumer)), 40102)
 
 
+def test_a_key_for_the_app_of_one_and_the_consumers_of_another(make_app: MakeApp) -> None:
+    """RFC 8725 section 3.12: with ``iss`` required, no token passes as what it is not."""
+    a, b = ISSUERS[A], ISSUERS[B]
+    app = make_app(
+        clock=a.clock,
+        ISSUERS={
+            A: {"APP_JWT_KEYS": a.key_set(), "CONSUMER_JWS_KEYS": SERVICE.key_set()},
+            B: {
+                "APP_JWT_KEYS": b.key_set(),
+                "CONSUMER_JWS_KEYS": a.key_set(),
+                "CONSUMER_JWS_CLAIMS": {"issuer": "iss"},
+            },
+        },
+    )
+    app.add_url_rule("/", "index", lambda: {"of": verify_request().consumer_jws.issuer})
+    client = app.test_client()
+    of_a, of_b = SERVICE.consumer_jws(), a.consumer_jws(iss=B)
+    assert client.get("/", headers=headers(a.app_jwt(), of_a)).json == {"of": A}
+    assert client.get("/", headers=headers(b.app_jwt(), of_b)).json == {"of": B}
+    for app_jwt, consumer, row in (
+        (a.app_jwt(), of_b, 40103),
+        (a.app_jwt(), a.consumer_jws(iss=A), 40103),
+        (b.app_jwt(), of_a, 40103),
+        (b.app_jwt(), a.consumer_jws(), 40103),
+        (b.app_jwt(), a.app_jwt(), 40103),
+        (of_b, of_b, 40102),
+        (a.app_jwt(iss=B), of_b, 40102),
+    ):
+        assert_row(client.get("/", headers=headers(app_jwt, consumer)), row)
+
+
 def test_one_issuer_stays_as_it_is(make_app: MakeApp) -> None:
     """``iss`` of a ConsumerJWS is not read where there is one issuer: protocol page."""
     only = made("Sentinel")
