@@ -143,6 +143,8 @@ class Audience(Text):
     In an environment variable, a list that is not JSON stays one text, which no token would match.
     """
 
+    message: ClassVar[str] = "Must be a non-empty string, or a list of such."
+
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(value, str) and _LIST_MARK.search(value):
             raise ValidationError(
@@ -162,7 +164,11 @@ class OverrideSchema(Schema):
     error_messages: dict[str, str] = {  # noqa: RUF012
         "type": 'Must be a mapping, such as {"title": "Invalid token"}.'
     }
-    errorCode: fields.Integer = fields.Integer(strict=True, attribute="error_code")
+    errorCode: fields.Integer = fields.Integer(
+        strict=True,
+        attribute="error_code",
+        validate=Range(0, 99999, error="Must have five digits."),
+    )
     title: Text = Text()
     details: Text = Text()
 

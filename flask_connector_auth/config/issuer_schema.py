@@ -1,5 +1,6 @@
 """The settings that each issuer can have of its own, and those that name the issuers."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from itertools import combinations
@@ -15,6 +16,17 @@ _RESERVED = ("iss", "exp", "iat", "nbf")
 _MEDIA_TYPE = Regexp(
     r"(?!(?i:application/)\Z)[A-Za-z0-9!#$&^_.+/-]+\Z", error="Must be a media type."
 )
+
+
+# What names look like. Anything else may be a key in the wrong place, and is not quoted.
+_SETTING_NAME = re.compile("[A-Za-z_]{1,40}")
+# The first part is no label of a domain name, which has no underscore: it is an object's claim.
+_PATH = re.compile(r"(?:\$|\w*_\w*)[.\[]")
+
+
+def is_setting_name(value: Any) -> bool:
+    """Whether *value* may be quoted as the name of a setting."""
+    return isinstance(value, str) and _SETTING_NAME.fullmatch(value) is not None
 
 
 def is_issuer(value: Any) -> bool:
@@ -34,7 +46,26 @@ class IssuerName(Text):
         return is_issuer(value) and not re.search(r"[,\s]", value)
 
 
-class Issuers(Setting):
+class Members(Setting):
+    """A mapping. In an environment variable, one that is not JSON stays a text."""
+
+    def _accepts(self, value: Any) -> bool:
+        return isinstance(value, Mapping)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            if isinstance(value, str):
+                json.loads(value)
+        except json.JSONDecodeError as error:
+            place = f"line {error.lineno}, column {error.colno}"
+            advice = "names and texts need double quotes"
+            raise ValidationError(f"Not JSON ({place}): {advice}. {self.message}") from None
+        except (ValueError, RecursionError):
+            pass  # It is refused below.
+        return super()._deserialize(value)
+
+
+class Issuers(Members):
     """A mapping of each ``iss`` to settings, which :class:`IssuerSchema` reads."""
 
     message: ClassVar[str] = (
@@ -43,10 +74,10 @@ class Issuers(Setting):
     )
 
     def _accepts(self, value: Any) -> bool:
-        return isinstance(value, Mapping) and bool(value)
+        return super()._accepts(value) and bool(value)
 
 
-class Claims(Setting):
+class Claims(Members):
     """:class:`ClaimNames` as a mapping of our names to claims; what it leaves out is *protocol*'s.
 
     It is empty if it is not configured.
@@ -58,9 +89,6 @@ class Claims(Setting):
         super().__init__(dict, doc)
         self._protocol = protocol
         self._names = [*protocol.ids, "scopes" if protocol.scopes else "issuer"]
-
-    def _accepts(self, value: Any) -> bool:
-        return isinstance(value, Mapping)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         given, protocol = super()._deserialize(value), self._protocol
@@ -77,13 +105,21 @@ class Claims(Setting):
     def _problems(self, name: Any, claim: Any) -> Iterator[str]:
         claims = claim if name == "scopes" and isinstance(claim, list | tuple) else [claim]
         if name not in self._names:
-            # It is not quoted: it may be anything.
-            yield f"Unknown name; the names are {', '.join(self._names)}."
+            what, shown = (f"{name}: ", name) if is_setting_name(name) else ("", "...")
+            if isinstance(claim, str) and claim in self._names:
+                yield f'{what}The name comes first, then its claim: {{"{claim}": "{shown}"}}.'
+            else:
+                yield f"{what}Unknown name; the names are {', '.join(self._names)}."
         elif name == "issuer":
             if claim != "iss":
                 yield 'issuer: Must be "iss"; then a token must have this claim.'
         elif not claims or not all(isinstance(each, str) and each for each in claims):
             yield f"{name}: Must be the name of a claim{' or a list' * (name == 'scopes')}."
+        elif any(re.search(r"[,\s]", each) for each in claims):
+            several = ' Several claims are a list, such as ["scp", "scope"].' * (name == "scopes")
+            yield f"{name}: Must not have a comma or white space.{several}"
+        elif any(map(_PATH.match, claims)):
+            yield f"{name}: A path into an object, such as realm_access.roles, is not supported."
         elif any(each in _RESERVED for each in claims):
             yield f"{name}: Must not be {', '.join(_RESERVED)}, which have a meaning of their own."
 
@@ -137,7 +173,8 @@ class IssuerSchema(Schema):
         APP_JWT_CLAIMS,
         "Claims of AppJWTs, by the attributes they become: ``account_id`` (``aud`` if left out), "
         "``install_id`` (``azp``) and ``scopes`` (``scope``): one claim, or a list of which the "
-        "first that a token has is read. If ``scopes`` is given, a token may have a list of them.",
+        "first that a token has is read. If ``scopes`` is given, a token may have a list of them. "
+        "A claim is a member of the payload; a dot is a part of its name.",
     )
     consumer_jws_claims: Claims = Claims(
         CONSUMER_JWS_CLAIMS,
@@ -160,8 +197,10 @@ class IssuerSchema(Schema):
     )
     audience: Audience = Audience(
         None,
-        "Account ids that are accepted in tokens: one id, or a list (RFC 8725 section 3.9). Unset: "
-        "the account in the URL is accepted, or any account where the URL has none.",
+        "Account ids that are accepted in tokens: one id, or a list (RFC 8725 section 3.9). They "
+        "are compared with the account, whichever claim that is; if it is not ``aud``, no setting "
+        "checks ``aud``. Unset: the account in the URL is accepted, or any account where the URL "
+        "has none.",
     )
     max_lifetime: Seconds = Seconds(
         None,

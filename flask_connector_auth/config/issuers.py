@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,8 +18,8 @@ from ..keys import (
     public_numbers,
     remote_urls,
 )
-from .issuer_schema import IssuerSchema, colliding_claims, is_issuer
-from .problems import Problems, is_issuer_name, is_setting_name
+from .issuer_schema import IssuerSchema, colliding_claims, is_issuer, is_setting_name
+from .problems import Problems, is_issuer_name
 from .schema import PREFIX
 
 # White space and slashes that are easily added or left out by mistake.
@@ -54,7 +54,8 @@ class IssuerSettings:
     name: str  #: the ``iss`` of its tokens
     app_jwt: TokenSettings
     consumer_jws: TokenSettings
-    audience: frozenset[str] | None
+    #: Not in the repr: it may hold a secret in the wrong place.
+    audience: frozenset[str] | None = field(repr=False)
     max_lifetime: float | None
 
 
@@ -111,7 +112,9 @@ def read_issuers(
     :param given: the names of those that are configured.
     """
     if values["issuers"] is None:
-        return {values["issuer"]: ReadIssuer(values, given)}
+        # Without issuers that can be read, nothing is known of their keys.
+        is_bad = f"{PREFIX}ISSUERS" in problems
+        return {} if is_bad else {values["issuer"]: ReadIssuer(values, given)}
     issuers: dict[str, ReadIssuer] = {}
     twins: dict[str, str] = {}
     for number, (iss, mapping) in enumerate(values["issuers"].items(), 1):

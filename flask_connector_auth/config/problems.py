@@ -26,15 +26,11 @@ _MEANT = {
 }
 # What names look like. Anything else may be a key in the wrong place, and is not quoted: a URL with
 # a password or a query, or a word as long as a secret. A UUID, as Entra ID has it, is none.
-_SETTING_NAME = re.compile("[A-Za-z_]{1,40}")
 _ISSUER_NAME = re.compile(r"[\w.:/%~+&=-]{1,200}")
 _UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
+_ENTRY_NAME = re.compile("[A-Za-z_]{1,40}|[0-9]{1,5}")
+_MAX_CODE = 10**5
 _LONG_WORD = re.compile(r"[\w%+=-]{32}|\A(?!\w+://).*[\w%+/=-]{32}", re.ASCII)
-
-
-def is_setting_name(value: Any) -> bool:
-    """Whether *value* may be quoted as the name of a setting."""
-    return isinstance(value, str) and _SETTING_NAME.fullmatch(value) is not None
 
 
 def is_issuer_name(value: Any) -> bool:
@@ -103,7 +99,9 @@ class Problems(dict[str, list[str]]):
         meant = _MEANT.get(name.upper()) or (nearest[0].upper() if nearest else "")
         hint = f" Did you mean {schema.prefix}{meant}?" if meant else ""
         if meant and meant.lower() not in schema.fields:
+            is_name = meant in ("ISSUER", "ISSUERS")
             hint = f" {PREFIX}{meant} is for all issuers."
+            hint = " The issuer is the key of this mapping in ISSUERS." if is_name else hint
         self.add(scope + key.removeprefix(schema.prefix), f"Unknown setting.{hint}")
 
 
@@ -114,9 +112,15 @@ def _sentences(messages: Any, path: str = "") -> Iterator[str]:
             # These group the messages about an entry of a dict, and about a nested one as a whole.
             if key in ("key", "value", "_schema"):
                 yield from _sentences(inner, path)
-            elif isinstance(key, int) and not isinstance(inner, Mapping):
+            elif isinstance(key, int) and key < _MAX_CODE and not isinstance(inner, Mapping):
                 yield from _sentences(inner, f"{path}item {key + 1}: ")
             else:
-                yield from _sentences(inner, f"{path}{key}: ")
+                yield from _sentences(inner, f"{path}{_name(key)}: ")
     else:
         yield from (f"{path}{message}" for message in messages)
+
+
+def _name(key: Any) -> str:
+    """Return what an entry of a mapping is called; Python cannot write every number."""
+    text = "" if isinstance(key, int) and abs(key) >= _MAX_CODE else str(key)
+    return text if _ENTRY_NAME.fullmatch(text) else "a name"

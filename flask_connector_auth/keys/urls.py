@@ -16,6 +16,8 @@ from ..core import redis_connections
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _HOST = re.compile(r"[\w.-]+|\[[0-9A-Fa-f:.]+\]", re.ASCII)
 _SECOND_URL = re.compile(r"\S[,;\s]+[A-Za-z][A-Za-z0-9+.-]+://")
+# RFC 8414 section 3, OpenID Connect Discovery 1.0 section 4: what describes an issuer has no keys.
+_METADATA = re.compile(r"/\.well-known/(?:openid-configuration|oauth-authorization-server)(?:/|\Z)")
 _BYTE_ORDER_MARK = "\ufeff"
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 # A colon in the first part of a relative name would make that a scheme (RFC 3986 section 4.2).
@@ -74,6 +76,8 @@ def check_url(url: str, http_hosts: Collection[str] = ()) -> None:
     parts = _split(url, "https")
     if "@" in parts.netloc or "#" in url:
         raise ValueError("user info and fragments are not sent; remove them from the URL")
+    if _METADATA.search(parts.path):
+        raise ValueError("not a key set, but a file with its URL; give the jwks_uri in that file")
     host = parts.hostname or ""
     is_accepted = parts.scheme == "http" and (is_loopback(host) or host in http_hosts)
     if parts.scheme != "https" and not is_accepted:

@@ -14,6 +14,9 @@ from flask.testing import FlaskClient
 
 from flask_connector_auth import (
     ConnectorAuth,
+    KeySource,
+    Reason,
+    Unavailable,
     current_app_jwt,
     current_consumer_jws,
     require_app_jwt,
@@ -241,6 +244,37 @@ def test_a_token_of_the_service_is_no_app_jwt(by_service: FlaskClient) -> None:
         assert_row(by_service.get("/", headers=headers(stranger, consumer)), 40102)
 
 
+def test_a_key_for_the_app_of_one_and_the_consumers_of_another(make_app: MakeApp) -> None:
+    """RFC 8725 section 3.12: with ``iss`` required, no token passes as what it is not."""
+    a, b = ISSUERS[A], ISSUERS[B]
+    app = make_app(
+        clock=a.clock,
+        ISSUERS={
+            A: {"APP_JWT_KEYS": a.key_set(), "CONSUMER_JWS_KEYS": SERVICE.key_set()},
+            B: {
+                "APP_JWT_KEYS": b.key_set(),
+                "CONSUMER_JWS_KEYS": a.key_set(),
+                "CONSUMER_JWS_CLAIMS": {"issuer": "iss"},
+            },
+        },
+    )
+    app.add_url_rule("/", "index", lambda: {"of": verify_request().consumer_jws.issuer})
+    client = app.test_client()
+    of_a, of_b = SERVICE.consumer_jws(), a.consumer_jws(iss=B)
+    assert client.get("/", headers=headers(a.app_jwt(), of_a)).json == {"of": A}
+    assert client.get("/", headers=headers(b.app_jwt(), of_b)).json == {"of": B}
+    for app_jwt, consumer, row in (
+        (a.app_jwt(), of_b, 40103),
+        (a.app_jwt(), a.consumer_jws(iss=A), 40103),
+        (b.app_jwt(), of_a, 40103),
+        (b.app_jwt(), a.consumer_jws(), 40103),
+        (b.app_jwt(), a.app_jwt(), 40103),
+        (of_b, of_b, 40102),
+        (a.app_jwt(iss=B), of_b, 40102),
+    ):
+        assert_row(client.get("/", headers=headers(app_jwt, consumer)), row)
+
+
 def test_one_issuer_stays_as_it_is(make_app: MakeApp) -> None:
     """``iss`` of a ConsumerJWS is not read where there is one issuer: protocol page."""
     only = made("Sentinel")
@@ -279,6 +313,43 @@ def test_the_audience_and_the_lifetime_of_an_issuer_are_its_own(make_app: MakeAp
     for name, account, status in ((A, "le1", 200), (A, "le2", 401), (B, "le2", 200)):
         text = ISSUERS[name].consumer_jws(account_id=account, iss=name)
         assert client.get("/on-behalf", headers=headers(None, text)).status_code == status
+
+
+class Unreached(KeySource):
+    """Keys that cannot be had."""
+
+    def candidates(self, kid: str | None, algorithm: str) -> Any:
+        """Have none."""
+        raise Unavailable(Reason.KEYS_UNAVAILABLE)
+
+    def health(self) -> dict[str, Any]:
+        """Not ready."""
+        return {"ready": False}
+
+
+@cases(
+    ("unreached", "status"),
+    {"none": ((), 200), "one": ((B,), 200), "both": ((A, B), 503)},
+)
+def test_an_outage_of_one_issuer_is_its_own(
+    unreached: tuple[str, ...], status: int, make_app: MakeApp
+) -> None:
+    """Row 50301 for its tokens alone; the app is ready as long as one issuer's are verified."""
+    trusted = {
+        name: {"APP_JWT_KEYS": Unreached() if name in unreached else issuer.key_set()}
+        for name, issuer in ISSUERS.items()
+    }
+    app = make_app(clock=ISSUERS[A].clock, ISSUERS=trusted)
+    app.add_url_rule("/", "view", require_app_jwt(lambda: "seen"))
+    app.register_blueprint(ConnectorAuth().health_blueprint())
+    client = app.test_client()
+    assert client.get("/health").status_code == status
+    for name, issuer in ISSUERS.items():
+        response = client.get("/", headers=headers(issuer.app_jwt()))
+        if name in unreached:
+            assert_row(response, 50301)
+        else:
+            assert response.status_code == 200
 
 
 # Claim names and types

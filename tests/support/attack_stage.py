@@ -105,7 +105,8 @@ def _stage(mode: str, algorithm: str, settings: Mapping[str, Any]) -> Stage:
     app.config["CONNECTOR_AUTH_LOG_LIMIT"] = 0
     app.config.update(MODES[mode])
     if mode == TWO_ISSUERS:
-        hostile = {"APP_JWT_KEYS": jwk(algorithm, owner="hostile", kid="dev-1")}
+        key = jwk(algorithm, owner="hostile", kid="dev-1")
+        hostile = {"APP_JWT_KEYS": key, "CONSUMER_JWS_KEYS": key}
         app.config["CONNECTOR_AUTH_ISSUERS"] = {"Sentinel": {}, HOSTILE: hostile}
     for name, value in settings.items():
         app.config[f"CONNECTOR_AUTH_{name}"] = list(value) if isinstance(value, tuple) else value

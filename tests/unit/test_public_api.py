@@ -69,10 +69,10 @@ API = {
 TESTING_API = {
     "AppJWTGenerator": "issuer, account_of",
     "Clock": "",
-    "ConnectorClient": "app, issuer",
+    "ConnectorClient": "app, issuer, consumer_issuer",
     "ConnectorClient.open": "self, args, app_jwt, consumer_jws, kwargs",
     "Issuer": "key, kid, algorithm, name, account_id, lifetime, clock, claims, consumer_claims, "
-    "type, consumer_type",
+    "type, consumer_type, extra_claims",
     "Issuer.app_jwt": "self, claims",
     "Issuer.broken": "self, name, kind, claims",
     "Issuer.consumer_jws": "self, claims",

@@ -30,6 +30,13 @@ def app_jwt(scopes: tuple[str, ...] = ("scope",), is_list: bool = False, **ids: 
         ),
         "scopes that may be a list": ({"scopes": "scope"}, app_jwt(is_list=True)),
         "scopes twice": ({"scopes": ("scp", "scp")}, app_jwt(("scp",), True)),
+        **{
+            name: ({"account_id": name}, app_jwt(account_id=name))
+            for name in (
+                *("https://x/y_z.w", "http://schemas.example/a_b/tid", "com.example.tenant_id"),
+                *("tenant.example", "custom:tenant_id", "urn:x_y:a.b", "1.2.3", "tenant_id"),
+            )
+        },
         "a URL": ({"account_id": "https://x/tid"}, app_jwt(account_id="https://x/tid")),
         "two that change places": (
             {"account_id": "azp", "install_id": "aud"},
@@ -69,6 +76,11 @@ def same(one: str, other: str) -> str:
 
 
 MAPPING = 'Must be a mapping of names to claims, such as {"account_id": "sub"}.'
+NOT_JSON = "Not JSON (line 1, column {}): names and texts need double quotes."
+FIRST = "The name comes first, then its claim: "
+SPACED = "{}: Must not have a comma or white space."
+LIST = ' Several claims are a list, such as ["scp", "scope"].'
+PATH = "scopes: A path into an object, such as realm_access.roles, is not supported."
 UNKNOWN = "Unknown name; the names are account_id, install_id, scopes."
 CONSUMER_UNKNOWN = (
     "Unknown name; the names are account_id, ext_consumer_id, lp_consumer_id, issuer."
@@ -87,10 +99,12 @@ CONSUMER_ACCOUNT, EXT, LP = (f"{name} of a ConsumerJWS" for name in CONSUMER)
     "claims, texts",
     {
         "null": (None, ["Field may not be null."]),
-        "text": ("aud", [MAPPING]),
+        "text": ("aud", [f"{NOT_JSON.format(1)} {MAPPING}"]),
+        "text that is nearly JSON": ("{account_id: sub}", [f"{NOT_JSON.format(2)} {MAPPING}"]),
+        "JSON in a text": ('{"account_id": "sub"}', [MAPPING]),
         "list": (["aud"], [MAPPING]),
-        "unknown": ({"tenant": "tid", SECRET: "x", 5: "y"}, [UNKNOWN] * 3),
-        "the issuer, which is mandatory": ({"issuer": "iss"}, [UNKNOWN]),
+        "unknown": ({"tenant": "tid", SECRET: "x", 5: "y"}, [f"tenant: {UNKNOWN}", UNKNOWN]),
+        "the issuer, which is mandatory": ({"issuer": "iss"}, [f"issuer: {UNKNOWN}"]),
         "no text": ({"account_id": 5, "install_id": None}, [CLAIM.format(name) for name in APP]),
         "empty": ({"account_id": ""}, [CLAIM.format("account_id")]),
         "a list": ({"account_id": ["aud"]}, [CLAIM.format("account_id")]),
@@ -103,9 +117,28 @@ CONSUMER_ACCOUNT, EXT, LP = (f"{name} of a ConsumerJWS" for name in CONSUMER)
             for claim in ("iss", "exp", "iat", "nbf")
         },
         "iss for scopes": ({"scopes": ["scp", "iss"]}, [RESERVED.format("scopes")]),
+        "the wrong way round": (
+            {"tenant": "account_id", "scp": "scopes", SECRET: "install_id"},
+            [
+                f"tenant: {FIRST}" + '{"account_id": "tenant"}.',
+                f"scp: {FIRST}" + '{"scopes": "scp"}.',
+                FIRST + '{"install_id": "..."}.',
+            ],
+        ),
+        "a comma": ({"account_id": "tid,tenant"}, [SPACED.format("account_id")]),
+        "white space": ({"account_id": " tid"}, [SPACED.format("account_id")]),
+        "scopes with a comma": ({"scopes": "scp,scope"}, [SPACED.format("scopes") + LIST]),
+        "scopes with white space": ({"scopes": ["scp scope"]}, [SPACED.format("scopes") + LIST]),
+        **{
+            path: ({"scopes": ["scp", path]}, [PATH])
+            for path in (
+                *("realm_access.roles", "resource_access.api.roles", "$.scp", "$['scp']"),
+                *("app_metadata[0]", "_x.y"),
+            )
+        },
         "several": (
             {"account_id": "exp", "install_id": 5, "tenant": "tid"},
-            [RESERVED.format("account_id"), CLAIM.format("install_id"), UNKNOWN],
+            [RESERVED.format("account_id"), CLAIM.format("install_id"), f"tenant: {UNKNOWN}"],
         ),
         "two names, one claim": ({"account_id": "x", "install_id": "x"}, [same(ACCOUNT, INSTALL)]),
         "a default": ({"account_id": "azp"}, [same(ACCOUNT, INSTALL)]),
@@ -136,7 +169,7 @@ def test_claims_of_an_app_jwt_that_are_refused(claims: Any, texts: list[str]) ->
 @cases(
     "claims, texts",
     {
-        "unknown": ({"scopes": "scope"}, [CONSUMER_UNKNOWN]),
+        "unknown": ({"scopes": "scope"}, [f"scopes: {CONSUMER_UNKNOWN}"]),
         "another issuer": ({"issuer": "azp"}, [ISSUER]),
         "issuer true": ({"issuer": True}, [ISSUER]),
         "iss": ({"lp_consumer_id": "iss"}, [RESERVED.format("lp_consumer_id")]),

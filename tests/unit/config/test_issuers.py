@@ -242,6 +242,7 @@ MAPPING = (
     "Must be a mapping of each issuer to its settings, such as "
     '{"https://issuer.example": {"APP_JWT_KEYS": "https://issuer.example/jwks.json"}}.'
 )
+NOT_JSON = "Not JSON (line {}, column {}): names and texts need double quotes."
 SETTINGS = 'Must be a mapping of settings, such as {"APP_JWT_KEYS": "https://..."}.'
 TWIN = f"Differs from {ONE} in trailing slashes or white space around it only."
 NAME = "The name of an issuer must be a non-empty string."
@@ -293,8 +294,27 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], dict[str, list[str]]]] = {
         {"ISSUER": ["Cannot be combined with CONNECTOR_AUTH_ISSUERS."]},
     ),
     "empty": ({}, {"APP_JWT_KEYS": SHARED}, {"ISSUERS": [MAPPING]}),
-    "a list": ([ONE], {"APP_JWT_KEYS": SHARED}, {"ISSUERS": [MAPPING]}),
-    "a text": (f"{ONE},{TWO}", {"APP_JWT_KEYS": SHARED}, {"ISSUERS": [MAPPING]}),
+    # Whether there are keys is not known.
+    "empty, without keys": ({}, {}, {"ISSUERS": [MAPPING]}),
+    "a list": ([ONE], {}, {"ISSUERS": [MAPPING]}),
+    "a text": (f"{ONE},{TWO}", {}, {"ISSUERS": [f"{NOT_JSON.format(1, 1)} {MAPPING}"]}),
+    "nearly JSON": ("{'a': {}}", {}, {"ISSUERS": [f"{NOT_JSON.format(1, 2)} {MAPPING}"]}),
+    "nearly JSON, with a secret": (
+        f'{{"{ONE}":\n  {{"APP_JWT_KEYS": {SECRET}}}}}',
+        {},
+        {"ISSUERS": [f"{NOT_JSON.format(2, 20)} {MAPPING}"]},
+    ),
+    "JSON in a text": (json.dumps(two()), {}, {"ISSUERS": [MAPPING]}),
+    "a text of brackets": ("[" * 10**5, {}, {"ISSUERS": [MAPPING]}),
+    "a text of digits": ("9" * 5000, {}, {"ISSUERS": [MAPPING]}),
+    "the issuer in its mapping": (
+        two(ISSUER=TWO, ISS=TWO),
+        {},
+        {
+            of_two(name): ["Unknown setting. The issuer is the key of this mapping in ISSUERS."]
+            for name in ("ISSUER", "ISS")
+        },
+    ),
     "an empty name": ({**two(), "": {"APP_JWT_KEYS": pem()}}, {}, {"ISSUERS: item 3": [NAME]}),
     "half a character": ({**two(), "\ud800": {}}, {}, {"ISSUERS: item 3": [NAME]}),
     "no text for a name": (

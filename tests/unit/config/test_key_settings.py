@@ -281,6 +281,18 @@ CODES = 'Must be a mapping of codes, such as {"40102": {"title": "Invalid token"
             ["40102: errorCode: Not a valid integer."],
         ),
         "code true": ({40102: {"errorCode": True}}, ["40102: errorCode: Not a valid integer."]),
+        "an endless code": (
+            {40102: {"errorCode": 10**5000}, 40103: {"errorCode": -1}},
+            [f"{code}: errorCode: Must have five digits." for code in (40102, 40103)],
+        ),
+        "an endless row": (
+            {10**5000: {}, "9" * 5000: {}, SECRET: {}},
+            ["a name: Not a code of the error table.", "a name: Not a valid integer."],
+        ),
+        "an endless member": (
+            {40102: {10**5000: "x", SECRET: "y"}},
+            ["40102: a name: Unknown field."],
+        ),
         "another status": ({40102: {"errorCode": 40302}}, [CODE_STAYS.format(40102)]),
         "success": (
             {50301: {"errorCode": 20000}},

@@ -23,6 +23,7 @@ NO_PROXY_SCHEME = "not an absolute URL; put http:// before the host"
 HTTPS = "https is needed, except for loopback and the hosts in JWKS_HTTP_HOSTS"
 MORE = "user info and fragments are not sent; remove them from the URL"
 PORT = "Port out of range 0-65535"
+METADATA = "not a key set, but a file with its URL; give the jwks_uri in that file"
 PROXY = "not http://host:port or http://user:password@host:port"
 ENCODED = "user and password must be percent-encoded (RFC 3986 section 3.2.1)"
 SEVERAL = (
@@ -80,6 +81,8 @@ def test_what_is_not(value: object) -> None:
         "https://192.0.2.1/",
         "https://[2001:db8::1]:8443/",
         "https://xn--bcher-kva.example/",
+        "https://issuer.example/.well-known/jwks.json",
+        "https://issuer.example/.well-known/openid-configuration-keys",
         "http://localhost/jwks",
         "http://LOCALHOST:5000/jwks",
         "http://127.0.0.1:5000/jwks",
@@ -132,6 +135,16 @@ def test_a_url_that_is_safe(url: str) -> None:
         ("https://issuer.example/#keys", MORE),
         ("https://issuer.example/#", MORE),
         ("https://user:sec/ret@issuer.example/", PORT),
+        *(
+            (f"https://issuer.example{path}", METADATA)
+            for path in (
+                "/.well-known/openid-configuration",
+                "/tenant/.well-known/openid-configuration/",
+                "/.well-known/openid-configuration?p=1",
+                "/.well-known/oauth-authorization-server",
+                "/.well-known/oauth-authorization-server/tenant",
+            )
+        ),
     ],
 )
 def test_a_url_that_is_not(url: str, problem: str) -> None:
