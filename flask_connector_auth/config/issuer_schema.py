@@ -20,8 +20,8 @@ _MEDIA_TYPE = Regexp(
 
 # What names look like. Anything else may be a key in the wrong place, and is not quoted.
 _SETTING_NAME = re.compile("[A-Za-z_]{1,40}")
-# The first part is no label of a domain name, which has no underscore: it is an object's claim.
-_PATH = re.compile(r"(?:\$|\w*_\w*)[.\[]")
+# A dot may be a part of a name, so only what cannot be one: JSONPath, and Keycloak's objects.
+_PATH = re.compile(r"(?:\$|(?:realm|resource)_access)[.\[]")
 
 
 def is_setting_name(value: Any) -> bool:

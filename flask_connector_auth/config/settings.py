@@ -66,10 +66,13 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     if given.get(f"{PREFIX}ISSUERS") is not None and "ISSUER" in names:
         problems.add("ISSUER", f"Cannot be combined with {PREFIX}ISSUERS.")
     issuers = read_issuers(values, names, problems)
-    lifetimes = [issuer.values["max_lifetime"] or 0 for issuer in issuers.values()]
-    for limit in broken_limits({**values, "max_lifetime": max(lifetimes, default=0) or None}):
-        keys = (f"{PREFIX}{name.upper()}" for name in limit.others)
-        problems.add(limit.name.upper(), limit.sentence.format(*keys))
+    # Of all issuers, that with the longest life counts.
+    longest = max(issuers.values(), key=lambda each: each.values["max_lifetime"] or 0, default=None)
+    lifetime = longest.values["max_lifetime"] if longest else None
+    for limit in broken_limits({**values, "max_lifetime": lifetime}):
+        others = map(str.upper, limit.others)
+        keys = (longest.place(name) if longest and name in longest.own else name for name in others)
+        problems.add(limit.name.upper(), limit.sentence.format(*(PREFIX + key for key in keys)))
     values["error_catalogue"] = _overridden_rows(values["error_catalogue"] or {}, problems)
     options = _remote_options(values, problems)
     values["issuers"] = load_issuers(values, issuers, options, problems)

@@ -107,7 +107,7 @@ def load_json_object(text: bytes) -> dict[str, Any]:
             is_plain = type(value) is dict and len(value) == document.count(":")
         if not is_plain:
             value, end = _strict_decoder.raw_decode(document)
-            if text.count(b"{") + text.count(b"[") > _MAX_DEPTH:
+            if type(value) is dict and text.count(b"{") + text.count(b"[") > _MAX_DEPTH:
                 _check_depth(value)
             if b"\\u" in text:
                 # Only an escape can produce half a surrogate pair, which UTF-8 cannot encode later.

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from marshmallow import Schema, fields
 
@@ -63,7 +64,7 @@ class Rejected(Exception):
     find_loggable_claims: Callable[[], Mapping[str, str]] = dict
 
     def __init__(self, reason: Reason | str, reason_details: Mapping[str, str] = {}) -> None:
-        self.args = (reason,)
+        self.args: tuple[Any, ...] = (reason,)
         self.reason = reason
         self.reason_details = reason_details
 

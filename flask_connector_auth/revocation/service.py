@@ -27,7 +27,7 @@ class Revocations:
 
     Each method with a subject raises :exc:`TypeError` unless exactly one is given, of the right
     type, and :exc:`ValueError` if that is not a token, digest or id. ``issuer`` with a token or
-    digest is a :exc:`TypeError`; one that the app does not accept is a :exc:`ValueError`.
+    digest is a :exc:`TypeError`.
 
     :param store: shared by all workers; ``None``: there is one process.
     :param clock: returns the time in seconds since the epoch, by which tokens are checked.
@@ -43,7 +43,7 @@ class Revocations:
         clock: Callable[[], float],
         issuers: Collection[str] = (),
     ) -> None:
-        self._key_of = partial(key_of_subject, issuers)
+        self._issuers = issuers
         self._rules = rules
         self._clock = clock
         self._follower: Follower | None = None
@@ -92,10 +92,14 @@ class Revocations:
         :raises RevocationStoreError: if the store has not confirmed the change. It is in force in
             this process then, and perhaps in no other.
         :raises TypeError: if *at* is given with a token or digest, or is not a number.
-        :raises ValueError: if *at* is so long ago that the entry would not be kept, or no time.
+        :raises ValueError: if *at* is so long ago that the entry would not be kept, or no time; or
+            if the app accepts no tokens of *issuer*.
         """
         ids = install_id, account_id, lp_consumer_id, ext_consumer_id
-        key = self._key_of(issuer, token, digest, *ids)
+        key = key_of_subject(issuer, token, digest, *ids)
+        if issuer is not None and issuer not in self._issuers:
+            accepted = ", ".join(map(repr, self._issuers))
+            raise ValueError(f"no tokens of that issuer are accepted, only of: {accepted}")
         change = self._new_revocation(key, token, at)
         if self._follower is None:
             self._write(change)
@@ -131,7 +135,7 @@ class Revocations:
         :raises RevocationStoreError: if the store has not confirmed the change.
         """
         ids = install_id, account_id, lp_consumer_id, ext_consumer_id
-        key = self._key_of(issuer, token, digest, *ids)
+        key = key_of_subject(issuer, token, digest, *ids)
         may_be_revoked = not self._is_current() or key in self.cache.revoked.entries
         self._write(Change(key, None))
         return may_be_revoked
@@ -154,7 +158,7 @@ class Revocations:
         :raises RevocationStoreError: if the copy of the store in this process is too old to tell.
         """
         ids = install_id, account_id, lp_consumer_id, ext_consumer_id
-        key = self._key_of(issuer, token, digest, *ids)
+        key = key_of_subject(issuer, token, digest, *ids)
         return key in self._current_set().entries
 
     def entries(self) -> Iterator[Revocation]:

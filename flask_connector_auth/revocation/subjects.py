@@ -1,7 +1,6 @@
 """Subjects, that is, what a revocation is about: their kinds, and the key of each."""
 
 import re
-from collections.abc import Collection
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import sha256
@@ -84,7 +83,6 @@ def digest_of(text: str) -> bytes:
 
 
 def key_of_subject(
-    issuers: Collection[str],
     issuer: str | None,
     token: str | None,
     digest: bytes | None,
@@ -92,7 +90,6 @@ def key_of_subject(
 ) -> Key:
     """Return the key of the entry of the one subject that is given.
 
-    :param issuers: those whose tokens are accepted.
     :param issuer: of the id; ``None``: of all issuers.
     :param ids: of an install, an account and so on, in the order of :class:`Kind`.
     :raises TypeError: unless exactly one subject is given, of the right type.
@@ -108,9 +105,8 @@ def key_of_subject(
             raise TypeError("issuer is only for an id: a token has one issuer")
         if not isinstance(issuer, str):
             raise TypeError("issuer must be a string")
-        if issuer not in issuers:
-            accepted = ", ".join(map(repr, issuers))
-            raise ValueError(f"no tokens of that issuer are accepted, only of: {accepted}")
+        if not issuer or has_token_form(issuer):
+            raise ValueError("issuer must be the iss of tokens")
     if digest is not None:
         if not isinstance(digest, bytes):
             raise TypeError("digest must be bytes")

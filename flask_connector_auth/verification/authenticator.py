@@ -101,9 +101,9 @@ class Authenticator(Generic[TokenT]):
                 if digest:
                     entry.verifier.cache.put(digest, entry)
         except Unavailable as unavailable:
-            if entry is not None:
-                entry.verifier.name_issuer(unavailable)
-            raise
+            if entry is None or unavailable.reason_details:
+                raise
+            raise entry.verifier.named_outage(unavailable) from None
         # Last: a bad token is answered with 401 even while revocations are unavailable.
         revocations = self.revocation_cache
         if revocations.is_copy:

@@ -46,18 +46,16 @@ def _issuer_by_key(examined: Examination) -> str:
         for name, verifier in examined.choices.items()
         if not verifier.profile.names.requires_issuer
     ]
-    if not issuers:
-        return _only(issuers)
-    jws.check_header_json(examined)
-    kid = examined.parameters.get("kid")
-    # The keys at hand come first: a token with a known key waits for no other issuer.
-    known = [
-        name for name in issuers if type(kid) is str and has_kid(examined.choices[name].keys, kid)
-    ]
-    return _only(known) if known else _only(_with_candidates(examined, issuers))
-
-
-def _only(issuers: Sequence[str]) -> str:
+    if issuers:
+        jws.check_header_json(examined)
+        kid = examined.parameters.get("kid")
+        # The keys at hand come first: a token with a known key waits for no other issuer.
+        known = [
+            name
+            for name in issuers
+            if type(kid) is str and has_kid(examined.choices[name].keys, kid)
+        ]
+        issuers = known or _with_candidates(examined, issuers)
     if len(issuers) != 1:
         raise Rejected(Reason.MISSING_CLAIM, {"claim": "iss"})
     return issuers[0]
@@ -86,7 +84,7 @@ def _with_candidates(examined: Examination, issuers: Sequence[str]) -> list[str]
             forget_origin(unavailable)
             error = unavailable
         except Rejected as rejected:
-            # That the keys of another issuer cannot be had counts more.
+            # An outage comes first: the issuer that is out of reach may have the key.
             error = error or rejected
     with_kid = [name for name, has_its_kid in found.items() if has_its_kid]
     if error and not with_kid and (isinstance(error, Unavailable) or not found):

@@ -206,7 +206,7 @@ def check_payload_json(examined: Examination) -> None:
 
 
 def read_payload(examined: Examination) -> dict[str, Any]:
-    """Return the claims, which are not verified yet; read once.
+    """Return the claims, which may not be verified yet; read once.
 
     :raises Rejected: if the payload is not a JSON object.
     """

@@ -84,8 +84,7 @@ class Verifier(Generic[TokenT]):
                 self.add_loggable_claims(rejected, examined.kid, examined.claims)
             raise
         except Unavailable as unavailable:
-            self.name_issuer(unavailable)
-            raise
+            raise self.named_outage(unavailable) from None
         algorithm, kid, claims = examined.algorithm, examined.kid, examined.claims
         if parameters is None and len(known) < _MAX_HEADERS:
             known[examined.header] = algorithm, kid
@@ -95,10 +94,16 @@ class Verifier(Generic[TokenT]):
         token = self.profile.token_of(claims, self.rules.issuer)
         return CachedToken(token, self, kid, algorithm, examined.key, not_before, expires)
 
-    def name_issuer(self, unavailable: Unavailable) -> None:
-        """Let *unavailable* tell whose keys cannot be had, unless there is only one issuer."""
-        if self.rules.has_other_issuers and not unavailable.reason_details:
-            unavailable.reason_details = {"issuer": self.rules.issuer}
+    def named_outage(self, unavailable: Unavailable) -> Unavailable:
+        """Return an outage that tells whose keys cannot be had, unless there is only one issuer.
+
+        A new one: a key source of the application may raise the same object for several issuers.
+        """
+        if not self.rules.has_other_issuers:
+            return unavailable
+        named = Unavailable(unavailable.reason, unavailable.retry_after)
+        named.reason_details = {"issuer": self.rules.issuer}
+        return named
 
     def add_loggable_claims(
         self, rejected: Rejected, kid: str | None, claims: Mapping[str, Any]

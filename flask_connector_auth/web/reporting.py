@@ -33,6 +33,8 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 # Characters of a claim, in the log and in the details of a reason; real ids are shorter.
 _MAX_CLAIM = 64
+# Not a header that is too large, which is not read a second time, nor what the application refuses.
+_MAY_BE_SAME_TOKEN = {*Reason} - {Reason.TOO_LARGE, Reason.UNKNOWN_USER}
 _MISSING_PARAMETER_REASONS = (Reason.MISSING_CLAIM, Reason.WRONG_ISSUER)
 
 
@@ -132,8 +134,7 @@ def _error(
     if profile.label == CONSUMER_JWS.label:
         if reason is Reason.MISSING:
             return ConsumerJWSMissing(reason)
-        # A header that is too large is not read a second time.
-        if reason is not Reason.TOO_LARGE and _have_same_token(runtime, environ):
+        if reason in _MAY_BE_SAME_TOKEN and _have_same_token(runtime, environ):
             reason = Reason.SAME_TOKEN
         return InvalidConsumerJWS(reason)
     if reason is Reason.MISSING:

@@ -12,8 +12,10 @@ from flask_connector_auth import (
     ConnectorAuth,
     ConsumerJWS,
     Identity,
+    Reason,
     require_app_jwt,
     require_consumer_jws,
+    token_rejected,
     verify_request,
 )
 from flask_connector_auth.testing import Issuer
@@ -124,3 +126,27 @@ def test_checks_of_one_issuer_hold_for_its_tokens_alone() -> None:
             else:
                 assert_row(response, row)
     assert seen == [issuers["a"].name] * 2 + [issuers["b"].name] * 8
+
+
+@cases("refuses", {"check": True, "loader": False})
+def test_one_text_in_both_headers_does_not_hide_what_the_app_refuses(
+    refuses: bool, issuer: Issuer
+) -> None:
+    """Row 40103: the reason is that of the application, where the token alone is required."""
+    auth, app = ConnectorAuth(), Flask("app")
+    if refuses:
+        auth.claim_check(refuse)
+    else:
+        auth.user_loader(lambda identity: None)
+    app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = issuer.key_set()
+    auth.init_app(app)
+    app.add_url_rule("/", "view", require_consumer_jws(lambda: {}))
+    text = issuer.consumer_jws(**{REFUSED: True})
+    reasons: list[Any] = []
+
+    def note(_app: Flask, error: Any) -> None:
+        reasons.append(error.reason)
+
+    with token_rejected.connected_to(note, app):
+        assert_row(app.test_client().get("/", headers=headers(text, text)), 40103)
+    assert reasons == ["refused_by_the_app" if refuses else Reason.UNKNOWN_USER]

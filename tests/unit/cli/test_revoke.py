@@ -173,10 +173,6 @@ def test_an_id_of_one_issuer(
 @cases(
     ("args", "message"),
     {
-        "another issuer": (
-            ("--account-id", "a", "--issuer", f"{A}/"),
-            f"no tokens of that issuer are accepted, only of: '{A}', '{B}'",
-        ),
         "of a token": (("--issuer", A), "--issuer is only for an ID: a token has one issuer."),
         "of a digest": (
             ("--digest", "0" * 64, "--issuer", A),
@@ -204,6 +200,19 @@ def test_an_issuer_that_cannot_be_given(
     result = run(command, *args, app=app, input="")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines()[-1] == f"Error: {message}"
+
+
+def test_an_issuer_that_the_app_does_not_accept(
+    run: RunCommand, make_app: MakeApp, store_url: str, trusted: dict[str, Any]
+) -> None:
+    """Nothing is revoked for it: status 2, with those that are accepted; nor is there anything to
+    restore."""
+    app = make_app(REVOCATION_URL=store_url, ISSUERS=trusted)
+    subject = ("--account-id", "a", "--issuer", f"{A}/")
+    result = run("revoke", *subject, app=app)
+    message = f"Error: no tokens of that issuer are accepted, only of: '{A}', '{B}'"
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, message)
+    assert run("restore", *subject, app=app).exit_code == 1
 
 
 def test_a_time_that_no_calendar_has_is_listed_as_a_number(

@@ -131,10 +131,7 @@ CONSUMER_ACCOUNT, EXT, LP = (f"{name} of a ConsumerJWS" for name in CONSUMER)
         "scopes with white space": ({"scopes": ["scp scope"]}, [SPACED.format("scopes") + LIST]),
         **{
             path: ({"scopes": ["scp", path]}, [PATH])
-            for path in (
-                *("realm_access.roles", "resource_access.api.roles", "$.scp", "$['scp']"),
-                *("app_metadata[0]", "_x.y"),
-            )
+            for path in (*("realm_access.roles", "resource_access.api.roles", "$.scp", "$['scp']"),)
         },
         "several": (
             {"account_id": "exp", "install_id": 5, "tenant": "tid"},

@@ -127,6 +127,14 @@ def test_what_two_parsers_could_read_differently_is_refused(bad: Any) -> None:
         load_json_object(bad)
 
 
+@pytest.mark.parametrize("value", ["true", "1", "null", '"a"', "[]", "{}"])
+@pytest.mark.parametrize("rest", ["{" * 40, "[" * 40, '{"a":' * 40, '\\u0000"' + "{" * 40])
+def test_a_value_before_many_brackets_is_no_object(value: str, rest: str) -> None:
+    """RFC 8725 section 2.4: a value of any type, and what could be deeply nested after it."""
+    with pytest.raises(Malformed):
+        load_json_object(f"{value}{rest}".encode())
+
+
 @cases("bad", broken_json(json.dumps({"secret": SECRET}).encode()))
 def test_the_error_never_holds_the_input(bad: Any) -> None:
     """Parsers quote their input, so the error shows neither their text nor their exception."""

@@ -60,6 +60,16 @@ def issuer(name: str, **settings: Any) -> Issuer:
     return made
 
 
+class Outage(KeySource):
+    """Keys that cannot be had, which is told by one exception for all."""
+
+    outage = Unavailable(Reason.KEYS_UNAVAILABLE, 7)
+
+    def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
+        """Find nothing."""
+        raise self.outage
+
+
 class Two:
     """An authenticator for the tokens of two issuers, with their keys watched."""
 
@@ -347,3 +357,18 @@ def test_the_log_names_the_issuer_where_there_are_several() -> None:
     with pytest.raises(Rejected) as caught:
         two.authenticator.authenticate(two.issuers[A].consumer_jws(exp=1), NOW)
     assert caught.value.loggable_claims["consumer_jws.issuer"] == A
+
+
+def test_an_outage_names_its_issuer_though_the_exception_is_the_same() -> None:
+    """docs/issuers.rst: a key source of the application may raise one object for all issuers."""
+    two = Two(APP)
+    verifiers = [
+        Verifier(each.profile, each.rules, Outage())
+        for each in two.authenticator.verifiers.values()
+    ]
+    authenticator: Authenticator[Any] = Authenticator(verifiers)
+    for name in (A, B, A):
+        with pytest.raises(Unavailable) as caught:
+            authenticator.authenticate(two.issuers[name].app_jwt(), NOW)
+        assert caught.value.reason_details == {"issuer": name}
+        assert caught.value.retry_after == 7
