@@ -115,18 +115,18 @@ class IdentityProxy(LocalProxy[Any]):
 
     __slots__ = ()
 
-    __bool__ = _forwarding(bool)
-    __eq__ = _forwarding(operator.eq)
-    __ne__ = _forwarding(operator.ne)
-    __lt__ = _forwarding(operator.lt)
-    __le__ = _forwarding(operator.le)
-    __gt__ = _forwarding(operator.gt)
-    __ge__ = _forwarding(operator.ge)
-    __hash__ = _forwarding(hash)
-    __iter__ = _forwarding(iter)
-    __aiter__ = _forwarding(aiter)
-    __anext__ = _forwarding(anext)
-    __await__ = _forwarding(operator.methodcaller("__await__"))
+    __bool__: Any = _forwarding(bool)
+    __eq__: Any = _forwarding(operator.eq)
+    __ne__: Any = _forwarding(operator.ne)
+    __lt__: Any = _forwarding(operator.lt)
+    __le__: Any = _forwarding(operator.le)
+    __gt__: Any = _forwarding(operator.gt)
+    __ge__: Any = _forwarding(operator.ge)
+    __hash__: Any = _forwarding(hash)
+    __iter__: Any = _forwarding(iter)
+    __aiter__: Any = _forwarding(aiter)
+    __anext__: Any = _forwarding(anext)
+    __await__: Any = _forwarding(operator.methodcaller("__await__"))
 
     def __repr__(self) -> str:
         try:
