@@ -136,13 +136,13 @@ def test_other_workers_hear_of_which_issuer_an_id_is_revoked(
         ("account", {"account_id": ACCOUNT, "issuer": B}, NOW, inf),
         ("account", {"account_id": ACCOUNT}, NOW - 9, inf),
     ]
-    # A service of another issuer lists it, and cannot change it.
+    # A service of another issuer lists it, revokes nothing for that issuer, and can restore it.
     assert sorted(alone.revocations.entries(), key=str) == listed
     with pytest.raises(ValueError, match=f"only of: '{A}'$"):
-        alone.restore(**listed[0].subject)
+        alone.revoke(account_id=ACCOUNT, issuer=B)
     there.restore(**listed[1].subject)
     until(lambda: answers(here, tokens) == (200, 40102), SOON)
-    there.restore(**listed[0].subject)
+    alone.restore(**listed[0].subject)
     until(lambda: answers(here, tokens) == (200, 200), SOON)
 
 
