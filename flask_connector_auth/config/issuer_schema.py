@@ -139,6 +139,11 @@ def colliding_claims(*tokens: ClaimNames) -> Iterator[str]:
             yield f"{what} and {other} are the same claim; each needs one of its own."
 
 
+def _types(doc: str) -> Texts:
+    error = 'Must be a list of types, such as ["JWT", "at+jwt"].'
+    return Texts(Text(validate=_MEDIA_TYPE), doc, error, default=["JWT"])
+
+
 class IssuerSchema(Schema):
     """What each issuer can have of its own; for all issuers, it is part of the settings."""
 
@@ -182,19 +187,11 @@ class IssuerSchema(Schema):
         "``ext_consumer_id`` and ``lp_consumer_id`` (claims of these names if left out). With "
         '``"issuer": "iss"``, a ConsumerJWS must have ``iss``.',
     )
-    app_jwt_types: Texts = Texts(
-        Text(validate=_MEDIA_TYPE),
+    app_jwt_types: Texts = _types(
         "Accepted values of ``typ`` in AppJWTs, in any case and with or without ``application/``. "
-        "A token without ``typ`` counts as ``JWT``.",
-        'Must be a list of types, such as ["JWT", "at+jwt"].',
-        default=["JWT"],
+        "A token without ``typ`` counts as ``JWT``."
     )
-    consumer_jws_types: Texts = Texts(
-        Text(validate=_MEDIA_TYPE),
-        "Accepted values of ``typ`` in ConsumerJWSs, likewise.",
-        'Must be a list of types, such as ["JWT", "at+jwt"].',
-        default=["JWT"],
-    )
+    consumer_jws_types: Texts = _types("Accepted values of ``typ`` in ConsumerJWSs, likewise.")
     audience: Audience = Audience(
         None,
         "Account ids that are accepted in tokens: one id, or a list (RFC 8725 section 3.9). They "

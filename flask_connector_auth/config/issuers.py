@@ -29,11 +29,8 @@ _FAILOVER_OF_SEVERAL = (
     "Its URLs have the keys of one issuer, but those of several come from URLs: {}. Leave it out: "
     "an issuer cannot have a list of its own."
 )
-_NEEDS_KEYS = "so each could sign the tokens of the other. Give each issuer a key of its own."
-_NEEDS_ISS = (
-    f"{_NEEDS_KEYS[:-1]}, or require iss in their ConsumerJWSs: "
-    'CONSUMER_JWS_CLAIMS = {"issuer": "iss"}.'
-)
+_SHARED = "so each could sign the tokens of the other. Give each issuer a key of its own"
+_OR_ISS = ', or require iss in their ConsumerJWSs: CONSUMER_JWS_CLAIMS = {"issuer": "iss"}'
 _CLAIMS = {"app_jwt": APP_JWT_CLAIMS, "consumer_jws": CONSUMER_JWS_CLAIMS}
 
 
@@ -234,7 +231,8 @@ def _report_shared(
     for identity, what in find_identities(source):
         others = users.setdefault(identity, [])
         if other := next(filter(use.mixes_with, others), None):
-            advice = _NEEDS_KEYS if {use.setting, other.setting} == {"APP_JWT_KEYS"} else _NEEDS_ISS
-            text = f"Shares {what} with {other.issuer.label}: {other.setting}, {advice}"
+            way_out = "" if {use.setting, other.setting} == {"APP_JWT_KEYS"} else _OR_ISS
+            owner = f"{other.issuer.label}: {other.setting}"
+            text = f"Shares {what} with {owner}, {_SHARED}{way_out}."
             problems.add(use.issuer.place(use.setting), text)
         others.append(use)

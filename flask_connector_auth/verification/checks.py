@@ -45,11 +45,8 @@ def check_scopes(
     :param verifier: has the names of the claims that *token* may have them in.
     """
     granted = token.scopes
-    if not requirement.scopes <= granted:
+    if not requirement.scopes <= granted or any(map(granted.isdisjoint, requirement.any_scopes)):
         raise missing_scope(token, requirement.scope_texts(), verifier)
-    for any_scope in requirement.any_scopes:
-        if granted.isdisjoint(any_scope):
-            raise missing_scope(token, requirement.scope_texts(), verifier)
 
 
 def missing_scope(

@@ -92,8 +92,8 @@ def _with_candidates(examined: Examination, issuers: Sequence[str]) -> list[str]
     return with_kid or list(found)
 
 
+# The JOSE header itself was read before.
 _KEY_CHECKS = (
-    jws.check_header_json,
     jws.check_extensions,
     jws.check_algorithm,
     jws.check_type_and_kid,

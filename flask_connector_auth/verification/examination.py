@@ -66,7 +66,7 @@ class Examination:
     @property
     def token(self) -> AppJWT | ConsumerJWS:
         """The token as a value; only once all its claims have been checked."""
-        token: AppJWT | ConsumerJWS = self.profile.token_of(self.claims, self.rules.issuer)
+        token: AppJWT | ConsumerJWS = self.profile.build(self.claims, self.rules.issuer)
         return token
 
     def choose(self, issuer: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Generic, TypeVar
 
 from ..core import (
@@ -49,12 +49,9 @@ class TokenProfile(Generic[TokenT]):
     claims_of_other_token: frozenset[str]  #: only the other token has these (RFC 8725 section 3.12)
     revocable: tuple[tuple[Kind, str], ...]  #: what revokes it, and the attribute with its id
     allows_bearer_prefix: bool  #: whether its header may have ``Bearer`` before the token
-    build: Callable[[ClaimNames, dict[str, Any], str], TokenT]  #: see :meth:`token_of`
+    #: Returns the value of claims that were checked, of a token of an issuer; it keeps the claims.
+    build: Callable[[dict[str, Any], str], TokenT]
     ids: Mapping[str, str]  #: the claims in the log, by field
-
-    def token_of(self, claims: dict[str, Any], issuer: str) -> TokenT:
-        """Return the value of *claims* that were checked, of a token of *issuer*; it keeps them."""
-        return self.build(self.names, claims, issuer)
 
     def loggable_claims(self, kid: str | None, claims: Mapping[str, Any]) -> dict[str, str]:
         """Return the fields for the log of a token with a good signature, whatever its *claims*."""
@@ -141,7 +138,7 @@ def app_jwt_profile(
         ),
         revocable=((Kind.INSTALL, "install_id"), (Kind.ACCOUNT, "account_id")),
         allows_bearer_prefix=True,
-        build=_app_jwt,
+        build=partial(_app_jwt, names),
         ids=names.ids,
     )
 
@@ -164,7 +161,7 @@ def consumer_jws_profile(
             (Kind.ACCOUNT, "account_id"),
         ),
         allows_bearer_prefix=False,
-        build=_consumer_jws,
+        build=partial(_consumer_jws, names),
         ids={"account_id": names.ids["account_id"]},
     )
 

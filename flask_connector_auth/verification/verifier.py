@@ -91,7 +91,7 @@ class Verifier(Generic[TokenT]):
         now, leeway = examined.now, self.rules.leeway
         not_before = max(claims.get("iat", now), claims.get("nbf", now)) - leeway
         expires = min(claims.get("exp", inf) + leeway, now + self.rules.cache_max_age)
-        token = self.profile.token_of(claims, self.rules.issuer)
+        token = self.profile.build(claims, self.rules.issuer)
         return CachedToken(token, self, kid, algorithm, examined.key, not_before, expires)
 
     def named_outage(self, unavailable: Unavailable) -> Unavailable:
