@@ -22,6 +22,7 @@ from .context import (
     current_app_jwt as current_app_jwt,
     current_consumer_jws as current_consumer_jws,
     current_request as current_request,
+    entries_of as entries_of,
 )
 from .exceptions import (
     AppJWTMissing as AppJWTMissing,

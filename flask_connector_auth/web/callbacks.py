@@ -13,7 +13,15 @@ from werkzeug.exceptions import HTTPException
 
 from ..core import AppJWT, ConsumerJWS, Reason, Rejected
 from ..verification import APP_JWT, CONSUMER_JWS, CachedToken
-from .context import Identity, IdentityProxy, TokenNotSent, current_request_context, identity_of
+from .context import (
+    Entries,
+    Identity,
+    IdentityProxy,
+    TokenNotSent,
+    current_request_context,
+    entries_of,
+    identity_of,
+)
 from .reporting import Failure, report_failure
 from .runtime import Runtime, current_runtime
 
@@ -163,7 +171,7 @@ class _Deferred(ABC):  # noqa: B024
         return any(hasattr(other, name) for name in _DEFERRED_ATTRIBUTES)
 
 
-def load_user(runtime: Runtime, request: Request, identity: Identity) -> Any:
+def load_user(runtime: Runtime, request: Request, identity: Identity, entries: Entries) -> Any:
     """Return the user of *identity*, loaded once and kept on *request*; refuse if it has none."""
     required, app_jwt, consumer_jws = identity
     if app_jwt is None and consumer_jws is None:
@@ -178,7 +186,7 @@ def load_user(runtime: Runtime, request: Request, identity: Identity) -> Any:
         setattr(request, _USER_ATTRIBUTE, kept)
     if kept[1] is None:
         profile: Any = APP_JWT if required.consumer_jws is None else CONSUMER_JWS
-        raise report_failure(runtime, request, profile, _UNKNOWN_USER, app_jwt, consumer_jws)
+        raise report_failure(runtime, request, profile, _UNKNOWN_USER, entries)
     return kept[1]
 
 
@@ -201,7 +209,7 @@ def _find_user() -> Any:
     if runtime.callbacks.user_loader is None:
         raise RuntimeError("current_user needs a user loader: see @connector_auth.user_loader.")
     try:
-        return load_user(runtime, context.request, identity)
+        return load_user(runtime, context.request, identity, entries_of(context.request))
     except Exception as error:
         # KeyError: that of a form field that is absent is an HTTP error too.
         if isinstance(error, HTTPException) and not isinstance(error, KeyError):

@@ -1,7 +1,7 @@
 """The current app and request, the identity of the request, and the proxies of its tokens."""
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol
@@ -12,13 +12,16 @@ from werkzeug.local import LocalProxy
 from werkzeug.routing import MapAdapter
 
 from ..core import AppJWT, ConsumerJWS, Requirements
+from ..verification import CachedToken
 
 #: The key in ``app.extensions`` under which an app's ``Runtime`` is kept.
 EXTENSION = "connector_auth"
-# The attribute of the request object with its identity, and the account that was required then. A
-# request object lives as long as one request of one app. The app context, and ``g`` with it, may
-# live longer in tests, and an environ can be dispatched twice.
+# The attribute of the request object with its identity, the account that was required then, and the
+# entries of its tokens. A request object lives as long as one request of one app. The app context,
+# and ``g`` with it, may live longer in tests, and an environ can be dispatched twice.
 IDENTITY_ATTRIBUTE = "_connector_auth_identity"
+#: The entries of the AppJWT and the ConsumerJWS in the caches; ``None`` for a token not verified.
+Entries = Sequence[CachedToken[Any] | None]
 
 
 if TYPE_CHECKING:
@@ -74,6 +77,12 @@ def identity_of(request: Request) -> Identity | None:
     """Return the identity of *request*, or ``None`` if no token was required (yet)."""
     kept = getattr(request, IDENTITY_ATTRIBUTE, None)
     return kept[0] if kept else None
+
+
+def entries_of(request: Request) -> Entries:
+    """Return the entries of the tokens of *request*, which has an identity."""
+    entries: Entries = getattr(request, IDENTITY_ATTRIBUTE)[2]
+    return entries
 
 
 class TokenNotSent:
