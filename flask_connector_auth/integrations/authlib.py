@@ -16,7 +16,6 @@ from authlib.oauth2.rfc6750 import (  # type: ignore[import-untyped]
 from ..core import AppJWT, Requirements, TokenRequirement
 from ..verification import APP_JWT, missing_scope
 from ..web import (
-    Failure,
     InvalidAppJWT,
     MissingParameter,
     current_request,
@@ -135,5 +134,5 @@ class AppJWTValidator(BearerTokenValidator):  # type: ignore[misc]
             request = current_request()
             entry: Any = entries_of(request)[0]
             rejected = missing_scope(token.app_jwt, ["|".join(scopes or ())], entry.verifier)
-            report_failure(current_runtime(), request, APP_JWT, Failure.of(rejected), [entry])
+            report_failure(current_runtime(), request, APP_JWT, rejected, [entry])
             raise

@@ -37,7 +37,7 @@ from .exceptions import (
     current_error_responses as current_error_responses,
 )
 from .misplaced import remember_decoration as remember_decoration
-from .reporting import Failure as Failure, report_failure as report_failure
+from .reporting import report_failure as report_failure
 from .responses import ErrorResponses as ErrorResponses
 from .runtime import (
     KnownReasons as KnownReasons,

@@ -22,7 +22,7 @@ from .context import (
     entries_of,
     identity_of,
 )
-from .reporting import Failure, report_failure
+from .reporting import report_failure
 from .runtime import Runtime, current_runtime
 
 FunctionT = TypeVar("FunctionT", bound=Callable[[Any], Any])
@@ -34,7 +34,7 @@ _LOG_FIELDS = frozenset({"reason", "row", "endpoint", "held_back"})
 _TOKENS = {None: AppJWT | ConsumerJWS, APP_JWT.label: AppJWT, CONSUMER_JWS.label: ConsumerJWS}
 _USER_ATTRIBUTE = "_connector_auth_user"  # of the request: an identity and its user
 _NO_TOKEN = TokenNotSent("require_app_jwt")
-_UNKNOWN_USER = Failure.of(Rejected(Reason.UNKNOWN_USER))
+_UNKNOWN_USER = Rejected(Reason.UNKNOWN_USER)
 # Functions that return before any line of theirs has run.
 _DEFERRED_FUNCTIONS = (iscoroutinefunction, isgeneratorfunction, isasyncgenfunction)
 # Of what is no user yet: awaitables, generators, async generators, futures of threads. A proxy can

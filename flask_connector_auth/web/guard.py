@@ -33,7 +33,7 @@ from .context import (
     current_request_context,
     identity_of,
 )
-from .reporting import Failure, report_failure
+from .reporting import report_failure
 from .routes import account_id_of_call, cached_requirements
 from .runtime import Runtime, current_runtime
 
@@ -42,7 +42,7 @@ _OTHER_APP = (
     "call the view, or verify_request(), in the context of the request's own app."
 )
 # Not raised: a request without a token is the most frequent one that is refused.
-_MISSING = Failure.of(Rejected(Reason.MISSING))
+_MISSING = Rejected(Reason.MISSING)
 # Greater than the number of arguments of any call.
 _NO_POSITION = maxsize
 
@@ -164,7 +164,8 @@ def _authenticate(
 ) -> None:
     """Verify the *required* tokens; keep the identity on *request*, which has *known* already."""
     now, header, callbacks = runtime.clock(), None, runtime.callbacks
-    app_entry = consumer_entry = app_jwt = consumer_jws = failure = None
+    app_entry = consumer_entry = app_jwt = consumer_jws = None
+    failure: Rejected | Unavailable | None = None
     profile: TokenProfile[Any] = APP_JWT
     try:
         # The AppJWT first, whatever the order of declaration.
@@ -200,7 +201,7 @@ def _authenticate(
             elif not requirement.optional:
                 failure = _MISSING
     except (Rejected, Unavailable) as error:
-        failure, header = Failure.of(error), None
+        failure, header = error, None
     entries = app_entry, consumer_entry
     if failure is not None:
         # Outside the `except` block, and not by a local variable: see report_failure().

@@ -1,8 +1,7 @@
 """The rejection of a request: its error, one rate-limited log line, and a signal."""
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from wsgiref.types import WSGIEnvironment
 
 from flask import Request
@@ -30,29 +29,11 @@ _MAY_BE_SAME_TOKEN = {*Reason} - {Reason.TOO_LARGE, Reason.UNKNOWN_USER}
 _MISSING_PARAMETER_REASONS = (Reason.MISSING_CLAIM, Reason.WRONG_ISSUER)
 
 
-class Failure(NamedTuple):
-    """Why a token was not accepted. An exception would hold the token in its traceback."""
-
-    reason: Reason | str
-    is_outage: bool  #: whether the fault is the server's
-    retry_after: float  #: seconds, of an outage
-    find_loggable_claims: Callable[[], Mapping[str, str]]  #: see :class:`Rejected`
-    reason_details: Mapping[str, str]  #: see :attr:`ConnectorAuthError.reason_details`
-
-    @classmethod
-    def of(cls, error: Rejected | Unavailable) -> "Failure":
-        """Return the failure that *error* stands for, which holds nothing of the request then."""
-        forget_origin(error)
-        if isinstance(error, Unavailable):
-            return cls(error.reason, True, error.retry_after, dict, error.reason_details)
-        return cls(error.reason, False, 0, error.find_loggable_claims, error.reason_details)
-
-
 def report_failure(
     runtime: Runtime,
     request: Request,
     profile: TokenProfile[Any],
-    failure: Failure,
+    failure: Rejected | Unavailable,
     entries: Entries,
 ) -> ConnectorAuthError:
     """Return the error for *failure*, once it is logged and the signal is sent.
@@ -66,8 +47,10 @@ def report_failure(
     ``connector_auth``, a dict.
 
     :param profile: of the token that failed.
+    :param failure: why; it holds nothing of the request afterwards.
     :param entries: of the verified tokens, even of one whose account or scopes are the failure.
     """
+    forget_origin(failure)
     error = _error(runtime, request.environ, profile, failure)
     if failure.reason_details and error.reason is failure.reason:
         details = failure.reason_details.items()
@@ -79,7 +62,8 @@ def report_failure(
             claims: dict[str, str] = {}
             for entry in filter(None, entries):
                 claims |= entry.verifier.loggable_claims(entry.kid, shared_claims(entry.token))
-            claims |= failure.find_loggable_claims()
+            if isinstance(failure, Rejected):
+                claims |= failure.loggable_claims
             values = {
                 "row": error.row.error_code,
                 "endpoint": request.endpoint,
@@ -101,11 +85,14 @@ def _shorten(text: str) -> str:
 
 
 def _error(
-    runtime: Runtime, environ: WSGIEnvironment, profile: TokenProfile[Any], failure: Failure
+    runtime: Runtime,
+    environ: WSGIEnvironment,
+    profile: TokenProfile[Any],
+    failure: Rejected | Unavailable,
 ) -> ConnectorAuthError:
     """Return the error for *failure*: the only place that maps reasons to errors."""
     reason = failure.reason
-    if failure.is_outage:
+    if isinstance(failure, Unavailable):
         return AuthenticationUnavailable(reason, failure.retry_after)
     if profile.label == CONSUMER_JWS.label:
         if reason is Reason.MISSING:
