@@ -206,15 +206,14 @@ class ConnectorAuth:
     def health_blueprint(self) -> Blueprint:
         """Return a blueprint that answers ``GET /health`` with :meth:`health`, as JSON.
 
-        Register it where only operators have access::
+        Register it where only operators have access: it shows where the keys come from, their ids,
+        and the last error::
 
             app.register_blueprint(connector_auth.health_blueprint(), url_prefix="/internal")
 
         The status is 200 if all that the worker needs, for one of its issuers at least, is
-        ``ready``, else 503. No token is required,
-        not even in an app that is protected as a whole, since it must answer while the keys are
-        unavailable. It shows where the keys come from, their ids, and the last error: make it
-        reachable for operators only.
+        ``ready``, else 503. No token is required, not even in an app that is protected as a whole,
+        since it must answer while the keys are unavailable.
         """
         health_blueprint = Blueprint("connector_auth_health", __name__)
 

@@ -9,7 +9,7 @@ from werkzeug.routing import Rule
 
 from ..core import Requirements
 from .misplaced import find_misplaced, find_reachable
-from .routes import EndpointRequirements, requirements_for, rule_has_argument
+from .routes import EndpointRequirements, cached_requirements, rule_has_argument
 from .runtime import Runtime, current_runtime
 
 # The methods of a rule that has no list of methods.
@@ -86,7 +86,7 @@ def _routes(app: Flask, runtime: Runtime, rule: Rule, reachable: set[int]) -> It
         methods.discard("OPTIONS")  # Flask answers it without the view
     groups: dict[tuple[Requirements, Access], list[str]] = {}
     for method in sorted(methods):
-        endpoint = requirements_for(app, runtime, rule.endpoint, method)
+        endpoint = cached_requirements(app, runtime, rule, method, remember=False)
         groups.setdefault((endpoint.requirements, _access(endpoint)), []).append(method)
     for (requirements, access), group in groups.items():
         binding = _binding(runtime, rule) if requirements else None

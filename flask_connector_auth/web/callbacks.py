@@ -5,7 +5,7 @@ from abc import ABC
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakSet
 
 from flask import Flask, Request, has_request_context
@@ -24,8 +24,6 @@ from .context import (
 )
 from .reporting import report_failure
 from .runtime import Runtime, current_runtime
-
-FunctionT = TypeVar("FunctionT", bound=Callable[[Any], Any])
 
 # Reasons and names of details stand in the log as they are.
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -107,19 +105,18 @@ class Callbacks:
         self._apps.add(app)
 
     def add_check(
-        self, token: str | None, issuer: str | None, claims_only: bool, function: FunctionT
-    ) -> FunctionT:
+        self, token: str | None, issuer: str | None, claims_only: bool, function: Any
+    ) -> Any:
         """Register a check; see ``ConnectorAuth.claim_check``."""
         self._refuse_function(function, 'claim_check(token="app_jwt")')
         if token not in _TOKENS:
             raise ValueError(f"token is 'app_jwt', 'consumer_jws' or left out, not {token!r}")
         check = ClaimCheck(function, _TOKENS[token], issuer, claims_only)
-        if self._issuers:
-            _refuse_unknown_issuer(check, self._issuers)
+        _refuse_unknown_issuer(check, self._issuers)
         self.checks.append(check)
         return function
 
-    def set_user_loader(self, lazy: bool, function: FunctionT) -> FunctionT:
+    def set_user_loader(self, lazy: bool, function: Any) -> Any:
         """Register the user loader; see ``ConnectorAuth.user_loader``."""
         self._refuse_function(function, "user_loader(lazy=True)")
         if self.user_loader is not None:
@@ -153,8 +150,8 @@ class Callbacks:
                 raise RuntimeError(f"{late}: register it where the app is set up")
 
 
-def _refuse_unknown_issuer(check: ClaimCheck, known: Iterable[str]) -> None:
-    if check.issuer not in (None, *known):
+def _refuse_unknown_issuer(check: ClaimCheck, known: set[str]) -> None:
+    if known and check.issuer not in (None, *known):
         idle = f"claim check {check.name!r} is for the issuer {check.issuer!r}"
         raise ValueError(f"{idle}; the issuers are {', '.join(map(repr, sorted(known)))}")
 

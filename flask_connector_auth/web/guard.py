@@ -69,7 +69,7 @@ def enforce(
     if rule is not None:
         # Merged in the first request; later requests look the result up.
         endpoint = runtime.endpoints.get((rule.endpoint, request.method))
-        # The same comparison as EndpointRequirements.is_current().
+        # The same comparison as in cached_requirements().
         if (
             endpoint is None
             or app.view_functions.get(rule.endpoint) is not endpoint.view
