@@ -10,6 +10,7 @@ from .audit import (
     Binding as Binding,
     Route as Route,
     audit as audit,
+    remember_decoration as remember_decoration,
 )
 from .callbacks import (
     Callbacks as Callbacks,
@@ -36,7 +37,6 @@ from .exceptions import (
     blueprint as blueprint,
     current_error_responses as current_error_responses,
 )
-from .misplaced import remember_decoration as remember_decoration
 from .reporting import report_failure as report_failure
 from .responses import ErrorResponses as ErrorResponses
 from .runtime import (
