@@ -193,10 +193,9 @@ class ConnectorAuth:
         call: the next garbage collection does the same. Closing twice is not an error.
 
         A call that comes too early does no harm: later requests start anew, as in a new process.
-        The local copy of the revocations is not used until the store has confirmed it, so a request
-        waits for that, up to a second, and is answered with 503 if it fails. Configured keys, and a
-        fetched key set within its life, remain in use. A ``RevocationStore`` or ``KeySource`` that
-        the app passed in stays open; the thread that used it ends.
+        They wait up to a second until the store has confirmed the local copy of the revocations,
+        and are answered with 503 if it has not. Keys within their life remain in use. A
+        ``RevocationStore`` or ``KeySource`` that the app passed in stays open.
 
         :param app: by default the current app.
         :raises RuntimeError: if the app has no extension.

@@ -81,8 +81,7 @@ def identity_of(request: Request) -> Identity | None:
 
 def entries_of(request: Request) -> Entries:
     """Return the entries of the tokens of *request*, which has an identity."""
-    entries: Entries = getattr(request, IDENTITY_ATTRIBUTE)[2]
-    return entries
+    return getattr(request, IDENTITY_ATTRIBUTE)[2]  # type: ignore[no-any-return]
 
 
 class TokenNotSent:
