@@ -193,10 +193,9 @@ class ConnectorAuth:
         call: the next garbage collection does the same. Closing twice is not an error.
 
         A call that comes too early does no harm: later requests start anew, as in a new process.
-        The local copy of the revocations is not used until the store has confirmed it, so a request
-        waits for that, up to a second, and is answered with 503 if it fails. Configured keys, and a
-        fetched key set within its life, remain in use. A ``RevocationStore`` or ``KeySource`` that
-        the app passed in stays open; the thread that used it ends.
+        They wait up to a second until the store has confirmed the local copy of the revocations,
+        and are answered with 503 if it has not. Keys within their life remain in use. A
+        ``RevocationStore`` or ``KeySource`` that the app passed in stays open.
 
         :param app: by default the current app.
         :raises RuntimeError: if the app has no extension.
@@ -206,15 +205,14 @@ class ConnectorAuth:
     def health_blueprint(self) -> Blueprint:
         """Return a blueprint that answers ``GET /health`` with :meth:`health`, as JSON.
 
-        Register it where only operators have access::
+        Register it where only operators have access: it shows where the keys come from, their ids,
+        and the last error::
 
             app.register_blueprint(connector_auth.health_blueprint(), url_prefix="/internal")
 
         The status is 200 if all that the worker needs, for one of its issuers at least, is
-        ``ready``, else 503. No token is required,
-        not even in an app that is protected as a whole, since it must answer while the keys are
-        unavailable. It shows where the keys come from, their ids, and the last error: make it
-        reachable for operators only.
+        ``ready``, else 503. No token is required, not even in an app that is protected as a whole,
+        since it must answer while the keys are unavailable.
         """
         health_blueprint = Blueprint("connector_auth_health", __name__)
 

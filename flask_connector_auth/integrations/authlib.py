@@ -16,11 +16,11 @@ from authlib.oauth2.rfc6750 import (  # type: ignore[import-untyped]
 from ..core import AppJWT, Requirements, TokenRequirement
 from ..verification import APP_JWT, missing_scope
 from ..web import (
-    Failure,
     InvalidAppJWT,
     MissingParameter,
     current_request,
     current_runtime,
+    entries_of,
     guard,
     report_failure,
 )
@@ -131,8 +131,8 @@ class AppJWTValidator(BearerTokenValidator):  # type: ignore[misc]
         try:
             super().validate_token(token, scopes, request)
         except InsufficientScopeError:
-            runtime, app_jwt = current_runtime(), token.app_jwt
-            verifier = runtime.app_jwt.verifiers[app_jwt.issuer]
-            failure = Failure.of(missing_scope(app_jwt, ["|".join(scopes or ())], verifier))
-            report_failure(runtime, current_request(), APP_JWT, failure, app_jwt, None)
+            request = current_request()
+            entry: Any = entries_of(request)[0]
+            rejected = missing_scope(token.app_jwt, ["|".join(scopes or ())], entry.verifier)
+            report_failure(current_runtime(), request, APP_JWT, rejected, [entry])
             raise

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any, Generic
 
-from ..core import Rejected, Unavailable, decode_base64url, load_json_object, shared_claims
+from ..core import Rejected, Unavailable
 from ..keys import KeySource
 from .cache import CachedToken, TokenCache
 from .checks import CHECKS
@@ -117,10 +117,3 @@ class Verifier(Generic[TokenT]):
         if self.rules.has_other_issuers:
             fields[f"{self.profile.label}.issuer"] = self.rules.issuer
         return fields
-
-    def loggable_claims_of(self, text: str, token: TokenT) -> dict[str, str]:
-        """Return the fields for the log of *token*, whose *text* was verified before."""
-        header = text.encode("ascii").partition(b".")[0]
-        known = self.accepted_headers.get(header)
-        kid = known[1] if known else load_json_object(decode_base64url(header)).get("kid")
-        return self.loggable_claims(kid, shared_claims(token))

@@ -10,6 +10,7 @@ from .audit import (
     Binding as Binding,
     Route as Route,
     audit as audit,
+    remember_decoration as remember_decoration,
 )
 from .callbacks import (
     Callbacks as Callbacks,
@@ -22,6 +23,7 @@ from .context import (
     current_app_jwt as current_app_jwt,
     current_consumer_jws as current_consumer_jws,
     current_request as current_request,
+    entries_of as entries_of,
 )
 from .exceptions import (
     AppJWTMissing as AppJWTMissing,
@@ -35,8 +37,7 @@ from .exceptions import (
     blueprint as blueprint,
     current_error_responses as current_error_responses,
 )
-from .misplaced import remember_decoration as remember_decoration
-from .reporting import Failure as Failure, report_failure as report_failure
+from .reporting import report_failure as report_failure
 from .responses import ErrorResponses as ErrorResponses
 from .runtime import (
     KnownReasons as KnownReasons,

@@ -5,7 +5,7 @@ from abc import ABC
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakSet
 
 from flask import Flask, Request, has_request_context
@@ -13,11 +13,17 @@ from werkzeug.exceptions import HTTPException
 
 from ..core import AppJWT, ConsumerJWS, Reason, Rejected
 from ..verification import APP_JWT, CONSUMER_JWS, CachedToken
-from .context import Identity, IdentityProxy, TokenNotSent, current_request_context, identity_of
-from .reporting import Failure, report_failure
+from .context import (
+    Entries,
+    Identity,
+    IdentityProxy,
+    TokenNotSent,
+    current_request_context,
+    entries_of,
+    identity_of,
+)
+from .reporting import report_failure
 from .runtime import Runtime, current_runtime
-
-FunctionT = TypeVar("FunctionT", bound=Callable[[Any], Any])
 
 # Reasons and names of details stand in the log as they are.
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -26,7 +32,7 @@ _LOG_FIELDS = frozenset({"reason", "row", "endpoint", "held_back"})
 _TOKENS = {None: AppJWT | ConsumerJWS, APP_JWT.label: AppJWT, CONSUMER_JWS.label: ConsumerJWS}
 _USER_ATTRIBUTE = "_connector_auth_user"  # of the request: an identity and its user
 _NO_TOKEN = TokenNotSent("require_app_jwt")
-_UNKNOWN_USER = Failure.of(Rejected(Reason.UNKNOWN_USER))
+_UNKNOWN_USER = Rejected(Reason.UNKNOWN_USER)
 # Functions that return before any line of theirs has run.
 _DEFERRED_FUNCTIONS = (iscoroutinefunction, isgeneratorfunction, isasyncgenfunction)
 # Of what is no user yet: awaitables, generators, async generators, futures of threads. A proxy can
@@ -99,19 +105,18 @@ class Callbacks:
         self._apps.add(app)
 
     def add_check(
-        self, token: str | None, issuer: str | None, claims_only: bool, function: FunctionT
-    ) -> FunctionT:
+        self, token: str | None, issuer: str | None, claims_only: bool, function: Any
+    ) -> Any:
         """Register a check; see ``ConnectorAuth.claim_check``."""
         self._refuse_function(function, 'claim_check(token="app_jwt")')
         if token not in _TOKENS:
             raise ValueError(f"token is 'app_jwt', 'consumer_jws' or left out, not {token!r}")
         check = ClaimCheck(function, _TOKENS[token], issuer, claims_only)
-        if self._issuers:
-            _refuse_unknown_issuer(check, self._issuers)
+        _refuse_unknown_issuer(check, self._issuers)
         self.checks.append(check)
         return function
 
-    def set_user_loader(self, lazy: bool, function: FunctionT) -> FunctionT:
+    def set_user_loader(self, lazy: bool, function: Any) -> Any:
         """Register the user loader; see ``ConnectorAuth.user_loader``."""
         self._refuse_function(function, "user_loader(lazy=True)")
         if self.user_loader is not None:
@@ -145,8 +150,8 @@ class Callbacks:
                 raise RuntimeError(f"{late}: register it where the app is set up")
 
 
-def _refuse_unknown_issuer(check: ClaimCheck, known: Iterable[str]) -> None:
-    if check.issuer not in (None, *known):
+def _refuse_unknown_issuer(check: ClaimCheck, known: set[str]) -> None:
+    if known and check.issuer not in (None, *known):
         idle = f"claim check {check.name!r} is for the issuer {check.issuer!r}"
         raise ValueError(f"{idle}; the issuers are {', '.join(map(repr, sorted(known)))}")
 
@@ -163,7 +168,7 @@ class _Deferred(ABC):  # noqa: B024
         return any(hasattr(other, name) for name in _DEFERRED_ATTRIBUTES)
 
 
-def load_user(runtime: Runtime, request: Request, identity: Identity) -> Any:
+def load_user(runtime: Runtime, request: Request, identity: Identity, entries: Entries) -> Any:
     """Return the user of *identity*, loaded once and kept on *request*; refuse if it has none."""
     required, app_jwt, consumer_jws = identity
     if app_jwt is None and consumer_jws is None:
@@ -178,7 +183,7 @@ def load_user(runtime: Runtime, request: Request, identity: Identity) -> Any:
         setattr(request, _USER_ATTRIBUTE, kept)
     if kept[1] is None:
         profile: Any = APP_JWT if required.consumer_jws is None else CONSUMER_JWS
-        raise report_failure(runtime, request, profile, _UNKNOWN_USER, app_jwt, consumer_jws)
+        raise report_failure(runtime, request, profile, _UNKNOWN_USER, entries)
     return kept[1]
 
 
@@ -201,7 +206,7 @@ def _find_user() -> Any:
     if runtime.callbacks.user_loader is None:
         raise RuntimeError("current_user needs a user loader: see @connector_auth.user_loader.")
     try:
-        return load_user(runtime, context.request, identity)
+        return load_user(runtime, context.request, identity, entries_of(context.request))
     except Exception as error:
         # KeyError: that of a form field that is absent is an HTTP error too.
         if isinstance(error, HTTPException) and not isinstance(error, KeyError):

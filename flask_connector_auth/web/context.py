@@ -1,7 +1,7 @@
 """The current app and request, the identity of the request, and the proxies of its tokens."""
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol
@@ -12,13 +12,16 @@ from werkzeug.local import LocalProxy
 from werkzeug.routing import MapAdapter
 
 from ..core import AppJWT, ConsumerJWS, Requirements
+from ..verification import CachedToken
 
 #: The key in ``app.extensions`` under which an app's ``Runtime`` is kept.
 EXTENSION = "connector_auth"
-# The attribute of the request object with its identity, and the account that was required then. A
-# request object lives as long as one request of one app. The app context, and ``g`` with it, may
-# live longer in tests, and an environ can be dispatched twice.
+# The attribute of the request object with its identity, the account that was required then, and the
+# entries of its tokens. A request object lives as long as one request of one app. The app context,
+# and ``g`` with it, may live longer in tests, and an environ can be dispatched twice.
 IDENTITY_ATTRIBUTE = "_connector_auth_identity"
+#: The entries of the AppJWT and the ConsumerJWS in the caches; ``None`` for a token not verified.
+Entries = Sequence[CachedToken[Any] | None]
 
 
 if TYPE_CHECKING:
@@ -74,6 +77,11 @@ def identity_of(request: Request) -> Identity | None:
     """Return the identity of *request*, or ``None`` if no token was required (yet)."""
     kept = getattr(request, IDENTITY_ATTRIBUTE, None)
     return kept[0] if kept else None
+
+
+def entries_of(request: Request) -> Entries:
+    """Return the entries of the tokens of *request*, which has an identity."""
+    return getattr(request, IDENTITY_ATTRIBUTE)[2]  # type: ignore[no-any-return]
 
 
 class TokenNotSent:
@@ -136,43 +144,34 @@ class IdentityProxy(LocalProxy[Any]):
         return repr(found)
 
 
-class _TokenProxy(IdentityProxy):
-    """A proxy of a token."""
-
-    def __init__(self, name: str) -> None:
-        decorator = f"require_{name}"
-        not_sent = TokenNotSent(decorator)
-
-        def find_token() -> Any:
-            try:
-                identity = identity_of(current_request())
-            except RuntimeError:
-                identity = None  # outside of any request
-            token = getattr(identity, name, None)
-            if token is not None:
-                return token
-            if identity is None or getattr(identity.requirements, name) is None:
-                raise RuntimeError(
-                    f"current_{name} exists only in a request for which this token is required: "
-                    f"put @{decorator} on the view, or call verify_request() first."
-                )
-            return not_sent
-
-        super().__init__(find_token)
-
-
 def _token_proxy(name: str, token_class: type) -> Any:
     """Return a proxy of the tokens of *token_class*.
 
     Each of their fields is a property of the proxy, which takes a fifth of the time that
     ``LocalProxy`` takes for any attribute.
     """
-    index = Identity._fields.index(name)
+    index, decorator = Identity._fields.index(name), f"require_{name}"
+    not_sent = TokenNotSent(decorator)
+
+    def find_token() -> Any:
+        try:
+            identity = identity_of(current_request())
+        except RuntimeError:
+            identity = None  # outside of any request
+        token = getattr(identity, name, None)
+        if token is not None:
+            return token
+        if identity is None or getattr(identity.requirements, name) is None:
+            raise RuntimeError(
+                f"current_{name} exists only in a request for which this token is required: "
+                f"put @{decorator} on the view, or call verify_request() first."
+            )
+        return not_sent
 
     def property_of(field: str) -> property:
         value_of = attrgetter(field)
 
-        def read(self: _TokenProxy) -> Any:
+        def read(self: IdentityProxy) -> Any:
             try:
                 # Hot path: nearly every view reads these, so without any function in between.
                 return value_of(getattr(current_request(), IDENTITY_ATTRIBUTE)[0][index])
@@ -182,7 +181,8 @@ def _token_proxy(name: str, token_class: type) -> Any:
         return property(read)
 
     properties = {field.name: property_of(field.name) for field in fields(token_class)}
-    return type("_TokenProxy", (_TokenProxy,), {**properties, "__slots__": ()})(name)
+    proxy_class = type("_TokenProxy", (IdentityProxy,), {**properties, "__slots__": ()})
+    return proxy_class(find_token)
 
 
 #: The verified AppJWT of the current request; false if it is optional and was not sent.

@@ -33,7 +33,7 @@ from .context import (
     current_request_context,
     identity_of,
 )
-from .reporting import Failure, report_failure
+from .reporting import report_failure
 from .routes import account_id_of_call, cached_requirements
 from .runtime import Runtime, current_runtime
 
@@ -42,7 +42,7 @@ _OTHER_APP = (
     "call the view, or verify_request(), in the context of the request's own app."
 )
 # Not raised: a request without a token is the most frequent one that is refused.
-_MISSING = Failure.of(Rejected(Reason.MISSING))
+_MISSING = Rejected(Reason.MISSING)
 # Greater than the number of arguments of any call.
 _NO_POSITION = maxsize
 
@@ -69,7 +69,7 @@ def enforce(
     if rule is not None:
         # Merged in the first request; later requests look the result up.
         endpoint = runtime.endpoints.get((rule.endpoint, request.method))
-        # The same comparison as EndpointRequirements.is_current().
+        # The same comparison as in cached_requirements().
         if (
             endpoint is None
             or app.view_functions.get(rule.endpoint) is not endpoint.view
@@ -164,50 +164,54 @@ def _authenticate(
 ) -> None:
     """Verify the *required* tokens; keep the identity on *request*, which has *known* already."""
     now, header, callbacks = runtime.clock(), None, runtime.callbacks
-    app_jwt = consumer_jws = failure = None
+    app_entry = consumer_entry = app_jwt = consumer_jws = None
+    failure: Rejected | Unavailable | None = None
     profile: TokenProfile[Any] = APP_JWT
     try:
         # The AppJWT first, whatever the order of declaration.
         if (requirement := required.app_jwt) is not None:
             header = request.environ.get("HTTP_AUTHORIZATION")
-            entry = None if header is None else runtime.app_jwt.authenticate(header, now)
-            if entry is not None:
+            if header is not None:
+                app_entry = runtime.app_jwt.authenticate(header, now)
+            if app_entry is not None:
                 # Error reporters show what local variables hold: from here on no header.
-                app_jwt, audience, header = entry.token, entry.verifier.rules.audience, None
+                app_jwt, audience, header = app_entry.token, app_entry.verifier.rules.audience, None
                 if app_jwt.account_id != account or audience is not None:
                     check_account(app_jwt.account_id, account, audience)
                 if requirement.scopes or requirement.any_scopes:
-                    check_scopes(app_jwt, requirement, entry.verifier)
+                    check_scopes(app_jwt, requirement, app_entry.verifier)
                 if callbacks.checks:
-                    callbacks.check_claims(entry)
+                    callbacks.check_claims(app_entry)
             elif not requirement.optional:
                 failure = _MISSING
         if failure is None and (requirement := required.consumer_jws) is not None:
             profile, issuer = CONSUMER_JWS, app_jwt.issuer if app_jwt else None
             header = request.environ.get(runtime.consumer_environ_key)
-            consumers = runtime.consumer_jws
-            found = None if header is None else consumers.authenticate(header, now, issuer)
-            if found is not None:
-                consumer_jws, audience, header = found.token, found.verifier.rules.audience, None
+            if header is not None:
+                consumer_entry = runtime.consumer_jws.authenticate(header, now, issuer)
+            if consumer_entry is not None:
+                consumer_jws, header = consumer_entry.token, None
+                audience = consumer_entry.verifier.rules.audience
                 # If each token is of the account of the URL, both are of the same account.
                 if consumer_jws.account_id != account or audience is not None:
                     check_account(consumer_jws.account_id, account, audience)
                     check_same_account(app_jwt, consumer_jws)
                 if callbacks.checks:
-                    callbacks.check_claims(found)
+                    callbacks.check_claims(consumer_entry)
             elif not requirement.optional:
                 failure = _MISSING
     except (Rejected, Unavailable) as error:
-        failure, header = Failure.of(error), None
+        failure, header = error, None
+    entries = app_entry, consumer_entry
     if failure is not None:
         # Outside the `except` block, and not by a local variable: see report_failure().
-        raise report_failure(runtime, request, profile, failure, app_jwt, consumer_jws)
+        raise report_failure(runtime, request, profile, failure, entries)
     # Without the constructor, which takes five times as long.
     identity = tuple.__new__(Identity, (required, app_jwt, consumer_jws))
     is_new = known is None or known != identity  # else the same object, and no signal
     if callbacks.loads_before_view and is_new:
-        load_user(runtime, request, identity)
-    setattr(request, IDENTITY_ATTRIBUTE, (identity if is_new else known, account))
+        load_user(runtime, request, identity, entries)
+    setattr(request, IDENTITY_ATTRIBUTE, (identity if is_new else known, account, entries))
     if is_new and token_verified.receivers:
         token_verified.send(current_app(), app_jwt=app_jwt, consumer_jws=consumer_jws)
 

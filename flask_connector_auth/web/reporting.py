@@ -1,23 +1,14 @@
 """The rejection of a request: its error, one rate-limited log line, and a signal."""
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from wsgiref.types import WSGIEnvironment
 
 from flask import Request
 
-from ..core import (
-    AppJWT,
-    ConsumerJWS,
-    Reason,
-    Rejected,
-    Unavailable,
-    forget_origin,
-    token_rejected,
-)
+from ..core import Reason, Rejected, Unavailable, forget_origin, shared_claims, token_rejected
 from ..verification import CONSUMER_JWS, TokenProfile, check_distinct, read_token
-from .context import current_app
+from .context import Entries, current_app
 from .exceptions import (
     AppJWTMissing,
     AuthenticationUnavailable,
@@ -38,31 +29,12 @@ _MAY_BE_SAME_TOKEN = {*Reason} - {Reason.TOO_LARGE, Reason.UNKNOWN_USER}
 _MISSING_PARAMETER_REASONS = (Reason.MISSING_CLAIM, Reason.WRONG_ISSUER)
 
 
-class Failure(NamedTuple):
-    """Why a token was not accepted. An exception would hold the token in its traceback."""
-
-    reason: Reason | str
-    is_outage: bool  #: whether the fault is the server's
-    retry_after: float  #: seconds, of an outage
-    find_loggable_claims: Callable[[], Mapping[str, str]]  #: see :class:`Rejected`
-    reason_details: Mapping[str, str]  #: see :attr:`ConnectorAuthError.reason_details`
-
-    @classmethod
-    def of(cls, error: Rejected | Unavailable) -> "Failure":
-        """Return the failure that *error* stands for, which holds nothing of the request then."""
-        forget_origin(error)
-        if isinstance(error, Unavailable):
-            return cls(error.reason, True, error.retry_after, dict, error.reason_details)
-        return cls(error.reason, False, 0, error.find_loggable_claims, error.reason_details)
-
-
 def report_failure(
     runtime: Runtime,
     request: Request,
     profile: TokenProfile[Any],
-    failure: Failure,
-    app_jwt: AppJWT | None,
-    consumer_jws: ConsumerJWS | None,
+    failure: Rejected | Unavailable,
+    entries: Entries,
 ) -> ConnectorAuthError:
     """Return the error for *failure*, once it is logged and the signal is sent.
 
@@ -70,40 +42,28 @@ def report_failure(
     error does not show what was sent. Do not assign it to a local variable: error and traceback
     would refer to each other, and the garbage collector would have to free the request.
 
-    :param profile: of the token that failed.
-    :param app_jwt: the verified token, even if its account or scopes are the failure.
-    :param consumer_jws: likewise.
-    """
-    error = _error(runtime, request.environ, profile, failure)
-    if failure.reason_details and error.reason is failure.reason:
-        details = failure.reason_details.items()
-        error.reason_details = {name: _shorten(value) for name, value in details}
-    return _log_rejection(runtime, request, error, failure, app_jwt, consumer_jws)
-
-
-def _log_rejection(
-    runtime: Runtime,
-    request: Request,
-    error: ConnectorAuthError,
-    failure: Failure,
-    app_jwt: AppJWT | None,
-    consumer_jws: ConsumerJWS | None,
-) -> ConnectorAuthError:
-    """Log that *request* is refused with *error*, send the signal, and return *error*.
-
     The level is ``INFO``, or ``ERROR`` if the fault is the server's. The line shows a claim only if
     the signature of its token was verified. The log record has the same values in
     ``connector_auth``, a dict.
 
-    :param app_jwt: the verified token, even if the request is refused because of it.
-    :param consumer_jws: likewise.
+    :param profile: of the token that failed.
+    :param failure: why; it holds nothing of the request afterwards.
+    :param entries: of the verified tokens, even of one whose account or scopes are the failure.
     """
+    forget_origin(failure)
+    error = _error(runtime, request.environ, profile, failure)
+    if failure.reason_details and error.reason is failure.reason:
+        details = failure.reason_details.items()
+        error.reason_details = {name: _shorten(value) for name, value in details}
     level = logging.ERROR if isinstance(error, AuthenticationUnavailable) else logging.INFO
     if logger.isEnabledFor(level):
         held_back = runtime.log_limit.take(error.reason)
         if held_back is not None:
-            verified = _claims_of(runtime, request, app_jwt, consumer_jws)
-            claims = {**verified, **failure.find_loggable_claims()}
+            claims: dict[str, str] = {}
+            for entry in filter(None, entries):
+                claims |= entry.verifier.loggable_claims(entry.kid, shared_claims(entry.token))
+            if isinstance(failure, Rejected):
+                claims |= failure.loggable_claims
             values = {
                 "row": error.row.error_code,
                 "endpoint": request.endpoint,
@@ -125,11 +85,14 @@ def _shorten(text: str) -> str:
 
 
 def _error(
-    runtime: Runtime, environ: WSGIEnvironment, profile: TokenProfile[Any], failure: Failure
+    runtime: Runtime,
+    environ: WSGIEnvironment,
+    profile: TokenProfile[Any],
+    failure: Rejected | Unavailable,
 ) -> ConnectorAuthError:
     """Return the error for *failure*: the only place that maps reasons to errors."""
     reason = failure.reason
-    if failure.is_outage:
+    if isinstance(failure, Unavailable):
         return AuthenticationUnavailable(reason, failure.retry_after)
     if profile.label == CONSUMER_JWS.label:
         if reason is Reason.MISSING:
@@ -156,19 +119,3 @@ def _have_same_token(runtime: Runtime, environ: WSGIEnvironment) -> bool:
     except Rejected as rejected:
         return rejected.reason is Reason.SAME_TOKEN
     return False
-
-
-def _claims_of(
-    runtime: Runtime, request: Request, app_jwt: AppJWT | None, consumer_jws: ConsumerJWS | None
-) -> dict[str, str]:
-    """Return the loggable claims of verified tokens, whose text is read again from the headers."""
-    claims: dict[str, str] = {}
-    if app_jwt is not None:
-        text = read_token(request.environ["HTTP_AUTHORIZATION"], bearer=True)
-        verifier = runtime.app_jwt.verifiers[app_jwt.issuer]
-        claims |= verifier.loggable_claims_of(text, app_jwt)
-    if consumer_jws is not None:
-        text = read_token(request.environ[runtime.consumer_environ_key], bearer=False)
-        of_consumer = runtime.consumer_jws.verifiers[consumer_jws.issuer]
-        claims |= of_consumer.loggable_claims_of(text, consumer_jws)
-    return claims

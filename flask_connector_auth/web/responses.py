@@ -38,9 +38,9 @@ class EnvelopeResponse(Response):
     def __init__(self, rendered: "RenderedResponse") -> None:
         # Not the constructor of Response, which would read the headers.
         attributes = vars(self)
-        attributes.update(rendered.attributes, rendered=rendered)
-        for name, items in rendered.lists.items():
-            attributes[name] = items.copy()
+        attributes["rendered"] = rendered
+        for name, value in rendered.attributes.items():
+            attributes[name] = value.copy() if type(value) is list else value
 
     @cached_property
     def headers(self) -> Headers:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -80,18 +80,7 @@ class RenderedResponse:
     status_line: str  #: status and phrase
     parts: list[bytes]  #: the body
     headers: tuple[tuple[str, str], ...]
-    attributes: Mapping[str, Any]  #: of a new response, but for the headers and the lists
-    lists: Mapping[str, list[Any]]  #: the attributes that each response needs a copy of
-
-    @classmethod
-    def of(
-        cls, row: ErrorRow, status_line: str, body: bytes, headers: Mapping[str, str]
-    ) -> "RenderedResponse":
-        """Render *row*: what Flask computes for a response is computed here, once."""
-        attributes = {**vars(Response([body], status_line, headers))}
-        del attributes["headers"]
-        lists = {name: value for name, value in attributes.items() if isinstance(value, list)}
-        return cls(row, status_line, [body], (*headers.items(),), attributes, lists)
+    attributes: Mapping[str, Any]  #: of a response, as Flask computes them, but for the headers
 
     def to_response(self) -> Response:
         """Return a new Flask response."""
@@ -137,4 +126,7 @@ class ErrorResponses:
             challenge = WWWAuthenticate("bearer", {"realm": self._realm, **error})
             headers["WWW-Authenticate"] = challenge.to_header()
         phrase = HTTP_STATUS_CODES.get(sent_row.status, "Unknown").upper()
-        return RenderedResponse.of(sent_row, f"{sent_row.status} {phrase}", body, headers)
+        line = f"{sent_row.status} {phrase}"
+        attributes = vars(Response([body], line, headers))
+        del attributes["headers"]
+        return RenderedResponse(sent_row, line, [body], (*headers.items(),), attributes)

@@ -37,7 +37,7 @@ class EndpointRequirements:
     """
 
     __slots__ = (
-        "_endpoint", "_hooks", "_methods", "app_hooks", "combined",
+        "_hooks", "_methods", "app_hooks", "combined",
         "has_other_sources", "is_certain", "is_public", "requirements", "view",
     )  # fmt: skip
 
@@ -45,7 +45,6 @@ class EndpointRequirements:
         # The sources are read once: all below is computed from these copies.
         self.view: RouteCallable | None = app.view_functions.get(endpoint)
         self.app_hooks: list[Any] | None = _hooks_of(app, None)
-        self._endpoint = endpoint
         parts = endpoint.split(".")[:-1]
         # The blueprints that the endpoint is in, from the outermost one on.
         names = [".".join(parts[: place + 1]) for place in range(len(parts))]
@@ -79,14 +78,6 @@ class EndpointRequirements:
         #: The requirements of endpoint and caller together, for each caller seen so far.
         self.combined: dict[Declaration, Requirements] = {}
 
-    def is_current(self, app: Flask) -> bool:
-        """Whether view, methods and hooks are still those that this was computed from."""
-        return (
-            app.view_functions.get(self._endpoint) is self.view
-            and app.before_request_funcs.get(None) == self.app_hooks
-            and not (self.has_other_sources and self.has_changed_sources(app))
-        )
-
     def has_changed_sources(self, app: Flask) -> bool:
         """Whether hooks of blueprints, or methods of the view's class, were replaced."""
         hooks = app.before_request_funcs
@@ -115,24 +106,25 @@ class EndpointRequirements:
         return combined
 
 
-def requirements_for(
-    app: Flask, runtime: Runtime, endpoint: str, method: str
-) -> EndpointRequirements:
-    """Return the requirements of *endpoint*: the remembered ones if these are still current."""
-    known: EndpointRequirements | None = runtime.endpoints.get((endpoint, method))
-    if known is not None and known.is_current(app):
-        return known
-    return EndpointRequirements(app, endpoint, method)
-
-
 def cached_requirements(
-    app: Flask, runtime: Runtime, rule: Rule, method: str
+    app: Flask, runtime: Runtime, rule: Rule, method: str, *, remember: bool = True
 ) -> EndpointRequirements:
-    """Return the requirements of the endpoint of *rule*, and remember them."""
-    found = requirements_for(app, runtime, rule.endpoint, method)
+    """Return the requirements of the endpoint of *rule*: the remembered ones if still current.
+
+    :param remember: whether to remember them for later requests.
+    """
+    endpoint = rule.endpoint
+    found: EndpointRequirements | None = runtime.endpoints.get((endpoint, method))
+    if (
+        found is None
+        or app.view_functions.get(endpoint) is not found.view
+        or app.before_request_funcs.get(None) != found.app_hooks
+        or (found.has_other_sources and found.has_changed_sources(app))
+    ):
+        found = EndpointRequirements(app, endpoint, method)
     # Rules without a method list accept arbitrary methods: a client could fill the memory.
-    if rule.methods is not None:
-        runtime.endpoints[rule.endpoint, method] = found
+    if remember and rule.methods is not None:
+        runtime.endpoints[endpoint, method] = found
     return found
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import inf
@@ -14,6 +15,7 @@ from ..core import AppJWT, ConsumerJWS, Reason, close_if_closable, register_at_f
 from ..revocation import RevocationRules, Revocations
 from ..verification import (
     Authenticator,
+    TokenProfile,
     Verifier,
     VerifierRules,
     app_jwt_profile,
@@ -69,7 +71,7 @@ class LogLimit:
         self._burst = burst
         self._clock = clock
         self._reasons = KnownReasons()
-        self._buckets: dict[str, _Bucket] = {}
+        self._buckets = defaultdict[str, _Bucket](lambda: _Bucket(burst, clock()))
 
     def take(self, reason: str) -> int | None:
         """Take one line about *reason* out of its bucket.
@@ -80,11 +82,8 @@ class LogLimit:
         if not self._per_second:
             return 0
         with _lock:
+            bucket = self._buckets[self._reasons.name_of(reason)]
             now = self._clock()
-            name = self._reasons.name_of(reason)
-            bucket = self._buckets.get(name)
-            if bucket is None:
-                bucket = self._buckets[name] = _Bucket(self._burst, now)
             gained = (now - bucket.updated_at) * self._per_second
             bucket.lines, bucket.updated_at = min(self._burst, bucket.lines + gained), now
             if bucket.lines < 1:
@@ -116,10 +115,7 @@ class Runtime:
     def from_settings(
         cls, settings: Settings, clock: Callable[[], float], callbacks: "Callbacks"
     ) -> "Runtime":
-        """Build what *settings* describe.
-
-        :param clock: returns seconds since the epoch.
-        """
+        """Build what *settings* describe."""
         issuers = settings.issuers
         lifetimes = [each.max_lifetime or inf for each in issuers.values()]
         revocation_rules = RevocationRules(
@@ -164,7 +160,13 @@ class Runtime:
 
     def health(self) -> dict[str, Any]:
         """Return the health of keys, caches and revocations; see ``ConnectorAuth.health``."""
-        healths = {name: _health_of(verifiers) for name, verifiers in self.issuers.items()}
+        healths = {
+            name: {
+                "keys": {token: dict(each.keys.health()) for token, each in verifiers.items()},
+                "cache": {token: each.cache.health() for token, each in verifiers.items()},
+            }
+            for name, verifiers in self.issuers.items()
+        }
         [first, *others] = healths.values()
         keys = {"issuers": healths} if others else first
         return {**keys, "revocation": self.revocations.health()}
@@ -174,13 +176,6 @@ class Runtime:
         for verifier in self.verifiers:
             close_if_closable(verifier.keys)
         self.revocations.close()
-
-
-def _health_of(verifiers: Mapping[str, Verifier[Any]]) -> dict[str, Any]:
-    return {
-        "keys": {name: dict(verifier.keys.health()) for name, verifier in verifiers.items()},
-        "cache": {name: verifier.cache.health() for name, verifier in verifiers.items()},
-    }
 
 
 def is_ready(health: Mapping[str, Any]) -> bool:
@@ -208,13 +203,11 @@ def current_runtime(app: Flask | None = None) -> Runtime:
     return runtime
 
 
-def _verifiers(
-    settings: Settings, issuer: IssuerSettings
-) -> tuple[Verifier[AppJWT], Verifier[ConsumerJWS]]:
+def _verifiers(settings: Settings, issuer: IssuerSettings) -> tuple[Verifier[Any], Verifier[Any]]:
     app, consumer = issuer.app_jwt, issuer.consumer_jws
 
-    def rules(token: TokenSettings) -> VerifierRules:
-        return VerifierRules(
+    def verifier(profile: TokenProfile[Any], token: TokenSettings) -> Verifier[Any]:
+        rules = VerifierRules(
             algorithms=token.algorithms,
             issuer=issuer.name,
             leeway=settings.leeway,
@@ -226,10 +219,9 @@ def _verifiers(
             audience=issuer.audience,
             has_other_issuers=len(settings.issuers) > 1,
         )
+        return Verifier(profile, rules, token.keys)
 
-    app_profile = app_jwt_profile(app.claims, consumer.claims, app.types)
-    consumer_profile = consumer_jws_profile(consumer.claims, app.claims, consumer.types)
     return (
-        Verifier(app_profile, rules(app), app.keys),
-        Verifier(consumer_profile, rules(consumer), consumer.keys),
+        verifier(app_jwt_profile(app.claims, consumer.claims, app.types), app),
+        verifier(consumer_jws_profile(consumer.claims, app.claims, consumer.types), consumer),
     )

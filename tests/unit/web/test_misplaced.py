@@ -16,7 +16,8 @@ from flask_connector_auth import (
     require_app_jwt,
     require_consumer_jws,
 )
-from flask_connector_auth.web import audit, misplaced
+from flask_connector_auth.web import audit
+from flask_connector_auth.web.audit import _decorations
 from tests.support.floor_helpers import cases
 from tests.support.types import MakeApp
 
@@ -388,7 +389,7 @@ def test_decorating_in_the_body_of_a_view_is_not_reported(make_app: MakeApp) -> 
         assert client.get("/le1/inner").status_code == 401
     assert places(app) == []
     gc.collect()
-    assert not {direct, inner} & {*misplaced._decorations}
+    assert not {direct, inner} & {*_decorations}
 
 
 def with_decoration_in_requests(view: Callable[..., Any]) -> Callable[..., Any]:
