@@ -49,24 +49,24 @@ def load_app(ctx: click.Context) -> Flask:
     return app
 
 
-def state_of(app: Flask) -> Runtime:
+def runtime_of(app: Flask) -> Runtime:
     """Return what *app* verifies with.
 
     :raises CannotRun: if it has no extension.
     """
-    state: Runtime | None = app.extensions.get(EXTENSION)
-    if state is None:
+    runtime: Runtime | None = app.extensions.get(EXTENSION)
+    if runtime is None:
         raise CannotRun("The app has no ConnectorAuth: call ConnectorAuth(app), or init_app(app).")
-    return state
+    return runtime
 
 
-def load_state(ctx: click.Context) -> Runtime:
+def load_runtime(ctx: click.Context) -> Runtime:
     """Return what the app verifies with.
 
     :raises CannotRun: if it has no extension, or its settings cannot be used.
     """
     try:
-        return state_of(load_app(ctx))
+        return runtime_of(load_app(ctx))
     except ConfigurationError as error:
         raise CannotRun(str(error)) from None
 

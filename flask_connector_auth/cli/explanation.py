@@ -19,7 +19,7 @@ from ..core import (
     Unavailable,
 )
 from ..keys import MAX_KID, list_keys
-from ..verification import Authenticator, Check, Examination, Stage, Verifier, scope_claim
+from ..verification import Authenticator, Check, Examination, Stage, Verifier
 from ..web import Runtime
 from .common import literal
 from .token_input import redact, shorten
@@ -73,8 +73,8 @@ class CheckResult(TypedDict):
 class Explanation:
     """The checks of one token, in their order, with the values of the app in their sentences."""
 
-    state: Runtime
-    #: One of *state*; its caches are neither read nor changed.
+    runtime: Runtime
+    #: One of *runtime*; its caches are neither read nor changed.
     authenticator: Authenticator[Any]
     account: str | None  #: the account in the URL, if it has one
     requirement: TokenRequirement  #: the required scopes
@@ -104,8 +104,8 @@ class Explanation:
         """
         verifier, *_ = self.authenticator.verifiers.values()
         examined = verifier.examine(header, now)
-        examined.choices, examined.expected_issuer = self.authenticator.verifiers, self.issuer
-        examined.revocation_cache = self.state.revocations.cache
+        examined.verifiers, examined.expected_issuer = self.authenticator.verifiers, self.issuer
+        examined.revocation_cache = self.runtime.revocations.cache
         examined.account, examined.requirement = self.account, self.requirement
         failed, issuer = False, None
         for check, sentence in self.described_checks(examined):
@@ -119,7 +119,7 @@ class Explanation:
         else:
             issuer = examined.rules.issuer
         token_class = AppJWT if examined.profile.label == "app_jwt" else ConsumerJWS
-        for own in self.state.callbacks.checks:
+        for own in self.runtime.callbacks.checks:
             if issubclass(token_class, own.token_class) and own.issuer in (None, issuer):
                 outcome = _NOT_REACHED if failed else _outcome(own.run, examined.token)
                 failed = outcome[0] is not Result.PASSED
@@ -127,7 +127,7 @@ class Explanation:
 
     def redact(self, name: str, value: Any) -> Any:
         """Return the *value* of a claim or parameter, without what could be a token."""
-        return redact(name, value, (verifier.profile.names for verifier in self.state.verifiers))
+        return redact(name, value, (verifier.profile.names for verifier in self.runtime.verifiers))
 
     def _values(self, verifier: Verifier[Any]) -> dict[str, str]:
         """Return the values that stand in braces in the sentences of the checks."""
@@ -143,7 +143,7 @@ class Explanation:
             "scheme": "bare or behind Bearer" if profile.allows_bearer_prefix else "bare",
             "token_limit": f"{rules.max_token_bytes} bytes",
             "header_limit": f"{rules.max_header_bytes} bytes",
-            "issuers": ", ".join(map(repr, [self.issuer] if self.issuer else self.state.issuers)),
+            "issuers": ", ".join(map(repr, [self.issuer] if self.issuer else self.runtime.issuers)),
             "algorithms": ", ".join(rules.algorithms),
             "types": " or ".join(
                 "absent or JWT" if each == DEFAULT_TYPE else each for each in sorted(profile.types)
@@ -239,11 +239,14 @@ def relevant_content(
 def _claims_of(name: str, examined: Examination) -> Sequence[str]:
     profile = examined.profile
     account = (profile.names.ids["account_id"],)
-    scopes = profile.names.scopes and scope_claim(profile.names, examined.claims)[:1]
+    scopes = profile.names.scopes and (profile.names.scope_claim(examined.claims),)
     of_type = {
         "no_claims_of_other_token": sorted(profile.claims_of_other_token),
         "text_claims": profile.text_claims,
-        "not_revoked": (*dict.fromkeys((*profile.text_claims, *profile.ids.values())), "iat"),
+        "not_revoked": (
+            *dict.fromkeys((*profile.text_claims, *profile.logged_ids.values())),
+            "iat",
+        ),
         **dict.fromkeys(("account_claim", "account"), account),
         **dict.fromkeys(("scope_claim", "scopes"), scopes),
     }

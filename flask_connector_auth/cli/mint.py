@@ -19,7 +19,7 @@ from .common import (
     create_files,
     json_option,
     literal,
-    load_state,
+    load_runtime,
     only_in_development,
     show,
 )
@@ -92,13 +92,13 @@ def mint(
       flask --app shop --debug connector-auth mint --key dev.jwk --claim scope=msg.consumer
     """
     only_in_development(ctx, force=force)
-    state = load_state(ctx)
+    runtime = load_runtime(ctx)
     private = read_private_key(key_file.read_bytes())
     algorithm = algorithm or private.algorithm
     _check_algorithm(private, algorithm)
-    settings = _issuer_settings(state, issuer)
+    settings = _issuer_settings(runtime, issuer)
     tokens = settings.app_jwt if is_app_jwt else settings.consumer_jws
-    if len(state.settings.issuers) > 1:
+    if len(runtime.settings.issuers) > 1:
         _warn_of_unknown_key(private, settings.name, tokens.keys)
     signer = Issuer(
         private.key,
@@ -106,7 +106,7 @@ def mint(
         algorithm=algorithm,
         name=settings.name,
         lifetime=lifetime,
-        clock=state.clock,
+        clock=runtime.clock,
         claims=settings.app_jwt.claims,
         consumer_claims=settings.consumer_jws.claims,
         type=_type_of(settings.app_jwt.types),
@@ -132,9 +132,9 @@ def _type_of(types: frozenset[str]) -> str:
     return DEFAULT_TYPE.upper() if DEFAULT_TYPE in types else min(types)
 
 
-def _issuer_settings(state: Runtime, issuer: str | None) -> IssuerSettings:
+def _issuer_settings(runtime: Runtime, issuer: str | None) -> IssuerSettings:
     """Return the settings of *issuer*, by default the first one."""
-    issuers = state.settings.issuers
+    issuers = runtime.settings.issuers
     if issuer is not None and issuer not in issuers:
         raise click.BadParameter(
             f"not one of {', '.join(map(repr, issuers))}.", param_hint="--issuer"

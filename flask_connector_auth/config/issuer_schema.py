@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from itertools import combinations
 from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields
@@ -122,21 +121,6 @@ class Claims(Members):
             yield f"{name}: A path into an object, such as realm_access.roles, is not supported."
         elif any(each in _RESERVED for each in claims):
             yield f"{name}: Must not be {', '.join(_RESERVED)}, which have a meaning of their own."
-
-
-def colliding_claims(*tokens: ClaimNames) -> Iterator[str]:
-    """Yield a sentence for each claim with two meanings in AppJWT and ConsumerJWS.
-
-    By a claim of both tokens other than the account's, one could pass for the other.
-    """
-    claims = [
-        (f"{name} of {token}", name, claim)
-        for token, names in zip(("an AppJWT", "a ConsumerJWS"), tokens, strict=True)
-        for name, claim in (*names.ids.items(), *(("scopes", each) for each in names.scopes))
-    ]
-    for (what, name, claim), (other, other_name, other_claim) in combinations(claims, 2):
-        if claim == other_claim and name != other_name:
-            yield f"{what} and {other} are the same claim; each needs one of its own."
 
 
 def _types(doc: str) -> Texts:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import combinations
 from typing import Any, NamedTuple
 
 from ..core import APP_JWT_CLAIMS, CONSUMER_JWS_CLAIMS, ClaimNames
@@ -18,7 +19,7 @@ from ..keys import (
     public_numbers,
     remote_urls,
 )
-from .issuer_schema import IssuerSchema, colliding_claims, is_issuer, is_setting_name
+from .issuer_schema import IssuerSchema, is_issuer, is_setting_name
 from .problems import Problems, is_issuer_name
 from .schema import PREFIX
 
@@ -89,16 +90,6 @@ class _KeyUse(NamedTuple):
     is_of_app_jwt: bool
     requires_iss: bool
 
-    def mixes_with(self, other: "_KeyUse") -> bool:
-        """Whether a token of one issuer could pass as that of another, if the two share a key."""
-        # A ConsumerJWS that names its issuer passes nowhere else, and never as an AppJWT.
-        is_apart = (
-            self.requires_iss
-            and other.requires_iss
-            and not (self.is_of_app_jwt and other.is_of_app_jwt)
-        )
-        return self.issuer is not other.issuer and not is_apart
-
 
 def read_issuers(
     values: Mapping[str, Any], given: Collection[str], problems: Problems
@@ -146,7 +137,12 @@ def load_issuers(
 
     :param values: the settings for all issuers.
     """
-    numbers = _public_numbers(issuers.values())
+    pairs = [(issuer, token) for issuer in issuers.values() for token in _CLAIMS]
+    # No HMAC secret may be a number that is public in a key of any issuer. Such numbers are only
+    # collected if an HMAC algorithm is allowed, because that reads key files once more.
+    has_secrets = any("HS" in name for issuer, token in pairs for name in issuer.algorithms(token))
+    material = [issuer.values[f"{token}_keys"] for issuer, token in pairs if has_secrets]
+    numbers = public_numbers(*material)
     loaded: dict[str, IssuerSettings] = {}
     # Issuers that have the keys beside ISSUERS share the source: a key set is fetched once.
     sources: dict[tuple[str, str, KeyRules], Any] = {}
@@ -170,7 +166,7 @@ def load_issuers(
                 use = _KeyUse(issuer, name, protocol is APP_JWT_CLAIMS, has_iss)
                 _report_shared(source, use, users, problems)
                 remote += [(issuer.label, id(source)) for _ in remote_urls(source)]
-        _report_collisions(issuer, tokens, problems)
+        _report_collisions(issuer, [each.claims for each in tokens], problems)
         loaded[iss] = IssuerSettings(
             iss, tokens[0], tokens[1], issuer.values["audience"], issuer.values["max_lifetime"]
         )
@@ -178,17 +174,6 @@ def load_issuers(
     if options.failover and len(labels) > 1 and len({source for _, source in remote}) > 1:
         problems.add("JWKS_FAILOVER", _FAILOVER_OF_SEVERAL.format(", ".join(labels)))
     return loaded
-
-
-def _public_numbers(issuers: Collection[ReadIssuer]) -> frozenset[bytes]:
-    """Return the numbers that are public in a key of any issuer: no HMAC secret may be one of them.
-
-    They are collected only if an HMAC algorithm is allowed, because that reads key files once more.
-    """
-    names = {name for each in issuers for token in _CLAIMS for name in each.algorithms(token)}
-    if not any(name.startswith("HS") for name in names):
-        return frozenset()
-    return public_numbers(*(each.values[f"{token}_keys"] for each in issuers for token in _CLAIMS))
 
 
 def _load_keys(
@@ -215,13 +200,25 @@ def _load_keys(
 
 
 def _report_collisions(
-    issuer: ReadIssuer, tokens: Sequence[TokenSettings], problems: Problems
+    issuer: ReadIssuer, tokens: Sequence[ClaimNames], problems: Problems
 ) -> None:
-    names = [name for name in ("CONSUMER_JWS_CLAIMS", "APP_JWT_CLAIMS") if name in issuer.given]
+    """Report each claim with two meanings in AppJWT and ConsumerJWS.
+
+    By a claim of both tokens other than the account's, one could pass for the other.
+    """
+    given = [name for name in ("CONSUMER_JWS_CLAIMS", "APP_JWT_CLAIMS") if name in issuer.given]
     # One that could not be read is reported already.
-    if all(issuer.values[name.lower()] is not None for name in names):
-        for text in colliding_claims(*(token.claims for token in tokens)):
-            problems.add(issuer.place(names[0]), text)
+    if any(issuer.values[name.lower()] is None for name in given):
+        return
+    claims = [
+        (f"{name} of {token}", name, claim)
+        for token, names in zip(("an AppJWT", "a ConsumerJWS"), tokens, strict=True)
+        for name, claim in (*names.ids.items(), *(("scopes", each) for each in names.scopes))
+    ]
+    for (what, name, claim), (other, other_name, other_claim) in combinations(claims, 2):
+        if claim == other_claim and name != other_name:
+            text = f"{what} and {other} are the same claim; each needs one of its own."
+            problems.add(issuer.place(given[0]), text)
 
 
 def _report_shared(
@@ -230,7 +227,18 @@ def _report_shared(
     """Report what *source* shares with another issuer, unless their tokens stay apart."""
     for identity, what in find_identities(source):
         others = users.setdefault(identity, [])
-        if other := next(filter(use.mixes_with, others), None):
+        # A ConsumerJWS that names its issuer passes nowhere else, and never as an AppJWT.
+        mixed = (
+            each
+            for each in others
+            if each.issuer is not use.issuer
+            and not (
+                each.requires_iss
+                and use.requires_iss
+                and not (each.is_of_app_jwt and use.is_of_app_jwt)
+            )
+        )
+        if other := next(mixed, None):
             way_out = "" if {use.setting, other.setting} == {"APP_JWT_KEYS"} else _OR_ISS
             owner = f"{other.issuer.label}: {other.setting}"
             text = f"Shares {what} with {owner}, {_SHARED}{way_out}."

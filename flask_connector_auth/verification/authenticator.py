@@ -55,13 +55,13 @@ class Authenticator(Generic[TokenT]):
         self._issuer_checks = first.runs(Stage.FORM, Stage.ISSUER)
 
     def authenticate(
-        self, header: str, now: float, issuer: str | None = None, is_bare: bool = False
+        self, header: str, now: float, issuer: str | None = None, was_read: bool = False
     ) -> CachedToken[TokenT] | None:
         """Return the token in a *header* value, from the cache or newly verified.
 
         :param now: seconds since the epoch.
         :param issuer: the issuer whose token it must be; ``None``: any.
-        :param is_bare: whether *header* is a token that was read from a header value before.
+        :param was_read: whether *header* is a token that was read from a header value before.
             Positional on purpose: a call of a function with keyword-only arguments is slower.
         :returns: the token, or ``None`` if *header* is blank.
         :raises Rejected: if the token is not good, or was revoked.
@@ -89,7 +89,7 @@ class Authenticator(Generic[TokenT]):
                 entry.verifier.cache.hits += 1
             else:
                 # Fast path: no blank or scheme starts with ``eyJ``. No huge header is searched.
-                if not is_bare and (
+                if not was_read and (
                     text[:3] != "eyJ"
                     or len(text) > self._rules.max_token_bytes
                     or (" " in text or "," in text or "\t" in text)
@@ -132,7 +132,7 @@ class Authenticator(Generic[TokenT]):
         if not self._has_choice:
             return self._first.verify(text, now)
         examined = self._first.examine(text, now)
-        examined.choices, examined.expected_issuer = self.verifiers, issuer
+        examined.verifiers, examined.expected_issuer = self.verifiers, issuer
         for run in self._issuer_checks:
             run(examined)
         return self.verifiers[examined.rules.issuer].complete(examined)
@@ -143,6 +143,7 @@ class Authenticator(Generic[TokenT]):
         try:
             self.revocation_cache.check_not_revoked(entry.subject)
         except Rejected as rejected:
-            claims = shared_claims(entry.token)
-            entry.verifier.add_loggable_claims(rejected, entry.kid, claims)
+            rejected.find_loggable_claims = lambda: entry.verifier.loggable_claims(
+                entry.kid, shared_claims(entry.token)
+            )
             raise
