@@ -176,8 +176,13 @@ def _content(header: str, bearer: bool, now: float, explanation: Explanation) ->
         segments = read_token(header, bearer=bearer).split(".")
         if len(segments) == 3:
             parameters, claims = map(_decoded, segments[:2])
+    if parameters is not None:
+        known = [name for name in SHOWN_PARAMETERS if name in parameters]
+        shown = {name: explanation.redact(name, parameters[name]) for name in known}
+        # Names only: a key in a token is never used, so it is not shown.
+        parameters = {**shown, "others": shorten(sorted(parameters.keys() - shown.keys()))}
     return {
-        "header": parameters and _header(parameters, explanation),
+        "header": parameters,
         "claims": claims
         and {shorten(name): explanation.redact(name, claims[name]) for name in claims},
         "times": {
@@ -198,16 +203,6 @@ def _decoded(segment: str) -> dict[str, Any] | None:
     with suppress(Malformed):
         return load_json_object(decode_base64url(segment.encode()))
     return None
-
-
-def _header(parameters: Mapping[str, Any], explanation: Explanation) -> dict[str, Any]:
-    shown = {
-        name: explanation.redact(name, parameters[name])
-        for name in SHOWN_PARAMETERS
-        if name in parameters
-    }
-    # Names only: a key in a token is never used, so it is not shown.
-    return {**shown, "others": shorten(sorted(parameters.keys() - shown.keys()))}
 
 
 def _lines(report: Mapping[str, Any]) -> Iterable[str]:
