@@ -26,11 +26,6 @@ from .schema import PREFIX
 # White space and slashes that are easily added or left out by mistake.
 _AROUND_NAME = re.compile(r"\A\s+|[\s/]+\Z")
 _NULL_IS_ABSENT = {name.upper() for name in IssuerSchema().fields} - {"APP_JWT_KEYS"}
-_FAILOVER_OF_SEVERAL = (
-    "Its URLs have the keys of one issuer, but those of several come from URLs: {}. Leave it out: "
-    "an issuer cannot have a list of its own."
-)
-_SHARED = "so each could sign the tokens of the other. Give each issuer a key of its own"
 _OR_ISS = ', or require iss in their ConsumerJWSs: CONSUMER_JWS_CLAIMS = {"issuer": "iss"}'
 _CLAIMS = {"app_jwt": APP_JWT_CLAIMS, "consumer_jws": CONSUMER_JWS_CLAIMS}
 
@@ -87,8 +82,7 @@ class _KeyUse(NamedTuple):
 
     issuer: ReadIssuer
     setting: str
-    is_of_app_jwt: bool
-    requires_iss: bool
+    token: str  #: ``app_jwt``, ``consumer_jws``, or ``named`` for a ConsumerJWS that must have iss
 
 
 def read_issuers(
@@ -163,8 +157,8 @@ def load_issuers(
             if source is not None:
                 # Claims that could not be read are reported already.
                 has_iss = claims is None or tokens[-1].claims.requires_issuer
-                use = _KeyUse(issuer, name, protocol is APP_JWT_CLAIMS, has_iss)
-                _report_shared(source, use, users, problems)
+                kind = "named" if has_iss and protocol is CONSUMER_JWS_CLAIMS else token
+                _report_shared(source, _KeyUse(issuer, name, kind), users, problems)
                 remote += [(issuer.label, id(source)) for _ in remote_urls(source)]
         _report_collisions(issuer, [each.claims for each in tokens], problems)
         loaded[iss] = IssuerSettings(
@@ -172,7 +166,11 @@ def load_issuers(
         )
     labels = dict.fromkeys(label for label, _ in remote)
     if options.failover and len(labels) > 1 and len({source for _, source in remote}) > 1:
-        problems.add("JWKS_FAILOVER", _FAILOVER_OF_SEVERAL.format(", ".join(labels)))
+        text = (
+            "Its URLs have the keys of one issuer, but those of several come from URLs: "
+            f"{', '.join(labels)}. Leave it out: an issuer cannot have a list of its own."
+        )
+        problems.add("JWKS_FAILOVER", text)
     return loaded
 
 
@@ -227,20 +225,16 @@ def _report_shared(
     """Report what *source* shares with another issuer, unless their tokens stay apart."""
     for identity, what in find_identities(source):
         others = users.setdefault(identity, [])
-        # A ConsumerJWS that names its issuer passes nowhere else, and never as an AppJWT.
-        mixed = (
-            each
-            for each in others
-            if each.issuer is not use.issuer
-            and not (
-                each.requires_iss
-                and use.requires_iss
-                and not (each.is_of_app_jwt and use.is_of_app_jwt)
-            )
-        )
-        if other := next(mixed, None):
-            way_out = "" if {use.setting, other.setting} == {"APP_JWT_KEYS"} else _OR_ISS
-            owner = f"{other.issuer.label}: {other.setting}"
-            text = f"Shares {what} with {owner}, {_SHARED}{way_out}."
-            problems.add(use.issuer.place(use.setting), text)
+        for other in others:
+            # A ConsumerJWS that names its issuer passes nowhere else, and never as an AppJWT.
+            tokens = {use.token, other.token}
+            mixes = "consumer_jws" in tokens or tokens == {"app_jwt"}
+            if mixes and other.issuer is not use.issuer:
+                way_out = "" if {use.setting, other.setting} == {"APP_JWT_KEYS"} else _OR_ISS
+                text = (
+                    f"Shares {what} with {other.issuer.label}: {other.setting}, so each could sign "
+                    f"the tokens of the other. Give each issuer a key of its own{way_out}."
+                )
+                problems.add(use.issuer.place(use.setting), text)
+                break
         others.append(use)

@@ -75,10 +75,7 @@ class Rejected(Exception):
 
     @classmethod
     def of_expected(cls, reason: Reason, name: str, expected: Collection[str]) -> "Rejected":
-        """Return the error of a token with another value than one of those *expected*.
-
-        :param name: what the details call the expected values.
-        """
+        """Return the error of a token with none of the *expected* values, *name* in its details."""
         count, text = len(expected), " or ".join(sorted(expected))
         if count > _MAX_NAMED or (count > 1 and len(text) > _MAX_TEXT):
             text = f"one of {count}"
