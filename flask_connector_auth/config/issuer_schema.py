@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields
-from marshmallow.validate import Regexp
+from marshmallow.validate import OneOf, Regexp
 
 from ..core import APP_JWT_CLAIMS, CONSUMER_JWS_CLAIMS, ClaimNames
-from .fields import Algorithms, Audience, Seconds, Setting, Text, Texts
+from ..keys import ALGORITHMS
+from .fields import Audience, Seconds, Setting, Text, Texts
 
 _RESERVED = ("iss", "exp", "iat", "nbf")
 _MEDIA_TYPE = Regexp(
@@ -123,6 +124,12 @@ class Claims(Members):
             yield f"{name}: Must not be {', '.join(_RESERVED)}, which have a meaning of their own."
 
 
+def _algorithms(default: list[str] | None, doc: str) -> Texts:
+    known = f"Unknown algorithm; the known ones are {', '.join(ALGORITHMS)}."
+    error = 'Must be a list of algorithm names, such as ["RS256"].'
+    return Texts(fields.String(validate=OneOf(ALGORITHMS, error=known)), doc, error, default)
+
+
 def _types(doc: str) -> Texts:
     error = 'Must be a list of types, such as ["JWT", "at+jwt"].'
     return Texts(Text(validate=_MEDIA_TYPE), doc, error, default=["JWT"])
@@ -152,10 +159,10 @@ class IssuerSchema(Schema):
             "Beside ``ISSUERS``, those of each issuer that has none of its own."
         },
     )
-    app_jwt_algorithms: Algorithms = Algorithms(
+    app_jwt_algorithms: Texts = _algorithms(
         ["RS256"], "Accepted values of ``alg`` in AppJWTs (RFC 8725 section 3.1)."
     )
-    consumer_jws_algorithms: Algorithms = Algorithms(
+    consumer_jws_algorithms: Texts = _algorithms(
         None, "Accepted values of ``alg`` in ConsumerJWSs. Unset: those of AppJWTs."
     )
     app_jwt_claims: Claims = Claims(

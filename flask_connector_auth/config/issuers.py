@@ -90,8 +90,7 @@ def read_issuers(
 ) -> dict[str, ReadIssuer]:
     """Return the settings of each issuer by ``iss``.
 
-    :param values: the settings for all issuers.
-    :param given: the names of those that are configured.
+    :param values: the settings for all issuers; *given* are the names of those configured.
     """
     if values["issuers"] is None:
         # Without issuers that can be read, nothing is known of their keys.

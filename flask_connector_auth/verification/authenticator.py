@@ -36,13 +36,13 @@ class Authenticator(Generic[TokenT]):
         )
         # What does not depend on the issuer is the same for all of them.
         self._first = first = verifiers[0]
-        self._rules = first.rules
+        self._max_bytes = max_bytes = first.rules.max_token_bytes
         # Bound once: in a cached request each attribute look-up is a measurable part of the time.
         self._bearer = first.profile.allows_bearer_prefix
         # Of a header value that is too large, only a little more than the limit is copied.
-        self._after_scheme = slice(len(_SCHEME), 2 * first.rules.max_token_bytes + len(_SCHEME) + 1)
+        self._after_scheme = slice(len(_SCHEME), 2 * max_bytes + len(_SCHEME) + 1)
         # Without a cache there is no digest to look up.
-        self._max_cached_bytes = first.rules.max_token_bytes if first.cache.size else -1
+        self._max_cached_bytes = max_bytes if first.cache.size else -1
         self._cached = first.cache.get
         self._has_choice = len(verifiers) > 1
         if self._has_choice:
@@ -91,7 +91,7 @@ class Authenticator(Generic[TokenT]):
                 # Fast path: no blank or scheme starts with ``eyJ``. No huge header is searched.
                 if not was_read and (
                     text[:3] != "eyJ"
-                    or len(text) > self._rules.max_token_bytes
+                    or len(text) > self._max_bytes
                     or (" " in text or "," in text or "\t" in text)
                 ):
                     bare = self._read(header, now)

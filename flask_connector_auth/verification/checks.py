@@ -181,7 +181,10 @@ _NEEDED: dict[Callable[..., None], Callable[[TokenProfile[Any], VerifierRules], 
 # The arguments of the checks that take others than the examination.
 _ARGUMENTS: dict[Callable[..., None], Callable[[Examination], tuple[Any, ...]]] = {
     RevocationCache.check_age: lambda examined: (examined.revocation_cache,),
-    RevocationCache.check_not_revoked: attrgetter("revocation_cache", "subject"),
+    RevocationCache.check_not_revoked: lambda examined: (
+        examined.revocation_cache,
+        examined.profile.subject(examined.token, examined.text),
+    ),
     check_account: attrgetter("token.account_id", "account", "rules.audience"),
     check_scopes: lambda examined: (examined.token, examined.requirement, examined),
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core import AppJWT, ConsumerJWS, Reason, TokenRequirement
 from ..keys import KeySource, VerificationKey
-from ..revocation import RevocationCache, Subject
+from ..revocation import RevocationCache
 from .profiles import TokenProfile, VerifierRules
 
 
@@ -71,11 +71,6 @@ class Examination:
         """Go on by the rules and keys of *issuer*, one of several."""
         verifier = self.verifiers[issuer]
         self.profile, self.rules, self.source = verifier.profile, verifier.rules, verifier.keys
-
-    @property
-    def subject(self) -> Subject:
-        """What of the token can be revoked."""
-        return self.profile.subject(self.token, self.text)
 
 
 def itself(examined: Examination) -> tuple[Examination]:
