@@ -105,9 +105,7 @@ class Explanation:
 
         :param now: seconds since the epoch.
         """
-        verifier, *_ = self.authenticator.verifiers.values()
-        examined = verifier.examine(header, now)
-        examined.verifiers, examined.expected_issuer = self.authenticator.verifiers, self.issuer
+        examined = self.authenticator.examine(header, now, self.issuer)
         examined.revocation_cache = self.runtime.revocations.cache
         examined.account, examined.requirement = self.account, self.requirement
         failed, issuer = False, None

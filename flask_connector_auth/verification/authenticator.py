@@ -7,7 +7,7 @@ from typing import Generic
 from ..core import Reason, Rejected, Unavailable, shared_claims
 from ..revocation import RevocationCache, RevocationSet
 from .cache import CachedToken
-from .examination import Stage
+from .examination import Examination, Stage
 from .profiles import TokenT
 from .verifier import Verifier
 
@@ -115,9 +115,16 @@ class Authenticator(Generic[TokenT]):
             entry.checked_version = version
         return entry
 
+    def examine(self, header: str, now: float, issuer: str | None = None) -> Examination:
+        """Return the examination of a *header* value, or a token of *issuer*, before any check."""
+        first = self._first
+        examined = Examination(first.profile, first.rules, first.keys, header, now)
+        examined.verifiers, examined.expected_issuer = self.verifiers, issuer
+        return examined
+
     def _read(self, header: str, now: float) -> str | None:
         """Return the token text in *header*, or ``None`` if it is blank."""
-        examined = self._first.examine(header, now)
+        examined = self.examine(header, now)
         try:
             for run in self._header_checks:
                 run(examined)
@@ -131,8 +138,7 @@ class Authenticator(Generic[TokenT]):
         """Return the token in the compact JWS *text*, verified by the rules of its issuer."""
         if not self._has_choice:
             return self._first.verify(text, now)
-        examined = self._first.examine(text, now)
-        examined.verifiers, examined.expected_issuer = self.verifiers, issuer
+        examined = self.examine(text, now, issuer)
         for run in self._issuer_checks:
             run(examined)
         return self.verifiers[examined.rules.issuer].complete(examined)

@@ -47,10 +47,6 @@ class Verifier(Generic[TokenT]):
         """Return the functions of the checks of these *stages*."""
         return [check.run for check in self.checks if check.stage in stages]
 
-    def examine(self, header: str, now: float) -> Examination:
-        """Return the examination of a *header* value, or of a token, before any check."""
-        return Examination(self.profile, self.rules, self.keys, header, now)
-
     def verify(self, text: str, now: float) -> CachedToken[TokenT]:
         """Return the token in the compact JWS *text*, ready for the cache, if it passes the checks.
 
