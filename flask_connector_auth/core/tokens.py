@@ -19,7 +19,10 @@ class ClaimNames:
 
     def scope_claim(self, claims: Mapping[str, Any]) -> str:
         """Return the name of the claim that has the scopes of a token with these *claims*."""
-        return next((name for name in self.scopes if name in claims), self.scopes[0])
+        for name in self.scopes:
+            if name in claims:
+                return name
+        return self.scopes[0]
 
 
 APP_JWT_CLAIMS = ClaimNames(

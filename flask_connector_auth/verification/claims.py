@@ -182,8 +182,11 @@ def check_scope_claim(examined: Examination) -> None:
     names = examined.profile.names
     name = names.scope_claim(examined.claims)
     scopes = examined.claims.get(name, "")
-    parts = scopes if type(scopes) is list and names.allows_scope_list else [scopes]
-    if not all(type(each) is str for each in parts):
+    if type(scopes) is not str and not (
+        names.allows_scope_list
+        and type(scopes) is list
+        and all(type(each) is str for each in scopes)
+    ):
         raise Rejected(Reason.BAD_CLAIM, {"claim": name})
 
 
