@@ -90,8 +90,14 @@ def _split(scope: str) -> frozenset[str]:
 
 
 def _consumer_jws(names: ClaimNames, claims: dict[str, Any], issuer: str) -> ConsumerJWS:
-    ids = {name: claims[claim] for name, claim in names.ids.items()}
-    return _make_consumer_jws(**ids, issuer=issuer, claims=claims)
+    ids = names.ids
+    return _make_consumer_jws(
+        account_id=claims[ids["account_id"]],
+        ext_consumer_id=claims[ids["ext_consumer_id"]],
+        lp_consumer_id=claims[ids["lp_consumer_id"]],
+        issuer=issuer,
+        claims=claims,
+    )
 
 
 def app_jwt_profile(
