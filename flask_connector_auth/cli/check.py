@@ -18,7 +18,7 @@ from ..keys import (
     remote_urls,
 )
 from ..web import Binding, Runtime, audit
-from .common import json_option, list_settings, literal, load_app, show, state_of, table
+from .common import json_option, list_settings, literal, load_app, runtime_of, show, table
 from .health import (
     describe_key_sources,
     describe_store,
@@ -34,14 +34,14 @@ _LEAST_RSA_BITS = 2048
 _FOR_KEY_SETS = ("FAILOVER", "PROXY", "BACKUP", "CA_FILE", "FETCH", "HTTP_HOSTS")
 
 
-def find_weaknesses(app: Flask, state: Runtime) -> Iterator[tuple[str, str]]:
+def find_weaknesses(app: Flask, runtime: Runtime) -> Iterator[tuple[str, str]]:
     """Yield each weak choice: a stable word, and a sentence."""
     routes = audit(app)
     for text in describe_misplaced((route.endpoint, route.misplaced) for route in routes):
         yield "misplaced_decorator", text
     any_account = [route.endpoint for route in routes if route.binding is Binding.ANY]
-    for issuer, tokens in state.issuers.items():
-        prefix, verifiers = _prefix(state, issuer), tokens.values()
+    for issuer, tokens in runtime.issuers.items():
+        prefix, verifiers = _prefix(runtime, issuer), tokens.values()
         if any_account and None in {each.rules.audience for each in verifiers}:
             named = ", ".join(dict.fromkeys(any_account))
             text = f"No AUDIENCE is set, so tokens of every account are accepted by {named}."
@@ -62,10 +62,10 @@ def find_weaknesses(app: Flask, state: Runtime) -> Iterator[tuple[str, str]]:
                 f"{prefix}Key sets of {', '.join(sorted(hosts))} are fetched by http: use https, "
                 "or anyone on the network path can forge tokens.",
             )
-    leeway = state.settings.leeway
+    leeway = runtime.settings.leeway
     if leeway > _LONG_LEEWAY:
         yield "long_leeway", f"LEEWAY is long: tokens are accepted until {leeway:g} s after exp."
-    if state.settings.revocation_store and state.settings.revocation_on_outage == "open":
+    if runtime.settings.revocation_store and runtime.settings.revocation_on_outage == "open":
         yield (
             "revocation_open",
             "Revoked tokens may be accepted while the store is out of reach.",
@@ -78,10 +78,10 @@ def find_weaknesses(app: Flask, state: Runtime) -> Iterator[tuple[str, str]]:
         )
 
 
-def find_shared_keys(state: Runtime) -> Iterator[tuple[str, str]]:
+def find_shared_keys(runtime: Runtime) -> Iterator[tuple[str, str]]:
     """Yield an error for each key of ConsumerJWSs that two issuers have, as far as it is known."""
     owners: dict[str, str] = {}
-    for issuer, verifier in state.consumer_jws.verifiers.items():
+    for issuer, verifier in runtime.consumer_jws.verifiers.items():
         # A token that names its issuer cannot pass as one of another.
         keys = () if verifier.profile.names.requires_issuer else list_keys(verifier.keys)
         for thumbprint, kid in {key.thumbprint: key.kid for key, *_ in keys}.items():
@@ -94,9 +94,9 @@ def find_shared_keys(state: Runtime) -> Iterator[tuple[str, str]]:
                 )
 
 
-def find_idle_settings(app: Flask, state: Runtime) -> Iterator[tuple[str, str]]:
+def find_idle_settings(app: Flask, runtime: Runtime) -> Iterator[tuple[str, str]]:
     """Yield warnings like those of :func:`find_weaknesses` for settings that have no effect."""
-    if not any(remote_urls(each.keys) for each in state.verifiers):
+    if not any(remote_urls(each.keys) for each in runtime.verifiers):
         for name in _FOR_KEY_SETS:
             if app.config.get(f"CONNECTOR_AUTH_JWKS_{name}"):
                 yield "unused_setting", f"JWKS_{name} has no effect: no keys come from a URL."
@@ -134,18 +134,18 @@ def check(ctx: click.Context, strict: bool, timeout: float, as_json: bool) -> No
             for text in texts
         )
     else:
-        report |= _inspect(app, state_of(app), timeout)
+        report |= _inspect(app, runtime_of(app), timeout)
     show(report, as_json, _lines)
     if report["errors"] or (strict and report["warnings"]):
         ctx.exit(1)
 
 
-def _inspect(app: Flask, state: Runtime, timeout: float) -> dict[str, Any]:
-    of_keys, of_revocations = find_problems(state, timeout)
+def _inspect(app: Flask, runtime: Runtime, timeout: float) -> dict[str, Any]:
+    of_keys, of_revocations = find_problems(runtime, timeout)
     errors: list[tuple[str, str]] = []
     warnings: list[tuple[str, str]] = []
-    for issuer, tokens in state.issuers.items():
-        prefix = _prefix(state, issuer)
+    for issuer, tokens in runtime.issuers.items():
+        prefix = _prefix(runtime, issuer)
         for name, verifier in tokens.items():
             problem, part = of_keys[issuer].get(name), verifier.keys.health()
             texts = [*describe_key_sources(part)]
@@ -153,35 +153,35 @@ def _inspect(app: Flask, state: Runtime, timeout: float) -> dict[str, Any]:
                 errors += [(name, prefix + text) for text in texts or [problem or "not ready"]]
             else:
                 warnings += [("not_confirmed", f"{prefix}{name}: {text}") for text in texts]
-    errors += find_shared_keys(state)
-    if cause := of_revocations or state.revocations.health()["last_error"]:
+    errors += find_shared_keys(runtime)
+    if cause := of_revocations or runtime.revocations.health()["last_error"]:
         text = describe_store(app.config.get("CONNECTOR_AUTH_REVOCATION_URL"), cause)
         if of_revocations:
             errors.append(("revocation", text))
         else:
             warnings.append(("not_confirmed", f"revocation: {text}"))
     if of_revocations is None:
-        warnings += find_eviction(state)
+        warnings += find_eviction(runtime)
     return {
         "settings": list(list_settings(app.config)),
-        "keys": list(_keys(state)),
+        "keys": list(_keys(runtime)),
         "errors": _as_json(errors),
         "warnings": _as_json(
-            [*warnings, *find_weaknesses(app, state), *find_idle_settings(app, state)]
+            [*warnings, *find_weaknesses(app, runtime), *find_idle_settings(app, runtime)]
         ),
     }
 
 
-def _prefix(state: Runtime, issuer: str) -> str:
-    return f"{issuer}: " if len(state.issuers) > 1 else ""
+def _prefix(runtime: Runtime, issuer: str) -> str:
+    return f"{issuer}: " if len(runtime.issuers) > 1 else ""
 
 
 def _as_json(findings: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"code": code, "text": text} for code, text in findings]
 
 
-def _keys(state: Runtime) -> Iterator[dict[str, Any]]:
-    for verifier in state.verifiers:
+def _keys(runtime: Runtime) -> Iterator[dict[str, Any]]:
+    for verifier in runtime.verifiers:
         rules = verifier.rules
         of_issuer = {"issuer": rules.issuer} if rules.has_other_issuers else {}
         for key, origin, age in list_keys(verifier.keys):

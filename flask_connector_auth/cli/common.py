@@ -49,24 +49,18 @@ def load_app(ctx: click.Context) -> Flask:
     return app
 
 
-def state_of(app: Flask) -> Runtime:
-    """Return what *app* verifies with.
-
-    :raises CannotRun: if it has no extension.
-    """
-    state: Runtime | None = app.extensions.get(EXTENSION)
-    if state is None:
+def runtime_of(app: Flask) -> Runtime:
+    """Return what *app* verifies with; an app without the extension raises ``CannotRun``."""
+    runtime: Runtime | None = app.extensions.get(EXTENSION)
+    if runtime is None:
         raise CannotRun("The app has no ConnectorAuth: call ConnectorAuth(app), or init_app(app).")
-    return state
+    return runtime
 
 
-def load_state(ctx: click.Context) -> Runtime:
-    """Return what the app verifies with.
-
-    :raises CannotRun: if it has no extension, or its settings cannot be used.
-    """
+def load_runtime(ctx: click.Context) -> Runtime:
+    """Return what the app verifies with; likewise, if its settings cannot be used."""
     try:
-        return state_of(load_app(ctx))
+        return runtime_of(load_app(ctx))
     except ConfigurationError as error:
         raise CannotRun(str(error)) from None
 
@@ -114,10 +108,8 @@ def _setting(name: str, value: Any) -> Any:
     if name in _KEY_SETTINGS:
         return _material(value)
     if name == "ISSUERS" and value is not None:
-        return {
-            issuer: {key: _setting(key, each) for key, each in own.items()}
-            for issuer, own in value.items()
-        }
+        own = value.items()
+        return {iss: {key: _setting(key, each) for key, each in of.items()} for iss, of in own}
     return _shown(value)
 
 

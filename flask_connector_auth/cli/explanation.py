@@ -3,8 +3,9 @@
 Where one fails, it is shown what the token has, without anything that could itself be a token.
 """
 
+import re
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypedDict
@@ -19,10 +20,10 @@ from ..core import (
     Unavailable,
 )
 from ..keys import MAX_KID, list_keys
-from ..verification import Authenticator, Check, Examination, Stage, Verifier, scope_claim
+from ..verification import Authenticator, Check, Examination, Stage, Verifier
 from ..web import Runtime
 from .common import literal
-from .token_input import redact, shorten
+from .token_input import SHOWN_PARAMETERS, shorten
 
 SIZES = ("bytes", "segments")  #: what is counted of a token whose form is wrong
 # The header parameters and claims that a check reads, by its function without ``check_``, unless
@@ -41,6 +42,8 @@ _CLAIMS = {
     "start": ("iat", "nbf"),
     "lifetime": ("iat", "exp"),
 }
+# The shortest token has 65 characters.
+_ID = re.compile(r"[^\s\\/]{0,64}(?:/[^\s\\/]{0,64})*")
 _LACKING = (Reason.BAD_ALGORITHM, Reason.UNKNOWN_KEY, Reason.MISSING_CLAIM, Reason.MISSING_SCOPE)
 # The stages that find out the issuer, and those of its rules.
 _FOR_ANY_ISSUER = (Stage.HEADER, Stage.FORM, Stage.ISSUER)
@@ -73,8 +76,8 @@ class CheckResult(TypedDict):
 class Explanation:
     """The checks of one token, in their order, with the values of the app in their sentences."""
 
-    state: Runtime
-    #: One of *state*; its caches are neither read nor changed.
+    runtime: Runtime
+    #: One of *runtime*; its caches are neither read nor changed.
     authenticator: Authenticator[Any]
     account: str | None  #: the account in the URL, if it has one
     requirement: TokenRequirement  #: the required scopes
@@ -102,32 +105,42 @@ class Explanation:
 
         :param now: seconds since the epoch.
         """
-        verifier, *_ = self.authenticator.verifiers.values()
-        examined = verifier.examine(header, now)
-        examined.choices, examined.expected_issuer = self.authenticator.verifiers, self.issuer
-        examined.revocation_cache = self.state.revocations.cache
+        examined = self.authenticator.examine(header, now, self.issuer)
+        examined.revocation_cache = self.runtime.revocations.cache
         examined.account, examined.requirement = self.account, self.requirement
         failed, issuer = False, None
         for check, sentence in self.described_checks(examined):
             outcome = _NOT_REACHED if failed else _outcome(check.run, *check.arguments(examined))
             failed = outcome[0] is not Result.PASSED
-            has, lacks = relevant_content(check, examined, outcome)
-            shown = {name: self.redact(name, value) for name, value in has.items()}
-            yield _result(check.stage.value, sentence, outcome, shown, lacks)
+            result = _result(check.stage.value, sentence, outcome)
+            if outcome[0] is Result.FAILED:
+                has, result["lacks"] = relevant_content(check, examined, outcome[1])
+                result["has"] = {name: self.redact(name, value) for name, value in has.items()}
+            yield result
             if failed and check.stage is Stage.ISSUER:
                 break
         else:
             issuer = examined.rules.issuer
         token_class = AppJWT if examined.profile.label == "app_jwt" else ConsumerJWS
-        for own in self.state.callbacks.checks:
+        for own in self.runtime.callbacks.checks:
             if issubclass(token_class, own.token_class) and own.issuer in (None, issuer):
                 outcome = _NOT_REACHED if failed else _outcome(own.run, examined.token)
                 failed = outcome[0] is not Result.PASSED
-                yield _result("own", f"{own.name} of the app accepts it.", outcome, {}, [])
+                yield _result("own", f"{own.name} of the app accepts it.", outcome)
 
     def redact(self, name: str, value: Any) -> Any:
-        """Return the *value* of a claim or parameter, without what could be a token."""
-        return redact(name, value, (verifier.profile.names for verifier in self.state.verifiers))
+        """Return the *value* of a claim or parameter, without what could be a token.
+
+        What the checks read, beside times, is whole if its parts are shorter than any token.
+        """
+        of_tokens = [verifier.profile.names for verifier in self.runtime.verifiers]
+        scopes = {claim for names in of_tokens for claim in names.scopes}
+        ids = {claim for names in of_tokens for claim in names.ids.values()}
+        if isinstance(value, str) and name in {*SHOWN_PARAMETERS, "iss", *ids, *scopes}:
+            parts = value.split(" ") if name in scopes else [value]
+            if all(map(_ID.fullmatch, parts)):
+                return value
+        return shorten(value)
 
     def _values(self, verifier: Verifier[Any]) -> dict[str, str]:
         """Return the values that stand in braces in the sentences of the checks."""
@@ -143,7 +156,7 @@ class Explanation:
             "scheme": "bare or behind Bearer" if profile.allows_bearer_prefix else "bare",
             "token_limit": f"{rules.max_token_bytes} bytes",
             "header_limit": f"{rules.max_header_bytes} bytes",
-            "issuers": ", ".join(map(repr, [self.issuer] if self.issuer else self.state.issuers)),
+            "issuers": ", ".join(map(repr, [self.issuer] if self.issuer else self.runtime.issuers)),
             "algorithms": ", ".join(rules.algorithms),
             "types": " or ".join(
                 "absent or JWT" if each == DEFAULT_TYPE else each for each in sorted(profile.types)
@@ -186,19 +199,11 @@ def _outcome(run: Callable[..., None], *arguments: Any) -> Outcome:
     return Result.PASSED, None, {}
 
 
-def _result(
-    stage: str, sentence: str, outcome: Outcome, has: dict[str, Any], lacks: list[str]
-) -> CheckResult:
+def _result(stage: str, sentence: str, outcome: Outcome) -> CheckResult:
     result, reason, details = outcome
-    return {
-        "stage": stage,
-        "check": sentence,
-        "result": result,
-        "reason": reason,
-        "has": has,
-        "lacks": lacks,
-        "details": details,
-    }
+    return CheckResult(
+        stage=stage, check=sentence, result=result, reason=reason, has={}, lacks=[], details=details
+    )
 
 
 def _scopes(requirement: TokenRequirement) -> Iterator[str]:
@@ -209,12 +214,9 @@ def _scopes(requirement: TokenRequirement) -> Iterator[str]:
 
 
 def relevant_content(
-    check: Check, examined: Examination, outcome: Outcome
+    check: Check, examined: Examination, reason: Reason | str | None
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return what *check* has read of the token, if it failed, and what the token lacks of it."""
-    result, reason, _ = outcome
-    if result is not Result.FAILED:
-        return {}, []
+    """Return what *check*, which failed, has read of the token, and what the token lacks of it."""
     name = check.run.__name__.removeprefix("check_")
     # A header over its limit was not read to its end.
     sizes = {
@@ -225,26 +227,22 @@ def relevant_content(
     if name in sizes:
         # Three segments are refused only for what is not ASCII.
         return ({} if sizes[name] == ("segments", 3) else dict([sizes[name]])), []
-    if name in _PARAMETERS:
-        names: Sequence[str] = _PARAMETERS[name]
-        members = examined.parameters
-    else:
-        names, members = _claims_of(name, examined), examined.claims
+    profile = examined.profile
+    scopes = profile.names.scopes and (profile.names.scope_claim(examined.claims),)
+    claims: dict[str, Iterable[str]] = {
+        **_CLAIMS,
+        "no_claims_of_other_token": sorted(profile.claims_of_other_token),
+        "text_claims": profile.text_claims,
+        "not_revoked": (
+            *dict.fromkeys((*profile.text_claims, *profile.logged_ids.values())),
+            "iat",
+        ),
+        **dict.fromkeys(("account_claim", "account"), (profile.names.ids["account_id"],)),
+        **dict.fromkeys(("scope_claim", "scopes"), scopes),
+    }
+    members = examined.parameters if name in _PARAMETERS else examined.claims
+    names = _PARAMETERS.get(name) or claims.get(name, ())
     has = {each: members[each] for each in names if each in members}
     if reason not in _LACKING:
         return has, []
     return has, [each for each in names if each not in (*has, "nbf")]  # ``nbf`` is never mandatory
-
-
-def _claims_of(name: str, examined: Examination) -> Sequence[str]:
-    profile = examined.profile
-    account = (profile.names.ids["account_id"],)
-    scopes = profile.names.scopes and scope_claim(profile.names, examined.claims)[:1]
-    of_type = {
-        "no_claims_of_other_token": sorted(profile.claims_of_other_token),
-        "text_claims": profile.text_claims,
-        "not_revoked": (*dict.fromkeys((*profile.text_claims, *profile.ids.values())), "iat"),
-        **dict.fromkeys(("account_claim", "account"), account),
-        **dict.fromkeys(("scope_claim", "scopes"), scopes),
-    }
-    return _CLAIMS.get(name) or of_type.get(name, ())

@@ -15,7 +15,7 @@ from ..revocation import Revocations, RevocationStoreError
 from ..revocation.redis import RedisStore
 from ..verification import Verifier
 from ..web import Runtime, is_ready
-from .common import json_option, literal, load_state, mask_url, show
+from .common import json_option, literal, load_runtime, mask_url, show
 
 _PAUSE = 0.02
 # What is wrong with what does not answer.
@@ -81,7 +81,7 @@ timeout_option: Callable[[Any], Any] = click.option(
 )
 
 
-def find_problems(state: Runtime, seconds: float) -> tuple[dict[str, dict[str, str]], str | None]:
+def find_problems(runtime: Runtime, seconds: float) -> tuple[dict[str, dict[str, str]], str | None]:
     """Try the key sources and the revocation store of an app, all at once.
 
     :param seconds: to wait for all of them together; what has not answered then is left alone.
@@ -90,7 +90,7 @@ def find_problems(state: Runtime, seconds: float) -> tuple[dict[str, dict[str, s
     """
     until = monotonic() + seconds
     # Each source once, by an algorithm of the first token that it serves.
-    verifiers = {id(verifier.keys): verifier for verifier in reversed(state.verifiers)}
+    verifiers = {id(verifier.keys): verifier for verifier in reversed(runtime.verifiers)}
     found: dict[int, str | None] = dict.fromkeys(verifiers, _TOO_LATE)
 
     def probe(source_id: int, verifier: Verifier[Any]) -> None:
@@ -99,17 +99,17 @@ def find_problems(state: Runtime, seconds: float) -> tuple[dict[str, dict[str, s
     # In threads, since a custom source may hang.
     threads = [start_daemon(partial(probe, *each)) for each in verifiers.items()]
     # This starts the follower, which reads the store while the keys are waited for.
-    state.revocations.health()
+    runtime.revocations.health()
     for thread in threads:
         thread.join(max(0.0, until - monotonic()))
-    of_revocations = wait_for_revocations(state.revocations, until - monotonic())
+    of_revocations = wait_for_revocations(runtime.revocations, until - monotonic())
     of_keys = {
         issuer: {
             token: problem
             for token, verifier in tokens.items()
             if (problem := found[id(verifier.keys)]) is not None
         }
-        for issuer, tokens in state.issuers.items()
+        for issuer, tokens in runtime.issuers.items()
     }
     return of_keys, of_revocations
 
@@ -171,12 +171,12 @@ def _sentences(url: str, cause: str, steps: tuple[tuple[str, str], ...]) -> str:
     return f"{url}: {cause.removesuffix('.')}. {step}"
 
 
-def find_eviction(state: Runtime) -> Iterator[tuple[str, str]]:
+def find_eviction(runtime: Runtime) -> Iterator[tuple[str, str]]:
     """Yield a warning, a stable word and a sentence, if the store may drop entries.
 
     This sends a command to the server, so call it only if the store is in reach.
     """
-    store = state.settings.revocation_store
+    store = runtime.settings.revocation_store
     policy = None
     if isinstance(store, RedisStore):
         # Some providers refuse the command, and the store may be out of reach by now: no warning.
@@ -206,9 +206,9 @@ def health(ctx: click.Context, timeout: float, as_json: bool) -> None:
     Example:
       flask --app shop connector-auth health --timeout 3 && gunicorn shop:app
     """
-    state = load_state(ctx)
-    of_keys, of_revocations = find_problems(state, timeout)
-    status = state.health()
+    runtime = load_runtime(ctx)
+    of_keys, of_revocations = find_problems(runtime, timeout)
+    status = runtime.health()
     [first, *others] = of_keys
     parts = status["issuers"] if others else {first: status}
     issuers_ready = [is_ready(parts[issuer]) and not of_keys[issuer] for issuer in of_keys]

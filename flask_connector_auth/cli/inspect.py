@@ -19,7 +19,7 @@ from ..core import (
 )
 from ..verification import CONSUMER_JWS, Stage, read_token
 from ..web import Binding, audit
-from .common import date_of, json_option, literal, load_state, moment, show
+from .common import date_of, json_option, literal, load_runtime, moment, show
 from .explanation import SIZES, Explanation, Result
 from .health import wait_for_revocations
 from .token_input import SHOWN_PARAMETERS, read_token_text, shorten, token_file_argument
@@ -101,11 +101,11 @@ def inspect(
       flask --app shop connector-auth inspect --scope msg.consumer token.txt
       flask --app shop connector-auth inspect --endpoint send --account-id le81823118 token.txt
     """
-    state = load_state(ctx)
+    runtime = load_runtime(ctx)
     name = "app_jwt" if is_app_jwt else "consumer_jws"
-    authenticator = state.app_jwt if is_app_jwt else state.consumer_jws
-    if issuer is not None and (is_app_jwt or issuer not in state.issuers):
-        known = f"belongs to --consumer-jws, with one of {', '.join(map(repr, state.issuers))}."
+    authenticator = runtime.app_jwt if is_app_jwt else runtime.consumer_jws
+    if issuer is not None and (is_app_jwt or issuer not in runtime.issuers):
+        known = f"belongs to --consumer-jws, with one of {', '.join(map(repr, runtime.issuers))}."
         raise click.UsageError(f"--issuer {known}", ctx)
     try:
         requirement = token_requirement(scopes)
@@ -115,10 +115,10 @@ def inspect(
         requirement |= _requirement_of(endpoint, method, name, account)
     elif method is not None:
         raise click.UsageError("--method belongs to --endpoint.", ctx)
-    header = read_token_text(token_file, 2 * state.settings.max_token_bytes)
-    now = state.clock() if at is None else at
-    wait_for_revocations(state.revocations, _PATIENCE)
-    explanation = Explanation(state, authenticator, account, requirement, issuer)
+    header = read_token_text(token_file, 2 * runtime.settings.max_token_bytes)
+    now = runtime.clock() if at is None else at
+    wait_for_revocations(runtime.revocations, _PATIENCE)
+    explanation = Explanation(runtime, authenticator, account, requirement, issuer)
     results = list(explanation.results(header, now))
     # The first one that has not passed, or else the last one.
     decisive = next((each for each in results if each["result"] != Result.PASSED), results[-1])
@@ -176,8 +176,13 @@ def _content(header: str, bearer: bool, now: float, explanation: Explanation) ->
         segments = read_token(header, bearer=bearer).split(".")
         if len(segments) == 3:
             parameters, claims = map(_decoded, segments[:2])
+    if parameters is not None:
+        known = [name for name in SHOWN_PARAMETERS if name in parameters]
+        shown = {name: explanation.redact(name, parameters[name]) for name in known}
+        # Names only: a key in a token is never used, so it is not shown.
+        parameters = {**shown, "others": shorten(sorted(parameters.keys() - shown.keys()))}
     return {
-        "header": parameters and _header(parameters, explanation),
+        "header": parameters,
         "claims": claims
         and {shorten(name): explanation.redact(name, claims[name]) for name in claims},
         "times": {
@@ -198,16 +203,6 @@ def _decoded(segment: str) -> dict[str, Any] | None:
     with suppress(Malformed):
         return load_json_object(decode_base64url(segment.encode()))
     return None
-
-
-def _header(parameters: Mapping[str, Any], explanation: Explanation) -> dict[str, Any]:
-    shown = {
-        name: explanation.redact(name, parameters[name])
-        for name in SHOWN_PARAMETERS
-        if name in parameters
-    }
-    # Names only: a key in a token is never used, so it is not shown.
-    return {**shown, "others": shorten(sorted(parameters.keys() - shown.keys()))}
 
 
 def _lines(report: Mapping[str, Any]) -> Iterable[str]:

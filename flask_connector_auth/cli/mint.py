@@ -9,17 +9,15 @@ from typing import Any
 import click
 from joserfc.jws import JWSRegistry
 
-from ..config import IssuerSettings
 from ..core import DEFAULT_TYPE
 from ..keys import ALGORITHMS, KeySource, leaf_sources, list_keys
 from ..testing import Issuer
-from ..web import Runtime
 from .common import (
     CannotRun,
     create_files,
     json_option,
     literal,
-    load_state,
+    load_runtime,
     only_in_development,
     show,
 )
@@ -92,13 +90,17 @@ def mint(
       flask --app shop --debug connector-auth mint --key dev.jwk --claim scope=msg.consumer
     """
     only_in_development(ctx, force=force)
-    state = load_state(ctx)
+    runtime = load_runtime(ctx)
     private = read_private_key(key_file.read_bytes())
     algorithm = algorithm or private.algorithm
     _check_algorithm(private, algorithm)
-    settings = _issuer_settings(state, issuer)
+    issuers = runtime.settings.issuers
+    settings = issuers.get(next(iter(issuers)) if issuer is None else issuer)
+    if settings is None:
+        known = ", ".join(map(repr, issuers))
+        raise click.BadParameter(f"not one of {known}.", param_hint="--issuer")
     tokens = settings.app_jwt if is_app_jwt else settings.consumer_jws
-    if len(state.settings.issuers) > 1:
+    if len(issuers) > 1:
         _warn_of_unknown_key(private, settings.name, tokens.keys)
     signer = Issuer(
         private.key,
@@ -106,7 +108,7 @@ def mint(
         algorithm=algorithm,
         name=settings.name,
         lifetime=lifetime,
-        clock=state.clock,
+        clock=runtime.clock,
         claims=settings.app_jwt.claims,
         consumer_claims=settings.consumer_jws.claims,
         type=_type_of(settings.app_jwt.types),
@@ -130,16 +132,6 @@ def mint(
 
 def _type_of(types: frozenset[str]) -> str:
     return DEFAULT_TYPE.upper() if DEFAULT_TYPE in types else min(types)
-
-
-def _issuer_settings(state: Runtime, issuer: str | None) -> IssuerSettings:
-    """Return the settings of *issuer*, by default the first one."""
-    issuers = state.settings.issuers
-    if issuer is not None and issuer not in issuers:
-        raise click.BadParameter(
-            f"not one of {', '.join(map(repr, issuers))}.", param_hint="--issuer"
-        )
-    return issuers[issuer or next(iter(issuers))]
 
 
 def _warn_of_unknown_key(private: SigningKey, issuer: str, source: KeySource) -> None:

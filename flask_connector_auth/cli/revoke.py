@@ -12,7 +12,7 @@ from ..core import Rejected
 from ..revocation import RevocationStoreError, token_digest
 from ..verification import read_token
 from ..web import Runtime
-from .common import CannotRun, date_of, json_option, literal, load_state, moment, show, table
+from .common import CannotRun, date_of, json_option, literal, load_runtime, moment, show, table
 from .health import wait_for_revocations
 from .token_input import read_token_text, token_file_argument
 
@@ -72,9 +72,9 @@ def revoke(
       flask --app shop connector-auth revoke token.txt
       flask --app shop connector-auth revoke --account-id le81823118
     """
-    with _revocation_store(ctx) as state:
-        subject = _subject(state, token_file, given)
-        state.revocations.revoke(**subject, at=at)
+    with _revocation_store(ctx) as runtime:
+        subject = _subject(runtime, token_file, given)
+        runtime.revocations.revoke(**subject, at=at)
     show({"change": "revoke", **_shown(subject)}, as_json, _lines)
 
 
@@ -97,11 +97,11 @@ def restore(
     Example:
       flask --app shop connector-auth restore --account-id le81823118
     """
-    with _revocation_store(ctx) as state:
-        subject = _subject(state, token_file, given)
+    with _revocation_store(ctx) as runtime:
+        subject = _subject(runtime, token_file, given)
         # Without the entries of the store it is not known whether there is anything to restore.
-        wait_for_revocations(state.revocations, _PATIENCE)
-        was_revoked = state.revocations.restore(**subject)
+        wait_for_revocations(runtime.revocations, _PATIENCE)
+        was_revoked = runtime.revocations.restore(**subject)
     report = {"change": "restore", **_shown(subject), "was_revoked": was_revoked}
     show(report, as_json, _lines)
     if not was_revoked:
@@ -126,10 +126,10 @@ def revocations(ctx: click.Context, /, as_json: bool) -> None:
     Example:
       flask --app shop connector-auth revocations
     """
-    with _revocation_store(ctx) as state:
-        if problem := wait_for_revocations(state.revocations, _PATIENCE):
+    with _revocation_store(ctx) as runtime:
+        if problem := wait_for_revocations(runtime.revocations, _PATIENCE):
             raise CannotRun(problem)
-        entries = sorted(state.revocations.entries(), key=str)
+        entries = sorted(runtime.revocations.entries(), key=str)
     listed = [
         {
             "kind": str(entry.kind),
@@ -145,14 +145,14 @@ def revocations(ctx: click.Context, /, as_json: bool) -> None:
 @contextmanager
 def _revocation_store(ctx: click.Context) -> Iterator[Runtime]:
     """Load an app that has a store; end with status 2 on an error of the store or the input."""
-    state = load_state(ctx)
-    if state.settings.revocation_store is None:
+    runtime = load_runtime(ctx)
+    if runtime.settings.revocation_store is None:
         raise CannotRun(
             "The app has no CONNECTOR_AUTH_REVOCATION_URL: each process has revocations of its own "
             "in memory, which no other process can read or change."
         )
     try:
-        yield state
+        yield runtime
     except RevocationStoreError as error:
         raise CannotRun(str(error)) from None
     except (TypeError, ValueError) as error:
@@ -160,7 +160,7 @@ def _revocation_store(ctx: click.Context) -> Iterator[Runtime]:
 
 
 def _subject(
-    state: Runtime, token_file: str | None, options: Mapping[str, str | None]
+    runtime: Runtime, token_file: str | None, options: Mapping[str, str | None]
 ) -> dict[str, Any]:
     """Return the subject that *options* name, or else the token in a file or on standard input.
 
@@ -179,7 +179,7 @@ def _subject(
         return {"digest": bytes.fromhex(given["digest"])}
     if given:
         return given | issuer
-    limit = state.settings.max_token_bytes
+    limit = runtime.settings.max_token_bytes
     text = read_token_text(token_file, limit)
     # The digest is of the whole token, and the end of a longer one was not read.
     if len(text) > limit:

@@ -9,7 +9,7 @@ from flask import current_app
 
 from ..core import TokenRequirement
 from ..web import Access, Route, audit
-from .common import json_option, load_state, show, table
+from .common import json_option, load_runtime, show, table
 
 
 @click.command()
@@ -42,7 +42,7 @@ def routes(ctx: click.Context, require_auth: bool, allow: tuple[str, ...], as_js
     Example, for a build:
       flask --app shop connector-auth routes --require-auth --allow static --allow '/docs/*'
     """
-    load_state(ctx)
+    load_runtime(ctx)
     audited = audit(current_app)
     open_routes = [
         route

@@ -1,21 +1,17 @@
 """Tokens at a terminal: read from a file or a prompt, never from an argument, and never shown."""
 
-import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import click
-
-from ..core import ClaimNames
 
 # Bytes to read beyond the longest token: white space around it, or proof that it is too long.
 _SLACK = 1024
 # PowerShell 5 writes such files.
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-# The shortest signature, of HS256, has 43 characters, and a token with it 65 or more.
+# The shortest signature, of HS256, has 43 characters.
 _MAX_TEXT, _SHOWN = 40, 16
-_ID = re.compile(r"[^\s\\/]{0,64}(?:/[^\s\\/]{0,64})*")
 #: The header parameters whose values are shown.
 SHOWN_PARAMETERS = ("alg", "kid", "typ")
 #: What to do with a token instead.
@@ -82,20 +78,3 @@ def shorten(value: Any) -> Any:
             return {shorten(name): shorten(inner) for name, inner in value.items()}
         case _:
             return value
-
-
-def redact(name: str, value: Any, of_issuers: Iterable[ClaimNames]) -> Any:
-    """Return the *value* of a claim or parameter, without what could be a token.
-
-    What the checks read, beside times, is whole if its parts are shorter than any token.
-    """
-    named = set(SHOWN_PARAMETERS) | {"iss"}
-    scopes: set[str] = set()
-    for names in of_issuers:
-        named.update(names.ids.values(), names.scopes)
-        scopes.update(names.scopes)
-    if isinstance(value, str) and name in named:
-        parts = value.split(" ") if name in scopes else [value]
-        if all(map(_ID.fullmatch, parts)):
-            return value
-    return shorten(value)

@@ -12,7 +12,7 @@ from marshmallow import Schema, ValidationError, fields, missing
 from marshmallow.validate import Length, OneOf, Range
 
 from ..core import ERROR_ROWS
-from ..keys import ALGORITHMS, clean_text
+from ..keys import clean_text
 from ..revocation import RevocationStore
 
 #: The problem if redis-py, which is an extra, cannot be imported.
@@ -194,35 +194,21 @@ _NOT_EMPTY = Length(min=1, error="Must not be empty: no token would be accepted.
 
 
 class Texts(fields.List[str]):
-    """A list of texts, which may be empty if that is its default.
+    """A list of texts, which may be empty if that is its default; ``None`` if that is.
 
     :param item: the field of each text.
     :param error: the problem of a value that is no list, with an example that is JSON too: in an
         environment variable, a list that is not JSON stays one text.
     """
 
-    def __init__(self, item: Text, doc: str, error: str, default: Sequence[str] = ()) -> None:
+    def __init__(
+        self, item: fields.Field[str], doc: str, error: str, default: Sequence[str] | None = ()
+    ) -> None:
         super().__init__(
             item,
-            load_default=lambda: [*default],
-            validate=_NOT_EMPTY if default else None,
+            load_default=None if default is None else lambda: [*default],
+            validate=None if default == () else _NOT_EMPTY,
             error_messages={"invalid": error},
-            metadata={"doc": doc},
-        )
-
-
-_UNKNOWN_ALGORITHM = f"Unknown algorithm; the known ones are {', '.join(ALGORITHMS)}."
-
-
-class Algorithms(fields.List[str]):
-    """An allow-list of ``alg``."""
-
-    def __init__(self, default: list[str] | None, doc: str) -> None:
-        super().__init__(
-            fields.String(validate=OneOf(ALGORITHMS, error=_UNKNOWN_ALGORITHM)),
-            load_default=default,
-            validate=_NOT_EMPTY,
-            error_messages={"invalid": 'Must be a list of algorithm names, such as ["RS256"].'},
             metadata={"doc": doc},
         )
 

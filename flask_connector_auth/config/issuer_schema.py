@@ -3,14 +3,14 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from itertools import combinations
 from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields
-from marshmallow.validate import Regexp
+from marshmallow.validate import OneOf, Regexp
 
 from ..core import APP_JWT_CLAIMS, CONSUMER_JWS_CLAIMS, ClaimNames
-from .fields import Algorithms, Audience, Seconds, Setting, Text, Texts
+from ..keys import ALGORITHMS
+from .fields import Audience, Seconds, Setting, Text, Texts
 
 _RESERVED = ("iss", "exp", "iat", "nbf")
 _MEDIA_TYPE = Regexp(
@@ -124,19 +124,10 @@ class Claims(Members):
             yield f"{name}: Must not be {', '.join(_RESERVED)}, which have a meaning of their own."
 
 
-def colliding_claims(*tokens: ClaimNames) -> Iterator[str]:
-    """Yield a sentence for each claim with two meanings in AppJWT and ConsumerJWS.
-
-    By a claim of both tokens other than the account's, one could pass for the other.
-    """
-    claims = [
-        (f"{name} of {token}", name, claim)
-        for token, names in zip(("an AppJWT", "a ConsumerJWS"), tokens, strict=True)
-        for name, claim in (*names.ids.items(), *(("scopes", each) for each in names.scopes))
-    ]
-    for (what, name, claim), (other, other_name, other_claim) in combinations(claims, 2):
-        if claim == other_claim and name != other_name:
-            yield f"{what} and {other} are the same claim; each needs one of its own."
+def _algorithms(default: list[str] | None, doc: str) -> Texts:
+    known = f"Unknown algorithm; the known ones are {', '.join(ALGORITHMS)}."
+    error = 'Must be a list of algorithm names, such as ["RS256"].'
+    return Texts(fields.String(validate=OneOf(ALGORITHMS, error=known)), doc, error, default)
 
 
 def _types(doc: str) -> Texts:
@@ -168,10 +159,10 @@ class IssuerSchema(Schema):
             "Beside ``ISSUERS``, those of each issuer that has none of its own."
         },
     )
-    app_jwt_algorithms: Algorithms = Algorithms(
+    app_jwt_algorithms: Texts = _algorithms(
         ["RS256"], "Accepted values of ``alg`` in AppJWTs (RFC 8725 section 3.1)."
     )
-    consumer_jws_algorithms: Algorithms = Algorithms(
+    consumer_jws_algorithms: Texts = _algorithms(
         None, "Accepted values of ``alg`` in ConsumerJWSs. Unset: those of AppJWTs."
     )
     app_jwt_claims: Claims = Claims(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import combinations
 from typing import Any, NamedTuple
 
 from ..core import APP_JWT_CLAIMS, CONSUMER_JWS_CLAIMS, ClaimNames
@@ -18,18 +19,13 @@ from ..keys import (
     public_numbers,
     remote_urls,
 )
-from .issuer_schema import IssuerSchema, colliding_claims, is_issuer, is_setting_name
+from .issuer_schema import IssuerSchema, is_issuer, is_setting_name
 from .problems import Problems, is_issuer_name
 from .schema import PREFIX
 
 # White space and slashes that are easily added or left out by mistake.
 _AROUND_NAME = re.compile(r"\A\s+|[\s/]+\Z")
 _NULL_IS_ABSENT = {name.upper() for name in IssuerSchema().fields} - {"APP_JWT_KEYS"}
-_FAILOVER_OF_SEVERAL = (
-    "Its URLs have the keys of one issuer, but those of several come from URLs: {}. Leave it out: "
-    "an issuer cannot have a list of its own."
-)
-_SHARED = "so each could sign the tokens of the other. Give each issuer a key of its own"
 _OR_ISS = ', or require iss in their ConsumerJWSs: CONSUMER_JWS_CLAIMS = {"issuer": "iss"}'
 _CLAIMS = {"app_jwt": APP_JWT_CLAIMS, "consumer_jws": CONSUMER_JWS_CLAIMS}
 
@@ -86,18 +82,7 @@ class _KeyUse(NamedTuple):
 
     issuer: ReadIssuer
     setting: str
-    is_of_app_jwt: bool
-    requires_iss: bool
-
-    def mixes_with(self, other: "_KeyUse") -> bool:
-        """Whether a token of one issuer could pass as that of another, if the two share a key."""
-        # A ConsumerJWS that names its issuer passes nowhere else, and never as an AppJWT.
-        is_apart = (
-            self.requires_iss
-            and other.requires_iss
-            and not (self.is_of_app_jwt and other.is_of_app_jwt)
-        )
-        return self.issuer is not other.issuer and not is_apart
+    token: str  #: ``app_jwt``, ``consumer_jws``, or ``named`` for a ConsumerJWS that must have iss
 
 
 def read_issuers(
@@ -105,8 +90,7 @@ def read_issuers(
 ) -> dict[str, ReadIssuer]:
     """Return the settings of each issuer by ``iss``.
 
-    :param values: the settings for all issuers.
-    :param given: the names of those that are configured.
+    :param values: the settings for all issuers; *given* are the names of those configured.
     """
     if values["issuers"] is None:
         # Without issuers that can be read, nothing is known of their keys.
@@ -146,7 +130,12 @@ def load_issuers(
 
     :param values: the settings for all issuers.
     """
-    numbers = _public_numbers(issuers.values())
+    pairs = [(issuer, token) for issuer in issuers.values() for token in _CLAIMS]
+    # No HMAC secret may be a number that is public in a key of any issuer. Such numbers are only
+    # collected if an HMAC algorithm is allowed, because that reads key files once more.
+    has_secrets = any("HS" in name for issuer, token in pairs for name in issuer.algorithms(token))
+    material = [issuer.values[f"{token}_keys"] for issuer, token in pairs if has_secrets]
+    numbers = public_numbers(*material)
     loaded: dict[str, IssuerSettings] = {}
     # Issuers that have the keys beside ISSUERS share the source: a key set is fetched once.
     sources: dict[tuple[str, str, KeyRules], Any] = {}
@@ -167,28 +156,21 @@ def load_issuers(
             if source is not None:
                 # Claims that could not be read are reported already.
                 has_iss = claims is None or tokens[-1].claims.requires_issuer
-                use = _KeyUse(issuer, name, protocol is APP_JWT_CLAIMS, has_iss)
-                _report_shared(source, use, users, problems)
+                kind = "named" if has_iss and protocol is CONSUMER_JWS_CLAIMS else token
+                _report_shared(source, _KeyUse(issuer, name, kind), users, problems)
                 remote += [(issuer.label, id(source)) for _ in remote_urls(source)]
-        _report_collisions(issuer, tokens, problems)
+        _report_collisions(issuer, [each.claims for each in tokens], problems)
         loaded[iss] = IssuerSettings(
             iss, tokens[0], tokens[1], issuer.values["audience"], issuer.values["max_lifetime"]
         )
     labels = dict.fromkeys(label for label, _ in remote)
     if options.failover and len(labels) > 1 and len({source for _, source in remote}) > 1:
-        problems.add("JWKS_FAILOVER", _FAILOVER_OF_SEVERAL.format(", ".join(labels)))
+        text = (
+            "Its URLs have the keys of one issuer, but those of several come from URLs: "
+            f"{', '.join(labels)}. Leave it out: an issuer cannot have a list of its own."
+        )
+        problems.add("JWKS_FAILOVER", text)
     return loaded
-
-
-def _public_numbers(issuers: Collection[ReadIssuer]) -> frozenset[bytes]:
-    """Return the numbers that are public in a key of any issuer: no HMAC secret may be one of them.
-
-    They are collected only if an HMAC algorithm is allowed, because that reads key files once more.
-    """
-    names = {name for each in issuers for token in _CLAIMS for name in each.algorithms(token)}
-    if not any(name.startswith("HS") for name in names):
-        return frozenset()
-    return public_numbers(*(each.values[f"{token}_keys"] for each in issuers for token in _CLAIMS))
 
 
 def _load_keys(
@@ -215,13 +197,25 @@ def _load_keys(
 
 
 def _report_collisions(
-    issuer: ReadIssuer, tokens: Sequence[TokenSettings], problems: Problems
+    issuer: ReadIssuer, tokens: Sequence[ClaimNames], problems: Problems
 ) -> None:
-    names = [name for name in ("CONSUMER_JWS_CLAIMS", "APP_JWT_CLAIMS") if name in issuer.given]
+    """Report each claim with two meanings in AppJWT and ConsumerJWS.
+
+    By a claim of both tokens other than the account's, one could pass for the other.
+    """
+    given = [name for name in ("CONSUMER_JWS_CLAIMS", "APP_JWT_CLAIMS") if name in issuer.given]
     # One that could not be read is reported already.
-    if all(issuer.values[name.lower()] is not None for name in names):
-        for text in colliding_claims(*(token.claims for token in tokens)):
-            problems.add(issuer.place(names[0]), text)
+    if any(issuer.values[name.lower()] is None for name in given):
+        return
+    claims = [
+        (f"{name} of {token}", name, claim)
+        for token, names in zip(("an AppJWT", "a ConsumerJWS"), tokens, strict=True)
+        for name, claim in (*names.ids.items(), *(("scopes", each) for each in names.scopes))
+    ]
+    for (what, name, claim), (other, other_name, other_claim) in combinations(claims, 2):
+        if claim == other_claim and name != other_name:
+            text = f"{what} and {other} are the same claim; each needs one of its own."
+            problems.add(issuer.place(given[0]), text)
 
 
 def _report_shared(
@@ -230,9 +224,16 @@ def _report_shared(
     """Report what *source* shares with another issuer, unless their tokens stay apart."""
     for identity, what in find_identities(source):
         others = users.setdefault(identity, [])
-        if other := next(filter(use.mixes_with, others), None):
-            way_out = "" if {use.setting, other.setting} == {"APP_JWT_KEYS"} else _OR_ISS
-            owner = f"{other.issuer.label}: {other.setting}"
-            text = f"Shares {what} with {owner}, {_SHARED}{way_out}."
-            problems.add(use.issuer.place(use.setting), text)
+        for other in others:
+            # A ConsumerJWS that names its issuer passes nowhere else, and never as an AppJWT.
+            tokens = {use.token, other.token}
+            mixes = "consumer_jws" in tokens or tokens == {"app_jwt"}
+            if mixes and other.issuer is not use.issuer:
+                way_out = "" if {use.setting, other.setting} == {"APP_JWT_KEYS"} else _OR_ISS
+                text = (
+                    f"Shares {what} with {other.issuer.label}: {other.setting}, so each could sign "
+                    f"the tokens of the other. Give each issuer a key of its own{way_out}."
+                )
+                problems.add(use.issuer.place(use.setting), text)
+                break
         others.append(use)

@@ -12,14 +12,8 @@ from .schema import PREFIX, SettingsSchema
 
 # The names that people try first, where the nearest by its letters is another one or none.
 _MEANT = {
-    **dict.fromkeys(
-        (
-            *("JWKS", "JWKS_URL", "JWKS_URI", "JWK_SET_URL", "JWK_SET_URI", "KEY", "KEYS"),
-            *("PUBLIC_KEY", "PUBLIC_KEYS", "SECRET", "SECRET_KEY"),
-        ),
-        "APP_JWT_KEYS",
-    ),
-    **dict.fromkeys(("APP_JWT_ISSUER", "ISS"), "ISSUER"),
+    "JWKS(_UR[LI])?|JWK_SET_UR[LI]|(PUBLIC_)?KEYS?|SECRET(_KEY)?": "APP_JWT_KEYS",
+    "APP_JWT_ISSUER|ISS": "ISSUER",
     "AUD": "AUDIENCE",
     "CLOCK_SKEW": "LEEWAY",
     "HEADER": "CONSUMER_HEADER",
@@ -96,7 +90,8 @@ class Problems(dict[str, list[str]]):
         # Without the prefix, which would make every name similar to every other.
         name = key.removeprefix(PREFIX)
         nearest = get_close_matches(name.lower(), SettingsSchema().fields, n=1)
-        meant = _MEANT.get(name.upper()) or (nearest[0].upper() if nearest else "")
+        known = (meant for pattern, meant in _MEANT.items() if re.fullmatch(pattern, name.upper()))
+        meant = next(known, nearest[0].upper() if nearest else "")
         hint = f" Did you mean {schema.prefix}{meant}?" if meant else ""
         if meant and meant.lower() not in schema.fields:
             is_name = meant in ("ISSUER", "ISSUERS")

@@ -5,7 +5,7 @@ the documented error table, in a JSON envelope.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -75,10 +75,7 @@ class Rejected(Exception):
 
     @classmethod
     def of_expected(cls, reason: Reason, name: str, expected: Collection[str]) -> "Rejected":
-        """Return the error of a token with another value than one of those *expected*.
-
-        :param name: what the details call the expected values.
-        """
+        """Return the error of a token with none of the *expected* values, *name* in its details."""
         count, text = len(expected), " or ".join(sorted(expected))
         if count > _MAX_NAMED or (count > 1 and len(text) > _MAX_TEXT):
             text = f"one of {count}"
@@ -88,21 +85,6 @@ class Rejected(Exception):
     def wrong_account(cls, expected: Collection[str]) -> "Rejected":
         """Return the error of a token of another account than one of those *expected*."""
         return cls.of_expected(Reason.WRONG_ACCOUNT, "expected_account", expected)
-
-    @classmethod
-    def missing_scope(
-        cls, required: Iterable[str], granted: Collection[str], absent: Iterable[str] = ()
-    ) -> "Rejected":
-        """Return the error of a token that was not granted all *required* scopes.
-
-        :param absent: the claims that are read for scopes, if the token has none of them.
-        """
-        # What is missing comes first: a long text is cut in the log.
-        required = sorted(required, key=lambda scope: (scope in granted, scope))
-        texts = {"required_scopes": " ".join(required), "granted_scopes": " ".join(sorted(granted))}
-        if absent:
-            texts["scope_claim"] = f"absent: {' or '.join(absent)}"
-        return cls(Reason.MISSING_SCOPE, texts)
 
     def __str__(self) -> str:
         return "the token is refused"

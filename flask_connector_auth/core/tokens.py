@@ -17,6 +17,13 @@ class ClaimNames:
     allows_scope_list: bool = False  #: whether the scopes may be a list, beside a string
     requires_issuer: bool = False  #: whether ``iss`` is mandatory
 
+    def scope_claim(self, claims: Mapping[str, Any]) -> str:
+        """Return the name of the claim that has the scopes of a token with these *claims*."""
+        for name in self.scopes:
+            if name in claims:
+                return name
+        return self.scopes[0]
+
 
 APP_JWT_CLAIMS = ClaimNames(
     {"account_id": "aud", "install_id": "azp"}, scopes=("scope",), requires_issuer=True

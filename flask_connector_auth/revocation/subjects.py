@@ -83,10 +83,7 @@ def digest_of(text: str) -> bytes:
 
 
 def key_of_subject(
-    issuer: str | None,
-    token: str | None,
-    digest: bytes | None,
-    *ids: str | None,
+    issuer: str | None, token: str | None, digest: bytes | None, *ids: str | None
 ) -> Key:
     """Return the key of the entry of the one subject that is given.
 

@@ -28,6 +28,5 @@ from .profiles import (
     VerifierRules as VerifierRules,
     app_jwt_profile as app_jwt_profile,
     consumer_jws_profile as consumer_jws_profile,
-    scope_claim as scope_claim,
 )
 from .verifier import Verifier as Verifier

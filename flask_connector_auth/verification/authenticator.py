@@ -7,7 +7,7 @@ from typing import Generic
 from ..core import Reason, Rejected, Unavailable, shared_claims
 from ..revocation import RevocationCache, RevocationSet
 from .cache import CachedToken
-from .examination import Stage
+from .examination import Examination, Stage
 from .profiles import TokenT
 from .verifier import Verifier
 
@@ -36,13 +36,13 @@ class Authenticator(Generic[TokenT]):
         )
         # What does not depend on the issuer is the same for all of them.
         self._first = first = verifiers[0]
-        self._rules = first.rules
+        self._max_bytes = max_bytes = first.rules.max_token_bytes
         # Bound once: in a cached request each attribute look-up is a measurable part of the time.
         self._bearer = first.profile.allows_bearer_prefix
         # Of a header value that is too large, only a little more than the limit is copied.
-        self._after_scheme = slice(len(_SCHEME), 2 * first.rules.max_token_bytes + len(_SCHEME) + 1)
+        self._after_scheme = slice(len(_SCHEME), 2 * max_bytes + len(_SCHEME) + 1)
         # Without a cache there is no digest to look up.
-        self._max_cached_bytes = first.rules.max_token_bytes if first.cache.size else -1
+        self._max_cached_bytes = max_bytes if first.cache.size else -1
         self._cached = first.cache.get
         self._has_choice = len(verifiers) > 1
         if self._has_choice:
@@ -55,13 +55,13 @@ class Authenticator(Generic[TokenT]):
         self._issuer_checks = first.runs(Stage.FORM, Stage.ISSUER)
 
     def authenticate(
-        self, header: str, now: float, issuer: str | None = None, is_bare: bool = False
+        self, header: str, now: float, issuer: str | None = None, was_read: bool = False
     ) -> CachedToken[TokenT] | None:
         """Return the token in a *header* value, from the cache or newly verified.
 
         :param now: seconds since the epoch.
         :param issuer: the issuer whose token it must be; ``None``: any.
-        :param is_bare: whether *header* is a token that was read from a header value before.
+        :param was_read: whether *header* is a token that was read from a header value before.
             Positional on purpose: a call of a function with keyword-only arguments is slower.
         :returns: the token, or ``None`` if *header* is blank.
         :raises Rejected: if the token is not good, or was revoked.
@@ -89,9 +89,9 @@ class Authenticator(Generic[TokenT]):
                 entry.verifier.cache.hits += 1
             else:
                 # Fast path: no blank or scheme starts with ``eyJ``. No huge header is searched.
-                if not is_bare and (
+                if not was_read and (
                     text[:3] != "eyJ"
-                    or len(text) > self._rules.max_token_bytes
+                    or len(text) > self._max_bytes
                     or (" " in text or "," in text or "\t" in text)
                 ):
                     bare = self._read(header, now)
@@ -115,9 +115,16 @@ class Authenticator(Generic[TokenT]):
             entry.checked_version = version
         return entry
 
+    def examine(self, header: str, now: float, issuer: str | None = None) -> Examination:
+        """Return the examination of a *header* value, or a token of *issuer*, before any check."""
+        first = self._first
+        examined = Examination(first.profile, first.rules, first.keys, header, now)
+        examined.verifiers, examined.expected_issuer = self.verifiers, issuer
+        return examined
+
     def _read(self, header: str, now: float) -> str | None:
         """Return the token text in *header*, or ``None`` if it is blank."""
-        examined = self._first.examine(header, now)
+        examined = self.examine(header, now)
         try:
             for run in self._header_checks:
                 run(examined)
@@ -131,8 +138,7 @@ class Authenticator(Generic[TokenT]):
         """Return the token in the compact JWS *text*, verified by the rules of its issuer."""
         if not self._has_choice:
             return self._first.verify(text, now)
-        examined = self._first.examine(text, now)
-        examined.choices, examined.expected_issuer = self.verifiers, issuer
+        examined = self.examine(text, now, issuer)
         for run in self._issuer_checks:
             run(examined)
         return self.verifiers[examined.rules.issuer].complete(examined)
@@ -143,6 +149,7 @@ class Authenticator(Generic[TokenT]):
         try:
             self.revocation_cache.check_not_revoked(entry.subject)
         except Rejected as rejected:
-            claims = shared_claims(entry.token)
-            entry.verifier.add_loggable_claims(rejected, entry.kid, claims)
+            rejected.find_loggable_claims = lambda: entry.verifier.loggable_claims(
+                entry.kid, shared_claims(entry.token)
+            )
             raise

@@ -31,7 +31,7 @@ class CachedToken(Generic[TokenT]):
     subject: Subject | None = None  #: what of it can be revoked; set once needed
     #: Version of the revocation set it was last checked against; None until the first check.
     checked_version: object = None
-    has_passed: bool = False  #: the checks of the application
+    passed_own_checks: bool = False  #: the checks of the application
     used: bool = False  #: since an eviction last passed over it
 
 

@@ -53,9 +53,13 @@ def missing_scope(
     token: AppJWT, required: Iterable[str], verifier: "Verifier[AppJWT] | Examination"
 ) -> Rejected:
     """Return the error of *token*, which was not granted all *required* scopes."""
-    names = verifier.profile.names.scopes
-    absent = names if shared_claims(token).keys().isdisjoint(names) else ()
-    return Rejected.missing_scope(required, token.scopes, absent)
+    granted, names = token.scopes, verifier.profile.names.scopes
+    # What is missing comes first: a long text is cut in the log.
+    required = sorted(required, key=lambda scope: (scope in granted, scope))
+    texts = {"required_scopes": " ".join(required), "granted_scopes": " ".join(sorted(granted))}
+    if shared_claims(token).keys().isdisjoint(names):
+        texts["scope_claim"] = f"absent: {' or '.join(names)}"
+    return Rejected(Reason.MISSING_SCOPE, texts)
 
 
 def check_same_account(app_jwt: AppJWT | None, consumer_jws: ConsumerJWS) -> None:
@@ -170,12 +174,17 @@ _ONLY: dict[Callable[..., None], TokenProfile[Any]] = {
 }
 _NEEDED: dict[Callable[..., None], Callable[[TokenProfile[Any], VerifierRules], bool]] = {
     claims.check_known_issuer: lambda profile, rules: rules.has_other_issuers,
-    claims.check_issuer: claims.is_issuer_checked,
+    claims.check_issuer: lambda profile, rules: (
+        profile.names.requires_issuer or rules.has_other_issuers
+    ),
 }
 # The arguments of the checks that take others than the examination.
 _ARGUMENTS: dict[Callable[..., None], Callable[[Examination], tuple[Any, ...]]] = {
     RevocationCache.check_age: lambda examined: (examined.revocation_cache,),
-    RevocationCache.check_not_revoked: attrgetter("revocation_cache", "subject"),
+    RevocationCache.check_not_revoked: lambda examined: (
+        examined.revocation_cache,
+        examined.profile.subject(examined.token, examined.text),
+    ),
     check_account: attrgetter("token.account_id", "account", "rules.audience"),
     check_scopes: lambda examined: (examined.token, examined.requirement, examined),
 }

@@ -1,13 +1,11 @@
 """Checks of the claims of a token, and of the issuer that it is of."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from ..core import MAX_INTEGER, Reason, Rejected, Unavailable, forget_origin, steady_time
 from ..keys import has_kid
 from . import jws
 from .examination import Examination
-from .profiles import TokenProfile, VerifierRules, scope_claim
 
 _TIMES = ("exp", "iat", "nbf")
 _NUMBERS = (int, float)
@@ -26,24 +24,25 @@ def check_known_issuer(examined: Examination) -> None:
     yet, has at most 512 values.
     """
     jws.check_values(examined.json_payload, _MAX_UNVERIFIED_VALUES)
-    claims, expected = jws.read_payload(examined), examined.expected_issuer
+    jws.check_payload_json(examined)
+    claims, expected = examined.claims, examined.expected_issuer
     issuer = claims.get("iss", expected)
     if "iss" in claims:
-        known = type(issuer) is str and issuer in examined.choices
+        known = type(issuer) is str and issuer in examined.verifiers
         if not known or expected not in (None, issuer):
             # The token is not verified, so the details do not quote it.
-            expected_issuers = [expected] if expected else examined.choices.keys()
+            expected_issuers = [expected] if expected else examined.verifiers.keys()
             raise Rejected.of_expected(Reason.WRONG_ISSUER, "expected_issuer", expected_issuers)
     elif expected is None:
         issuer = _issuer_by_key(examined)
-    examined.choose(str(issuer))
+    examined.use_issuer(str(issuer))
 
 
 def _issuer_by_key(examined: Examination) -> str:
     """Return the only issuer that has a key for the token: first by ``kid``, then without one."""
     issuers = [
         name
-        for name, verifier in examined.choices.items()
+        for name, verifier in examined.verifiers.items()
         if not verifier.profile.names.requires_issuer
     ]
     if issuers:
@@ -53,7 +52,7 @@ def _issuer_by_key(examined: Examination) -> str:
         known = [
             name
             for name in issuers
-            if type(kid) is str and has_kid(examined.choices[name].keys, kid)
+            if type(kid) is str and has_kid(examined.verifiers[name].keys, kid)
         ]
         issuers = known or _with_candidates(examined, issuers)
     if len(issuers) != 1:
@@ -73,7 +72,7 @@ def _with_candidates(examined: Examination, issuers: Sequence[str]) -> list[str]
     error: Exception | None = None
     until = steady_time() + _MAX_SEARCH
     for issuer in issuers:
-        examined.choose(issuer)
+        examined.use_issuer(issuer)
         try:
             if steady_time() > until:
                 raise Unavailable(Reason.KEYS_UNAVAILABLE)
@@ -135,11 +134,6 @@ def check_issuer(examined: Examination) -> None:
         raise Rejected(Reason.WRONG_ISSUER, {"issuer": text})
 
 
-def is_issuer_checked(profile: TokenProfile[Any], rules: VerifierRules) -> bool:
-    """Whether settings ask for ``iss`` in the tokens of *profile*."""
-    return profile.names.requires_issuer or rules.has_other_issuers
-
-
 def check_time_claims(examined: Examination) -> None:
     """Check that an AppJWT has ``exp`` and ``iat``, and that each of ``exp``, ``iat`` and ``nbf``
     in a token of either type is a finite number below 2\\ :sup:`53`.
@@ -186,13 +180,14 @@ def check_scope_claim(examined: Examination) -> None:
     (:rfc:`6749#section-3.3`). Where settings name the claim, it may also be a list of strings.
     """
     names = examined.profile.names
-    name, scopes = scope_claim(names, examined.claims)
-    if type(scopes) is list and names.allows_scope_list:
-        if all(type(scope) is str for scope in scopes):
-            return
-    elif type(scopes) is str:
-        return
-    raise Rejected(Reason.BAD_CLAIM, {"claim": name})
+    name = names.scope_claim(examined.claims)
+    scopes = examined.claims.get(name, "")
+    if type(scopes) is not str and not (
+        names.allows_scope_list
+        and type(scopes) is list
+        and all(type(each) is str for each in scopes)
+    ):
+        raise Rejected(Reason.BAD_CLAIM, {"claim": name})
 
 
 def check_account_claim(examined: Examination) -> None:

@@ -7,11 +7,8 @@ from typing import Any
 
 from ..core import AppJWT, ConsumerJWS, Reason, TokenRequirement
 from ..keys import KeySource, VerificationKey
-from ..revocation import RevocationCache, Subject
+from ..revocation import RevocationCache
 from .profiles import TokenProfile, VerifierRules
-
-#: ``alg`` and ``kid`` of JOSE headers that were checked before, by their encoded text.
-KnownHeaders = Mapping[bytes, tuple[str, str | None]]
 
 
 class Stage(StrEnum):
@@ -43,7 +40,8 @@ class Examination:
     source: KeySource
     text: str  #: the header value until that has been read, then the token
     now: float  #: seconds since the epoch
-    accepted_headers: KnownHeaders = field(default_factory=dict)
+    #: ``alg`` and ``kid`` of JOSE headers that were checked before, by their encoded text.
+    accepted_headers: Mapping[bytes, tuple[str, str | None]] = field(default_factory=dict)
     key: VerificationKey | None = None  #: set once it has verified the signature
     claims: dict[str, Any] = field(default_factory=dict)
     header: bytes = field(init=False)  #: the first segment, encoded
@@ -56,7 +54,7 @@ class Examination:
     kid: str | None = field(init=False)
     candidates: Sequence[VerificationKey] = field(init=False)
     #: Where there are several issuers: the ``Verifier`` of each.
-    choices: Mapping[str, Any] = field(default_factory=dict)
+    verifiers: Mapping[str, Any] = field(default_factory=dict)
     expected_issuer: str | None = None  #: the only one of them that the token may be of
     # Set by ``inspect`` only, as arguments of the checks from ``REVOCATION`` on.
     revocation_cache: RevocationCache = field(init=False)
@@ -69,15 +67,10 @@ class Examination:
         token: AppJWT | ConsumerJWS = self.profile.build(self.claims, self.rules.issuer)
         return token
 
-    def choose(self, issuer: str) -> None:
+    def use_issuer(self, issuer: str) -> None:
         """Go on by the rules and keys of *issuer*, one of several."""
-        verifier = self.choices[issuer]
+        verifier = self.verifiers[issuer]
         self.profile, self.rules, self.source = verifier.profile, verifier.rules, verifier.keys
-
-    @property
-    def subject(self) -> Subject:
-        """What of the token can be revoked."""
-        return self.profile.subject(self.token, self.text)
 
 
 def itself(examined: Examination) -> tuple[Examination]:

@@ -150,19 +150,15 @@ def check_type_and_kid(examined: Examination) -> None:
     parameters = examined.parameters
     kid = parameters.get("kid", "")
     types = examined.profile.types
-    # The token is not verified, so the details do not quote it.
-    if _media_type(parameters.get("typ", DEFAULT_TYPE)) not in types:
+    typ = parameters.get("typ", DEFAULT_TYPE)
+    # Media types have no case (RFC 2045 section 5.1).
+    if type(typ) is not str or typ.lower().removeprefix("application/") not in types:
+        # The token is not verified, so the details do not quote it.
         accepted = " or ".join(sorted(types))
         raise Rejected(Reason.BAD_PARAMETER, {"parameter": "typ", "accepted": accepted})
     if type(kid) is not str or len(kid) > MAX_KID:
         raise Rejected(Reason.BAD_PARAMETER, {"parameter": "kid"})
     examined.kid = kid or None
-
-
-def _media_type(typ: object) -> str:
-    """Return *typ* in the form in which it is compared; empty if it is not a string."""
-    # Media types have no case (RFC 2045 section 5.1).
-    return typ.lower().removeprefix("application/") if type(typ) is str else ""
 
 
 def check_key(examined: Examination) -> None:
@@ -202,17 +198,9 @@ def check_payload_json(examined: Examination) -> None:
     """Check that the payload is JSON as strict as that of the JOSE header, but with any number of
     values.
     """
-    read_payload(examined)
-
-
-def read_payload(examined: Examination) -> dict[str, Any]:
-    """Return the claims, which may not be verified yet; read once.
-
-    :raises Rejected: if the payload is not a JSON object.
-    """
+    # Of several issuers, that of the token was found by its claims.
     if not examined.claims:
         examined.claims = _json_object(examined.json_payload)
-    return examined.claims
 
 
 def _json_object(text: bytes) -> dict[str, Any]:

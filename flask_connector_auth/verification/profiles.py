@@ -51,21 +51,7 @@ class TokenProfile(Generic[TokenT]):
     allows_bearer_prefix: bool  #: whether its header may have ``Bearer`` before the token
     #: Returns the value of claims that were checked, of a token of an issuer; it keeps the claims.
     build: Callable[[dict[str, Any], str], TokenT]
-    ids: Mapping[str, str]  #: the claims in the log, by field
-
-    def loggable_claims(self, kid: str | None, claims: Mapping[str, Any]) -> dict[str, str]:
-        """Return the fields for the log of a token with a good signature, whatever its *claims*."""
-        fields: dict[str, Any] = {
-            "kid": kid,
-            **{name: claims.get(claim) for name, claim in self.ids.items()},
-        }
-        for name, value in fields.items():
-            # The audience may be a list of one (RFC 7519 section 4.1.3).
-            if isinstance(value, list) and len(value) == 1:
-                fields[name] = value[0]
-        return {
-            f"{self.label}.{name}": value for name, value in fields.items() if type(value) is str
-        }
+    logged_ids: Mapping[str, str]  #: the claims in the log, by field
 
     def subject(self, token: AppJWT | ConsumerJWS, text: str) -> Subject:
         """Return what of *token*, whose text is *text*, can be revoked."""
@@ -84,7 +70,7 @@ _make_consumer_jws = token_maker(ConsumerJWS)
 
 def _app_jwt(names: ClaimNames, claims: dict[str, Any], issuer: str) -> AppJWT:
     account = claims[names.ids["account_id"]]
-    _, scopes = scope_claim(names, claims)
+    scopes = claims.get(names.scope_claim(claims), "")
     return _make_app_jwt(
         account_id=account if type(account) is str else account[0],
         install_id=claims[names.ids["install_id"]],
@@ -94,14 +80,6 @@ def _app_jwt(names: ClaimNames, claims: dict[str, Any], issuer: str) -> AppJWT:
         expires_at=claims["exp"],
         claims=claims,
     )
-
-
-def scope_claim(names: ClaimNames, claims: Mapping[str, Any]) -> tuple[str, Any]:
-    """Return the name and the value of the claim with the scopes; without any, no scopes."""
-    for name in names.scopes:
-        if name in claims:
-            return name, claims[name]
-    return names.scopes[0], ""
 
 
 @lru_cache(maxsize=256)
@@ -133,13 +111,11 @@ def app_jwt_profile(
         types=types,
         text_claims=(names.ids["install_id"],),
         time_claims=("exp", "iat"),
-        claims_of_other_token=frozenset(
-            of_consumer.ids[name] for name in ("lp_consumer_id", "ext_consumer_id")
-        ),
+        claims_of_other_token=frozenset(of_consumer.ids.values()) - {of_consumer.ids["account_id"]},
         revocable=((Kind.INSTALL, "install_id"), (Kind.ACCOUNT, "account_id")),
         allows_bearer_prefix=True,
         build=partial(_app_jwt, names),
-        ids=names.ids,
+        logged_ids=names.ids,
     )
 
 
@@ -162,7 +138,7 @@ def consumer_jws_profile(
         ),
         allows_bearer_prefix=False,
         build=partial(_consumer_jws, names),
-        ids={"account_id": names.ids["account_id"]},
+        logged_ids={"account_id": names.ids["account_id"]},
     )
 
 

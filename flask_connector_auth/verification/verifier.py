@@ -47,10 +47,6 @@ class Verifier(Generic[TokenT]):
         """Return the functions of the checks of these *stages*."""
         return [check.run for check in self.checks if check.stage in stages]
 
-    def examine(self, header: str, now: float) -> Examination:
-        """Return the examination of a *header* value, or of a token, before any check."""
-        return Examination(self.profile, self.rules, self.keys, header, now)
-
     def verify(self, text: str, now: float) -> CachedToken[TokenT]:
         """Return the token in the compact JWS *text*, ready for the cache, if it passes the checks.
 
@@ -81,7 +77,9 @@ class Verifier(Generic[TokenT]):
                 run(examined)
         except Rejected as rejected:
             if examined.key is not None:
-                self.add_loggable_claims(rejected, examined.kid, examined.claims)
+                rejected.find_loggable_claims = lambda: self.loggable_claims(
+                    examined.kid, examined.claims
+                )
             raise
         except Unavailable as unavailable:
             raise self.named_outage(unavailable) from None
@@ -105,15 +103,17 @@ class Verifier(Generic[TokenT]):
         named.reason_details = {"issuer": self.rules.issuer}
         return named
 
-    def add_loggable_claims(
-        self, rejected: Rejected, kid: str | None, claims: Mapping[str, Any]
-    ) -> None:
-        """Let *rejected* find the fields for the log of a token with a good signature."""
-        rejected.find_loggable_claims = lambda: self.loggable_claims(kid, claims)
-
     def loggable_claims(self, kid: str | None, claims: Mapping[str, Any]) -> dict[str, str]:
         """Return the fields for the log of a token with a good signature, whatever its *claims*."""
-        fields = self.profile.loggable_claims(kid, claims)
-        if self.rules.has_other_issuers:
-            fields[f"{self.profile.label}.issuer"] = self.rules.issuer
-        return fields
+        profile = self.profile
+        fields = {name: claims.get(claim) for name, claim in profile.logged_ids.items()}
+        # The audience may be a list of one (RFC 7519 section 4.1.3).
+        for name, value in fields.items():
+            if isinstance(value, list) and len(value) == 1:
+                fields[name] = value[0]
+        issuer = {"issuer": self.rules.issuer} if self.rules.has_other_issuers else {}
+        return {
+            f"{profile.label}.{name}": value
+            for name, value in {"kid": kid, **fields, **issuer}.items()
+            if type(value) is str
+        }

@@ -127,9 +127,11 @@ class Callbacks:
     def check_claims(self, entry: CachedToken[Any]) -> None:
         """Run the checks that are for the token of *entry*."""
         for check in self.checks:
-            if not (check.claims_only and entry.has_passed) and check.applies_to(entry.token):
+            if not (check.claims_only and entry.passed_own_checks) and check.applies_to(
+                entry.token
+            ):
                 check.run(entry.token)
-        entry.has_passed = True
+        entry.passed_own_checks = True
 
     def _refuse_function(self, function: Any, usage: str) -> None:
         if not callable(function) or any(

@@ -118,12 +118,6 @@ def test_the_expected_accounts_are_named_if_they_are_few(expected: list[str], te
     assert Rejected.wrong_account(expected).reason_details == {"expected_account": text}
 
 
-def test_the_scopes_that_are_missing_come_first() -> None:
-    """A long text is cut in the log."""
-    rejected = Rejected.missing_scope(["a", "d", "c", "x|y"], frozenset({"c", "a", "b"}))
-    assert rejected.reason_details == {"required_scopes": "d x|y a c", "granted_scopes": "a b c"}
-
-
 def test_a_client_tries_again_after_a_second_by_default() -> None:
     """``Retry-After`` of a 503: one second, unless the exception has another time."""
     unavailable = Unavailable(Reason.KEYS_UNAVAILABLE)

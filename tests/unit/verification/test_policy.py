@@ -20,6 +20,7 @@ from flask_connector_auth.verification import (
     check_distinct,
     check_same_account,
     check_scopes,
+    missing_scope,
 )
 from tests.support.floor_helpers import APP, verifier
 
@@ -102,6 +103,12 @@ def test_a_missing_scope_is_told_with_what_was_required_and_granted() -> None:
     for granted, text in (("b c", "a x|y b"), ("a b c", "x|y a b")):
         told = {"required_scopes": text, "granted_scopes": granted}
         assert details(check_scopes, app_jwt(scopes=granted), required, READER) == told
+
+
+def test_the_scopes_that_are_missing_come_first() -> None:
+    """A long text is cut in the log."""
+    rejected = missing_scope(app_jwt(scopes="c a b"), ["a", "d", "c", "x|y"], READER)
+    assert rejected.reason_details == {"required_scopes": "d x|y a c", "granted_scopes": "a b c"}
 
 
 def test_scopes_are_missing_because_no_claim_has_any() -> None:
