@@ -24,8 +24,7 @@ def check_known_issuer(examined: Examination) -> None:
     yet, has at most 512 values.
     """
     jws.check_values(examined.json_payload, _MAX_UNVERIFIED_VALUES)
-    jws.check_payload_json(examined)
-    claims, expected = examined.claims, examined.expected_issuer
+    claims, expected = jws.read_payload(examined), examined.expected_issuer
     issuer = claims.get("iss", expected)
     if "iss" in claims:
         known = type(issuer) is str and issuer in examined.verifiers

@@ -198,9 +198,17 @@ def check_payload_json(examined: Examination) -> None:
     """Check that the payload is JSON as strict as that of the JOSE header, but with any number of
     values.
     """
-    # Of several issuers, that of the token was found by its claims.
+    read_payload(examined)
+
+
+def read_payload(examined: Examination) -> dict[str, Any]:
+    """Return the claims, which may not be verified yet; read once.
+
+    :raises Rejected: if the payload is not a JSON object.
+    """
     if not examined.claims:
         examined.claims = _json_object(examined.json_payload)
+    return examined.claims
 
 
 def _json_object(text: bytes) -> dict[str, Any]:
