@@ -23,6 +23,7 @@ from .extension import ConnectorAuth
 from .keys import Fetch, FetchFailed, FetchResponse, KeySource, VerificationKey
 from .revocation import (
     Change,
+    InvalidSubject,
     Revocation,
     Revocations,
     RevocationStore,
@@ -65,6 +66,7 @@ __all__ = [
     "Identity",
     "InvalidAppJWT",
     "InvalidConsumerJWS",
+    "InvalidSubject",
     "KeySource",
     "MissingParameter",
     "Reason",

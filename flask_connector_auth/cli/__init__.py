@@ -21,6 +21,7 @@ COMMANDS = {
     "mint": "mint",
     "keygen": "keygen",
     "revoke": "revoke",
+    "revoke-many": "revoke_many",
     "restore": "revoke",
     "revocations": "revoke",
     "health": "health",
@@ -44,7 +45,7 @@ class _LazyCommands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f".{COMMANDS[cmd_name]}", __name__)
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
 

@@ -72,10 +72,10 @@ def revoke(
       flask --app shop connector-auth revoke token.txt
       flask --app shop connector-auth revoke --account-id le81823118
     """
-    with _revocation_store(ctx) as runtime:
+    with revocation_store(ctx) as runtime:
         subject = _subject(runtime, token_file, given)
         runtime.revocations.revoke(**subject, at=at)
-    show({"change": "revoke", **_shown(subject)}, as_json, _lines)
+    show({"change": "revoke", **_shown(subject)}, as_json, lines)
 
 
 @click.command()
@@ -97,13 +97,13 @@ def restore(
     Example:
       flask --app shop connector-auth restore --account-id le81823118
     """
-    with _revocation_store(ctx) as runtime:
+    with revocation_store(ctx) as runtime:
         subject = _subject(runtime, token_file, given)
         # Without the entries of the store it is not known whether there is anything to restore.
         wait_for_revocations(runtime.revocations, _PATIENCE)
         was_revoked = runtime.revocations.restore(**subject)
     report = {"change": "restore", **_shown(subject), "was_revoked": was_revoked}
-    show(report, as_json, _lines)
+    show(report, as_json, lines)
     if not was_revoked:
         click.echo("Nothing was revoked for this subject: see the command revocations.", err=True)
         ctx.exit(1)
@@ -126,7 +126,7 @@ def revocations(ctx: click.Context, /, as_json: bool) -> None:
     Example:
       flask --app shop connector-auth revocations
     """
-    with _revocation_store(ctx) as runtime:
+    with revocation_store(ctx) as runtime:
         if problem := wait_for_revocations(runtime.revocations, _PATIENCE):
             raise CannotRun(problem)
         entries = sorted(runtime.revocations.entries(), key=str)
@@ -143,7 +143,7 @@ def revocations(ctx: click.Context, /, as_json: bool) -> None:
 
 
 @contextmanager
-def _revocation_store(ctx: click.Context) -> Iterator[Runtime]:
+def revocation_store(ctx: click.Context) -> Iterator[Runtime]:
     """Load an app that has a store; end with status 2 on an error of the store or the input."""
     runtime = load_runtime(ctx)
     if runtime.settings.revocation_store is None:
@@ -174,13 +174,28 @@ def _subject(
     if issuer and given.keys() <= {"digest"}:
         raise ValueError("--issuer is only for an ID: a token has one issuer.")
     if "digest" in given:
-        if not _DIGEST.fullmatch(given["digest"]):
-            raise ValueError("--digest is 64 hexadecimal digits, as revocations lists it.")
-        return {"digest": bytes.fromhex(given["digest"])}
+        return digest_subject(given["digest"])
     if given:
         return given | issuer
     limit = runtime.settings.max_token_bytes
-    text = read_token_text(token_file, limit)
+    return token_subject(read_token_text(token_file, limit), limit)
+
+
+def digest_subject(text: str) -> dict[str, Any]:
+    """Return the subject of a digest in hexadecimal.
+
+    :raises ValueError: if *text* is none.
+    """
+    if not _DIGEST.fullmatch(text):
+        raise ValueError("A digest is 64 hexadecimal digits, as revocations lists it.")
+    return {"digest": bytes.fromhex(text)}
+
+
+def token_subject(text: str, limit: int) -> dict[str, Any]:
+    """Return the subject of a token, bare or behind ``Bearer``, of *limit* bytes at most.
+
+    :raises ValueError: if *text* is none.
+    """
     # The digest is of the whole token, and the end of a longer one was not read.
     if len(text) > limit:
         raise ValueError(f"A token has at most {limit} bytes.")
@@ -197,7 +212,8 @@ def _shown(subject: Mapping[str, Any]) -> dict[str, str]:
     return {name: value.hex() if name == "digest" else value for name, value in subject.items()}
 
 
-def _lines(report: Mapping[str, Any]) -> Iterable[str]:
+def lines(report: Mapping[str, Any]) -> Iterable[str]:
+    """Return a line for each member of *report*."""
     return [f"{name}: {literal(value)}" for name, value in report.items()]
 
 

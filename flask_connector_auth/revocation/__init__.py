@@ -24,6 +24,7 @@ from .store import (
     Update as Update,
 )
 from .subjects import (
+    InvalidSubject as InvalidSubject,
     Kind as Kind,
     Subject as Subject,
     digest_of as digest_of,

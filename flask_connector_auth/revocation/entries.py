@@ -1,11 +1,13 @@
 """Entries: what each revokes, how long it is needed; and the set of those in force."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
 from math import inf
 from typing import Any, NamedTuple
 
 from ..core import MAX_INTEGER, Malformed, decode_base64url, load_json_object
-from .subjects import Key, Kind, issuer_and_name, kind_of
+from .subjects import ARGUMENTS, InvalidSubject, Key, Kind, issuer_and_name, key_of_subject, kind_of
 
 #: Seconds that an entry is kept after it is no longer needed: a clock may be wrong by as much.
 SLACK = 3600
@@ -72,6 +74,72 @@ def retention_by_kind(
     install = kept if max_lifetime is None else max_lifetime + leeway + _MARGIN
     others = dict.fromkeys((Kind.ACCOUNT, Kind.LP_CONSUMER, Kind.EXT_CONSUMER), kept)
     return {Kind.INSTALL: install, **others}
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationFactory:
+    """Makes revocations from the arguments of :meth:`Revocations.revoke`; raises its errors."""
+
+    retention: Mapping[Kind, float]  #: see :func:`retention_by_kind`
+    leeway: float  #: see :class:`RevocationRules`
+    keep: float | None  #: see :class:`RevocationRules`
+    clock: Callable[[], float]  #: by which tokens are checked
+    issuers: Collection[str]  #: those whose tokens are accepted
+
+    def make(
+        self,
+        now: Callable[[], float],
+        at: float | None,
+        issuer: str | None,
+        token: str | None,
+        digest: bytes | None,
+        *ids: str | None,
+    ) -> Change:
+        """Return the revocation of one subject; *now* is called if that needs the time."""
+        key = key_of_subject(issuer, token, digest, *ids)
+        if issuer is not None and issuer not in self.issuers:
+            accepted = ", ".join(map(repr, self.issuers))
+            raise ValueError(f"no tokens of that issuer are accepted, only of: {accepted}")
+        kind = kind_of(key)
+        if kind is not Kind.TOKEN:
+            if at is None:
+                at = now()
+            elif type(at) not in (int, float):
+                raise TypeError("at must be a number of seconds since the epoch")
+            elif not -MAX_INTEGER < at < MAX_INTEGER:
+                raise ValueError(
+                    "at is too large or too small for a time in seconds since the epoch"
+                )
+            elif at + self.retention[kind] <= self.clock():
+                raise ValueError("at is so long ago that the entry would not be kept")
+            return Change(key, float(at), at + self.retention[kind])
+        if at is not None:
+            raise TypeError("at is only for an id: a token is refused whenever it was issued")
+        default = inf if self.keep is None else self.clock() + self.keep
+        until = default if token is None else token_expiry(token, self.leeway, default)
+        return Change(key, until, until)
+
+    def make_many(
+        self, now: Callable[[], float], subjects: Iterable[Mapping[str, Any]], first: int
+    ) -> list[Change]:
+        """Return the revocations of *subjects*; *now* is called once at most.
+
+        :param first: the index of the first one.
+        :raises InvalidSubject: if one of them is none.
+        """
+        changes: list[Change] = []
+        known, now = {*ARGUMENTS}, cache(now)
+        try:
+            for subject in subjects:
+                if not isinstance(subject, Mapping):
+                    raise TypeError("a subject must be a mapping")
+                # No unknown name is quoted: it may be a token.
+                if not subject.keys() <= known:
+                    raise TypeError(f"a subject has other keys than {', '.join(ARGUMENTS)}")
+                changes.append(self.make(now, *map(subject.get, ARGUMENTS)))
+        except (TypeError, ValueError) as error:
+            raise InvalidSubject(str(error), first + len(changes), first) from None
+        return changes
 
 
 class RevocationSet:

@@ -1,16 +1,19 @@
 """The service by which an app revokes, restores, and lists what is revoked."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from math import inf
+from itertools import islice
 from typing import Any
 
-from ..core import MAX_INTEGER, revocation_changed, revocation_stale, send_signal
+from ..core import revocation_changed, revocation_stale, send_signal
 from .cache import RevocationCache, RevocationRules
-from .entries import Change, Revocation, RevocationSet, retention_by_kind, token_expiry
+from .entries import Change, Revocation, RevocationFactory, RevocationSet, retention_by_kind
 from .follower import Follower
 from .store import MemoryStore, RevocationStore, RevocationStoreError, describe_error
-from .subjects import Key, Kind, issuer_and_name, key_of_subject, kind_of
+from .subjects import issuer_and_name, key_of_subject, kind_of
+
+# Few enough to be sent and written within the timeout of a client of Redis, 0.8 s.
+_BATCH = 1000
 
 
 class Revocations:
@@ -43,14 +46,13 @@ class Revocations:
         clock: Callable[[], float],
         issuers: Collection[str] = (),
     ) -> None:
-        self._issuers = issuers
-        self._rules = rules
         self._clock = clock
         self._follower: Follower | None = None
         # Another service that shares the store may accept AppJWTs that live longer. So
         # MAX_LIFETIME ends the entry of an install only where no store is shared.
         max_lifetime = rules.max_lifetime if store is None else None
         retention = retention_by_kind(max_lifetime, rules.leeway, rules.keep)
+        self._factory = RevocationFactory(retention, rules.leeway, rules.keep, clock, issuers)
         if store is None:
             memory = MemoryStore(retention, clock)
             self._store: RevocationStore = memory
@@ -96,23 +98,26 @@ class Revocations:
             if the app accepts no tokens of *issuer*.
         """
         ids = install_id, account_id, lp_consumer_id, ext_consumer_id
-        key = key_of_subject(issuer, token, digest, *ids)
-        if issuer is not None and issuer not in self._issuers:
-            accepted = ", ".join(map(repr, self._issuers))
-            raise ValueError(f"no tokens of that issuer are accepted, only of: {accepted}")
-        change = self._new_revocation(key, token, at)
-        if self._follower is None:
-            self._write(change)
-            return
-        self._follower.start()
-        made_difference, acknowledged = self.cache.add_pending(change), False
-        try:
-            self._write(change)
-            acknowledged = True
-        finally:
-            self.cache.end_write(change, acknowledged=acknowledged)
-        if made_difference:
-            self._send_changed([change])
+        self._revoke([self._factory.make(self._store_time, at, issuer, token, digest, *ids)])
+
+    def revoke_many(self, subjects: Iterable[Mapping[str, Any]]) -> int:
+        """Revoke many subjects as :meth:`revoke` does, and return how many.
+
+        A thousand at a time are taken from *subjects* and written, so these may be a generator over
+        millions of rows. If it raises an error, the full thousands before that are revoked. After
+        any error, call this again with the rest or with everything.
+
+        :param subjects: mappings with the arguments of :meth:`revoke`.
+        :raises InvalidSubject: for a subject with which :meth:`revoke` raises :exc:`TypeError` or
+            :exc:`ValueError`. None of its thousand is revoked then.
+        :raises RevocationStoreError: if the store has not confirmed a thousand. They are in force
+            in this process then, and perhaps in no other; ``written`` is how many came before them.
+        """
+        written, rest = 0, iter(subjects)
+        while batch := [*islice(rest, _BATCH)]:
+            self._revoke(self._factory.make_many(self._store_time, batch, written), written)
+            written += len(batch)
+        return written
 
     def restore(
         self,
@@ -137,7 +142,7 @@ class Revocations:
         ids = install_id, account_id, lp_consumer_id, ext_consumer_id
         key = key_of_subject(issuer, token, digest, *ids)
         may_be_revoked = not self._is_current() or key in self.cache.revoked.entries
-        self._write(Change(key, None))
+        self._write([Change(key, None)])
         return may_be_revoked
 
     def is_revoked(
@@ -202,27 +207,6 @@ class Revocations:
             raise RevocationStoreError("the copy of the store is too old to tell what is revoked")
         return self.cache.revoked
 
-    def _new_revocation(self, key: Key, token: str | None, at: float | None) -> Change:
-        rules, kind = self._rules, kind_of(key)
-        if kind is not Kind.TOKEN:
-            retention = self.cache.revoked.retention[kind]
-            if at is None:
-                at = self._store_time()
-            elif type(at) not in (int, float):
-                raise TypeError("at must be a number of seconds since the epoch")
-            elif not -MAX_INTEGER < at < MAX_INTEGER:
-                raise ValueError(
-                    "at is too large or too small for a time in seconds since the epoch"
-                )
-            elif at + retention <= self._clock():
-                raise ValueError("at is so long ago that the entry would not be kept")
-            return Change(key, float(at), at + retention)
-        if at is not None:
-            raise TypeError("at is only for an id: a token is refused whenever it was issued")
-        default = inf if rules.keep is None else self._clock() + rules.keep
-        until = default if token is None else token_expiry(token, rules.leeway, default)
-        return Change(key, until, until)
-
     def _store_time(self) -> float:
         try:
             return self._store.now()
@@ -230,16 +214,31 @@ class Revocations:
             # The write that follows fails too and reports it.
             return self._clock()
 
-    def _write(self, change: Change) -> None:
-        previous = self.cache.revoked.entries.get(change.key)
+    def _revoke(self, changes: Sequence[Change], written: int = 0) -> None:
+        if self._follower is None:
+            self._write(changes, written)
+            return
+        self._follower.start()
+        made_difference, acknowledged = [*filter(self.cache.add_pending, changes)], False
         try:
-            self._store.change([change])
+            self._write(changes, written)
+            acknowledged = True
+        finally:
+            for change in changes:
+                self.cache.end_write(change, acknowledged=acknowledged)
+        self._send_changed(made_difference)
+
+    def _write(self, changes: Sequence[Change], written: int = 0) -> None:
+        entries = self.cache.revoked.entries
+        previous = {change: entries.get(change.key) for change in changes}
+        try:
+            self._store.change(changes)
         except Exception as error:
             # Without the cause, whose text may quote a URL with a password.
             text = f"the store has not confirmed the change: {describe_error(error)}"
-            raise RevocationStoreError(text) from None
-        if self._follower is None and previous != self.cache.revoked.entries.get(change.key):
-            self._send_changed([change])
+            raise RevocationStoreError(text, written) from None
+        if self._follower is None:
+            self._send_changed(c for c, old in previous.items() if old != entries.get(c.key))
 
     def _send_changed(self, changes: Iterable[Change]) -> None:
         if not revocation_changed.receivers:

@@ -31,6 +31,12 @@ class RevocationStoreError(Exception):
     .. versionadded:: 0.1
     """
 
+    def __init__(self, text: str = "", written: int = 0) -> None:
+        super().__init__(text)
+        #: How many subjects of :meth:`Revocations.revoke_many`, the first ones, the store has
+        #: confirmed before.
+        self.written: int = written
+
 
 @dataclass(frozen=True, slots=True)
 class Update:

@@ -25,8 +25,27 @@ class Kind(StrEnum):
     EXT_CONSUMER = "ext_consumer"
 
 
+#: The arguments of :meth:`Revocations.revoke`, in the order of :meth:`RevocationFactory.make`.
+ARGUMENTS = ("at", "issuer", "token", "digest", *(f"{kind}_id" for kind in [*Kind][1:]))
+
 #: The key of an entry: the digest of a token, or what :func:`subject_key` returns.
 Key = bytes | str
+
+
+class InvalidSubject(ValueError):
+    """A subject of :meth:`Revocations.revoke_many` is none; the text quotes nothing of a token.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(self, problem: str, index: int = 0, written: int = 0) -> None:
+        super().__init__(problem, index, written)
+        self.problem: str = problem  #: why it is none
+        self.index: int = index  #: of the subject, counted from 0
+        self.written: int = written  #: how many subjects, the first ones, are revoked
+
+    def __str__(self) -> str:
+        return f"subject {self.index}: {self.problem}"
 
 
 class Subject(NamedTuple):

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import driver, exhaustion_report, interpreters, loads, plots, report
+from benchmarks import driver, exhaustion_report, interpreters, loads, plots, report, scale
 from benchmarks.mint import Mint
 from benchmarks.views import serve
 from flask_connector_auth import (
@@ -201,6 +201,33 @@ def test_what_hostile_tokens_cost_is_in_tables_too() -> None:
     for word in ("2026-01-31", "Medians of 51 rounds", "10,000, fetched", "2, in 3 s", "12 KB"):
         assert word in text
         assert word in rst
+
+
+def test_what_scale_costs_has_a_column_for_each_size() -> None:
+    """Small numbers have decimals; what has not ended in time is *never*, and what was not measured
+    is empty."""
+    rows = {
+        "seconds": {"small": 0.126, "large": None},
+        "commands": {"small": 12345.6},
+        "difference": {"small": -0.5, "large": 100.0},
+    }
+    table = scale.table({"sizes": ["small", "large"], "rows": rows})
+    assert table.head == ["", "1,000", "1,000,000"]
+    assert table.rows == [
+        ["seconds", "0.13", "never"],
+        ["commands", "12,346", ""],
+        ["difference", "-0.50", "100"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--sizes", "huge"], ["--only", "fill,nothing"]], ids=["size", "row"]
+)
+def test_scale_has_no_other_rows(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """An unknown name is a wrong option, and nothing is started."""
+    with pytest.raises(SystemExit, match="2"):
+        scale.main(arguments)
+    assert "not among these: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("plot", [plots.peers, plots.tokens])

@@ -12,6 +12,7 @@ DEADLINES = (
     "tests/unit/cli/test_check.py",
     "tests/unit/cli/test_process.py",
     "tests/unit/cli/test_revoke.py",
+    "tests/unit/cli/test_revoke_many.py",
     "tests/unit/keys/test_backup.py",
     "tests/unit/keys/test_http.py",
     "tests/unit/keys/test_loader.py",

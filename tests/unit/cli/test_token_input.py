@@ -5,7 +5,6 @@ import pty
 import subprocess
 import sys
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -14,17 +13,10 @@ from flask import Flask
 from flask_connector_auth.cli import COMMANDS
 from flask_connector_auth.testing import Issuer
 from tests.support.floor_helpers import cases, issuer_of
+from tests.support.terminal import Terminal
 from tests.support.types import MakeApp, RunCommand
 
 PATIENCE = 30
-
-
-class Terminal(BytesIO):
-    """A terminal at which a user types."""
-
-    def isatty(self) -> bool:
-        """Say so."""
-        return True
 
 
 def test_it_is_asked_for_at_a_terminal(run: RunCommand, issuer: Issuer) -> None:

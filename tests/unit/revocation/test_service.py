@@ -1,6 +1,7 @@
 """Revoking and restoring: arguments, errors, signals, health."""
 
 import logging
+import pickle
 from collections.abc import Iterator, Sequence
 from math import inf, nan
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from flask_connector_auth import (
     Change,
+    InvalidSubject,
     RevocationStore,
     RevocationStoreError,
     Unavailable,
@@ -37,10 +39,12 @@ class Broken(MemoryStore):
         super().__init__(KEPT_FOREVER, lambda: NOW + 3600)
         self.error: Exception | None = None
         self.requested: list[Change] = []
+        self.batches: list[int] = []
 
     def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
         """Take them, or not."""
         self.requested += changes
+        self.batches.append(len(changes))
         if self.error:
             raise self.error
         super().change(changes, absent=absent)
@@ -503,6 +507,127 @@ def test_without_the_clock_of_the_store_the_local_clock_is_used() -> None:
     revocations = made(Clockless())
     revocations.revoke(account_id="a")
     assert entries(revocations) == {"account:a": NOW}
+
+
+MANY = [
+    *({"token": TOKEN}, {"digest": b"d" * 32}, {"install_id": "a", "at": NOW}),
+    *({"account_id": "a", "issuer": A, "at": None}, {"lp_consumer_id": "a"}),
+    {"ext_consumer_id": "a", "token": None},
+]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_many_are_revoked_as_one_is(shared: bool, sent: list[Any]) -> None:
+    """``revoke_many()``: the same entries and signals; it returns how many, a repeated one too."""
+    one, many = (made(Broken() if shared else None) for _ in range(2))
+    for subject in MANY:
+        one.revoke(**subject)
+    expected, sent[:] = [*sent], []
+    assert many.revoke_many(iter([*MANY, *MANY[:2]])) == len(MANY) + 2
+    assert entries(many) == entries(one)
+    assert sent == expected
+    assert many.revoke_many([]) == 0
+
+
+def test_many_are_written_in_batches() -> None:
+    """A thousand at a time are taken from a generator, and the store is asked for the time once for
+    each, when it is complete; not at all where no id needs it."""
+    store, taken, asked = Broken(), 0, []
+    store.now = lambda: asked.append(taken) or float(taken)  # type: ignore[func-returns-value]
+
+    def rows(name: str) -> Iterator[dict[str, Any]]:
+        nonlocal taken
+        for taken in range(1, 2502):
+            assert len(store.requested) == (taken - 1) // 1000 * 1000
+            yield {"digest": taken.to_bytes(32)} if name == "digest" else {name: str(taken)}
+
+    revocations = made(store)
+    assert revocations.revoke_many(rows("account_id")) == 2501
+    assert store.batches == [1000, 1000, 501]
+    assert asked == [1000, 2000, 2501]
+    assert entries(revocations) == {
+        f"account:{number}": min(2501, -(-number // 1000) * 1000) for number in range(1, 2502)
+    }
+    store.requested.clear()
+    assert revocations.revoke_many(rows("digest")) == 2501
+    assert len(asked) == 3
+
+
+@cases(
+    ("subject", "problem"),
+    {
+        "no token": ({"token": "do-not-tell"}, f"{NO_TOKEN}: three base64url segments are .*"),
+        "two": ({"token": TOKEN, "account_id": "a"}, "give exactly one of .*"),
+        "none": ({}, "give exactly one of .*"),
+        "of another type": ({"account_id": 1}, "a token or an id must be a string"),
+        "a token as id": ({"account_id": TOKEN}, "account_id is a token, not an id: .*"),
+        "a token as name": (
+            {TOKEN: None, "account_id": "a"},
+            "a subject has other keys than at, issuer, token, digest, install_id, account_id, "
+            "lp_consumer_id, ext_consumer_id",
+        ),
+        "the token alone": (TOKEN, "a subject must be a mapping"),
+        "of a stranger": ({"account_id": "a", "issuer": "b"}, "no tokens of that issuer .*"),
+        "no time": ({"account_id": "a", "at": nan}, "at is too large or too small .*"),
+    },
+)
+def test_one_invalid_subject_of_many(subject: Any, problem: str) -> None:
+    """Its index, and how many are revoked: the full thousands before it. No part of a token."""
+    store = Broken()
+    revocations = made(store)
+    rows: list[Any] = [{"install_id": str(number)} for number in range(2000)]
+    rows[1500] = subject
+    with pytest.raises(InvalidSubject, match=f"^subject 1500: {problem}$") as caught:
+        revocations.revoke_many(rows)
+    error = caught.value
+    assert (error.index, error.written) == (1500, 1000)
+    assert error.__cause__ is None
+    assert error.__suppress_context__
+    for part in (*TOKEN.split("."), "do-not-tell"):
+        assert part not in str(error) + repr(error)
+    assert store.batches == [1000]
+    assert len(entries(revocations)) == 1000
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301
+
+
+def test_many_of_which_the_store_confirms_some() -> None:
+    """``written``: those of which it is certain. The next thousand are in force in this process."""
+    store = Broken()
+    revocations = made(store)
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for number in range(3000):
+            if number == 1500:
+                store.error = RevocationStoreError("it is full")
+            yield {"account_id": str(number)}
+
+    with pytest.raises(RevocationStoreError, match=r"confirmed the change: it is full$") as caught:
+        revocations.revoke_many(rows())
+    assert caught.value.written == 1000
+    assert len(store.revoked) == 1000
+    assert len(entries(revocations)) == 2000
+    assert pickle.loads(pickle.dumps(caught.value)).written == 1000  # noqa: S301
+
+
+def test_many_whose_source_fails() -> None:
+    """Its own error passes through; the full thousands before it are revoked."""
+    store = Broken()
+
+    def rows() -> Iterator[dict[str, Any]]:
+        yield from ({"account_id": str(number)} for number in range(1500))
+        raise ValueError("the cursor is closed")
+
+    with pytest.raises(ValueError, match=r"^the cursor is closed$"):
+        made(store).revoke_many(rows())
+    assert store.batches == [1000]
+
+
+def test_many_reach_another_worker(world: MakeWorld, server: Server) -> None:
+    """A real store: what one process has written in batches, another one lists."""
+    one, other = (world(REVOCATION_URL=server.url).revocations for _ in range(2))
+    assert one.revoke_many({"account_id": str(number)} for number in range(2500)) == 2500
+    assert len([*one.entries()]) == 2500
+    assert len([*other.entries()]) == 2500
 
 
 def test_the_health_of_a_process_without_a_store(world: MakeWorld) -> None:
