@@ -132,14 +132,14 @@ def look_up_all(
         yield Wait(ends, min(left, *(wait.seconds for wait in waiting)))
 
 
-def load(source: KeySource) -> Generator[Wait, None, None]:
-    """Wait until the keys of *source* may be used. This ends by itself only then."""
+def load(source: KeySource) -> Lookup:
+    """Fetch the keys of *source*, again and again, until they may be used."""
     while isinstance(source, FetchingSource):
         try:
-            yield from source.look_up(None, "")
+            return (yield from source.look_up(None, ""))
         except Unavailable as unavailable:
             forget_origin(unavailable)
             # The next fetch starts no earlier.
-            yield Wait([], unavailable.retry_after)
-        else:
-            return
+            pause = unavailable.retry_after
+        yield Wait([], pause)
+    return ()

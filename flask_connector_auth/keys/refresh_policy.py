@@ -84,6 +84,14 @@ class RefreshPolicy:
         overdue = started_at is not None and now - started_at > 2 * self.rules.timeout
         return self.failures > 0 or overdue
 
+    def waiting_for(self, now: float) -> str | None:
+        """Return what must come before the keys can be used at *now*; ``None``: nothing."""
+        if self.state(now) not in (KeySetState.EMPTY, KeySetState.OUTAGE):
+            return None
+        if self._fetch_started_at is not None:
+            return "fetch"
+        return "next_attempt" if self.failures else "first_token"
+
     def next_attempt_at(self, now: float) -> float:
         """Return when the next fetch may start, as seen at *now*.
 

@@ -136,13 +136,13 @@ class RemoteKeys(FetchingSource, Closable):
 
     def health(self) -> Health:
         """See :class:`KeySource`."""
-        policy, now = self._policy, self._clock()
-        snapshot = policy.snapshot
-        state = policy.state(now)
+        policy, snapshot, now = self._policy, self._policy.snapshot, self._clock()
+        waiting_for = policy.waiting_for(now)
         return {
             "source": loggable_url(snapshot.url if snapshot else self.urls[0]),
-            "state": state.value,
-            "ready": state in (KeySetState.FRESH, KeySetState.DUE, KeySetState.STALE),
+            "state": policy.state(now).value,
+            "ready": waiting_for is None,
+            "waiting_for": waiting_for,
             "age": now - snapshot.confirmed_at if snapshot else None,
             "lifetime": snapshot.lifetime if snapshot else None,
             "next_attempt_in": max(0.0, policy.next_attempt_at(now) - now),

@@ -36,6 +36,7 @@ from .exceptions import (
     current_error_responses as current_error_responses,
 )
 from .misplaced import remember_decoration as remember_decoration
+from .readiness import is_ready as is_ready, warm_up as warm_up
 from .reporting import Failure as Failure, report_failure as report_failure
 from .responses import ErrorResponses as ErrorResponses
 from .runtime import (
@@ -43,5 +44,4 @@ from .runtime import (
     LogLimit as LogLimit,
     Runtime as Runtime,
     current_runtime as current_runtime,
-    is_ready as is_ready,
 )

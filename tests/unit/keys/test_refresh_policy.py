@@ -251,6 +251,31 @@ def test_what_a_token_gets_in_each_state(
     assert bench.look_up("b") == for_unknown
 
 
+def outage_under_way(bench: Bench) -> None:
+    """A fetch is under way in an outage."""
+    outage(bench)
+    bench.start()
+
+
+@pytest.mark.parametrize(
+    ("happened", "waiting_for"),
+    [
+        (empty, "first_token"),
+        (empty_under_way, "fetch"),
+        (empty_failed, "next_attempt"),
+        (empty_retry, "next_attempt"),
+        (outage, "next_attempt"),
+        (outage_under_way, "fetch"),
+        *((ready, None) for ready in (fresh, fresh_failed, due, stale)),
+    ],
+)
+def test_what_the_keys_wait_for(happened: Callable[[Bench], None], waiting_for: str | None) -> None:
+    """``health()``: what must come before they can be used; ``None`` if they can."""
+    bench = Bench()
+    happened(bench)
+    assert bench.policy.waiting_for(bench.now) == waiting_for
+
+
 def test_a_hanging_first_fetch_is_not_waited_for_for_ever() -> None:
     """EMPTY: once a fetch is overdue, requests get 503 at once."""
     bench = Bench().start().after(2 * RULES.timeout + 1)

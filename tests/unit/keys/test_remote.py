@@ -651,6 +651,7 @@ def test_health_has_the_state_and_the_counts() -> None:
         "source": "https://issuer.example/jwks",
         "state": "fresh",
         "ready": True,
+        "waiting_for": None,
         "age": 0.0,
         "lifetime": 300,
         "next_attempt_in": 0.0,
