@@ -52,6 +52,8 @@ from .importing import (
     import_key as import_key,
 )
 from .key_set import (
+    MAX_PAUSE_WITHOUT_KEYS as MAX_PAUSE_WITHOUT_KEYS,
+    MAX_WAIT_AFTER_BAD_SIGNATURE as MAX_WAIT_AFTER_BAD_SIGNATURE,
     BadKeySet as BadKeySet,
     KeyLookup as KeyLookup,
     KeySetState as KeySetState,
@@ -80,9 +82,6 @@ from .lookups import (
 )
 from .material import describe_read_error as describe_read_error
 from .refresh_policy import (
-    EMPTY_WAIT as EMPTY_WAIT,
-    MAX_PAUSE_WITHOUT_KEYS as MAX_PAUSE_WITHOUT_KEYS,
-    MAX_WAIT_AFTER_BAD_SIGNATURE as MAX_WAIT_AFTER_BAD_SIGNATURE,
     RefreshPolicy as RefreshPolicy,
 )
 from .remote import RemoteKeys as RemoteKeys

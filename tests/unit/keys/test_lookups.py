@@ -223,3 +223,22 @@ def test_a_source_that_is_due_or_out_has_no_key_at_hand() -> None:
     for now, has_key in ((601, True), (2000, False)):
         world.now = now
         assert bool(at_hand()) is has_key, now
+
+
+def test_a_lookup_of_a_key_at_hand_ends_at_once() -> None:
+    """As ``candidates`` does, which asks no source of the application then."""
+    world = World("a")
+    source = CombinedKeys([world.source(), Fixed("b")])
+    (key,) = source.candidates("a", "ES256")
+    with pytest.raises(StopIteration) as stop:
+        next(source.look_up("a", "ES256"))
+    assert stop.value.value == [key]
+
+
+def test_a_source_of_the_application_says_whether_its_keys_are_active() -> None:
+    """Its own ``is_active`` is asked, whatever stands before it."""
+    own = Fixed("b")
+    source = CombinedKeys([World("a").source(), own])
+    (key,) = own.candidates("b", "ES256")
+    assert source.is_active(key, "b", "ES256")
+    assert not source.is_active(key, "a", "ES256")
