@@ -28,6 +28,7 @@ from .web import (
     current_runtime,
     guard,
     is_ready,
+    warm_up,
 )
 
 CheckT = TypeVar("CheckT", bound=Callable[[Any], None])
@@ -174,17 +175,34 @@ class ConnectorAuth:
         """Return the health of the verification of *app*, as plain values, without any I/O.
 
         Both ``keys`` and ``cache`` have an entry for ``app_jwt`` and ``consumer_jws``. In ``keys``
-        it contains ``ready``; for fetched keys also their state, age and life in seconds, the
-        seconds to the next attempt, the failures in a row, the last error, the ``errors`` of each
-        URL that failed, their ``kid`` and counters. In ``cache`` it contains size, entries, hits
-        and misses. ``revocation`` contains the ``store``, whether its local copy is ``ready``, the
-        ``lag`` of the copy in seconds, its ``entries``, and the last error. With several issuers,
-        ``keys`` and ``cache`` stand in ``issuers``, under the name of each.
+        it contains ``ready``; for fetched keys also what they are ``waiting_for``, their state, age
+        and life in seconds, the seconds to the next attempt, the failures in a row, the last error,
+        the ``errors`` of each URL that failed, their ``kid`` and counters. In ``cache`` it contains
+        size, entries, hits and misses. ``revocation`` contains the ``store``, whether its local
+        copy is ``ready``, what it is ``waiting_for``, the ``lag`` of the copy in seconds, its
+        ``entries``, and the last error. With several issuers, ``keys`` and ``cache`` stand in
+        ``issuers``, under the name of each.
 
         :param app: by default the current app.
         :raises RuntimeError: if the app has no extension.
         """
         return current_runtime(app).health()
+
+    def warm(self, timeout: float, app: Flask | None = None) -> bool:
+        """Fetch all keys and revocations now, so that the first requests need not wait for them.
+
+        Call it in each worker process before it serves. It returns as soon as all is ready, and
+        after *timeout* seconds at the latest. What is missing then is in the log, and is fetched
+        when a token needs it, as without this call.
+
+        :param app: by default all apps that this instance has set up, loaded beside each other.
+        :returns: whether all is ready.
+        :raises RuntimeError: if the app has no extension, or no app was set up.
+        """
+        apps = [app] if app else [*self._callbacks.apps]
+        if not apps:
+            raise RuntimeError("no app was set up; call ConnectorAuth(app) or init_app(app) before")
+        return warm_up(map(current_runtime, apps), timeout)
 
     def close(self, app: Flask | None = None) -> None:
         """End the threads of *app* at once, and close its sockets and connections.

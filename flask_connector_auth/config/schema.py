@@ -124,8 +124,7 @@ class JwksSchema(Schema):
     jwks_timeout: Seconds = Seconds(5, "Most seconds that one fetch takes, from start to end.")
     jwks_wait: Seconds = Seconds(
         2,
-        "Most seconds that a request waits for a fetch. While there is no key set at all, it "
-        "waits up to 5 seconds.",
+        "Most seconds that a request waits for a fetch, and that a fetch keeps requests waiting.",
     )
     jwks_max_waiting: Count = Count(
         4, "Most requests that wait for one fetch because of an unknown key, in each process."

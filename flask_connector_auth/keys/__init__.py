@@ -1,8 +1,9 @@
 """Verification keys: from configuration and from URLs.
 
 A :class:`KeySource` returns the keys that may verify a token. Its keys come from configured
-material (:mod:`.importing`), from a URL (:mod:`.remote`), or from several sources. For a URL,
-:mod:`.refresh_policy` decides when to fetch, without I/O, and :mod:`.loader` fetches. Nothing here
+material (:mod:`.importing`), from a URL (:mod:`.remote`), or from several sources
+(:mod:`.combined`). For a URL, :mod:`.refresh_policy` decides when to fetch, without I/O, and
+:mod:`.loader` fetches. A thread waits for any number of fetches by :mod:`.lookups`. Nothing here
 depends on Flask, on the claims of a token, or on how settings are loaded.
 """
 
@@ -12,6 +13,7 @@ from .backup import (
     RedisBackupStore as RedisBackupStore,
     boot_clock as boot_clock,
 )
+from .combined import CombinedKeys as CombinedKeys
 from .connection import (
     Cancellation as Cancellation,
     Cancelled as Cancelled,
@@ -50,6 +52,8 @@ from .importing import (
     import_key as import_key,
 )
 from .key_set import (
+    MAX_PAUSE_WITHOUT_KEYS as MAX_PAUSE_WITHOUT_KEYS,
+    MAX_WAIT_AFTER_BAD_SIGNATURE as MAX_WAIT_AFTER_BAD_SIGNATURE,
     BadKeySet as BadKeySet,
     KeyLookup as KeyLookup,
     KeySetState as KeySetState,
@@ -65,19 +69,25 @@ from .loader import (
     KeySetLoader as KeySetLoader,
     LoadFailed as LoadFailed,
     loggable_host as loggable_host,
+    start_daemon as start_daemon,
+)
+from .lookups import (
+    FetchingSource as FetchingSource,
+    Lookup as Lookup,
+    LookupResults as LookupResults,
+    finish as finish,
+    load as load,
+    look_up as look_up,
+    look_up_all as look_up_all,
 )
 from .material import describe_read_error as describe_read_error
 from .refresh_policy import (
-    EMPTY_WAIT as EMPTY_WAIT,
-    MAX_PAUSE_WITHOUT_KEYS as MAX_PAUSE_WITHOUT_KEYS,
-    MAX_WAIT_AFTER_BAD_SIGNATURE as MAX_WAIT_AFTER_BAD_SIGNATURE,
     RefreshPolicy as RefreshPolicy,
 )
-from .remote import RemoteKeys as RemoteKeys, start_daemon as start_daemon
+from .remote import RemoteKeys as RemoteKeys
 from .source import (
     MAX_CANDIDATES as MAX_CANDIDATES,
     MAX_KID as MAX_KID,
-    CombinedKeys as CombinedKeys,
     Health as Health,
     KeyIndex as KeyIndex,
     KeySource as KeySource,

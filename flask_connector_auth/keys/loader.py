@@ -1,10 +1,10 @@
 """The loader of a key set, which fetches it from its URLs."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from hashlib import sha256
-from threading import Event
 from urllib.parse import urlsplit
 
 from .backup import KeySetBackup
@@ -19,6 +19,7 @@ from .http import (
 )
 from .importing import KeyRules
 from .key_set import BadKeySet, LoadedKeySet, RemoteRules, Snapshot, parse_key_set
+from .lookups import FetchEnd
 from .source import KeyIndex
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -79,8 +80,8 @@ class KeySetLoader:
         self,
         known: Snapshot | None,
         cancellation: Cancellation,
-        fetch_done: Event,
-        receiver: Callable[[], Callable[[Event, LoadedKeySet | LoadFailed], None] | None],
+        fetch_done: FetchEnd,
+        receiver: Callable[[], Callable[[FetchEnd, LoadedKeySet | LoadFailed], None] | None],
     ) -> None:
         """Load the key set, pass the result on, and save a good one.
 
@@ -176,6 +177,16 @@ class KeySetLoader:
             keys = parse_key_set(response.body, self._key_rules, self._rules.max_keys)
             self._parsed = digest, KeyIndex(keys)
         return LoadedKeySet(self._parsed[1], url, lifetime, conditional_headers(response.headers))
+
+
+def start_daemon(run: Callable[[], None]) -> threading.Thread:
+    """Start *run* in a thread that does not keep the process alive.
+
+    :raises RuntimeError: if the process or the interpreter cannot start a thread now.
+    """
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
 
 
 def loggable_url(url: str) -> str:

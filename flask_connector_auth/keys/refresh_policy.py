@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from random import SystemRandom
 
 from .key_set import (
+    MAX_PAUSE_WITHOUT_KEYS,
+    MAX_WAIT_AFTER_BAD_SIGNATURE,
     KeyLookup,
     KeySetState,
     LoadedKeySet,
@@ -16,13 +18,6 @@ from .key_set import (
     RemoteRules,
     Snapshot,
 )
-
-#: Longest wait of a request while there is no key set, in seconds.
-EMPTY_WAIT = 5.0
-#: Longest wait of a token whose signature failed with the current keys, in seconds.
-MAX_WAIT_AFTER_BAD_SIGNATURE = 0.5
-#: Longest pause after a failed fetch while no token can be verified, in seconds.
-MAX_PAUSE_WITHOUT_KEYS = 5.0
 
 _ANSWERED, _UNAVAILABLE = LookupOutcome.ANSWERED, LookupOutcome.UNAVAILABLE
 _WAIT = LookupOutcome.WAIT
@@ -83,6 +78,14 @@ class RefreshPolicy:
         started_at = self._fetch_started_at
         overdue = started_at is not None and now - started_at > 2 * self.rules.timeout
         return self.failures > 0 or overdue
+
+    def waiting_for(self, now: float) -> str | None:
+        """Return what must come before the keys can be used at *now*; ``None``: nothing."""
+        if self.state(now) not in (KeySetState.EMPTY, KeySetState.OUTAGE):
+            return None
+        if self._fetch_started_at is not None:
+            return "fetch"
+        return "next_attempt" if self.failures else "first_token"
 
     def next_attempt_at(self, now: float) -> float:
         """Return when the next fetch may start, as seen at *now*.
@@ -178,8 +181,8 @@ class RefreshPolicy:
         may_fetch = self._fetch_started_at is None and now >= self.next_attempt_at(now)
         if snapshot is None or state is KeySetState.OUTAGE:
             # After a failure no request waits: if the issuer hangs, all threads would wait.
-            if snapshot is None and lookup.may_wait and not self.is_failing(now):
-                return LookupDecision(_WAIT, wait=EMPTY_WAIT, start_fetch=may_fetch)
+            if snapshot is None and (wait := self._wait(lookup)) and not self.is_failing(now):
+                return LookupDecision(_WAIT, wait=wait, start_fetch=may_fetch)
             return LookupDecision(_UNAVAILABLE, start_fetch=may_fetch)
         age = now - snapshot.confirmed_at
         if snapshot.index is lookup.tried_index:
@@ -187,8 +190,8 @@ class RefreshPolicy:
                 return self._decide_failed_signature(lookup, age, now, may_fetch)
             return LookupDecision(_ANSWERED, start_fetch=may_fetch)
         if state is KeySetState.DUE:
-            if lookup.may_wait:
-                return LookupDecision(_WAIT, wait=self.rules.wait, start_fetch=may_fetch)
+            if wait := self._wait(lookup):
+                return LookupDecision(_WAIT, wait=wait, start_fetch=may_fetch)
             if age > self.rules.max_stale:
                 return LookupDecision(_UNAVAILABLE)
         fresh = state is KeySetState.FRESH
@@ -199,8 +202,13 @@ class RefreshPolicy:
             return LookupDecision(outcome, keys, start_fetch=start_fetch)
         if fresh:
             return self._decide_unknown_key(lookup, now, may_fetch)
-        # The key may have been published since the last confirmation.
+        # It may be published since then.
         return LookupDecision(_UNAVAILABLE, start_fetch=may_fetch)
+
+    def _wait(self, lookup: KeyLookup) -> float:
+        """Return the seconds for which *lookup* may wait: none for a fetch that is slow."""
+        late = max(0.0, lookup.arrived_at - (self._fetch_started_at or lookup.arrived_at))
+        return max(0.0, self.rules.wait - late) if lookup.may_wait else 0.0
 
     def _decide_unknown_key(self, lookup: KeyLookup, now: float, may_fetch: bool) -> LookupDecision:
         """Decide on a token whose key is not in a fresh set."""

@@ -24,9 +24,10 @@ from ..core import (
 from .connection import Cancellation
 from .http import Fetch
 from .key_set import KeyLookup, KeySetState, LoadedKeySet, LookupOutcome, Snapshot
-from .loader import KeySetLoader, LoadFailed, loggable_url
+from .loader import KeySetLoader, LoadFailed, loggable_url, start_daemon
+from .lookups import FetchEnd, FetchingSource, Lookup, Wait, finish
 from .refresh_policy import RefreshPolicy
-from .source import Health, KeyIndex, KeySource, VerificationKey
+from .source import Health, KeyIndex, VerificationKey
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -34,17 +35,7 @@ logger: logging.Logger = logging.getLogger(__name__)
 _JOIN_TIMEOUT = 1.0
 
 
-def start_daemon(run: Callable[[], None]) -> threading.Thread:
-    """Start *run* in a thread that does not keep the process alive.
-
-    :raises RuntimeError: if the process or the interpreter cannot start a thread now.
-    """
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    return thread
-
-
-class RemoteKeys(KeySource, Closable):
+class RemoteKeys(FetchingSource, Closable):
     """Keys of a JWK Set that is fetched from a URL; see :class:`KeySource`.
 
     No request waits while the current set may be used. Each fetch has a thread, which ends with it.
@@ -76,7 +67,7 @@ class RemoteKeys(KeySource, Closable):
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._fetch_done: threading.Event | None = None  # None: no fetch is under way
+        self._fetch_done: FetchEnd | None = None  # None: no fetch is under way
         self._thread: threading.Thread | None = None
         self._cancellation = Cancellation()
 
@@ -107,11 +98,26 @@ class RemoteKeys(KeySource, Closable):
             and snapshot.index.can_decide_kid(kid)
         ):
             return snapshot.index.candidates(kid, algorithm)
-        return self._look_up(KeyLookup(kid, algorithm, arrived_at=now))
+        return finish(self._look_up(KeyLookup(kid, algorithm, arrived_at=now)))
 
-    def candidates_after_failure(
+    def at_hand(self, kid: str, algorithm: str) -> Sequence[VerificationKey]:
+        """See :class:`FetchingSource`."""
+        snapshot, now = self._policy.snapshot, self._clock()
+        if snapshot is None or not snapshot.index.can_decide_kid(kid):
+            return ()
+        # Hot path, as in candidates().
+        if now - snapshot.confirmed_at <= snapshot.refresh_after:
+            return snapshot.index.candidates(kid, algorithm)
+        is_usable = self._policy.state(now) in (KeySetState.FRESH, KeySetState.STALE)
+        return self.candidates(kid, algorithm) if is_usable else ()
+
+    def look_up(self, kid: str | None, algorithm: str) -> Lookup:
+        """See :class:`FetchingSource`."""
+        return self._look_up(KeyLookup(kid, algorithm, self._clock()))
+
+    def look_up_after_failure(
         self, kid: str | None, algorithm: str, tried: Sequence[VerificationKey]
-    ) -> Sequence[VerificationKey]:
+    ) -> Lookup:
         """See :class:`KeySource`: an issuer may publish new key material under an old ``kid``."""
         tried_thumbprints = {key.thumbprint for key in tried}
         snapshot = self._policy.snapshot
@@ -119,7 +125,8 @@ class RemoteKeys(KeySource, Closable):
         # A fetch may have replaced the set since *tried* was returned.
         keys: Sequence[VerificationKey] = index.candidates(kid, algorithm) if index else []
         if all(key.thumbprint in tried_thumbprints for key in keys):
-            keys = self._look_up(KeyLookup(kid, algorithm, self._clock(), tried_index=index))
+            lookup = KeyLookup(kid, algorithm, self._clock(), tried_index=index)
+            keys = yield from self._look_up(lookup)
         return [key for key in keys if key.thumbprint not in tried_thumbprints]
 
     @property
@@ -129,13 +136,13 @@ class RemoteKeys(KeySource, Closable):
 
     def health(self) -> Health:
         """See :class:`KeySource`."""
-        policy, now = self._policy, self._clock()
-        snapshot = policy.snapshot
-        state = policy.state(now)
+        policy, snapshot, now = self._policy, self._policy.snapshot, self._clock()
+        waiting_for = policy.waiting_for(now)
         return {
             "source": loggable_url(snapshot.url if snapshot else self.urls[0]),
-            "state": state.value,
-            "ready": state in (KeySetState.FRESH, KeySetState.DUE, KeySetState.STALE),
+            "state": policy.state(now).value,
+            "ready": waiting_for is None,
+            "waiting_for": waiting_for,
             "age": now - snapshot.confirmed_at if snapshot else None,
             "lifetime": snapshot.lifetime if snapshot else None,
             "next_attempt_in": max(0.0, policy.next_attempt_at(now) - now),
@@ -146,7 +153,7 @@ class RemoteKeys(KeySource, Closable):
             "counts": dict(self._event_counts),
         }
 
-    def _look_up(self, lookup: KeyLookup) -> Sequence[VerificationKey]:
+    def _look_up(self, lookup: KeyLookup) -> Lookup:
         while True:
             with self._lock:
                 # The clock is read once this thread has the lock. If it were read earlier, a fetch
@@ -155,7 +162,7 @@ class RemoteKeys(KeySource, Closable):
                 decision = self._policy.decide(lookup, now)
                 if decision.start_fetch:
                     self._policy.start_fetch(now, for_unknown_key=decision.for_unknown_key)
-                    self._fetch_done = threading.Event()
+                    self._fetch_done = FetchEnd()
                 fetch_done = self._fetch_done
                 if decision.outcome is not LookupOutcome.ANSWERED:
                     self._event_counts[decision.outcome.value] += 1
@@ -167,10 +174,12 @@ class RemoteKeys(KeySource, Closable):
             if decision.outcome is LookupOutcome.UNAVAILABLE or fetch_done is None:
                 raise Unavailable(Reason.KEYS_UNAVAILABLE, self._policy.retry_after(now))
             deadline = lookup.arrived_at + decision.wait
-            completed = fetch_done.wait(max(0.0, deadline - now))
-            lookup = replace(lookup, may_wait=completed and self._clock() < deadline)
+            # The end of another fetch may wake the thread too.
+            while (left := deadline - self._clock()) > 0 and not fetch_done.is_set():
+                yield Wait([fetch_done], left)
+            lookup = replace(lookup, may_wait=left > 0)
 
-    def _start_fetch(self, fetch_done: threading.Event) -> None:
+    def _start_fetch(self, fetch_done: FetchEnd) -> None:
         cancellation = self._cancellation = Cancellation()
         # The fetch does not keep this source alive: it is cancelled when the source is collected.
         receiver = weakref.WeakMethod(self.finish_fetch, lambda _: cancellation.cancel())
@@ -181,7 +190,7 @@ class RemoteKeys(KeySource, Closable):
             # The interpreter is shutting down, or the machine has no thread left.
             self.finish_fetch(fetch_done, LoadFailed("no thread could be started"))
 
-    def finish_fetch(self, fetch_done: threading.Event, result: LoadedKeySet | LoadFailed) -> None:
+    def finish_fetch(self, fetch_done: FetchEnd, result: LoadedKeySet | LoadFailed) -> None:
         """Use the *result* of a fetch, unless the fetch was cancelled or began before a fork."""
         policy, changed = self._policy, False
         with self._lock:

@@ -33,14 +33,14 @@ Key = bytes | str
 
 
 class InvalidSubject(ValueError):
-    """A subject of :meth:`Revocations.revoke_many` is none; the text quotes nothing of a token.
+    """A subject of :meth:`Revocations.revoke_many` is not valid; no token is quoted.
 
     .. versionadded:: 0.1
     """
 
     def __init__(self, problem: str, index: int = 0, written: int = 0) -> None:
         super().__init__(problem, index, written)
-        self.problem: str = problem  #: why it is none
+        self.problem: str = problem  #: why it is not valid
         self.index: int = index  #: of the subject, counted from 0
         self.written: int = written  #: how many subjects, the first ones, are revoked
 

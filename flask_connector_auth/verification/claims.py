@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from ..core import MAX_INTEGER, Reason, Rejected, Unavailable, forget_origin, steady_time
-from ..keys import has_kid
+from ..core import MAX_INTEGER, Reason, Rejected, Unavailable
+from ..keys import FetchingSource, Lookup, LookupResults, finish, has_kid, look_up, look_up_all
 from . import jws
 from .examination import Examination
 
@@ -11,7 +11,7 @@ _TIMES = ("exp", "iat", "nbf")
 _NUMBERS = (int, float)
 # The longest claim that is known of an issuer is a list of two hundred groups.
 _MAX_UNVERIFIED_VALUES = 512
-# Seconds after which no further issuer is asked for a key, of those that may have to fetch it.
+# Seconds for which a token waits for the key sets of several issuers.
 _MAX_SEARCH = 2
 
 
@@ -62,41 +62,49 @@ def _issuer_by_key(examined: Examination) -> str:
 def _with_candidates(examined: Examination, issuers: Sequence[str]) -> list[str]:
     """Return those *issuers* that have keys for the token, fetched if necessary.
 
-    If some have its ``kid``, return only these.
+    If some have its ``kid``, return only these. Once one has it, no key set is waited for.
 
     :raises Unavailable: if no issuer has its ``kid``, and the keys of one cannot be had.
     :raises Rejected: why no issuer has a key, if none has.
     """
-    found: dict[str, bool] = {}
-    error: Exception | None = None
-    until = steady_time() + _MAX_SEARCH
+    lookups: dict[str, Lookup] = {}
+    rejections: dict[str, Rejected] = {}
     for issuer in issuers:
         examined.use_issuer(issuer)
         try:
-            if steady_time() > until:
-                raise Unavailable(Reason.KEYS_UNAVAILABLE)
-            for run in _KEY_CHECKS:
+            for run in _PARAMETER_CHECKS:
                 run(examined)
-            found[issuer] = any(key.kid == examined.kid for key in examined.candidates)
-        except Unavailable as unavailable:
-            forget_origin(unavailable)
-            error = unavailable
+            lookups[issuer] = look_up(examined.source, examined.kid, examined.algorithm)
         except Rejected as rejected:
-            # An outage comes first: the issuer that is out of reach may have the key.
-            error = error or rejected
-    with_kid = [name for name, has_its_kid in found.items() if has_its_kid]
-    if error and not with_kid and (isinstance(error, Unavailable) or not found):
-        raise error
-    return with_kid or list(found)
+            rejections[issuer] = rejected
+    # The other sources answer at once, and all of them are asked.
+    at_once = {
+        name for name in lookups if not isinstance(examined.verifiers[name].keys, FetchingSource)
+    }
+
+    def with_kid(results: LookupResults[str]) -> list[str]:
+        return [
+            name
+            for name, keys in results.items()
+            if not isinstance(keys, Unavailable) and any(key.kid == examined.kid for key in keys)
+        ]
+
+    results = finish(
+        look_up_all(lookups, lambda found: at_once <= found.keys() and with_kid(found), _MAX_SEARCH)
+    )
+    if found := with_kid(results):
+        return found
+    for result in results.values():
+        if isinstance(result, Unavailable):
+            raise result
+    found = [name for name, keys in results.items() if keys]
+    if not found:
+        raise rejections.get(issuers[0]) or Rejected(Reason.UNKNOWN_KEY)
+    return found
 
 
 # The JOSE header itself was read before.
-_KEY_CHECKS = (
-    jws.check_extensions,
-    jws.check_algorithm,
-    jws.check_type_and_kid,
-    jws.check_key,
-)
+_PARAMETER_CHECKS = (jws.check_extensions, jws.check_algorithm, jws.check_type_and_kid)
 
 
 def check_no_claims_of_other_token(examined: Examination) -> None:

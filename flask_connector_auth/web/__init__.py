@@ -37,6 +37,7 @@ from .exceptions import (
     blueprint as blueprint,
     current_error_responses as current_error_responses,
 )
+from .readiness import is_ready as is_ready, warm_up as warm_up
 from .reporting import report_failure as report_failure
 from .responses import ErrorResponses as ErrorResponses
 from .runtime import (
@@ -44,5 +45,4 @@ from .runtime import (
     LogLimit as LogLimit,
     Runtime as Runtime,
     current_runtime as current_runtime,
-    is_ready as is_ready,
 )

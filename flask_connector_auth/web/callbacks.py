@@ -93,8 +93,8 @@ class Callbacks:
         self.user_loader: Callable[[Any], Any] | None = None
         self.loads_before_view: bool = False
         self._issuers: set[str] = set()
-        # Weak, since an app is closed once nothing else refers to it.
-        self._apps: WeakSet[Flask] = WeakSet()
+        #: Weak, since an app is closed once nothing else refers to it.
+        self.apps: WeakSet[Flask] = WeakSet()
 
     def add_app(self, app: Flask, issuers: Iterable[str]) -> None:
         """Add *app*, which is about to be set up, and accepts tokens of *issuers*."""
@@ -102,7 +102,7 @@ class Callbacks:
         for check in self.checks:
             _refuse_unknown_issuer(check, known)
         self._issuers = known
-        self._apps.add(app)
+        self.apps.add(app)
 
     def add_check(
         self, token: str | None, issuer: str | None, claims_only: bool, function: Any
@@ -143,7 +143,7 @@ class Callbacks:
                 f"only a function that is not async, and no generator, can be registered, not "
                 f"{function!r}; pass arguments by keyword, as in @connector_auth.{usage}"
             )
-        for app in self._apps:
+        for app in self.apps:
             runtime = current_runtime(app)
             # Tests verify requests that Flask does not dispatch.
             verified = any(verifier.accepted_headers for verifier in runtime.verifiers)

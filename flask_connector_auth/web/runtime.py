@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -169,24 +169,17 @@ class Runtime:
         }
         [first, *others] = healths.values()
         keys = {"issuers": healths} if others else first
-        return {**keys, "revocation": self.revocations.health()}
+        revocation = self.revocations.health()
+        has_copy = revocation["lag"] is not None
+        waiting_for = "confirmation" if has_copy else "first_copy"
+        revocation["waiting_for"] = None if revocation["ready"] else waiting_for
+        return {**keys, "revocation": revocation}
 
     def close(self) -> None:
         """End the threads of the app, and close its connections; see ``ConnectorAuth.close``."""
         for verifier in self.verifiers:
             close_if_closable(verifier.keys)
         self.revocations.close()
-
-
-def is_ready(health: Mapping[str, Any]) -> bool:
-    """Whether *health*, and every mapping in it that has a ``ready``, is ready.
-
-    Of several issuers, one that is ready is enough: it serves its own tokens.
-    """
-    parts = {name: part for name, part in health.items() if isinstance(part, Mapping)}
-    issuers = parts.pop("issuers", None)
-    serves_one = issuers is None or any(map(is_ready, issuers.values()))
-    return serves_one and bool(health.get("ready", True)) and all(map(is_ready, parts.values()))
 
 
 def current_runtime(app: Flask | None = None) -> Runtime:

@@ -491,3 +491,29 @@ def test_names_and_types_hold_for_one_issuer_too(make_app: MakeApp) -> None:
             if expected == 200
             else assert_row(response, expected) is None
         )
+
+
+def test_an_issuer_that_hangs_keeps_no_token_of_another_waiting(make_app: MakeApp) -> None:
+    """docs/issuers.rst: a ConsumerJWS alone, without ``iss``, whose key no issuer has at hand yet:
+    all key sets are fetched beside each other, and the first that has its ``kid`` decides."""
+    slow, quick, other = (made(f"https://{kid}.example", kid=kid) for kid in "abc")
+    with KeySetServer(slow) as server, KeySetServer(quick) as one, KeySetServer(other) as two:
+        server.fail("hang")
+        urls = {slow: server.url, quick: one.url, other: two.url}
+        trusted = {each.name: {"APP_JWT_KEYS": url} for each, url in urls.items()}
+        app = make_app(clock=quick.clock, ISSUERS=trusted, JWKS_TIMEOUT=60)
+
+        @app.get("/consumer")
+        @require_consumer_jws
+        def consumer() -> dict[str, str]:
+            return {"consumer": current_consumer_jws.issuer}
+
+        for issuer in (other, quick):
+            answer = app.test_client().get(
+                "/consumer", headers={"X-LP-ON-BEHALF": issuer.consumer_jws()}
+            )
+            assert answer.json == {"consumer": issuer.name}
+        stranger = made(UNKNOWN, kid="x").consumer_jws()
+        answer = app.test_client().get("/consumer", headers={"X-LP-ON-BEHALF": stranger})
+        assert_row(answer, 50301)
+        ConnectorAuth().close(app)

@@ -42,7 +42,7 @@ def files_of(page: str) -> dict[str, str]:
     """
     files: dict[str, str] = {}
     for block in blocks(page, "python"):
-        named = re.match(r"# ([\w/]+\.py)\n", block)
+        named = re.match(r"# ([\w/.]+\.py)\n", block)
         name = named[1] if named else "page.py"
         files[name] = files.get(name, "") + block
     return files

@@ -32,6 +32,7 @@ API = {
     "ConnectorAuth.init_app": "self, app",
     "ConnectorAuth.protect": f"self, target, {REQUEST}",
     "ConnectorAuth.user_loader": "self, loader, lazy",
+    "ConnectorAuth.warm": "self, timeout, app",
     "ConnectorAuthError": "reason",
     "ConsumerJWS": "account_id, ext_consumer_id, lp_consumer_id, issuer, claims",
     "ConsumerJWSMissing": "reason",

@@ -21,11 +21,12 @@ from flask import Flask
 
 from flask_connector_auth import ConfigurationError
 from flask_connector_auth.config import SettingsSchema
-from flask_connector_auth.testing import Issuer
+from flask_connector_auth.testing import Issuer, KeySetServer
 from flask_connector_auth.web import current_runtime
 from tests.support.http_helpers import ROWS, headers
 from tests.support.live_workers import Served, running
 from tests.support.project import PROJECT, blocks, files_of, write_files
+from tests.support.redis_servers import Server
 
 DEPLOYING, CONTAINERS = "docs/deploying.rst", "docs/containers.rst"
 COMMANDS = [" ".join(block.replace("\\\n", "").split()) for block in blocks(DEPLOYING, "shell")]
@@ -108,6 +109,35 @@ def test_a_server_serves_and_ends(
             (headers(app_jwt, large), LARGE[uwsgi]),
         ):
             assert post(app, **sent) == answer
+
+
+@pytest.mark.parametrize(
+    ("command", "workers"),
+    [(SERVERS[0], 4), (SERVERS[2], 4), (SERVERS[3], 4), (f"{SERVERS[4]} --module wsgi:app", 4)],
+    ids=["gthread", "gevent", "preload", "uwsgi"],
+)
+def test_a_worker_is_ready_before_its_first_request(
+    command: str,
+    workers: int,
+    keys: str,
+    own_server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    issuer: Issuer,
+) -> None:
+    """The hook and the module of the page: each worker has its keys and its copy of the store
+    before a token comes, though the issuer takes its time."""
+    write_files(files_of(DEPLOYING), tmp_path)
+    monkeypatch.setenv("FLASK_CONNECTOR_AUTH_REVOCATION_URL", own_server.url)
+    service = blocks("docs/quickstart.rst", "python")[0]
+    with KeySetServer(issuer) as server:
+        server.delay = 0.2
+        with served(command, 1, service, server.url, tmp_path) as app:
+            until_said(tmp_path / "server.log", "changed: added", workers)
+            assert len(server.requests) == workers
+            good = headers(issuer.app_jwt(), issuer.consumer_jws())
+            assert {post(app, **good) for _ in range(20)} == {200}
+    assert "not ready" not in (tmp_path / "server.log").read_text()
 
 
 QUICKSTART = 'logging.basicConfig(level="INFO")'

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from flask_connector_auth import require_app_jwt
-from flask_connector_auth.core import Unavailable
+from flask_connector_auth.core import Unavailable, steady_time
 from flask_connector_auth.keys import (
     HttpFetch,
     KeyRules,
@@ -133,7 +133,7 @@ def _server(issuer: Issuer) -> Iterator[KeySetServer]:
 
 
 class Source:
-    """A source of what *server* publishes, fetched in earnest, with a clock that a test moves."""
+    """A source of what *server* publishes, fetched in earnest; a test sets its clock ahead."""
 
     def __init__(
         self, server: KeySetServer, start_thread: StartThread = run_now, **rules: Any
@@ -141,7 +141,11 @@ class Source:
         self.now = 0.0
         given = RemoteRules(**rules)
         loader = KeySetLoader([server.url], HttpFetch(), KeyRules(["RS256"]), given)
-        self.keys = RemoteKeys(RefreshPolicy(given), loader, lambda: self.now, start_thread)
+        self.keys = RemoteKeys(RefreshPolicy(given), loader, self.clock, start_thread)
+
+    def clock(self) -> float:
+        """Return the time, which passes while a token waits."""
+        return self.now + steady_time()
 
     def kids(self, kid: str) -> list[str | None]:
         """Return the ids of the keys that a token gets."""

@@ -7,7 +7,6 @@ import pytest
 from joserfc.jwk import ECKey
 
 from flask_connector_auth.keys import (
-    EMPTY_WAIT,
     MAX_PAUSE_WITHOUT_KEYS,
     MAX_WAIT_AFTER_BAD_SIGNATURE,
     KeyIndex,
@@ -204,8 +203,8 @@ def unavailable(**fetch: bool) -> LookupDecision:
 
 TABLE: list[tuple[Callable[[Bench], None], KeySetState, LookupDecision, LookupDecision]] = [
     # what happened, the state, a known key, an unknown key
-    (empty, KeySetState.EMPTY, *[waits(EMPTY_WAIT, start_fetch=True)] * 2),
-    (empty_under_way, KeySetState.EMPTY, *[waits(EMPTY_WAIT)] * 2),
+    (empty, KeySetState.EMPTY, *[waits(RULES.wait, start_fetch=True)] * 2),
+    (empty_under_way, KeySetState.EMPTY, *[waits(RULES.wait - 1)] * 2),
     (empty_failed, KeySetState.EMPTY, *[unavailable()] * 2),
     (empty_retry, KeySetState.EMPTY, *[unavailable(start_fetch=True)] * 2),
     (fresh, KeySetState.FRESH, found(), waits(2, start_fetch=True, for_unknown_key=True)),
@@ -251,6 +250,31 @@ def test_what_a_token_gets_in_each_state(
     assert bench.look_up("b") == for_unknown
 
 
+def outage_under_way(bench: Bench) -> None:
+    """A fetch is under way in an outage."""
+    outage(bench)
+    bench.start()
+
+
+@pytest.mark.parametrize(
+    ("happened", "waiting_for"),
+    [
+        (empty, "first_token"),
+        (empty_under_way, "fetch"),
+        (empty_failed, "next_attempt"),
+        (empty_retry, "next_attempt"),
+        (outage, "next_attempt"),
+        (outage_under_way, "fetch"),
+        *((ready, None) for ready in (fresh, fresh_failed, due, stale)),
+    ],
+)
+def test_what_the_keys_wait_for(happened: Callable[[Bench], None], waiting_for: str | None) -> None:
+    """``health()``: what must come before they can be used; ``None`` if they can."""
+    bench = Bench()
+    happened(bench)
+    assert bench.policy.waiting_for(bench.now) == waiting_for
+
+
 def test_a_hanging_first_fetch_is_not_waited_for_for_ever() -> None:
     """EMPTY: once a fetch is overdue, requests get 503 at once."""
     bench = Bench().start().after(2 * RULES.timeout + 1)
@@ -265,6 +289,28 @@ def test_after_a_wait_without_result_the_current_keys_decide() -> None:
     assert bench.look_up("a", may_wait=False) == found(stale=True)
     assert bench.look_up("b", may_wait=False) == unavailable()
     assert Bench().start().after(5).look_up(may_wait=False) == unavailable()
+
+
+def test_a_slow_fetch_keeps_only_those_waiting_that_came_early() -> None:
+    """JWKS_WAIT: from the start of a fetch on, it holds threads for so long, whatever comes; EMPTY:
+    503, DUE: the current keys decide, as after a wait."""
+    slow = Bench()
+    slow.start()
+    arrived = KeyLookup("a", "ES256", slow.now)
+    slow.after(RULES.wait - 0.5)
+    # One that came before the fetch counts from its own arrival.
+    assert slow.policy.decide(arrived, slow.now) == waits(RULES.wait)
+    assert slow.look_up() == waits(0.5)
+    assert slow.after(0.5).look_up() == unavailable()
+    slow.complete("a")
+    assert slow.look_up("a") == found()
+    bench = Bench()
+    due(bench)
+    bench.start().after(RULES.wait - 0.5)
+    assert bench.look_up("a") == bench.look_up("b") == waits(0.5)
+    bench.after(0.5)
+    assert bench.look_up("a") == found(stale=True)
+    assert bench.look_up("b") == unavailable()
 
 
 def test_a_fetch_is_overdue_after_two_timeouts() -> None:
@@ -290,7 +336,7 @@ def test_a_clock_may_begin_at_zero() -> None:
     """No time is special: a monotonic clock may start with the machine."""
     bench = Bench()
     bench.now = 0.0
-    assert bench.look_up() == waits(EMPTY_WAIT, start_fetch=True)
+    assert bench.look_up() == waits(RULES.wait, start_fetch=True)
     bench.start(for_unknown_key=True)
     bench.complete("a")
     assert bench.look_up("b", arrived_at=0).outcome is LookupOutcome.UNKNOWN_REFRESHED
@@ -560,7 +606,7 @@ def test_the_places_to_wait_are_those_of_one_fetch() -> None:
 
 def test_where_every_token_needs_the_answer_all_of_them_wait() -> None:
     """EMPTY and DUE: for that one fetch, of a healthy issuer a moment."""
-    for before, wait in ((empty, EMPTY_WAIT), (due, RULES.wait)):
+    for before, wait in ((empty, RULES.wait), (due, RULES.wait)):
         bench = Bench(RemoteRules(max_waiting=1))
         before(bench)
         assert bench.look_up() == waits(wait, start_fetch=True)
@@ -762,7 +808,7 @@ def test_a_child_process_starts_without_the_parents_fetch() -> None:
     assert bench.after(0.2).look_up() == found(start_fetch=True)
     empty = Bench().start()
     empty.policy.reset_after_fork()
-    assert empty.look_up() == waits(EMPTY_WAIT, start_fetch=True)
+    assert empty.look_up() == waits(RULES.wait, start_fetch=True)
 
 
 def test_stale_keys_can_be_forbidden() -> None:

@@ -635,7 +635,8 @@ def test_the_health_of_a_process_without_a_store(world: MakeWorld) -> None:
     one = world()
     one.revoke(account_id=ACCOUNT)
     assert one.health == {
-        **{"store": "MemoryStore", "ready": True, "lag": 0.0, "entries": 1, "last_error": None}
+        **{"store": "MemoryStore", "ready": True, "waiting_for": None},
+        **{"lag": 0.0, "entries": 1, "last_error": None},
     }
 
 
@@ -644,13 +645,18 @@ def test_the_health_of_a_worker(world: MakeWorld, own_server: Server) -> None:
     one = world(REVOCATION_URL=own_server.url, REVOCATION_MAX_LAG=1)
     health = one.health
     assert (health["ready"], health["lag"], health["entries"]) == (False, None, 0)
+    assert health["waiting_for"] == "first_copy"
     one.revoke(install_id=INSTALL)
     until(lambda: one.health["ready"])
     health = one.health
     assert health.pop("lag") < 1
-    assert health == {"store": "RedisStore", "ready": True, "entries": 1, "last_error": None}
+    assert health == {
+        **{"store": "RedisStore", "ready": True, "waiting_for": None},
+        **{"entries": 1, "last_error": None},
+    }
     own_server.kill()
     until(lambda: not one.health["ready"])
+    assert one.health["waiting_for"] == "confirmation"
     assert one.health["last_error"] == (
         "out of reach (ConnectionRefusedError): CONNECTOR_AUTH_REVOCATION_URL"
     )

@@ -315,7 +315,7 @@ def test_the_search_for_an_unknown_kid_ends(monkeypatch: pytest.MonkeyPatch) -> 
     """Row 50301: issuers that hang, one after the other, hold a request for a bounded time."""
     two = Two(CONSUMER, ("a", "b"))
     times = iter(range(0, 100, 3))
-    clock = "flask_connector_auth.verification.claims.steady_time"
+    clock = "flask_connector_auth.keys.lookups.steady_time"
     monkeypatch.setattr(clock, lambda: next(times))
     assert two.answer(issuer(A, kid="c").consumer_jws()) is Reason.KEYS_UNAVAILABLE
     assert [keys.asked for keys in two.keys.values()] == [0, 0]

@@ -24,6 +24,7 @@ from flask_connector_auth import (
     FetchFailed,
     InvalidAppJWT,
     InvalidConsumerJWS,
+    InvalidSubject,
     MissingParameter,
     Reason,
     RevocationStoreError,
@@ -60,6 +61,7 @@ ROWS = [kind for kind in TEXTS if issubclass(kind, ConnectorAuthError)]
 OTHERS = {
     "configuration": ConfigurationError({"CONNECTOR_AUTH_X": ["It is wrong."]}),
     "store": RevocationStoreError("out of reach"),
+    "subject": InvalidSubject("not a token", 3, 0),
     "fetch": FetchFailed("status 500"),
     "check": ClaimRejected("no_mfa", amr="pwd"),
 }
