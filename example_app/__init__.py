@@ -25,7 +25,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
-from flask_connector_auth import ConnectorAuth
+from flask_connector_auth import ConnectorAuth, ConnectorAuthError
 
 from . import (
     agents,
@@ -38,6 +38,7 @@ from . import (
     keys,
     messaging,
     openapi,
+    refusals,
     sentinel,
     swift,
     webhooks,
@@ -114,6 +115,9 @@ def create_issuer(
     database.let_go(app)
     app.register_blueprint(sentinel.blueprint)
     commands.init_app(app)
-    # The four errors do not come here: their own handler precedes any generic one.
-    app.register_error_handler(HTTPException, wire.send_refusal)
+    refusals.init_app(app)
+    # The errors of the tokens have a handler that precedes any generic one, so they are named too:
+    # their responses are sent unchanged, and their reasons are kept.
+    for error in (HTTPException, ConnectorAuthError):
+        app.register_error_handler(error, wire.send_refusal)
     return app

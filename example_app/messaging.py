@@ -94,7 +94,7 @@ def _download(req: Request, consumer: Consumer) -> Answer:
     if file is None:
         raise req.refused("there is no such file")
     if file.consumer_id != consumer.lp_consumer_id:
-        raise InvalidConsumerJWS()
+        raise InvalidConsumerJWS("the file is of another consumer")
     return req.ok(**swift.temp_url(file, "GET"))
 
 
@@ -111,7 +111,8 @@ def _caller() -> Consumer:
         abort(404, "the parameter v must be 3")
     consumer = find(Consumer, current_consumer_jws.lp_consumer_id)
     if consumer is None:
-        raise InvalidConsumerJWS()  # a valid token, whose consumer is not in this database
+        # a valid token, but of another database
+        raise InvalidConsumerJWS("there is no such consumer")
     return consumer
 
 
@@ -120,5 +121,6 @@ def _conversation(req: Request, member: str, consumer: Consumer) -> Conversation
     if conversation is None:
         raise req.refused("there is no such conversation")
     if conversation.consumer_id != consumer.lp_consumer_id:
-        raise InvalidConsumerJWS()  # protocol page, Send API Overview: 401
+        # protocol page, Send API Overview: 401
+        raise InvalidConsumerJWS("the conversation is of another consumer")
     return conversation

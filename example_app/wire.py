@@ -11,6 +11,8 @@ from typing import Any
 from flask import Response, jsonify, request
 from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
 
+from . import refusals
+
 #: Most characters in a request object, without the preview of a file, and in that preview.
 MAX_CHARACTERS = 5000
 MAX_PREVIEW = 30000
@@ -146,8 +148,9 @@ def refusal(error: HTTPException) -> Answer:
 
 def send_refusal(error: HTTPException) -> Response:
     """Answer an HTTP error in the protocol's shape, with the headers of the error."""
+    refusals.note(error)
     if isinstance(error.response, Response):
-        return error.response  # the complete response of a forced failure
+        return error.response  # the complete response of an error of the tokens
     response = jsonify(refusal(error))
     response.status_code = error.code or 500
     response.headers.extend(

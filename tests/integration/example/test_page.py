@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from example_app import DEFAULTS, knobs
 from example_app.certificates import NAMES
+from example_app.commands import LEEWAY_IS_ADDED
 from example_app.database import db
 from example_app.domain import SERVICES
 from example_app.models import MAX_FILE, Conversation, Message
@@ -88,5 +89,7 @@ def test_how_to_make_it_fail(project):
         "token-life 90\nfail idp 503 --retry-after 1\n"
         "fail asyncMessagingEnt 429 --retry-after 5 --times 3\n"
     )
-    assert outputs == ["", "", "", shown, "", "token-life 3600\n"]
+    turning, *rest = outputs
+    assert turning == f"New AppJWTs expire after 90 seconds. {LEEWAY_IS_ADDED}\n"
+    assert rest == ["", "", shown, "", "token-life 3600\n"]
     assert all(f"``{service}``" in PAGE for service in knobs.SERVICES)
