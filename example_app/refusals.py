@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from flask_connector_auth import ConnectorAuthError
 
 #: Sent by the app for each request that is answered with 400 or above; ``refusal`` is a
-#: :class:`Refusal`. The request is still the current one.
+#: :class:`Refusal`. The request is the current one, unless it was too malformed to reach the app.
 request_refused = Namespace().signal("request-refused")
 
 _REASON = "example_app.reason"
