@@ -34,6 +34,7 @@ from . import (
     database,
     desk,
     domain,
+    history,
     idp,
     keys,
     messaging,
@@ -49,17 +50,21 @@ DEFAULTS = {
     #: URL of the keys: this app itself, if it is served at this address.
     "CONNECTOR_AUTH_APP_JWT_KEYS": f"http://127.0.0.1:8080{sentinel.KEY_SET_PATH}",
     #: The account whose app install is created at the first start.
-    "CONNECTOR_ACCOUNT_ID": "le81823118",
+    "CONNECTOR_ACCOUNT_ID": "81823118",
     #: Lifetime of an AppJWT in seconds, unless the knob ``token-life`` is set.
     "CONNECTOR_TOKEN_LIFE": 3600,
     #: Host and port that the domain look-up returns (default: the Host of the request).
     "CONNECTOR_BASE_URI": None,
-    #: URL that notifications are posted to (default: none are posted).
+    #: URL that all notifications are posted to (default: none are posted).
     "CONNECTOR_WEBHOOK_URL": None,
-    #: How often a notification is posted again after a failure.
-    "CONNECTOR_WEBHOOK_RETRIES": 3,
+    #: How often a notification to that URL is posted again after a failure, at most 5 times.
+    "CONNECTOR_WEBHOOK_RETRIES": 0,
+    #: Instead: the webhooks of the app by event type, as in its installation.
+    "CONNECTOR_WEBHOOKS": None,
     #: Seconds before a notification is posted again.
     "CONNECTOR_WEBHOOK_PAUSE": 30,
+    #: Digest of the signature, sha1 or sha256.
+    "CONNECTOR_WEBHOOK_DIGEST": "sha1",
     #: Whether other machines may open the console too; they need its key as well.
     "CONNECTOR_CONSOLE_ANYWHERE": False,
     #: A file in the instance folder; ``timeout`` is the seconds that one writer waits for another.
@@ -79,12 +84,12 @@ def create_app(
         ``instance`` beside this package if not given.
     :raises ConfigurationError: if a ``CONNECTOR_AUTH_…`` setting cannot be used.
     :raises VersionError: if another version of this app created the database.
-    :raises ValueError: if ``CONNECTOR_WEBHOOK_URL`` is not an HTTP URL.
+    :raises ValueError: if a setting of the webhooks cannot be used.
     """
     app = create_issuer(config, instance_path=instance_path)
     connector_auth = ConnectorAuth(app)
     webhooks.init_app(app)
-    for service in (domain, idp, messaging, swift, agents, desk, openapi):
+    for service in (domain, idp, messaging, swift, agents, desk, history, openapi):
         app.register_blueprint(service.blueprint)
     console.init_app(app, connector_auth)
     return app

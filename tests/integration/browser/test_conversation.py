@@ -52,7 +52,7 @@ def test_a_request_and_its_answer(console):
     talk(console)
     console.click("Send", "Message 2 is sent")
     shown = console.shown(1)  # the first is how the agent reads it
-    assert shown["Request"].startswith("POST /api/account/le81823118/messaging/")
+    assert shown["Request"].startswith("POST /api/account/81823118/messaging/")
     for name in ("Authorization: eyJ", "X-LP-ON-BEHALF: eyJ", "Content-Type: application/json"):
         assert f"\n{name}" in shown["Request"]
     assert '"message": "Is anybody there?"' in shown["Request"]
