@@ -72,6 +72,7 @@ OPERATIONS = {
                 "prefixItems": [ref("SetUserProfile"), ref("OpenConversation")],
                 "items": ref("FirstEvent"),
                 "minItems": 2,
+                "maxItems": 3,  # more first events are accepted
             }
         ),
         VERSION,
