@@ -2,10 +2,12 @@
 
 Each service of the protocol is one module: ``domain`` returns the hosts of the services,
 ``sentinel`` issues the AppJWT, ``idp`` issues the ConsumerJWS, ``messaging`` receives what
-consumers send, ``swift`` stores their files, and ``agents`` logs agents in. ``desk`` is where
-agents answer, ``webhooks`` posts notifications to apps, and ``console`` is a page that shows all of
-it at work. All protection is two decorators on the views. As in a deployment, the extension loads
-its keys over HTTP, from where ``sentinel`` publishes them.
+consumers send, ``swift`` stores their files, ``history`` has their conversations, and ``agents``
+logs agents in. ``desk`` is where agents answer, ``webhooks`` posts notifications to apps,
+``refusals`` tells why a request was refused, and ``console`` is a page that shows all of it at
+work. All protection is two decorators on the views, and ``verify_request()`` in the one view that
+has another way to authenticate too. As in a deployment, the extension loads its keys over HTTP,
+from where ``sentinel`` publishes them.
 
 A request may therefore wait until another one, for the keys, is answered. Serve the app with more
 threads than it gets requests at a time::

@@ -130,6 +130,7 @@ class Handler(WSGIRequestHandler):
         codings = self.headers.get_all("Transfer-Encoding", [])
         lengths = {*self.headers.get_all("Content-Length", [])}
         expects = self.headers.get("Expect", "").strip().lower() == "100-continue"
+        expects = expects and self.request_version != "HTTP/1.0"  # which has no such status
         go_on = b"HTTP/1.1 100 Continue\r\n\r\n" if expects else b""
         if codings:
             if len(codings) > 1 or codings[0].strip().lower() != "chunked" or lengths:
@@ -172,7 +173,8 @@ class Handler(WSGIRequestHandler):
         # No path: it may not be read yet, or be that of the request before.
         told = Refusal(self.command or "-", "-", code, Reason(text))
         request_refused.send(self.server.app, refusal=told)
-        sent = json.dumps(refusal(default_exceptions[code](text))).encode()
+        answer = refusal(default_exceptions[code](text))
+        sent = json.dumps(answer, separators=(",", ":")).encode()
         self.send_response(code)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(sent)))

@@ -72,7 +72,10 @@ def _record(conversation: Conversation) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Signer:
-    """The app as the client of OAuth 1.0: its id is both key and token, its secret is both."""
+    """The app as the client of OAuth 1.0: its id is both key and token, its secret is both.
+
+    The nonce is not kept: a request that is sent again only reads again.
+    """
 
     install: AppInstall
 

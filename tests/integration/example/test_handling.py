@@ -154,6 +154,14 @@ def test_one_100_continue(connect):
         assert (status, headers["Connection"]) == (401, None)
 
 
+def test_no_100_continue_for_an_old_client(connect):
+    """RFC 9110 section 10.1.1: HTTP/1.0 has no such status, so only the answer is sent."""
+    client = connect()
+    client.sendall(post(LOGIN, b"{}", version="1.0", Expect="100-continue"))
+    [(status, _, _)] = answers(client, "POST")
+    assert status == 401
+
+
 def test_no_100_continue_for_what_is_refused(connect):
     """RFC 9110 section 10.1.1: the final status comes at once, and the body never needs to."""
     client = connect()

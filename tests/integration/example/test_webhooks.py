@@ -7,7 +7,9 @@ import re
 from hashlib import sha1, sha256
 
 import pytest
+from flask import Flask
 
+from example_app import DEFAULTS, webhooks
 from example_app.notifications import notified
 from tests.support.example_api import (
     ACCOUNT,
@@ -253,11 +255,11 @@ def test_an_endpoint_for_each_event_type(start, tmp_path, hook):
     of its own too, but for those of the protocol."""
     own = {"X-Own": "1", "x-liveperson-account-id": "another"}
     with endpoint() as texts:
-        webhooks = {
+        configured = {
             f"{PUBLISHED}.ContentEvent": {"endpoint": texts.url, "headers": own},
             f"{PUBLISHED}.ChatStateEvent": {"endpoint": hook.url, "max_retries": 1},
         }
-        api = api_of(start(tmp_path, CONNECTOR_WEBHOOKS=webhooks))
+        api = api_of(start(tmp_path, CONNECTOR_WEBHOOKS=configured))
         tokens = api.someone()
         conversation = api.opened(tokens)
         typing = message(conversation, type="ChatStateEvent", chatState="COMPOSING")
@@ -274,8 +276,8 @@ def test_an_endpoint_for_each_event_type(start, tmp_path, hook):
 def test_one_url_and_another_for_one_event_type(start, tmp_path, hook):
     """The URL for all is the default of each event type."""
     with endpoint() as texts:
-        webhooks = {f"{PUBLISHED}.ContentEvent": {"endpoint": texts.url}}
-        app = start(tmp_path, CONNECTOR_WEBHOOK_URL=hook.url, CONNECTOR_WEBHOOKS=webhooks)
+        configured = {f"{PUBLISHED}.ContentEvent": {"endpoint": texts.url}}
+        app = start(tmp_path, CONNECTOR_WEBHOOK_URL=hook.url, CONNECTOR_WEBHOOKS=configured)
         api = api_of(app)
         tokens = api.someone()
         assert api.send(tokens, message(api.opened(tokens))).status_code == 200
@@ -286,8 +288,8 @@ def test_one_url_and_another_for_one_event_type(start, tmp_path, hook):
 
 def test_webhooks_of_the_environment(start, tmp_path, hook, monkeypatch):
     """They are JSON there, as in the installation of an app."""
-    webhooks = {"cqm.ExConversationChangeNotification": {"endpoint": hook.url}}
-    monkeypatch.setenv("FLASK_CONNECTOR_WEBHOOKS", json.dumps(webhooks))
+    configured = {"cqm.ExConversationChangeNotification": {"endpoint": hook.url}}
+    monkeypatch.setenv("FLASK_CONNECTOR_WEBHOOKS", json.dumps(configured))
     api = api_of(start(tmp_path))
     tokens = api.someone()
     assert api.send(tokens, message(api.opened(tokens))).status_code == 200
@@ -350,8 +352,12 @@ GOOD = {"endpoint": "https://127.0.0.1:1/"}
     ],
     ids=str,
 )
-def test_a_setting_that_is_wrong(start, tmp_path, setting, value, why):
+def test_a_setting_that_is_wrong(setting, value, why):
     """The start fails with a message that names the setting and the bounds."""
     url = {} if setting == "S" else {"CONNECTOR_WEBHOOK_URL": GOOD["endpoint"]}
+    app = Flask(__name__)
+    app.config.from_mapping({**DEFAULTS, **url})
+    webhooks.init_app(app)
+    app.config[f"CONNECTOR_WEBHOOK{setting}"] = value
     with pytest.raises(ValueError, match=re.escape(why)):
-        start(tmp_path, **url, **{f"CONNECTOR_WEBHOOK{setting}": value})
+        webhooks.init_app(app)
