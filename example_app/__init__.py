@@ -2,10 +2,12 @@
 
 Each service of the protocol is one module: ``domain`` returns the hosts of the services,
 ``sentinel`` issues the AppJWT, ``idp`` issues the ConsumerJWS, ``messaging`` receives what
-consumers send, ``swift`` stores their files, and ``agents`` logs agents in. ``desk`` is where
-agents answer, ``webhooks`` posts notifications to apps, and ``console`` is a page that shows all of
-it at work. All protection is two decorators on the views. As in a deployment, the extension loads
-its keys over HTTP, from where ``sentinel`` publishes them.
+consumers send, ``swift`` stores their files, ``history`` has their conversations, and ``agents``
+logs agents in. ``desk`` is where agents answer, ``webhooks`` posts notifications to apps,
+``refusals`` tells why a request was refused, and ``console`` is a page that shows all of it at
+work. All protection is two decorators on the views, and ``verify_request()`` in the one view that
+has another way to authenticate too. As in a deployment, the extension loads its keys over HTTP,
+from where ``sentinel`` publishes them.
 
 A request may therefore wait until another one, for the keys, is answered. Serve the app with more
 threads than it gets requests at a time::
@@ -25,7 +27,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
-from flask_connector_auth import ConnectorAuth
+from flask_connector_auth import ConnectorAuth, ConnectorAuthError
 
 from . import (
     agents,
@@ -34,10 +36,12 @@ from . import (
     database,
     desk,
     domain,
+    history,
     idp,
     keys,
     messaging,
     openapi,
+    refusals,
     sentinel,
     swift,
     webhooks,
@@ -48,17 +52,21 @@ DEFAULTS = {
     #: URL of the keys: this app itself, if it is served at this address.
     "CONNECTOR_AUTH_APP_JWT_KEYS": f"http://127.0.0.1:8080{sentinel.KEY_SET_PATH}",
     #: The account whose app install is created at the first start.
-    "CONNECTOR_ACCOUNT_ID": "le81823118",
+    "CONNECTOR_ACCOUNT_ID": "81823118",
     #: Lifetime of an AppJWT in seconds, unless the knob ``token-life`` is set.
     "CONNECTOR_TOKEN_LIFE": 3600,
     #: Host and port that the domain look-up returns (default: the Host of the request).
     "CONNECTOR_BASE_URI": None,
-    #: URL that notifications are posted to (default: none are posted).
+    #: URL that all notifications are posted to (default: none are posted).
     "CONNECTOR_WEBHOOK_URL": None,
-    #: How often a notification is posted again after a failure.
-    "CONNECTOR_WEBHOOK_RETRIES": 3,
+    #: How often a notification to that URL is posted again after a failure, at most 5 times.
+    "CONNECTOR_WEBHOOK_RETRIES": 0,
+    #: Instead: the webhooks of the app by event type, as in its installation.
+    "CONNECTOR_WEBHOOKS": None,
     #: Seconds before a notification is posted again.
     "CONNECTOR_WEBHOOK_PAUSE": 30,
+    #: Digest of the signature, sha1 or sha256.
+    "CONNECTOR_WEBHOOK_DIGEST": "sha1",
     #: Whether other machines may open the console too; they need its key as well.
     "CONNECTOR_CONSOLE_ANYWHERE": False,
     #: A file in the instance folder; ``timeout`` is the seconds that one writer waits for another.
@@ -78,12 +86,12 @@ def create_app(
         ``instance`` beside this package if not given.
     :raises ConfigurationError: if a ``CONNECTOR_AUTH_…`` setting cannot be used.
     :raises VersionError: if another version of this app created the database.
-    :raises ValueError: if ``CONNECTOR_WEBHOOK_URL`` is not an HTTP URL.
+    :raises ValueError: if a setting of the webhooks cannot be used.
     """
     app = create_issuer(config, instance_path=instance_path)
     connector_auth = ConnectorAuth(app)
     webhooks.init_app(app)
-    for service in (domain, idp, messaging, swift, agents, desk, openapi):
+    for service in (domain, idp, messaging, swift, agents, desk, history, openapi):
         app.register_blueprint(service.blueprint)
     console.init_app(app, connector_auth)
     return app
@@ -114,6 +122,9 @@ def create_issuer(
     database.let_go(app)
     app.register_blueprint(sentinel.blueprint)
     commands.init_app(app)
-    # The four errors do not come here: their own handler precedes any generic one.
-    app.register_error_handler(HTTPException, wire.send_refusal)
+    refusals.init_app(app)
+    # The errors of the tokens have a handler that precedes any generic one, so they are named too:
+    # their responses are sent unchanged, and their reasons are kept.
+    for error in (HTTPException, ConnectorAuthError):
+        app.register_error_handler(error, wire.send_refusal)
     return app

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from .agents import agent_of
 from .console import current_console
 from .database import VersionError
+from .refusals import print_line, request_refused
 from .sentinel import app_install
 from .serving import HOST, PORT, TLS_PORT, Served, ctrl_c, served
 
@@ -43,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         with served(options.port, options.tls_port, {}) as running:
             print(connection_details(running), flush=True)
-            print("Press Ctrl-C to stop it.", flush=True)
+            print("Press Ctrl-C to stop it. Each refused request is a line below.\n", flush=True)
+            request_refused.connect(print_line, running.app)
             stopped.wait()
     except VersionError as error:
         sys.exit(str(error))

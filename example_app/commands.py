@@ -24,6 +24,9 @@ from .models import Fault
 keys = AppGroup("keys", help="The keys that sign tokens: one signs, all are published.")
 turning = AppGroup("knobs", help="Shorter tokens and forced failures, to test clients with.")
 P = ParamSpec("P")
+LEEWAY_IS_ADDED = (
+    "They are accepted for CONNECTOR_AUTH_LEEWAY longer, which is 30 seconds if it is not set."
+)
 
 
 @keys.command("list")
@@ -93,8 +96,12 @@ def show() -> None:
 @click.argument("seconds", type=click.IntRange(1, 2**31 - 1))
 @closing
 def token_life(seconds: int) -> None:
-    """Let new AppJWTs expire after SECONDS."""
+    """Let new AppJWTs expire after SECONDS.
+
+    They are accepted for longer than that, by the leeway for the clocks of others.
+    """
     knobs.set_token_life(seconds)
+    click.echo(f"New AppJWTs expire after {seconds} seconds. {LEEWAY_IS_ADDED}")
 
 
 @turning.command()

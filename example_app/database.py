@@ -16,7 +16,7 @@ from sqlalchemy.schema import CreateTable
 from . import folder
 
 #: Version of the tables. Raise it with each change of a table.
-VERSION = 2
+VERSION = 3
 
 
 class Base(DeclarativeBase):

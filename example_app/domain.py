@@ -12,6 +12,7 @@ SERVICES = (
     "swift",
     "agentVep",
     "accountConfigReadWrite",
+    "msgHist",
 )
 
 blueprint = Blueprint("domain", __name__, url_prefix="/api/account/<account_id>/service")

@@ -74,7 +74,7 @@ def may_fail(blueprint: Blueprint, service: str) -> None:
         # GET requests never fail, since the services themselves load the keys by one.
         fault = find(Fault, service) if request.method == "POST" else None
         if fault and (fault.remaining is None or _counted(service)):
-            error = FAILURES[fault.status]()
+            error = FAILURES[fault.status]("forced by a knob")
             error.response.headers["Retry-After"] = str(fault.retry_after)
             raise error
 

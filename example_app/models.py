@@ -93,8 +93,14 @@ class Conversation(Base):
     is_open: Mapped[bool | None] = mapped_column(default=True)  #: NULL once it is closed
     next_sequence: Mapped[int] = mapped_column(default=0)
     details: Mapped[str] = mapped_column(Text, default="{}")  #: JSON, the body of the request
+    #: JSON: skill, time to respond and rating, under their names in notifications.
+    fields: Mapped[str] = mapped_column(Text, default="{}")
+    agents: Mapped[str] = mapped_column(Text, default="[]")  #: JSON: ``id`` and ``role`` of each
     started_at: Mapped[int] = mapped_column(BigInteger, default=now_ms)  #: see :func:`now_ms`
-    agent_id: Mapped[str | None] = mapped_column(String(36))  #: the agent who answered first
+    changed_at: Mapped[int] = mapped_column(BigInteger, default=now_ms)  #: of all but messages
+    ended_at: Mapped[int | None] = mapped_column(BigInteger)
+    closed_by: Mapped[str | None] = mapped_column(String(20))  #: ``CONSUMER`` or ``AGENT``
+    closed_cause: Mapped[str | None] = mapped_column(Text)
     consumer: Mapped[Consumer] = relationship()
 
 
@@ -105,6 +111,8 @@ class Message(Base):
     conversation_id: Mapped[str] = mapped_column(ForeignKey(Conversation.id), primary_key=True)
     sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  #: from 0
     body: Mapped[str] = mapped_column(Text)  #: JSON, the body of PublishEvent
+    metadata_: Mapped[str] = mapped_column("metadata", Text, default="[]")  #: JSON
+    audience: Mapped[str] = mapped_column(String(20), default="ALL")  #: ``messageAudience``
     originator: Mapped[str] = mapped_column(String(64))  #: id of the consumer or agent
     role: Mapped[str] = mapped_column(String(20))  #: as in notifications
     sent_at: Mapped[int] = mapped_column(BigInteger, default=now_ms)  #: see :func:`now_ms`
@@ -116,6 +124,7 @@ class File(Base):
     __tablename__ = "file"
     path: Mapped[str] = mapped_column(String(160), primary_key=True)  #: ``relativePath``
     consumer_id: Mapped[str] = mapped_column(ForeignKey(Consumer.lp_consumer_id))
+    size: Mapped[int]  #: most bytes in the content, as was declared
     key: Mapped[str] = mapped_column(String(64), default=secrets.token_hex)  #: signs its URLs
     content: Mapped[bytes | None] = mapped_column(LargeBinary(MAX_FILE), deferred=True)
 

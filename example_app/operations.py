@@ -29,6 +29,7 @@ REFUSED = {"4XX": _json(ref("Refusal"))}
 #: that require tokens.
 LIMITED = {"429": _json(ref("ConnectorAuthError"))}
 VERSION = [{"name": "v", "in": "query", "required": True, "schema": {"enum": ["3"]}}]
+PATH = [{"name": "relativePath", "in": "query", "required": True, "schema": ref("Path")}]
 
 #: Schemas by the names of arguments.
 PARAMETERS = {
@@ -38,7 +39,8 @@ PARAMETERS = {
     "service": one_of(SERVICES),
 }
 
-#: Operations by endpoint. Those of ``swift`` are left out: clients do not build these URLs.
+#: Operations by endpoint. Those of ``swift`` are left out, since clients do not build these URLs,
+#: and that of ``msgHist``, which most clients would sign by OAuth 1.0.
 OPERATIONS = {
     "domain.host_of_service": Operation({"200": _json(ref("BaseURI")), **REFUSED}),
     "domain.all_hosts": Operation({"200": _json(ref("BaseURIs")), **REFUSED}),
@@ -60,7 +62,7 @@ OPERATIONS = {
     "messaging.create": Operation(
         {
             "200": _json(listed(ref("Done"))),
-            "400": _json({"oneOf": [ref("Refusal"), listed(ref("Done"), ref("Refusal"))]}),
+            "400": _json(listed(ref("Done"), ref("Refusal"))),
             **REFUSED,
             **LIMITED,
         },
@@ -68,8 +70,9 @@ OPERATIONS = {
             {
                 "type": "array",
                 "prefixItems": [ref("SetUserProfile"), ref("OpenConversation")],
+                "items": ref("FirstEvent"),
                 "minItems": 2,
-                "maxItems": 2,
+                "maxItems": 3,  # more first events are accepted
             }
         ),
         VERSION,
@@ -80,7 +83,8 @@ OPERATIONS = {
             {
                 "oneOf": [
                     ref("PublishEvent"),
-                    ref("CloseConversation"),
+                    ref("UpdateConversation"),
+                    ref("SetUserProfile"),
                     ref("UploadFile"),
                     ref("DownloadFile"),
                 ]
@@ -93,7 +97,9 @@ OPERATIONS = {
     "agents.installation": Operation({"200": _json(ref("Installation")), **REFUSED}),
     "desk.open_conversations": Operation({"200": _json(listed(ref("Transcript")))}),
     "desk.say": Operation(
-        {"200": _json(an_object(sequence=NUMBER)), **REFUSED}, _json(ref("Reply"))
+        {"200": _json(an_object(("sequence",), sequence=NUMBER)), **REFUSED}, _json(ref("Reply"))
     ),
+    "desk.new_file": Operation({"200": _json(ref("FileURL")), **REFUSED}, _json(ref("NewFile"))),
+    "desk.file": Operation({"200": _json(ref("FileURL")), **REFUSED}, query=PATH),
     "desk.resolve": Operation({"200": _json(ANYTHING), **REFUSED}),
 }

@@ -7,9 +7,8 @@ described in as much detail as ``events`` checks it.
 from typing import Any
 
 from . import events
-from .desk import ROLES
+from .notifications import AUDIENCES
 from .swift import TYPES
-from .wire import MAX_CHARACTERS
 
 Schema = dict[str, Any]
 
@@ -17,6 +16,7 @@ TEXT: Schema = {"type": "string"}
 SOME_TEXT: Schema = {"type": "string", "minLength": 1}
 NUMBER: Schema = {"type": "integer"}
 ANYTHING: Schema = {"type": "object"}
+SKILL: Schema = {"type": "string", "pattern": "^(-1|[0-9]{1,10})$"}
 
 
 def ref(name: str) -> Schema:
@@ -42,18 +42,41 @@ def one_of(words: Any) -> Schema:
 
 def asking(action: str, body: Schema) -> Schema:
     """Return the schema of a request object."""
-    number_or_text = {"type": ["string", "number"]}
-    return an_object(kind=one_of(["req"]), id=number_or_text, type=one_of([action]), body=body)
+    return an_object(
+        ("metadata",),
+        kind=one_of(["req"]),
+        id={"type": ["string", "number"]},
+        type=one_of([action]),
+        body=body,
+        metadata={"type": "array"},
+    )
+
+
+def _change(name: str, optional: tuple[str, ...] = (), **members: Schema) -> Schema:
+    return an_object(optional, field=one_of([name]), **members)
 
 
 def _event(name: str, **members: Schema) -> Schema:
     return an_object((), type=one_of([name]), **members)
 
 
+def _reply(**members: Schema) -> Schema:
+    return an_object(
+        ("role", "messageAudience", "metadata"),
+        **members,
+        role=one_of(events.ROLES),
+        messageAudience=one_of(AUDIENCES),
+        metadata={"type": "array"},
+    )
+
+
+FILE = an_object(fileType=one_of(TYPES), fileSize={"type": "integer", "minimum": 1})
+
 SCHEMAS = {
     "Account": TEXT,
     "Client": TEXT,
     "Conversation": TEXT,
+    "Path": TEXT,
     "Refusal": an_object(("reqId",), code=TEXT, body=an_object(msg=TEXT), reqId=TEXT),
     "Done": an_object(code=one_of(["OK"]), body=ANYTHING, reqId=TEXT),
     "BaseURI": an_object(service=TEXT, account=ref("Account"), baseURI=TEXT),
@@ -98,29 +121,71 @@ SCHEMAS = {
             ),
         ]
     },
-    "CloseConversation": asking(
+    "FirstEvent": asking(events.PUBLISH, an_object(event=ref("Event"))),
+    "UpdateConversation": asking(
         events.UPDATE,
         an_object(
             conversationId=ref("Conversation"),
-            conversationField=an_object(
-                field=one_of(["ConversationStateField"]), conversationState=one_of(["CLOSE"])
-            ),
+            conversationField={
+                "oneOf": [
+                    ref("Change"),
+                    {"type": "array", "items": ref("Change"), "minItems": 1},
+                ]
+            },
         ),
     ),
-    "UploadFile": asking(
-        events.UPLOAD,
-        an_object(fileType=one_of(TYPES), fileSize={"type": "integer", "minimum": 1}),
-    ),
+    "Change": {
+        "oneOf": [
+            _change("ConversationStateField", conversationState=one_of(["CLOSE"])),
+            _change(
+                "DialogChange",
+                type=one_of(["UPDATE"]),
+                dialog=an_object(
+                    ("closedCause",),
+                    dialogId=ref("Conversation"),
+                    state=one_of(["CLOSE"]),
+                    closedCause=TEXT,
+                ),
+            ),
+            _change(
+                "CSATRate",
+                csatRate={"type": "integer", "minimum": 1, "maximum": 5},
+                csatResolutionConfirmation={"type": "boolean"},
+                status=one_of(["FILLED"]),
+            ),
+            _change(
+                "TTRField",
+                ttrType=one_of(filter(None, events.TIMES_TO_RESPOND)),
+                value={"type": "integer", "minimum": 1},
+            ),
+            _change("Skill", type=one_of(["UPDATE"]), skill=SKILL),
+            _change("Skill", type=one_of(["REMOVE"])),
+            _change(
+                "ParticipantsChange",
+                type=one_of(["ADD", "REMOVE"]),
+                userId=SOME_TEXT,
+                role=one_of(events.ROLES),
+            ),
+        ]
+    },
+    "UploadFile": asking(events.UPLOAD, FILE),
     "DownloadFile": asking(events.DOWNLOAD, an_object(relativePath=SOME_TEXT)),
     "Login": an_object(username=TEXT, password=TEXT),
     "Session": an_object(
         bearer=TEXT, sessionTTl=TEXT, config=ANYTHING, csdsCollectionResponse=ref("BaseURIs")
     ),
     "Installation": an_object(client_id=ref("Client"), client_secret=TEXT, scope=TEXT),
-    "Reply": an_object(
-        ("role",),
-        message={"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS},
-        role=one_of(ROLES),
+    "Reply": {
+        "oneOf": [
+            _reply(message={"type": "string", "minLength": 1, "maxLength": events.MAX_TEXT}),
+            _reply(event=ref("Event")),
+        ]
+    },
+    "NewFile": FILE,
+    "FileURL": an_object(
+        relativePath=TEXT, queryParams=an_object(temp_url_sig=TEXT, temp_url_expires=TEXT)
     ),
-    "Transcript": an_object(conversationId=TEXT, consumer=TEXT, messages=listed(ANYTHING)),
+    "Transcript": an_object(
+        conversationId=TEXT, consumer=TEXT, details=ANYTHING, messages=listed(ANYTHING)
+    ),
 }

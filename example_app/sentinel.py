@@ -19,6 +19,7 @@ from . import knobs
 from .database import find, find_or_add
 from .keys import current_issuer, current_keys
 from .models import SCOPE, AppInstall
+from .wire import refuse_encoding
 
 KEY_SET_PATH = "/sentinel/well-known/jwks"
 #: Seconds that verifiers may keep the keys: the longest time that a withdrawn key stays valid.
@@ -33,6 +34,7 @@ knobs.may_fail(blueprint, "sentinel")
 def app_token(account_id: str) -> ResponseReturnValue:
     """Answer a token request; errors have the form of RFC 6749 section 5.2."""
     server = current_app.extensions["sentinel"]
+    refuse_encoding()
     try:
         _check_parameters()
         response = server.create_token_response()

@@ -4,7 +4,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -18,13 +18,16 @@ from flask_connector_auth import ConnectorAuth
 from . import create_app
 from .certificates import Certificate, certificate_in
 from .database import let_go
+from .handling import Handler
 from .sentinel import KEY_SET_PATH
-from .tunnel import Quiet
+from .tunnel import Proxy
 from .webhooks import close
 
 HOST = "127.0.0.1"
 PORT = 8080
 TLS_PORT = 8443
+#: Seconds to wait for a request that is being answered when the server ends.
+PATIENCE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +55,15 @@ def serving(
     app: Flask,
     listener: socket.socket,
     context: ssl.SSLContext | None = None,
-    handler: type[Quiet] = Quiet,
+    handler: type[Handler] = Proxy,
 ) -> Iterator[None]:
     """Serve *app* with a thread for each request, so that one that waits for keys stops no other.
 
     :param context: the TLS context of the server; plain HTTP if not given.
     :param handler: class that handles the requests.
     """
-    fd = listener.fileno()
+    fd, connections = listener.fileno(), dict[socket.socket, Thread]()
+    handler = type("Serving", (handler,), {"connections": connections})
     server = make_server(HOST, 0, app, threaded=True, request_handler=handler, fd=fd)
     if context:
         server.ssl_context = context
@@ -76,6 +80,11 @@ def serving(
     finally:
         server.shutdown()
         thread.join()
+        # Those that are kept alive, which nothing else would end for a while.
+        for connection, serving_thread in list(connections.items()):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            serving_thread.join(PATIENCE)
         server.server_close()
         close(app)
         let_go(app)
@@ -98,7 +107,7 @@ def served(
         stack.callback(ConnectorAuth().close, app)
         app.config["CONNECTOR_BASE_URI"] = app.config["CONNECTOR_BASE_URI"] or f"{HOST}:{tls_port}"
         certificate = certificate_in(Path(app.instance_path))
-        handler = type("Handler", (Quiet,), {"tls_address": (HOST, tls_port)})
+        handler = type("Handler", (Proxy,), {"tls_address": (HOST, tls_port)})
         stack.enter_context(serving(app, listeners[0], handler=handler))
         stack.enter_context(serving(app, listeners[1], certificate.context()))
         yield Served(app, port, tls_port, certificate)

@@ -14,8 +14,9 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wsgi import get_input_stream
 
 from .database import db, find
+from .events import FILE
 from .models import MAX_FILE, Consumer, File
-from .wire import Request
+from .wire import Request, refuse_encoding
 
 CONTAINER = "/v1/AUTH_async-images"
 #: Seconds that a URL is valid.
@@ -35,10 +36,21 @@ def new_file(req: Request, consumer: Consumer) -> File:
     if not (size.isascii() and size.isdigit() and len(size) < 9 and 0 < int(size) <= MAX_FILE):
         raise req.refused(f"fileSize must be a number from 1 to {MAX_FILE}")
     path = f"{CONTAINER}/{consumer.account_id}/{uuid4()}.{kind.lower()}"
-    file = File(path=path, consumer_id=consumer.lp_consumer_id)
+    file = File(path=path, consumer_id=consumer.lp_consumer_id, size=int(size))
     db.session.add(file)
     db.session.commit()
     return file
+
+
+def check_file(req: Request, event: Mapping[str, Any], consumer: Consumer) -> None:
+    """Check that a file in *event* has a path that was issued for *consumer*.
+
+    :raises Refused: if it has another path.
+    """
+    if event.get("contentType") == FILE:
+        file = find(File, event["message"]["relativePath"])
+        if file is None or file.consumer_id != consumer.lp_consumer_id:
+            raise req.refused("relativePath was not issued for this consumer")
 
 
 def temp_url(file: File, method: str, life: int = LIFE) -> dict[str, Any]:
@@ -50,10 +62,11 @@ def temp_url(file: File, method: str, life: int = LIFE) -> dict[str, Any]:
 
 @blueprint.put(f"{CONTAINER}/<path:name>")
 def upload(name: str) -> ResponseReturnValue:
-    """Store the body as the content of the file."""
+    """Store the body as the content of the file; it may not be larger than was declared."""
     file = _file(name, "PUT", request.args)
+    refuse_encoding()
     # Files have a limit of their own, above that for the bodies of other requests.
-    body = get_input_stream(request.environ, max_content_length=MAX_FILE)
+    body = get_input_stream(request.environ, max_content_length=file.size)
     file.content = body.read()
     db.session.commit()
     return "", 201

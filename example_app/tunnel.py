@@ -8,22 +8,14 @@ import socket
 from collections.abc import Sequence
 from selectors import EVENT_READ, DefaultSelector
 
-from werkzeug.serving import WSGIRequestHandler
-
 from .certificates import ADDRESSES
-
-#: Seconds without a byte in either direction.
-TIMEOUT = 60
+from .handling import TIMEOUT, Handler
 
 
-class Quiet(WSGIRequestHandler):
-    """Werkzeug's handler, without an access log, and with tunnels (RFC 9110 section 9.3.6)."""
+class Proxy(Handler):
+    """The handler of connections, with tunnels (RFC 9110 section 9.3.6)."""
 
-    timeout = TIMEOUT  # a client that sends nothing must not hold a thread
     tls_address: tuple[str, int] | None = None  #: the end of tunnels; if not set, there are none
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log nothing."""
 
     def do_CONNECT(self) -> None:
         """Open a tunnel to the TLS listener, if the target is a host that this app replaces."""

@@ -11,6 +11,8 @@ from typing import Any
 from flask import Response, jsonify, request
 from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
 
+from . import refusals
+
 #: Most characters in a request object, without the preview of a file, and in that preview.
 MAX_CHARACTERS = 5000
 MAX_PREVIEW = 30000
@@ -27,6 +29,9 @@ class Refused(BadRequest):
     :param req_id: id of the request object, if it is known.
     """
 
+    #: The answers before this one, if the requests came in an array; else ``None``.
+    answers: list[Answer] | None = None
+
     def __init__(self, msg: str, req_id: str | None = None) -> None:
         super().__init__(msg)
         self.req_id = req_id
@@ -36,11 +41,16 @@ class Refused(BadRequest):
 class Request:
     """One request object."""
 
-    req_id: str  #: ``id``, which the answer repeats as a text
+    req_id: str | None  #: ``id``, which the answer repeats as a text
     action: str  #: ``type``
     body: Mapping[str, Any]
     text: str  #: the body as JSON in ASCII, which every database can store
     beside: Mapping[str, Any]  #: the whole object: some clients put members beside the body
+
+    @property
+    def metadata(self) -> list[Any]:
+        """What the client says beside the body, for the notification of the event."""
+        return self.beside.get("metadata") or []
 
     def need(self, holder: Mapping[str, Any], name: str, *kinds: type) -> Any:
         """Return the member *name* of *holder*, which is the body or an object in it.
@@ -73,12 +83,32 @@ class Request:
         return Refused(msg, self.req_id)
 
 
+class Encoded(UnsupportedMediaType):
+    """The body is compressed: 415, with the codings that are accepted (RFC 9110 section 12.5.3)."""
+
+    description = "The body must not be compressed"
+
+    def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
+        """Return the headers of the answer."""
+        return [*super().get_headers(*args, **kwargs), ("Accept-Encoding", "identity")]
+
+
+def refuse_encoding() -> None:
+    """Refuse a compressed body.
+
+    :raises UnsupportedMediaType: if ``Content-Encoding`` names a coding.
+    """
+    if request.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
+        raise Encoded
+
+
 def read_json() -> Any:
     """Return the JSON value in the body of the current HTTP request.
 
     :raises Refused: if the body is not JSON (RFC 8259), or nested too deeply.
-    :raises UnsupportedMediaType: if ``Content-Type`` names another type.
+    :raises UnsupportedMediaType: if ``Content-Type`` names another type, or it is compressed.
     """
+    refuse_encoding()
     if request.mimetype not in ("application/json", ""):
         raise UnsupportedMediaType("Content-Type must be application/json")
     try:
@@ -120,7 +150,17 @@ def read_request(value: Any, *types: str) -> Request:
         raise Refused(f"kind must be req, type {' or '.join(types)}, body an object", req_id)
     if _characters(value) - _preview(body) > MAX_CHARACTERS:
         raise Refused(f"a request has at most {MAX_CHARACTERS} characters", req_id)
+    check_metadata(value, req_id)
     return Request(req_id, value["type"], body, json.dumps(body), value)
+
+
+def check_metadata(holder: Mapping[str, Any], req_id: str | None = None) -> None:
+    """Check the type of ``metadata`` in *holder*, if it is there.
+
+    :raises Refused: if it is not an array.
+    """
+    if not isinstance(holder.get("metadata"), list | None):
+        raise Refused("metadata must be an array", req_id)
 
 
 def _characters(value: Any) -> int:
@@ -146,9 +186,11 @@ def refusal(error: HTTPException) -> Answer:
 
 def send_refusal(error: HTTPException) -> Response:
     """Answer an HTTP error in the protocol's shape, with the headers of the error."""
+    refusals.note(error)
     if isinstance(error.response, Response):
-        return error.response  # the complete response of a forced failure
-    response = jsonify(refusal(error))
+        return error.response  # the complete response of an error of the tokens
+    answers = getattr(error, "answers", None)
+    response = jsonify(refusal(error) if answers is None else [*answers, refusal(error)])
     response.status_code = error.code or 500
     response.headers.extend(
         {name: value for name, value in error.get_headers() if name != "Content-Type"}

@@ -1,13 +1,13 @@
 """The part of the tour in which an agent answers, and a webhook gets the notifications."""
 
-from contextlib import closing
 from typing import Any
 
 from flask import Flask
 
 from ..agents import agent_of
 from ..domain import SERVICES
-from ..webhooks import Webhooks
+from ..posting import Endpoint, Posting
+from ..webhooks import EVENT_TYPES
 from .asking import Documented, Question, value_of
 from .caller import APP, Caller
 from .documented import TOKEN, refused
@@ -41,7 +41,8 @@ def answer(app: Flask, caller: Caller) -> None:
     ask("One of them.", Question(one, headers=bearer), Documented(200, shown))
     desk = f"/agent{account}/conversations/{caller.conversation}"
     before = app.extensions["webhooks"]
-    with receiving() as receiver, closing(Webhooks(receiver.url, 0, 0)) as posting:
+    with receiving() as receiver:
+        posting = Posting(dict.fromkeys(EVENT_TYPES, Endpoint(receiver.url)), pause=0)
         app.extensions["webhooks"] = posting
         try:
             ask(
@@ -52,6 +53,7 @@ def answer(app: Flask, caller: Caller) -> None:
             _compare_notifications(caller, receiver)
         finally:
             app.extensions["webhooks"] = before
+            posting.close()
 
 
 def _log_in(caller: Caller) -> str:
@@ -83,15 +85,26 @@ def _log_in(caller: Caller) -> str:
 def _compare_notifications(caller: Caller, receiver: Receiver) -> None:
     """Compare the two notifications of an agent's first answer."""
     conversation, account = caller.conversation, caller.install.account_id
+    participants = [PARTICIPANT, {**PARTICIPANT, "role": "ASSIGNED_AGENT"}]
+    dialog = {
+        "dialogId": conversation,
+        "participantsDetails": participants,
+        "dialogType": "MAIN",
+        "channelType": "MESSAGING",
+        "state": "OPEN",
+        "creationTs": int,
+        "metaDataLastUpdateTs": int,
+    }
     details = {
         "skillId": "-1",
-        "participants": [PARTICIPANT, {**PARTICIPANT, "role": "ASSIGNED_AGENT"}],
-        "dialogs": [{"dialogId": conversation, "dialogType": "MAIN", "state": "OPEN"}],
+        "participants": participants,
+        "dialogs": [dialog],
         "brandId": account,
         "state": "OPEN",
         "stage": "OPEN",
         "startTs": int,
-        "ttr": {"ttrType": "NORMAL"},
+        "metaDataLastUpdateTs": int,
+        "ttr": {"ttrType": "NORMAL", "value": 3600},
     }
     taken = {"convId": conversation, "effectiveTTR": -1, "conversationDetails": details}
     said = {
@@ -102,6 +115,7 @@ def _compare_notifications(caller: Caller, receiver: Receiver) -> None:
         "event": {"type": "ContentEvent", "contentType": "text/plain", "message": "Grüß Gott"},
         "conversationId": conversation,
         "dialogId": conversation,
+        "messageAudience": "ALL",
     }
     for title, kind, change in (
         (

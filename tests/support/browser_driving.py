@@ -122,7 +122,7 @@ class Console:
 def talk(console: Console) -> None:
     """Use the first panel: a consumer asks, and an agent answers."""
     console.panel("Conversation")
-    console.click("Look up the services", "6 services")
+    console.click("Look up the services", "7 services")
     console.click("Get both tokens", "An AppJWT for the app")
     console.click("Open a conversation", "A conversation is open")
     console.click("Send", "Message 0 is sent")

@@ -16,7 +16,7 @@ from example_app.database import find_or_add
 from example_app.models import AppInstall
 from tests.support.http_helpers import headers
 
-ACCOUNT = "le81823118"
+ACCOUNT = "81823118"
 OTHER_ACCOUNT = "qa5313846"
 #: Authlib refuses plain HTTP to any host but the machine itself.
 BASE_URL = "http://127.0.0.1:8080"

@@ -1,6 +1,7 @@
 """A client of the agent's side of the example app, which logs in and answers conversations."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Flask, Response
 
@@ -38,6 +39,16 @@ class Desk:
     def say(self, conversation: str, body: Any) -> Response:
         """Answer in a conversation."""
         return self.api.post(f"{self.path}/{conversation}", body, self.bearer)
+
+    def new_file(self, conversation: str, body: Any) -> Response:
+        """Ask for the place of a new file."""
+        return self.api.post(f"{self.path}/{conversation}/files", body, self.bearer)
+
+    def file(self, conversation: str, path: str) -> Response:
+        """Ask where a file is."""
+        query = urlencode({"relativePath": path})
+        url = f"{self.path}/{conversation}/files?{query}"
+        return self.api.transport("GET", url, self.bearer, b"")
 
     def close(self, conversation: str) -> Response:
         """Close a conversation."""

@@ -1,7 +1,6 @@
 """The public clients in; what each of them sends, from look-up to close, as data, out.
 
-From the protocol reference, sections 1, 5 and 6: header names in each client's spelling, parameters
-in its order, bodies in its form.
+Header names in each client's spelling, parameters in its order, bodies in its form.
 """
 
 from collections.abc import Callable, Mapping
@@ -180,6 +179,30 @@ CLIENTS = [
             "Request-ID": "7fca0ba5-3d0c-4a8f-9a4f-6f4a4de0a3f1",
         },
         ids=uuids,
+    ),
+    Client(
+        "connector_api",
+        token=old(FORM),
+        more={"Accept": "application/json"},
+        sending={"User-Agent": "MarkConnector/0.4.4", "Client-Properties": "[object Object]"},
+        ids=uuids,
+        profile={"firstName": "Mark", "lastName": "ConnectorTest"},
+        opening={"ttrDefName": "CUSTOM", "channelType": "MESSAGING"},
+    ),
+    Client(
+        "nexmo-live-engage",
+        token=old(FORM),
+        lookup="",
+        host="va.{service}.liveperson.net",
+        profile=SDES,
+        opening={"channelType": "MESSAGING", "ttrDefName": "URGENT", "skillId": "-1"},
+    ),
+    Client(
+        "functions",
+        token=(f"{V1}?v=2.0", FORM, f"{GRANT}&scope=&{CREDENTIALS}"),
+        lookup_host="adminlogin.liveperson.net",
+        secure=False,
+        more={"Accept": "application/json"},
     ),
     Client(
         "V2",

@@ -104,7 +104,7 @@ def test_to_anywhere_by_a_setting(browser, tmp_path):
             if secure:
                 talk(console)
             else:
-                console.click("Look up the services", "6 services")
+                console.click("Look up the services", "7 services")
                 console.click("Copy curl", "select the line instead")
             assert (console.errors, console.refused) == ([], [])
             context.close()

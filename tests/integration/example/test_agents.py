@@ -1,11 +1,22 @@
 """The agent's side: the login and the list of apps that the demo client requests, and the desk."""
 
+from urllib.parse import urlencode
+
 import pytest
 
-from tests.support.example_api import ACCOUNT, OTHER_ACCOUNT, api_of, claims, closing_of, message
+from tests.support.example_api import (
+    ACCOUNT,
+    OTHER_ACCOUNT,
+    api_of,
+    asking,
+    claims,
+    closing_of,
+    message,
+)
 from tests.support.example_desk import Desk, credentials, login
 from tests.support.http_helpers import assert_row
 
+FILE = {"caption": "A dot", "relativePath": "/v1/x.png", "fileType": "GIF", "preview": ""}
 WRONG = {"code": "UNAUTHORIZED", "body": {"msg": "The name or the password is wrong."}}
 
 
@@ -136,6 +147,68 @@ def test_the_agent_closes(api, desk):
     assert api.opened(tokens) in desk.open_conversations()
 
 
+def test_what_else_an_agent_does(api, desk):
+    """Typing has no sequence; reading, rich content and a message for agents alone have one. The
+    first of them takes the conversation."""
+    conversation = api.opened(api.someone())
+    read = {"type": "AcceptStatusEvent", "status": "READ", "sequenceList": [0]}
+    rich = {"type": "RichContentEvent", "content": {"type": "vertical", "elements": []}}
+    secret = {"message": "Who knows?", "messageAudience": "AGENTS_AND_MANAGERS"}
+    origin = [{"type": "ExternalId", "id": "1"}]
+    typing = {"type": "ChatStateEvent", "chatState": "COMPOSING"}
+    assert desk.say(conversation, {"event": typing}).json == {}
+    details = desk.open_conversations()[conversation]["details"]
+    assert [who["role"] for who in details["participants"]] == ["CONSUMER", "ASSIGNED_AGENT"]
+    sent = ({"event": read}, {"event": rich, "metadata": origin}, secret)
+    answers = [desk.say(conversation, body).json for body in sent]
+    assert answers == [{"sequence": number} for number in range(3)]
+    shown = desk.open_conversations()[conversation]["messages"]
+    assert [each["event"] for each in shown[:2]] == [read, rich]
+    assert [each["metadata"] for each in shown] == [[], origin, []]
+    assert [each["messageAudience"] for each in shown] == ["ALL", "ALL", "AGENTS_AND_MANAGERS"]
+
+
+def test_files_from_both_sides(api, desk):
+    """An agent sends a file that the consumer gets, and gets one that the consumer has sent."""
+    tokens = api.someone()
+    conversation = api.opened(tokens)
+    wanted = {"fileType": "GIF", "fileSize": "3"}
+
+    def exchange(answer, send, find):
+        """Put a file to the place in *answer*, send it, find it, and return its bytes."""
+        place = answer.json.get("body", answer.json)
+        url = f"{place['relativePath']}?{urlencode(place['queryParams'])}"
+        assert api.transport("PUT", url, {}, b"GIF").status_code == 201
+        file = {**FILE, "relativePath": place["relativePath"]}
+        event = {"type": "ContentEvent", "contentType": "hosted/file", "message": file}
+        assert send(event).status_code == 200
+        found = find(place["relativePath"]).json
+        found = found.get("body", found)
+        return api.get(f"{found['relativePath']}?{urlencode(found['queryParams'])}").data
+
+    def download(path):
+        request = asking("ms.GenerateURLForDownloadFile", {"relativePath": path})
+        return api.send(tokens, request)
+
+    place = desk.new_file(conversation, wanted)
+    assert (
+        exchange(place, lambda event: desk.say(conversation, {"event": event}), download) == b"GIF"
+    )
+    place = api.send(tokens, asking("ms.GenerateURLForUploadFile", wanted))
+    send = lambda event: api.send(tokens, message(conversation, **event))  # noqa: E731
+    assert exchange(place, send, lambda path: desk.file(conversation, path)) == b"GIF"
+
+
+def test_a_file_of_another_consumer(api, desk):
+    """404 at the desk too: a file belongs to one consumer. Its size is checked as for consumers."""
+    conversation, other = (api.opened(api.someone()) for _ in range(2))
+    path = desk.new_file(conversation, {"fileType": "PNG", "fileSize": 1}).json["relativePath"]
+    assert desk.file(conversation, path).status_code == 200
+    for answer in (desk.file(other, path), desk.file(conversation, f"{path}x")):
+        assert (answer.status_code, answer.json["code"]) == (404, "NOT_FOUND")
+    assert desk.new_file(conversation, {"fileType": "PNG", "fileSize": 0}).status_code == 400
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -147,6 +220,13 @@ def test_the_agent_closes(api, desk):
         {"message": "x" * 5001},
         {"message": "x", "role": "CONSUMER"},
         {"message": "x", "role": ["READER"]},
+        {"message": "x", "messageAudience": "CONSUMER"},
+        {"message": "x", "metadata": {}},
+        {"event": {}},
+        {"event": None, "message": "x"},
+        {"event": {"type": "ChatStateEvent", "chatState": "SINGING"}},
+        {"event": {"type": "AcceptStatusEvent", "status": "READ", "sequenceList": []}},
+        {"event": {"type": "ContentEvent", "contentType": "hosted/file", "message": FILE}},
     ],
     ids=lambda body: str(body)[:20],
 )
@@ -166,10 +246,15 @@ def test_a_conversation_that_is_not_the_agents(api, example, desk, rows):
     theirs, ours = other.opened(other.someone()), api.opened(api.someone())
     before = rows()
     for conversation in (theirs, "none", "%00"):
-        for answer in (desk.say(conversation, {"message": "x"}), desk.close(conversation)):
+        for answer in (
+            desk.say(conversation, {"message": "x"}),
+            desk.close(conversation),
+            desk.new_file(conversation, {"fileType": "PNG", "fileSize": 1}),
+            desk.file(conversation, "/v1/x.png"),
+        ):
             assert (answer.status_code, answer.json["code"]) == (404, "NOT_FOUND")
     assert theirs not in desk.open_conversations()
-    for path in (f"{desk.path}/{ours}", f"{desk.path}/{ours}/close"):
+    for path in (f"{desk.path}/{ours}{end}" for end in ("", "/files", "/close")):
         assert_row(api.post(path, {"message": "x"}, {"Authorization": api.app_jwt}), 40102)
         assert_row(api.post(path, {"message": "x"}, {}), 40105)
     assert_row(api.get(desk.path), 40105)

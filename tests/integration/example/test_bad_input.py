@@ -1,10 +1,20 @@
 """Malformed requests: 400 in the protocol's shape, and the database does not change."""
 
+import gzip
 import json
+from urllib.parse import urlencode
 
 import pytest
 
-from tests.support.example_api import ACCOUNT, OTHER_ACCOUNT, closing_of, message, opening
+from tests.support.example_api import (
+    ACCOUNT,
+    OTHER_ACCOUNT,
+    asking,
+    closing_of,
+    message,
+    opening,
+)
+from tests.support.http_helpers import assert_row
 
 MISSING = object()
 PROFILE, CONVERSATION = opening(ACCOUNT)
@@ -57,9 +67,11 @@ OF_ANY_REQUEST = [
     ("body", []),
     ("body", "text"),
     ("more", "x" * 5000),
+    ("metadata", "text"),
+    ("metadata", {}),
 ]
 OF_A_MESSAGE = [
-    ("type", "userprofile.SetUserProfile"),
+    ("type", "cm.ConsumerRequestConversation"),
     ("body.dialogId", MISSING),
     ("body.dialogId", ""),
     ("body.dialogId", 7),
@@ -95,6 +107,13 @@ OF_A_MESSAGE = [
     ("body.event", {"type": "AcceptStatusEvent", "status": "READ", "sequenceList": [-1]}),
     ("body.event", {"type": "RichContentEvent", "content": "text"}),
 ]
+DIALOG = {"field": "DialogChange", "type": "UPDATE"}
+RATING = {
+    "field": "CSATRate",
+    "csatRate": 5,
+    "csatResolutionConfirmation": True,
+    "status": "FILLED",
+}
 OF_A_CLOSING = [
     ("body.conversationId", MISSING),
     ("body.conversationId", "e4475441-46ec-4d7f-baa8-4503b6dcf4b4"),
@@ -105,7 +124,37 @@ OF_A_CLOSING = [
     ("body.conversationField.conversationState", MISSING),
     ("body.conversationField.conversationState", "OPEN"),
     ("body.conversationField.conversationState", ["CLOSE"]),
-    ("body.conversationField.dialog", {"state": "OPEN"}),
+    *(
+        ("body.conversationField", change)
+        for change in (
+            [],
+            ["CLOSE"],
+            [{"field": "ConversationStateField", "conversationState": "CLOSE"}, {}],
+            {"field": "Topic", "topic": "x"},
+            {"field": ["CSATRate"]},
+            {**DIALOG, "dialog": {"state": "CLOSE"}},
+            {**DIALOG, "dialog": {"dialogId": 7, "state": "CLOSE"}},
+            {**DIALOG, "dialog": {"dialogId": "x", "state": "OPEN"}},
+            {**DIALOG, "dialog": {"dialogId": "x", "state": "CLOSE", "closedCause": 7}},
+            {**DIALOG, "type": "REMOVE", "dialog": {"dialogId": "x", "state": "CLOSE"}},
+            {**RATING, "csatRate": 0},
+            {**RATING, "csatRate": 6},
+            {**RATING, "csatRate": True},
+            {**RATING, "csatRate": "5"},
+            {**RATING, "csatResolutionConfirmation": 1},
+            {**RATING, "csatResolutionConfirmation": None},
+            {**RATING, "status": "EMPTY"},
+            {"field": "TTRField", "ttrType": "CUSTOM"},
+            {"field": "TTRField", "ttrType": "URGENT", "value": 0},
+            {"field": "TTRField", "ttrType": "URGENT", "value": "300"},
+            {"field": "TTRField", "ttrType": None, "value": 300},
+            {"field": "Skill", "type": "UPDATE", "skill": "any"},
+            {"field": "Skill", "type": "UPDATE"},
+            {"field": "Skill", "type": "ADD", "skill": "1"},
+            {"field": "ParticipantsChange", "type": "ADD", "userId": "x", "role": "CONSUMER"},
+            {"field": "ParticipantsChange", "type": "ADD", "role": "READER"},
+        )
+    ),
 ]
 OF_AN_OPENING = [
     ("body.skillId", "12345678901"),
@@ -122,11 +171,15 @@ OF_AN_OPENING = [
     ("body.campaignInfo", "campaign"),
     ("body.conversationContext", ["SharkContext"]),
 ]
+FIRST = put(message("x"), "body.dialogId", MISSING)
 BAD_OPENINGS = [
     [PROFILE],
     [CONVERSATION],
     [CONVERSATION, PROFILE],
     [PROFILE, CONVERSATION, PROFILE],
+    *([PROFILE, CONVERSATION, put(FIRST, *change)] for change in OF_ANY_REQUEST),
+    [PROFILE, CONVERSATION, FIRST, put(FIRST, "body.event", {})],
+    [PROFILE, CONVERSATION, put(FIRST, "body.dialogId", "e4475441-46ec-4d7f-baa8-4503b6dcf4b4")],
     {"0": PROFILE, "1": CONVERSATION},
     PROFILE,
     *([put(PROFILE, *change), CONVERSATION] for change in OF_ANY_REQUEST),
@@ -148,8 +201,11 @@ def check(api, rows):
         answer = call(tokens, body)
         assert answer.status_code == 400
         assert answer.headers.getlist("Content-Type") == ["application/json"]
-        assert answer.json["code"] == "BAD_REQUEST"
-        assert answer.json["body"]["msg"]
+        # The answer to CONVERSATION is an array, whichever request is wrong.
+        assert isinstance(answer.json, list) == (call == api.create)
+        [refusal] = answer.json if call == api.create else [answer.json]
+        assert refusal["code"] == "BAD_REQUEST"
+        assert refusal["body"]["msg"]
         assert rows() == before
 
     return check
@@ -230,10 +286,14 @@ def test_deep_nesting(api, check):
 def test_the_preview_of_a_file(api, check):
     """Send API Examples: it may have nearly 30 KB, and does not count as the request does."""
     tokens = api.someone()
-    file = {"caption": "", "relativePath": "/v1/x.png", "fileType": "PNG", "preview": "x" * 29000}
+    wanted = asking("ms.GenerateURLForUploadFile", {"fileSize": "1", "fileType": "PNG"})
+    path = api.send(tokens, wanted).json["body"]["relativePath"]
+    file = {"caption": "", "relativePath": path, "fileType": "PNG", "preview": "x" * 29000}
     request = message(api.opened(tokens), contentType="hosted/file", message=file)
     check(api.send, tokens, put(request, "body.event.message.preview", "x" * 30000))
     check(api.send, tokens, put(request, "body.event.message.caption", "x" * 5000))
+    check(api.send, tokens, put(request, "body.event.message.relativePath", path[:-1]))
+    check(api.send, api.someone(), put(request, "body.event.message.relativePath", path))
     assert api.send(tokens, request).status_code == 200
 
 
@@ -256,6 +316,31 @@ def test_a_wrong_content_type(api, rows, kind):
     for kind in ("application/json;charset=utf-8", "Application/JSON", ""):
         sent = {**tokens, "Content-Type": kind}
         assert api.send(sent, message(conversation)).status_code == 200
+
+
+def test_a_compressed_body(api, rows):
+    """RFC 9110 sections 12.5.3 and 15.5.16: 415, with what is accepted, as soon as a body is read:
+    the tokens are judged first."""
+    tokens, form = api.someone(), {"grant_type": "client_credentials", **api.credentials}
+    conversation, encoded = api.opened(tokens), {"Content-Encoding": "gzip"}
+    body = gzip.compress(json.dumps(message(conversation)).encode())
+    before = rows()
+    token = f"/sentinel/api/account/{ACCOUNT}/app/token"
+    for answer in (
+        api.send({**tokens, **encoded}, body),
+        api.create({**tokens, **encoded}, gzip.compress(b"[]")),
+        api.post(f"/api/account/{ACCOUNT}/consumer", body, {**tokens, **encoded}),
+        api.post(f"/api/account/{ACCOUNT}/login", body, encoded),
+        api.transport("POST", f"{token}?{urlencode(form)}", encoded, gzip.compress(b"v=1.0")),
+    ):
+        assert (answer.status_code, answer.headers["Accept-Encoding"]) == (415, "identity")
+        assert answer.json == {
+            "code": "UNSUPPORTED_MEDIA_TYPE",
+            "body": {"msg": "The body must not be compressed"},
+        }
+    assert_row(api.send(encoded, body), 40105)
+    assert rows() == before
+    assert api.send({**tokens, "Content-Encoding": "identity"}, message(conversation)).json
 
 
 def test_a_huge_body(api, rows):

@@ -12,12 +12,14 @@ from http.client import HTTPConnection
 from uuid import uuid4
 
 import pytest
+from authlib.oauth1 import ClientAuth
 
 from example_app import knobs
 from example_app.sentinel import app_install
 from tests.support.concurrent_calls import at_once
-from tests.support.example_api import ACCOUNT, claims
-from tests.support.example_desk import credentials
+from tests.support.example_api import ACCOUNT, api_of, claims
+from tests.support.example_desk import Desk, credentials
+from tests.support.example_hook import endpoint
 from tests.support.http_helpers import ROWS
 from tests.support.public_clients import CLIENTS, JSON, ONE
 
@@ -301,3 +303,95 @@ def test_pgn_gets_no_redirect(session):
         good.replace("service", "/service"),
     ):
         assert client.ask("GET", client.hosts["idp"], path, {})[0] == 404
+
+
+def test_connector_api_opens_twice(session):
+    """It matches the text of the refusal, asks msgHist for the open conversation, signed by OAuth
+    1.0, and goes on in it: a picture, with the place it asks for, and the end."""
+    client = session("connector_api")
+    opening = {"brandId": ACCOUNT, **client.client.opening}
+    requests = [
+        request("a", "userprofile.SetUserProfile", client.client.profile),
+        request("b", "cm.ConsumerRequestConversation", opening),
+    ]
+    status, answers, _ = client.call("", requests)
+    assert (status, answers[1]["code"]) == (400, "BAD_REQUEST")
+    user = re.search(r"User (\w+) already", answers[1]["body"]["msg"])[1]
+    path = f"/messaging_history/api/account/{ACCOUNT}/conversations/consumer/search"
+    name, secret = client.values["client_id"], client.values["client_secret"]
+    auth = ClientAuth(name, secret, name, secret)
+    _, signed, _ = auth.sign("POST", f"https://{client.hosts['msgHist']}{path}", {}, "")
+    headers = {
+        "accept": JSON,
+        "content-type": JSON,
+        "Authorization": signed["Authorization"],
+    }
+    body = json.dumps({"consumer": user, "status": ["OPEN"]})
+    status, found, _ = client.ask("POST", client.hosts["msgHist"], path, headers, body)
+    assert (status, found["_metadata"]["count"]) == (200, 1)
+    assert found["conversationHistoryRecords"][-1]["info"]["conversationId"] == client.conversation
+    typing = {"type": "ChatStateEvent", "chatState": "COMPOSING"}
+    accepted = {"type": "AcceptStatusEvent", "status": "ACCEPT", "sequenceList": [0]}
+    assert client.publish()[1] == {"sequence": 0}
+    assert client.publish(typing)[1] == {}
+    assert client.publish(accepted)[1] == {"sequence": 1}
+    wanted = {"fileSize": 69666, "fileType": "JPG"}
+    status, place, _ = client.call("/send", request("c", "ms.GenerateURLForUploadFile", wanted))
+    assert status == 200
+    picture = {
+        "type": "ContentEvent",
+        "contentType": "hosted/file",
+        "message": {
+            "caption": "doge!",
+            "relativePath": place["body"]["relativePath"],
+            "fileType": "JPG",
+            "preview": f"data:image/jpg;base64,{'A' * 20000}",
+        },
+    }
+    assert client.publish(picture)[1] == {"sequence": 2}
+    assert client.close()[0] == 200
+
+
+def test_functions_with_a_bad_secret(both):
+    """It renews a token half an hour before its end, and throws on any status of an error."""
+    client = Session(both, BY_NAME["functions"])
+    client.look_up()
+    client.get_app_jwt()
+    said = claims(client.tokens["Authorization"])
+    assert said["exp"] - said["iat"] > 1800
+    client.values["client_secret"] = "wrong"
+    path, kind, body = (part.format(**client.values) for part in client.client.token)
+    headers = {**client.client.more, "Content-Type": kind}
+    status, answer, _ = client.ask("POST", client.hosts["sentinel"], path, headers, body)
+    assert (status, answer["error"]) == (400, "invalid_client")
+
+
+def test_nexmo_live_engage_reads_content(start, tmp_path):
+    """It takes each notification to its content endpoint for a message, and throws on any other:
+    with an endpoint for each event type it gets nothing else there."""
+    kinds = {
+        "cqm.ExConversationChangeNotification": "/event/state/notify",
+        "ms.MessagingEventNotification.ContentEvent": "/event/content/standard",
+        "ms.MessagingEventNotification.RichContentEvent": "/event/content/rich",
+        "ms.MessagingEventNotification.AcceptStatusEvent": "/event/status/accept",
+        "ms.MessagingEventNotification.ChatStateEvent": "/event/state/chat",
+    }
+    with endpoint() as hook:
+        base = hook.url.removesuffix("/hook?a=b")
+        webhooks = {kind: {"endpoint": f"{base}{path}"} for kind, path in kinds.items()}
+        app = start(tmp_path, CONNECTOR_WEBHOOKS=webhooks)
+        api, desk = api_of(app), Desk(app)
+        conversation = api.opened(api.someone())
+        for event in (
+            {"type": "ChatStateEvent", "chatState": "COMPOSING"},
+            {"type": "RichContentEvent", "content": {"type": "vertical"}},
+            {"type": "AcceptStatusEvent", "status": "READ", "sequenceList": [0]},
+        ):
+            assert desk.say(conversation, {"event": event}).status_code == 200
+        assert desk.say(conversation, {"message": "Hi"}).status_code == 200
+        posted = [hook.next() for _ in range(6)]
+    assert [path for path, _, _ in posted].count("/event/state/notify") == 2
+    assert {path for path, _, _ in posted} == set(kinds.values())
+    [content] = [body for path, _, body in posted if path == "/event/content/standard"]
+    change = content["body"]["changes"][0]
+    assert (change["event"]["message"], change["dialogId"]) == ("Hi", conversation)

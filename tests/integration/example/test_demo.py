@@ -110,9 +110,9 @@ def test_keys_that_are_not_loaded_again(tmp_path, capsys):
 def test_a_notification_that_is_wrong(tmp_path, capsys, monkeypatch):
     """Signed with another secret, its headers are reported as different; the tour goes on."""
 
-    def signed(install, notification):
+    def signed(install, notification, digest):
         other = AppInstall(client_secret="x", account_id="y", client_id=install.client_id)
-        return webhooks_signed(other, notification)
+        return webhooks_signed(other, notification, digest)
 
     webhooks_signed = webhooks.signed
     monkeypatch.setattr(webhooks, "signed", signed)

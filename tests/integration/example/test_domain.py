@@ -4,7 +4,15 @@ import pytest
 
 from tests.support.example_api import ACCOUNT, OTHER_ACCOUNT, api_of
 
-SERVICES = ["sentinel", "idp", "asyncMessagingEnt", "swift", "agentVep", "accountConfigReadWrite"]
+SERVICES = [
+    "sentinel",
+    "idp",
+    "asyncMessagingEnt",
+    "swift",
+    "agentVep",
+    "accountConfigReadWrite",
+    "msgHist",
+]
 
 
 @pytest.mark.parametrize("suffix", [".json?version=1.0", "?version=1.0", ""])
@@ -29,7 +37,7 @@ def test_all_services(api, suffix):
     }
 
 
-@pytest.mark.parametrize("service", ["Sentinel", "msgHist", "%00"])
+@pytest.mark.parametrize("service", ["Sentinel", "acCdnDomain", "%00"])
 def test_a_service_that_is_not_there(api, service):
     """Names are case-sensitive; an unknown one is 404, in the protocol's shape."""
     answer = api.get(f"/api/account/{ACCOUNT}/service/{service}/baseURI.json")
@@ -38,7 +46,7 @@ def test_a_service_that_is_not_there(api, service):
     assert answer.json == {"code": "NOT_FOUND", "body": {"msg": "There is no such service."}}
 
 
-@pytest.mark.parametrize("account", [OTHER_ACCOUNT[:-1], ACCOUNT.upper(), "%00"])
+@pytest.mark.parametrize("account", [OTHER_ACCOUNT[:-1], OTHER_ACCOUNT.upper(), "%00"])
 def test_an_account_that_is_not_there(api, account):
     """404 in the protocol's shape, for one service and for all."""
     for path in ("service/idp/baseURI.json", "service/baseURI"):

@@ -1,9 +1,12 @@
 """Knobs for developers of clients: the lifetime of tokens, and forced failures."""
 
+import time
+
 import pytest
 
 from example_app import create_issuer, knobs
 from example_app.database import let_go
+from example_app.keys import current_issuer
 from tests.support.concurrent_calls import WORKERS, at_once
 from tests.support.example_api import api_of, claims, message
 from tests.support.example_desk import Desk
@@ -133,6 +136,23 @@ def test_the_life_of_a_token(app, turn):
     assert turn("reset").exit_code == 0
     assert life() == 3600
     assert turn("show").output == "token-life 3600\n"
+
+
+def test_the_leeway_is_added(app, turn):
+    """An expired token is good for CONNECTOR_AUTH_LEEWAY longer, as turning the knob says."""
+    api = api_of(app)
+    tokens = api.someone()
+    said = message(api.opened(tokens))
+    output = turn("token-life 60").output
+    assert "CONNECTOR_AUTH_LEEWAY longer, which is 30 seconds" in output
+    with app.app_context():
+        issuer = current_issuer()
+    now = int(time.time())
+    for expired_for, status in ((20, 200), (40, 401)):
+        app_jwt = issuer.app_jwt(
+            aud=api.account, scope="msg.consumer", iat=now - 90, exp=now - expired_for
+        )
+        assert api.send({**tokens, "Authorization": app_jwt}, said).status_code == status
 
 
 def test_knobs_outlive_a_restart(start, app, turn, tmp_path):

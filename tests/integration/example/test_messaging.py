@@ -1,6 +1,7 @@
 """The Send API: conversations opened, added to and closed (protocol pages Conversation, Send)."""
 
 import json
+import re
 
 import pytest
 from sqlalchemy import delete, select
@@ -12,6 +13,7 @@ from tests.support.example_api import (
     ACCOUNT,
     OTHER_ACCOUNT,
     api_of,
+    asking,
     claims,
     closing_of,
     message,
@@ -19,7 +21,13 @@ from tests.support.example_api import (
 )
 from tests.support.http_helpers import assert_row, headers
 
-FILE = {"caption": "A dot", "relativePath": "/v1/x.png", "fileType": "PNG", "preview": "data:"}
+#: From the protocol page Overview, with a number as id.
+RATING = {
+    "field": "CSATRate",
+    "csatRate": 5,
+    "csatResolutionConfirmation": True,
+    "status": "FILLED",
+}
 
 
 def ok(req_id="1,", **body):
@@ -81,7 +89,6 @@ def test_req_id_is_a_text(api, req_id, text):
     ("event", "body"),
     [
         ({"message": {"any": "object"}}, {"sequence": 0}),
-        ({"contentType": "hosted/file", "message": FILE}, {"sequence": 0}),
         ({"type": "RichContentEvent", "content": {"type": "vertical"}}, {"sequence": 0}),
         *(
             ({"type": "AcceptStatusEvent", "status": status, "sequenceList": [0]}, {"sequence": 0})
@@ -101,12 +108,15 @@ def test_other_events(api, event, body):
 
 
 def test_a_chat_state_in_a_closed_conversation(api):
-    """It is taken: one client sends it with each message, and ends if it is refused."""
+    """It is refused, as a text is."""
     tokens = api.someone()
     conversation = api.opened(tokens)
     typing = message(conversation, type="ChatStateEvent", chatState="ACTIVE")
-    assert api.send(tokens, closing_of(conversation)).json == RESOLVED
     assert api.send(tokens, typing).json == ok()
+    assert api.send(tokens, closing_of(conversation)).json == RESOLVED
+    for request in (typing, message(conversation)):
+        answer = api.send(tokens, request)
+        assert (answer.status_code, answer.json) == (400, refused("the conversation is closed"))
 
 
 @pytest.mark.parametrize(
@@ -153,20 +163,26 @@ def test_the_conversation_may_be_named_beside_the_dialog(api):
     assert api.send(tokens, request).json == ok(sequence=0)
 
 
+@pytest.mark.parametrize("in_array", [False, True], ids=["one", "array"])
 @pytest.mark.parametrize(
     "field",
     [
         {"field": "ConversationStateField", "conversationState": "CLOSE"},
-        {"field": "DialogChange", "type": "UPDATE", "dialog": {"state": "CLOSE"}},
+        {
+            "field": "DialogChange",
+            "type": "UPDATE",
+            "dialog": {"dialogId": "{dialog}", "state": "CLOSE"},
+        },
     ],
     ids=["conversation", "dialog"],
 )
-def test_close(api, rows, field):
+def test_close(api, rows, field, in_array):
     """A closed conversation takes no message, spends no sequence on it, and cannot be closed."""
     tokens = api.someone()
     conversation = api.opened(tokens)
     closing = closing_of(conversation)
-    closing["body"]["conversationField"] = field
+    field = json.loads(json.dumps(field).replace("{dialog}", conversation))
+    closing["body"]["conversationField"] = [field] if in_array else field
     assert api.send(tokens, message(conversation)).json == ok(sequence=0)
     answer = api.send(tokens, closing)
     assert (answer.status_code, answer.json) == (200, RESOLVED)
@@ -178,14 +194,136 @@ def test_close(api, rows, field):
     assert api.opened(tokens) != conversation
 
 
-def test_one_open_conversation(api):
-    """The profile of a second request is set, and the conversation refused: 400 for the whole."""
+def test_a_dialog_that_is_not_there(api, rows):
+    """A DialogChange names a dialog: another one, and that of another conversation, is refused."""
+    tokens, others = api.someone(), api.someone()
+    conversation, other = api.opened(tokens), api.opened(others)
+    before = rows()
+    for dialog in ("e4475441-46ec-4d7f-baa8-4503b6dcf4b4", other, conversation.upper()):
+        closing = closing_of(conversation)
+        closing["body"]["conversationField"] = {
+            "field": "DialogChange",
+            "type": "UPDATE",
+            "dialog": {"dialogId": dialog, "state": "CLOSE"},
+        }
+        answer = api.send(tokens, closing)
+        assert (answer.status_code, answer.json) == (400, refused("there is no such dialog"))
+    assert rows() == before
+    assert api.send(tokens, message(conversation)).json == ok(sequence=0)
+
+
+@pytest.mark.parametrize("in_array", [False, True], ids=["one", "array"])
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        (RATING, {"csat": {name: RATING[name] for name in RATING if name != "field"}}),
+        (
+            {"field": "TTRField", "ttrType": "URGENT", "value": 300},
+            {"ttr": {"ttrType": "URGENT", "value": 300}},
+        ),
+        (
+            {"field": "TTRField", "ttrType": "PRIORITIZED"},
+            {"ttr": {"ttrType": "PRIORITIZED", "value": 600}},
+        ),
+        ({"field": "Skill", "type": "UPDATE", "skill": "3848332110"}, {"skillId": "3848332110"}),
+        ({"field": "Skill", "type": "REMOVE"}, {"skillId": "-1"}),
+    ],
+    ids=["rating", "urgent", "prioritized", "skill", "no skill"],
+)
+def test_a_change(api, example, change, kept, in_array):
+    """Overview, and Messaging Window API: a rating, the time to respond or the skill; the field is
+    an object or an array, and the conversation stays open."""
     tokens = api.someone()
     conversation = api.opened(tokens)
+    field = [change] if in_array else change
+    body = {"conversationId": conversation, "conversationField": field}
+    answer = api.send(tokens, asking("cm.UpdateConversationField", body, id=5))
+    assert answer.status_code == 200
+    assert answer.json == ok("5", msg="OK Conversation updated successfully")
+    with example.app_context():
+        fields = json.loads(db.session.get(Conversation, conversation).fields)
+    start = {"skillId": "-1", "ttr": {"ttrType": "NORMAL", "value": 3600}}
+    assert fields == {**start, **kept}
+    assert api.send(tokens, message(conversation)).json == ok(sequence=0)
+
+
+def test_participants(api, example):
+    """Messaging Agent API: an agent joins and leaves; the changes of a transfer are an array."""
+    tokens = api.someone()
+    conversation = api.opened(tokens)
+    who = {"field": "ParticipantsChange", "userId": "qa1.38", "role": "ASSIGNED_AGENT"}
+    joined = {**who, "type": "ADD"}
+    transfer = [{**who, "type": "REMOVE"}, {"field": "Skill", "type": "UPDATE", "skill": "38"}]
+    agents = []
+    for field in (joined, joined, transfer):
+        body = {"conversationId": conversation, "conversationField": field}
+        answer = api.send(tokens, asking("cm.UpdateConversationField", body))
+        assert answer.status_code == 200
+        with example.app_context():
+            row = db.session.get(Conversation, conversation)
+            agents.append((json.loads(row.agents), json.loads(row.fields)["skillId"]))
+    agent = [{"id": "qa1.38", "role": "ASSIGNED_AGENT"}]
+    assert agents == [(agent, "-1"), (agent, "-1"), ([], "38")]
+
+
+def test_a_rating_of_a_closed_conversation(api, rows):
+    """Messaging Window API: the survey follows the end. Nothing else changes any more."""
+    tokens = api.someone()
+    conversation = api.opened(tokens)
+    assert api.send(tokens, closing_of(conversation)).json == RESOLVED
+    body = {"conversationId": conversation, "conversationField": [RATING]}
+    assert api.send(tokens, asking("cm.UpdateConversationField", body)).status_code == 200
+    before = rows()
+    body["conversationField"].append({"field": "TTRField", "ttrType": "NORMAL"})
+    answer = api.send(tokens, asking("cm.UpdateConversationField", body))
+    assert (answer.status_code, answer.json) == (400, refused("the conversation is closed"))
+    assert rows() == before
+
+
+def test_a_profile_by_send(api, example):
+    """Send: "set user profile (send SDEs)", with the SDEs of the page Conversation."""
+    tokens = api.someone()
+    api.opened(tokens)
+    info = {"type": "ctmrinfo", "info": {"socialId": "1234567890", "ctype": "vip"}}
+    name = {"firstname": "John", "lastname": "Doe", "gender": "MALE"}
+    sdes = {"authenticatedData": {"lp_sdes": [info, {"type": "personal", "personal": name}]}}
+    assert api.send(tokens, asking("userprofile.SetUserProfile", sdes)).json == PROFILE_SET
+    with example.app_context():
+        consumer = db.session.get(Consumer, claims(tokens["X-LP-ON-BEHALF"])["lp_consumer_id"])
+        assert json.loads(consumer.profile) == sdes
+
+
+def test_a_first_message(api, rows):
+    """Conversation: "at least two" requests; events after them are the first of the conversation,
+    whose dialog nobody can name yet."""
+    tokens = api.someone()
+    hello = message("")
+    del hello["body"]["dialogId"]
+    bodies = [*opening(ACCOUNT), {**hello, "id": "3,"}, {**hello, "id": 4}]
+    named = [*opening(ACCOUNT), {**message("e4475441-46ec-4d7f-baa8-4503b6dcf4b4"), "id": 3}]
+    before = rows()
+    why = "dialogId is not known before the conversation is open"
+    assert api.create(tokens, named).json == [refused(why, "3")]
+    assert rows() == before
+    answer = api.create(tokens, bodies)
+    assert answer.status_code == 200
+    assert answer.json[2:] == [ok("3,", sequence=0), ok("4", sequence=1)]
+    conversation = answer.json[1]["body"]["conversationId"]
+    assert api.send(tokens, message(conversation)).json == ok(sequence=2)
+
+
+def test_one_open_conversation(api):
+    """The profile of a second request is set, and the conversation refused: 400 for the whole. A
+    client reads the id of the consumer from the text."""
+    tokens = api.someone()
+    conversation = api.opened(tokens)
+    consumer = claims(tokens["X-LP-ON-BEHALF"])["lp_consumer_id"]
     for _ in range(2):
         answer = api.create(tokens)
         assert answer.status_code == 400
-        assert answer.json == [PROFILE_SET, refused("the consumer has an open conversation", "2")]
+        why = f"User {consumer} already has an open conversation"
+        assert answer.json == [PROFILE_SET, refused(why, "2")]
+        assert re.search(r"User (\w+) already", why)[1] == consumer
     assert api.send(tokens, message(conversation)).json == ok(sequence=0)
     assert api.send(tokens, closing_of(conversation)).json == RESOLVED
     assert api.create(tokens).status_code == 200

@@ -27,6 +27,7 @@ from flask_connector_auth.integrations.openapi import add_authentication
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.web import audit
 from tests.support.example_api import ACCOUNT, Api
+from tests.support.example_desk import Desk
 from tests.support.types import MakeApp
 
 Json = dict[str, Any]
@@ -124,7 +125,10 @@ def test_any_request_is_answered_as_documented(
     consumer = api.someone()["X-LP-ON-BEHALF"]
     if endpoint != "messaging.create":
         tokens = {"Authorization": api.app_jwt, "X-LP-ON-BEHALF": consumer}
-        document["components"]["schemas"]["Conversation"] = {"enum": [api.opened(tokens)]}
+        conversation = api.opened(tokens)
+        document["components"]["schemas"]["Conversation"] = {"enum": [conversation]}
+        place = Desk(example).new_file(conversation, {"fileType": "PNG", "fileSize": 1})
+        document["components"]["schemas"]["Path"] = {"enum": [place.json["relativePath"]]}
     scheme = document["components"]["securitySchemes"]["ConsumerJWS"]
     statuses = set()
     for operation in operations_of(example, document, endpoint):

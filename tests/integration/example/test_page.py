@@ -1,5 +1,6 @@
 """The page of the docs on the example app: what it states is what the app does."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -9,10 +10,13 @@ from sqlalchemy import select
 
 from example_app import DEFAULTS, knobs
 from example_app.certificates import NAMES
+from example_app.commands import LEEWAY_IS_ADDED
 from example_app.database import db
 from example_app.domain import SERVICES
 from example_app.models import MAX_FILE, Conversation, Message
+from example_app.posting import LONGEST_PAUSE, TIMEOUT, State
 from example_app.serving import PORT, TLS_PORT
+from example_app.webhooks import EVENT_TYPES, MAX_RETRIES, RETENTION
 from tests.support.example_api import api_of
 from tests.support.example_desk import credentials
 from tests.support.example_processes import python
@@ -72,7 +76,34 @@ def test_how_to_be_the_agent(both):
         [said] = db.session.scalars(select(Message).filter_by(conversation_id=conversation))
         assert "How can I help?" in said.body
         assert said.role == "ASSIGNED_AGENT"
-        assert db.session.get(Conversation, conversation).agent_id == said.originator
+        assert said.originator in db.session.get(Conversation, conversation).agents
+
+
+def test_the_webhooks_of_the_environment(start, tmp_path, monkeypatch):
+    """The setting, exactly as printed, is one: it has each event type."""
+    text = re.fullmatch(r"export FLASK_CONNECTOR_WEBHOOKS='(.*)'", block("WEBHOOKS="), re.DOTALL)[1]
+    assert json.loads(text).keys() == {*EVENT_TYPES}
+    monkeypatch.setenv("FLASK_CONNECTOR_WEBHOOKS", text)
+    assert start(tmp_path).extensions["webhooks"] is not None
+
+
+def test_the_numbers_of_webhooks():
+    """Those on the page."""
+    assert f"takes more than {TIMEOUT} seconds" in PAGE
+    assert f"up to {MAX_RETRIES}," in PAGE
+    assert "from {} to {}".format(*RETENTION) in PAGE
+    assert f"at most {LONGEST_PAUSE};" in PAGE
+    assert re.findall(r"\*([a-z ]+)\*", PAGE.partition("each change of the state")[2])[:4] == [
+        State.FAILED,
+        State.IN_TRANSITION,
+        State.RECOVERED,
+        State.UP,
+    ]
+
+
+def test_the_default_account():
+    """Of digits: a known client sends accounts that start with letters to a host of its own."""
+    assert DEFAULTS["CONNECTOR_ACCOUNT_ID"].isdigit()
 
 
 def test_how_to_make_it_fail(project):
@@ -88,5 +119,7 @@ def test_how_to_make_it_fail(project):
         "token-life 90\nfail idp 503 --retry-after 1\n"
         "fail asyncMessagingEnt 429 --retry-after 5 --times 3\n"
     )
-    assert outputs == ["", "", "", shown, "", "token-life 3600\n"]
+    turning, *rest = outputs
+    assert turning == f"New AppJWTs expire after 90 seconds. {LEEWAY_IS_ADDED}\n"
+    assert rest == ["", "", shown, "", "token-life 3600\n"]
     assert all(f"``{service}``" in PAGE for service in knobs.SERVICES)

@@ -115,7 +115,7 @@ def test_a_parameter_that_is_there_twice(api, name):
     assert api.token({}, form).status_code == 200
 
 
-@pytest.mark.parametrize("account", [OTHER_ACCOUNT, ACCOUNT.upper(), quote("\0")])
+@pytest.mark.parametrize("account", [OTHER_ACCOUNT, OTHER_ACCOUNT.upper(), quote("\0")])
 def test_a_client_of_another_account(api, example, account):
     """An install gets tokens of its account only, whichever account is in the URL."""
     form = {**GRANT, **api.credentials}

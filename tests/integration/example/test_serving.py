@@ -194,9 +194,14 @@ def test_what_is_printed(project):
             assert look_up(HTTPSConnection(host, int(port), timeout=30, context=context)) == 200
             host, port = re.fullmatch(r"http://(.+):(\d+)", plain).groups()
             assert look_up(HTTPConnection(host, int(port), timeout=30)) == 200
+            with closing(HTTPConnection(host, int(port), timeout=30)) as connection:
+                connection.request("POST", f"/api/account/{ACCOUNT}/consumer?key=value", b"{}")
+                assert connection.getresponse().status == 401
             process.send_signal(signal.SIGINT)
             rest, errors = process.communicate(timeout=60)
-        assert (process.returncode, rest, errors) == (0, "", "")
+        assert (process.returncode, errors) == (0, "")
+        [line] = filter(None, rest.splitlines())
+        assert line.endswith(f"  401 40105 POST /api/account/{ACCOUNT}/consumer  missing")
         found.append(told)
     assert found[0] == found[1]
     assert set(told) == {"console", "CA file", "client id", "client secret", "agent", "kept in"}

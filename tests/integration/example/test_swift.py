@@ -98,9 +98,22 @@ def test_how_long_a_url_is_good(api, file, example):
     assert put(api, f"{path}?{good}").status_code == 201
 
 
-def test_the_largest_file(api, file, example):
-    """3 MB are taken; a byte more is 413, and what was there stays."""
+def test_no_more_than_was_declared(api, file, example):
+    """A byte more than the declared ``fileSize`` is 413, and what was there stays; less is fine."""
     _, path, place = file
+    assert put(api, place, PICTURE).status_code == 201
+    answer = put(api, place, PICTURE + b"x")
+    assert (answer.status_code, answer.json["code"]) == (413, "REQUEST_ENTITY_TOO_LARGE")
+    with example.app_context():
+        assert db.session.get(File, path).content == PICTURE
+    assert put(api, place, PICTURE[1:]).status_code == 201
+
+
+def test_the_largest_file(api, example):
+    """3 MB are taken; a byte more is 413, and what was there stays."""
+    tokens = api.someone()
+    place = url(api.send(tokens, wanted(fileSize=str(MAX_FILE))))
+    path = place.partition("?")[0]
     largest = b"x" * MAX_FILE
     assert put(api, place, largest).status_code == 201
     answer = put(api, place, largest + b"y")

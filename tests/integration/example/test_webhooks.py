@@ -1,76 +1,30 @@
-"""Webhooks: signed notifications are posted to the configured URL (protocol page, Webhooks)."""
+"""Webhooks: what is posted, how it is signed, and where (protocol pages, Webhooks)."""
 
 import base64
 import hmac
 import json
-import logging
-from contextlib import closing, contextmanager
-from hashlib import sha1
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from logging.handlers import QueueHandler
-from queue import Queue
-from threading import Event, Thread
+import re
+from hashlib import sha1, sha256
 
 import pytest
+from flask import Flask
 
-from example_app.certificates import certificate_in
-from example_app.webhooks import WAITING, Webhooks
-from tests.support.example_api import ACCOUNT, api_of, claims, closing_of, message, opening
+from example_app import DEFAULTS, webhooks
+from example_app.notifications import notified
+from tests.support.example_api import (
+    ACCOUNT,
+    api_of,
+    asking,
+    claims,
+    closing_of,
+    message,
+    opening,
+)
 from tests.support.example_desk import Desk
+from tests.support.example_hook import endpoint
 
 CHANGED = "cqm.ExConversationChangeNotification"
 PUBLISHED = "ms.MessagingEventNotification"
-
-
-class Endpoint:
-    """A client's own endpoint, which answers with *statuses*, one after the other, and 200 then."""
-
-    def __init__(self, *statuses: int) -> None:
-        self.received: Queue = Queue()
-        self.may_answer = Event()
-        self.may_answer.set()
-        answers, received, may_answer = iter(statuses), self.received, self.may_answer
-
-        class Handler(BaseHTTPRequestHandler):
-            timeout = 30
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                received.put((self.path, dict(self.headers.items()), body))
-                may_answer.wait(30)
-                self.send_response(next(answers, 200))
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        class Server(ThreadingHTTPServer):
-            def handle_error(self, request, client_address):
-                """A client that does not trust it ends the connection."""
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook?a=b"
-
-    def next(self):
-        """Return path, headers and JSON value of what was posted next."""
-        path, headers, body = self.received.get(timeout=30)
-        return path, headers, json.loads(body)
-
-
-@contextmanager
-def endpoint(*statuses):
-    """Listen until the end of the ``with`` block."""
-    listening = Endpoint(*statuses)
-    thread = Thread(target=listening.server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        yield listening
-    finally:
-        listening.may_answer.set()
-        listening.server.shutdown()
-        thread.join()
-        listening.server.server_close()
 
 
 @pytest.fixture
@@ -108,19 +62,34 @@ def test_what_is_posted_for_an_answer(app, hook):
     taken, said = changes(hook, [CHANGED, PUBLISHED])
     consumer = {"id": claims(tokens["X-LP-ON-BEHALF"])["lp_consumer_id"], "role": "CONSUMER"}
     agent = said["originatorMetadata"]
+    participants = [consumer]
+    start = opened["result"]["conversationDetails"]["startTs"]
+    dialog = {
+        "dialogId": conversation,
+        "participantsDetails": participants,
+        "dialogType": "MAIN",
+        "channelType": "MESSAGING",
+        "state": "OPEN",
+        "creationTs": start,
+        "metaDataLastUpdateTs": start,
+    }
     details = {
         "skillId": "12",
-        "participants": [consumer],
-        "dialogs": [{"dialogId": conversation, "dialogType": "MAIN", "state": "OPEN"}],
+        "participants": participants,
+        "dialogs": [dialog],
         "brandId": ACCOUNT,
         "state": "OPEN",
         "stage": "OPEN",
-        "startTs": opened["result"]["conversationDetails"]["startTs"],
-        "ttr": {"ttrType": "URGENT"},
+        "startTs": start,
+        "metaDataLastUpdateTs": start,
+        "ttr": {"ttrType": "URGENT", "value": 300},
     }
     result = {"convId": conversation, "effectiveTTR": -1, "conversationDetails": details}
     assert opened == {"type": "UPSERT", "result": result}
-    details["participants"].append({"id": agent["id"], "role": "ASSIGNED_AGENT"})
+    participants.append({"id": agent["id"], "role": "ASSIGNED_AGENT"})
+    changed = taken["result"]["conversationDetails"]["metaDataLastUpdateTs"]
+    assert changed >= start
+    details["metaDataLastUpdateTs"] = dialog["metaDataLastUpdateTs"] = changed
     assert taken == {"type": "UPSERT", "result": result}
     assert said == {
         "sequence": 0,
@@ -130,6 +99,7 @@ def test_what_is_posted_for_an_answer(app, hook):
         "event": {"type": "ContentEvent", "contentType": "text/plain", "message": "Grüße"},
         "conversationId": conversation,
         "dialogId": conversation,
+        "messageAudience": "ALL",
     }
 
 
@@ -145,10 +115,90 @@ def test_what_is_posted_for_a_consumer(app, hook):
     consumer = claims(tokens["X-LP-ON-BEHALF"])["lp_consumer_id"]
     assert said["originatorMetadata"] == {"id": consumer, "role": "CONSUMER"}
     assert (said["sequence"], said["event"]["message"]) == (0, "Hello")
-    assert "sequence" not in typed
+    assert not {"sequence", "serverTimestamp"} & set(typed)
     assert typed["event"]["chatState"] == "COMPOSING"
-    assert closed["result"]["conversationDetails"]["state"] == "CLOSE"
-    assert closed["result"]["conversationDetails"]["dialogs"][0]["state"] == "CLOSE"
+    details = closed["result"]["conversationDetails"]
+    [dialog] = details["dialogs"]
+    assert (details["state"], details["stage"], dialog["state"]) == ("CLOSE",) * 3
+    assert (details["closeReason"], dialog["closedBy"]) == ("CONSUMER",) * 2
+    assert dialog["closedCause"] == "Closed by consumer"
+    assert details["endTs"] == dialog["endTs"] == details["metaDataLastUpdateTs"]
+    assert details["endTs"] >= details["startTs"]
+
+
+def test_what_is_posted_for_changes(app, hook):
+    """The complete state each time, with a rating that follows the end; an agent's end is AGENT's,
+    and a survey's has its cause."""
+    api, desk = api_of(app), Desk(app)
+    tokens = api.someone()
+    conversation = api.opened(tokens)
+    survey = {"dialogId": conversation, "state": "CLOSE", "closedCause": "Closed by consumer"}
+    rating = {"csatRate": 1, "csatResolutionConfirmation": False, "status": "FILLED"}
+    for field in (
+        [{"field": "TTRField", "ttrType": "URGENT", "value": 300}],
+        {"field": "DialogChange", "type": "UPDATE", "dialog": {**survey, "closedCause": "Tired"}},
+        [{"field": "CSATRate", **rating}],
+    ):
+        body = {"conversationId": conversation, "conversationField": field}
+        assert api.send(tokens, asking("cm.UpdateConversationField", body)).status_code == 200
+    assert desk.close(api.opened(tokens)).status_code == 200
+    found = changes(hook, [CHANGED] * 6)
+    details = [change["result"]["conversationDetails"] for change in found]
+    assert [each["ttr"]["value"] for each in details] == [3600, 300, 300, 300, 3600, 3600]
+    assert [each.get("closeReason") for each in details] == [
+        None,
+        None,
+        "CONSUMER",
+        "CONSUMER",
+        None,
+        "AGENT",
+    ]
+    assert details[2]["dialogs"][0]["closedCause"] == "Tired"
+    assert details[5]["dialogs"][0]["closedCause"] == "Closed by agent"
+    assert [each.get("csat") for each in details] == [None, None, None, rating, None, None]
+
+
+def test_metadata_is_handed_on(app, hook):
+    """Send: what a client says beside the body comes back with the event, the first ones too."""
+    api, desk = api_of(app), Desk(app)
+    tokens, origin = api.someone(), [{"type": "ExternalId", "id": "SMS-1"}]
+    first = message("")
+    del first["body"]["dialogId"]
+    requests = [*opening(ACCOUNT), {**first, "metadata": origin}]
+    conversation = api.create(tokens, requests).json[1]["body"]["conversationId"]
+    typing = message(conversation, type="ChatStateEvent", chatState="ACTIVE")
+    bot = [{"type": "BotResponse", "intents": [{"id": "order"}]}]
+    assert api.send(tokens, {**typing, "metadata": origin}).status_code == 200
+    assert api.send(tokens, message(conversation)).status_code == 200
+    assert desk.say(conversation, {"message": "x", "metadata": bot}).status_code == 200
+    kinds = [CHANGED, PUBLISHED, PUBLISHED, PUBLISHED, CHANGED, PUBLISHED]
+    found = [change.get("metadata") for change in changes(hook, kinds)]
+    assert found == [None, origin, origin, None, None, bot]
+
+
+def test_what_an_agent_does(app, hook):
+    """Webhooks Examples: typing without sequence and time, reading with the list, rich content,
+    and what the consumer may not see."""
+    api, desk = api_of(app), Desk(app)
+    conversation = api.opened(api.someone())
+    events = (
+        {"type": "ChatStateEvent", "chatState": "COMPOSING"},
+        {"type": "ChatStateEvent", "chatState": "ACTIVE"},
+        {"type": "AcceptStatusEvent", "status": "READ", "sequenceList": [0]},
+        {"type": "RichContentEvent", "content": {"type": "vertical", "elements": []}},
+    )
+    for event in events:
+        assert desk.say(conversation, {"event": event}).status_code == 200
+    secret = {"message": "x", "messageAudience": "AGENTS_AND_MANAGERS", "role": "READER"}
+    assert desk.say(conversation, secret).status_code == 200
+    _, _, *found, whispered = changes(hook, [CHANGED, CHANGED, *[PUBLISHED] * 5])
+    assert [change["event"] for change in found] == list(events)
+    assert {change["originatorMetadata"]["role"] for change in found} == {"ASSIGNED_AGENT"}
+    assert [change.get("sequence") for change in found] == [None, None, 0, 1]
+    assert ["serverTimestamp" in change for change in found] == [False, False, True, True]
+    assert {change["messageAudience"] for change in found} == {"ALL"}
+    assert whispered["messageAudience"] == "AGENTS_AND_MANAGERS"
+    assert whispered["originatorMetadata"]["role"] == "READER"
 
 
 def test_nothing_is_posted_for_what_is_refused(app, hook):
@@ -188,109 +238,76 @@ def test_the_signature(app, hook):
     assert json.loads(body)["body"]["changes"][0]["event"]["message"] == "Grüße \0\ud800"
 
 
-def test_what_was_not_taken_is_posted_again():
-    """Any answer but 200 and 201; at most as often as is set; and the order stays."""
-    answers = endpoint(500, 302, 201, 404, 404, 404)
-    with answers as hook, closing(Webhooks(hook.url, 2, 0)) as webhooks:
-        for body in (b"1", b"2", b"3"):
-            webhooks.put((body, {}))
-        assert [hook.next()[2] for _ in range(7)] == [1, 1, 1, 2, 2, 2, 3]
+@pytest.mark.parametrize("digest", ["sha1", "sha256"])
+def test_the_digest_of_the_signature(start, tmp_path, hook, digest):
+    """Notification Protocol: sha1; some accounts have sha256."""
+    app = start(tmp_path, CONNECTOR_WEBHOOK_URL=hook.url, CONNECTOR_WEBHOOK_DIGEST=digest)
+    api = api_of(app)
+    assert api.opened(api.someone())
+    _, headers, body = hook.received.get(timeout=30)
+    hashing = {"sha1": sha1, "sha256": sha256}[digest]
+    expected = hmac.new(api.credentials["client_secret"].encode(), body, hashing).digest()
+    assert headers["x-liveperson-signature"] == f"{digest}={base64.b64encode(expected).decode()}"
 
 
-def test_no_thread_waits_for_what_may_come():
-    """It ends when everything is posted, so an app that is dropped leaves none; then a new one
-    goes on."""
-    with endpoint() as hook:
-        webhooks = Webhooks(hook.url, 0, 0)
-        for number in range(2):
-            hook.may_answer.clear()
-            webhooks.put((b"%d" % number, {}))
-            assert hook.next()[2] == number
-            thread = webhooks._thread
-            assert thread.is_alive()
-            hook.may_answer.set()
-            thread.join(30)
-            assert not thread.is_alive()
+def test_an_endpoint_for_each_event_type(start, tmp_path, hook):
+    """Webhooks Configuration: each event type has an endpoint of its own, or none at all; headers
+    of its own too, but for those of the protocol."""
+    own = {"X-Own": "1", "x-liveperson-account-id": "another"}
+    with endpoint() as texts:
+        configured = {
+            f"{PUBLISHED}.ContentEvent": {"endpoint": texts.url, "headers": own},
+            f"{PUBLISHED}.ChatStateEvent": {"endpoint": hook.url, "max_retries": 1},
+        }
+        api = api_of(start(tmp_path, CONNECTOR_WEBHOOKS=configured))
+        tokens = api.someone()
+        conversation = api.opened(tokens)
+        typing = message(conversation, type="ChatStateEvent", chatState="COMPOSING")
+        assert api.send(tokens, typing).status_code == 200
+        assert api.send(tokens, message(conversation)).status_code == 200
+        _, headers, said = texts.next()
+        assert headers.items() >= {"X-Own": "1", "x-liveperson-account-id": ACCOUNT}.items()
+        assert said["body"]["changes"][0]["event"]["message"] == "Hello"
+        assert changes(hook, [PUBLISHED])[0]["event"]["chatState"] == "COMPOSING"
+        assert texts.received.empty()
+    assert hook.received.empty()
 
 
-def test_what_is_closed_posts_nothing_again():
-    """Nothing waits for a post that would be repeated in an hour; the next one begins anew."""
-    with endpoint(500) as hook:
-        webhooks = Webhooks(hook.url, 9, 3600)
-        webhooks.put((b"1", {}))
-        webhooks.put((b"dropped", {}))
-        assert hook.next()[2] == 1
-        thread = webhooks._thread
-        for _ in range(2):
-            webhooks.close()
-            assert not thread.is_alive()
-        webhooks.put((b"2", {}))
-        assert hook.next()[2] == 2
-        webhooks.close()
-        assert hook.received.empty()
+def test_one_url_and_another_for_one_event_type(start, tmp_path, hook):
+    """The URL for all is the default of each event type."""
+    with endpoint() as texts:
+        configured = {f"{PUBLISHED}.ContentEvent": {"endpoint": texts.url}}
+        app = start(tmp_path, CONNECTOR_WEBHOOK_URL=hook.url, CONNECTOR_WEBHOOKS=configured)
+        api = api_of(app)
+        tokens = api.someone()
+        assert api.send(tokens, message(api.opened(tokens))).status_code == 200
+        assert texts.next()[2]["type"] == PUBLISHED
+        changes(hook, [CHANGED])
+    assert hook.received.empty()
 
 
-@pytest.fixture
-def logged():
-    """What the webhooks log, as texts, as soon as they do."""
-    records, logger = Queue(), logging.getLogger("example_app.webhooks")
-    handler = QueueHandler(records)
-    logger.addHandler(handler)
-    yield lambda: records.get(timeout=30).getMessage()
-    logger.removeHandler(handler)
+def test_webhooks_of_the_environment(start, tmp_path, hook, monkeypatch):
+    """They are JSON there, as in the installation of an app."""
+    configured = {"cqm.ExConversationChangeNotification": {"endpoint": hook.url}}
+    monkeypatch.setenv("FLASK_CONNECTOR_WEBHOOKS", json.dumps(configured))
+    api = api_of(start(tmp_path))
+    tokens = api.someone()
+    assert api.send(tokens, message(api.opened(tokens))).status_code == 200
+    changes(hook, [CHANGED])
 
 
-def test_an_endpoint_that_is_not_there(logged):
-    """It is logged, and posted again; nothing of the notification is in the log."""
-    with endpoint() as gone:
-        pass
-    with closing(Webhooks(gone.url, 1, 0)) as webhooks:
-        webhooks.put((b"secret", {}))
-        for _ in range(2):
-            assert logged() == "A notification could not be posted (ConnectionRefusedError)."
+def test_a_signal_for_those_who_watch(example, api):
+    """It is sent for each notification, whether or not there is an endpoint."""
+    found = []
 
+    def receive(_app, account_id, conversation_id, notification):
+        found.append((account_id, conversation_id, notification["type"]))
 
-def test_a_server_that_ends(hook):
-    """Nothing waits for a post that would be repeated in an hour; the next one begins anew."""
-    with endpoint(500) as hook, closing(Webhooks(hook.url, 9, 3600)) as webhooks:
-        webhooks.put((b"1", {}))
-        assert hook.next()[2] == 1
-        webhooks.close()
-        webhooks.put((b"2", {}))
-        assert hook.next()[2] == 2
-
-
-def test_an_endpoint_with_tls(tmp_path, monkeypatch, logged):
-    """Its certificate is verified, with what the system trusts, or SSL_CERT_FILE instead."""
-    certificate = certificate_in(tmp_path)
-    with endpoint() as hook:
-        hook.server.socket = certificate.context().wrap_socket(
-            hook.server.socket, server_side=True, do_handshake_on_connect=False
-        )
-        url = hook.url.replace("http:", "https:")
-        with closing(Webhooks(url, 0, 0)) as webhooks:
-            webhooks.put((b"1", {}))
-            assert logged() == "A notification could not be posted (SSLCertVerificationError)."
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.ca))
-        with closing(Webhooks(url, 0, 0)) as webhooks:
-            webhooks.put((b"2", {}))
-            assert hook.next()[2] == 2
-
-
-def test_too_many_that_wait(caplog):
-    """Notifications beyond the limit of the queue are dropped and logged."""
-    with endpoint() as hook, closing(Webhooks(hook.url, 0, 0)) as webhooks:
-        hook.may_answer.clear()
-        webhooks.put((b"0", {}))
-        assert hook.next()[2] == 0
-        with caplog.at_level(logging.ERROR, "example_app.webhooks"):
-            for number in range(1, WAITING + 3):
-                webhooks.put((b"%d" % number, {}))
-        assert [record.getMessage() for record in caplog.records] == [
-            f"A notification is dropped: {WAITING} are waiting."
-        ] * 2
-        hook.may_answer.set()
-        assert [hook.next()[2] for _ in range(WAITING)] == list(range(1, WAITING + 1))
+    with notified.connected_to(receive, sender=example):
+        tokens = api.someone()
+        conversation = api.opened(tokens)
+        assert api.send(tokens, message(conversation)).status_code == 200
+    assert found == [(ACCOUNT, conversation, kind) for kind in (CHANGED, PUBLISHED)]
 
 
 def test_no_url(api, example):
@@ -303,6 +320,44 @@ def test_no_url(api, example):
 @pytest.mark.parametrize("url", ["hook", "ftp://127.0.0.1/", "https:///hook"])
 def test_a_url_that_is_none(start, tmp_path, url):
     """The start fails with a message."""
-    with pytest.raises(ValueError, match="CONNECTOR_WEBHOOK_URL"):
+    with pytest.raises(ValueError, match="CONNECTOR_WEBHOOK_URL must start with http"):
         start(tmp_path, CONNECTOR_WEBHOOK_URL=url)
     assert start(tmp_path, CONNECTOR_WEBHOOK_URL="https://127.0.0.1:1/")
+
+
+GOOD = {"endpoint": "https://127.0.0.1:1/"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "why"),
+    [
+        ("S", ["x"], "must be an object of webhooks by event type"),
+        ("S", {"ms.MessagingEventNotification": GOOD}, "is none of cqm.ExConversationChange"),
+        ("S", {CHANGED: "https://127.0.0.1:1/"}, "must be an object"),
+        ("S", {CHANGED: {**GOOD, "headers": "x"}}, "must be an object, and so must its headers"),
+        ("S", {CHANGED: {**GOOD, "headers": {"X": "a\nb"}}}, "headers must be texts in ASCII"),
+        ("S", {CHANGED: {**GOOD, "headers": {"X": 1}}}, "headers must be texts in ASCII"),
+        ("S", {CHANGED: {}}, "endpoint must start with http"),
+        ("S", {CHANGED: {"endpoint": 7}}, "endpoint must start with http"),
+        ("S", {CHANGED: {"endpoint": "http://[::1"}}, "endpoint must start with http"),
+        ("S", {CHANGED: {"endpoint": "http://127.0.0.1:x/"}}, "endpoint must start with http"),
+        ("S", {CHANGED: {**GOOD, "max_retries": 6}}, "max_retries must be a number from 0 to 5"),
+        ("S", {CHANGED: {**GOOD, "max_retries": True}}, "max_retries must be a number"),
+        ("S", {"retry": {"retention_time": 1}}, "retention_time must be a number from 2 to 259200"),
+        ("S", {"retry": {"retention_time": 259201}}, "retention_time must be a number"),
+        ("S", {"retry": {}}, "retention_time must be a number"),
+        ("S", {"retry": 60}, "retention_time must be a number"),
+        ("_RETRIES", 6, "RETRIES must be a number from 0 to 5"),
+        ("_DIGEST", "md5", "DIGEST must be sha1 or sha256"),
+    ],
+    ids=str,
+)
+def test_a_setting_that_is_wrong(setting, value, why):
+    """The start fails with a message that names the setting and the bounds."""
+    url = {} if setting == "S" else {"CONNECTOR_WEBHOOK_URL": GOOD["endpoint"]}
+    app = Flask(__name__)
+    app.config.from_mapping({**DEFAULTS, **url})
+    webhooks.init_app(app)
+    app.config[f"CONNECTOR_WEBHOOK{setting}"] = value
+    with pytest.raises(ValueError, match=re.escape(why)):
+        webhooks.init_app(app)

@@ -1,0 +1,121 @@
+"""The signal of refused requests, and the line that ``python -m example_app`` prints for each."""
+
+import re
+from uuid import uuid4
+
+import pytest
+
+from example_app import knobs
+from example_app.keys import current_issuer
+from example_app.refusals import print_line, request_refused
+from tests.support.example_api import ACCOUNT, OTHER_ACCOUNT, message
+from tests.support.example_desk import login
+from tests.support.http_helpers import headers
+
+SEND = f"/api/account/{ACCOUNT}/messaging/consumer/conversation/send"
+IDP = f"/api/account/{ACCOUNT}/consumer"
+SECRET = "never-print-this"
+
+
+@pytest.fixture
+def lines(example):
+    """The refusals of the app, as lines, in their order."""
+    lines = []
+
+    def receive(_app, refusal):
+        lines.append(str(refusal))
+
+    request_refused.connect(receive, example)
+    yield lines
+    request_refused.disconnect(receive, example)
+
+
+def test_the_reason_of_a_token(api, example, lines):
+    """Each of the rows, with the word that only the log has, and what the word is about."""
+    tokens = api.someone()
+    with example.app_context():
+        issuer = current_issuer()
+        expired = issuer.app_jwt(aud=ACCOUNT, scope="msg.consumer", iat=1, exp=2)
+        other = issuer.app_jwt(aud=OTHER_ACCOUNT, scope="msg.consumer")
+    good = tokens["Authorization"]
+    for sent in (
+        headers(None, tokens["X-LP-ON-BEHALF"]),
+        headers(expired, tokens["X-LP-ON-BEHALF"]),
+        headers(other, tokens["X-LP-ON-BEHALF"]),
+        headers(good),
+        headers(good, good),
+    ):
+        api.send(sent, {})
+    assert lines == [
+        f"401 40105 POST {SEND}  missing",
+        f"401 40102 POST {SEND}  expired",
+        f"401 40102 POST {SEND}  wrong_account expected_account='{ACCOUNT}'",
+        f"401 40104 POST {SEND}  missing",
+        f"401 40103 POST {SEND}  same_token",
+    ]
+
+
+def test_the_reason_of_a_view(api, example, lines):
+    """A view refuses with a row of the tokens too: one answer, a reason of its own in each case."""
+    owner, stranger = api.someone(), api.someone()
+    conversation = api.opened(owner)
+    with example.app_context():
+        deleted = current_issuer().consumer_jws(
+            account_id=ACCOUNT, ext_consumer_id="x", lp_consumer_id="0" * 64
+        )
+    api.send(stranger, message(conversation))
+    api.send({**owner, "X-LP-ON-BEHALF": deleted}, message(conversation))
+    with example.app_context():
+        knobs.fail("asyncMessagingEnt", 429, times=1)
+    api.send(owner, message(conversation))
+    assert lines == [
+        f"401 40103 POST {SEND}  the conversation is of another consumer",
+        f"401 40103 POST {SEND}  there is no such consumer",
+        f"429 42901 POST {SEND}  forced by a knob",
+    ]
+
+
+def test_what_the_application_refuses(api, lines):
+    """The text that the client gets; errors of Sentinel have the form of RFC 6749 section 5.2."""
+    tokens = api.someone()
+    api.send(tokens, {})
+    api.send(tokens, b"", v="2")
+    api.get("/nowhere")
+    login(api, {})
+    api.token({}, {"grant_type": "client_credentials"})
+    sentinel = f"/sentinel/api/account/{ACCOUNT}/app/token"
+    assert [line.replace(SEND, "…/send") for line in lines] == [
+        "400 -     POST …/send  id must be a text or a number",
+        "404 -     POST …/send  the parameter v must be 3",
+        "404 -     GET /nowhere  The requested URL was not found on the server. If you entered the "
+        "URL manually please check your spelling and try again.",
+        f"401 -     POST /api/account/{ACCOUNT}/login  The name or the password is wrong.",
+        f"400 -     POST {sentinel}  invalid_client: No app of this account has this client_id and "
+        "client_secret.",
+    ]
+
+
+def test_nothing_for_a_good_request(api, lines):
+    """No signal is sent below 400."""
+    tokens = api.someone()
+    assert api.send(tokens, message(api.opened(tokens))).status_code == 200
+    assert lines == []
+
+
+def test_no_secret(api, lines):
+    """Neither a token nor the query, in which some clients send the secret of their app."""
+    api.token({"client_secret": SECRET, "grant_type": "client_credentials"})
+    api.post(f"{IDP}?key={SECRET}", {"x": SECRET}, headers(SECRET))
+    api.get(f"/?key={SECRET}")
+    assert len(lines) == 3
+    assert not [line for line in lines if SECRET in line]
+
+
+def test_one_line_each(example, api, capsys):
+    """A path cannot end the line, nor control the terminal."""
+    request_refused.connect(print_line, example)
+    name = f"{uuid4()}%0A%1B[31m"
+    api.get(f"/{name}")
+    request_refused.disconnect(print_line, example)
+    [line] = capsys.readouterr().out.splitlines()
+    assert re.match(r"\d\d:\d\d:\d\d  404 -     GET /[0-9a-f-]{36}%0A%1B%5B31m  The", line)
