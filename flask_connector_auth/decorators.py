@@ -20,7 +20,7 @@ from .core import (
     requirements_of,
     token_requirement,
 )
-from .web import Identity, guard, remember_decoration
+from .web import Identity, guard, recognise, remember_decoration
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -235,15 +235,21 @@ def _positions(view: Callable[..., Any]) -> dict[str, int]:
 
 def _guarded(view: Callable[..., Any], declared: Declaration) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        response = guard.enforce(declared, args, kwargs)
-        return view(*args, **kwargs) if response is None else response
+        if not recognise(declared, args, kwargs):
+            response = guard.enforce(declared, args, kwargs)
+            if response is not None:
+                return response
+        return view(*args, **kwargs)
 
     return wrapper
 
 
 def _guarded_coroutine(view: Callable[..., Any], declared: Declaration) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        response = guard.enforce(declared, args, kwargs)
-        return await view(*args, **kwargs) if response is None else response
+        if not recognise(declared, args, kwargs):
+            response = guard.enforce(declared, args, kwargs)
+            if response is not None:
+                return response
+        return await view(*args, **kwargs)
 
     return wrapper

@@ -28,6 +28,7 @@ from .web import (
     current_runtime,
     guard,
     is_ready,
+    recognise,
 )
 
 CheckT = TypeVar("CheckT", bound=Callable[[Any], None])
@@ -147,6 +148,8 @@ class ConnectorAuth:
                 request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False)
             ):
                 return
+            if recognise(declared):
+                return
             response = guard.enforce(declared)
             if response is not None:
                 # Raised, because a wrapper of this hook may drop what the hook returns.
@@ -159,7 +162,9 @@ class ConnectorAuth:
         # of this hook are not found.
         attach_requirements(target, get_attached_requirements(target) | requirements)
         if isinstance(target, Flask) and EXTENSION in target.extensions:
-            current_runtime(target).endpoints.clear()
+            runtime = current_runtime(target)
+            runtime.endpoints.clear()
+            runtime.plans.clear()
 
     @property
     def revocations(self) -> Revocations:

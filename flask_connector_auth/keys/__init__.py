@@ -77,12 +77,16 @@ from .remote import RemoteKeys as RemoteKeys, start_daemon as start_daemon
 from .source import (
     MAX_CANDIDATES as MAX_CANDIDATES,
     MAX_KID as MAX_KID,
+    NO_LEASE as NO_LEASE,
+    UNLIMITED as UNLIMITED,
     CombinedKeys as CombinedKeys,
     Health as Health,
     KeyIndex as KeyIndex,
     KeySource as KeySource,
+    Lease as Lease,
     StaticKeys as StaticKeys,
     VerificationKey as VerificationKey,
+    find_lease as find_lease,
 )
 from .urls import (
     Proxy as Proxy,

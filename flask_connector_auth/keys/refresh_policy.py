@@ -16,6 +16,7 @@ from .key_set import (
     RemoteRules,
     Snapshot,
 )
+from .source import Lease
 
 #: Longest wait of a request while there is no key set, in seconds.
 EMPTY_WAIT = 5.0
@@ -54,6 +55,7 @@ class RefreshPolicy:
     def __init__(self, rules: RemoteRules, jitter: Callable[[], float] = _random.random) -> None:
         self.rules = rules
         self.snapshot: Snapshot | None = None
+        self.lease: Lease = Lease(_NEVER)  #: of the answers from :attr:`snapshot`
         self.failures: int = 0  #: in a row
         self.last_error: str | None = None
         self._jitter = jitter
@@ -129,8 +131,11 @@ class RefreshPolicy:
         changed = before is None or before.index.identities != index.identities
         if before is not None and not changed:
             index = before.index  # caches compare the index by identity
-        self.snapshot = Snapshot(
-            index, now, lifetime, self._draw_delay(lifetime), loaded.url, loaded.conditional_headers
+        self._use(
+            Snapshot(
+                *(index, now, lifetime, self._draw_delay(lifetime)),
+                *(loaded.url, loaded.conditional_headers),
+            )
         )
         self._end_fetch()
         self.failures, self.last_error, self._failure = 0, None, None
@@ -150,14 +155,20 @@ class RefreshPolicy:
 
     def restore_backup(self, now: float, saved: LoadedKeySet) -> None:
         """Use a key set from the backup, which is never fresh."""
-        self.snapshot = Snapshot(saved.index, now - saved.age, None, _NEVER, saved.url)
+        self._use(Snapshot(saved.index, now - saved.age, None, _NEVER, saved.url))
 
     def reset_after_fork(self) -> None:
         """Continue in a child process, where the parent's fetch has no result."""
         self.abandon_fetch()
         if self.snapshot and self.snapshot.lifetime is not None:
             refresh_after = self._draw_delay(self.snapshot.lifetime)
-            self.snapshot = replace(self.snapshot, refresh_after=refresh_after)
+            self._use(replace(self.snapshot, refresh_after=refresh_after))
+
+    def _use(self, snapshot: Snapshot) -> None:
+        # In this order, since requests read both without a lock.
+        self.lease.until = _NEVER
+        self.snapshot = snapshot
+        self.lease = Lease(snapshot.confirmed_at + snapshot.refresh_after)
 
     def abandon_fetch(self) -> None:
         """Record that the fetch under way has been cancelled."""

@@ -26,7 +26,7 @@ from .http import Fetch
 from .key_set import KeyLookup, KeySetState, LoadedKeySet, LookupOutcome, Snapshot
 from .loader import KeySetLoader, LoadFailed, loggable_url
 from .refresh_policy import RefreshPolicy
-from .source import Health, KeyIndex, KeySource, VerificationKey
+from .source import NO_LEASE, Health, KeyIndex, KeySource, Lease, VerificationKey
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -126,6 +126,12 @@ class RemoteKeys(KeySource, Closable):
     def snapshot(self) -> Snapshot | None:
         """The current key set, which may be too old to be used."""
         return self._policy.snapshot
+
+    @property
+    def lease(self) -> Lease:
+        """See :class:`Lease`: until a token would start a refresh."""
+        # The time of a lease is compared with that clock.
+        return self._policy.lease if self._clock is steady_time else NO_LEASE
 
     def health(self) -> Health:
         """See :class:`KeySource`."""

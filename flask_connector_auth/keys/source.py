@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Protocol, runtime_checkable
 
 from joserfc.jwk import Key
@@ -47,6 +48,24 @@ class VerificationKey:
             # A forged signature may make a library fail. It is invalid then.
             return False
 
+
+class Lease:
+    """A time until which the answer of a key source holds that a key is active.
+
+    A source ends its lease before it changes its keys.
+
+    :param until: by :data:`steady_time`.
+    """
+
+    __slots__ = ("until",)
+
+    def __init__(self, until: float) -> None:
+        self.until: float = until
+
+
+#: The lease of a source that must be asked in each request.
+NO_LEASE = Lease(-inf)
+UNLIMITED = Lease(inf)
 
 #: The state of a key source: at least ``ready``, and only values that JSON has.
 Health = Mapping[str, Any]
@@ -98,6 +117,21 @@ class KeySource(Protocol):
 
 
 _Keys = Sequence[VerificationKey]
+
+
+def find_lease(
+    source: KeySource, key: VerificationKey, kid: str | None, algorithm: str
+) -> Lease | None:
+    """Return the lease of the answer that *key* is active; ``None`` if it is not.
+
+    Arguments and errors are those of :meth:`KeySource.is_active`.
+    """
+    if isinstance(source, CombinedKeys):
+        return source.find_lease(key, kid, algorithm)
+    # A subclass may answer otherwise than its base: it has a lease if it defines one itself. The
+    # lease is read before the source is asked: if its keys change in between, it has ended.
+    lease: Lease = source.lease if "lease" in vars(type(source)) else NO_LEASE  # type: ignore[attr-defined]
+    return lease if source.is_active(key, kid, algorithm) else None
 
 
 class KeyIndex:
@@ -158,6 +192,8 @@ class StaticKeys(KeyIndex, KeySource):
     :raises ValueError: if more than :data:`MAX_CANDIDATES` keys would be tried for one token.
     """
 
+    lease: Lease = UNLIMITED
+
     def __init__(self, keys: Iterable[VerificationKey]) -> None:
         super().__init__(keys)
         for kid, same in {None: self._without_kid, **self._by_kid}.items():
@@ -209,15 +245,20 @@ class CombinedKeys(KeySource, Closable):
 
     def is_active(self, key: VerificationKey, kid: str | None, algorithm: str) -> bool:
         """See :class:`KeySource`: whether *key* is active in any source."""
+        return self.find_lease(key, kid, algorithm) is not None
+
+    def find_lease(self, key: VerificationKey, kid: str | None, algorithm: str) -> Lease | None:
+        """See :func:`find_lease`: the lease of the first source in which *key* is active."""
         if kid is None:
-            return super().is_active(key, kid, algorithm)
+            # Whether it is the only key depends on all sources.
+            return NO_LEASE if super().is_active(key, kid, algorithm) else None
         for source in self.sources:
             # If no other source has the key, the token is verified again, and that raises the
             # Unavailable of this source.
             with suppress(Unavailable):
-                if source.is_active(key, kid, algorithm):
-                    return True
-        return False
+                if (lease := find_lease(source, key, kid, algorithm)) is not None:
+                    return lease
+        return None
 
     def health(self) -> Health:
         """See :class:`KeySource`: ready if all sources are."""

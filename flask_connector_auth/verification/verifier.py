@@ -35,8 +35,6 @@ class Verifier(Generic[TokenT]):
         self.cache: TokenCache[TokenT] = TokenCache(rules.cache_size if rules.cache_max_age else 0)
         #: ``alg`` and ``kid`` by encoded JOSE header. Only headers of verified tokens are kept.
         self.accepted_headers: dict[bytes, tuple[str, str | None]] = {}
-        #: See :meth:`KeySource.is_active`.
-        self.is_active: Callable[[Any, str | None, str], bool] = keys.is_active
         self._form_checks = self.runs(Stage.FORM)
         self._parameter_checks = self.runs(Stage.PARAMETERS)
         self._content_checks = self.runs(

@@ -36,6 +36,7 @@ from .exceptions import (
     current_error_responses as current_error_responses,
 )
 from .misplaced import remember_decoration as remember_decoration
+from .recognition import recognise as recognise
 from .reporting import Failure as Failure, report_failure as report_failure
 from .responses import ErrorResponses as ErrorResponses
 from .runtime import (

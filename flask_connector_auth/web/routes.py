@@ -129,10 +129,14 @@ def cached_requirements(
     app: Flask, runtime: Runtime, rule: Rule, method: str
 ) -> EndpointRequirements:
     """Return the requirements of the endpoint of *rule*, and remember them."""
+    known: EndpointRequirements | None = runtime.endpoints.get((rule.endpoint, method))
     found = requirements_for(app, runtime, rule.endpoint, method)
     # Rules without a method list accept arbitrary methods: a client could fill the memory.
     if rule.methods is not None:
         runtime.endpoints[rule.endpoint, method] = found
+    if known is not None and known is not found:
+        for declared in known.combined:
+            runtime.plans.pop(declared, None)
     return found
 
 
