@@ -226,30 +226,24 @@ def _positions(view: Callable[..., Any]) -> dict[str, int]:
         # A function that *view* wraps may have other arguments.
         parameters = signature(view, follow_wrapped=False).parameters.values()
     positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    return {
-        parameter.name: position
-        for position, parameter in enumerate(parameters)
-        if parameter.kind in positional
-    }
+    return {each.name: place for place, each in enumerate(parameters) if each.kind in positional}
 
 
 def _guarded(view: Callable[..., Any], declared: Declaration) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if not recognise(declared, args, kwargs):
-            response = guard.enforce(declared, args, kwargs)
-            if response is not None:
-                return response
-        return view(*args, **kwargs)
+        if recognise(declared, args, kwargs):
+            return view(*args, **kwargs)
+        response = guard.enforce(declared, args, kwargs)
+        return view(*args, **kwargs) if response is None else response
 
     return wrapper
 
 
 def _guarded_coroutine(view: Callable[..., Any], declared: Declaration) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if not recognise(declared, args, kwargs):
-            response = guard.enforce(declared, args, kwargs)
-            if response is not None:
-                return response
-        return await view(*args, **kwargs)
+        if recognise(declared, args, kwargs):
+            return await view(*args, **kwargs)
+        response = guard.enforce(declared, args, kwargs)
+        return await view(*args, **kwargs) if response is None else response
 
     return wrapper

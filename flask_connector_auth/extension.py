@@ -162,9 +162,7 @@ class ConnectorAuth:
         # of this hook are not found.
         attach_requirements(target, get_attached_requirements(target) | requirements)
         if isinstance(target, Flask) and EXTENSION in target.extensions:
-            runtime = current_runtime(target)
-            runtime.endpoints.clear()
-            runtime.plans.clear()
+            current_runtime(target).endpoints.clear()
 
     @property
     def revocations(self) -> Revocations:

@@ -12,6 +12,7 @@ from .backup import (
     RedisBackupStore as RedisBackupStore,
     boot_clock as boot_clock,
 )
+from .combined import CombinedKeys as CombinedKeys, find_lease as find_lease
 from .connection import (
     Cancellation as Cancellation,
     Cancelled as Cancelled,
@@ -79,14 +80,12 @@ from .source import (
     MAX_KID as MAX_KID,
     NO_LEASE as NO_LEASE,
     UNLIMITED as UNLIMITED,
-    CombinedKeys as CombinedKeys,
     Health as Health,
     KeyIndex as KeyIndex,
     KeySource as KeySource,
     Lease as Lease,
     StaticKeys as StaticKeys,
     VerificationKey as VerificationKey,
-    find_lease as find_lease,
 )
 from .urls import (
     Proxy as Proxy,

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from ..core import decode_base64url
 from .backup import FileBackupStore, KeySetBackup, RedisBackupStore
+from .combined import CombinedKeys
 from .der import KeyProblem, load_public_key
 from .http import Fetch
 from .importing import KeyRules, import_key, key_identities
@@ -22,7 +23,7 @@ from .loader import KeySetLoader
 from .material import split_keys
 from .refresh_policy import RefreshPolicy
 from .remote import RemoteKeys
-from .source import CombinedKeys, KeyIndex, KeySource, StaticKeys, VerificationKey
+from .source import KeyIndex, KeySource, StaticKeys, VerificationKey
 from .urls import check_url, clean_text, is_file_url, is_loopback, is_redis_url, is_url
 
 logger: logging.Logger = logging.getLogger(__name__)

@@ -131,12 +131,8 @@ class RefreshPolicy:
         changed = before is None or before.index.identities != index.identities
         if before is not None and not changed:
             index = before.index  # caches compare the index by identity
-        self._use(
-            Snapshot(
-                *(index, now, lifetime, self._draw_delay(lifetime)),
-                *(loaded.url, loaded.conditional_headers),
-            )
-        )
+        delay = self._draw_delay(lifetime)
+        self._use(Snapshot(index, now, lifetime, delay, loaded.url, loaded.conditional_headers))
         self._end_fetch()
         self.failures, self.last_error, self._failure = 0, None, None
         return changed

@@ -1,15 +1,12 @@
-"""Key sources: the interface, configured keys, and a source that combines others."""
+"""Key sources: the interface, and configured keys."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Protocol, runtime_checkable
 
 from joserfc.jwk import Key
-
-from ..core import Closable, Unavailable, close_if_closable, forget_origin
 
 #: The most keys to try for one token. Real key sets contain several keys with one ``kid``.
 MAX_CANDIDATES = 4
@@ -119,21 +116,6 @@ class KeySource(Protocol):
 _Keys = Sequence[VerificationKey]
 
 
-def find_lease(
-    source: KeySource, key: VerificationKey, kid: str | None, algorithm: str
-) -> Lease | None:
-    """Return the lease of the answer that *key* is active; ``None`` if it is not.
-
-    Arguments and errors are those of :meth:`KeySource.is_active`.
-    """
-    if isinstance(source, CombinedKeys):
-        return source.find_lease(key, kid, algorithm)
-    # A subclass may answer otherwise than its base: it has a lease if it defines one itself. The
-    # lease is read before the source is asked: if its keys change in between, it has ended.
-    lease: Lease = source.lease if "lease" in vars(type(source)) else NO_LEASE  # type: ignore[attr-defined]
-    return lease if source.is_active(key, kid, algorithm) else None
-
-
 class KeyIndex:
     """Immutable index of keys by ``kid`` and algorithm."""
 
@@ -192,8 +174,6 @@ class StaticKeys(KeyIndex, KeySource):
     :raises ValueError: if more than :data:`MAX_CANDIDATES` keys would be tried for one token.
     """
 
-    lease: Lease = UNLIMITED
-
     def __init__(self, keys: Iterable[VerificationKey]) -> None:
         super().__init__(keys)
         for kid, same in {None: self._without_kid, **self._by_kid}.items():
@@ -204,88 +184,3 @@ class StaticKeys(KeyIndex, KeySource):
     def health(self) -> Health:
         """See :class:`KeySource`."""
         return {"source": "configuration", "state": "static", "ready": True, **self.summary()}
-
-
-class CombinedKeys(KeySource, Closable):
-    """The keys of several sources, as during a migration.
-
-    :param sources: in the order of their use; those without I/O come first.
-    """
-
-    def __init__(self, sources: Sequence[KeySource]) -> None:
-        self.sources = sources
-
-    def close(self) -> None:
-        """Close the sources that the package has made."""
-        for source in self.sources:
-            close_if_closable(source)
-
-    def candidates(self, kid: str | None, algorithm: str) -> _Keys:
-        """See :class:`KeySource`: the keys of the first source that has any.
-
-        So a token of a configured key never causes a fetch. If the keys of several sources have one
-        ``kid``, :meth:`candidates_after_failure` finds those of the others.
-        """
-        if kid is not None:
-            return self._collect(lambda source: source.candidates(kid, algorithm), bool)
-        # Without a kid, exactly one key may match in all sources that can be reached.
-        keys = self._collect(lambda source: source.candidates(None, algorithm), lambda found: False)
-        return keys if len({key.thumbprint for key in keys}) <= 1 else AMBIGUOUS_MATCH
-
-    def candidates_after_failure(self, kid: str | None, algorithm: str, tried: _Keys) -> _Keys:
-        """See :class:`KeySource`: the keys of all sources, without those *tried*."""
-        tried_thumbprints = {key.thumbprint for key in tried}
-
-        def untried(source: KeySource) -> _Keys:
-            keys = source.candidates(kid, algorithm)
-            new = [key for key in keys if key.thumbprint not in tried_thumbprints]
-            return new or (source.candidates_after_failure(kid, algorithm, tried) if keys else [])
-
-        return self._collect(untried, lambda found: len(found) >= MAX_CANDIDATES)[:MAX_CANDIDATES]
-
-    def is_active(self, key: VerificationKey, kid: str | None, algorithm: str) -> bool:
-        """See :class:`KeySource`: whether *key* is active in any source."""
-        return self.find_lease(key, kid, algorithm) is not None
-
-    def find_lease(self, key: VerificationKey, kid: str | None, algorithm: str) -> Lease | None:
-        """See :func:`find_lease`: the lease of the first source in which *key* is active."""
-        if kid is None:
-            # Whether it is the only key depends on all sources.
-            return NO_LEASE if super().is_active(key, kid, algorithm) else None
-        for source in self.sources:
-            # If no other source has the key, the token is verified again, and that raises the
-            # Unavailable of this source.
-            with suppress(Unavailable):
-                if (lease := find_lease(source, key, kid, algorithm)) is not None:
-                    return lease
-        return None
-
-    def health(self) -> Health:
-        """See :class:`KeySource`: ready if all sources are."""
-        states = [source.health() for source in self.sources]
-        return {"ready": all(state.get("ready") for state in states), "sources": states}
-
-    def _collect(
-        self, keys_of: Callable[[KeySource], _Keys], is_enough: Callable[[_Keys], bool]
-    ) -> _Keys:
-        """Return the keys of one source after the other, until they are enough or ambiguous.
-
-        :raises Unavailable: if no key was found and a source is out of reach.
-        """
-        found: list[VerificationKey] = []
-        outage: Unavailable | None = None
-        for source in self.sources:
-            try:
-                keys = keys_of(source)
-            except Unavailable as unavailable:
-                forget_origin(unavailable)
-                outage = unavailable
-                continue
-            if keys is AMBIGUOUS_MATCH:
-                return keys
-            found += keys
-            if is_enough(found):
-                break
-        if outage is not None and not found:
-            raise outage
-        return found

@@ -61,7 +61,7 @@ class Authenticator(Generic[TokenT]):
 
         Its key and the revocations were checked before, under a lease and a version that still
         hold. ``None`` says nothing about the token: :meth:`authenticate` decides. The arguments are
-        those of that method.
+        those of that method. The caller counts the hit.
         """
         if len(header) > self._max_cached:
             return None
@@ -75,8 +75,6 @@ class Authenticator(Generic[TokenT]):
             and entry.checked_version is (revocations := self.revocation_cache).revoked.version
             and (not revocations.is_copy or revocations.is_fresh())
         ):
-            entry.used = True
-            entry.verifier.cache.hits += 1
             return entry
         return None
 
@@ -95,6 +93,8 @@ class Authenticator(Generic[TokenT]):
         """
         entry = self.recognise(header, now, issuer)
         if entry is not None:
+            entry.used = True
+            entry.verifier.cache.hits += 1
             return entry
         # Fast path: the spelling of the scheme that nearly all clients use.
         text = header[self._after_scheme] if self._bearer and header[:7] == _SCHEME else header

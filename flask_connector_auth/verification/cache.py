@@ -1,4 +1,4 @@
-"""A bounded cache of verified tokens, ."""
+"""A bounded cache of verified tokens."""
 
 import threading
 from collections import OrderedDict
@@ -39,7 +39,7 @@ class CachedToken(Generic[TokenT]):
 
 
 class TokenCache(Generic[TokenT]):
-    """Verified tokens by the SHA-256 of their text, so that memory holds no usable token.
+    """Verified tokens by the hash of their text, so that memory holds no usable token.
 
     Reading takes no lock. A hit only sets a flag, which gives the entry a second chance when the
     cache is full: a flood of tokens that are sent once does not evict those that are sent again.

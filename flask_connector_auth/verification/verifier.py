@@ -4,7 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any, Generic
 
-from ..core import Rejected, Unavailable, decode_base64url, load_json_object, shared_claims
+from ..core import (
+    Rejected,
+    Unavailable,
+    decode_base64url,
+    forget_origin,
+    load_json_object,
+    shared_claims,
+)
 from ..keys import KeySource
 from .cache import CachedToken, TokenCache
 from .checks import CHECKS
@@ -99,6 +106,7 @@ class Verifier(Generic[TokenT]):
         """
         if not self.rules.has_other_issuers:
             return unavailable
+        forget_origin(unavailable)
         named = Unavailable(unavailable.reason, unavailable.retry_after)
         named.reason_details = {"issuer": self.rules.issuer}
         return named

@@ -95,8 +95,8 @@ def enforce(
     if request.method == "OPTIONS" and _is_preflight(request):
         return _answer_preflight(context)
     _authenticate(runtime, request, required, account, None)
-    if endpoint is not None:
-        remember_plan(runtime, request, declared, endpoint, required)
+    if rule is not None and endpoint is not None:
+        remember_plan(runtime, request, declared, rule, endpoint, required)
     return None
 
 

@@ -22,17 +22,15 @@ from .runtime import Runtime
 
 # Greater than the number of arguments of any call.
 _NO_POSITION = maxsize
-# Of one declaration: its view may be registered for many rules and methods.
+# For one endpoint, method and declaration: few views are registered under as many rules.
 _MAX_PLANS = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """What the guard has found for requests of one declaration, rule and method."""
+    """What the guard has found for requests of one rule, method and declaration."""
 
     rule: Rule
-    method: str
-    endpoint: EndpointRequirements
     required: Requirements
     names_account: bool  #: whether each URL of the rule names an account
     is_limited: bool  #: whether scopes are required, or accounts are configured
@@ -54,15 +52,18 @@ def recognise(
     context = current_request_context()
     app, request = context.app, context.request
     runtime: Runtime | None = app.extensions.get(EXTENSION)
-    rule, method = request.url_rule, request.method
+    rule = request.url_rule
     if runtime is None or rule is None or current_app() is not app:
         return False
-    for plan in runtime.plans.get(declared, ()):
-        if plan.rule is rule and plan.method == method:
+    endpoint: EndpointRequirements | None = runtime.endpoints.get((rule.endpoint, request.method))
+    if endpoint is None:
+        return False
+    for plan in endpoint.plans.get(declared, ()):
+        if plan.rule is rule:
             break
     else:
         return False
-    endpoint, name, view_args = plan.endpoint, runtime.account_argument, request.view_args
+    name, view_args = runtime.account_argument, request.view_args
     account = view_args.get(name) if view_args else None
     if (
         # The same comparison as EndpointRequirements.is_current().
@@ -100,6 +101,13 @@ def recognise(
             return False
         if plan.is_limited and not _is_allowed(consumer_entry, None):
             return False
+    # Only now: a request that is left to the guard is counted there.
+    if app_entry is not None:
+        app_entry.used = True
+        app_entry.verifier.cache.hits += 1
+    if consumer_entry is not None:
+        consumer_entry.used = True
+        consumer_entry.verifier.cache.hits += 1
     # Without the constructor, which takes five times as long.
     identity = tuple.__new__(Identity, (required, app_jwt, consumer_jws))
     setattr(request, IDENTITY_ATTRIBUTE, (identity, account))
@@ -123,39 +131,35 @@ def remember_plan(
     runtime: Runtime,
     request: Request,
     declared: Declaration,
+    rule: Rule,
     endpoint: EndpointRequirements,
     required: Requirements,
 ) -> None:
     """Remember how :func:`.enforce` has let *request* pass, for later ones like it.
 
-    Nothing is remembered where each request must be decided: an endpoint with arbitrary methods, a
-    preflight, an app with claim checks, or with a user loader that runs before the view.
+    Nothing is remembered where each request must be decided: one that may be a preflight, an app
+    with claim checks, or with a user loader that runs before the view.
 
+    :param rule: that of *request*.
     :param endpoint: the requirements of the endpoint.
     :param required: those together with the *declared* ones.
     """
-    rule, method, callbacks = request.url_rule, request.method, runtime.callbacks
-    others = []
-    for plan in runtime.plans.get(declared, ()):
-        if plan.rule is not rule or plan.method != method:
-            others.append(plan)
-        elif plan.endpoint is endpoint and plan.required is required:
-            return
+    plans, callbacks = endpoint.plans.get(declared, ()), runtime.callbacks
     if (
-        rule is None
-        or rule.methods is None
-        or method == "OPTIONS"
+        request.method == "OPTIONS"
         or callbacks.checks
         or callbacks.loads_before_view
+        # A wrapper that was made for one request would stay in memory.
         or declared not in endpoint.combined
-        or len(others) >= _MAX_PLANS
+        or len(plans) >= _MAX_PLANS
+        or any(plan.rule is rule for plan in plans)
     ):
         return
     app_jwt = required.app_jwt
-    new = Plan(
-        *(rule, method, endpoint, required),
+    plan = Plan(
+        *(rule, required),
         names_account=rule_has_argument(rule, runtime.account_argument),
         is_limited=bool(app_jwt and (app_jwt.scopes or app_jwt.any_scopes))
         or any(verifier.rules.audience is not None for verifier in runtime.verifiers),
     )
-    runtime.plans[declared] = (*others, new)
+    endpoint.plans[declared] = (*plans, plan)

@@ -38,7 +38,7 @@ class EndpointRequirements:
 
     __slots__ = (
         "_endpoint", "_hooks", "_methods", "app_hooks", "combined",
-        "has_other_sources", "is_certain", "is_public", "requirements", "view",
+        "has_other_sources", "is_certain", "is_public", "plans", "requirements", "view",
     )  # fmt: skip
 
     def __init__(self, app: Flask, endpoint: str, method: str) -> None:
@@ -78,6 +78,8 @@ class EndpointRequirements:
         self.is_certain: bool = any(map(collect_certain_requirements, [*layers, *hooks]))
         #: The requirements of endpoint and caller together, for each caller seen so far.
         self.combined: dict[Declaration, Requirements] = {}
+        #: Each ``Plan`` of :mod:`.recognition`, for each of these callers.
+        self.plans: dict[Declaration, tuple[Any, ...]] = {}
 
     def is_current(self, app: Flask) -> bool:
         """Whether view, methods and hooks are still those that this was computed from."""
@@ -129,14 +131,10 @@ def cached_requirements(
     app: Flask, runtime: Runtime, rule: Rule, method: str
 ) -> EndpointRequirements:
     """Return the requirements of the endpoint of *rule*, and remember them."""
-    known: EndpointRequirements | None = runtime.endpoints.get((rule.endpoint, method))
     found = requirements_for(app, runtime, rule.endpoint, method)
     # Rules without a method list accept arbitrary methods: a client could fill the memory.
     if rule.methods is not None:
         runtime.endpoints[rule.endpoint, method] = found
-    if known is not None and known is not found:
-        for declared in known.combined:
-            runtime.plans.pop(declared, None)
     return found
 
 

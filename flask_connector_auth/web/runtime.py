@@ -111,8 +111,6 @@ class Runtime:
     callbacks: "Callbacks"  #: those of the ``ConnectorAuth`` that has set the app up
     #: The ``EndpointRequirements`` by endpoint and method, kept from the first request on.
     endpoints: dict[tuple[str, str], Any] = field(default_factory=dict)
-    #: Each ``Plan`` by its ``Declaration``; see :mod:`.recognition`.
-    plans: dict[Any, tuple[Any, ...]] = field(default_factory=dict)
 
     @classmethod
     def from_settings(
