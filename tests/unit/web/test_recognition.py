@@ -6,11 +6,13 @@ import json
 import threading
 import weakref
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, NoReturn
 
 import pytest
 from flask import Blueprint, Flask, request
 from flask.testing import FlaskClient
+from flask.views import MethodView
 from werkzeug.routing import Rule
 
 from flask_connector_auth import (
@@ -402,6 +404,68 @@ def test_the_context_of_another_app_recognises_nothing(
     assert decided[-1]
     with pytest.raises(RuntimeError, match="another app"):
         send(client, sent, "/x?other=1")
+
+
+def other_view(app: Flask, _view: type[MethodView]) -> None:
+    """Register another view that does the same."""
+    old = app.view_functions["of.x"]
+    app.view_functions["of.x"] = wraps(old)(lambda **view_args: old(**view_args))
+
+
+def other_method(_app: Flask, view_class: type[MethodView]) -> None:
+    """Put another method into the class."""
+    setattr(view_class, "get", require_consumer_jws(view))  # noqa: B010
+
+
+def hook_of(place: str | None) -> Callable[[Flask, type[MethodView]], None]:
+    """Return a change that adds a hook to the app, or to the blueprint."""
+
+    def add(app: Flask, _view: type[MethodView]) -> None:
+        app.before_request_funcs.setdefault(place, []).append(lambda: None)
+
+    return add
+
+
+@cases(
+    "change",
+    {
+        "view": other_view,
+        "method": other_method,
+        "hook of the app": hook_of(None),
+        "hook of the blueprint": hook_of("of"),
+    },
+)
+def test_whatever_requirements_were_merged_from_ends_a_plan(
+    change: Callable[[Flask, type[MethodView]], None],
+    make_app: MakeApp,
+    issuer: Issuer,
+    decided: list[bool],
+) -> None:
+    """Decision 0002: the guard merges them anew."""
+
+    class Resource(MethodView):
+        decorators = (require_app_jwt,)
+
+        def get(self, **_view_args: Any) -> Any:
+            return view()
+
+    app, blueprint = make_app(), Blueprint("of", __name__)
+    blueprint.add_url_rule("/x", view_func=Resource.as_view("x"))
+    app.register_blueprint(blueprint)
+    client, sent = app.test_client(), tokens(issuer)
+    assert send(client, sent, times=3) == 200
+    assert decided == [False, False, True]
+    change(app, Resource)
+    decided.clear()
+    assert send(client, sent, times=4) == 200
+    assert decided[0] is False
+    assert True in decided
+
+
+def test_an_unknown_url_is_left_to_the_guard(make_app: MakeApp) -> None:
+    """A hook or an error handler may be decorated."""
+    with make_app().test_request_context("/nowhere"):
+        assert not recognise(decorators.Declaration(decorators.Requirements()))
 
 
 def test_without_the_extension_nothing_is_recognised() -> None:
