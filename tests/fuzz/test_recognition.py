@@ -369,6 +369,9 @@ class RecognisingAgainstDeciding(RuleBasedStateMachine):
         ids = {"account_id": "a0", "ext_consumer_id": "c0", "lp_consumer_id": "lp-c0"}
         sent = headers(f"Bearer {app_jwt}", self.issue(ids, 0, "k0"))
         self.good = [(sent, path, None, "GET") for path in PATHS]
+        self.good += [
+            (sent, path, "a1", "GET") for path in PATHS if path[1:3] in ("na", "po", "ne", "pu")
+        ]
         for one in self.good * 2:
             self.compare(*one)
         assert bool(self.heard.recognised) == (kind != "own")

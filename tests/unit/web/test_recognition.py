@@ -79,6 +79,9 @@ def decorated(view_function: Any, *used: Callable[..., Any]) -> Any:
     return view_function
 
 
+known_consumer = require_consumer_jws(lambda **_view_args: {})
+
+
 # What is recognised, and what it costs
 
 
@@ -414,7 +417,8 @@ def other_view(app: Flask, _view: type[MethodView]) -> None:
 
 def other_method(_app: Flask, view_class: type[MethodView]) -> None:
     """Put another method into the class."""
-    setattr(view_class, "get", require_consumer_jws(view))  # noqa: B010
+    method = require_consumer_jws(lambda self, **view_args: view())
+    setattr(view_class, "get", method)  # noqa: B010
 
 
 def hook_of(place: str | None) -> Callable[[Flask, type[MethodView]], None]:
@@ -460,6 +464,101 @@ def test_whatever_requirements_were_merged_from_ends_a_plan(
     assert send(client, sent, times=4) == 200
     assert decided[0] is False
     assert True in decided
+
+
+@cases("by_position", {"by keyword": False, "by position": True})
+@cases("given, status", {"the same": ("", 200), "another": ("another", 401), "none": (None, 200)})
+def test_an_account_that_is_passed_to_the_view_binds_a_known_request(
+    given: str | None, status: int, by_position: bool, make_app: MakeApp, issuer: Issuer
+) -> None:
+    """docs/accounts.rst: that argument names the account as an argument of the URL does."""
+    app, passed = make_app(), [""]
+    of_account = decorated(lambda account_id: view())
+
+    def call(account_id: str) -> Any:
+        account = account_id if passed[0] == "" else passed[0]
+        return of_account(account) if by_position else of_account(account_id=account)
+
+    app.add_url_rule("/<account_id>", "x", call)
+    client, sent = app.test_client(), tokens(issuer)
+    assert send(client, sent, f"/{ACCOUNT}", times=3) == 200
+    passed[0] = given  # type: ignore[call-overload]
+    assert send(client, sent, f"/{ACCOUNT}") == status
+
+
+def test_a_view_that_is_called_twice_tells_once_who_calls(
+    make_app: MakeApp, issuer: Issuer
+) -> None:
+    """One identity and one signal a request."""
+    app, seen = make_app(), []
+    protected_view = decorated(view)
+    app.add_url_rule("/x", "x", lambda: [protected_view(), protected_view()])
+    client, sent = app.test_client(), tokens(issuer)
+
+    def note(_app: Flask, **_tokens: Any) -> None:
+        seen.append(1)
+
+    with token_verified.connected_to(note, app):
+        assert send(client, sent, times=4) == 200
+    assert len(seen) == 4
+
+
+@cases(
+    "path, app_claims, consumer_claims, settings",
+    {
+        "scope": ("/scope", {"scope": "other"}, {}, {}),
+        "any scope": ("/any", {"scope": "other"}, {}, {}),
+        "account of the URL": (f"/of/{ACCOUNT}", {"aud": "a1"}, {"account_id": "a1"}, {}),
+        "account of the URL, ConsumerJWS": (f"/alone/{ACCOUNT}", {}, {"account_id": "a1"}, {}),
+        "two accounts": ("/x", {}, {"account_id": "a1"}, {}),
+        "audience": ("/app", {"aud": "a1"}, {}, {"AUDIENCE": ACCOUNT}),
+        "audience, ConsumerJWS": ("/alone", {}, {"account_id": "a1"}, {"AUDIENCE": ACCOUNT}),
+        "expired": ("/x", {"exp": 1}, {}, {}),
+    },
+)
+def test_known_tokens_pass_only_where_they_are_good(
+    path: str,
+    app_claims: Any,
+    consumer_claims: Any,
+    settings: Any,
+    make_app: MakeApp,
+    issuer: Issuer,
+) -> None:
+    """Each is compared in each request, though the tokens and the way of the request are known."""
+    app = make_app(**settings)
+    app.add_url_rule("/x", "x", decorated(view))
+    app.add_url_rule("/of/<account_id>", "of", decorated(view))
+    app.add_url_rule("/app", "app", require_app_jwt(view))
+    app.add_url_rule("/any", "any", require_app_jwt(any_scope="a msg.consumer")(view))
+    app.add_url_rule("/scope", "scope", require_app_jwt(scopes="msg.consumer")(view))
+    for url in ("/alone", "/alone/<account_id>"):
+        app.add_url_rule(url, "alone", known_consumer)
+    client, good = app.test_client(), tokens(issuer)
+    bad = headers(issuer.app_jwt(**app_claims), issuer.consumer_jws(**consumer_claims))
+    for sent in (good, bad) * 3:
+        for known in ("/app", "/alone", path):
+            send(client, sent, known)
+    assert send(client, bad, path) == 401
+    assert send(client, good, path) == 200
+
+
+def test_known_tokens_of_two_issuers_are_no_pair(make_app: MakeApp) -> None:
+    """Decision 0013: a ConsumerJWS is of the issuer of the AppJWT."""
+    first, other = (Issuer(name=name, kid=name) for name in ("First", "Other"))
+    keys = {each.name: {"APP_JWT_KEYS": each.key_set()} for each in (first, other)}
+    app = Flask("an_app")
+    app.config["CONNECTOR_AUTH_ISSUERS"] = keys
+    ConnectorAuth(app)
+    app.add_url_rule("/x", "x", decorated(view))
+    app.add_url_rule("/alone", "alone", known_consumer)
+    client, consumer_jws = app.test_client(), other.consumer_jws(iss="Other")
+    good = headers(other.app_jwt(), consumer_jws)
+    bad = headers(first.app_jwt(), consumer_jws)
+    own = headers(first.app_jwt(), first.consumer_jws(iss="First"))
+    for sent in (good, own, bad) * 3:
+        send(client, sent)
+        send(client, sent, "/alone")
+    assert [send(client, sent) for sent in (good, own, bad)] == [200, 200, 401]
 
 
 def test_an_unknown_url_is_left_to_the_guard(make_app: MakeApp) -> None:
