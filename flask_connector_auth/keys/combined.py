@@ -1,11 +1,21 @@
-"""A key source that combines several others."""
+"""A key source that combines several others, and until when each source need not be asked."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
-from ..core import Closable, Unavailable, close_if_closable
+from ..core import Closable, Unavailable, close_if_closable, forget_origin
 from .lookups import FetchingSource, Keys, Lookup, LookupResults, finish, look_up, look_up_all
-from .source import AMBIGUOUS_MATCH, MAX_CANDIDATES, Health, KeySource, StaticKeys, VerificationKey
+from .remote import RemoteKeys
+from .source import (
+    AMBIGUOUS_MATCH,
+    MAX_CANDIDATES,
+    NO_LEASE,
+    UNLIMITED,
+    Health,
+    KeySource,
+    Lease,
+    StaticKeys,
+    VerificationKey,
+)
 
 
 def _combine(results: LookupResults[int]) -> Keys:
@@ -34,7 +44,32 @@ def _keys_in(results: LookupResults[int]) -> list[VerificationKey]:
 def _at_hand(source: KeySource) -> Callable[[str, str], Keys] | None:
     if isinstance(source, FetchingSource):
         return source.at_hand
-    return source.candidates if isinstance(source, StaticKeys) else None
+    # By exact type: a subclass may be out of reach.
+    return source.candidates if type(source) is StaticKeys else None
+
+
+def find_lease(
+    source: KeySource, key: VerificationKey, kid: str | None, algorithm: str
+) -> Lease | None:
+    """Return the lease of the answer that *key* is active; ``None`` if it is not.
+
+    Arguments and errors are those of :meth:`KeySource.is_active`.
+    """
+    if type(source) is CombinedKeys:
+        return source.find_lease(key, kid, algorithm)
+    lease = _current_lease(source)
+    return lease if source.is_active(key, kid, algorithm) else None
+
+
+def _current_lease(source: KeySource) -> Lease:
+    """Return the lease of the answers of *source*.
+
+    It is read before the source is asked: if its keys change in between, it has ended.
+    """
+    # By exact type: a subclass, or a source of the application, may answer otherwise each time.
+    if type(source) is StaticKeys:
+        return UNLIMITED
+    return source.lease if type(source) is RemoteKeys else NO_LEASE
 
 
 class CombinedKeys(FetchingSource, Closable):
@@ -109,17 +144,27 @@ class CombinedKeys(FetchingSource, Closable):
 
         Otherwise the token is verified again, and that waits, or finds that it cannot be done.
         """
+        return self.find_lease(key, kid, algorithm) is not None
+
+    def find_lease(self, key: VerificationKey, kid: str | None, algorithm: str) -> Lease | None:
+        """See :func:`find_lease`: the lease of the first source in which *key* is active."""
         if kid is None:
-            return super().is_active(key, kid, algorithm)
+            # Whether it is the only key depends on all sources.
+            return NO_LEASE if super().is_active(key, kid, algorithm) else None
         for source, at_hand in zip(self.sources, self._at_hand, strict=True):
+            lease = _current_lease(source)
             if at_hand is not None:
                 if key in at_hand(kid, algorithm):
-                    return True
+                    return lease
             else:
-                with suppress(Unavailable):
+                try:
                     if source.is_active(key, kid, algorithm):
-                        return True
-        return False
+                        return lease
+                except Unavailable as unavailable:
+                    # If no other source has the key, the token is verified again, and that raises
+                    # the error of this source.
+                    forget_origin(unavailable)
+        return None
 
     def health(self) -> Health:
         """See :class:`KeySource`: ready if all sources are."""

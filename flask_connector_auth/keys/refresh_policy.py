@@ -18,6 +18,7 @@ from .key_set import (
     RemoteRules,
     Snapshot,
 )
+from .source import Lease
 
 _ANSWERED, _UNAVAILABLE = LookupOutcome.ANSWERED, LookupOutcome.UNAVAILABLE
 _WAIT = LookupOutcome.WAIT
@@ -49,6 +50,7 @@ class RefreshPolicy:
     def __init__(self, rules: RemoteRules, jitter: Callable[[], float] = _random.random) -> None:
         self.rules = rules
         self.snapshot: Snapshot | None = None
+        self.lease: Lease = Lease(_NEVER)  #: of the answers from :attr:`snapshot`
         self.failures: int = 0  #: in a row
         self.last_error: str | None = None
         self._jitter = jitter
@@ -132,9 +134,8 @@ class RefreshPolicy:
         changed = before is None or before.index.identities != index.identities
         if before is not None and not changed:
             index = before.index  # caches compare the index by identity
-        self.snapshot = Snapshot(
-            index, now, lifetime, self._draw_delay(lifetime), loaded.url, loaded.conditional_headers
-        )
+        delay = self._draw_delay(lifetime)
+        self._use(Snapshot(index, now, lifetime, delay, loaded.url, loaded.conditional_headers))
         self._end_fetch()
         self.failures, self.last_error, self._failure = 0, None, None
         return changed
@@ -153,14 +154,20 @@ class RefreshPolicy:
 
     def restore_backup(self, now: float, saved: LoadedKeySet) -> None:
         """Use a key set from the backup, which is never fresh."""
-        self.snapshot = Snapshot(saved.index, now - saved.age, None, _NEVER, saved.url)
+        self._use(Snapshot(saved.index, now - saved.age, None, _NEVER, saved.url))
 
     def reset_after_fork(self) -> None:
         """Continue in a child process, where the parent's fetch has no result."""
         self.abandon_fetch()
         if self.snapshot and self.snapshot.lifetime is not None:
             refresh_after = self._draw_delay(self.snapshot.lifetime)
-            self.snapshot = replace(self.snapshot, refresh_after=refresh_after)
+            self._use(replace(self.snapshot, refresh_after=refresh_after))
+
+    def _use(self, snapshot: Snapshot) -> None:
+        # In this order, since requests read both without a lock.
+        self.lease.until = _NEVER
+        self.snapshot = snapshot
+        self.lease = Lease(snapshot.confirmed_at + snapshot.refresh_after)
 
     def abandon_fetch(self) -> None:
         """Record that the fetch under way has been cancelled."""

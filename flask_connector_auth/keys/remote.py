@@ -27,7 +27,7 @@ from .key_set import KeyLookup, KeySetState, LoadedKeySet, LookupOutcome, Snapsh
 from .loader import KeySetLoader, LoadFailed, loggable_url, start_daemon
 from .lookups import FetchEnd, FetchingSource, Lookup, Wait, finish
 from .refresh_policy import RefreshPolicy
-from .source import Health, KeyIndex, VerificationKey
+from .source import NO_LEASE, Health, KeyIndex, Lease, VerificationKey
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -133,6 +133,12 @@ class RemoteKeys(FetchingSource, Closable):
     def snapshot(self) -> Snapshot | None:
         """The current key set, which may be too old to be used."""
         return self._policy.snapshot
+
+    @property
+    def lease(self) -> Lease:
+        """See :class:`Lease`: until a token would start a refresh."""
+        # The time of a lease is compared with that clock.
+        return self._policy.lease if self._clock is steady_time else NO_LEASE
 
     def health(self) -> Health:
         """See :class:`KeySource`."""

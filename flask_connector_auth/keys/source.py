@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Protocol, runtime_checkable
 
 from joserfc.jwk import Key
@@ -44,6 +45,24 @@ class VerificationKey:
             # A forged signature may make a library fail. It is invalid then.
             return False
 
+
+class Lease:
+    """A time until which the answer of a key source holds that a key is active.
+
+    A source ends its lease before it changes its keys.
+
+    :param until: by :data:`steady_time`.
+    """
+
+    __slots__ = ("until",)
+
+    def __init__(self, until: float) -> None:
+        self.until: float = until
+
+
+#: The lease of a source that must be asked in each request.
+NO_LEASE = Lease(-inf)
+UNLIMITED = Lease(inf)
 
 #: The state of a key source: at least ``ready``, and only values that JSON has.
 Health = Mapping[str, Any]

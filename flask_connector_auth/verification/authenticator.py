@@ -1,10 +1,10 @@
 """Authentication of header values: the token is remembered, or verified by its issuer's rules."""
 
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Generic
 
-from ..core import Reason, Rejected, Unavailable, shared_claims
+from ..core import Reason, Rejected, Unavailable, shared_claims, steady_time
+from ..keys import NO_LEASE, UNLIMITED, find_lease
 from ..revocation import RevocationCache, RevocationSet
 from .cache import CachedToken
 from .examination import Examination, Stage
@@ -12,8 +12,9 @@ from .profiles import TokenT
 from .verifier import Verifier
 
 _SCHEME = "Bearer "
-# Tells a token that was sent alone from the same one beside a token of a known issuer.
-_ALONE = b"alone"
+# The last characters of a header value, of which each is six bits of a signature: too many to be
+# guessed, and too few to be sent as a signature.
+_END = slice(-22, None)
 
 
 class Authenticator(Generic[TokenT]):
@@ -41,18 +42,41 @@ class Authenticator(Generic[TokenT]):
         self._bearer = first.profile.allows_bearer_prefix
         # Of a header value that is too large, only a little more than the limit is copied.
         self._after_scheme = slice(len(_SCHEME), 2 * max_bytes + len(_SCHEME) + 1)
-        # Without a cache there is no digest to look up.
-        self._max_cached_bytes = max_bytes if first.cache.size else -1
+        self._max_cached = max_bytes + len(_SCHEME) if first.cache.size else -1
         self._cached = first.cache.get
-        self._has_choice = len(verifiers) > 1
-        if self._has_choice:
+        self.has_choice = len(verifiers) > 1
+        if self.has_choice:
             # One look-up finds a token of any issuer. Each cache still evicts only its own tokens.
-            index: dict[bytes, CachedToken[TokenT]] = {}
+            index: dict[int, CachedToken[TokenT]] = {}
             for each in verifiers:
                 each.cache.share_index(index)
             self._cached = index.get
         self._header_checks = first.runs(Stage.HEADER)
         self._issuer_checks = first.runs(Stage.FORM, Stage.ISSUER)
+
+    def recognise(
+        self, header: str, now: float, issuer: str | None = None
+    ) -> CachedToken[TokenT] | None:
+        """Return the remembered token of a *header* value, if nothing has changed for it.
+
+        Its key and the revocations were checked before, under a lease and a version that still
+        hold. ``None`` says nothing about the token: :meth:`authenticate` decides. The arguments are
+        those of that method. The caller counts the hit.
+        """
+        if len(header) > self._max_cached:
+            return None
+        entry = self._cached(hash(header) if issuer or not self.has_choice else ~hash(header))
+        if (
+            entry is not None
+            and entry.end == header[_END]
+            and entry.not_before <= now < entry.expires
+            and (entry.lease is UNLIMITED or entry.lease.until > steady_time())
+            and (issuer is None or entry.token.issuer == issuer)
+            and entry.checked_version is (revocations := self.revocation_cache).revoked.version
+            and (not revocations.is_copy or revocations.is_fresh())
+        ):
+            return entry
+        return None
 
     def authenticate(
         self, header: str, now: float, issuer: str | None = None, was_read: bool = False
@@ -67,39 +91,42 @@ class Authenticator(Generic[TokenT]):
         :raises Rejected: if the token is not good, or was revoked.
         :raises Unavailable: if the keys, or what is revoked, cannot be known at the moment.
         """
+        entry = self.recognise(header, now, issuer)
+        if entry is not None:
+            entry.used = True
+            entry.verifier.cache.hits += 1
+            return entry
         # Fast path: the spelling of the scheme that nearly all clients use.
         text = header[self._after_scheme] if self._bearer and header[:7] == _SCHEME else header
-        digest, entry = b"", None
-        if len(text) <= self._max_cached_bytes and text.isascii():
-            digest = sha256(text.encode()).digest()
-            if self._has_choice and issuer is None:
-                # The issuer of a ConsumerJWS may be certain only beside an AppJWT.
-                digest += _ALONE
-            entry = self._cached(digest)
+        # Fast path: no blank or scheme starts with ``eyJ``. No huge header is searched.
+        if not was_read and (
+            text[:3] != "eyJ"
+            or len(text) > self._max_bytes
+            or (" " in text or "," in text or "\t" in text)
+        ):
+            bare = self._read(header, now)
+            if bare != text:
+                return None if bare is None else self.authenticate(bare, now, issuer, True)
+        # The issuer of a ConsumerJWS may be certain only beside an AppJWT.
+        key = hash(header) if issuer or not self.has_choice else ~hash(header)
+        entry = self._cached(key) if len(header) <= self._max_cached else None
         # A token is verified anew once its key is no longer in force. The call also lets the key
         # source refresh its keys, even if every token is found in the cache.
         try:
             if (
-                entry is not None
-                and entry.not_before <= now < entry.expires
-                and (issuer is None or entry.token.issuer == issuer)
-                and entry.verifier.is_active(entry.key, entry.kid, entry.algorithm)
+                entry is None
+                or entry.end != header[_END]
+                or not entry.not_before <= now < entry.expires
+                or (issuer is not None and entry.token.issuer != issuer)
+                or not self._is_active(entry)
             ):
+                entry = self._verify(text, now, issuer)
+                entry.end = header[_END]
+                if len(header) <= self._max_cached:
+                    entry.verifier.cache.put(key, entry)
+            else:
                 entry.used = True
                 entry.verifier.cache.hits += 1
-            else:
-                # Fast path: no blank or scheme starts with ``eyJ``. No huge header is searched.
-                if not was_read and (
-                    text[:3] != "eyJ"
-                    or len(text) > self._max_bytes
-                    or (" " in text or "," in text or "\t" in text)
-                ):
-                    bare = self._read(header, now)
-                    if bare != text:
-                        return None if bare is None else self.authenticate(bare, now, issuer, True)
-                entry = self._verify(text, now, issuer)
-                if digest:
-                    entry.verifier.cache.put(digest, entry)
         except Unavailable as unavailable:
             if entry is None or unavailable.reason_details:
                 raise
@@ -122,6 +149,11 @@ class Authenticator(Generic[TokenT]):
         examined.verifiers, examined.expected_issuer = self.verifiers, issuer
         return examined
 
+    def _is_active(self, entry: CachedToken[TokenT]) -> bool:
+        lease = find_lease(entry.verifier.keys, entry.key, entry.kid, entry.algorithm)
+        entry.lease = lease or NO_LEASE
+        return lease is not None
+
     def _read(self, header: str, now: float) -> str | None:
         """Return the token text in *header*, or ``None`` if it is blank."""
         examined = self.examine(header, now)
@@ -136,7 +168,7 @@ class Authenticator(Generic[TokenT]):
 
     def _verify(self, text: str, now: float, issuer: str | None) -> CachedToken[TokenT]:
         """Return the token in the compact JWS *text*, verified by the rules of its issuer."""
-        if not self._has_choice:
+        if not self.has_choice:
             return self._first.verify(text, now)
         examined = self.examine(text, now, issuer)
         for run in self._issuer_checks:

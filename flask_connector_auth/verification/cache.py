@@ -1,12 +1,13 @@
-"""A bounded cache of verified tokens, by digest."""
+"""A bounded cache of verified tokens."""
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
 from ..core import register_fork_reset
+from ..keys import NO_LEASE, Lease
 from ..revocation import Subject
 from .profiles import TokenT
 
@@ -25,9 +26,11 @@ class CachedToken(Generic[TokenT]):
     verifier: "Verifier[TokenT]"  #: that of its issuer
     kid: str | None
     algorithm: str
-    key: object  #: the one that verified it
+    key: Any  #: the ``VerificationKey`` that verified it
     not_before: float  #: seconds since the epoch, leeway included
     expires: float  #: likewise, and not later than the age of an entry allows
+    end: str = ""  #: the last characters of its text, which are of the signature
+    lease: Lease = NO_LEASE  #: until when its key source need not be asked
     subject: Subject | None = None  #: what of it can be revoked; set once needed
     #: Version of the revocation set it was last checked against; None until the first check.
     checked_version: object = None
@@ -36,7 +39,7 @@ class CachedToken(Generic[TokenT]):
 
 
 class TokenCache(Generic[TokenT]):
-    """Verified tokens by the SHA-256 of their text, so that memory holds no usable token.
+    """Verified tokens by the hash of their text, so that memory holds no usable token.
 
     Reading takes no lock. A hit only sets a flag, which gives the entry a second chance when the
     cache is full: a flood of tokens that are sent once does not evict those that are sent again.
@@ -48,26 +51,26 @@ class TokenCache(Generic[TokenT]):
         self.size = size
         self.hits = 0  #: cached tokens; counted without a lock, so a few may be lost
         self.misses: int = 0  #: good tokens that were verified
-        self._entries: OrderedDict[bytes, CachedToken[TokenT]] = OrderedDict()
-        self._index: dict[bytes, CachedToken[TokenT]] = self._entries
+        self._entries: OrderedDict[int, CachedToken[TokenT]] = OrderedDict()
+        self._index: dict[int, CachedToken[TokenT]] = self._entries
         self.reset_after_fork()
         register_fork_reset(self)
-        #: Returns the entry of a digest, or ``None``; the caller checks whether it still holds.
-        self.get: Callable[[bytes], CachedToken[TokenT] | None] = self._entries.get
+        #: Returns the entry of a key, or ``None``; the caller checks whether it still holds.
+        self.get: Callable[[int], CachedToken[TokenT] | None] = self._entries.get
 
     def reset_after_fork(self) -> None:
         """Replace the lock in a child process: one that was held at the fork stays locked."""
         self._lock = threading.Lock()
 
-    def share_index(self, index: dict[bytes, CachedToken[TokenT]]) -> None:
+    def share_index(self, index: dict[int, CachedToken[TokenT]]) -> None:
         """Keep each entry in *index* too, in which several caches have theirs."""
         self._index = index
 
-    def put(self, digest: bytes, entry: CachedToken[TokenT]) -> None:
+    def put(self, key: int, entry: CachedToken[TokenT]) -> None:
         """Store *entry*; if the cache is full, evict the oldest entry that was not used since."""
         with self._lock:
             self.misses += 1
-            self._entries[digest] = self._index[digest] = entry
+            self._entries[key] = self._index[key] = entry
             chances = _MAX_CHANCES
             while len(self._entries) > self.size:
                 oldest, candidate = self._entries.popitem(last=False)

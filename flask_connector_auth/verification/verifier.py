@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any, Generic
 
-from ..core import Rejected, Unavailable
+from ..core import Rejected, Unavailable, forget_origin
 from ..keys import KeySource
 from .cache import CachedToken, TokenCache
 from .checks import CHECKS
@@ -35,8 +35,6 @@ class Verifier(Generic[TokenT]):
         self.cache: TokenCache[TokenT] = TokenCache(rules.cache_size if rules.cache_max_age else 0)
         #: ``alg`` and ``kid`` by encoded JOSE header. Only headers of verified tokens are kept.
         self.accepted_headers: dict[bytes, tuple[str, str | None]] = {}
-        #: See :meth:`KeySource.is_active`.
-        self.is_active: Callable[[Any, str | None, str], bool] = keys.is_active
         self._form_checks = self.runs(Stage.FORM)
         self._parameter_checks = self.runs(Stage.PARAMETERS)
         self._content_checks = self.runs(
@@ -99,6 +97,7 @@ class Verifier(Generic[TokenT]):
         """
         if not self.rules.has_other_issuers:
             return unavailable
+        forget_origin(unavailable)
         named = Unavailable(unavailable.reason, unavailable.retry_after)
         named.reason_details = {"issuer": self.rules.issuer}
         return named

@@ -38,6 +38,7 @@ from .exceptions import (
     current_error_responses as current_error_responses,
 )
 from .readiness import is_ready as is_ready, warm_up as warm_up
+from .recognition import recognise as recognise
 from .reporting import report_failure as report_failure
 from .responses import ErrorResponses as ErrorResponses
 from .runtime import (

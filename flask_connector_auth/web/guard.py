@@ -33,6 +33,7 @@ from .context import (
     current_request_context,
     identity_of,
 )
+from .recognition import remember_plan
 from .reporting import report_failure
 from .routes import account_id_of_call, cached_requirements
 from .runtime import Runtime, current_runtime
@@ -65,7 +66,7 @@ def enforce(
     if current_app() is not app:
         raise RuntimeError(_OTHER_APP)
     runtime: Runtime = app.extensions.get(EXTENSION) or current_runtime(app)
-    rule, required = request.url_rule, declared.requirements
+    rule, required, endpoint = request.url_rule, declared.requirements, None
     if rule is not None:
         # Merged in the first request; later requests look the result up.
         endpoint = runtime.endpoints.get((rule.endpoint, request.method))
@@ -94,6 +95,8 @@ def enforce(
     if request.method == "OPTIONS" and _is_preflight(request):
         return _answer_preflight(context)
     _authenticate(runtime, request, required, account, None)
+    if rule is not None and endpoint is not None:
+        remember_plan(runtime, request, declared, rule, endpoint, required)
     return None
 
 

@@ -38,7 +38,7 @@ class EndpointRequirements:
 
     __slots__ = (
         "_hooks", "_methods", "app_hooks", "combined",
-        "has_other_sources", "is_certain", "is_public", "requirements", "view",
+        "has_other_sources", "is_certain", "is_public", "plans", "requirements", "view",
     )  # fmt: skip
 
     def __init__(self, app: Flask, endpoint: str, method: str) -> None:
@@ -77,6 +77,8 @@ class EndpointRequirements:
         self.is_certain: bool = any(map(collect_certain_requirements, [*layers, *hooks]))
         #: The requirements of endpoint and caller together, for each caller seen so far.
         self.combined: dict[Declaration, Requirements] = {}
+        #: Each ``Plan`` of :mod:`.recognition`, for each of these callers.
+        self.plans: dict[Declaration, tuple[Any, ...]] = {}
 
     def has_changed_sources(self, app: Flask) -> bool:
         """Whether hooks of blueprints, or methods of the view's class, were replaced."""

@@ -185,9 +185,11 @@ CELLS = [
 
 
 @pytest.mark.parametrize(("app_jwt", "consumer_jws", "expected"), CELLS)
+@pytest.mark.parametrize("sent_before", [0, 3], ids=["first request", "recognised"])
 @pytest.mark.parametrize("way", WAYS)
 def test_the_app_jwt_is_judged_first(
     way: str,
+    sent_before: int,
     app_jwt: str,
     consumer_jws: str,
     expected: int | None,
@@ -204,7 +206,11 @@ def test_the_app_jwt_is_judged_first(
         "invalid": stranger.consumer_jws(),
         "valid": issuer.consumer_jws(ext_consumer_id="anna"),
     }
-    response = app.test_client().get("/x", headers=headers(apps[app_jwt], consumers[consumer_jws]))
+    client = app.test_client()
+    for _ in range(sent_before):
+        good = headers(apps["valid"], consumers["valid"])
+        assert client.get("/x", headers=good).status_code == 200
+    response = client.get("/x", headers=headers(apps[app_jwt], consumers[consumer_jws]))
     if expected is None:
         assert response.json == {
             "app": "75588e18-0000-4000-8000-000000000000",

@@ -170,8 +170,12 @@ def withstand(attack: Attack, kind: TokenKind, algorithm: str = "RS256", **setti
 
 @contextmanager
 def untouched(stage: Stage) -> Iterator[None]:
-    """Assert that the untouched tokens pass right before and right after an attack."""
-    assert_passes(stage)
+    """Assert that the untouched tokens pass right before and right after an attack.
+
+    Often enough before it that the app recognises the last request, where it can.
+    """
+    for _ in range(3):
+        assert_passes(stage)
     yield
     assert_passes(stage)
 

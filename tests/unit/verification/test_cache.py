@@ -100,7 +100,7 @@ def clock() -> Clock:
 
 @pytest.mark.parametrize("profile", [APP_JWT, CONSUMER_JWS], ids=lambda profile: profile.name)
 def test_a_token_is_verified_once(profile: Any, clock: Clock) -> None:
-    """The second time, the same value is found by the digest of the text."""
+    """The second time, the same value is found by the hash of the text."""
     signer = issuer(0, clock)
     verifying = verifier(Rotating(signer), profile=profile)
     text = signer.app_jwt() if profile is APP_JWT else signer.consumer_jws()
@@ -205,11 +205,11 @@ def test_an_eviction_is_short_even_if_all_entries_are_in_use() -> None:
     owner: Any = None
     entries = [CachedToken(number, owner, "k", "ES256", key, 0, 1) for number in range(101)]
     for number, entry in enumerate(entries[:100]):
-        cache.put(b"%d" % number, entry)
+        cache.put(number, entry)
         entry.used = True
-    cache.put(b"100", entries[100])
+    cache.put(100, entries[100])
     assert sum(not entry.used for entry in entries) == 17
-    assert cache.get(b"16") is None
+    assert cache.get(16) is None
     assert cache.health()["entries"] == 100
 
 
@@ -219,8 +219,8 @@ def test_what_came_first_and_was_not_used_goes() -> None:
     for size in (1, 2, 3, 5):
         cache: TokenCache[int] = TokenCache(size)
         for number in range(size + 3):
-            cache.put(b"%d" % number, CachedToken(number, owner, None, "", None, 0, 1))
-        kept = [number for number in range(size + 3) if cache.get(b"%d" % number)]
+            cache.put(number, CachedToken(number, owner, None, "", None, 0, 1))
+        kept = [number for number in range(size + 3) if cache.get(number)]
         assert kept == [*range(3, size + 3)]
         assert cache.health() == {"size": size, "entries": size, "hits": 0, "misses": size + 3}
 

@@ -26,7 +26,7 @@ from flask_connector_auth import (
     token_verified,
     verify_request,
 )
-from flask_connector_auth.core import Rejected
+from flask_connector_auth.core import Rejected, forget_origin
 from flask_connector_auth.keys import KeyRules, KeySource, StaticKeys, parse_keys
 from flask_connector_auth.testing import OMIT, ConnectorClient, Issuer
 from flask_connector_auth.web import LogLimit
@@ -320,6 +320,21 @@ def of_first_keys(issuer: Issuer, error: Any) -> tuple[ConnectorClient, int]:
     return set_up(issuer, APP_JWT_KEYS=keys, CACHE_SIZE=0), 200
 
 
+def of_first_keys_of_a_known_token(issuer: Issuer, error: Any) -> tuple[ConnectorClient, int]:
+    """Return likewise that of an app that remembers the AppJWT."""
+    keys = [Down(error, issuer), Elsewhere(issuer)]
+    client = set_up(issuer, APP_JWT_KEYS=keys)
+    client.get("/app", app_jwt=issuer.app_jwt())
+    return client, 200
+
+
+def of_keys_of_an_issuer(issuer: Issuer, error: Any) -> tuple[ConnectorClient, int]:
+    """Return likewise that of an app with several issuers, of which one's keys are out of reach."""
+    other = {"APP_JWT_KEYS": Issuer(name="Other", kid="other").key_set()}
+    issuers = {"Other": other, "Sentinel": {"APP_JWT_KEYS": Down(error, issuer)}}
+    return set_up(issuer, ISSUERS=issuers), 503
+
+
 def of_other_issuer(issuer: Issuer, error: Any) -> tuple[ConnectorClient, int]:
     """Return likewise that of an app with another issuer, whose keys are out of reach."""
     other = Down(error, Issuer(name="Other", kid="other"))
@@ -334,6 +349,14 @@ def of_other_issuer(issuer: Issuer, error: Any) -> tuple[ConnectorClient, int]:
         "outage in a check": (of_check, Unavailable(Reason.KEYS_UNAVAILABLE)),
         "keys": (of_keys, Unavailable(Reason.KEYS_UNAVAILABLE)),
         "first of the keys": (of_first_keys, Unavailable(Reason.KEYS_UNAVAILABLE)),
+        "first of the keys, for a known token": (
+            of_first_keys_of_a_known_token,
+            Unavailable(Reason.KEYS_UNAVAILABLE),
+        ),
+        "keys of one of several issuers": (
+            of_keys_of_an_issuer,
+            Unavailable(Reason.KEYS_UNAVAILABLE),
+        ),
         "keys of another issuer": (of_other_issuer, Unavailable(Reason.KEYS_UNAVAILABLE)),
     },
 )
@@ -360,6 +383,7 @@ def test_an_exception_that_is_raised_again_and_again_holds_no_request(
     with pytest.raises(type(error)):
         raise error
     assert {"traceback", "frame"} <= reached()  # as it would have been
+    forget_origin(error)  # a parameter is kept until all tests have run
 
 
 def test_a_check_runs_in_every_request(issuer: Issuer) -> None:
