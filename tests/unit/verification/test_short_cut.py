@@ -194,11 +194,20 @@ def test_what_a_check_refuses_the_short_cut_does_not_accept(
     token: TokenType, text: str, reason: Reason
 ) -> None:
     """docs/security.rst: each rule holds for a token whose JOSE header was seen before, too."""
-    short = of_secret(token, max_lifetime=7200)
+    is_limited = reason is Reason.TOO_LONG_LIVED
+    short = of_secret(token, max_lifetime=7200 if is_limited else None)
     warm = with_known_header(short, token.mint(SECRET))
     assert outcome(warm, token.mint(SECRET))["token"]
     assert outcome(warm, text) == outcome(listed(short), text)
     assert outcome(warm, text)["reason"] is reason
+
+
+def test_the_issuer_of_a_consumer_is_checked_where_there_are_several() -> None:
+    """RFC 8725 section 3.8: a ConsumerJWS need not have an issuer, and then it is not read."""
+    for several, reason in ((True, Reason.WRONG_ISSUER), (False, None)):
+        text = SECRET.consumer_jws(iss="other")
+        warm = with_known_header(of_secret(CONSUMER, has_other_issuers=several), text)
+        assert outcome(warm, text).get("reason") is reason
 
 
 def checks_run(short: Verifier[Any], text: str) -> list[str]:
