@@ -1,4 +1,4 @@
-"""Public keys in DER, with the algorithms that their types limit them to, and certificates."""
+"""Native public keys: from DER, the algorithms their types allow, certificates, RSA signatures."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -6,12 +6,17 @@ from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+
+from .source import Verify
 
 # The tag of a DER SEQUENCE, with which every encoded key begins (X.690 section 8.9).
 DER_START = b"0"
@@ -30,6 +35,7 @@ _PSS_HASHES = {
     "PS384": (bytes.fromhex("608648016503040202"), 48),
     "PS512": (bytes.fromhex("608648016503040203"), 64),
 }
+_HASHES: dict[str, HashAlgorithm] = {"256": SHA256(), "384": SHA384(), "512": SHA512()}
 _DEFAULT_SALT = bytes([_INTEGER, 1, 20])
 _DEFAULT_TRAILER = bytes([_INTEGER, 1, 1])
 
@@ -99,6 +105,33 @@ def joserfc_key(public_key: Any) -> Key:
         if isinstance(public_key, native):
             return key_class(public_key, public_key)
     raise KeyProblem("a key of a type that no supported algorithm uses")
+
+
+def rsa_verify(bits: int, algorithm: str) -> Verify:
+    """Return the function that verifies signatures of RSA keys (RFC 7518 sections 3.3 and 3.5).
+
+    joserfc's own searches the key for ``key_ops`` and makes a hash object, for each signature. This
+    one accepts only signatures of the exact length (RFC 8017 sections 8.1.2 and 8.2.2, step 1):
+    OpenSSL also accepts an RSASSA-PSS signature without its leading zeros. One token would then
+    have two spellings.
+
+    :param bits: the size of the key.
+    :param algorithm: the ``alg``, whose padding and hash alone are accepted.
+    """
+    digest, octets = _HASHES[algorithm[2:]], (bits + 7) // 8
+    pss = PSS(MGF1(digest), digest.digest_size)
+    padding = pss if algorithm.startswith("PS") else PKCS1v15()
+
+    def verify(message: bytes, signature: bytes, key: RSAKey) -> bool:
+        if len(signature) != octets:
+            return False
+        try:
+            key.public_key.verify(signature, message, padding, digest)
+        except InvalidSignature:
+            return False
+        return True
+
+    return verify
 
 
 def _is_private(der: bytes) -> bool:

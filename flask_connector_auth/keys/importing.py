@@ -13,7 +13,7 @@ from joserfc.jwk import JWKRegistry, Key, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from ..core import decode_base64url
-from .der import KeyProblem, PrivateKeyError, joserfc_key, load_public_key
+from .der import KeyProblem, PrivateKeyError, joserfc_key, load_public_key, rsa_verify
 from .material import without_nulls
 from .source import MAX_KID, VerificationKey, Verify
 from .weak_secrets import PRIVATE_MEMBERS, is_public_key_material
@@ -27,7 +27,6 @@ ALGORITHMS = (
     *("HS256", "HS384", "HS512"),
 )
 _MAX_RSA_BITS = 8192
-_PSS = ("PS256", "PS384", "PS512")
 _MIN_SECRET_BYTES = 32
 # A huge public exponent makes each verification as slow as a signature.
 _MAX_EXPONENT_BITS = 64
@@ -199,24 +198,9 @@ def _verify_function(key: Key, name: str) -> Verify:
     model = JWSRegistry.algorithms[name]
     if isinstance(key, OctKey) and len(key.raw_value) * 8 < model.algorithm_security:
         raise WeakSecret(_TOO_SHORT.format(f"the hash of {name}", model.algorithm_security // 8))
-    if isinstance(key, RSAKey) and name in _PSS:
-        return _ExactLengthVerify((key.public_key.key_size + 7) // 8, model.verify)
+    if isinstance(key, RSAKey):
+        return rsa_verify(key.public_key.key_size, name)
     return model.verify
-
-
-@dataclass(frozen=True, slots=True)
-class _ExactLengthVerify:
-    """Accepts only signatures of the exact length (RFC 8017 section 8.1.2 step 1).
-
-    OpenSSL also accepts an RSASSA-PSS signature without its leading zeros. One token would then
-    have two spellings.
-    """
-
-    octets: int
-    verify: Verify
-
-    def __call__(self, message: bytes, signature: bytes, key: Any) -> bool:
-        return len(signature) == self.octets and self.verify(message, signature, key)
 
 
 def _check_rsa_strength(key: RSAPublicKey, min_bits: int) -> None:

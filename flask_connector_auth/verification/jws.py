@@ -176,7 +176,8 @@ def check_signature(examined: Examination) -> None:
     answer is 503.
     """
     candidates = examined.candidates
-    key = _verifying_key(examined, candidates) or _verifying_key(
+    key = None if examined.is_refuted else _verifying_key(examined, candidates)
+    key = key or _verifying_key(
         examined,
         examined.source.candidates_after_failure(examined.kid, examined.algorithm, candidates),
     )

@@ -3,6 +3,7 @@
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -28,6 +29,8 @@ from flask_connector_auth.verification import (
     APP_JWT,
     CONSUMER_JWS,
     Authenticator,
+    Examination,
+    Stage,
     TokenProfile,
     Verifier,
     VerifierRules,
@@ -166,12 +169,38 @@ def authenticate(judge: Verifier[Any] | Authenticator[Any], header: str, now: fl
 
 
 def refusal(judge: Verifier[Any], text: str, now: float = NOW) -> Reason | None:
-    """Return why *judge* refuses *text* at *now*, or ``None`` if it accepts it."""
+    """Return why *judge* refuses *text* at *now*, or ``None`` if it accepts it.
+
+    Where the JOSE header was seen before, the outcome is the same.
+    """
+    found = outcome(judge, text, now)
+    if isinstance(judge.keys, StaticKeys):
+        assert outcome(with_known_header(judge, text), text, now) == found
+    return found.get("reason")
+
+
+def outcome(judge: Verifier[Any], text: str, now: float = NOW) -> dict[str, Any]:
+    """Return all that *judge* says of *text*: the entry for the cache, or the refusal."""
     try:
-        judge.verify(text, now)
+        entry = judge.verify(text, now)
     except Rejected as rejected:
-        return rejected.reason
-    return None
+        details = {"details": rejected.reason_details, "claims": rejected.loggable_claims}
+        return {"reason": rejected.reason, **details}
+    names = ("token", "kid", "algorithm", "key", "not_before", "expires")
+    return {name: getattr(entry, name) for name in names}
+
+
+def with_known_header(judge: Verifier[Any], text: str) -> Verifier[Any]:
+    """Return a verifier like *judge* that has seen the JOSE header of *text*, if that is good."""
+    warm = Verifier(judge.profile, judge.rules, judge.keys, judge.checks)
+    # Payload and signature do not matter: other tokens have this header too.
+    header = text.partition(".")[0]
+    examined = Examination(judge.profile, judge.rules, judge.keys, f"{header}..", NOW)
+    with suppress(Rejected):
+        for run in judge.runs(Stage.FORM, Stage.PARAMETERS):
+            run(examined)
+        warm.accepted_headers[examined.header] = examined.algorithm, examined.kid
+    return warm
 
 
 def why_refused(token: TokenType, text: str, now: float = NOW, **kwargs: Any) -> Reason | None:

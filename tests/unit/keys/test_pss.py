@@ -1,6 +1,6 @@
 """A key that is limited to RSASSA-PSS verifies nothing else (RFC 4055 section 1.2)."""
 
-from base64 import b64encode, encodebytes
+from base64 import b64encode, encodebytes, urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +13,7 @@ from flask_connector_auth.verification import Verifier
 from tests.support.floor_helpers import (
     APP,
     cases,
+    decoded,
     der,
     issuer_of,
     native_key,
@@ -205,3 +206,16 @@ def test_only_its_signatures_verify(algorithm: str) -> None:
 def test_a_malformed_key_is_refused(value: str) -> None:
     """RFC 7468 section 13, RFC 4055 section 3.1: a key that cannot be parsed is refused."""
     assert parsed_keys(value, EVERY) == ([], ["not a public key in PEM or DER"])
+
+
+@pytest.mark.parametrize("algorithm", ["PS256", "RS256"])
+def test_a_signature_has_one_spelling(algorithm: str) -> None:
+    """RFC 8017 sections 8.1.2 and 8.2.2, step 1: one without its leading zeros is refused."""
+    issuer, judge = issuer_of(algorithm), verifier(APP, [pem()], [algorithm])
+    tokens = (issuer.app_jwt(jti=str(number)) for number in range(100_000))
+    message, _, signature = next(
+        parts for token in tokens if decoded((parts := token.rpartition("."))[2])[0] == 0
+    )
+    assert refusal(judge, f"{message}.{signature}") is None
+    shorter = urlsafe_b64encode(decoded(signature)[1:])
+    assert refusal(judge, f"{message}.{shorter.decode().rstrip('=')}") is Reason.BAD_SIGNATURE
