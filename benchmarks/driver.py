@@ -18,11 +18,12 @@ from werkzeug.wrappers import Response
 
 from .loads import Case, Load
 
-Apps = Mapping[str, WSGIApplication]
+#: WSGI apps, or what else a :data:`Run` can send requests to.
+Apps = Mapping[str, Any]
 #: By app: seconds a request, one number for each round.
 Times = dict[str, list[float]]
 #: Serves all requests with one app; returns the seconds that it took.
-Run = Callable[[WSGIApplication, Sequence[WSGIEnvironment]], float]
+Run = Callable[[Any, Sequence[Case]], float]
 
 _ENVIRON = {
     "REQUEST_METHOD": "GET",
@@ -56,33 +57,33 @@ def measure(
 ) -> Times:
     """Serve *load* with every app in every round, in a new random order each time.
 
-    In one round all apps get the same requests, *size* of them. All requests are made before the
-    first round, so that only the apps run between the two readings of the clock.
+    In one round all apps get the same requests, *size* of them. All tokens are signed before the
+    first round.
     """
     run = run or in_this_thread
     batches = [list(islice(load.cases, size)) for _ in range(rounds)]
     # The first batch is not counted: apps and the processor do some things only once.
     warm = [*load.warm, *islice(load.cases, size)]
     for app in apps.values():
-        serve(app, warm)
+        run(app, warm)
     times: Times = {name: [] for name in apps}
     order = list(apps)
     with frozen_heap():
         for batch in batches:
             rng.shuffle(order)
             for name in order:
-                times[name].append(run(apps[name], list(map(environ, batch))) / size)
+                times[name].append(run(apps[name], batch) / size)
     return times
 
 
-def in_this_thread(app: WSGIApplication, environs: Iterable[WSGIEnvironment]) -> float:
+def in_this_thread(app: WSGIApplication, cases: Sequence[Case]) -> float:
     """Serve one request after the other, and return the processor time, since nothing waits here.
 
     Other processes on the machine then matter only as far as they evict data from the caches.
     """
+    environs = list(map(environ, cases))
     start = time.thread_time()
-    for each in environs:
-        call(app, each)
+    _call_each(app, environs)
     return time.thread_time() - start
 
 
@@ -91,10 +92,11 @@ def in_threads(number: int) -> Iterator[Run]:
     """Yield a :data:`Run` that serves with *number* threads at once and returns wall-clock time."""
     with ThreadPoolExecutor(number) as pool:
 
-        def run(app: WSGIApplication, environs: Sequence[WSGIEnvironment]) -> float:
+        def run(app: WSGIApplication, cases: Sequence[Case]) -> float:
+            environs = list(map(environ, cases))
             shares = [environs[first::number] for first in range(number)]
             start = time.perf_counter()
-            list(pool.map(lambda share: in_this_thread(app, share), shares))
+            list(pool.map(lambda share: _call_each(app, share), shares))
             return time.perf_counter() - start
 
         yield run
@@ -153,6 +155,11 @@ def environ(case: Case) -> WSGIEnvironment:
     headers = {name: value.decode("latin-1") for name, value in case.headers.items()}
     streams = {"wsgi.input": BytesIO(), "wsgi.errors": sys.stderr}
     return {**_ENVIRON, "PATH_INFO": case.path, **headers, **streams}
+
+
+def _call_each(app: WSGIApplication, environs: Iterable[WSGIEnvironment]) -> None:
+    for each in environs:
+        call(app, each)
 
 
 def call(app: WSGIApplication, environ: WSGIEnvironment) -> None:

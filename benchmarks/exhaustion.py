@@ -11,7 +11,7 @@ import sys
 import tracemalloc
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count, repeat
+from itertools import count, islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -98,14 +98,14 @@ def _costs(app: Flask, loads: Mapping[str, Iterator[Case]], size: Size) -> dict[
         for _ in range(size.rounds):
             rng.shuffle(order)
             for name in order:
-                environs = floods.environs(loads[name], size.batch)
-                times[name].append(driver.in_this_thread(app, environs))
+                cases = list(islice(loads[name], size.batch))
+                times[name].append(driver.in_this_thread(app, cases))
     return driver.ratios(times, GOOD)
 
 
 def _peak(app: Flask, cases: Iterator[Case]) -> float:
     """Return the peak memory of a request, in kilobytes, without the request itself."""
-    first, second = floods.environs(cases, 2)
+    first, second = map(driver.environ, islice(cases, 2))
     tracemalloc.start()
     driver.call(app, first)
     before = tracemalloc.get_traced_memory()[0]

@@ -11,7 +11,7 @@ from cryptography.hazmat.backends.openssl import backend
 
 PACKAGES = (
     *("flask-connector-auth", "flask", "werkzeug", "joserfc", "authlib", "cryptography"),
-    *("pyjwt", "flask-httpauth", "flask-jwt-extended"),
+    *("pyjwt", "flask-httpauth", "flask-jwt-extended", "gunicorn"),
 )
 
 

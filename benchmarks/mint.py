@@ -1,8 +1,11 @@
 """Tokens for the benchmarks, numbered, as the bytes that a server reads from the wire."""
 
 import json
+import socket
 import time
 from base64 import urlsafe_b64encode
+from contextlib import suppress
+from threading import Thread
 from typing import Any
 
 from joserfc.jwk import KeySetSerialization
@@ -64,3 +67,25 @@ def of_unknown_key(token: bytes, number: int) -> bytes:
     """Return *token* with a ``kid`` that is in no key set, a different one for each *number*."""
     header = json.dumps({"kid": f"unknown-{number}", "typ": "JWT", "alg": "RS256"}).encode()
     return urlsafe_b64encode(header).rstrip(b"=") + token[token.index(b".") :]
+
+
+def publish(keys: KeySetSerialization) -> str:
+    """Return a URL at which this process serves *keys*, on loopback, as long as it lives.
+
+    Between two fetches the server waits without a timeout, so that it disturbs no measurement.
+    """
+    body = json.dumps(keys).encode()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            connection, _address = listener.accept()
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: application/jwk-set+json\r\n"
+                    b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
+                )
+
+    Thread(target=serve, daemon=True).start()
+    return f"http://127.0.0.1:{listener.getsockname()[1]}/keys"

@@ -7,9 +7,7 @@ gunicorn, both reachable from this machine only.
 import argparse
 import json
 import logging
-import os
 import random
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,7 +28,7 @@ from . import driver, report
 from .loads import Case, Load, drawn, good
 from .machine import about
 from .mint import Mint
-from .served import WORKERS, gunicorn, headers_of
+from .served import gunicorn, headers_of, naming_its_worker
 from .subjects import ours
 
 ENTRIES = (1_000, 1_000_000)
@@ -39,15 +37,9 @@ _TOKENS = 90
 
 
 def application(keys: str, url: str) -> Flask:
-    """Return the app that gunicorn serves; each response names the worker."""
+    """Return the app that gunicorn serves."""
     app = ours(json.loads(Path(keys).read_text()), CONNECTOR_AUTH_REVOCATION_URL=url)
-
-    @app.after_request
-    def sign(response: Any) -> Any:
-        response.headers["X-Worker"] = str(os.getpid())
-        return response
-
-    return app
+    return naming_its_worker(app)
 
 
 @contextmanager
@@ -75,49 +67,31 @@ def delays(rounds: int) -> list[float]:
         app = ours(mint.key_set(), CONNECTOR_AUTH_REVOCATION_URL=url)
         revocations = app.extensions["connector_auth"].revocations
         call = f"benchmarks.revocation:application({keys.name!r},{url!r})"
-        with gunicorn(call) as port, _a_connection_to_each_worker(port, mint) as workers:
+        with gunicorn(call) as server:
             found = []
             for number in range(1, rounds + 1):
                 case = good(mint, number, consumer=False)
                 token = case.headers["HTTP_AUTHORIZATION"].decode().removeprefix("Bearer ")
-                _request_until(workers, case, 200)
+                _request_until(server.connections, case, 200)
                 begin = time.perf_counter()
                 revocations.revoke(token=token)
-                _request_until(workers, case, 401)
+                _request_until(server.connections, case, 401)
                 found.append(time.perf_counter() - begin)
             return found
 
 
-@contextmanager
-def _a_connection_to_each_worker(port: int, mint: Mint) -> Iterator[list[HTTPConnection]]:
-    """Yield one connection to each worker: it stays with the worker that accepted it."""
-    found: dict[str, HTTPConnection] = {}
-    try:
-        while len(found) < WORKERS:
-            connection = HTTPConnection("127.0.0.1", port, timeout=30)
-            worker = _request(connection, good(mint, 0, consumer=False))[1]
-            if found.setdefault(worker, connection) is not connection:
-                connection.close()
-        yield [*found.values()]
-    finally:
-        for connection in found.values():
-            connection.close()
-
-
-def _request(connection: HTTPConnection, case: Case) -> tuple[int, str]:
+def _status(connection: HTTPConnection, case: Case) -> int:
     connection.request("GET", case.path, headers=headers_of(case))
-    # gunicorn sends head and body apart, and the body waits for the acknowledgement of the head.
-    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
     response = connection.getresponse()
     response.read()
-    return response.status, response.headers["X-Worker"]
+    return response.status
 
 
 def _request_until(workers: Sequence[HTTPConnection], case: Case, status: int) -> None:
     """Send requests to each worker until it answers with *status*; for ten seconds at most."""
     end = time.monotonic() + 10
     for worker in workers:
-        while _request(worker, case)[0] != status:
+        while _status(worker, case) != status:
             if time.monotonic() > end:
                 raise AssertionError(f"no {status} within ten seconds")
 

@@ -1,95 +1,116 @@
-"""Requests a second that gunicorn answers, with wrk as the client on the loopback interface.
+"""Processor time that gunicorn's workers take for a request, with each way to authenticate.
 
-Run it as ``python -m benchmarks.served``. Both programs share the cores of the machine, so the
-numbers serve only to compare one subject with another.
+Run it as ``python -m benchmarks.served``. Requests a second would depend on the client, which
+shares the cores of the machine with the workers; their processor time hardly does.
 """
 
 import argparse
 import json
-import re
-import shutil
+import os
+import random
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from flask import Flask
 
-from . import report
-from .loads import Case, good
+from . import driver, report
+from .loads import Case, bad_loads, good_loads
 from .machine import about
 from .mint import Mint
 from .subjects import SUBJECTS
 
-WORKERS, THREADS, CONNECTIONS = 2, 4, 16
+WORKERS, THREADS = 2, 4
+#: Subjects that give an answer to every load.
+NAMES = [name for name in SUBJECTS if name != "raw"]
+
+
+class Server(NamedTuple):
+    """The workers of a gunicorn, and connections to them."""
+
+    workers: Sequence[int]  #: process ids
+    connections: Sequence[HTTPConnection]  #: to one worker after the other, in turn
+    authenticates: bool = True  #: whether bad tokens are refused
 
 
 def application(name: str, keys: str) -> Flask:
     """Return the app of the subject *name*; gunicorn calls it, with the path of a JWK Set."""
-    return SUBJECTS[name].build(json.loads(Path(keys).read_text()))
+    return naming_its_worker(SUBJECTS[name].build(json.loads(Path(keys).read_text())))
 
 
-def measure(names: list[str], seconds: int, rounds: int) -> dict[str, list[float]]:
-    """Return requests a second, by subject: one number for each round."""
-    mint = Mint()
-    case = good(mint, 0, consumer=True)
-    found: dict[str, list[float]] = {name: [] for name in names}
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as keys:
-        keys.write(json.dumps(mint.key_set()))
-        keys.flush()
-        for _ in range(rounds):
-            for name in names:
-                with gunicorn(f"benchmarks.served:application({name!r},{keys.name!r})") as port:
-                    _check(port, case)
-                    found[name].append(_wrk(port, case, seconds))
-    return found
+def naming_its_worker(app: Flask) -> Flask:
+    """Return *app* with one more view, for :func:`gunicorn`: the id of the process."""
+    app.add_url_rule("/worker", view_func=lambda: str(os.getpid()))
+    return app
 
 
 @contextmanager
-def gunicorn(call: str) -> Iterator[int]:
-    """Serve the app that *call* returns with gunicorn, and yield its port."""
-    with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
+def gunicorn(call: str, connections: int = 1) -> Iterator[Server]:
+    """Serve the app that *call* returns with gunicorn.
+
+    :param call: its app is :func:`naming_its_worker`.
+    :param connections: to each worker.
+    """
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=256))
+        # As gunicorn does with a socket of its own; it sends head and body of a response apart.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         command = [
             *(sys.executable, "-m", "gunicorn", call),
             # The socket is created here, and queues requests until a worker is ready.
             *("--bind", f"fd://{listener.fileno()}", "--worker-class", "gthread"),
             *("--workers", str(WORKERS), "--threads", str(THREADS), "--log-level", "error"),
+            # A connection waits while other subjects have their turn.
+            *("--keep-alive", "3600"),
         ]
-        with subprocess.Popen(command, pass_fds=[listener.fileno()]) as process:  # noqa: S603
-            try:
-                yield listener.getsockname()[1]
-            finally:
-                process.terminate()
-                process.wait(timeout=30)
+        process = stack.enter_context(
+            subprocess.Popen(command, pass_fds=[listener.fileno()])  # noqa: S603
+        )
+        stack.callback(process.terminate)
+        found: dict[int, list[HTTPConnection]] = {}
+        while len(found) < WORKERS or min(map(len, found.values())) < connections:
+            connection = HTTPConnection("127.0.0.1", listener.getsockname()[1], timeout=30)
+            stack.enter_context(closing(connection))
+            connection.request("GET", "/worker")
+            # A connection stays with the worker that accepted it.
+            found.setdefault(int(connection.getresponse().read()), []).append(connection)
+        equal = zip(*(some[:connections] for some in found.values()), strict=True)
+        yield Server([*found], [connection for turn in equal for connection in turn])
 
 
-def _check(port: int, case: Case) -> None:
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("GET", case.path, headers=headers_of(case))
-    status = connection.getresponse().status
-    connection.close()
-    if status != case.status:
-        raise AssertionError(f"{status} instead of {case.status}")
+def worker_time(server: Server, cases: Sequence[Case]) -> float:
+    """Send *cases*, one at a time on each connection; return the workers' processor time.
+
+    :raises AssertionError: if an answer has another status than its case.
+    """
+    start = sum(map(processor_time, server.workers))
+    for first in range(0, len(cases), len(server.connections)):
+        sent = [*zip(server.connections, cases[first:], strict=False)]
+        for connection, case in sent:
+            connection.request("GET", case.path, headers=headers_of(case))
+        for connection, case in sent:
+            with connection.getresponse() as response:
+                response.read()
+            expected = case.status if server.authenticates else 200
+            if response.status != expected:
+                raise AssertionError(f"{response.status} instead of {expected}")
+    return sum(map(processor_time, server.workers)) - start
 
 
-def _wrk(port: int, case: Case, seconds: int) -> float:
-    headers = [f"-H{name}: {value}" for name, value in headers_of(case).items()]
-    command = [
-        *("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", *headers),
-        f"http://127.0.0.1:{port}{case.path}",
-    ]
-    report = subprocess.run(  # noqa: S603
-        command, check=True, capture_output=True, text=True, timeout=seconds + 60
-    ).stdout
-    rate = re.search(r"^Requests/sec: +([\d.]+)$", report, re.MULTILINE)
-    if rate is None or "Non-2xx" in report or "Socket errors" in report:
-        raise AssertionError(f"not every request was answered rightly:\n{report}")
-    return float(rate[1])
+def processor_time(process: int) -> float:
+    """Return the seconds, user and system, of all threads of *process* (Linux)."""
+    # The clock that the C library's clock_getcpuclockid() returns: nanoseconds, where /proc has
+    # hundredths of a second.
+    return time.clock_gettime(~process << 3 | 2)
 
 
 def headers_of(case: Case) -> dict[str, str]:
@@ -100,62 +121,74 @@ def headers_of(case: Case) -> dict[str, str]:
     }
 
 
+def measure(names: Sequence[str], rounds: int, size: int) -> dict[str, driver.Times]:
+    """Return the seconds of a request, by load and by subject: one number for each round."""
+    mint, rng = Mint(), random.Random(5)  # noqa: S311  # it orders subjects and draws from a set
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as keys, ExitStack() as stack:
+        keys.write(json.dumps(mint.key_set()))
+        keys.flush()
+        servers = {}
+        for name in names:
+            call = f"benchmarks.served:application({name!r},{keys.name!r})"
+            server = stack.enter_context(gunicorn(call, THREADS))
+            servers[name] = server._replace(authenticates=SUBJECTS[name].authenticates)
+        found = {}
+        for name, load in {**good_loads(mint, rng), **bad_loads(mint)}.items():
+            print(f"measuring: {name}", file=sys.stderr)
+            # Once to each worker, since each has a cache of its own.
+            warm = [case for case in load.warm for _ in range(WORKERS)]
+            found[name] = driver.measure(
+                servers, replace(load, warm=warm), rng, rounds=rounds, size=size, run=worker_time
+            )
+        return found
+
+
 def table(results: report.Results) -> report.Table:
-    """Return the table of the medians by subject."""
-    rates = results["rates"]
-    shares = {
-        name: median([rate / bare for rate, bare in zip(values, rates["bare"], strict=True)])
-        for name, values in rates.items()
-    }
+    """Return the table of the ratios to the bare view, and what that itself takes."""
+    titles = {name: title for name, title in results["titles"].items() if name != "bare"}
+    rows = [
+        [load, f"{1e6 * median(times['bare']):.0f}", *(_ratio(times, name) for name in titles)]
+        for load, times in results["times"].items()
+    ]
     return report.Table(
-        f"gunicorn, {WORKERS} workers of {THREADS} threads; two tokens, repeated",
-        ["", "requests a second", "share of the bare view's"],
-        [
-            [results["titles"][name], f"{median(values):.0f}", f"{shares[name]:.2f}"]
-            for name, values in rates.items()
-        ],
+        f"Processor time behind gunicorn, {WORKERS} workers of {THREADS} threads, "
+        "times the bare view",
+        ["", "bare view, microseconds", *titles.values()],
+        rows,
     )
 
 
-def main() -> None:
+def _ratio(times: driver.Times, name: str) -> str:
+    return f"{driver.ratios(times, 'bare')[name].median:.2f}"
+
+
+def main(arguments: Sequence[str]) -> None:
     """Measure, print the table, and write the files."""
-    options = _options()
-    if shutil.which("wrk") is None:
-        raise SystemExit("wrk is not on this machine; on Debian: apt-get install wrk")
-    names = [name for name in SUBJECTS if name in {"bare", *options.only.split(",")}]
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.served",
+        description="Processor time of gunicorn's workers, as a multiple of the same bare view.",
+    )
+    parser.add_argument("--rounds", type=int, default=101)
+    parser.add_argument("--size", type=int, default=200, help="requests to a subject in a round")
+    parser.add_argument("--only", default=",".join(NAMES), help=f"some of: {', '.join(NAMES)}")
+    parser.add_argument("--json", type=Path, help="write results here, a table beside")
+    options = parser.parse_args(arguments)
+    names = [name for name in NAMES if name in {"bare", *options.only.split(",")}]
     results = {
         **about(),
         "rounds": options.rounds,
-        "seconds": options.seconds,
+        "batch": options.size,
         "titles": {name: SUBJECTS[name].title for name in names},
-        "rates": measure(names, options.seconds, options.rounds),
+        "times": measure(names, options.rounds, options.size),
     }
-    found = table(results)
-    print(report.aligned(found))
+    print(report.aligned(table(results)))
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
+        facts = " ".join(report.facts(results))
         options.json.with_suffix(".txt").write_text(
-            f"{_facts(results)}\n\n{report.list_table(found)}\n"
+            f"{facts}\n\n{report.list_table(table(results))}\n"
         )
 
 
-def _facts(results: report.Results) -> str:
-    return (
-        f"{results['date']}, {results['machine']}, {results['python']}; medians of "
-        f"{results['rounds']} times {results['seconds']} seconds, the subjects in turn."
-    )
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.served", description="Requests a second behind gunicorn."
-    )
-    parser.add_argument("--seconds", type=int, default=10, help="of each measurement")
-    parser.add_argument("--rounds", type=int, default=3, help="measurements of each subject")
-    parser.add_argument("--only", default="bare,ours", help=f"some of: {', '.join(SUBJECTS)}")
-    parser.add_argument("--json", type=Path, help="write results here, a table beside")
-    return parser.parse_args()
-
-
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -29,7 +29,7 @@ from flask_connector_auth import (
 from flask_connector_auth.config import SettingsSchema
 from flask_connector_auth.testing import Issuer
 
-from .mint import ISSUER, consumer_id, install_id
+from .mint import ISSUER, consumer_id, install_id, publish
 from .verifiers import APP_CLAIMS, LEEWAY, AuthlibValidator, Joserfc, PyJWT
 from .views import (
     CONSUMER_HEADER,
@@ -78,7 +78,7 @@ def raw(keys: KeySetSerialization) -> Flask:
     return serve("raw", guard, both, lambda: install_id(0), lambda: consumer_id(0))
 
 
-def ours(keys: KeySetSerialization, **settings: Any) -> Flask:
+def ours(keys: KeySetSerialization | str, **settings: Any) -> Flask:
     """This package as in its README, with its defaults or with *settings*."""
     app = serve(
         "ours",
@@ -102,6 +102,10 @@ def _three_issuers(keys: KeySetSerialization) -> Flask:
 
 def _new_keys(number: int) -> KeySetSerialization:
     return Issuer(kid=f"key-of-issuer-{number}").key_set()
+
+
+def _from_url(keys: KeySetSerialization) -> Flask:
+    return ours(publish(keys))
 
 
 def _uncached(keys: KeySetSerialization) -> Flask:
@@ -207,6 +211,7 @@ def _subjects() -> dict[str, Subject]:
         "raw": Subject("RSA verification alone", raw, authenticates=False),
         "ours": Subject("flask-connector-auth", ours, remembers=remembers),
         "ours-issuers": Subject("the same, three issuers", _three_issuers, remembers=remembers),
+        "ours-url": Subject("the same, keys from a URL", _from_url, remembers=remembers),
         **({} if cache is None else {"ours-uncached": Subject("the same, cache off", _uncached)}),
         "joserfc": Subject("joserfc by hand", joserfc),
         "httpauth": Subject("Flask-HTTPAuth, joserfc", httpauth),

@@ -1,7 +1,9 @@
 """The parts of the benchmarks that measure nothing: what is divided by what, tables, plots."""
 
 import json
+import os
 import random
+import time
 from collections.abc import Iterable
 from itertools import islice, repeat
 from typing import Any
@@ -10,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import driver, exhaustion_report, interpreters, loads, plots, report, scale
+from benchmarks import driver, exhaustion_report, interpreters, loads, plots, report, scale, served
 from benchmarks.mint import Mint
 from benchmarks.views import serve
 from flask_connector_auth import (
@@ -58,8 +60,9 @@ class Recorder:
         self.tokens: list[str] = []
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Keep the token of a request."""
-        self.tokens.append(environ["HTTP_AUTHORIZATION"])
+        """Keep the tokens of a request."""
+        names = ("HTTP_AUTHORIZATION", "HTTP_X_LP_ON_BEHALF")
+        self.tokens += [environ[name] for name in names if name in environ]
         start_response("200 OK", [])
         return []
 
@@ -87,6 +90,19 @@ def test_all_apps_get_the_same_requests_in_new_strings(threads: int) -> None:
     assert sorted(apps["one"].tokens) == sorted(apps["other"].tokens) == sorted(expected)
     everything = apps["one"].tokens + apps["other"].tokens
     assert len({id(token) for token in everything}) == len(everything)
+
+
+@pytest.mark.parametrize("name", ["one token, repeated", "two tokens, hot set of 3"])
+def test_a_token_that_comes_again_is_a_new_string(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a server: a string keeps its hash, and a look-up by a string seen before is faster."""
+    monkeypatch.setattr(loads, "HOT_SET", 3)
+    apps = {"one": Recorder(), "other": Recorder()}
+    driver.measure(apps, loads.good_loads(Mint(), RNG)[name], RNG, rounds=2, size=8)
+    tokens = apps["one"].tokens + apps["other"].tokens
+    assert len(set(tokens)) < 7
+    assert len({id(token) for token in tokens}) == len(tokens) > 40
 
 
 def test_each_app_has_a_time_for_each_round() -> None:
@@ -158,6 +174,22 @@ def test_interpreters_stand_side_by_side() -> None:
     first, *_others, last = table.rows
     assert first == [plots.LOADS[0], "3.00", "3.00"]
     assert last[1:] == ["0.33", "0.33"]
+
+
+def test_a_process_has_a_clock() -> None:
+    """User and system time of all its threads: what the process itself reads."""
+    before = time.process_time()
+    found = served.processor_time(os.getpid())
+    assert before <= found <= time.process_time()
+
+
+def test_processor_time_behind_gunicorn_is_a_table() -> None:
+    """The bare view in microseconds, the others as ratios of the same round."""
+    times = {"bare": [0.0002, 0.0004, 0.0004], "ours": [0.0003, 0.0006, 0.0007]}
+    titles = {"bare": "bare view", "ours": "this package"}
+    table = served.table({"titles": titles, "times": {"missing": times, "expired": times}})
+    assert table.head == ["", "bare view, microseconds", "this package"]
+    assert table.rows == [["missing", "400", "1.50"], ["expired", "400", "1.50"]]
 
 
 def test_text_and_rst_say_the_same() -> None:
