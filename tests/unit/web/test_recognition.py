@@ -543,6 +543,47 @@ def test_known_tokens_pass_only_where_they_are_good(
     assert send(client, good, path) == 200
 
 
+def test_a_known_consumer_jws_of_an_uncertain_issuer_is_refused_alone(make_app: MakeApp) -> None:
+    """Decision 0013: beside an AppJWT its issuer is certain; alone, two have its kid."""
+    issuers = [Issuer(name=name, kid="same") for name in ("First", "Other")]
+    app = Flask("an_app")
+    app.config["CONNECTOR_AUTH_ISSUERS"] = {
+        each.name: {"APP_JWT_KEYS": each.key_set()} for each in issuers
+    }
+    ConnectorAuth(app)
+    app.add_url_rule("/x", "x", decorated(view))
+    app.add_url_rule("/alone", "alone", known_consumer)
+    client, [issuer, _] = app.test_client(), issuers
+    named = headers(None, issuer.consumer_jws(iss="First"))
+    for _ in range(3):
+        assert send(client, tokens(issuer)) == 200
+        assert send(client, named, "/alone") == 200
+        assert send(client, headers(None, issuer.consumer_jws(iss=OMIT)), "/alone") == 401
+    beside = tokens(issuer) | headers(None, issuer.consumer_jws(iss=OMIT))
+    assert send(client, beside, times=3) == 200
+    del beside["Authorization"]
+    assert send(client, beside, "/alone") == 401
+
+
+def test_no_header_that_is_too_large_is_hashed(
+    make_app: MakeApp, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was never remembered."""
+    lengths: list[int] = []
+
+    def measured(text: str) -> int:
+        lengths.append(len(text))
+        return hash(text)
+
+    monkeypatch.setattr(authenticator, "hash", measured, raising=False)
+    app = make_app(MAX_TOKEN_BYTES=2000)
+    two_tokens(app)
+    client, sent = app.test_client(), tokens(issuer)
+    assert send(client, sent, times=3) == 200
+    assert send(client, {**sent, "Authorization": "Bearer " + "A" * 3000}) == 401
+    assert 0 < max(lengths) <= 2000
+
+
 @cases(
     "moved, status",
     {"within": (3629, 200), "expired": (3630, 401), "set back": (-31, 401), "leeway": (-30, 200)},
