@@ -108,8 +108,10 @@ class Authenticator(Generic[TokenT]):
             if bare != text:
                 return None if bare is None else self.authenticate(bare, now, issuer, True)
         # The issuer of a ConsumerJWS may be certain only beside an AppJWT.
-        key = hash(header) if issuer or not self.has_choice else ~hash(header)
-        entry = self._cached(key) if len(header) <= self._max_cached else None
+        key = None
+        if len(header) <= self._max_cached:
+            key = hash(header) if issuer or not self.has_choice else ~hash(header)
+            entry = self._cached(key)
         # A token is verified anew once its key is no longer in force. The call also lets the key
         # source refresh its keys, even if every token is found in the cache.
         try:
@@ -122,7 +124,7 @@ class Authenticator(Generic[TokenT]):
             ):
                 entry = self._verify(text, now, issuer)
                 entry.end = header[_END]
-                if len(header) <= self._max_cached:
+                if key is not None:
                     entry.verifier.cache.put(key, entry)
             else:
                 entry.used = True

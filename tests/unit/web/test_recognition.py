@@ -489,18 +489,19 @@ def test_an_account_that_is_passed_to_the_view_binds_a_known_request(
 def test_a_view_that_is_called_twice_tells_once_who_calls(
     make_app: MakeApp, issuer: Issuer
 ) -> None:
-    """One identity and one signal a request."""
+    """One identity, one signal and one look-up a request."""
     app, seen = make_app(), []
     protected_view = decorated(view)
-    app.add_url_rule("/x", "x", lambda: [protected_view(), protected_view()])
+    app.add_url_rule("/<account_id>", "x", lambda account_id: [protected_view(), protected_view()])
     client, sent = app.test_client(), tokens(issuer)
 
     def note(_app: Flask, **_tokens: Any) -> None:
         seen.append(1)
 
     with token_verified.connected_to(note, app):
-        assert send(client, sent, times=4) == 200
+        assert send(client, sent, f"/{ACCOUNT}", times=4) == 200
     assert len(seen) == 4
+    assert [each.cache.hits for each in app.extensions[EXTENSION].verifiers] == [3, 3]
 
 
 @cases(
@@ -540,6 +541,89 @@ def test_known_tokens_pass_only_where_they_are_good(
             send(client, sent, known)
     assert send(client, bad, path) == 401
     assert send(client, good, path) == 200
+
+
+def test_a_known_consumer_jws_of_an_uncertain_issuer_is_refused_alone(make_app: MakeApp) -> None:
+    """Decision 0013: beside an AppJWT its issuer is certain; alone, two have its kid."""
+    issuers = [Issuer(name=name, kid="same") for name in ("First", "Other")]
+    app = Flask("an_app")
+    app.config["CONNECTOR_AUTH_ISSUERS"] = {
+        each.name: {"APP_JWT_KEYS": each.key_set()} for each in issuers
+    }
+    ConnectorAuth(app)
+    app.add_url_rule("/x", "x", decorated(view))
+    app.add_url_rule("/alone", "alone", known_consumer)
+    client, [issuer, _] = app.test_client(), issuers
+    named = headers(None, issuer.consumer_jws(iss="First"))
+    for _ in range(3):
+        assert send(client, tokens(issuer)) == 200
+        assert send(client, named, "/alone") == 200
+        assert send(client, headers(None, issuer.consumer_jws(iss=OMIT)), "/alone") == 401
+    beside = tokens(issuer) | headers(None, issuer.consumer_jws(iss=OMIT))
+    assert send(client, beside, times=3) == 200
+    del beside["Authorization"]
+    assert send(client, beside, "/alone") == 401
+
+
+def test_no_header_that_is_too_large_is_hashed(
+    make_app: MakeApp, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was never remembered."""
+    lengths: list[int] = []
+
+    def measured(text: str) -> int:
+        lengths.append(len(text))
+        return hash(text)
+
+    monkeypatch.setattr(authenticator, "hash", measured, raising=False)
+    app = make_app(MAX_TOKEN_BYTES=2000)
+    two_tokens(app)
+    client, sent = app.test_client(), tokens(issuer)
+    assert send(client, sent, times=3) == 200
+    assert send(client, {**sent, "Authorization": "Bearer " + "A" * 3000}) == 401
+    assert 0 < max(lengths) <= 2000
+
+
+@cases(
+    "moved, status",
+    {"within": (3629, 200), "expired": (3630, 401), "set back": (-31, 401), "leeway": (-30, 200)},
+)
+def test_the_times_of_a_known_token_are_compared(
+    moved: float, status: int, make_app: MakeApp
+) -> None:
+    """``exp`` and ``iat``, with a leeway of 30 seconds: in each request, by the app's clock."""
+    now = [NOW]
+    issuer = Issuer(clock=lambda: NOW)
+    settings = {"APP_JWT_KEYS": issuer.key_set(), "CACHE_MAX_AGE": 86400}
+    app = make_app(clock=lambda: now[0], **settings)
+    app.add_url_rule("/x", "x", require_app_jwt(view))
+    client, sent = app.test_client(), headers(issuer.app_jwt(iat=NOW, exp=NOW + 3600))
+    assert send(client, sent, times=3) == 200
+    now[0] += moved
+    assert send(client, sent) == status
+
+
+def test_an_account_that_the_app_takes_out_of_the_arguments_binds(
+    make_app: MakeApp, issuer: Issuer, decided: list[bool]
+) -> None:
+    """docs/accounts.rst: the URL still names it, and the guard reads it there."""
+    app = make_app()
+    app.add_url_rule("/<account_id>", "x", require_app_jwt(view))
+    app.url_value_preprocessor(lambda _endpoint, values: values.clear() if values else None)
+    client, sent = app.test_client(), tokens(issuer)
+    assert send(client, sent, f"/{ACCOUNT}", times=4) == 200
+    assert not any(decided)
+    assert send(client, sent, "/another") == 401
+
+
+def test_one_plan_is_kept_for_a_rule(make_app: MakeApp, issuer: Issuer) -> None:
+    """However many new tokens come."""
+    app = make_app()
+    two_tokens(app)
+    for number in range(3):
+        assert send(app.test_client(), tokens(issuer, azp=f"{number}")) == 200
+    [endpoint] = app.extensions[EXTENSION].endpoints.values()
+    assert [len(plans) for plans in endpoint.plans.values()] == [1]
 
 
 def test_known_tokens_of_two_issuers_are_no_pair(make_app: MakeApp) -> None:
