@@ -29,7 +29,12 @@ def holders(needles: Iterable[bytes], *roots: Any) -> dict[bytes, str]:
         each, way = waiting.pop()
         # By its type alone: what an object of others says of itself may raise.
         kind = type(each)
-        if id(each) in seen or (issubclass(kind, ModuleType) and not _is_followed(each)):
+        if (
+            id(each) in seen
+            or (issubclass(kind, ModuleType) and not _is_followed(each))
+            # Pytest imports the test kit, and has the parameters of all tests.
+            or kind.__module__.startswith("_pytest.")
+        ):
             continue
         seen[id(each)] = each
         way = (*way, kind.__name__)
