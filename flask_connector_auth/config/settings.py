@@ -141,7 +141,8 @@ def _revocation_store(values: Mapping[str, Any], problems: Problems) -> Revocati
         # redis-py is an extra: imported only where it is used.
         from ..revocation.redis import RedisStore
 
-        return RedisStore(url)
+        # A copy is two reads old before the next one ends. (``None``: the value is no number.)
+        return RedisStore(url, (values["revocation_max_lag"] or 1) / 2)
     except ImportError:
         problems.add("REVOCATION_URL", sentence(REDIS_MISSING))
     except ValueError as error:

@@ -1,14 +1,15 @@
-"""Entries: what each revokes, how long it is needed; and the set of those in force."""
+"""Entries: what each revokes, and how long it is needed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from math import inf
 from typing import Any, NamedTuple
 
 from ..core import MAX_INTEGER, Malformed, decode_base64url, load_json_object
-from .subjects import Key, Kind, issuer_and_name, kind_of
+from .subjects import Key, Kind
 
 #: Seconds that an entry is kept after it is no longer needed: a clock may be wrong by as much.
-SLACK = 3600
+SLACK = 1800
 # Seconds added to the leeway of a verifier.
 _MARGIN = 60
 
@@ -23,8 +24,29 @@ class Change(NamedTuple):
     #: For a token: when the entry is no longer needed, or infinity. For any other kind: the *not
     #: before* time; tokens issued then or earlier are refused. ``None``: restored.
     value: float | None
-    #: When a store may remove the entry; infinity: never. A store need not return it.
+    #: When a store may remove the entry; infinity: never. For a restoration: when it was made by
+    #: the clock of the store, if that is known.
     until: float = inf
+
+
+def is_later(present: Change | None, change: Change) -> bool:
+    """Whether *present* revokes for longer than *change*, a revocation of the same key."""
+    if present is None or present.value is None or change.value is None:
+        return False
+    return present.value > change.value
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationRules:
+    """What a deployment decides about revocation; times in seconds."""
+
+    leeway: float = 30  #: for clocks that differ, when a verifier compares times
+    max_lifetime: float | None = None  #: the longest life of an AppJWT; ``None``: no limit
+    #: How long to keep a revocation whose tokens have no known expiry; ``None``: forever. Once it
+    #: is dropped, such tokens are accepted again.
+    keep: float | None = None
+    max_lag: float = 5  #: how old the copy of a store may be
+    fail_closed: bool = True  #: whether every token is refused while the copy is older
 
 
 class Revocation(NamedTuple):
@@ -34,8 +56,9 @@ class Revocation(NamedTuple):
     """
 
     kind: str  #: ``token``, ``install``, ``account``, ``lp_consumer`` or ``ext_consumer``
-    #: The arguments by which :meth:`Revocations.restore` takes it back, by name: ``digest`` for a
-    #: token, else the id, and ``issuer`` if it was revoked for one.
+    #: The arguments by which :meth:`Revocations.restore` takes it back, by name: the id, and
+    #: ``issuer`` if it was revoked for one; or ``digest``, 16 bytes, for a token, and where the
+    #: store has lost the id.
     subject: dict[str, Any]
     #: When it was revoked, or what was given as ``at``: tokens issued later are accepted. ``None``
     #: for a token, which is refused whenever it was issued.
@@ -72,81 +95,3 @@ def retention_by_kind(
     install = kept if max_lifetime is None else max_lifetime + leeway + _MARGIN
     others = dict.fromkeys((Kind.ACCOUNT, Kind.LP_CONSUMER, Kind.EXT_CONSUMER), kept)
     return {Kind.INSTALL: install, **others}
-
-
-class RevocationSet:
-    """All entries of one process. Readers need no lock; writers must hold one.
-
-    :param retention: see :func:`retention_by_kind`.
-    """
-
-    __slots__ = ("entries", "retention", "version")
-
-    def __init__(self, retention: Mapping[Kind, float]) -> None:
-        self.retention: Mapping[Kind, float] = retention
-        self.entries: dict[Key, float] = {}  #: their times; see :attr:`Change.value`
-        #: A new object after each change. A token that was checked under this very object need not
-        #: be checked again.
-        self.version: object = None
-
-    def put(self, change: Change) -> bool:
-        """Apply *change*, and return whether it made a difference."""
-        previous = self.entries.get(change.key)
-        if change.value is None:
-            self.entries.pop(change.key, None)
-        else:
-            self.entries[change.key] = change.value
-        # Last: a reader that sees the new version must see the change.
-        self.version = object()
-        return previous != change.value
-
-    def keep_later_time(self, change: Change) -> Change:
-        """Return *change*, with the time of the present entry where that is later.
-
-        So an earlier time never takes back a part of what is revoked.
-        """
-        present = self.entries.get(change.key)
-        if change.value is None or present is None or present <= change.value:
-            return change
-        return change._replace(value=present)
-
-    def entries_needed_at(self, now: float) -> Iterator[Change]:
-        """Yield the entries that are needed at *now*, each with when that ends."""
-        for key, value in self.entries.items():
-            until = self._end_of(key, value)
-            if now < until + SLACK:
-                yield Change(key, value, until)
-
-    def revocations(self) -> Iterator[Revocation]:
-        """Yield what is revoked, one by one: the entries that tokens are compared with now."""
-        # The copy is made in one step: other threads may change the entries meanwhile.
-        for key, value in self.entries.copy().items():
-            until = self._end_of(key, value)
-            if isinstance(key, bytes):
-                yield Revocation(Kind.TOKEN, {"digest": key}, None, until)
-            else:
-                kind, (issuer, name) = kind_of(key), issuer_and_name(key)
-                subject = {f"{kind}_id": name} | ({"issuer": issuer} if issuer else {})
-                yield Revocation(kind, subject, value, until)
-
-    def remove_expired(self, now: float) -> None:
-        """Remove the entries that no token can match any more.
-
-        One by one, so that other threads can serve requests meanwhile.
-        """
-        ends = ((key, self._end_of(key, value)) for key, value in self.entries.items())
-        for key in [key for key, until in ends if until + SLACK <= now]:
-            del self.entries[key]
-
-    def changes_since(self, previous: "RevocationSet") -> Iterator[Change]:
-        """Yield the changes that lead from the set *previous* to this one."""
-        old, new = previous.entries.copy(), self.entries.copy()
-        yield from (Change(key, at) for key, at in new.items() if old.pop(key, None) != at)
-        yield from (Change(key, None) for key in old)
-
-    def _end_of(self, key: Key, value: float) -> float:
-        """Return when an entry is no longer needed."""
-        return value if isinstance(key, bytes) else value + self.retention[kind_of(key)]
-
-    def __len__(self) -> int:
-        return len(self.entries)

@@ -6,11 +6,13 @@ from math import inf
 from typing import Any
 
 from ..core import MAX_INTEGER, revocation_changed, revocation_stale, send_signal
-from .cache import RevocationCache, RevocationRules
-from .entries import Change, Revocation, RevocationSet, retention_by_kind, token_expiry
+from .cache import RevocationCache
+from .entries import Change, Revocation, RevocationRules, retention_by_kind, token_expiry
 from .follower import Follower
+from .listing import Listing
+from .revocation_set import RevocationSet
 from .store import MemoryStore, RevocationStore, RevocationStoreError, describe_error
-from .subjects import Key, Kind, issuer_and_name, key_of_subject, kind_of
+from .subjects import Key, Kind, entry_key, key_of_subject, kind_of
 
 
 class Revocations:
@@ -50,7 +52,7 @@ class Revocations:
         # Another service that shares the store may accept AppJWTs that live longer. So
         # MAX_LIFETIME ends the entry of an install only where no store is shared.
         max_lifetime = rules.max_lifetime if store is None else None
-        retention = retention_by_kind(max_lifetime, rules.leeway, rules.keep)
+        self._retention = retention = retention_by_kind(max_lifetime, rules.leeway, rules.keep)
         if store is None:
             memory = MemoryStore(retention, clock)
             self._store: RevocationStore = memory
@@ -59,12 +61,13 @@ class Revocations:
         else:
             self._store = store
             self.cache = RevocationCache(
-                RevocationSet(retention),
+                RevocationSet(),
                 rules.max_lag,
                 fail_closed=rules.fail_closed,
                 on_stale=partial(send_signal, revocation_stale, self),
             )
             self._follower = Follower(store, self.cache, self._send_changed, clock)
+        self._listing = Listing(self._store, self.cache)
 
     def revoke(
         self,
@@ -136,7 +139,7 @@ class Revocations:
         """
         ids = install_id, account_id, lp_consumer_id, ext_consumer_id
         key = key_of_subject(issuer, token, digest, *ids)
-        may_be_revoked = not self._is_current() or key in self.cache.revoked.entries
+        may_be_revoked = not self._is_current() or self.cache.revoked.change_of(key) is not None
         self._write(Change(key, None))
         return may_be_revoked
 
@@ -159,14 +162,16 @@ class Revocations:
         """
         ids = install_id, account_id, lp_consumer_id, ext_consumer_id
         key = key_of_subject(issuer, token, digest, *ids)
-        return key in self._current_set().entries
+        return self._current_set().change_of(key) is not None
 
     def entries(self) -> Iterator[Revocation]:
         """Return an iterator over all that is revoked, in no certain order.
 
+        The names of ids are read from the store, a thousand at a time, and are not in the copy.
+
         :raises RevocationStoreError: if the copy of the store in this process is too old to tell.
         """
-        return self._current_set().revocations()
+        return self._listing.revocations(self._current_set().changes())
 
     def health(self) -> dict[str, Any]:
         """Return the state of the store and of the copy, as plain values and without I/O.
@@ -185,6 +190,14 @@ class Revocations:
             "entries": len(self.cache.revoked),
             "last_error": last_error,
         }
+
+    def wait_until_ready(self, timeout: float) -> bool:
+        """Start reading the store, and wait until this process has a complete copy of it.
+
+        :param timeout: in seconds.
+        :returns: whether the copy is complete and up to date.
+        """
+        return self._follower is None or self._follower.wait_until_current(timeout)
 
     def close(self) -> None:
         """Stop reading the store, until a request or another call needs it again."""
@@ -205,7 +218,7 @@ class Revocations:
     def _new_revocation(self, key: Key, token: str | None, at: float | None) -> Change:
         rules, kind = self._rules, kind_of(key)
         if kind is not Kind.TOKEN:
-            retention = self.cache.revoked.retention[kind]
+            retention = self._retention[kind]
             if at is None:
                 at = self._store_time()
             elif type(at) not in (int, float):
@@ -231,20 +244,17 @@ class Revocations:
             return self._clock()
 
     def _write(self, change: Change) -> None:
-        previous = self.cache.revoked.entries.get(change.key)
+        present = self.cache.revoked.get(entry_key(change.key))
         try:
             self._store.change([change])
         except Exception as error:
             # Without the cause, whose text may quote a URL with a password.
             text = f"the store has not confirmed the change: {describe_error(error)}"
             raise RevocationStoreError(text) from None
-        if self._follower is None and previous != self.cache.revoked.entries.get(change.key):
+        is_new = present != self.cache.revoked.get(entry_key(change.key))
+        if self._follower is None and is_new:
             self._send_changed([change])
 
     def _send_changed(self, changes: Iterable[Change]) -> None:
-        if not revocation_changed.receivers:
-            return
-        for key, value, _until in changes:
-            issuer, name = (None, None) if isinstance(key, bytes) else issuer_and_name(key)
-            payload = {"kind": kind_of(key), "name": name, "issuer": issuer}
-            send_signal(revocation_changed, self, **payload, revoked=value is not None)
+        if revocation_changed.receivers:
+            self._listing.send_changed(self, changes)
