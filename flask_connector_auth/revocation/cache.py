@@ -21,13 +21,8 @@ _STEP = 256
 MANY_MISSING = 1000
 # Seconds for one step of longer work.
 _STEP_TIME = 0.001
-# Seconds. Without a pause, a thread that has just given up the interpreter mostly takes it again.
+# Seconds. A thread that only gives up the interpreter mostly takes it again at once.
 _PAUSE = 0.0005
-
-
-def give_way() -> None:
-    """Let threads run that serve requests."""
-    time.sleep(_PAUSE)
 
 
 class RevocationCache:
@@ -166,7 +161,7 @@ class RevocationCache:
             with self._lock:
                 applied += self._apply(some)
             if len(some) == _STEP:
-                give_way()
+                time.sleep(_PAUSE)
         if read_began is None:
             return applied
         with self._lock:
@@ -184,13 +179,13 @@ class RevocationCache:
     ) -> tuple[list[Change], list[Change]]:
         """Apply *piece*, a part of all that the store has.
 
-        In small steps, between which other threads can serve requests. The first copy makes no
-        difference to what was known before, so its changes are not returned.
+        In small steps, between which other threads can serve requests. Of the first copy, no
+        change is returned.
 
         :param read_began: see :meth:`apply_changes`.
         :param lost: keep entries that the store does not have: it has lost them.
-        :returns: the changes that made a difference, and entries that the store does not have, or
-            has with an earlier time: all of them, or more than :data:`MANY_MISSING`.
+        :returns: the changes that made a difference; with *lost*, entries that the store does not
+            have, or has with an earlier time, not many more than :data:`MANY_MISSING`.
         """
         applied: list[Change] = []
         missing: list[Change] = []
@@ -209,7 +204,7 @@ class RevocationCache:
                     missing += absent
                 applied += self._apply(found, None if lost else read_began)
             if self._clock() - begin > _STEP_TIME:
-                give_way()
+                time.sleep(_PAUSE)
                 begin = self._clock()
         return applied, missing
 
@@ -250,6 +245,6 @@ class RevocationCache:
         numbers = self.revoked.used_buckets()
         for begin in range(0, len(numbers), _STEP):
             if begin:
-                give_way()
+                time.sleep(_PAUSE)
             with self._lock:
                 self.revoked.remove_expired(now, numbers[begin : begin + _STEP])

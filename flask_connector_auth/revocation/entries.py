@@ -48,6 +48,15 @@ class RevocationRules:
     max_lag: float = 5  #: how old the copy of a store may be
     fail_closed: bool = True  #: whether every token is refused while the copy is older
 
+    def retention(self, *, is_shared: bool) -> Mapping[Kind, float]:
+        """See :func:`retention_by_kind`.
+
+        :param is_shared: whether other services share the store. They may accept AppJWTs that live
+            longer, so ``max_lifetime`` ends the entry of an install only where none do.
+        """
+        max_lifetime = None if is_shared else self.max_lifetime
+        return retention_by_kind(max_lifetime, self.leeway, self.keep)
+
 
 class Revocation(NamedTuple):
     """A revocation that is in force; times in seconds since the epoch.
@@ -95,3 +104,33 @@ def retention_by_kind(
     install = kept if max_lifetime is None else max_lifetime + leeway + _MARGIN
     others = dict.fromkeys((Kind.ACCOUNT, Kind.LP_CONSUMER, Kind.EXT_CONSUMER), kept)
     return {Kind.INSTALL: install, **others}
+
+
+def token_revocation(
+    key: Key, token: str | None, at: float | None, rules: RevocationRules, now: float
+) -> Change:
+    """Return the revocation of one token.
+
+    :param token: its text, if that is known.
+    :raises TypeError: if *at* is given.
+    :raises ValueError: if *token* is not a token.
+    """
+    if at is not None:
+        raise TypeError("at is only for an id: a token is refused whenever it was issued")
+    default = inf if rules.keep is None else now + rules.keep
+    until = default if token is None else token_expiry(token, rules.leeway, default)
+    return Change(key, until, until)
+
+
+def check_time(at: object, earliest: float) -> None:
+    """Check that *at* is a time of which an entry is kept.
+
+    :raises TypeError: if it is no number.
+    :raises ValueError: if it is no time, or not later than *earliest*.
+    """
+    if not (type(at) is int or type(at) is float):
+        raise TypeError("at must be a number of seconds since the epoch")
+    if not -MAX_INTEGER < at < MAX_INTEGER:
+        raise ValueError("at is too large or too small for a time in seconds since the epoch")
+    if at <= earliest:
+        raise ValueError("at is so long ago that the entry would not be kept")

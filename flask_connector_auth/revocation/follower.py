@@ -17,7 +17,7 @@ from ..core import (
 )
 from .cache import RevocationCache
 from .entries import Change
-from .recovery import LOG_LOSS, Recovery
+from .recovery import LOG_LOSS, NOBODY_WROTE_BACK, Recovery
 from .store import (
     RecoverableStore,
     RevocationStore,
@@ -70,8 +70,6 @@ class Follower(Closable):
         self._stop_timeout = stop_timeout
         self._position: Any = None
         self._recovery = Recovery(cache)
-        # What is left to do of a compaction of the store.
-        self._compaction: Iterator[object] = iter(())
         self._next_expiry = 0.0
         self.reset_after_fork()
         cache.ensure_refresh = self.ensure_running
@@ -87,23 +85,20 @@ class Follower(Closable):
         self._has_tried = threading.Event()
         self._is_current = threading.Event()
         self._started = 0.0
+        # What is left to do of a compaction of the store.
+        self._compaction: Iterator[object] = iter(())
         self._cache.reset_after_fork()
 
     def ensure_running(self) -> None:
         """Start the thread unless it runs, and wait half a second at most for its first answer.
 
-        The answer may not be all: a thread that serves requests is not held until the copy is
-        complete.
+        That may not be all: no thread that serves requests is held until the copy is complete.
         """
         self.start()
         self._has_tried.wait(max(0.0, self._started + _FIRST_WAIT - self._elapsed()))
 
     def wait_until_current(self, timeout: float) -> bool:
-        """Start the thread unless it runs, and wait until the copy is complete and up to date.
-
-        :param timeout: in seconds.
-        :returns: whether it is.
-        """
+        """Start the thread unless it runs; return whether the copy is complete within *timeout*."""
         self.start()
         self._is_current.wait(timeout)
         return self._cache.is_fresh()
@@ -161,7 +156,8 @@ class Follower(Closable):
                 pause = self._apply_update(read.update, read.began)
         except Exception as error:
             failure = describe_error(error)
-        if failure is not None:
+        # Closing interrupts a write.
+        if failure is not None and not self._stopping.is_set():
             self._record_failure(failure)
             pause = self.failures.pause()
         return max(0.0, pause - (self._elapsed() - read.began))
@@ -183,14 +179,15 @@ class Follower(Closable):
             return 0.0
         self._is_current.set()
         self._write_unreported(began)
-        self._maintain(min(self._clock(), update.now), began)
+        self._maintain(began)
         return _INTERVAL
 
-    def _maintain(self, now: float, began: float) -> None:
+    def _maintain(self, began: float) -> None:
         """Remove what has expired, once a minute; in the store, a part after each read."""
         if began >= self._next_expiry:
-            self._cache.remove_expired(now)
             self._next_expiry = began + _EXPIRY_INTERVAL
+            # No entry ends by one clock alone: either may be ahead.
+            self._cache.remove_expired(min(self._clock(), self._store.now()))
             # What is pending is no part of what the store has.
             if isinstance(self._store, RecoverableStore) and not self._cache.has_pending():
                 self._compaction = self._store.compact(self._cache.revoked, self._position)
@@ -213,15 +210,10 @@ class Follower(Closable):
         """Read a part of what the store still has after a loss, and write back what it lacks."""
         if self._cache.confirmed_at is None:
             # There is no copy to write back from, and a write would hide the loss.
-            raise RevocationStoreError(
-                "it has lost data, and no worker that has a copy has written it back yet"
-            )
+            self._position = None
+            raise RevocationStoreError(NOBODY_WROTE_BACK)
         self._on_change(self._recovery.apply(update, began))
-        if update.more:
-            self._position = update.position
-        else:
-            self._cache.remove_expired(self._clock())
-            self._position = self._recovery.write_back(self._store, update.position)
+        self._position = self._recovery.follow(self._store, update)
         return 0.0
 
     def _record_failure(self, cause: str) -> None:

@@ -12,6 +12,7 @@ from .subjects import entry_key
 logger: logging.Logger = logging.getLogger(__name__)
 
 LOG_LOSS = "the revocation store has lost data; entries that this process writes back: %d"
+NOBODY_WROTE_BACK = "it has lost data, and no worker that has a copy has written it back yet"
 
 
 class Recovery:
@@ -39,18 +40,20 @@ class Recovery:
             applied += self._apply_change(change, update.lost_since)
         return applied
 
-    def write_back(self, store: RevocationStore, position: Any) -> Any:
-        """Write back what is missing, and return the position to read on from.
+    def follow(self, store: RevocationStore, update: Update) -> Any:
+        """Return the position to read on from; after the last part, write back what is missing.
 
         :raises RevocationStoreError: if another worker is writing.
         """
+        if update.more:
+            return update.position
         entries, missing = self._cache.revoked, self._missing
         if count := len(entries) if missing is None else len(missing):
             logger.error(LOG_LOSS, count)
         changes = None if missing is None else [*missing.values()]
         if not isinstance(store, RecoverableStore):
             raise RevocationStoreError("it has lost data, and has no method to write it back")
-        following = store.write_back(entries, changes, position)
+        following = store.write_back(entries, changes, update.position)
         if following is None:
             raise RevocationStoreError("it has lost data, and another worker writes it back")
         return following

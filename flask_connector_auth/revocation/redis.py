@@ -1,5 +1,6 @@
 """The store of revocations in Redis or Valkey, shared by all workers."""
 
+import os
 import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -23,9 +24,7 @@ from .subjects import entry_key
 # Changes, or names, that are sent at once.
 _BATCH = 1000
 # Seconds for which a log is kept that was replaced, for workers that have not read it to its end.
-_KEPT = 600
-# Milliseconds after which another worker may write a log, if the present one says nothing.
-_LEASE = 10_000
+_KEPT = 60
 # Seconds between two looks for entries that have expired.
 _COMPACT_INTERVAL = 600
 _LONGEST_MARK = 2**32
@@ -42,9 +41,12 @@ class RedisStore(RedisConnection):
     """
 
     def __init__(
-        self, url: str, timeout: float = REDIS_TIMEOUT, *, compact_after: int = 10_000
+        self, url: str, timeout: float = REDIS_TIMEOUT, *, compact_after: int = 50_000
     ) -> None:
         super().__init__(url, timeout)
+        # Milliseconds after which another worker may write a log, if the present one is silent.
+        self._lease = round(2000 * timeout)
+        self._name = random_name().hex()
         self._compact_after = compact_after
         self._next_compaction = 0.0
 
@@ -86,13 +88,16 @@ class RedisStore(RedisConnection):
         """See :class:`RecoverableStore`."""
         known: Position = position
         if known.header and not known.header.incomplete and missing is not None:
-            self.change(missing)
+            self.change([each._replace(key=entries.name_of(each.key)) for each in missing])
             return known
         number = 1 + (known.header.number if known.header else 0)
         header = Header(random_name(), random_name(), number=number)
         *_, written = [None, *self._replace(entries, known, header)]
         if written is None:
             return None
+        if names := entries.names():
+            with self._connected() as client:
+                client.hset(scripts.NAMES, mapping=names)
         return Position(written, written.base_end, BUCKETS, confirmed=known.confirmed)
 
     def compact(self, entries: RevocationSet, position: Any) -> Iterator[object]:
@@ -110,15 +115,8 @@ class RedisStore(RedisConnection):
             self._next_compaction = now + _COMPACT_INTERVAL
         if not is_due:
             return
-        previous = known.header
-        header = Header(
-            previous.epoch,
-            random_name(),
-            previous.generation,
-            previous.number + 1,
-            cut=known.offset,
-            cut_record=known.last or bytes(RECORD_BYTES),
-        )
+        number = known.header.number + 1
+        header = Header(known.header.epoch, random_name(), number, cut=known.offset)
         written: Header | None = None
         for written in self._replace(entries, known, header):
             yield written
@@ -139,13 +137,16 @@ class RedisStore(RedisConnection):
         ``None``: there is none yet. Nothing is replaced if another worker writes one, or if the log
         is not that of the position any more.
         """
-        writing, token = [scripts.NEXT, scripts.LEASE], random_name()
-        if not self._call(scripts.BEGIN, writing, token, _LEASE):
+        writing = [scripts.NEXT, scripts.LEASE]
+        # After a failure, this worker begins again at once.
+        claim = f"{self._name}-{os.getpid()}", self._lease
+        keys = [*writing, scripts.LOG]
+        if not self._call(scripts.BEGIN, keys, *claim, known.generation):
             return
         length, part = 0, bytes(HEADER_BYTES)
         for piece in entries.pieces():
             part += piece.records
-            if not self._call(scripts.WRITE, writing, token, _LEASE, part):
+            if not self._call(scripts.WRITE, writing, *claim, part):
                 return
             length, part = length + len(part), b""
             yield None
@@ -154,7 +155,7 @@ class RedisStore(RedisConnection):
         # Of another epoch, no worker goes on in the present log.
         kept = _KEPT if known.header and known.header.epoch == header.epoch else 0
         state = known.generation, known.offset, known.last, kept
-        if self._call(scripts.REPLACE, keys, token, _LEASE, length, header.pack(), *state):
+        if self._call(scripts.REPLACE, keys, *claim, length, header.pack(), *state):
             yield header
 
     def _remove_names(self, entries: RevocationSet) -> Iterator[None]:

@@ -6,7 +6,8 @@ Keys under one hash tag, so that a Cluster has them on one node:
   *tail*, each change since, in order. All of these are records of one size.
 - ``names``, a hash: the names of ids by the keys of their entries, for people. It has one more
   field, so that it exists while the log does: if only the log is missing, it has been evicted.
-- ``old:…``, a string: a log that was replaced by a shorter one, kept for some minutes.
+- ``old:…``, a string: a log that was replaced by a shorter one, and the header of that; kept for a
+  minute.
 - ``next`` and ``lease``: while a worker writes a log that replaces the present one.
 
 A log has a random *generation*. One that continues another one has its *epoch*, and the next
@@ -26,7 +27,7 @@ from .store import Update
 
 # Another version that writes another format needs another value.
 _MAGIC = b"revoked1"
-_HEADER = Struct("<8s8s8s8sQQQQ32s")
+_HEADER = Struct("<8s8s8sQQQQ8x")
 HEADER_BYTES: int = _HEADER.size
 
 
@@ -40,14 +41,12 @@ class Header(NamedTuple):
 
     epoch: bytes
     generation: bytes
-    previous: bytes = bytes(8)  #: the generation that this one continues
     number: int = 1
     base_end: int = HEADER_BYTES  #: where the tail begins
     #: How much of the previous log the base has. What came later was copied to the tail.
     cut: int = 0
     #: Whether entries are missing that no worker has written back: 0 or 1.
     incomplete: int = 0
-    cut_record: bytes = bytes(RECORD_BYTES)  #: the last record before the cut, if it had a tail
 
     def pack(self) -> bytes:
         """Return it as it is stored."""
@@ -101,15 +100,15 @@ class Answer(NamedTuple):
     now: float
     header: Header | None
     has_names: bool
-    is_old: bool  #: whether *data* is of a log that was replaced
+    successor: Header | None  #: of the log that *data* is of, if that was replaced
     data: bytes
 
     @classmethod
     def decode(cls, answer: Sequence[Any]) -> Self:
         """Return what the script answered."""
-        (seconds, micros), header, has_names, is_old, data = answer
+        (seconds, micros), header, has_names, successor, data = answer
         now = int(seconds) + int(micros) / 1e6
-        return cls(now, Header.unpack(header), bool(has_names), bool(is_old), data)
+        return cls(now, Header.unpack(header), bool(has_names), Header.unpack(successor), data)
 
 
 def update_after(known: Position | None, answer: Answer) -> Update:
@@ -156,22 +155,19 @@ def _go_on(known: Position, header: Header, answer: Answer) -> Update:
 
 
 def _after_replacement(known: Position, header: Header, answer: Answer) -> Update:
-    """Go on in the log that continues the one that was read, or read that to its end first."""
-    continues = header.previous == known.generation and known.bucket == BUCKETS
-    if known.lost_since is None and continues and known.offset >= header.cut:
-        offset = header.base_end + known.offset - header.cut
-        last = known.last
-        if known.offset == header.cut:
-            if last and last != header.cut_record:
-                return _anew(header, known.confirmed)
-            last = b""
-        moved = Position(header, offset, BUCKETS, last, known.confirmed)
-        return Update(moved, (), more=True, pieces=[])
-    if known.lost_since is None and answer.is_old:
-        update = _go_on(known, header, answer)
-        if update.more or update.position != replace(known, confirmed=answer.now):
-            return replace(update, more=True)
-    return _anew(header, known.lost_since)
+    """Read the log to its end that was replaced, and then go on in the one that continues it."""
+    successor = answer.successor
+    if successor is None or known.lost_since is not None:
+        return _anew(header, known.lost_since)
+    update = _go_on(known, header, answer)
+    position: Position = update.position
+    if update.more or update.lost:
+        return update
+    offset = successor.base_end + position.offset - successor.cut
+    # What the base has is not read again.
+    last = position.last if position.offset > successor.cut else b""
+    moved = Position(successor, offset, BUCKETS, last, known.confirmed)
+    return replace(update, position=moved, more=True)
 
 
 def _advance(position: Position, answer: Answer, *, complete: bool = False) -> Update:
@@ -214,6 +210,5 @@ def _update(
         more=more,
         lost=since is not None,
         lost_since=-inf if since is None else since,
-        now=answer.now,
         pieces=pieces,
     )

@@ -21,24 +21,33 @@ return length
 
 #: Returns the state of the store, and a part of a log.
 #:
-#: KEYS: log, names, and where the log is kept that the worker has read, if it was replaced. ARGV:
-#: its generation; the first and the last byte to return of it.
+#: KEYS: log, names, and where the log is kept that the worker has read, if it was replaced: its end
+#: is the header of the log that replaced it. ARGV: its generation; the first and the last byte to
+#: return of it.
 READ = """
 local log, names, old = unpack(KEYS)
-local header = redis.call('GETRANGE', log, 0, 95)
-local has_old = string.sub(header, 17, 24) ~= ARGV[1] and redis.call('EXISTS', old) or 0
+local header, successor, source, last = redis.call('GETRANGE', log, 0, 63), '', log, ARGV[3]
+if string.sub(header, 17, 24) ~= ARGV[1] and redis.call('EXISTS', old) == 1 then
+  successor, source = redis.call('GETRANGE', old, -64, -1), old
+  last = math.min(last, redis.call('STRLEN', old) - 65)
+end
 return {
-  redis.call('TIME'), header, redis.call('EXISTS', names), has_old,
-  redis.call('GETRANGE', has_old == 1 and old or log, ARGV[2], ARGV[3])
+  redis.call('TIME'), header, redis.call('EXISTS', names), successor,
+  redis.call('GETRANGE', source, ARGV[2], last)
 }
 """
 
-#: Begins to write a log, and returns whether no other worker does.
+#: Begins to write a log, and returns whether this worker may: no other one does, and the present
+#: log is still the one that is known.
 #:
-#: KEYS: next, lease. ARGV: a random value; how long the other workers wait, in milliseconds.
+#: KEYS: next, lease, log. ARGV: the name of this worker; how long the other workers wait, in
+#: milliseconds; generation of the present log; empty: there is none.
 BEGIN = """
-if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
-redis.call('DEL', KEYS[1])
+local next, lease, log = unpack(KEYS)
+local writer = redis.call('GET', lease) or ARGV[1]
+if redis.call('GETRANGE', log, 16, 23) ~= ARGV[3] or writer ~= ARGV[1] then return 0 end
+redis.call('SET', lease, writer, 'PX', ARGV[2])
+redis.call('DEL', next)
 return 1
 """
 
@@ -70,6 +79,7 @@ end
 redis.call('SETRANGE', next, 0, ARGV[4])
 if ARGV[5] ~= '' then
   redis.call('APPEND', next, redis.call('GETRANGE', log, ARGV[6], -1))
+  redis.call('APPEND', log, ARGV[4])
   redis.call('RENAME', log, old)
   redis.call('EXPIRE', old, ARGV[8])
 end

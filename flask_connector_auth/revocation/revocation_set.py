@@ -54,7 +54,7 @@ def unpack(records: bytes) -> Iterator[Change]:
         if until == _RESTORED:
             yield Change(key, None, value)
         else:
-            yield Change(key, value, inf if until == _FOREVER else until)
+            yield Change(key, value, inf if until == _FOREVER else float(until))
 
 
 def _position(bucket: bytes, key: bytes) -> int:
@@ -178,12 +178,11 @@ class RevocationSet:
 
     def put_bucket(self, number: int, records: bytes) -> bool:
         """Put all records of a bucket, if it has none yet; return whether it had none."""
-        if self._buckets[number]:
-            return False
-        self._buckets[number] = records
-        self._size += len(records) // RECORD_BYTES
-        self.version = object()
-        return True
+        if is_free := not self._buckets[number]:
+            self._buckets[number] = records
+            self._size += len(records) // RECORD_BYTES
+            self.version = object()
+        return is_free
 
     def differences(
         self, number: int, records: bytes, reported: Collection[bytes] = ()
@@ -228,6 +227,10 @@ class RevocationSet:
                 for change in unpack(bucket):
                     if change.until <= over:
                         self.put(change._replace(value=None))
+
+    def names(self) -> dict[bytes, str]:
+        """Return the names that are known, by the keys of their entries."""
+        return self._names.copy()
 
     def name_of(self, key: Key) -> Key:
         """Return the key of an entry with its name, where that is known."""

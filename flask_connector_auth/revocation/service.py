@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
-from math import inf
 from typing import Any
 
-from ..core import MAX_INTEGER, revocation_changed, revocation_stale, send_signal
+from ..core import revocation_changed, revocation_stale, send_signal
 from .cache import RevocationCache
-from .entries import Change, Revocation, RevocationRules, retention_by_kind, token_expiry
+from .entries import Change, Revocation, RevocationRules, check_time, token_revocation
 from .follower import Follower
 from .listing import Listing
 from .revocation_set import RevocationSet
 from .store import MemoryStore, RevocationStore, RevocationStoreError, describe_error
 from .subjects import Key, Kind, entry_key, key_of_subject, kind_of
+
+# Seconds to wait for a complete copy, where the answer needs one.
+_PATIENCE = 1.0
 
 
 class Revocations:
@@ -49,10 +51,7 @@ class Revocations:
         self._rules = rules
         self._clock = clock
         self._follower: Follower | None = None
-        # Another service that shares the store may accept AppJWTs that live longer. So
-        # MAX_LIFETIME ends the entry of an install only where no store is shared.
-        max_lifetime = rules.max_lifetime if store is None else None
-        self._retention = retention = retention_by_kind(max_lifetime, rules.leeway, rules.keep)
+        self._retention = retention = rules.retention(is_shared=store is not None)
         if store is None:
             memory = MemoryStore(retention, clock)
             self._store: RevocationStore = memory
@@ -194,8 +193,7 @@ class Revocations:
     def wait_until_ready(self, timeout: float) -> bool:
         """Start reading the store, and wait until this process has a complete copy of it.
 
-        :param timeout: in seconds.
-        :returns: whether the copy is complete and up to date.
+        :returns: whether it has one after *timeout* seconds.
         """
         return self._follower is None or self._follower.wait_until_current(timeout)
 
@@ -206,8 +204,10 @@ class Revocations:
 
     def _is_current(self) -> bool:
         """Whether the entries are no older than they may be; a copy is read first if necessary."""
-        if not self.cache.is_fresh():
+        if self._follower and not self.cache.is_fresh():
             self.cache.ensure_refresh()
+            if self._follower.failures.last_error is None:
+                self._follower.wait_until_current(_PATIENCE)
         return self.cache.is_fresh()
 
     def _current_set(self) -> RevocationSet:
@@ -216,25 +216,14 @@ class Revocations:
         return self.cache.revoked
 
     def _new_revocation(self, key: Key, token: str | None, at: float | None) -> Change:
-        rules, kind = self._rules, kind_of(key)
-        if kind is not Kind.TOKEN:
-            retention = self._retention[kind]
-            if at is None:
-                at = self._store_time()
-            elif type(at) not in (int, float):
-                raise TypeError("at must be a number of seconds since the epoch")
-            elif not -MAX_INTEGER < at < MAX_INTEGER:
-                raise ValueError(
-                    "at is too large or too small for a time in seconds since the epoch"
-                )
-            elif at + retention <= self._clock():
-                raise ValueError("at is so long ago that the entry would not be kept")
-            return Change(key, float(at), at + retention)
-        if at is not None:
-            raise TypeError("at is only for an id: a token is refused whenever it was issued")
-        default = inf if rules.keep is None else self._clock() + rules.keep
-        until = default if token is None else token_expiry(token, rules.leeway, default)
-        return Change(key, until, until)
+        if kind_of(key) is Kind.TOKEN:
+            return token_revocation(key, token, at, self._rules, self._clock())
+        retention = self._retention[kind_of(key)]
+        if at is None:
+            at = self._store_time()
+        else:
+            check_time(at, self._clock() - retention)
+        return Change(key, float(at), at + retention)
 
     def _store_time(self) -> float:
         try:

@@ -48,16 +48,13 @@ class Update:
     complete: bool = False
     #: Whether the next read has more of them at once. The copy is not up to date before that.
     more: bool = False
-    #: Only for a :class:`RecoverableStore`. Whether the store has lost changes that it had
-    #: acknowledged. The changes are then all that it still has. A worker that has a copy keeps its
-    #: entries, and has them written back. A worker that never had a copy refuses to check tokens:
-    #: it reads again until another worker has written back.
+    #: Only for a store of the package. Whether the store has lost changes that it had acknowledged.
+    #: The changes are then all that it still has. A worker that has a copy keeps its entries, and
+    #: has them written back. A worker that never had a copy refuses to check tokens: it reads again
+    #: until another worker has written back.
     lost: bool = False
     #: With *lost*: a restoration counts if it was made later than this.
     lost_since: float = -inf
-    #: The time by the clock of the store, if entries are removed from it by the copies of workers.
-    #: Then no entry ends before that.
-    now: float = inf
     #: Only for a store of the package: parts of a complete update, before the changes.
     pieces: Sequence[Piece] | None = None
 

@@ -146,6 +146,14 @@ class Endless(Careless):
         return super().read(None)
 
 
+class Unending(Careless):
+    """Always has more."""
+
+    def read(self, position: Any) -> Update:
+        """Read."""
+        return replace(super().read(position), more=True)
+
+
 def failures(store: Careless) -> list[str]:
     """Return the tests of the contract that *store* fails."""
     contract = type("Contract", (RevocationStoreContract,), {"connect": store.connect})()
@@ -160,7 +168,7 @@ def failures(store: Careless) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "careless", [Forgetful, Weak, Lasting, Repeating, Vague, Incomplete, Endless]
+    "careless", [Forgetful, Weak, Lasting, Repeating, Vague, Incomplete, Endless, Unending]
 )
 def test_the_contract_finds_fault(careless: type[Careless]) -> None:
     """Each promise has a test that fails where the promise is broken, and passes where it is

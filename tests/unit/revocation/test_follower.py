@@ -24,6 +24,8 @@ from flask_connector_auth.revocation import (
     entry_key,
     read_once,
 )
+from flask_connector_auth.revocation.revocation_set import BUCKETS, Piece
+from flask_connector_auth.revocation.store import StoreRead
 from tests.support.floor_helpers import NOW, cases
 from tests.support.redis_servers import until
 from tests.support.revocation_entries import Entries, table_of
@@ -77,6 +79,10 @@ class Scripted(RecoverableStore):
         """Return no name."""
         return [None for _ in keys]
 
+    def now(self) -> float:
+        """Return the time of the test."""
+        return self.bench.now + self.bench.store_ahead
+
 
 class Bench:
     """A follower without a thread, and a clock that tests move."""
@@ -90,6 +96,7 @@ class Bench:
     ) -> None:
         self.elapsed = 1000.0
         self.now = float(NOW)
+        self.store_ahead = 0.0
         self.reported: list[Change] = []
         self.cache = RevocationCache(RevocationSet(RETENTION), max_lag, clock=lambda: self.elapsed)
         self.store = make_store(self)
@@ -326,6 +333,21 @@ def test_what_is_left_is_read_in_parts() -> None:
     assert position == 4
 
 
+def test_where_too_much_is_missing_the_rest_is_still_read() -> None:
+    """Later parts may have entries of their own."""
+    bench = Bench()
+    bench.load(*(Change(f"account:{number}", 1.0) for number in range(1500)))
+    half = Piece(0, BUCKETS // 2, b""), Piece(BUCKETS // 2, BUCKETS, b"")
+    bench.read(
+        Update(2, (), complete=True, more=True, lost=True, pieces=[]),
+        Update(3, (), more=True, lost=True, pieces=[Piece(0, BUCKETS, b"")]),
+        Update(4, [Change("account:x", 1.0)], lost=True, pieces=half),
+    )
+    [(entries, missing, _)] = bench.store.written_back
+    assert missing is None
+    assert len(entries) == 1501
+
+
 def test_a_worker_without_a_copy_acknowledges_no_loss(caplog: pytest.LogCaptureFixture) -> None:
     """It has nothing to write back, and the remaining entries are not enough to check tokens: it
     waits for a worker that has a copy, and logs that."""
@@ -339,6 +361,26 @@ def test_a_worker_without_a_copy_acknowledges_no_loss(caplog: pytest.LogCaptureF
     bench.read(Update(1, [A, B], complete=True))
     assert bench.store.reads == [None] * 4
     assert (bench.entries, bench.cache.is_fresh()) == ({"account:a": 1.0, "account:b": 1.0}, True)
+
+
+def test_a_copy_that_was_not_complete_is_read_anew_after_a_loss() -> None:
+    """What was read of it belongs to a state that the store no longer has."""
+    bench = Bench()
+    bench.read(Update(1, [A], complete=True, more=True), lost(2, B))
+    bench.read(Update(3, [B], complete=True))
+    assert bench.store.reads == [None, 1, None]
+    assert (bench.entries, bench.cache.is_fresh()) == ({"account:b": 1.0}, True)
+
+
+def test_a_child_goes_on_with_no_compaction_of_its_parent() -> None:
+    """Both would write the same log."""
+    bench = Bench()
+    bench.store.compaction = [0.2] * 3
+    bench.load(A)
+    assert bench.store.compacted == [1]
+    bench.follower.reset_after_fork()
+    bench.read(Update(2, []))
+    assert bench.store.compacted == [1]
 
 
 @pytest.mark.parametrize("there", [[], [A, B]])
@@ -411,6 +453,18 @@ def test_writing_back_is_repeated_until_it_succeeds() -> None:
     assert bench.entries == {"account:a": 1.0}
 
 
+def test_a_store_that_loses_data_needs_a_way_to_get_it_back() -> None:
+    """A store of the app that reports a loss by mistake is an outage, until it no longer does."""
+    bench = Bench()
+    bench.load(A)
+    bench.follower._store = MemoryStore(RETENTION)
+    [pause] = [bench.follower.apply(StoreRead(bench.store, 1, bench.elapsed, lost(2)))]
+    assert pause > 0
+    assert bench.follower.failures.last_error == (
+        "it has lost data, and has no method to write it back"
+    )
+
+
 def test_a_store_is_compacted_by_a_copy_that_is_up_to_date() -> None:
     """Once a minute, a tenth of a second after each read, so that the copy does not become too
     old."""
@@ -462,6 +516,16 @@ def test_expired_entries_are_removed_now_and_then() -> None:
     assert bench.entries == {}
 
 
+@pytest.mark.parametrize(("worker", "store"), [(10**6, -(10**6)), (0, 10**6)])
+def test_no_clock_ends_an_entry_alone(worker: int, store: int) -> None:
+    """Either the clock of the worker or that of the store may be ahead."""
+    bench = Bench()
+    bench.now += worker
+    bench.store_ahead = store
+    bench.load(Change("install:a", NOW, NOW + 100))
+    assert bench.entries == {"install:a": NOW}
+
+
 class Waiting(Scripted):
     """A store that answers once the test allows it."""
 
@@ -510,6 +574,38 @@ def test_requests_wait_for_half_a_second_at_most() -> None:
         assert not bench.cache.is_fresh()
     finally:
         store.go.set()
+
+
+class Large(Scripted):
+    """A store that does not get to the end until the test allows it."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench)
+        self.go = threading.Event()
+
+    def read(self, position: Any) -> Update:
+        """Return a part, or the end."""
+        is_over = self.go.is_set()
+        threading.Event().wait(0.001)
+        return Update(1, [], complete=position is None, more=not is_over)
+
+
+def test_requests_wait_for_the_first_answer_and_not_for_all() -> None:
+    """A thread that serves requests is not held while a large copy is read; a hook of the server
+    may wait for that."""
+    bench = Bench(make_store=Large, clock=steady_time)
+    store = bench.store
+    assert isinstance(store, Large)
+    assert until(lambda: bench.follower.ensure_running() is None) < 0.4
+    assert not bench.follower.wait_until_current(0.1)
+    assert not bench.cache.is_fresh()
+    bench.cache._clock = steady_time
+    timer = threading.Timer(0.1, store.go.set)
+    timer.start()
+    assert bench.follower.wait_until_current(10)
+    timer.join()
+    bench.follower.close()
+    assert not bench.cache.is_fresh()
 
 
 def test_a_store_that_is_down_is_not_waited_for() -> None:

@@ -24,15 +24,12 @@ NUMBERS = range(1, 10)
 RECORDS = [pack(Change(f"account:{number}", 1.0), mark=number) for number in NUMBERS]
 OTHER = [pack(Change(f"account:{number}", 1.0), mark=number + 100) for number in NUMBERS]
 #: The third log of its epoch. Its base has two records, its tail three, which the worker has read.
-HEADER = Header(b"epoch-01", b"third---", b"second--", 3, HEADER_BYTES + 2 * RECORD_BYTES)
+HEADER = Header(b"epoch-01", b"third---", 3, HEADER_BYTES + 2 * RECORD_BYTES)
 CUT = HEADER.base_end + 3 * RECORD_BYTES
-EARLIER_CUT, LATER_CUT = CUT - RECORD_BYTES, CUT + RECORD_BYTES
+EARLIER_CUT = CUT - RECORD_BYTES
 KNOWN = Position(HEADER, CUT, BUCKETS, RECORDS[2], confirmed=1000.0)
 #: The log that continues it, with all that the worker has read in its base.
-NEXT = Header(
-    b"epoch-01", b"fourth--", b"third---", 4, HEADER.base_end, cut=CUT, cut_record=RECORDS[2]
-)
-AFTER_NEXT = NEXT._replace(generation=b"fifth---", previous=b"fourth--", number=5)
+NEXT = Header(b"epoch-01", b"fourth--", 4, HEADER.base_end, cut=CUT)
 
 
 def base(count: int) -> bytes:
@@ -44,10 +41,10 @@ def base(count: int) -> bytes:
 
 
 def answer(
-    header: Header | None, *data: bytes, has_names: bool = True, is_old: bool = False
+    header: Header | None, *data: bytes, has_names: bool = True, old: Header | None = None
 ) -> Answer:
     """Return an answer of the store."""
-    return Answer(2000.0, header, has_names, is_old, b"".join(data))
+    return Answer(2000.0, header, has_names, old, b"".join(data))
 
 
 def outcome(update: Update) -> str:
@@ -71,27 +68,12 @@ def outcome(update: Update) -> str:
         "with other changes": (answer(HEADER, *OTHER[2:5]), "lost"),
         "an earlier log": (answer(HEADER._replace(generation=b"second--", number=2)), "lost"),
         "another third log": (answer(HEADER._replace(generation=b"other---")), "lost"),
-        "replaced": (answer(NEXT, is_old=True), "goes on"),
-        "replaced, with another last change": (
-            answer(NEXT._replace(cut_record=OTHER[2]), is_old=True),
-            "lost",
-        ),
-        "replaced earlier": (answer(NEXT._replace(cut=EARLIER_CUT), is_old=True), "goes on"),
-        "replaced later": (
-            answer(NEXT._replace(cut=LATER_CUT), *RECORDS[2:4], is_old=True),
-            "goes on",
-        ),
-        "replaced later, with other changes": (
-            answer(NEXT._replace(cut=LATER_CUT), *OTHER[2:4], is_old=True),
-            "lost",
-        ),
-        "replaced later, and gone": (answer(NEXT._replace(cut=LATER_CUT)), "reads all"),
-        "replaced twice": (answer(AFTER_NEXT, *RECORDS[2:4], is_old=True), "goes on"),
-        "replaced twice, and read to the end": (
-            answer(AFTER_NEXT, RECORDS[2], is_old=True),
-            "reads all",
-        ),
-        "replaced twice, and gone": (answer(AFTER_NEXT), "reads all"),
+        "replaced": (answer(NEXT, RECORDS[2], old=NEXT), "goes on"),
+        "replaced, and further": (answer(NEXT, *RECORDS[2:4], old=NEXT), "goes on"),
+        "replaced twice": (answer(NEXT._replace(number=5), RECORDS[2], old=NEXT), "goes on"),
+        "replaced, with other changes": (answer(NEXT, *OTHER[2:4], old=NEXT), "lost"),
+        "replaced, with a shorter tail": (answer(NEXT, old=NEXT), "lost"),
+        "replaced, and gone": (answer(NEXT), "reads all"),
     },
 )
 def test_what_a_worker_with_a_copy_concludes(there: Answer, expected: str) -> None:
@@ -149,16 +131,9 @@ def test_a_store_that_was_empty_has_lost_nothing(there: Answer, expected: str) -
 def test_the_position_in_the_log_that_continues(cut: int, offset: int, last: bytes) -> None:
     """What was appended while the log was written is in its tail."""
     header = NEXT._replace(cut=cut)
-    update = update_after(KNOWN, answer(header, is_old=True))
+    update = update_after(KNOWN, answer(header, RECORDS[2], old=header))
     assert update.position == replace(KNOWN, header=header, offset=offset, last=last)
     assert update.more
-
-
-def test_a_worker_that_has_read_no_change_has_none_to_compare() -> None:
-    """Only the entries of the log, which no later log of its epoch lacks."""
-    known = replace(KNOWN, offset=HEADER.base_end, last=b"")
-    header = NEXT._replace(cut=HEADER.base_end, cut_record=bytes(RECORD_BYTES))
-    assert outcome(update_after(known, answer(header, is_old=True))) == "goes on"
 
 
 @pytest.mark.parametrize("is_same", [True, False])

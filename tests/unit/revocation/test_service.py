@@ -24,6 +24,7 @@ from flask_connector_auth.revocation import (
     Revocations,
     Subject,
     entry_key,
+    redis_scripts,
 )
 from flask_connector_auth.testing import OMIT
 from tests.support.floor_helpers import NOW, cases, issuer_of
@@ -312,6 +313,34 @@ def test_other_workers_list_what_one_has_revoked(world: MakeWorld, server: Serve
     assert not other.is_revoked(install_id="a")
     assert not other.restore(install_id="a")
     assert other.restore(account_id="a")
+
+
+def test_without_its_name_an_id_is_listed_by_its_digest(world: MakeWorld, server: Server) -> None:
+    """The store has lost the names, or they cannot be read; the digest restores the entry too."""
+    one, other = (world(REVOCATION_URL=server.url).revocations for _ in range(2))
+    one.revoke(account_id="a", at=NOW)
+    assert other.wait_until_ready(10)
+    server.do("DEL", redis_scripts.NAMES)
+    digest = entry_key("account:a")
+    assert [*other.entries()] == [("account", {"digest": digest}, NOW, inf)]
+    server.do("SET", redis_scripts.NAMES, "of another type")
+    with pytest.raises(RevocationStoreError, match="the names of ids cannot be read: unexpected"):
+        [*other.entries()]
+    server.do("DEL", redis_scripts.NAMES)
+    assert other.is_revoked(digest=digest)
+    assert other.restore(digest=digest)
+    until(lambda: not one.is_revoked(account_id="a"))
+
+
+def test_a_digest_of_an_unknown_kind_is_an_error() -> None:
+    """A listed digest has the kind of its entry."""
+    with pytest.raises(ValueError, match="unknown kind"):
+        made().revoke(digest=bytes(15) + b"\x09")
+
+
+def test_without_a_store_there_is_nothing_to_wait_for() -> None:
+    """``wait_until_ready``: the entries are those of this process."""
+    assert made().wait_until_ready(0)
 
 
 def test_each_change_sends_a_signal(sent: list[Any]) -> None:
