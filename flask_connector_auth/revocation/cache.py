@@ -53,7 +53,7 @@ class RevocationCache:
         self.ensure_refresh: Callable[[], None] = lambda: None
         #: When the last read that was applied began; the copy is as old as that.
         self.confirmed_at: float | None = None
-        self._max_lag = max_lag
+        self.max_lag: float = max_lag
         self._fail_closed = fail_closed
         self._on_stale = on_stale
         self._clock = clock
@@ -127,7 +127,7 @@ class RevocationCache:
         logger.error(
             "the copy of the revocations is missing or older than "
             "CONNECTOR_AUTH_REVOCATION_MAX_LAG (%g s): %s",
-            *(self._max_lag, effect),
+            *(self.max_lag, effect),
         )
         self._on_stale()
 
@@ -168,7 +168,7 @@ class RevocationCache:
             # Afterwards: the changes may report a pending revocation.
             released = self._pending.release_reported(read_began)
             applied += [each for each in released if self.revoked.put(each, exact=True)]
-        self.confirmed_at, self._fresh_until = read_began, read_began + self._max_lag
+        self.confirmed_at, self._fresh_until = read_began, read_began + self.max_lag
         if self._is_stale_reported and self.is_fresh():
             self._is_stale_reported = False
             logger.info("the copy of the revocations is confirmed again")

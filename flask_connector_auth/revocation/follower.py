@@ -34,8 +34,7 @@ logger: logging.Logger = logging.getLogger(__name__)
 _INTERVAL = 0.25
 # Seconds from the start of the thread: for so long, requests wait for the first answer.
 _FIRST_WAIT = 0.5
-_EXPIRY_INTERVAL = 60  # seconds
-_COMPACTION_TIME = 0.1  # seconds after each read
+_EXPIRY_INTERVAL, _COMPACTION_TIME = 60, 0.1  # seconds; the second one after each read
 # Seconds to wait for the end of the thread: longer than most clients of Redis wait for an answer.
 _STOP_TIMEOUT = 1.0
 
@@ -63,8 +62,7 @@ class Follower(Closable):
         self._store = store
         self._cache = cache
         self._on_change = on_change
-        # If the clock jumps ahead for a moment, entries would be removed too early, and they are
-        # not read again. This clock ignores such a jump.
+        # If it jumps ahead for a moment, no entry is removed too early: none is read again.
         self._clock = JumpResistantClock(clock, elapsed)
         self._elapsed = elapsed
         self._stop_timeout = stop_timeout
@@ -156,8 +154,7 @@ class Follower(Closable):
                 pause = self._apply_update(read.update, read.began)
         except Exception as error:
             failure = describe_error(error)
-        # Closing interrupts a write.
-        if failure is not None and not self._stopping.is_set():
+        if failure is not None and not self._stopping.is_set():  # closing interrupts a write
             self._record_failure(failure)
             pause = self.failures.pause()
         return max(0.0, pause - (self._elapsed() - read.began))
@@ -179,22 +176,25 @@ class Follower(Closable):
             return 0.0
         self._is_current.set()
         self._write_unreported(began)
-        self._maintain(began)
+        self._maintain(update.now, began)
         return _INTERVAL
 
-    def _maintain(self, began: float) -> None:
+    def _maintain(self, store_time: float | None, began: float) -> None:
         """Remove what has expired, once a minute; in the store, a part after each read."""
+        store, duration = self._store, self._elapsed() - began
         if began >= self._next_expiry:
             self._next_expiry = began + _EXPIRY_INTERVAL
             # No entry ends by one clock alone: either may be ahead.
-            self._cache.remove_expired(min(self._clock(), self._store.now()))
+            now = store.now() if store_time is None else store_time
+            self._cache.remove_expired(min(self._clock(), now))
             # What is pending is no part of what the store has.
-            if isinstance(self._store, RecoverableStore) and not self._cache.has_pending():
-                self._compaction = self._store.compact(self._cache.revoked, self._position)
-        until = self._elapsed() + _COMPACTION_TIME
-        for _ in self._compaction:
-            if self._elapsed() > until:
-                break
+            if isinstance(store, RecoverableStore) and not self._cache.has_pending():
+                self._compaction = store.compact(self._cache.revoked, self._position)
+        # From a store that is far away, the copy would become too old meanwhile.
+        if 4 * duration <= self._cache.max_lag:
+            until = self._elapsed() + _COMPACTION_TIME
+            while self._elapsed() <= until and next(self._compaction, self) is not self:
+                pass
 
     def _write_unreported(self, began: float) -> None:
         """Write again what the store has acknowledged and then lost, as after a failover."""

@@ -210,5 +210,6 @@ def _update(
         more=more,
         lost=since is not None,
         lost_since=-inf if since is None else since,
+        now=answer.now,
         pieces=pieces,
     )

@@ -55,6 +55,8 @@ class Update:
     lost: bool = False
     #: With *lost*: a restoration counts if it was made later than this.
     lost_since: float = -inf
+    #: The time by the clock of the store; ``None``: it is asked for when it is needed.
+    now: float | None = None
     #: Only for a store of the package: parts of a complete update, before the changes.
     pieces: Sequence[Piece] | None = None
 

@@ -58,7 +58,7 @@ API = {
     "Revocations.restore": f"self, {SUBJECT}",
     "Revocations.revoke": f"self, {SUBJECT}, at",
     "Unavailable": "reason, retry_after",
-    "Update": "position, changes, complete, more, lost, lost_since, pieces",
+    "Update": "position, changes, complete, more, lost, lost_since, now, pieces",
     "VerificationKey": "kid, thumbprint, algorithms, key",
     "public": "view",
     "require_app_jwt": "view, scopes, any_scope, optional",

@@ -482,6 +482,32 @@ def test_a_store_is_compacted_by_a_copy_that_is_up_to_date() -> None:
     assert bench.store.compacted == [*[1] * 5, 5]
 
 
+def test_a_store_that_is_far_away_is_not_compacted() -> None:
+    """If a read takes more than a quarter of MAX_LAG: with a write in between, the copy would be
+    too old before the next read ends."""
+    bench = Bench(max_lag=4)
+    bench.store.compaction = [0.2] * 2
+    bench.store.seconds_per_read = 1.1
+    bench.load(A)
+    assert bench.store.compacted == []
+    bench.store.seconds_per_read = 1.0
+    bench.read(Update(2, []))
+    assert bench.store.compacted == [1]
+
+
+def test_the_clock_of_a_store_is_read_with_its_changes() -> None:
+    """``Update.now``: a store may return it, and is asked for it otherwise."""
+    bench = Bench()
+    bench.now += 10**6
+    bench.store_ahead = 10**6
+    update = Update(1, [Change("install:a", NOW, NOW + 100)], complete=True, now=float(NOW))
+    bench.read(update)
+    assert bench.entries == {"install:a": NOW}
+    bench.elapsed += 60
+    bench.read(Update(1, []))
+    assert bench.entries == {}
+
+
 def test_a_copy_with_a_pending_revocation_compacts_nothing() -> None:
     """The store may never have it: then the others would be given what was never acknowledged."""
     bench = Bench()
