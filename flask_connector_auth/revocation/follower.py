@@ -160,7 +160,6 @@ class Follower(Closable):
         return max(0.0, pause - (self._elapsed() - read.began))
 
     def _apply_update(self, update: Update, began: float) -> float:
-        self._has_tried.set()
         if update.lost:
             return self._recover(update, began)
         is_first = self._cache.confirmed_at is None
@@ -169,6 +168,7 @@ class Follower(Closable):
             applied += self._cache.apply_piece(piece, began)[0]
         applied += self._cache.apply_changes(update.changes, None if update.more else began)
         self._position = update.position
+        self._has_tried.set()
         self.failures.clear()
         if not is_first:
             self._on_change(applied)
