@@ -18,7 +18,7 @@ from .token_input import read_token_text, token_file_argument
 
 # Seconds to wait for the entries of the store: a million of them take some.
 _PATIENCE = 30.0
-_DIGEST = re.compile(r"[0-9a-fA-F]{64}")
+_DIGEST = re.compile(r"(?:[0-9a-f]{32}){1,2}", re.IGNORECASE)
 
 
 def _subject_options(command: Any) -> Any:
@@ -187,7 +187,7 @@ def digest_subject(text: str) -> dict[str, Any]:
     :raises ValueError: if *text* is none.
     """
     if not _DIGEST.fullmatch(text):
-        raise ValueError("A digest is 64 hexadecimal digits, as revocations lists it.")
+        raise ValueError("A digest is 64 hexadecimal digits, or 32, as revocations lists them.")
     return {"digest": bytes.fromhex(text)}
 
 

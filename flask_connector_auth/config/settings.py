@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from ssl import SSLError
 from typing import Any, cast
 
-from ..core import ERROR_ROWS, ErrorRow
+from ..core import ERROR_ROWS, REDIS_TIMEOUT, ErrorRow
 from ..keys import (
     Fetch,
     HttpFetch,
@@ -141,7 +141,8 @@ def _revocation_store(values: Mapping[str, Any], problems: Problems) -> Revocati
         # redis-py is an extra: imported only where it is used.
         from ..revocation.redis import RedisStore
 
-        return RedisStore(url)
+        # A copy is two reads old before the next one ends. (``None``: the value is no number.)
+        return RedisStore(url, max(REDIS_TIMEOUT, (values["revocation_max_lag"] or 0) / 2))
     except ImportError:
         problems.add("REVOCATION_URL", sentence(REDIS_MISSING))
     except ValueError as error:

@@ -22,17 +22,18 @@ _REDIS_PORT = 6379
 _SENTINEL_PORT = 26379
 
 
-def redis_connector(url: str) -> Callable[[], Any]:
+def redis_connector(url: str, timeout: float = REDIS_TIMEOUT) -> Callable[[], Any]:
     """Return a function that makes a client of redis-py; no connection is made before that.
 
     :param url: ``redis://``, ``rediss://`` (TLS) or ``unix://``, as redis-py reads it;
         ``redis+sentinel://host:port,host:port/service/db`` or ``redis+cluster://host:port,…``, both
         with ``rediss`` too; user, password and options as in the others. The options
         ``sentinel_username`` and ``sentinel_password`` are for the Sentinels themselves.
+    :param timeout: seconds to wait for a connection, and for each reply.
     :raises ImportError: if redis-py is not installed.
     :raises ValueError: if *url* is none of these; its text quotes nothing of the URL.
     """
-    return _parse(url).connect
+    return _parse(url, timeout).connect
 
 
 def redis_connections(url: str) -> list[Any]:
@@ -50,15 +51,15 @@ class _ParsedUrl(NamedTuple):
     connect: Callable[[], Any]
 
 
-def _parse(url: str) -> _ParsedUrl:
+def _parse(url: str, timeout: float = REDIS_TIMEOUT) -> _ParsedUrl:
     from redis.backoff import NoBackoff
     from redis.exceptions import RedisError
     from redis.retry import Retry
 
     # These override the options in the URL, because callers rely on them.
     fixed_options = {
-        "socket_timeout": REDIS_TIMEOUT,
-        "socket_connect_timeout": REDIS_TIMEOUT,
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
         "decode_responses": False,
         # Servers that are too old for this package speak it too: they can report their version.
         "protocol": 2,

@@ -2,29 +2,27 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from itertools import islice
 from math import inf
 
 from ..core import Reason, Rejected, Unavailable, steady_time
-from .entries import Change, RevocationSet
+from .entries import Change, is_later
 from .pending import PendingRevocations
-from .subjects import Kind, Subject, kind_of
+from .revocation_set import Piece, RevocationSet
+from .subjects import TOKEN_KIND_BYTE, Subject, entry_key, kind_of
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class RevocationRules:
-    """What a deployment decides about revocation; times in seconds."""
-
-    leeway: float = 30  #: for clocks that differ, when a verifier compares times
-    max_lifetime: float | None = None  #: the longest life of an AppJWT; ``None``: no limit
-    #: How long to keep a revocation whose tokens have no known expiry; ``None``: forever. Once it
-    #: is dropped, such tokens are accepted again.
-    keep: float | None = None
-    max_lag: float = 5  #: how old the copy of a store may be
-    fail_closed: bool = True  #: whether every token is refused while the copy is older
+# Changes, or buckets, that are worked on at a time.
+_STEP = 256
+#: Entries that a store lacks after a loss; where there are more, it is given all of them.
+MANY_MISSING = 1000
+# Seconds for one step of longer work.
+_STEP_TIME = 0.001
+# Seconds. A thread that only gives up the interpreter mostly takes it again at once.
+_PAUSE = 0.0005
 
 
 class RevocationCache:
@@ -55,7 +53,7 @@ class RevocationCache:
         self.ensure_refresh: Callable[[], None] = lambda: None
         #: When the last read that was applied began; the copy is as old as that.
         self.confirmed_at: float | None = None
-        self._max_lag = max_lag
+        self.max_lag: float = max_lag
         self._fail_closed = fail_closed
         self._on_stale = on_stale
         self._clock = clock
@@ -99,13 +97,15 @@ class RevocationCache:
 
         :raises Rejected: if an entry matches *subject*; its details have the kind of the entry.
         """
-        entries = self.revoked.entries
-        digest, issued_at, keys = subject
-        if digest in entries:
-            raise Rejected(Reason.REVOKED, {"kind": Kind.TOKEN.value})
-        for key in keys:
-            at = entries.get(key)
-            if at is not None and (issued_at is None or issued_at <= at):
+        revoked, issued_at = self.revoked, subject.issued_at
+        if not revoked:
+            return
+        for key in subject.entry_keys():
+            at = revoked.get(key)
+            # A token itself is refused whenever it was issued. A time that is none refuses too.
+            if at is not None and (
+                issued_at is None or not issued_at > at or key[-1:] == TOKEN_KIND_BYTE
+            ):
                 raise Rejected(Reason.REVOKED, {"kind": kind_of(key).value})
 
     def is_fresh(self) -> bool:
@@ -127,7 +127,7 @@ class RevocationCache:
         logger.error(
             "the copy of the revocations is missing or older than "
             "CONNECTOR_AUTH_REVOCATION_MAX_LAG (%g s): %s",
-            *(self._max_lag, effect),
+            *(self.max_lag, effect),
         )
         self._on_stale()
 
@@ -137,8 +137,8 @@ class RevocationCache:
         Until the store has confirmed it, no answer of the store takes it back.
         """
         with self._lock:
-            self._pending.add(change, self.revoked.entries.get(change.key))
-            return self.revoked.put(self.revoked.keep_later_time(change))
+            self._pending.add(change, self.revoked.get(entry_key(change.key)))
+            return self.revoked.put(change)
 
     def end_write(self, change: Change, *, acknowledged: bool) -> None:
         """Record that the write of a pending revocation has ended.
@@ -150,32 +150,84 @@ class RevocationCache:
         with self._lock:
             self._pending.record_write(change, self._clock() if acknowledged else None)
 
-    def apply_changes(self, changes: Iterable[Change], read_began: float) -> list[Change]:
+    def apply_changes(self, changes: Iterable[Change], read_began: float | None) -> list[Change]:
         """Apply *changes* from the store, and return those that made a difference.
 
-        :param read_began: when the read began, by the clock of this cache. The copy is as old as
-            that.
+        :param read_began: when the read began, by the clock of this cache: the copy is up to date
+            as of that. ``None``: it is not, since the store has more changes.
         """
+        remaining, applied = iter(changes), []
+        while some := [*islice(remaining, _STEP)]:
+            with self._lock:
+                applied += self._apply(some)
+            if len(some) == _STEP:
+                time.sleep(_PAUSE)
+        if read_began is None:
+            return applied
         with self._lock:
-            applied = [*filter(self.revoked.put, map(self._pending.resolve, changes))]
             # Afterwards: the changes may report a pending revocation.
-            applied += filter(self.revoked.put, self._pending.release_reported(read_began))
-        self._confirm(read_began)
+            released = self._pending.release_reported(read_began)
+            applied += [each for each in released if self.revoked.put(each, exact=True)]
+        self.confirmed_at, self._fresh_until = read_began, read_began + self.max_lag
+        if self._is_stale_reported and self.is_fresh():
+            self._is_stale_reported = False
+            logger.info("the copy of the revocations is confirmed again")
         return applied
 
-    def replace_entries(self, revoked: RevocationSet, read_began: float) -> RevocationSet:
-        """Check against *revoked* and what is pending from now on; return the previous set.
+    def apply_piece(
+        self, piece: Piece, read_began: float, *, lost: bool = False
+    ) -> tuple[list[Change], list[Change]]:
+        """Apply *piece*, a part of all that the store has.
+
+        In small steps, between which other threads can serve requests. Of the first copy, no
+        change is returned.
 
         :param read_began: see :meth:`apply_changes`.
+        :param lost: keep entries that the store does not have: it has lost them.
+        :returns: the changes that made a difference; with *lost*, entries that the store does not
+            have, or has with an earlier time, not many more than :data:`MANY_MISSING`.
         """
-        with self._lock:
-            self._pending.release_due(read_began)
-            for pending in self._pending:
-                pending.stored_value = revoked.entries.get(pending.change.key)
-                revoked.put(revoked.keep_later_time(pending.change))
-            previous, self.revoked = self.revoked, revoked
-        self._confirm(read_began)
-        return previous
+        applied: list[Change] = []
+        missing: list[Change] = []
+        buckets = dict.fromkeys(self.revoked.used_buckets(piece.first, piece.end), b"")
+        buckets |= piece.buckets()
+        begin = self._clock()
+        for number, records in buckets.items():
+            with self._lock:
+                found, absent = self._differences(number, records)
+                if not lost:
+                    found += [change._replace(value=None) for change in absent]
+                elif len(missing) <= MANY_MISSING:
+                    present = [self.revoked.change_of(change.key) for change in found]
+                    pairs = zip(present, found, strict=True)
+                    missing += [mine for mine, theirs in pairs if mine and is_later(mine, theirs)]
+                    missing += absent
+                applied += self._apply(found, None if lost else read_began)
+            if self._clock() - begin > _STEP_TIME:
+                time.sleep(_PAUSE)
+                begin = self._clock()
+        return applied, missing
+
+    def _differences(self, number: int, records: bytes) -> tuple[list[Change], list[Change]]:
+        pending = self._pending.keys()
+        is_first = self.confirmed_at is None and not pending
+        if is_first and self.revoked.put_bucket(number, records):
+            return [], []
+        return self.revoked.differences(number, records, reported=pending)
+
+    def _apply(self, changes: Iterable[Change], all_read_at: float | None = None) -> list[Change]:
+        applied, exact = [], all_read_at is not None
+        for change in changes:
+            in_force = self._pending.resolve(change, all_read_at)
+            if in_force is None and self.revoked.put(change, exact=exact):
+                applied.append(change)
+            elif in_force is not None and self.revoked.put(in_force, exact=True):
+                applied.append(in_force)
+        return applied
+
+    def has_pending(self) -> bool:
+        """Whether a revocation of this process is in force that the store has not confirmed."""
+        return bool(self._pending.keys())
 
     def unreported_revocations(self, read_began: float) -> list[Change]:
         """Return the revocations that the store acknowledged, and lost before any read showed them.
@@ -188,18 +240,11 @@ class RevocationCache:
         with self._lock:
             return self._pending.due(read_began)
 
-    def entries_needed_at(self, now: float) -> list[Change]:
-        """See :meth:`RevocationSet.entries_needed_at`."""
-        with self._lock:
-            return [*self.revoked.entries_needed_at(now)]
-
     def remove_expired(self, now: float) -> None:
-        """See :meth:`RevocationSet.remove_expired`."""
-        with self._lock:
-            self.revoked.remove_expired(now)
-
-    def _confirm(self, read_began: float) -> None:
-        self.confirmed_at, self._fresh_until = read_began, read_began + self._max_lag
-        if self._is_stale_reported and self.is_fresh():
-            self._is_stale_reported = False
-            logger.info("the copy of the revocations is confirmed again")
+        """Remove the entries that no token can match any more, in small steps."""
+        numbers = self.revoked.used_buckets()
+        for begin in range(0, len(numbers), _STEP):
+            if begin:
+                time.sleep(_PAUSE)
+            with self._lock:
+                self.revoked.remove_expired(now, numbers[begin : begin + _STEP])

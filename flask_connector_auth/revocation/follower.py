@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..core import (
@@ -16,8 +16,10 @@ from ..core import (
     steady_time,
 )
 from .cache import RevocationCache
-from .entries import Change, RevocationSet
+from .entries import Change
+from .recovery import LOG_LOSS, NOBODY_WROTE_BACK, Recovery
 from .store import (
+    RecoverableStore,
     RevocationStore,
     RevocationStoreError,
     StoreFailures,
@@ -28,17 +30,13 @@ from .store import (
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-# Seconds that the store may wait for a change. A client gives up after 0.8 s, so half a second is
-# left for the network. A read confirms the copy as of the time at which the read began, so before
-# the next read ends, the copy is two reads old. The smallest REVOCATION_MAX_LAG is one second.
-_WAIT = 0.25
-_FIRST_WAIT = 1.0
-_GATHER = 0.01  # seconds between two reads, so that one read gathers the changes of that time
-_EXPIRY_INTERVAL = 60  # seconds
-_WRITE_BACK_BATCH = 500
-# Seconds to wait for the end of the thread: longer than a client of Redis waits for an answer.
+# Seconds from the beginning of a read to that of the next one.
+_INTERVAL = 0.25
+# Seconds from the start of the thread: for so long, requests wait for the first answer.
+_FIRST_WAIT = 0.5
+_EXPIRY_INTERVAL, _COMPACTION_TIME = 60, 0.1  # seconds; the second one after each read
+# Seconds to wait for the end of the thread: longer than most clients of Redis wait for an answer.
 _STOP_TIMEOUT = 1.0
-_LOG_LOSS = "the revocation store has lost data; entries that this process writes back: %d"
 
 
 class Follower(Closable):
@@ -64,14 +62,12 @@ class Follower(Closable):
         self._store = store
         self._cache = cache
         self._on_change = on_change
-        # If the clock jumps ahead for a moment, entries would be removed too early, and they are
-        # not read again. This clock ignores such a jump.
+        # If it jumps ahead for a moment, no entry is removed too early: none is read again.
         self._clock = JumpResistantClock(clock, elapsed)
         self._elapsed = elapsed
         self._stop_timeout = stop_timeout
         self._position: Any = None
-        # A complete copy that is not up to date yet, and the position to read on from.
-        self._loading: tuple[RevocationSet, Any] | None = None
+        self._recovery = Recovery(cache)
         self._next_expiry = 0.0
         self.reset_after_fork()
         cache.ensure_refresh = self.ensure_running
@@ -85,13 +81,25 @@ class Follower(Closable):
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._has_tried = threading.Event()
-        self._wait = 0.0
+        self._is_current = threading.Event()
+        self._started = 0.0
+        # What is left to do of a compaction of the store.
+        self._compaction: Iterator[object] = iter(())
         self._cache.reset_after_fork()
 
     def ensure_running(self) -> None:
-        """Start the thread unless it runs, and wait for its first read, for one second at most."""
+        """Start the thread unless it runs, and wait half a second at most for its first answer.
+
+        That may not be all: no thread that serves requests is held until the copy is complete.
+        """
         self.start()
-        self._has_tried.wait(_FIRST_WAIT)
+        self._has_tried.wait(max(0.0, self._started + _FIRST_WAIT - self._elapsed()))
+
+    def wait_until_current(self, timeout: float) -> bool:
+        """Start the thread unless it runs; return whether the copy is complete within *timeout*."""
+        self.start()
+        self._is_current.wait(timeout)
+        return self._cache.is_fresh()
 
     def start(self) -> None:
         """Start the thread, unless it runs."""
@@ -109,6 +117,7 @@ class Follower(Closable):
                 thread = threading.Thread(target=_follow, args=arguments, daemon=True)
                 thread.start()
                 self._thread, self._stopping = thread, stopping
+                self._started = self._elapsed()
         except RuntimeError:
             # The interpreter shuts down, or the machine has reached its limit of threads.
             self._record_failure("the thread that reads it cannot be started")
@@ -125,8 +134,7 @@ class Follower(Closable):
         with self._lock:
             self._stopping.set()
             thread, has_tried = self._thread, self._has_tried
-            self._has_tried = threading.Event()
-            self._wait = 0.0
+            self._has_tried, self._is_current = threading.Event(), threading.Event()
         # Closing ends a read that waits; a connection opened later is closed by the thread itself.
         close_if_closable(self._store)
         if thread and thread is not threading.current_thread():
@@ -136,88 +144,80 @@ class Follower(Closable):
 
     def next_read(self) -> StoreRead:
         """Return the read that comes next."""
-        position = self._loading[1] if self._loading else self._position
-        retention = self._cache.revoked.retention
-        return StoreRead(self._store, position, self._wait, retention, self._elapsed())
+        return StoreRead(self._store, self._position, self._elapsed())
 
     def apply(self, read: StoreRead) -> float:
         """Apply the result of *read* to the cache, and return how many seconds to pause then."""
-        failure = read.failure
+        failure, pause = read.failure, _INTERVAL
         try:
             if read.update is not None:
-                self._apply_update(read.update, read.entries, read.began)
+                pause = self._apply_update(read.update, read.began)
         except Exception as error:
             failure = describe_error(error)
-        if failure is None:
-            pause = _GATHER if self._wait else 0.0
-        else:
-            self._wait, self._loading = 0.0, None
+        if failure is not None and not self._stopping.is_set():  # closing interrupts a write
             self._record_failure(failure)
             pause = self.failures.pause()
         return max(0.0, pause - (self._elapsed() - read.began))
 
-    def _apply_update(self, update: Update, entries: RevocationSet | None, began: float) -> None:
-        self._wait = 0.0
+    def _apply_update(self, update: Update, began: float) -> float:
         if update.lost:
-            self._write_back(update)
-        elif entries is not None:
-            self._loading = entries, update.position
-        else:
-            changes = self._apply_changes(update, began)
-            self._position = update.position
-            self.failures.clear()
-            self._has_tried.set()
-            if began >= self._next_expiry:
-                self._cache.remove_expired(self._clock())
-                self._next_expiry = began + _EXPIRY_INTERVAL
-            self._on_change(changes)
-            self._write_unreported(began)
-            self._wait = _WAIT
-
-    def _apply_changes(self, update: Update, began: float) -> Iterable[Change]:
-        """Apply *update* to the cache, and return what changed in it."""
-        loading, self._loading = self._loading, None
-        if loading is None:
-            return self._cache.apply_changes(update.changes, began)
-        entries, _ = loading
-        for change in update.changes:
-            entries.put(change)
+            return self._recover(update, began)
         is_first = self._cache.confirmed_at is None
-        previous = self._cache.replace_entries(entries, began)
-        self._next_expiry = began
-        return () if is_first else entries.changes_since(previous)
+        applied: list[Change] = []
+        for piece in update.pieces or ():
+            applied += self._cache.apply_piece(piece, began)[0]
+        applied += self._cache.apply_changes(update.changes, None if update.more else began)
+        self._position = update.position
+        self._has_tried.set()
+        self.failures.clear()
+        if not is_first:
+            self._on_change(applied)
+        if update.more:
+            return 0.0
+        self._is_current.set()
+        self._write_unreported(began)
+        self._maintain(update.now, began)
+        return _INTERVAL
+
+    def _maintain(self, store_time: float | None, began: float) -> None:
+        """Remove what has expired, once a minute; in the store, a part after each read."""
+        store, duration = self._store, self._elapsed() - began
+        if began >= self._next_expiry:
+            self._next_expiry = began + _EXPIRY_INTERVAL
+            # No entry ends by one clock alone: either may be ahead.
+            now = store.now() if store_time is None else store_time
+            self._cache.remove_expired(min(self._clock(), now))
+            # What is pending is no part of what the store has.
+            if isinstance(store, RecoverableStore) and not self._cache.has_pending():
+                self._compaction = store.compact(self._cache.revoked, self._position)
+        # From a store that is far away, the copy would become too old meanwhile.
+        if 4 * duration <= self._cache.max_lag:
+            until = self._elapsed() + _COMPACTION_TIME
+            while self._elapsed() <= until and next(self._compaction, self) is not self:
+                pass
 
     def _write_unreported(self, began: float) -> None:
         """Write again what the store has acknowledged and then lost, as after a failover."""
         if unreported := self._cache.unreported_revocations(began):
-            logger.error(_LOG_LOSS, len(unreported))
+            logger.error(LOG_LOSS, len(unreported))
             self._store.change(unreported)
             for change in unreported:
                 # This was the last write. The revocation stays in force in this process until the
                 # store reports its key.
                 self._cache.end_write(change, acknowledged=False)
 
-    def _write_back(self, update: Update) -> None:
+    def _recover(self, update: Update, began: float) -> float:
+        """Read a part of what the store still has after a loss, and write back what it lacks."""
         if self._cache.confirmed_at is None:
             # There is no copy to write back from, and a write would hide the loss.
-            raise RevocationStoreError(
-                "it has lost data, and no worker that has a copy has written it back yet"
-            )
-        absent = {change.key: change for change in self._cache.entries_needed_at(self._clock())}
-        entries = RevocationSet(self._cache.revoked.retention)
-        for change in update.changes:
-            absent.pop(change.key, None)
-            entries.put(change)
-        self._loading = entries, update.position
-        if absent:
-            logger.error(_LOG_LOSS, len(absent))
-        changes = [*absent.values()]
-        for start in range(0, len(changes), _WRITE_BACK_BATCH):
-            self._store.change(changes[start : start + _WRITE_BACK_BATCH], absent=True)
-        # The end of writing back: from now on, the store counts as complete again.
-        self._store.change([], absent=True)
+            self._position = None
+            raise RevocationStoreError(NOBODY_WROTE_BACK)
+        self._on_change(self._recovery.apply(update, began))
+        self._position = self._recovery.follow(self._store, update)
+        return 0.0
 
     def _record_failure(self, cause: str) -> None:
+        self._is_current.clear()
         self.failures.record(cause)
         self._cache.report_if_stale()
         self._has_tried.set()

@@ -1,11 +1,11 @@
 """Revocations made in this process that the store has not confirmed yet."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from .entries import Change
-from .subjects import Key
+from .subjects import entry_key
 
 
 class WriteState(Enum):
@@ -21,10 +21,11 @@ class PendingRevocation:
     """A revocation made in this process, with what the store has reported of the same key."""
 
     change: Change
-    stored_value: float | None  #: the value that the store last reported for the key
+    stored: Change  #: what the store has for the key, as far as it has reported
     write: WriteState = WriteState.UNDER_WAY
     acknowledged_at: float = 0.0  #: set with :attr:`WriteState.ACKNOWLEDGED`, by the cache's clock
-    is_restored: bool = False  #: whether the store has reported since that the key was restored
+    #: Whether the store has reported since that the key was restored, or all that it has for it.
+    is_decided: bool = False
 
     def is_due(self, read_began: float) -> bool:
         """Whether a read that began at that time must show the revocation or a later change."""
@@ -32,8 +33,25 @@ class PendingRevocation:
 
     def is_stored(self) -> bool:
         """Whether the store last reported the time of the revocation, or a later one."""
-        revoked_at, stored_value = self.change.value, self.stored_value
-        return revoked_at is not None and stored_value is not None and revoked_at <= stored_value
+        revoked_at, stored_at = self.change.value, self.stored.value
+        return revoked_at is not None and stored_at is not None and revoked_at <= stored_at
+
+    def report(self, reported: Change, all_read_at: float | None) -> None:
+        """Record what the store reports; see :meth:`PendingRevocations.resolve`."""
+        if all_read_at is None:
+            self.stored = _later(reported, self.stored)
+            self.is_decided |= reported.value is None
+        else:
+            self.stored = reported
+            self.is_decided |= self.is_due(all_read_at)
+
+
+def _later(change: Change, other: Change) -> Change:
+    """Return what is in force after two changes of one key: a restoration, or the later time."""
+    if change.value is None or other.value is None:
+        return change
+    until = max(change.until, other.until)
+    return Change(change.key, max(change.value, other.value), until)
 
 
 class PendingRevocations:
@@ -48,7 +66,7 @@ class PendingRevocations:
     """
 
     def __init__(self) -> None:
-        self._by_key: dict[Key, PendingRevocation] = {}
+        self._by_key: dict[bytes, PendingRevocation] = {}
 
     def add(self, change: Change, stored_value: float | None) -> None:
         """Add the revocation *change*, whose write begins now.
@@ -56,17 +74,17 @@ class PendingRevocations:
         :param stored_value: what the store has for the key; ignored if another revocation of the
             same key is pending, which recorded that.
         """
-        earlier = self._by_key.get(change.key)
-        if earlier:
-            stored_value = earlier.stored_value
-        self._by_key[change.key] = PendingRevocation(change, stored_value)
+        key = entry_key(change.key)
+        earlier = self._by_key.get(key)
+        stored = earlier.stored if earlier else Change(change.key, stored_value)
+        self._by_key[key] = PendingRevocation(change, stored)
 
     def record_write(self, change: Change, acknowledged_at: float | None) -> None:
         """Record that the write of *change* has ended, if no later one of the same key is pending.
 
         :param acknowledged_at: ``None``: the store has not acknowledged it.
         """
-        pending = self._by_key.get(change.key)
+        pending = self._by_key.get(entry_key(change.key))
         if pending is None or pending.change is not change:
             return
         if acknowledged_at is None:
@@ -80,17 +98,24 @@ class PendingRevocations:
             if pending.write is WriteState.UNDER_WAY:
                 pending.write = WriteState.UNCONFIRMED
 
-    def resolve(self, reported: Change) -> Change:
-        """Record the change *reported* by the store, and return the one to put in force."""
-        pending = self._by_key.get(reported.key)
+    def resolve(self, reported: Change, all_read_at: float | None = None) -> Change | None:
+        """Record the change *reported* by the store.
+
+        :param all_read_at: *reported* is all that the store has for the key, by a read that began
+            then; ``None``: it is one change.
+        :returns: what is in force now, exactly; ``None``: no revocation of the key is pending.
+        """
+        key = entry_key(reported.key)
+        pending = self._by_key.get(key)
         if pending is None:
-            return reported
-        if pending.write is WriteState.UNCONFIRMED:
-            del self._by_key[reported.key]
-            return reported
-        pending.stored_value = reported.value
-        pending.is_restored |= reported.value is None
-        return reported if pending.is_stored() else pending.change
+            return None
+        if pending.write is not WriteState.UNCONFIRMED:
+            pending.report(reported, all_read_at)
+        elif all_read_at is None or reported.value is not None:
+            pending.report(reported, all_read_at)
+            return self._by_key.pop(key).stored
+        # Otherwise the store never had the revocation, and it was not restored.
+        return _later(pending.change, pending.stored)
 
     def release_reported(self, read_began: float) -> list[Change]:
         """Drop each revocation that is due and reported; return what the store has in its place.
@@ -100,19 +125,17 @@ class PendingRevocations:
         keys = [
             key
             for key, pending in self._by_key.items()
-            if pending.is_due(read_began) and (pending.is_restored or pending.is_stored())
+            if pending.is_due(read_began) and (pending.is_decided or pending.is_stored())
         ]
-        return [Change(key, self._by_key.pop(key).stored_value) for key in keys]
-
-    def release_due(self, read_began: float) -> None:
-        """Drop each revocation that is due: a complete copy was read, which shows it."""
-        self._by_key = {
-            key: pending for key, pending in self._by_key.items() if not pending.is_due(read_began)
-        }
+        return [self._by_key.pop(key).stored for key in keys]
 
     def due(self, read_began: float) -> list[Change]:
         """Return the revocations that are due."""
         return [pending.change for pending in self if pending.is_due(read_began)]
+
+    def keys(self) -> Collection[bytes]:
+        """Return the keys of the entries."""
+        return self._by_key.keys()
 
     def __iter__(self) -> Iterator[PendingRevocation]:
         return iter(self._by_key.values())

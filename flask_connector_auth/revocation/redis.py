@@ -1,209 +1,172 @@
 """The store of revocations in Redis or Valkey, shared by all workers."""
 
 import os
-import re
 import secrets
-import socket
-import ssl
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from itertools import chain
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..core import Closable, JumpResistantClock, redis_connector, steady_time
-from . import redis_history as history
+from ..core import REDIS_TIMEOUT, steady_time
+from . import redis_scripts as scripts
 from .entries import Change
-from .redis_history import HistoryState, Position, ReadPosition
+from .redis_connection import SETTING, RedisConnection
+from .redis_log import (
+    HEADER_BYTES,
+    Answer,
+    Header,
+    Position,
+    random_name,
+    update_after,
+)
+from .revocation_set import BUCKETS, PIECE_BYTES, RECORD_BYTES, RevocationSet, pack
 from .store import RevocationStoreError, Update
-from .subjects import Key
+from .subjects import entry_key
 
-_SETTING = "CONNECTOR_AUTH_REVOCATION_URL"
+# Changes, or names, that are sent at once.
 _BATCH = 1000
+# Seconds for which a log is kept that was replaced, for workers that have not read it to its end.
+_KEPT = 60
+# Seconds between two looks for entries that have expired.
+_COMPACT_INTERVAL = 600
+_LONGEST_MARK = 2**32
 
 
-class RedisStore(Closable):
-    """Keeps revocations in Redis 6.2 or later, or Valkey; see :class:`RevocationStore`.
+class RedisStore(RedisConnection):
+    """Keeps revocations in Redis 6.2 or later, or Valkey; see :class:`RecoverableStore`.
 
     :param url: see :func:`redis_connector`.
-    :param log_length: how many changes to keep one by one, at least.
-    :param clock: returns the time in seconds since the epoch, by another clock than the server's.
-        An entry is removed a day after it is no longer needed, by both clocks.
-    :raises ImportError: if redis-py is not installed.
-    :raises ValueError: if *url* is not a URL of Redis.
+    :param timeout: seconds to wait for a connection, and for each reply.
+    :param compact_after: how many changes there may be, and a quarter of the entries, until they
+        are merged into these.
+    :raises Exception: see :class:`RedisConnection`.
     """
 
     def __init__(
-        self, url: str, log_length: int = 100_000, clock: Callable[[], float] = time.time
+        self, url: str, timeout: float = REDIS_TIMEOUT, *, compact_after: int = 50_000
     ) -> None:
-        self._connect = redis_connector(url)
-        self._clock = JumpResistantClock(clock, steady_time)
-        self._log_length = log_length
-        self._client: Any = None
-        self._process = 0
+        super().__init__(url, timeout)
+        # Milliseconds after which another worker may write a log, if the present one is silent.
+        self._lease = round(2000 * timeout)
+        self._name = random_name().hex()
+        self._compact_after = compact_after
+        self._next_compaction = 0.0
 
-    def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
+    def change(self, changes: Sequence[Change]) -> None:
         """See :class:`RevocationStore`."""
-        arguments: list[Any] = ["1" if absent else "0", secrets.token_hex(8)]
-        arguments += (self._log_length, repr(self._clock()))
-        for key, value, until in changes:
-            arguments += (history.encode_key(key), "" if value is None else repr(value))
-            arguments.append(repr(until))
-        with self._connected() as client:
-            if type(_eval(client, history.CHANGE, *arguments)) is not int:
-                raise ValueError("not a number of entries")
+        if any(change.value is None for change in changes):
+            # By its time, a worker knows after a loss whether a restoration came later.
+            now = self.now()
+            changes = [each._replace(until=now) if each.value is None else each for each in changes]
+        for start in range(0, len(changes), _BATCH):
+            some = changes[start : start + _BATCH]
+            # Whatever is written in the same place after a loss has another mark.
+            mark = secrets.randbelow(_LONGEST_MARK)
+            names: list[Any] = []
+            for key, value, _until in some:
+                if isinstance(key, str) and value is not None:
+                    names += (entry_key(key), key)
+            records = b"".join(pack(change, mark) for change in some)
+            headers = [
+                Header(random_name(), random_name(), incomplete=flag).pack() for flag in (0, 1)
+            ]
+            keys = [scripts.LOG, scripts.NAMES]
+            length = self._call(scripts.CHANGE, keys, headers[0][:8], *headers, records, *names)
+            if type(length) is not int:
+                raise RevocationStoreError(f"unexpected answer from {SETTING}")
 
-    def now(self) -> float:
-        """See :class:`RevocationStore`."""
-        with self._connected() as client:
-            seconds, micros = _eval(client, history.TIME)
-            return int(seconds) + int(micros) / 1e6
+    def read(self, position: Any) -> Update:
+        """See :class:`RevocationStore`; *position* is a :class:`Position`."""
+        known: Position = position or Position()
+        keys = [scripts.LOG, scripts.NAMES, scripts.OLD + known.generation.hex()]
+        end = known.start + PIECE_BYTES - 1
+        answer = self._call(scripts.READ, keys, known.generation, known.start, end)
+        with self._connected():
+            return update_after(position, Answer.decode(answer))
 
-    def read(self, position: Any, wait: float) -> Update:
-        """See :class:`RevocationStore`; *position* is a :class:`ReadPosition`."""
-        known: ReadPosition | None = position
-        if known is None:
-            return self._without_changes(self._state(), None)
-        last = known.position
-        if wait:
-            # This only waits. The changes are read below, in one step with the state.
+    def write_back(
+        self, entries: RevocationSet, missing: Sequence[Change] | None, position: Any
+    ) -> Any:
+        """See :class:`RecoverableStore`."""
+        known: Position = position
+        if known.header and not known.header.incomplete and missing is not None:
+            self.change([each._replace(key=entries.name_of(each.key)) for each in missing])
+            return known
+        number = 1 + (known.header.number if known.header else 0)
+        header = Header(random_name(), random_name(), number=number)
+        *_, written = [None, *self._replace(entries, known, header)]
+        if written is None:
+            return None
+        if names := entries.names():
             with self._connected() as client:
-                client.xread({history.LOG: last.log_id}, 1, round(wait * 1000))
-        changes: list[Change] = []
-        while True:
-            # The known change is read again: if the log has it, the history is still the same.
-            state = self._state(last.log_id, count=_BATCH)
-            log = state.changes_after(last)
-            if log:
-                changes += (logged.change for logged in log)
-                last = log[-1].position._replace(run=last.run or state.position.run)
-            if not log or last.is_same_change(state.position):
-                break
-        if changes:
-            # The log may have the last of the changes that the store has lost. A worker applies
-            # them first, and sees the loss with its next read.
-            return Update(ReadPosition(last, state.now_ms), changes)
-        return self._without_changes(state, known)
+                client.hset(scripts.NAMES, mapping=names)
+        return Position(written, written.base_end, BUCKETS, confirmed=known.confirmed)
 
-    def close(self) -> None:
-        """See :class:`Closable`; a call that waits for an answer in another thread fails."""
-        client, self._client = self._client, None
-        # Never the connection of another process.
-        if client is not None and self._process == os.getpid():
-            with suppress(Exception):
-                client.close()
-
-    def eviction_policy(self) -> str | None:
-        """Return the ``maxmemory-policy`` of the server, or ``None`` if the server hides it.
-
-        It is read from INFO, which this store needs anyway. Providers and access lists often deny
-        CONFIG.
-        """
-        with self._connected() as client:
-            memory = _eval(client, history.MEMORY)
-        found = re.search(rb"maxmemory_policy:([\w-]+)", memory)
-        return found[1].decode() if found else None
-
-    def _without_changes(self, state: HistoryState, known: ReadPosition | None) -> Update:
-        current = ReadPosition(state.position, state.now_ms)
-        if state.has_lost_data(known.position if known else None):
-            restored = self._restored(*state.log_range_after(known)) if known else ()
-            # An empty store has no position: the worker that writes back makes one.
-            position = current if state.position.run else known
-            return Update(position, chain(self._entries(), restored), lost=True)
-        if known and known.position == state.position:
-            return Update(current, [])
-        return Update(current, self._complete_copy(state.position), complete=True)
-
-    def _complete_copy(self, position: Position) -> Iterator[Change]:
-        if not position.run:
+    def compact(self, entries: RevocationSet, position: Any) -> Iterator[object]:
+        """See :class:`RecoverableStore`."""
+        known: Position = position
+        if known.header is None:
             return
-        yield from self._entries()
-        state = self._state()
-        if state.position.run != position.run or not state.is_intact:
-            raise RevocationStoreError("it has lost data while its entries were read")
+        total, base = (
+            (end - HEADER_BYTES) // RECORD_BYTES for end in (known.offset, known.header.base_end)
+        )
+        now, is_due = steady_time(), total - base > max(self._compact_after, base // 4)
+        if now >= self._next_compaction:
+            # Not at the first look: many workers may start at once.
+            is_due |= total > len(entries) and self._next_compaction > 0
+            self._next_compaction = now + _COMPACT_INTERVAL
+        if not is_due:
+            return
+        number = known.header.number + 1
+        header = Header(known.header.epoch, random_name(), number, cut=known.offset)
+        written: Header | None = None
+        for written in self._replace(entries, known, header):
+            yield written
+        if written is not None:
+            yield from self._remove_names(entries)
 
-    def _state(self, first_id: str = "-", last_id: str = "+", count: int = 0) -> HistoryState:
+    def names(self, keys: Sequence[bytes]) -> list[str | None]:
+        """See :class:`RecoverableStore`."""
         with self._connected() as client:
-            return history.decode_state(_eval(client, history.READ, first_id, last_id, count))
+            names = client.hmget(scripts.NAMES, list(keys))
+            return [None if name is None else name.decode() for name in names]
 
-    def _entries(self) -> Iterator[Change]:
+    def _replace(
+        self, entries: RevocationSet, known: Position, header: Header
+    ) -> Iterator[Header | None]:
+        """Replace the log by one of *entries*; yield after each part, and at last its header.
+
+        ``None``: there is none yet. Nothing is replaced if another worker writes one, or if the log
+        is not that of the position any more.
+        """
+        writing = [scripts.NEXT, scripts.LEASE]
+        # After a failure, this worker begins again at once.
+        claim = f"{self._name}-{os.getpid()}", self._lease
+        keys = [*writing, scripts.LOG]
+        if not self._call(scripts.BEGIN, keys, *claim, known.generation):
+            return
+        length, part = 0, bytes(HEADER_BYTES)
+        for piece in entries.pieces():
+            part += piece.records
+            if not self._call(scripts.WRITE, writing, *claim, part):
+                return
+            length, part = length + len(part), b""
+            yield None
+        header = header._replace(base_end=length)
+        keys = [*writing, scripts.LOG, scripts.NAMES, scripts.OLD + known.generation.hex()]
+        # Of another epoch, no worker goes on in the present log.
+        kept = _KEPT if known.header and known.header.epoch == header.epoch else 0
+        state = known.generation, known.offset, known.last, kept
+        if self._call(scripts.REPLACE, keys, *claim, length, header.pack(), *state):
+            yield header
+
+    def _remove_names(self, entries: RevocationSet) -> Iterator[None]:
+        """Remove the names of entries that are gone."""
         cursor = 0
         while True:
             with self._connected() as client:
-                cursor, found = client.hscan(history.ENTRIES, cursor, count=_BATCH)
-                changes = [history.decode_change(*item) for item in found.items()]
-            yield from changes
+                cursor, found = client.hscan(scripts.NAMES, cursor, count=_BATCH)
+                gone = [key for key in found if key and entries.change_of(key) is None]
+                if gone:
+                    client.hdel(scripts.NAMES, *gone)
+            yield
             if not cursor:
                 return
-
-    def _restored(self, first_id: str, last_id: str) -> Iterator[Change]:
-        latest: dict[Key, Change] = {}
-        while log := self._state(first_id, last_id, _BATCH).log:
-            latest |= {logged.change.key: logged.change for logged in log}
-            first_id = f"({log[-1].position.log_id}"
-        yield from (change for change in latest.values() if change.value is None)
-
-    @contextmanager
-    def _connected(self) -> Iterator[Any]:
-        """Provide a client, whose errors are raised as :exc:`RevocationStoreError`."""
-        try:
-            # Never the connection of another process.
-            if self._client is None or self._process != os.getpid():
-                client = self._connect()
-                try:
-                    _check_version(_eval(client, history.INFO))
-                except Exception:
-                    client.close()
-                    raise
-                self._client, self._process = client, os.getpid()
-            yield self._client
-        except Exception as error:
-            # After most failures, a new client works: it makes a new connection.
-            self.close()
-            # Without the cause, whose text may quote what was sent or received.
-            raise RevocationStoreError(f"{_describe(error)} {_SETTING}") from None
-
-
-def _eval(client: Any, script: str, *arguments: Any) -> Any:
-    return client.eval(script, len(history.KEYS), *history.KEYS, *arguments)
-
-
-def _check_version(info: bytes) -> None:
-    found = re.search(rb"redis_version:(\d+\.\d+)", info)
-    if found is None:
-        raise RevocationStoreError("there is no Redis at")
-    version = found[1].decode()
-    # XRANGE with an exclusive first id and ZADD GT came with 6.2.
-    if tuple(map(int, version.split("."))) < (6, 2):
-        raise RevocationStoreError(f"Redis {version} is too old, and 6.2 is needed, at")
-
-
-def _name_cause(error: BaseException) -> str:
-    """Return the class of the error of the system that *error* of redis-py was made of."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, OSError):
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"{type(cause).__name__}: {cause.verify_message}"
-    if isinstance(cause, socket.gaierror):
-        return f"{type(cause).__name__}: the host name cannot be resolved"
-    return type(cause or error).__name__
-
-
-def _describe(error: Exception) -> str:
-    from redis import exceptions
-
-    name = type(error).__name__
-    if isinstance(error, RevocationStoreError):
-        return str(error)
-    if isinstance(error, exceptions.AuthenticationError):
-        return "wrong user or password in"
-    if isinstance(error, exceptions.NoPermissionError):
-        return "the user has no permission for a command or for the keys {connector-auth}:* in"
-    if isinstance(error, exceptions.OutOfMemoryError):
-        return "no memory is left (maxmemory) at"
-    unreachable = exceptions.ConnectionError | exceptions.TimeoutError | OSError
-    if isinstance(error, unreachable | exceptions.ClusterError | exceptions.RedisClusterException):
-        return f"out of reach ({_name_cause(error)}):"
-    return f"unexpected answer ({name}) from"

@@ -6,14 +6,19 @@ from itertools import islice
 from typing import Any
 
 from ..core import revocation_changed, revocation_stale, send_signal
-from .cache import RevocationCache, RevocationRules
-from .entries import Change, Revocation, RevocationFactory, RevocationSet, retention_by_kind
+from .cache import RevocationCache
+from .changes import RevocationFactory
+from .entries import Change, Revocation, RevocationRules
 from .follower import Follower
+from .listing import Listing
+from .revocation_set import RevocationSet
 from .store import MemoryStore, RevocationStore, RevocationStoreError, describe_error
-from .subjects import issuer_and_name, key_of_subject, kind_of
+from .subjects import entry_key, key_of_subject
 
-# Few enough to be sent and written within the timeout of a client of Redis, 0.8 s.
+# Few enough to be sent and written within the timeout of a client of Redis.
 _BATCH = 1000
+# Seconds to wait for a complete copy, where the answer needs one.
+_PATIENCE = 1.0
 
 
 class Revocations:
@@ -46,13 +51,8 @@ class Revocations:
         clock: Callable[[], float],
         issuers: Collection[str] = (),
     ) -> None:
-        self._clock = clock
         self._follower: Follower | None = None
-        # Another service that shares the store may accept AppJWTs that live longer. So
-        # MAX_LIFETIME ends the entry of an install only where no store is shared.
-        max_lifetime = rules.max_lifetime if store is None else None
-        retention = retention_by_kind(max_lifetime, rules.leeway, rules.keep)
-        self._factory = RevocationFactory(retention, rules.leeway, rules.keep, clock, issuers)
+        retention = rules.retention(is_shared=store is not None)
         if store is None:
             memory = MemoryStore(retention, clock)
             self._store: RevocationStore = memory
@@ -61,12 +61,14 @@ class Revocations:
         else:
             self._store = store
             self.cache = RevocationCache(
-                RevocationSet(retention),
+                RevocationSet(),
                 rules.max_lag,
                 fail_closed=rules.fail_closed,
                 on_stale=partial(send_signal, revocation_stale, self),
             )
             self._follower = Follower(store, self.cache, self._send_changed, clock)
+        self._factory = RevocationFactory(rules, retention, clock, self._store.now, issuers)
+        self._listing = Listing(self._store, self.cache)
 
     def revoke(
         self,
@@ -98,14 +100,13 @@ class Revocations:
             if the app accepts no tokens of *issuer*.
         """
         ids = install_id, account_id, lp_consumer_id, ext_consumer_id
-        self._revoke([self._factory.make(self._store_time, at, issuer, token, digest, *ids)])
+        self._revoke([self._factory.make(None, at, issuer, token, digest, *ids)])
 
     def revoke_many(self, subjects: Iterable[Mapping[str, Any]]) -> int:
         """Revoke many subjects as :meth:`revoke` does, and return how many.
 
-        A thousand at a time are taken from *subjects* and written, so these may be a generator over
-        millions of rows. If it raises an error, the full thousands before that are revoked. After
-        any error, call this again with the rest or with everything.
+        A thousand at a time are taken from *subjects* and written: it may be a generator. If that
+        raises an error, the full thousands before are revoked. Call this again with the rest.
 
         :param subjects: mappings with the arguments of :meth:`revoke`.
         :raises InvalidSubject: for a subject with which :meth:`revoke` raises :exc:`TypeError` or
@@ -115,7 +116,7 @@ class Revocations:
         """
         written, rest = 0, iter(subjects)
         while batch := [*islice(rest, _BATCH)]:
-            self._revoke(self._factory.make_many(self._store_time, batch, written), written)
+            self._revoke(self._factory.make_many(batch, written), written)
             written += len(batch)
         return written
 
@@ -141,7 +142,7 @@ class Revocations:
         """
         ids = install_id, account_id, lp_consumer_id, ext_consumer_id
         key = key_of_subject(issuer, token, digest, *ids)
-        may_be_revoked = not self._is_current() or key in self.cache.revoked.entries
+        may_be_revoked = not self._is_current() or self.cache.revoked.change_of(key) is not None
         self._write([Change(key, None)])
         return may_be_revoked
 
@@ -164,14 +165,16 @@ class Revocations:
         """
         ids = install_id, account_id, lp_consumer_id, ext_consumer_id
         key = key_of_subject(issuer, token, digest, *ids)
-        return key in self._current_set().entries
+        return self._current_set().change_of(key) is not None
 
     def entries(self) -> Iterator[Revocation]:
         """Return an iterator over all that is revoked, in no certain order.
 
+        The names of ids are read from the store, a thousand at a time, and are not in the copy.
+
         :raises RevocationStoreError: if the copy of the store in this process is too old to tell.
         """
-        return self._current_set().revocations()
+        return self._listing.revocations(self._current_set().changes())
 
     def health(self) -> dict[str, Any]:
         """Return the state of the store and of the copy, as plain values and without I/O.
@@ -191,6 +194,13 @@ class Revocations:
             "last_error": last_error,
         }
 
+    def wait_until_ready(self, timeout: float) -> bool:
+        """Start reading the store, and wait until this process has a complete copy of it.
+
+        :returns: whether it has one after *timeout* seconds.
+        """
+        return self._follower is None or self._follower.wait_until_current(timeout)
+
     def close(self) -> None:
         """Stop reading the store, until a request or another call needs it again."""
         if self._follower:
@@ -198,21 +208,16 @@ class Revocations:
 
     def _is_current(self) -> bool:
         """Whether the entries are no older than they may be; a copy is read first if necessary."""
-        if not self.cache.is_fresh():
+        if self._follower and not self.cache.is_fresh():
             self.cache.ensure_refresh()
+            if self._follower.failures.last_error is None:
+                self._follower.wait_until_current(_PATIENCE)
         return self.cache.is_fresh()
 
     def _current_set(self) -> RevocationSet:
         if not self._is_current():
             raise RevocationStoreError("the copy of the store is too old to tell what is revoked")
         return self.cache.revoked
-
-    def _store_time(self) -> float:
-        try:
-            return self._store.now()
-        except Exception:
-            # The write that follows fails too and reports it.
-            return self._clock()
 
     def _revoke(self, changes: Sequence[Change], written: int = 0) -> None:
         if self._follower is None:
@@ -229,8 +234,8 @@ class Revocations:
         self._send_changed(made_difference)
 
     def _write(self, changes: Sequence[Change], written: int = 0) -> None:
-        entries = self.cache.revoked.entries
-        previous = {change: entries.get(change.key) for change in changes}
+        get = self.cache.revoked.get
+        previous = {change: get(entry_key(change.key)) for change in changes}
         try:
             self._store.change(changes)
         except Exception as error:
@@ -238,12 +243,8 @@ class Revocations:
             text = f"the store has not confirmed the change: {describe_error(error)}"
             raise RevocationStoreError(text, written) from None
         if self._follower is None:
-            self._send_changed(c for c, old in previous.items() if old != entries.get(c.key))
+            self._send_changed(c for c, old in previous.items() if old != get(entry_key(c.key)))
 
     def _send_changed(self, changes: Iterable[Change]) -> None:
-        if not revocation_changed.receivers:
-            return
-        for key, value, _until in changes:
-            issuer, name = (None, None) if isinstance(key, bytes) else issuer_and_name(key)
-            payload = {"kind": kind_of(key), "name": name, "issuer": issuer}
-            send_signal(revocation_changed, self, **payload, revoked=value is not None)
+        if revocation_changed.receivers:
+            self._listing.send_changed(self, changes)

@@ -4,14 +4,16 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
+from math import inf
 from random import SystemRandom
 from typing import Any, Protocol, runtime_checkable
 
 from ..core import JumpResistantClock, register_fork_reset, steady_time
-from .entries import Change, RevocationSet
+from .entries import Change
+from .revocation_set import Piece, RevocationSet
 from .subjects import Kind
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -46,15 +48,23 @@ class Update:
     """
 
     position: Any  #: where the next read goes on from; only the store interprets it
-    changes: Iterable[Change]  #: in order; iterated over once only, perhaps while they arrive
-    #: Whether the changes are everything that is revoked, and replace what was known before. What
-    #: changes while they are read is in the next update.
+    #: In order. Of two times of one key the later one counts, unless a restoration is between them.
+    changes: Iterable[Change]
+    #: Whether the changes begin anew: they replace what was known before.
     complete: bool = False
-    #: Whether the store has lost changes that it had acknowledged. The changes are then all that
-    #: it still has, followed by what was restored since the position of the read. A worker that has
-    #: a copy writes back the entries that are missing. A worker that never had a copy writes
-    #: nothing and refuses to check tokens: it reads again until another worker has written back.
+    #: Whether the next read has more of them at once. The copy is not up to date before that.
+    more: bool = False
+    #: Only for a store of the package. Whether the store has lost changes that it had acknowledged.
+    #: The changes are then all that it still has. A worker that has a copy keeps its entries, and
+    #: has them written back. A worker that never had a copy refuses to check tokens: it reads again
+    #: until another worker has written back.
     lost: bool = False
+    #: With *lost*: a restoration counts if it was made later than this.
+    lost_since: float = -inf
+    #: The time by the clock of the store; ``None``: it is asked for when it is needed.
+    now: float | None = None
+    #: Only for a store of the package: parts of a complete update, before the changes.
+    pieces: Sequence[Piece] | None = None
 
 
 @runtime_checkable
@@ -67,29 +77,60 @@ class RevocationStore(Protocol):
     .. versionadded:: 0.1
     """
 
-    def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
+    def change(self, changes: Sequence[Change]) -> None:
         """Make *changes* for all workers; they last once this returns.
 
         A change never takes back what another has revoked: of two times the later one stays. A
         restoration is a change even where nothing was revoked.
 
-        :param absent: make only those changes for which there is no entry at all. Workers use it
-            to write back what the store has lost, and end with a call without changes.
         :raises Exception: if it is not certain that the changes will last.
         """
         ...
 
-    def read(self, position: Any, wait: float) -> Update:
-        """Return what changed after *position*, at once if anything did.
+    def read(self, position: Any) -> Update:
+        """Return what changed after *position*, without waiting for a change.
+
+        Each worker reads four times a second, and again at once while there is more.
 
         :param position: of an earlier update; ``None``, or a position that the store cannot go on
-            from, returns a complete update.
-        :param wait: seconds to wait for a change, at most.
+            from, returns an update that is complete. After a failure, a worker goes on from the
+            last position that it has.
         """
         ...
 
     def now(self) -> float:
         """Return the time in seconds since the epoch, by the one clock that all workers share."""
+        ...
+
+
+@runtime_checkable
+class RecoverableStore(RevocationStore, Protocol):
+    """A store that may lose data, and whose workers have copies to write back.
+
+    .. versionadded:: 0.1
+    """
+
+    def write_back(
+        self, entries: RevocationSet, missing: Sequence[Change] | None, position: Any
+    ) -> Any:
+        """Write back what the store has lost.
+
+        :param entries: all that this worker knows, with what the store still has.
+        :param missing: those of them that the store does not have; ``None``: too many.
+        :param position: of the last update, which was read to its end.
+        :returns: the position to read on from; ``None``: another worker is writing, so read again.
+        """
+        ...
+
+    def compact(self, entries: RevocationSet, position: Any) -> Iterator[object]:
+        """Remove from the store what is no part of *entries*, if that is worth it.
+
+        :returns: an iterator that does a part of the work in each step.
+        """
+        ...
+
+    def names(self, keys: Sequence[bytes]) -> list[str | None]:
+        """Return the keys of entries with their names, each if the store has it."""
         ...
 
 
@@ -103,23 +144,23 @@ class StoreRead:
 
     store: RevocationStore
     position: Any
-    wait: float  #: seconds that the store may wait for a change
-    retention: Mapping[Kind, float]
     began: float  #: by the clock of the cache
     update: Update | None = None  #: what the store returned; ``None``: the read failed
-    entries: RevocationSet | None = None  #: the entries of a complete update
     failure: str | None = None  #: why the read failed
 
     def run(self) -> None:
         """Read the store, and keep what it returned or why it failed."""
         try:
-            update = self.store.read(self.position, self.wait)
-            if update.complete and not update.lost:
-                # Consumed here, so that a large copy or a slow store keeps no app alive.
-                self.entries = RevocationSet(self.retention)
-                for change in update.changes:
-                    self.entries.put(change)
-            self.update = update
+            update = self.store.read(self.position)
+            # Consumed here, so that a slow store keeps no app alive.
+            changes: list[Change] = [*update.changes]
+            if update.complete and update.pieces is None:
+                entries = RevocationSet()
+                for change in changes:
+                    entries.put(change)
+                self.update = replace(update, changes=changes, pieces=[*entries.pieces()])
+            else:
+                self.update = replace(update, changes=changes)
         except Exception as error:
             # The text alone: a traceback would keep alive all that the error passed through.
             self.failure = describe_error(error)
@@ -183,29 +224,24 @@ class MemoryStore:
 
     def reset_after_fork(self) -> None:
         """Use a new lock in a child process: the inherited one may stay locked."""
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
 
-    def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
+    def change(self, changes: Sequence[Change]) -> None:
         """See :class:`RevocationStore`."""
-        with self._changed:
+        with self._lock:
             for change in changes:
-                if not absent or change.key not in self.revoked.entries:
-                    kept = self.revoked.keep_later_time(change)
-                    self.revoked.put(kept)
-                    self._log.append(kept)
-                    self._version += 1
+                self.revoked.put(change)
+                self._log.append(change)
+                self._version += 1
             # After as many changes as there are entries: so the cost of a change does not grow.
             if self._version >= self._expiry_version:
                 self.revoked.remove_expired(self._expiry_clock())
                 self._expiry_version = self._version + max(_LOG_LENGTH, len(self.revoked))
-            self._changed.notify_all()
 
-    def read(self, position: Any, wait: float) -> Update:
+    def read(self, position: Any) -> Update:
         """See :class:`RevocationStore`."""
-        with self._changed:
-            self._changed.wait_for(lambda: position != self._version, wait)
+        with self._lock:
             first = None if position is None else len(self._log) - (self._version - position)
             if first is None or first < 0:
-                entries = [*self.revoked.entries_needed_at(self._expiry_clock())]
-                return Update(self._version, entries, complete=True)
+                return Update(self._version, [*self.revoked.changes()], complete=True)
             return Update(self._version, [*islice(self._log, first, None)])

@@ -1,10 +1,10 @@
 """Subjects, that is, what a revocation is about: their kinds, and the key of each."""
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import sha256
-from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from ..core import has_token_form
@@ -28,8 +28,14 @@ class Kind(StrEnum):
 #: The arguments of :meth:`Revocations.revoke`, in the order of :meth:`RevocationFactory.make`.
 ARGUMENTS = ("at", "issuer", "token", "digest", *(f"{kind}_id" for kind in [*Kind][1:]))
 
-#: The key of an entry: the digest of a token, or what :func:`subject_key` returns.
+#: The key of an entry: the digest of a token, what :func:`subject_key` returns, or what
+#: :func:`entry_key` makes of either.
 Key = bytes | str
+_KINDS = tuple(Kind)
+_KIND_BYTES = {kind: bytes([number]) for number, kind in enumerate(_KINDS)}
+TOKEN_KIND_BYTE: bytes = _KIND_BYTES[Kind.TOKEN]
+#: Bytes of a key in a set of entries: those of a digest, and one for the kind.
+KEY_BYTES = 16
 
 
 class InvalidSubject(ValueError):
@@ -48,13 +54,21 @@ class InvalidSubject(ValueError):
         return f"subject {self.index}: {self.problem}"
 
 
-class Subject(NamedTuple):
+@dataclass(slots=True)
+class Subject:
     """The values of a verified token that are compared with the entries."""
 
     digest: bytes  #: see :func:`token_digest`
     issued_at: float | None  #: ``iat``, where the token has one
     #: the keys of its install, account or consumer: of all issuers, and of its own
     keys: tuple[str, ...]
+    _entry_keys: tuple[bytes, ...] = ()
+
+    def entry_keys(self) -> tuple[bytes, ...]:
+        """Return the keys of the entries that match the token; that of the token itself first."""
+        if not self._entry_keys:
+            self._entry_keys = (entry_key(self.digest), *map(entry_key, self.keys))
+        return self._entry_keys
 
 
 def subject_key(kind: str, name: str, issuer: str | None = None) -> str:
@@ -68,9 +82,31 @@ def issuer_part(issuer: str | None) -> str:
     return ":" if issuer is None else f"@{quote(issuer, safe='')}:"
 
 
+def entry_key(key: Key) -> bytes:
+    """Return *key* as a set of entries has it: 15 bytes of a digest, and one for the kind.
+
+    120 bits: a subject with the digest of another one would be refused with it, and none can be
+    found for a given one. (Nobody gains by finding two of one's own.)
+    """
+    if isinstance(key, str):
+        return sha256(key.encode()).digest()[: KEY_BYTES - 1] + _KIND_BYTES[kind_of(key)]
+    if len(key) == KEY_BYTES:
+        return key
+    return key[: KEY_BYTES - 1].ljust(KEY_BYTES - 1, b"\0") + _KIND_BYTES[Kind.TOKEN]
+
+
 def kind_of(key: Key) -> Kind:
-    """Return the kind of subject that *key* stands for."""
-    return Kind.TOKEN if isinstance(key, bytes) else Kind(key.partition(":")[0].partition("@")[0])
+    """Return the kind of subject that *key* stands for.
+
+    :raises ValueError: if this version has no such kind.
+    """
+    if isinstance(key, str):
+        return Kind(key.partition(":")[0].partition("@")[0])
+    if len(key) != KEY_BYTES:
+        return Kind.TOKEN
+    if key[-1] >= len(_KINDS):
+        raise ValueError("an entry of an unknown kind")
+    return _KINDS[key[-1]]
 
 
 def issuer_and_name(key: str) -> tuple[str | None, str]:
@@ -126,7 +162,9 @@ def key_of_subject(
     if digest is not None:
         if not isinstance(digest, bytes):
             raise TypeError("digest must be bytes")
-        if len(digest) != _DIGEST_BYTES:
+        if len(digest) == KEY_BYTES:
+            kind_of(digest)
+        elif len(digest) != _DIGEST_BYTES:
             raise ValueError(f"digest must have {_DIGEST_BYTES} bytes, as from token_digest")
         return digest
     [name] = given

@@ -2,11 +2,11 @@
 
 import os
 import threading
-import time
+from collections.abc import Iterable
 from math import inf
 from typing import Any
 
-from ..revocation import Change, RevocationStore
+from ..revocation import Change, RevocationStore, entry_key as _entry_key
 
 _TOKEN = os.urandom(16) + b":\x00\xff" + os.urandom(13)
 # Far in the future: a store may drop revocations that no token can match any more.
@@ -32,7 +32,7 @@ class RevocationStoreContract:
         """Marked as complete, so that it replaces the copy of a worker that had to start again."""
         store = StoreFollower(self.connect()).store
         store.change([_INSTALL])
-        assert store.read(None, 0).complete
+        assert store.read(None).complete
 
     def test_a_later_worker_reads_earlier_changes(self) -> None:
         """The first read of a worker includes the changes made before."""
@@ -40,7 +40,7 @@ class RevocationStoreContract:
         changes.append(Change("account@https%3A%2F%2Fa.example:größe", 0.2))
         for change in changes:
             self.connect().change([change])
-        assert revocations_in(self.connect()) == {change.key: change.value for change in changes}
+        assert revocations_in(self.connect()) == entries(changes)
 
     def test_changes_are_followed_in_order(self) -> None:
         """From a position on, every worker reads only new changes, restored entries included."""
@@ -49,25 +49,25 @@ class RevocationStoreContract:
         for change in changes:
             writer.store.change([change])
         for copy in (writer, reader):
-            followed = [change[:2] for change in copy.follow()]
-            assert followed == [change[:2] for change in changes]
-            assert copy.entries == {_INSTALL.key: _INSTALL.value, "account:a": 1}
+            followed = [(_entry_key(change.key), change.value) for change in copy.follow()]
+            assert followed == [(_entry_key(change.key), change.value) for change in changes]
+            assert copy.entries == entries([_INSTALL, Change("account:a", 1)])
             assert copy.follow() == []
 
-    def test_reading_waits_for_a_change(self) -> None:
-        """A read that waits returns at once on a change, and empty when its time is over."""
+    def test_reading_does_not_wait_for_a_change(self) -> None:
+        """A worker reads four times a second, and is not held up by a store without changes."""
         copy = StoreFollower(self.connect())
-        begin = time.monotonic()
-        assert copy.follow(wait=0.2) == []
-        assert 0.1 < time.monotonic() - begin < 5
-        timer = threading.Timer(0.1, self.connect().change, [[_INSTALL]])
-        timer.start()
-        begin, received = time.monotonic(), 0
-        while not received and time.monotonic() - begin < 2:
-            received = len(copy.follow(wait=2))
-        timer.join()
-        assert received == 1
-        assert time.monotonic() - begin < 1.5
+        reads = [copy.store.read(copy.position) for _ in range(50)]
+        assert [[*update.changes] for update in reads] == [[]] * 50
+
+    def test_an_entry_has_the_time_until_which_it_is_kept(self) -> None:
+        """``Change.until``, in whole seconds at least; a copy drops the entry after that."""
+        copy = StoreFollower(self.connect())
+        copy.store.change([_INSTALL, Change("account:a", 1, _LATER), Change("account:b", 1)])
+        for changes in (copy.follow(), StoreFollower(self.connect()).changes.values()):
+            found = {_entry_key(change.key): change.until for change in changes}
+            kept = {_INSTALL.key: _INSTALL.until, "account:a": _LATER, "account:b": inf}
+            assert found == {_entry_key(key): until for key, until in kept.items()}
 
     def test_a_change_never_weakens_another(self) -> None:
         """The later of two times wins, whatever their order; a restored entry is gone."""
@@ -76,23 +76,12 @@ class RevocationStoreContract:
             for at in times:
                 copy.store.change([Change("account:a", at), Change(_TOKEN, at, at)])
             copy.follow()
-            expected = {"account:a": max(times), _TOKEN: max(times)}
+            expected = entries([Change("account:a", max(times)), Change(_TOKEN, max(times))])
             assert copy.entries == revocations_in(self.connect()) == expected
         copy.store.change([Change("account:a", None)])
         copy.store.change([Change("account:a", 1)])
         copy.follow()
-        expected = {"account:a": 1, _TOKEN: _LATER + 4}
-        assert copy.entries == revocations_in(self.connect()) == expected
-
-    def test_absent_adds_only_missing_entries(self) -> None:
-        """``absent`` writes only entries that are missing, restored ones included."""
-        copy = StoreFollower(self.connect())
-        copy.store.change([Change("account:a", 1), Change("account:b", 1)])
-        copy.store.change([Change("account:b", None)])
-        back = [Change("account:a", 2), Change("account:b", 2), Change("account:c", 2)]
-        copy.store.change(back, absent=True)
-        copy.follow()
-        expected = {"account:a": 1, "account:b": 2, "account:c": 2}
+        expected = entries([Change("account:a", 1), Change(_TOKEN, _LATER + 4)])
         assert copy.entries == revocations_in(self.connect()) == expected
 
     def test_many_changes_are_all_read(self) -> None:
@@ -101,7 +90,7 @@ class RevocationStoreContract:
         changes = [Change(f"lp_consumer:{number}", number) for number in range(2500)]
         copy.store.change(changes)
         copy.follow()
-        expected = {change.key: change.value for change in changes}
+        expected = entries(changes)
         assert copy.entries == revocations_in(self.connect()) == expected
 
     def test_many_workers_change_at_once(self) -> None:
@@ -136,33 +125,47 @@ class StoreFollower:
 
     def __init__(self, store: RevocationStore) -> None:
         self.store = store
-        self.entries: dict[Any, float] = {}
         self.position: Any = None
-        self._complete = False
+        self.changes: dict[bytes, Change] = {}  #: the last one of each entry in force
         self.follow()
 
-    def follow(self, wait: float = 0) -> list[Change]:
-        """Read until the copy is up to date, and return the last changes."""
+    @property
+    def entries(self) -> dict[bytes, float | None]:
+        """The times of the entries, by their keys as :func:`entry_key` makes them."""
+        return {key: change.value for key, change in self.changes.items()}
+
+    def follow(self) -> list[Change]:
+        """Read until the copy is up to date, and return the changes since it was."""
+        followed: list[Change] = []
         for _ in range(100):
-            update = self.store.read(self.position, wait)
-            self.position, changes = update.position, [*update.changes]
-            if update.lost:
-                assert self._complete, "lost changes reported to a worker without a copy"
-                # Like a worker without any revocations to write back.
-                self.store.change([], absent=True)
-            if update.lost or update.complete:
-                self.entries = {}
-            for change in changes:
-                if change.value is None:
-                    self.entries.pop(change.key, None)
-                else:
-                    self.entries[change.key] = change.value
-            if not (update.lost or update.complete):
-                self._complete = True
-                return changes
-        raise AssertionError("100 reads in a row were incomplete")
+            update = self.store.read(self.position)
+            assert not update.lost, "lost changes reported where none were lost"
+            if update.complete:
+                self.changes = {}
+            for piece in update.pieces or ():
+                followed += piece.changes()
+            followed += update.changes
+            for change in followed:
+                self._apply(change)
+            self.position = update.position
+            if not update.more:
+                return followed
+        raise AssertionError("100 reads in a row had more changes")
+
+    def _apply(self, change: Change) -> None:
+        key = _entry_key(change.key)
+        present = self.changes.get(key)
+        if change.value is None:
+            self.changes.pop(key, None)
+        elif present is None or present.value is None or present.value <= change.value:
+            self.changes[key] = change
 
 
-def revocations_in(store: RevocationStore) -> dict[Any, float]:
+def entries(changes: Iterable[Change]) -> dict[bytes, float | None]:
+    """Return times by keys, as :attr:`StoreFollower.entries` has them."""
+    return {_entry_key(change.key): change.value for change in changes}
+
+
+def revocations_in(store: RevocationStore) -> dict[bytes, float | None]:
     """Return the entries that a new worker reads from *store*."""
     return StoreFollower(store).entries

@@ -48,7 +48,7 @@ def main(url: str) -> int:
         each.revoke(account_id="before")
     until(lambda: not refused(revocations, "child"))
     client = store._client
-    with revocations.cache._lock, revocations._follower._lock, memory._store._changed:  # type: ignore[union-attr, attr-defined]
+    with revocations.cache._lock, revocations._follower._lock, memory._store._lock:  # type: ignore[union-attr, attr-defined]
         child = os.fork()
     if child == 0:
         status = in_child(revocations, memory)

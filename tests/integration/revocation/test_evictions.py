@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from flask_connector_auth import Change
-from flask_connector_auth.revocation import redis_history
+from flask_connector_auth.revocation import redis_scripts
 from flask_connector_auth.testing import Issuer
 from tests.support.redis_servers import SOON, Proxy, Server, until
 from tests.support.revocation_faults import change_after_eviction
@@ -16,13 +16,13 @@ OTHER = Change("lp_consumer:other", 1.0)
 
 
 def evict(server: Server) -> None:
-    """Evict the entries."""
-    server.do("DEL", redis_history.ENTRIES)
+    """Evict the log."""
+    server.do("DEL", redis_scripts.LOG)
 
 
 def evict_before_a_change(server: Server) -> None:
-    """Evict the entries just before the next change."""
-    change_after_eviction(server, redis_history.ENTRIES, OTHER)
+    """Evict the log just before the next change."""
+    change_after_eviction(server, redis_scripts.LOG, OTHER)
 
 
 LOSSES = pytest.mark.parametrize("lose", [evict, evict_before_a_change])
@@ -91,9 +91,7 @@ def test_without_any_copy_no_token_passes(
     lose(server)
     second = world(REVOCATION_URL=server.url)
     assert second.answer(issuer.app_jwt()) == 50301
-    server.do(
-        "DEL", redis_history.ENTRIES, redis_history.EXPIRY, redis_history.LOG, redis_history.META
-    )
+    server.do("DEL", redis_scripts.LOG, redis_scripts.NAMES)
     until(lambda: second.answer(issuer.app_jwt()) == 200, SOON)
 
 

@@ -5,7 +5,8 @@ must refuse: all that was revoked and not restored, unless no worker is left tha
 may refuse more only where a fault lost a restoration.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from math import inf
 from typing import Any
 
 import hypothesis.strategies as st
@@ -18,9 +19,10 @@ from flask_connector_auth.revocation import (
     Kind,
     RevocationRules,
     Revocations,
+    RevocationSet,
     Subject,
     read_once,
-    redis_history,
+    redis_scripts,
 )
 from flask_connector_auth.revocation.redis import RedisStore
 from flask_connector_auth.revocation.subjects import subject_key
@@ -43,22 +45,35 @@ class SwitchedStore(Closable):
 
     def __init__(self, url: str) -> None:
         self.is_cut_off = False
-        self._store = RedisStore(url, log_length=1)
+        self._store = RedisStore(url, compact_after=0)
         self.now = self._store.now
 
     def close(self) -> None:
         """Close the connection, as the package does for a store of its own."""
         self._store.close()
 
-    def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
+    def change(self, changes: Sequence[Change]) -> None:
         """Make the changes."""
         self._check_connection()
-        self._store.change(changes, absent=absent)
+        self._store.change(changes)
 
-    def read(self, position: Any, _wait: float) -> Update:
-        """Read at once."""
+    def read(self, position: Any) -> Update:
+        """Read."""
         self._check_connection()
-        return self._store.read(position, 0)
+        return self._store.read(position)
+
+    def write_back(self, entries: RevocationSet, missing: Any, position: Any) -> Any:
+        """Write back what the store has lost."""
+        self._check_connection()
+        return self._store.write_back(entries, missing, position)
+
+    def compact(self, entries: RevocationSet, position: Any) -> Iterator[object]:
+        """Replace the log, after each change."""
+        return self._store.compact(entries, position)
+
+    def names(self, keys: Sequence[bytes]) -> list[str | None]:
+        """Return the names of ids."""
+        return self._store.names(keys)
 
     def _check_connection(self) -> None:
         if self.is_cut_off:
@@ -74,12 +89,15 @@ class Worker:
         self.follower: Any = self.revocations._follower
         assert self.follower
         self.follower.start = lambda: None
+        self.compacts = False
 
     def follow(self) -> None:
         """Read until the copy is up to date, as far as possible."""
-        for _ in range(8):
+        self.follower._is_current.clear()
+        for _ in range(12):
+            self.follower._next_expiry = 0.0 if self.compacts else inf
             read_once(lambda: self.follower)
-            if self.follower._wait:
+            if self.follower._is_current.is_set():
                 return
 
     def refused(self) -> set[Account]:
@@ -118,7 +136,6 @@ class Histories(RuleBasedStateMachine):
         #: Accounts to refuse everywhere; accounts that may be, since a fault lost a restoration.
         self.revoked: set[Account] = set()
         self.doubtful: set[Account] = set()
-        self.years = 0
         self.kept: dict[bytes, bytes] = {}
         self.kept_revoked: set[str] = set()
 
@@ -162,10 +179,17 @@ class Histories(RuleBasedStateMachine):
         worker.follow()
         assert worker.follower.failures.last_error is None
 
+    @rule(number=workers, compacts=st.booleans())
+    def compact(self, number: int, compacts: bool) -> None:
+        """From now on, a worker replaces the log whenever it has changed, or no longer does."""
+        self.workers[number].compacts = compacts
+
     @rule()
-    def cut_the_log(self) -> None:
-        """Changes that were not read yet cannot be read one by one any more."""
-        self.server.do("XTRIM", redis_history.LOG, "MAXLEN", 0)
+    def lose_replaced_logs(self) -> None:
+        """A worker that was away cannot read the log to its end that it has begun to read."""
+        with self.server.client() as client:
+            if old := client.keys("*:old:*"):
+                client.delete(*old)
 
     @rule()
     def flush(self) -> None:
@@ -175,24 +199,17 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def evict(self) -> None:
-        """The entries are lost, after each worker has read them."""
+        """The log is lost, after each worker has read it."""
         self._all_follow()
-        self.server.do("DEL", redis_history.ENTRIES)
+        self.server.do("DEL", redis_scripts.LOG)
 
     @rule(account=accounts)
     def evict_and_revoke(self, account: Account) -> None:
         """The same, and no worker can read before the next change."""
         self._all_follow()
         change = Change(subject_key(Kind.ACCOUNT, *account), NOW)
-        change_after_eviction(self.server, redis_history.ENTRIES, change)
+        change_after_eviction(self.server, redis_scripts.LOG, change)
         self.revoked.add(account)
-
-    @rule()
-    def set_the_clock_ahead(self) -> None:
-        """The clock is right again at once, but the ids of the log stay ahead."""
-        if self.server.do("EXISTS", redis_history.LOG):
-            self.years += 1
-            self.server.do("XSETID", redis_history.LOG, f"{4_000_000_000_000 + self.years}-0")
 
     @rule()
     def keep(self) -> None:

@@ -71,7 +71,7 @@ def test_a_child_has_new_locks() -> None:
     memory = Revocations(None, RevocationRules(), lambda: 0.0)
     followed = Revocations(MemoryStore(KEPT_FOREVER), RevocationRules(), lambda: 0.0)
     memory.revoke(account_id="a")
-    with memory._store._changed, followed.cache._lock, followed._follower._lock:  # type: ignore[attr-defined, union-attr]
+    with memory._store._lock, followed.cache._lock, followed._follower._lock:  # type: ignore[attr-defined, union-attr]
         reset_all_after_fork()
         assert not followed.cache.is_fresh()
         memory.revoke(account_id="b")

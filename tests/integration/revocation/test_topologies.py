@@ -6,9 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from flask_connector_auth import RevocationStoreError
-from flask_connector_auth.revocation import redis_history
+from flask_connector_auth.revocation import redis_scripts
 from flask_connector_auth.revocation.redis import RedisStore
-from flask_connector_auth.revocation.redis_history import NO_HISTORY, ReadPosition
 from flask_connector_auth.testing import Issuer
 from flask_connector_auth.testing.stores import RevocationStoreContract
 from tests.support.ports import free_port
@@ -54,9 +53,10 @@ def test_a_cluster_that_failed_keeps_no_connection(cluster: Server) -> None:
     before = len(cluster.do("CLIENT", "LIST").splitlines())
     for _ in range(30):
         store.now()
-        cluster.do("SET", redis_history.LOG, "no stream")
+        cluster.do("DEL", redis_scripts.LOG)
+        cluster.do("LPUSH", redis_scripts.LOG, "no string")
         with pytest.raises(RevocationStoreError, match="ResponseError"):
-            store.read(ReadPosition(NO_HISTORY, 0), 0.1)
+            store.read(None)
     assert len(cluster.do("CLIENT", "LIST").splitlines()) < before + 10
 
 

@@ -273,11 +273,11 @@ def test_a_wrong_password(errors: Errors) -> None:
 class Down(RevocationStore):
     """A store of the app, out of reach."""
 
-    def read(self, position: Any, wait: float) -> Any:
+    def read(self, position: Any) -> Any:
         """Fail."""
         raise RevocationStoreError("the database is down")
 
-    def change(self, changes: Any, *, absent: bool = False) -> None:
+    def change(self, changes: Any) -> None:
         """Fail."""
 
 
@@ -313,11 +313,11 @@ class Failing(MemoryStore):
         self.reads = 0
         self.has_failed = Event()
 
-    def read(self, position: Any, wait: float) -> Any:
+    def read(self, position: Any) -> Any:
         """Fail from the third read on; the fourth one comes after that is known."""
         self.reads += 1
         if self.reads < 3:
-            return super().read(position, 0)
+            return super().read(position)
         if self.reads > 3:
             self.has_failed.set()
         raise RevocationStoreError("the database is down")

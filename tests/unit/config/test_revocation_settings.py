@@ -105,6 +105,14 @@ def test_a_url_that_is_not_text(value: Any, text: str) -> None:
     assert problems(REVOCATION_URL=value) == {"REVOCATION_URL": [text]}
 
 
+@pytest.mark.parametrize(("lag", "timeout"), [(1, 0.8), (2, 1.0), (5, 2.5), (60, 30.0)])
+def test_an_answer_may_take_half_of_the_lag(lag: float, timeout: float) -> None:
+    """A copy is two reads old before the next one ends; and no less than any client waits."""
+    store: Any = load(REVOCATION_URL="redis://one", REVOCATION_MAX_LAG=lag).revocation_store
+    options = store._connect().connection_pool.connection_kwargs
+    assert options["socket_timeout"] == options["socket_connect_timeout"] == timeout
+
+
 def test_redis_py_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without redis-py, the error says what to install; without a URL it is not needed."""
     monkeypatch.setitem(sys.modules, "redis.backoff", None)

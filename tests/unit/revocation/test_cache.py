@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -16,8 +17,10 @@ from flask_connector_auth.revocation import (
     RevocationCache,
     RevocationSet,
     Subject,
+    entry_key,
 )
 from tests.support.floor_helpers import NOW
+from tests.support.revocation_entries import replace_entries
 
 RETENTION = {Kind.INSTALL: 100.0, Kind.ACCOUNT: inf, Kind.LP_CONSUMER: 1000.0}
 TOO_OLD = (
@@ -172,7 +175,7 @@ def test_an_id_refuses_tokens_issued_until_its_time(
     """docs/revocation.rst: the second of the time included; a token without ``iat`` always."""
     bench = Bench()
     bench.cache.apply_changes([Change(name, NOW)], bench.elapsed)
-    assert bench.reason(SUBJECT._replace(issued_at=issued_at)) is reason
+    assert bench.reason(replace(SUBJECT, issued_at=issued_at)) is reason
 
 
 @pytest.mark.parametrize("key", [b"digest", "install:a", "account:b"])
@@ -214,7 +217,7 @@ def test_an_older_answer_takes_no_revocation_back() -> None:
     for before in ([], [revoked], [revoked, restored], [revoked]):
         assert bench.cache.apply_changes(before, read_began) == []
         assert bench.cache.apply_changes(before, bench.elapsed) == []
-        bench.cache.replace_entries(RevocationSet(RETENTION), bench.elapsed)
+        replace_entries(bench.cache, RevocationSet(RETENTION), bench.elapsed)
         assert bench.reason() is Reason.REVOKED
     bench.elapsed += 1
     bench.cache.apply_changes([revoked], read_began)
@@ -269,10 +272,10 @@ def test_after_a_pending_revocation_the_value_of_the_store_counts(whole: bool) -
     bench.cache.end_write(last, acknowledged=True)
     bench.elapsed += 1
     if whole:
-        bench.cache.replace_entries(table, bench.elapsed)
+        replace_entries(bench.cache, table, bench.elapsed)
     else:
         bench.cache.apply_changes([last, Change("account:b", None), said], bench.elapsed)
-    assert bench.cache.revoked.entries.get("account:b") == 5
+    assert bench.cache.revoked.get(entry_key("account:b")) == 5
     assert bench.cache.unreported_revocations(bench.elapsed) == []
 
 
@@ -286,21 +289,21 @@ def test_an_acknowledged_revocation_that_the_store_lost_stays(whole: bool) -> No
         bench.cache.apply_changes([said], bench.elapsed)
     bench.cache.add_pending(Change("account:b", 10))
     if whole:
-        bench.cache.replace_entries(table, bench.elapsed)
+        replace_entries(bench.cache, table, bench.elapsed)
     last = Change("account:b", 20)
     bench.cache.add_pending(last)
     bench.cache.end_write(last, acknowledged=True)
-    assert bench.cache.revoked.entries.get("account:b") == 20
+    assert bench.cache.revoked.get(entry_key("account:b")) == 20
     read_began = bench.elapsed
     bench.cache.apply_changes([], read_began)
     assert bench.cache.unreported_revocations(read_began) == []
     bench.elapsed += 1
     for answer in ([], [said], []):
         bench.cache.apply_changes(answer, bench.elapsed)
-        assert bench.cache.revoked.entries.get("account:b") == 20
+        assert bench.cache.revoked.get(entry_key("account:b")) == 20
         assert bench.cache.unreported_revocations(bench.elapsed) == [last]
     bench.cache.apply_changes([last], bench.elapsed)
-    assert bench.cache.revoked.entries.get("account:b") == 20
+    assert bench.cache.revoked.get(entry_key("account:b")) == 20
     assert bench.cache.unreported_revocations(bench.elapsed) == []
 
 
@@ -314,7 +317,7 @@ def test_a_later_time_than_the_pending_one_counts(
     bench = Bench()
     bench.cache.add_pending(Change("account:b", held))
     bench.cache.apply_changes([Change("account:b", said)], bench.elapsed)
-    assert bench.cache.revoked.entries.get("account:b") == in_force
+    assert bench.cache.revoked.get(entry_key("account:b")) == in_force
 
 
 def test_a_child_process_keeps_no_write_under_way() -> None:
@@ -354,11 +357,11 @@ def test_a_pending_revocation_outlasts_an_older_complete_copy() -> None:
     second = Change(b"digest", 5.0)
     assert bench.cache.add_pending(Change(b"digest", inf)) is True
     assert bench.cache.add_pending(second) is False
-    bench.cache.replace_entries(RevocationSet(RETENTION), bench.elapsed)
+    replace_entries(bench.cache, RevocationSet(RETENTION), bench.elapsed)
     assert bench.reason() is Reason.REVOKED
     bench.cache.end_write(second, acknowledged=True)
     bench.elapsed += 1
-    bench.cache.replace_entries(RevocationSet(RETENTION), bench.elapsed)
+    replace_entries(bench.cache, RevocationSet(RETENTION), bench.elapsed)
     assert bench.reason() is None
 
 
@@ -371,10 +374,10 @@ def test_an_unconfirmed_revocation_stays_until_the_store_reports_its_key() -> No
     for _ in range(3):
         bench.elapsed += 1
         bench.cache.apply_changes([Change("account:x", 1)], bench.elapsed)
-        bench.cache.replace_entries(RevocationSet(RETENTION), bench.elapsed)
+        replace_entries(bench.cache, RevocationSet(RETENTION), bench.elapsed)
         assert bench.reason() is Reason.REVOKED
     assert bench.cache.apply_changes([restored], bench.elapsed) == [restored]
-    bench.cache.replace_entries(RevocationSet(RETENTION), bench.elapsed)
+    replace_entries(bench.cache, RevocationSet(RETENTION), bench.elapsed)
     assert bench.reason() is None
 
 
@@ -383,7 +386,7 @@ def test_a_pending_revocation_does_not_weaken_an_entry_of_the_store() -> None:
     bench, table = Bench(), RevocationSet(RETENTION)
     bench.cache.add_pending(Change("account:b", NOW - 10))
     table.put(Change("account:b", NOW))
-    bench.cache.replace_entries(table, bench.elapsed)
+    replace_entries(bench.cache, table, bench.elapsed)
     assert bench.reason() is Reason.REVOKED
 
 
@@ -398,14 +401,16 @@ def test_only_changes_that_make_a_difference_are_returned() -> None:
 
 def test_the_differences_between_two_copies() -> None:
     """After a complete copy replaced another: added, changed and removed entries."""
-    old, new = RevocationSet(RETENTION), RevocationSet(RETENTION)
-    for change in (Change(b"1", 1), Change(b"2", 1), Change("account:a", 1)):
-        old.put(change)
-    for change in (Change(b"1", 1), Change(b"2", 2), Change("account:b", 1)):
+    bench, new = Bench(), RevocationSet()
+    old = [Change(b"1" * 32, 1), Change(b"2" * 32, 1), Change("account:a", 1)]
+    bench.cache.apply_changes(old, bench.elapsed)
+    for change in (Change(b"1" * 32, 1), Change(b"2" * 32, 0), Change("account:b", 1)):
         new.put(change)
-    differences = [Change(b"2", 2), Change("account:b", 1), Change("account:a", None)]
-    assert [*new.changes_since(old)] == differences
-    assert [*new.changes_since(new)] == []
+    expected = {(b"2" * 32, 0), ("account:b", 1), ("account:a", None)}
+    for differences in ({(entry_key(key), value) for key, value in expected}, set()):
+        found = [each for piece in new.pieces() for each in bench.cache.apply_piece(piece, 0)[0]]
+        assert {(entry_key(change.key), change.value) for change in found} == differences
+        assert len(found) == len(differences)
 
 
 ENTRIES: list[tuple[Change, float]] = [
@@ -419,13 +424,16 @@ ENTRIES: list[tuple[Change, float]] = [
 
 @pytest.mark.parametrize(("change", "until"), ENTRIES, ids=lambda value: str(value))
 def test_an_entry_is_kept_while_it_may_be_needed(change: Change, until: float) -> None:
-    """An hour longer than the last token lives, since the clock may be wrong and be corrected."""
+    """Half an hour longer than the last token lives, since the clock may be wrong and be
+    corrected."""
     over = min(until + SLACK, 1e300)
     for now, kept in ((over - 1, True), (over, until == inf)):
         bench = Bench()
         bench.cache.apply_changes([change], 0)
-        assert bench.cache.entries_needed_at(now) == [change._replace(until=until)] * kept
         bench.cache.remove_expired(now)
+        assert [*bench.cache.revoked.changes()] == [
+            change._replace(key=found.key, until=until) for found in bench.cache.revoked.changes()
+        ]
         assert len(bench.cache.revoked) == kept
 
 
@@ -439,15 +447,15 @@ def test_the_clock_never_goes_back() -> None:
 def test_a_reader_that_sees_a_new_version_sees_the_change() -> None:
     """A token checked under a version is not checked again under it, so the change must be there
     before its version."""
-    table = RevocationSet(RETENTION)
+    table = RevocationSet()
     seen = []
 
-    class Watched(dict[bytes | str, float]):
-        def __setitem__(self, key: bytes | str, value: float) -> None:
+    class Watched(list[bytes]):
+        def __setitem__(self, number: Any, bucket: Any) -> None:
             seen.append(table.version)
-            super().__setitem__(key, value)
+            super().__setitem__(number, bucket)
 
-    table.entries = Watched()
+    table._buckets = Watched(table._buckets)
     versions = [table.version]
     for at in (1.0, 2.0):
         table.put(Change("account:a", at))

@@ -1,17 +1,18 @@
 """The stores of the package keep the contract for any store."""
 
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
 
 from flask_connector_auth import Change, Update
-from flask_connector_auth.revocation import MemoryStore, RevocationStore
+from flask_connector_auth.revocation import MemoryStore, RevocationStore, entry_key
 from flask_connector_auth.revocation.redis import RedisStore
-from flask_connector_auth.testing.stores import RevocationStoreContract
+from flask_connector_auth.testing.stores import RevocationStoreContract, StoreFollower
 from tests.support.redis_servers import Server
+from tests.support.revocation_faults import compact
 from tests.support.revocation_worlds import KEPT_FOREVER
 
 
@@ -39,12 +40,31 @@ class TestRedisStore(RevocationStoreContract):
         return RedisStore(self.url)
 
 
-class TestRedisStoreWithAShortLog(TestRedisStore):
-    """The same where the log is trimmed, so that a worker that is behind must read all entries."""
+class TestRedisStoreThatIsCompacted(TestRedisStore):
+    """The same where the log is replaced before each read."""
 
     def connect(self) -> RevocationStore:
-        """Return a store that keeps as few changes as Redis will."""
-        return RedisStore(self.url, log_length=1)
+        """Return a store that replaces the log."""
+        return Compacting(self.url, compact_after=0)
+
+    def test_changes_are_followed_in_order(self) -> None:
+        """A worker that has read nothing yet gets the entries rather than each change."""
+        writer, reader = StoreFollower(self.connect()), StoreFollower(self.connect())
+        for at, value in enumerate((1, 2, None, 3)):
+            writer.store.change([Change("account:a", value), Change("account:b", at)])
+            for copy in (writer, reader):
+                copy.follow()
+                expected = {"account:b": at} | ({} if value is None else {"account:a": value})
+                assert copy.entries == {entry_key(key): value for key, value in expected.items()}
+
+
+class Compacting(RedisStore):
+    """Replaces the log by a shorter one before each read."""
+
+    def read(self, position: Any) -> Update:
+        """Compact, and read."""
+        compact(self)
+        return super().read(position)
 
 
 class TestRedisStoreWithOptions(TestRedisStore):
@@ -72,75 +92,66 @@ class Careless(MemoryStore):
 class Forgetful(Careless):
     """Forgets every change."""
 
-    def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
+    def change(self, changes: Sequence[Change]) -> None:
         """Forget."""
 
 
 class Weak(Careless):
     """Lets the last change win."""
 
-    def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
+    def change(self, changes: Sequence[Change]) -> None:
         """Restore first."""
         for change in changes:
-            super().change([Change(change.key, None), change], absent=absent)
+            super().change([Change(change.key, None), change])
 
 
-class Overwriting(Careless):
-    """Ignores ``absent``."""
+class Lasting(Careless):
+    """Forgets when an entry ends."""
 
-    def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
+    def change(self, changes: Sequence[Change]) -> None:
         """Change it."""
-        super().change(changes)
-
-
-class Hasty(Careless):
-    """Never waits."""
-
-    def read(self, position: Any, wait: float) -> Update:
-        """Read."""
-        return super().read(position, 0)
-
-
-class Slow(Careless):
-    """Waits for the whole time, even if there is a change."""
-
-    def read(self, position: Any, wait: float) -> Update:
-        """Wait, and read."""
-        threading.Event().wait(wait)
-        return super().read(position, 0)
+        super().change([change._replace(until=inf) for change in changes])
 
 
 class Repeating(Careless):
     """Returns all entries again, as if they were new."""
 
-    def read(self, position: Any, wait: float) -> Update:
+    def read(self, position: Any) -> Update:
         """Return all entries, marked as complete only for a first read."""
-        update = super().read(None, wait)
+        update = super().read(None)
         return update if position is None else replace(update, complete=False)
 
 
 class Vague(Careless):
     """Never marks an update as complete."""
 
-    def read(self, position: Any, wait: float) -> Update:
+    def read(self, position: Any) -> Update:
         """Read."""
-        return replace(super().read(position, wait), complete=False)
+        return replace(super().read(position), complete=False)
 
 
 class Incomplete(Careless):
     """Reports a loss to each new worker."""
 
-    def read(self, position: Any, wait: float) -> Update:
+    def read(self, position: Any) -> Update:
         """Read."""
-        return replace(super().read(position, wait), lost=position is None)
+        return replace(super().read(position), lost=position is None)
 
 
 class Endless(Careless):
     """Returns changes to every read."""
 
-    def read(self, position: Any, wait: float) -> Update:
+    def read(self, position: Any) -> Update:
         """Read everything."""
-        return super().read(None, wait)
+        return super().read(None)
+
+
+class Unending(Careless):
+    """Always has more."""
+
+    def read(self, position: Any) -> Update:
+        """Read."""
+        return replace(super().read(position), more=True)
 
 
 def failures(store: Careless) -> list[str]:
@@ -157,7 +168,7 @@ def failures(store: Careless) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "careless", [Forgetful, Weak, Overwriting, Hasty, Slow, Repeating, Vague, Incomplete, Endless]
+    "careless", [Forgetful, Weak, Lasting, Repeating, Vague, Incomplete, Endless, Unending]
 )
 def test_the_contract_finds_fault(careless: type[Careless]) -> None:
     """Each promise has a test that fails where the promise is broken, and passes where it is

@@ -10,12 +10,13 @@ from hypothesis import given
 from flask_connector_auth.revocation import (
     Change,
     Kind,
+    entry_key,
     kind_of,
     retention_by_kind,
     token_digest,
     token_expiry,
 )
-from flask_connector_auth.revocation.redis_history import decode_change, encode_key
+from flask_connector_auth.revocation.revocation_set import pack, unpack
 from flask_connector_auth.revocation.subjects import issuer_and_name, subject_key
 from tests.support.floor_helpers import NOW, cases, encoded, issuer_of, untimed
 
@@ -102,12 +103,13 @@ subjects = st.tuples(st.sampled_from(IDS), texts, st.none() | texts.filter(bool)
 @untimed
 @given(subjects)
 def test_a_key_shows_its_subject(subject: tuple[Kind, str, str | None]) -> None:
-    """Kind, id and issuer are read back, whatever is in them, from the field in Redis too."""
+    """Kind, id and issuer are read back, whatever is in them; the kind from a record too."""
     kind, name, issuer = subject
     key = subject_key(*subject)
     assert (kind_of(key), *issuer_and_name(key)) == (kind, issuer, name)
-    assert decode_change(encode_key(key), b"1.5") == Change(key, 1.5)
-    assert kind_of(name.encode()) is Kind.TOKEN
+    assert [*unpack(pack(Change(key, 1.5)))] == [Change(entry_key(key), 1.5)]
+    assert kind_of(entry_key(key)) is kind
+    assert kind_of(entry_key(token_digest(TOKEN))) is kind_of(bytes(32)) is Kind.TOKEN
 
 
 @untimed
@@ -116,7 +118,8 @@ def test_subjects_that_differ_have_keys_that_differ(
     different: list[tuple[Kind, str, str | None]],
 ) -> None:
     """An id of one issuer is not that of another, nor that of all."""
-    assert len({subject_key(*subject) for subject in different}) == len(different)
+    keys = {subject_key(*subject) for subject in different}
+    assert len(keys) == len({entry_key(key) for key in keys}) == len(different)
 
 
 @cases(
@@ -134,8 +137,39 @@ def test_the_form_of_a_key(subject: tuple[str, ...], key: str) -> None:
     assert subject_key(*subject) == key
 
 
+@cases(
+    ("until", "kept"),
+    {
+        "whole seconds": (NOW, NOW),
+        "a fraction": (NOW + 0.25, NOW + 1),
+        "never": (inf, inf),
+        "long ago": (-5.0, 1),
+        "after 2106": (1e10, 2**32 - 2),
+    },
+)
+def test_a_record_has_whole_seconds_until_which_it_is_kept(until: float, kept: float) -> None:
+    """At least as long as requested, as far as four bytes have it; no entry looks restored."""
+    assert [*unpack(pack(Change("account:a", 1.5, until)))] == [
+        Change(entry_key("account:a"), 1.5, kept)
+    ]
+
+
+def test_the_form_of_a_record() -> None:
+    """Workers of several versions share a store, so this form stays."""
+    token, restored = Change(bytes(range(32)), 2.0, 3.0), Change("account:a", None, 4.0)
+    assert pack(token, 5).hex() == (
+        "000102030405060708090a0b0c0d0e0000000000000000400300000005000000"
+    )
+    assert pack(restored).hex() == (
+        "dff72093b514b2dd02df3311d6bb350200000000000010400000000000000000"
+    )
+    assert [*unpack(pack(restored))] == [restored._replace(key=entry_key("account:a"))]
+
+
 def test_an_unknown_kind_is_an_error() -> None:
     """An entry that a later version may have written is not ignored."""
     for key in ("device:1", "device@a:1", "installs@a:1", "@a:1", ":1", "1"):
         with pytest.raises(ValueError):
             kind_of(key)
+    with pytest.raises(ValueError, match="unknown kind"):
+        kind_of(bytes(15) + b"\x05")

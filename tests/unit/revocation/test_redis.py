@@ -6,109 +6,256 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from math import inf
+from itertools import pairwise
+from math import inf, nan
 
 import pytest
 
 from flask_connector_auth import Change, RevocationStoreError
-from flask_connector_auth.revocation import redis_history
+from flask_connector_auth.revocation import RevocationSet, entry_key, redis_log, redis_scripts
 from flask_connector_auth.revocation.redis import RedisStore
+from flask_connector_auth.revocation.revocation_set import RECORD_BYTES, pack
 from flask_connector_auth.testing import Issuer
-from flask_connector_auth.testing.stores import StoreFollower, revocations_in
+from flask_connector_auth.testing.stores import StoreFollower, entries, revocations_in
 from tests.support.floor_helpers import cases
 from tests.support.ports import free_port
 from tests.support.redis_servers import BINARIES, Server, until
-from tests.support.revocation_faults import Saved, change_after_eviction, put_back, saved
+from tests.support.revocation_faults import Saved, change_after_eviction, compact, put_back, saved
 from tests.support.revocation_worlds import ACCOUNT, MakeWorld
 
 SETTING = "CONNECTOR_AUTH_REVOCATION_URL"
 A, B, C, D = (Change(f"account:{name}", 1.0, inf) for name in "abcd")
-
-
-def entries(*changes: Change) -> dict[object, float | None]:
-    """Return the entries after *changes*."""
-    return {change.key: change.value for change in changes}
+RESTORED = Change("account:a", None)
+DAY = 86400
 
 
 def test_the_keys_in_redis(server: Server) -> None:
-    """Four keys under one hash tag; no token, and no time to live that could end an entry too
-    early."""
+    """Under one hash tag; the names of ids alone are readable, no token is there, and no time to
+    live that could end an entry too early."""
     store = RedisStore(server.url)
     store.change([A, Change(b"\xff:" * 16, 2e9, 2e9)])
     with server.client() as client:
         names = client.keys()
-        assert {name.partition(b"}")[0] for name in names} == {b"{connector-auth"}
-        assert len(names) == 4
+        assert sorted(names) == [b"{connector-auth}:log", b"{connector-auth}:names"]
         assert {client.ttl(name) for name in names} == {-1}
-        assert client.hgetall(redis_history.ENTRIES) == {
-            b"account:a": b"1.0",
-            b"token:" + b"\xff:" * 16: b"2000000000.0",
+        assert client.hgetall(redis_scripts.NAMES) == {
+            b"": b"",
+            entry_key("account:a"): b"account:a",
         }
+        assert client.strlen(redis_scripts.LOG) == redis_log.HEADER_BYTES + 2 * RECORD_BYTES
+        copied(server.url)
+        names = client.keys()
+        [old] = (name for name in names if b":old:" in name)
+        assert len(names) == 3
+        assert 30 < client.ttl(old) <= 60
+        assert client.ttl(redis_scripts.LOG) == -1
 
 
-def test_entries_that_expired_long_ago_are_removed(server: Server) -> None:
-    """With the next change after a day; a hundred at most, so that no change takes long."""
+def copied(url: str) -> RevocationSet:
+    """Return the copy of a worker, after its log was compacted."""
+    store, copy = RedisStore(url, compact_after=0), RevocationSet()
+    compact(store, copy)
+    store.close()
+    return copy
+
+
+def records_in(server: Server) -> int:
+    """Return the number of records in the store."""
+    length = int(server.do("STRLEN", redis_scripts.LOG))
+    return (length - redis_log.HEADER_BYTES) // RECORD_BYTES
+
+
+def test_a_log_is_compacted_to_the_entries_in_force(server: Server) -> None:
+    """Of each entry the latest time stays; what was restored, or removed as expired, is gone, and
+    so is its name, as soon as the copy of the worker lacks it."""
+    store = RedisStore(server.url, compact_after=0)
+    store.change([A, B, A._replace(value=3.0), C, D, RESTORED._replace(key=C.key)])
+    copy = RevocationSet()
+    compact(store, copy)
+    assert records_in(server) == 3
+    assert store.names([entry_key(each.key) for each in (A, C)]) == [A.key, None]
+    copy.put(D._replace(value=None))
+    compact(store, copy)
+    assert records_in(server) == 3
+    for change in (A._replace(value=3.0), B):
+        found = copy.change_of(change.key)
+        assert found == change._replace(key=entry_key(change.key))
+    assert revocations_in(RedisStore(server.url)) == entries([A._replace(value=3.0), B, D])
+
+
+@cases(
+    ("base", "tail", "is_due"),
+    {
+        "nothing": (0, 0, False),
+        "a few changes": (0, 10, False),
+        "many changes": (0, 11, True),
+        "a quarter of the entries": (100, 25, False),
+        "more than a quarter": (100, 26, True),
+    },
+)
+def test_a_log_is_compacted_when_it_has_grown(
+    base: int, tail: int, is_due: bool, server: Server
+) -> None:
+    """After ``compact_after`` changes, and a quarter of the entries: writing all of them costs no
+    more than the changes did."""
+    store = RedisStore(server.url, compact_after=10)
+    changes = [Change(f"account:{number}", 1.0) for number in range(base + tail)]
+    store.change(changes[:base])
+    compact(RedisStore(server.url, compact_after=-1))
+    store.change(changes[base:])
+    before = server.do("GETRANGE", redis_scripts.LOG, 0, redis_log.HEADER_BYTES)
+    compact(store)
+    after = server.do("GETRANGE", redis_scripts.LOG, 0, redis_log.HEADER_BYTES)
+    assert (before != after) is is_due
+
+
+def test_what_is_gone_is_removed_every_ten_minutes(server: Server) -> None:
+    """Even if little has changed; and not at the first look, which many workers have at once."""
     store = RedisStore(server.url)
-    now = store.now()
-    margin = 86400
-    store.change([A, B._replace(until=now - margin + 60)])
-    store.change(
-        [Change(f"lp_consumer:{number}", 0.0, now - margin - 2 - number) for number in range(250)]
-    )
-    with server.client() as client:
-        assert client.hlen(redis_history.ENTRIES) == client.zcard(redis_history.EXPIRY) == 152
-        for left in (52, 2, 2):
-            store.change([])
-            assert client.hlen(redis_history.ENTRIES) == client.zcard(redis_history.EXPIRY) == left
-    assert revocations_in(RedisStore(server.url)) == entries(A, B)
+    store.change([A, B, RESTORED])
+    position, copy = store.read(None).position, RevocationSet()
+    copy.put(B)
+    for looks, left in ((1, 3), (2, 3), (3, 1), (4, 1)):
+        store._next_compaction = 0.0 if looks == 1 else store._next_compaction
+        if looks >= 3:
+            store._next_compaction = min(store._next_compaction, 0.1)
+        for _ in store.compact(copy, position):
+            pass
+        assert records_in(server) == left
+        position = store.read(position).position
 
 
-@pytest.mark.parametrize("days", [-2, 2])
-def test_nothing_is_removed_by_one_clock_alone(days: int, server: Server) -> None:
-    """The server's clock is two days ahead of the caller's, or behind: entries that have not
-    expired by one of them stay at each change; entries that have expired by both are removed."""
-    store = RedisStore(server.url, clock=lambda: time.time() + days * 86400)
-    earlier = time.time() + min(days, 0) * 86400
-    store.change([A._replace(until=earlier + 3600), B._replace(until=earlier - 86400 - 60)])
-    for _ in range(3):
-        store.change([])
-        assert server.do("HKEYS", redis_history.ENTRIES) == [b"account:a"]
+def test_another_worker_that_compacts_is_left_alone(server: Server) -> None:
+    """One at a time; one that was too slow, or whose log is not the present one, changes
+    nothing."""
+    store, other = (RedisStore(server.url, compact_after=-1) for _ in range(2))
+    store.change([A])
+    position, copy = store.read(None).position, RevocationSet()
+    copy.put(A)
+    slow = store.compact(copy, position)
+    next(slow)
+    assert [*other.compact(copy, position)] == []
+    server.do("DEL", redis_scripts.LEASE)
+    assert [*slow] == []
+    slow = store.compact(copy, position)
+    next(slow)
+    # The worker hung for longer than its lease.
+    server.do("SET", redis_scripts.LEASE, "of another worker")
+    assert [*slow] == []
+    server.do("DEL", redis_scripts.LEASE)
+    compact(other)
+    assert [*store.compact(copy, position)] == []
+    # The log is lost meanwhile.
+    store.change([A])
+    slow = store.compact(copy, StoreFollower(store).position)
+    next(slow)
+    server.do("RENAME", redis_scripts.LOG, "moved")
+    assert [*slow] == []
+    server.do("RENAME", "moved", redis_scripts.LOG)
+    assert server.do("EXISTS", redis_scripts.NEXT, redis_scripts.LEASE) == 0
+    assert revocations_in(store) == entries([A])
 
 
-@pytest.mark.parametrize("absent", [False, True])
-def test_an_entry_is_kept_for_the_longest_requested_time(absent: bool, server: Server) -> None:
-    """Whatever their order, and also if a worker writes back."""
+def test_a_worker_begins_again_at_once(server: Server) -> None:
+    """After a failure in between; others wait until its lease is over."""
+    store, other = (RedisStore(server.url, compact_after=-1) for _ in range(2))
+    store.change([A])
+    position, copy = store.read(None).position, RevocationSet()
+    copy.put(A)
+    next(store.compact(copy, position))
+    assert [*other.compact(copy, position)] == []
+    assert 0 < server.do("PTTL", redis_scripts.LEASE) <= 1600
+    assert [*store.compact(copy, position)]
+    assert server.do("EXISTS", redis_scripts.NEXT, redis_scripts.LEASE) == 0
+    assert revocations_in(store) == entries([A])
+
+
+def test_a_worker_that_lost_its_lease_stops_writing(server: Server) -> None:
+    """In between, if there is more than a megabyte to write."""
+    store, copy = RedisStore(server.url, compact_after=-1), RevocationSet()
+    store.change([A])
+    for number in range(70_000):
+        copy.put(Change(f"account:{number}", 1.0))
+    writing = store.compact(copy, store.read(None).position)
+    next(writing)
+    server.do("SET", redis_scripts.LEASE, "of another worker")
+    length = server.do("STRLEN", redis_scripts.NEXT)
+    assert [*writing] == []
+    assert server.do("STRLEN", redis_scripts.NEXT) == length
+
+
+def test_a_compaction_copies_what_was_changed_meanwhile(server: Server) -> None:
+    """And a worker that follows goes on without reading anything twice, wherever it has been."""
+    store = RedisStore(server.url, compact_after=-1)
+    store.change([A])
+    copies = [StoreFollower(RedisStore(server.url)) for _ in range(3)]
+    store.change([B])
+    copies[1].follow()
+    position, copy = copies[1].position, RevocationSet()
+    for change in (A, B):
+        copy.put(change)
+    compaction = store.compact(copy, position)
+    next(compaction)
+    store.change([C])
+    copies[2].follow()
+    assert [*compaction]
+    store.change([D])
+    for follower, changes in zip(copies, ([B, C, D], [C, D], [D]), strict=True):
+        assert [change.key for change in follower.follow()] == [
+            entry_key(change.key) for change in changes
+        ]
+        assert follower.follow() == []
+        assert follower.entries == entries([A, B, C, D])
+    assert revocations_in(RedisStore(server.url)) == entries([A, B, C, D])
+
+
+def test_a_worker_that_was_away_reads_what_it_missed(server: Server) -> None:
+    """However often the log was replaced, while the earlier ones are kept; after that, all: entries
+    that are gone now end in its copy too."""
     store = RedisStore(server.url)
-    for key, times in (("account:a", (1e10, 2e10)), ("account:b", (2e10, 1e10))):
-        for till in times:
-            store.change([Change(key, 1.0, till)], absent=absent)
-        assert server.do("ZSCORE", redis_history.EXPIRY, key) == max(times)
-
-
-def test_an_entry_whose_expiry_was_evicted_stays_forever(server: Server) -> None:
-    """That expiry may have been later than the next requested one."""
-    store, now = RedisStore(server.url), time.time()
-    store.change([A._replace(until=now + 3600)])
-    server.do("DEL", redis_history.EXPIRY)
-    store.change([A._replace(until=now - 2 * 86400), B._replace(until=now - 2 * 86400)])
-    assert server.do("HKEYS", redis_history.ENTRIES) == [b"account:a"]
-
-
-def test_a_reader_behind_the_trimmed_log_gets_all_entries(server: Server) -> None:
-    """The reader misses no change."""
-    store = RedisStore(server.url, log_length=10)
-    copy = StoreFollower(RedisStore(server.url))
-    changes = [Change(f"lp_consumer:{number}", 1.0) for number in range(1000)]
-    for change in changes:
+    store.change([A, B])
+    copies = [StoreFollower(RedisStore(server.url)) for _ in range(2)]
+    for change in (RESTORED, C, D):
         store.change([change])
-    store.change([Change("lp_consumer:7", None)])
-    assert copy.follow() == []
-    assert copy.entries == entries(*changes[:7], *changes[8:])
+        copied(server.url)
+    assert [change.key for change in copies[0].follow()] == [
+        entry_key(change.key) for change in (RESTORED, C, D)
+    ]
     with server.client() as client:
-        assert client.xlen(redis_history.LOG) < 500
+        client.delete(*client.keys("*:old:*"))
+    copies[1].follow()
+    for copy in copies:
+        assert copy.entries == entries([B, C, D])
+        assert copy.follow() == []
 
 
-RESTORED = Change("account:a", None)
+def test_a_load_goes_on_where_it_was(server: Server) -> None:
+    """Each read is one part: after a failure, or after the log was replaced, only the rest is
+    read."""
+    store = RedisStore(server.url)
+    changes = [Change(f"account:{number}", 1.0) for number in range(80_000)]
+    store.change(changes[:70_000])
+    copied(server.url)
+    store.change(changes[70_000:])
+    first = store.read(None)
+    assert (first.complete, first.more) == (True, True)
+    assert store.read(first.position).pieces == store.read(first.position).pieces
+    copied(server.url)
+    position, read = first.position, [*(first.pieces or ())]
+    update = first
+    while update.more:
+        update = store.read(position)
+        assert not update.complete
+        read += update.pieces or ()
+        position = update.position
+    assert sum(len(piece.records) for piece in read) == 70_000 * RECORD_BYTES
+    assert read[0].first == 0
+    assert all(one.end == other.first for one, other in pairwise(read))
+    new = StoreFollower(RedisStore(server.url))
+    assert new.entries == entries(changes)
+
+
+# Losses
 
 
 def next_millisecond(store: RedisStore) -> None:
@@ -123,7 +270,7 @@ def emptied(server: Server, _before: Saved) -> None:
 
 
 def emptied_and_used(server: Server, _before: Saved) -> None:
-    """Flushed, and another worker began a new history; as many changes as before."""
+    """Flushed, and another worker began a new log; as many changes as before."""
     server.do("FLUSHDB")
     for change in (C, D):
         RedisStore(server.url).change([change])
@@ -140,6 +287,12 @@ def behind_and_used(server: Server, before: Saved) -> None:
     RedisStore(server.url).change([C])
 
 
+def behind_and_repeated(server: Server, before: Saved) -> None:
+    """A replica took over too early, and then there was the same last change as before."""
+    put_back(server, before)
+    RedisStore(server.url).change([B])
+
+
 def behind_and_used_more(server: Server, before: Saved) -> None:
     """A replica took over too early, and then there were more changes than before."""
     put_back(server, before)
@@ -147,14 +300,27 @@ def behind_and_used_more(server: Server, before: Saved) -> None:
         RedisStore(server.url).change([change])
 
 
-def evicted(name: str) -> Callable[[Server, Saved], None]:
-    """The server was full and evicted a key."""
-    return lambda server, _before: server.do("DEL", name)
+def behind_and_compacted(server: Server, before: Saved) -> None:
+    """A replica took over too early, and its log was replaced."""
+    put_back(server, before)
+    RedisStore(server.url).change([C])
+    copied(server.url)
 
 
-def evicted_and_used(name: str) -> Callable[[Server, Saved], None]:
-    """A key is evicted just before a change: no worker can read in between."""
-    return lambda server, _before: change_after_eviction(server, name, C)
+def behind_a_compaction(server: Server, before: Saved) -> None:
+    """A replica took over that had not received that the log was replaced."""
+    put_back(server, before)
+    copied(server.url)
+
+
+def evicted(server: Server, _before: Saved) -> None:
+    """The server was full and evicted the log."""
+    server.do("DEL", redis_scripts.LOG)
+
+
+def evicted_and_used(server: Server, _before: Saved) -> None:
+    """It is evicted just before a change: no worker can read in between."""
+    change_after_eviction(server, redis_scripts.LOG, C)
 
 
 @cases(
@@ -164,86 +330,115 @@ def evicted_and_used(name: str) -> Callable[[Server, Saved], None]:
         "emptied and used": (emptied_and_used, (C, D)),
         "behind": (behind, (A,)),
         "behind and used": (behind_and_used, (A, C)),
+        "behind and repeated": (behind_and_repeated, (A, B)),
         "behind and used more": (behind_and_used_more, (A, C, D)),
-        "entries evicted": (evicted(redis_history.ENTRIES), ()),
-        "entries evicted and used": (evicted_and_used(redis_history.ENTRIES), (C,)),
-        "state evicted": (evicted(redis_history.META), (A, B)),
-        "state evicted and used": (evicted_and_used(redis_history.META), (A, B, C)),
+        "behind and compacted": (behind_and_compacted, (A, C)),
+        "behind a compaction": (behind_a_compaction, (A,)),
+        "evicted": (evicted, ()),
+        "evicted and used": (evicted_and_used, (C,)),
     },
 )
+@pytest.mark.parametrize("is_compacted", [False, True])
 def test_lost_data_are_noticed(
-    lose: Callable[[Server, Saved], None], left: tuple[Change, ...], server: Server
+    is_compacted: bool,
+    lose: Callable[[Server, Saved], None],
+    left: tuple[Change, ...],
+    server: Server,
 ) -> None:
-    """A worker that has read changes that the store then lost sees that with one read."""
+    """A worker that has read changes that the store then lost sees that before it counts as up to
+    date again, and then reads what is left."""
     store = RedisStore(server.url)
     store.change([A])
     before = saved(server)
     store.change([B])
-    copy = StoreFollower(RedisStore(server.url))
-    assert copy.entries == entries(A, B)
+    if is_compacted:
+        copied(server.url)
+    reader = RedisStore(server.url)
+    position = StoreFollower(reader).position
     lose(server, before)
-    while not (update := copy.store.read(copy.position, 0)).lost:
-        # Changes in the log are read before that.
-        assert [change[:2] for change in update.changes] == [C[:2]]
-        copy.position = update.position
-    assert {change.key for change in update.changes} == {change.key for change in left}
-    copy.follow()
-    assert copy.entries == revocations_in(RedisStore(server.url)) == entries(*left)
-    assert copy.follow() == []
-
-
-@pytest.mark.parametrize("changes", [(C,), (C, D)])
-def test_two_histories_under_the_same_ids(changes: tuple[Change, ...], server: Server) -> None:
-    """The clock was ahead once, so ids grow in their second part only. After a failover, the same
-    ids and versions belong to other changes, with other marks."""
-    store = RedisStore(server.url)
-    store.change([A])
-    server.do("XSETID", redis_history.LOG, "4000000000000-0")
-    before = saved(server)
-    store.change([B])
-    copy = StoreFollower(RedisStore(server.url))
-    put_back(server, before)
-    for change in changes:
-        store.change([change])
-    update = copy.store.read(copy.position, 0)
-    assert update.lost
-    assert {change.key for change in update.changes} == {"account:a", *(one.key for one in changes)}
-
-
-def test_two_histories_by_clocks_that_differ_a_little(server: Server) -> None:
-    """The clock of the new master is behind: after the known id, its history seems to continue."""
-    store = RedisStore(server.url)
-    store.change([A])
-    before, ahead = saved(server), int(store.now() * 1000) + 100
-    server.do("XSETID", redis_history.LOG, f"{ahead}-0")
-    store.change([B])
-    copy = StoreFollower(RedisStore(server.url))
-    put_back(server, before)
-    store.change([C])
-    until(lambda: store.now() * 1000 > ahead + 1)
-    store.change([D])
-    assert copy.store.read(copy.position, 0).lost
-    copy.follow()
-    assert copy.entries == entries(A, C, D)
+    update = reader.read(position)
+    while not update.lost:
+        assert update.more
+        update = reader.read(update.position)
+    assert update.complete
+    found: list[Change] = []
+    while update.more:
+        update = reader.read(update.position)
+        assert update.lost
+        found += (change for piece in update.pieces or () for change in piece.changes())
+        found += update.changes
+    assert {change.key for change in found} == {entry_key(change.key) for change in left}
 
 
 def lost(server: Server) -> bool:
     """Whether a worker without a copy sees that data are missing."""
-    return RedisStore(server.url).read(None, 0).lost
+    return RedisStore(server.url).read(None).lost
 
 
-def test_a_loss_is_reported_until_a_worker_has_written_back(server: Server) -> None:
-    """Only the call without changes ends it; other changes and a part of the lost ones do not."""
-    store = RedisStore(server.url)
+@pytest.mark.parametrize("missing", [None, [], [A]])
+def test_a_loss_is_reported_until_a_worker_has_written_back(
+    missing: list[Change] | None, server: Server
+) -> None:
+    """A worker that has a copy ends it, even if nothing of that is missing; changes do not."""
+    store, copy = RedisStore(server.url), RevocationSet()
+    for change in (A, B, C, D):
+        copy.put(change)
     store.change([A, B])
     assert not lost(server)
-    change_after_eviction(server, redis_history.ENTRIES, C)
-    for changes, absent in (([D], False), ([], False), ([A], True)):
-        store.change(changes, absent=absent)
-        assert lost(server)
-    store.change([], absent=True)
+    change_after_eviction(server, redis_scripts.LOG, C)
+    store.change([D])
+    assert lost(server)
+    update = store.read(None)
+    assert store.write_back(copy, missing, update.position)
     assert not lost(server)
-    assert revocations_in(RedisStore(server.url)) == entries(A, C, D)
+    assert revocations_in(RedisStore(server.url)) == entries([A, B, C, D])
+
+
+def test_a_little_that_is_missing_is_written_as_changes(server: Server) -> None:
+    """Other workers that are up to date need not read everything again."""
+    store, copy = RedisStore(server.url), StoreFollower(RedisStore(server.url))
+    store.change([A])
+    position = store.read(None).position
+    assert store.write_back(RevocationSet(), [B], position) == position
+    assert store.write_back(RevocationSet(), [], position) == position
+    assert [change.key for change in copy.follow()] == [entry_key(each.key) for each in (A, B)]
+
+
+@pytest.mark.parametrize("missing", [None, [A._replace(key=entry_key(A.key))]])
+def test_the_names_that_a_worker_knows_are_written_back(
+    missing: list[Change] | None, server: Server
+) -> None:
+    """Those of what was revoked in its process; the others are lost."""
+    store, copy = RedisStore(server.url), RevocationSet()
+    store.change([A, B])
+    copy.put(A)
+    copy.put(B._replace(key=entry_key(B.key)))
+    position = store.read(None).position
+    server.do("DEL", redis_scripts.NAMES)
+    if missing is None:
+        server.do("FLUSHDB")
+        position = store.read(position).position
+    store.write_back(copy, missing, position)
+    assert store.names([entry_key(each.key) for each in (A, B)]) == [A.key, None]
+
+
+def test_one_worker_writes_back(server: Server) -> None:
+    """While one does, and where another one has, the others read again."""
+    store, copy = RedisStore(server.url), RevocationSet()
+    copy.put(A)
+    store.change([A])
+    known = store.read(None).position
+    server.do("DEL", redis_scripts.LOG)
+    position = store.read(known).position
+    server.do("SET", redis_scripts.LEASE, "of another worker")
+    assert store.write_back(copy, None, position) is None
+    server.do("DEL", redis_scripts.LEASE)
+    following = store.write_back(copy, None, position)
+    assert store.write_back(copy, None, position) is None
+    assert [*store.read(following).changes] == []
+    assert not store.read(following).lost
+    # All others compare their copies with what is there now.
+    assert store.read(known).lost
 
 
 def test_a_change_can_be_all_that_a_new_store_has(server: Server) -> None:
@@ -253,100 +448,72 @@ def test_a_change_can_be_all_that_a_new_store_has(server: Server) -> None:
     assert not lost(server)
 
 
-@cases("name", {"log": redis_history.LOG, "expiry": redis_history.EXPIRY})
-def test_the_log_and_the_expiry_may_be_evicted(name: str, server: Server) -> None:
-    """The entries are complete without them."""
+def test_the_names_may_be_evicted(server: Server) -> None:
+    """The entries are complete without them; only people miss them."""
     store = RedisStore(server.url)
     copy = StoreFollower(RedisStore(server.url))
     store.change([A, B])
-    server.do("DEL", name)
+    server.do("DEL", redis_scripts.NAMES)
     copy.follow()
-    assert copy.entries == entries(A, B)
     store.change([C])
     copy.follow()
-    assert copy.entries == revocations_in(RedisStore(server.url)) == entries(A, B, C)
+    assert copy.entries == revocations_in(RedisStore(server.url)) == entries([A, B, C])
+    assert store.names([entry_key(each.key) for each in (A, C)]) == [None, C.key]
 
 
-def test_later_restorations_follow_the_remaining_entries(server: Server) -> None:
-    """So no worker writes the restored entries back."""
+def restorations(store: RedisStore, position: object) -> list[bool]:
+    """Return for each restoration that is read after a loss whether it counts."""
+    update = store.read(position)
+    assert update.lost
+    found = []
+    while update.more:
+        update = store.read(update.position)
+        for change in update.changes:
+            if change.value is None:
+                found.append(change.until > update.lost_since)
+    return found
+
+
+def test_a_later_restoration_counts(server: Server) -> None:
+    """So no worker writes the restored entry back."""
     store = RedisStore(server.url)
     store.change([A, B])
-    copy = StoreFollower(RedisStore(server.url))
+    position = StoreFollower(store).position
     server.do("FLUSHDB")
     next_millisecond(store)
-    store.change([A])
-    store.change([RESTORED])
-    store.change([B])
-    update = copy.store.read(copy.position, 0)
-    assert [change[:2] for change in update.changes] == [B[:2], RESTORED[:2]]
+    for change in (A, RESTORED, B):
+        store.change([change])
+    assert restorations(store, position) == [True]
 
 
-def test_an_emptied_store_gives_no_position_to_go_on_from(server: Server) -> None:
-    """Until a worker has written back, each read reports the loss, so a second loss meanwhile is
-    seen too."""
+def test_an_older_restoration_does_not_count(server: Server) -> None:
+    """An older state of the store, with an older log: a later revocation is written back, though
+    that log ends with a restoration."""
     store = RedisStore(server.url)
-    store.change([A])
-    copy = StoreFollower(RedisStore(server.url))
-    server.do("FLUSHDB")
-    for _ in range(2):
-        update = copy.store.read(copy.position, 0)
-        assert (update.lost, [*update.changes]) == (True, [])
-        copy.position = update.position
-    store.change([A], absent=True)
-    copy.follow()
-    assert copy.entries == revocations_in(RedisStore(server.url)) == entries(A)
-
-
-@pytest.mark.parametrize("evict", [evicted, evicted_and_used])
-def test_changes_before_an_eviction_are_read_before_the_loss(
-    evict: Callable[[str], Callable[[Server, Saved], None]], server: Server
-) -> None:
-    """The log outlasts the entries. So a worker that is behind undoes no restoration, and writes
-    back a revocation that only the log has."""
-    store = RedisStore(server.url)
-    store.change([A])
-    copy = StoreFollower(RedisStore(server.url))
-    store.change([RESTORED, B])
-    evict(redis_history.ENTRIES)(server, {})
-    update = copy.store.read(copy.position, 0)
-    assert [change[:2] for change in update.changes][:2] == [RESTORED[:2], B[:2]]
-    assert not update.lost
-    assert not update.complete
-    update = copy.store.read(update.position, 0)
-    assert update.lost
-    assert RESTORED.key not in {change.key for change in update.changes}
-
-
-def test_entries_lost_while_they_are_read_make_no_copy(server: Server) -> None:
-    """Entries are read in batches and may be evicted meanwhile."""
-    store = RedisStore(server.url)
-    store.change([A])
-    update = store.read(None, 0)
-    change_after_eviction(server, redis_history.ENTRIES, C)
-    with pytest.raises(RevocationStoreError, match="it has lost data while its entries were read"):
-        list(update.changes)
-
-
-@pytest.mark.parametrize("ahead", [False, True])
-def test_an_older_restoration_does_not_follow_the_remaining_entries(
-    ahead: bool, server: Server
-) -> None:
-    """An older state of the store, with an older history: later revocations are written back,
-    though that history ends with a restoration; also where a clock was ahead then."""
-    store = RedisStore(server.url)
-    store.change([B])
-    if ahead:
-        server.do("XSETID", redis_history.LOG, "4000000000000-0")
-    store.change([A])
-    store.change([RESTORED])
+    for change in (B, A, RESTORED):
+        store.change([change])
     older = saved(server)
     server.do("FLUSHDB")
     next_millisecond(store)
     store.change([A])
-    copy = StoreFollower(RedisStore(server.url))
+    position = StoreFollower(store).position
     put_back(server, older)
-    update = copy.store.read(copy.position, 0)
-    assert (update.lost, [change[:2] for change in update.changes]) == (True, [B[:2]])
+    assert restorations(store, position) == [False]
+
+
+def test_a_log_that_changes_while_a_loss_is_read_is_read_again(server: Server) -> None:
+    """Another worker has written back meanwhile; since when data were lost stays known."""
+    store = RedisStore(server.url)
+    store.change([A])
+    known = StoreFollower(store).position
+    server.do("FLUSHDB")
+    store.change([B])
+    begun = store.read(known)
+    copied(server.url)
+    again = store.read(begun.position)
+    assert (again.lost, again.complete, again.more) == (True, True, True)
+    last = store.read(again.position)
+    assert (last.lost, last.more, last.lost_since) == (True, False, known.confirmed)
 
 
 @cases(
@@ -378,7 +545,7 @@ def test_a_server_without_memory(own_server: Server) -> None:
     with pytest.raises(RevocationStoreError, match=message):
         store.change([B])
     assert not lost(own_server)
-    assert revocations_in(store) == entries(A)
+    assert revocations_in(store) == entries([A])
 
 
 # Connections
@@ -398,7 +565,7 @@ def test_one_connection_is_used_again_and_a_bad_one_is_closed(server: Server) ->
         store.now()
     assert connected(server) == before + 1
     client = store._client
-    server.do("SET", redis_history.META, "of another type")
+    server.do("SET", redis_scripts.LOG, "of another type")
     with pytest.raises(RevocationStoreError):
         store.change([A])
     until(lambda: connected(server) == before)
@@ -407,31 +574,31 @@ def test_one_connection_is_used_again_and_a_bad_one_is_closed(server: Server) ->
     assert connected(server) == before + 1
 
 
-def test_a_store_that_is_closed_waits_for_nothing(server: Server) -> None:
+def test_a_store_that_is_closed_waits_for_nothing(own_server: Server) -> None:
     """A call that waits in another thread fails at once; the next call opens another connection."""
-    store = RedisStore(server.url)
+    store = RedisStore(own_server.url, timeout=100)
     store.close()
-    before = connected(server)
+    before = connected(own_server)
     store.change([A])
-    position = store.read(None, 0).position
     failures: list[str] = []
 
     def wait() -> None:
-        # Longer than the client waits for an answer.
         with pytest.raises(RevocationStoreError) as caught:
-            store.read(position, 100)
+            store.change([B])
         failures.append(str(caught.value))
 
+    own_server.do("CLIENT", "PAUSE", 100_000, "WRITE")
     thread = threading.Thread(target=wait)
     thread.start()
-    with server.client() as client:
-        until(lambda: "xread" in [each["cmd"] for each in client.client_list()])
+    with own_server.client() as client:
+        until(lambda: "b" in {each["flags"] for each in client.client_list()})
     store.close()
     thread.join(10)
+    own_server.do("CLIENT", "UNPAUSE")
     store.close()
     assert len(failures) == 1
     assert "TimeoutError" not in failures[0]
-    until(lambda: connected(server) == before)
+    until(lambda: connected(own_server) == before)
     assert store.now()
 
 
@@ -463,7 +630,7 @@ def test_a_client_that_cannot_be_closed(server: Server) -> None:
         raise ZeroDivisionError
 
     client.close = close
-    server.do("SET", redis_history.META, "of another type")
+    server.do("SET", redis_scripts.LOG, "of another type")
     with pytest.raises(RevocationStoreError, match="ResponseError"):
         store.change([A])
 
@@ -585,26 +752,69 @@ def test_a_server_that_cannot_be_used(
     assert "do-not-tell-this" not in caplog.text + str(caught.value)
 
 
+def unknown_kind(server: Server) -> None:
+    """A kind that a later version may have."""
+    server.do("APPEND", redis_scripts.LOG, pack(A)[:15] + b"\x09" + pack(A)[16:])
+
+
+def unknown_kind_in_the_base(server: Server) -> None:
+    """Likewise, among the entries."""
+    copied(server.url)
+    server.do("SETRANGE", redis_scripts.LOG, redis_log.HEADER_BYTES + 15, b"\x09")
+
+
+def no_time(server: Server) -> None:
+    """Neither a time nor infinity."""
+    server.do("APPEND", redis_scripts.LOG, pack(A._replace(value=nan)))
+
+
+def another_format(server: Server) -> None:
+    """The log of a later version."""
+    server.do("SETRANGE", redis_scripts.LOG, 0, "revoked2")
+
+
+def no_header(server: Server) -> None:
+    """Half a header."""
+    server.do("SET", redis_scripts.LOG, "revoked1")
+
+
+def a_part_of_the_base(server: Server) -> None:
+    """The end of the entries is missing."""
+    RedisStore(server.url).change([B, C])
+    copied(server.url)
+    stored = server.do("GETRANGE", redis_scripts.LOG, 0, -RECORD_BYTES - 1)
+    server.do("SET", redis_scripts.LOG, stored)
+
+
 @cases(
-    ("field", "value"),
+    "spoil",
     {
-        "another kind": ("device:1", "1.0"),
-        "another kind of one issuer": ("device@a:1", "1.0"),
-        "a token of one issuer": ("token@a:1", "1.0"),
-        "no kind": ("1", "1.0"),
-        "no time": ("account:a", "soon"),
-        "not a number": ("account:a", "nan"),
-        "not UTF-8": (b"account:\xff", "1.0"),
+        "another kind": unknown_kind,
+        "another kind in the base": unknown_kind_in_the_base,
+        "no time": no_time,
+        "another format": another_format,
+        "no header": no_header,
+        "a part": a_part_of_the_base,
     },
 )
 def test_an_entry_that_is_not_understood_is_an_outage(
-    field: str, value: str, server: Server, world: MakeWorld, issuer: Issuer
+    spoil: Callable[[Server], None], server: Server, world: MakeWorld, issuer: Issuer
 ) -> None:
     """It may be a revocation by another program or a later version."""
     RedisStore(server.url).change([A])
-    server.do("HSET", redis_history.ENTRIES, field, value)
-    server.do("HSET", redis_history.META, "size", 1 + (field != "account:a"))
-    assert world(REVOCATION_URL=server.url).answer(issuer.app_jwt()) == 50301
+    spoil(server)
+    one = world(REVOCATION_URL=server.url)
+    for _ in range(3):
+        assert one.answer(issuer.app_jwt()) == 50301
+
+
+def test_a_log_of_another_version_is_not_changed(server: Server) -> None:
+    """Neither workers of that version nor of this one would understand the result."""
+    RedisStore(server.url).change([A])
+    another_format(server)
+    with pytest.raises(RevocationStoreError, match="ResponseError"):
+        RedisStore(server.url).change([B])
+    assert records_in(server) == 1
 
 
 @pytest.fixture

@@ -20,10 +20,18 @@ from flask_connector_auth import (
     token_digest,
 )
 from flask_connector_auth.core import Rejected
-from flask_connector_auth.revocation import MemoryStore, RevocationRules, Revocations, Subject
+from flask_connector_auth.revocation import (
+    MemoryStore,
+    RevocationRules,
+    Revocations,
+    Subject,
+    entry_key,
+    redis_scripts,
+)
 from flask_connector_auth.testing import OMIT
 from tests.support.floor_helpers import NOW, cases, issuer_of
 from tests.support.redis_servers import SOON, Server, until
+from tests.support.revocation_entries import Entries
 from tests.support.revocation_worlds import ACCOUNT, INSTALL, KEPT_FOREVER, MakeWorld
 
 TOKEN = issuer_of().app_jwt()
@@ -41,13 +49,13 @@ class Broken(MemoryStore):
         self.requested: list[Change] = []
         self.batches: list[int] = []
 
-    def change(self, changes: Sequence[Change], *, absent: bool = False) -> None:
+    def change(self, changes: Sequence[Change]) -> None:
         """Take them, or not."""
         self.requested += changes
         self.batches.append(len(changes))
         if self.error:
             raise self.error
-        super().change(changes, absent=absent)
+        super().change(changes)
 
 
 def made(store: RevocationStore | None = None, **rules: Any) -> Revocations:
@@ -55,9 +63,9 @@ def made(store: RevocationStore | None = None, **rules: Any) -> Revocations:
     return Revocations(store, RevocationRules(**rules), lambda: NOW, issuers=(A, B))
 
 
-def entries(revocations: Revocations) -> dict[Any, float]:
+def entries(revocations: Revocations) -> Entries:
     """Return the entries that requests are checked against."""
-    return {**revocations.cache.revoked.entries}
+    return Entries.of(revocations.cache.revoked)
 
 
 @pytest.fixture
@@ -179,7 +187,7 @@ def test_a_revocation_of_an_issuer_that_is_gone_can_be_restored() -> None:
     before.revoke(account_id="a", issuer=A)
     [entry] = before.entries()
     after = Revocations(None, RevocationRules(), lambda: NOW, issuers=(B,))
-    after.cache.revoked.put(Change(*next(before.cache.revoked.entries_needed_at(NOW))))
+    after.cache.revoked.put(next(before.cache.revoked.changes()))
     with pytest.raises(
         ValueError, match=f"^no tokens of that issuer are accepted, only of: '{B}'$"
     ):
@@ -235,7 +243,7 @@ def test_a_revocation_never_weakens_another(sent: list[Any]) -> None:
 
 
 REVOKED = {
-    "a token": ({"digest": DIGEST}, ("token", None, NOW + 3600)),
+    "a token": ({"digest": entry_key(DIGEST)}, ("token", None, NOW + 3600)),
     "an install": ({"install_id": "a"}, ("install", NOW, NOW + 60 + 30 + 60)),
     "an account": ({"account_id": "a:b"}, ("account", NOW, NOW + 3600)),
     "a consumer": ({"lp_consumer_id": "a"}, ("lp_consumer", NOW, NOW + 3600)),
@@ -297,7 +305,7 @@ def test_entries_can_be_changed_while_they_are_listed() -> None:
         revocations.revoke(account_id=str(number))
     revocations.restore(account_id="2")
     names = [entry.subject["account_id"] for entry in (first, *listed)]
-    assert names == ["0", "1", "2"]
+    assert sorted(names) == ["0", "1", "2"]
 
 
 def test_other_workers_list_what_one_has_revoked(world: MakeWorld, server: Server) -> None:
@@ -309,6 +317,34 @@ def test_other_workers_list_what_one_has_revoked(world: MakeWorld, server: Serve
     assert not other.is_revoked(install_id="a")
     assert not other.restore(install_id="a")
     assert other.restore(account_id="a")
+
+
+def test_without_its_name_an_id_is_listed_by_its_digest(world: MakeWorld, server: Server) -> None:
+    """The store has lost the names, or they cannot be read; the digest restores the entry too."""
+    one, other = (world(REVOCATION_URL=server.url).revocations for _ in range(2))
+    one.revoke(account_id="a", at=NOW)
+    assert other.wait_until_ready(10)
+    server.do("DEL", redis_scripts.NAMES)
+    digest = entry_key("account:a")
+    assert [*other.entries()] == [("account", {"digest": digest}, NOW, inf)]
+    server.do("SET", redis_scripts.NAMES, "of another type")
+    with pytest.raises(RevocationStoreError, match="the names of ids cannot be read: unexpected"):
+        [*other.entries()]
+    server.do("DEL", redis_scripts.NAMES)
+    assert other.is_revoked(digest=digest)
+    assert other.restore(digest=digest)
+    until(lambda: not one.is_revoked(account_id="a"))
+
+
+def test_a_digest_of_an_unknown_kind_is_an_error() -> None:
+    """A listed digest has the kind of its entry."""
+    with pytest.raises(ValueError, match="unknown kind"):
+        made().revoke(digest=bytes(15) + b"\x09")
+
+
+def test_without_a_store_there_is_nothing_to_wait_for() -> None:
+    """``wait_until_ready``: the entries are those of this process."""
+    assert made().wait_until_ready(0)
 
 
 def test_each_change_sends_a_signal(sent: list[Any]) -> None:
@@ -374,7 +410,7 @@ def test_a_receiver_that_fails_changes_nothing(
         revocations.cache.report_if_stale()
         revocations.revoke(account_id="a")
     assert entries(revocations) == {"account:a": NOW + 3600}
-    assert store.revoked.entries == {"account:a": NOW + 3600}
+    assert Entries.of(store.revoked) == {"account:a": NOW + 3600}
     failed = [record.getMessage() for record in caplog.records if record.exc_info]
     assert failed[:2] == [
         "a receiver of revocation-stale failed",
@@ -414,7 +450,7 @@ def test_max_lifetime_ends_the_entry_of_an_install_where_no_store_is_shared(shar
 class OutOfReach(Broken):
     """A store that cannot be read."""
 
-    def read(self, position: Any, wait: float) -> Update:
+    def read(self, position: Any) -> Update:
         """Fail."""
         raise RevocationStoreError("out of reach")
 
@@ -488,7 +524,7 @@ def test_an_unconfirmed_revocation_is_an_error_and_in_force_here(
     assert sent == []
     store.error = None
     revocations.revoke(token=TOKEN)
-    assert DIGEST in store.revoked.entries
+    assert DIGEST in Entries.of(store.revoked)
     revocations.restore(token=TOKEN)
     until(lambda: DIGEST not in entries(revocations))
 
@@ -646,8 +682,8 @@ def test_the_health_of_a_worker(world: MakeWorld, own_server: Server) -> None:
     health = one.health
     assert (health["ready"], health["lag"], health["entries"]) == (False, None, 0)
     assert health["waiting_for"] == "first_copy"
-    one.revoke(install_id=INSTALL)
     until(lambda: one.health["ready"])
+    one.revoke(install_id=INSTALL)
     health = one.health
     assert health.pop("lag") < 1
     assert health == {
