@@ -172,7 +172,7 @@ class Feed:
             return
         took = perf_counter() - request.environ[BEGAN]
         sent, got = _sent(response.status_code), _answered(response)
-        path = quote(request.path, safe="/!$&'()*+,;=:@~")
+        path = quote(request.path, safe="/!$&'()*+,;=:@~", errors="replace")
         query = request.query_string.decode("latin-1")
         self.add(
             name_of(request, sent.body, got.body),
