@@ -44,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         with served(options.port, options.tls_port, {}) as running:
             print(connection_details(running), flush=True)
+            print("Open the console in a browser: it says where to begin.", flush=True)
             print("Press Ctrl-C to stop it. Each refused request is a line below.\n", flush=True)
             request_refused.connect(print_line, running.app)
             stopped.wait()

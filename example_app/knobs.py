@@ -52,6 +52,12 @@ def recover(services: Iterable[str] = SERVICES) -> None:
     db.session.commit()
 
 
+def failures() -> list[Fault]:
+    """Return the failures that are in force."""
+    faults = filter(None, (db.session.get(Fault, service) for service in SERVICES))
+    return [fault for fault in faults if fault.remaining != 0]
+
+
 def token_life() -> int:
     """Return the lifetime of an AppJWT in seconds: that of the knob, or that of the setting."""
     turned = find(Setting, TOKEN_LIFE)

@@ -1,8 +1,9 @@
 """The console at ``/``, a page that shows the protocol at work and its failures.
 
 The page sends real requests to the services of this app. What a client cannot do is done by the
-JSON calls under ``/console``: break tokens, show why one was refused, show what the first and the
-next verification cost, rotate keys, revoke. These calls mint tokens. So the console is only for the
+JSON calls under ``/console``: show every request that the app gets and why one was refused, break
+tokens, show what the first and the next verification cost, rotate keys, revoke, turn knobs. These
+calls mint tokens. So the console is only for the
 browser that was opened with its key, on this machine, and for no other site in that browser.
 """
 
@@ -15,6 +16,7 @@ from flask_connector_auth import ConnectorAuth
 
 from .access_key import AccessKey
 from .costs import Costs
+from .feed import Feed
 from .reasons import Reasons
 
 
@@ -26,6 +28,7 @@ class Console:
     connector_auth: ConnectorAuth
     reasons: Reasons
     costs: Costs
+    feed: Feed
 
 
 def init_app(app: Flask, connector_auth: ConnectorAuth) -> None:
@@ -37,7 +40,8 @@ def init_app(app: Flask, connector_auth: ConnectorAuth) -> None:
 
     reasons, costs = Reasons(app), Costs(app, connector_auth)
     access_key = AccessKey(Path(app.instance_path))
-    app.extensions["console"] = Console(access_key, connector_auth, reasons, costs)
+    feed = Feed(app, access_key)
+    app.extensions["console"] = Console(access_key, connector_auth, reasons, costs, feed)
     app.register_blueprint(blueprint)
 
 

@@ -2,25 +2,28 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app
+from flask import Blueprint, Response, abort, current_app, request
 from flask.typing import ResponseReturnValue
 
 from flask_connector_auth import RevocationStoreError
 
-from ..agents import agent_of
+from .. import knobs
+from ..database import find
 from ..idp import consumer_in
 from ..keys import current_keys
+from ..models import Conversation
 from ..sentinel import app_install
 from ..wire import Refused, read_json
-from . import current_console, visitors
+from . import clients, current_console, signatures, visitors
 from .faults import FAULTS
 from .minting import mint
+from .script import script
 
 #: What can be revoked, by the arguments of the extension.
-SUBJECTS = ("token", "install_id", "account_id", "lp_consumer_id", "ext_consumer_id")
+SUBJECTS = ("token", "digest", "install_id", "account_id", "lp_consumer_id", "ext_consumer_id")
 
 blueprint = Blueprint(
     "console", __name__, static_folder="static", static_url_path="/console/static"
@@ -37,17 +40,43 @@ def page() -> Response:
 
 @blueprint.get("/console/session")
 def session() -> dict[str, Any]:
-    """Return the credentials of the app install and the agent, and the CA's path for ``curl``."""
-    install = app_install()
-    agent = agent_of(install.account_id)
-    ca = Path(current_app.instance_path) / "ca.pem"
-    return {
-        "account": install.account_id,
-        "client_id": install.client_id,
-        "client_secret": install.client_secret,
-        "agent": agent and {"username": agent.login_name, "password": agent.password},
-        "ca": str(ca) if ca.exists() else None,
-    }
+    """Return addresses, credentials, and how to point a client at this app."""
+    return clients.session()
+
+
+@blueprint.get("/console/feed")
+def feed() -> dict[str, Any]:
+    """Return the requests that were new or changed after ``after``, a version."""
+    return current_console().feed.since(request.args.get("after", 0, int))
+
+
+@blueprint.post("/console/webhooks/<int:number>/resend")
+def resend(number: int) -> dict[str, str]:
+    """Post the webhook of the entry with this number once more."""
+    delivery = current_console().feed.delivery(number)
+    if delivery is None:
+        abort(404, "There is no such webhook.")
+    current_app.extensions["webhooks"].resend(delivery)
+    return {}
+
+
+@blueprint.post("/console/signature")
+def signature() -> dict[str, str | bool]:
+    """Return whether ``signature`` is right for ``body``, that of a webhook, and why not."""
+    match read_json():
+        case {"body": str(body), "signature": str(signature)}:
+            return signatures.explain(app_install().client_secret, body, signature)
+    raise Refused("body and signature must be texts")
+
+
+@blueprint.get("/console/conversations/<conversation_id>.sh")
+def conversation_script(conversation_id: str) -> Response:
+    """Return a shell script that repeats a conversation."""
+    conversation = find(Conversation, conversation_id)
+    if conversation is None:
+        abort(404, "There is no such conversation.")
+    text = script(conversation, clients.session(), request.host_url.rstrip("/"))
+    return Response(text, mimetype="text/x-shellscript")
 
 
 @blueprint.get("/console/faults")
@@ -72,17 +101,20 @@ def broken() -> dict[str, str]:
 
 @blueprint.get("/console/reasons/<request_id>")
 def reason(request_id: str) -> dict[str, str | None]:
-    """Return why the request with this ``Request-ID`` was refused, or ``null``."""
-    return {"reason": current_console().reasons.of(request_id)}
+    """Return why the request with this ``Request-ID`` was refused; ``reason`` may be ``null``."""
+    told = current_console().reasons.of(request_id)
+    return asdict(told) if told else {"reason": None}
 
 
 @blueprint.get("/console/operations")
 def operations() -> dict[str, Any]:
-    """Return the signing keys, the health of the extension, and the costs of verification."""
+    """Return keys, health, what is revoked, the knobs, and the costs of verification."""
     ring, console = current_keys().read(), current_console()
     return {
         "keys": [{"kid": kid, "signs": kid == ring.signing} for kid in ring.keys],
         "health": console.connector_auth.health(),
+        "revoked": _revoked(),
+        "knobs": _knobs(),
         "costs": console.costs.last(),
     }
 
@@ -108,22 +140,63 @@ def withdraw_key(kid: str) -> dict[str, str]:
     return {}
 
 
+@blueprint.post("/console/knobs")
+def turn_knob() -> dict[str, str]:
+    """Let AppJWTs live for ``token_life`` seconds, let ``service`` fail, or ``reset`` all knobs."""
+    match read_json():
+        case {"token_life": int(seconds)} if 0 < seconds < 2**31:
+            knobs.set_token_life(seconds)
+        case {"service": str(service), "status": int(status), "times": int() | None as times} if (
+            service in knobs.SERVICES and status in knobs.FAILURES and (times is None or times > 0)
+        ):
+            knobs.fail(service, status, times=times)
+        case {"reset": True}:
+            knobs.recover()
+            knobs.set_token_life(None)
+        case _:
+            raise Refused("the body must be token_life, reset, or service, status and times")
+    return {}
+
+
 @blueprint.post("/console/revoke")
 def revoke() -> dict[str, str]:
     """Revoke the given subject, one of :data:`SUBJECTS`."""
-    subject = _subject()
     with _errors_as_responses():
-        current_console().connector_auth.revocations.revoke(**subject)
-    return subject
+        current_console().connector_auth.revocations.revoke(**_subject())
+    return read_json()  # type: ignore[no-any-return]
 
 
 @blueprint.post("/console/restore")
 def restore() -> dict[str, str]:
     """Restore the given subject, one of :data:`SUBJECTS`."""
-    subject = _subject()
     with _errors_as_responses():
-        current_console().connector_auth.revocations.restore(**subject)
-    return subject
+        current_console().connector_auth.revocations.restore(**_subject())
+    return read_json()  # type: ignore[no-any-return]
+
+
+def _knobs() -> dict[str, Any]:
+    names = ("service", "status", "retry_after", "remaining")
+    failures = [{name: getattr(fault, name) for name in names} for fault in knobs.failures()]
+    leeway = current_app.config.get("CONNECTOR_AUTH_LEEWAY", 30)
+    return {"token_life": knobs.token_life(), "leeway": leeway, "failures": failures}
+
+
+def _revoked() -> list[dict[str, Any]] | None:
+    """Return what is revoked, or ``None`` if that is not known at the moment."""
+    try:
+        entries = [*current_console().connector_auth.revocations.entries()]
+    except RevocationStoreError:
+        return None
+    return [
+        {
+            "kind": entry.kind,
+            **{
+                name: value.hex() if isinstance(value, bytes) else value
+                for name, value in entry.subject.items()
+            },
+        }
+        for entry in entries
+    ]
 
 
 def _subject() -> dict[str, Any]:
@@ -131,7 +204,7 @@ def _subject() -> dict[str, Any]:
         case dict() as body if len(body) == 1:
             [(name, value)] = body.items()
             if name in SUBJECTS and isinstance(value, str):
-                return {name: value}
+                return {name: bytes.fromhex(value) if name == "digest" else value}
     raise Refused(f"the body must have one text, {' or '.join(SUBJECTS)}")
 
 

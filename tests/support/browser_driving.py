@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 from example_app.console import Console as AppConsole
+from example_app.domain import SERVICES
 from example_app.serving import Served
 
 CHROMIUM = shutil.which("chromium")
@@ -36,6 +38,12 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+def violations(page: Page) -> list[tuple[str, str, list[str]]]:
+    """Return what axe-core finds, with where: by all of its rules."""
+    found = Axe().run(page).response["violations"]
+    return [(each["id"], each["help"], [node["html"] for node in each["nodes"]]) for each in found]
 
 
 def go_to_page(page: Page, address: str) -> None:
@@ -69,6 +77,8 @@ class Console:
     def open(self, fragment: str = "") -> "Console":
         """Open the page, and wait until it knows what it needs."""
         go_to_page(self.page, f"{self.address}{fragment}")
+        # The app outlives a test: what it got before is none of its business.
+        self.page.evaluate("document.getElementById('feed-clear').click()")
         return self
 
     def panel(self, name: str) -> Locator:
@@ -93,6 +103,10 @@ class Console:
         expect(self.page.locator("body:not(.busy)")).to_be_attached()
         expect(self.status).to_have_text(re.compile(told))
 
+    def is_accessible(self) -> None:
+        """Find no violation of axe-core's rules in the state of the page."""
+        assert violations(self.page) == []
+
     def was_refused(self, *statuses: int) -> None:
         """Take the answers that were errors: those, and no other."""
         while len(self.refused) < len(statuses):
@@ -100,15 +114,29 @@ class Console:
         assert self.refused == [*statuses]
         self.refused.clear()
 
+    def was_refused_each_time(self, status: int) -> None:
+        """Take the answers that were errors: one or more, as often as the desk was read too."""
+        while not self.refused:
+            self.page.wait_for_event("console")
+        assert {*self.refused} == {status}
+        self.refused.clear()
+
     def requests(self) -> list[str]:
         """Return what is listed of the requests, the newest first."""
         lines = self.page.locator("#requests summary").all_inner_texts()
         return [" ".join(line.split()) for line in lines]
 
-    def shown(self, at: int = 0) -> dict[str, str]:
-        """Return request, answer and command of the entry *at* of that list."""
-        entry = self.page.locator("#requests > li").nth(at)
+    def entry(self, name: str = "") -> Locator:
+        """Return the newest entry of the feed whose text has *name*."""
+        return self.page.locator("#requests > li", has_text=name).first
+
+    def shown(self, name: str = "") -> dict[str, str]:
+        """Open the newest entry with *name*; return its request, answer and command."""
+        # By its number, for newer ones may come meanwhile.
+        number = self.entry(name).get_attribute("data-number")
+        entry = self.page.locator(f"#requests > li[data-number='{number}']")
         entry.locator("details").evaluate("details => { details.open = true; }")
+        expect(entry.locator("pre").first).to_be_attached()
         titles, texts = (entry.locator(name).all_inner_texts() for name in ("h3", "pre"))
         return dict(zip(titles, texts, strict=True))
 
@@ -119,40 +147,53 @@ class Console:
             self.errors.append(message.text)
 
 
-def talk(console: Console) -> None:
-    """Use the first panel: a consumer asks, and an agent answers."""
+def start(console: Console) -> None:
+    """Use the first panel as it suggests: one button sends a message, another one answers it."""
     console.panel("Conversation")
-    console.click("Look up the services", "7 services")
+    console.click("Send a message", "Message 0 is sent")
+    console.click("Answer as the agent", "Message 1 is the agent's")
+
+
+def talk(console: Console) -> None:
+    """Use the first panel step by step: a consumer asks, and an agent answers."""
+    console.panel("Conversation")
+    console.click("Look up the services", f"^{len(SERVICES)} services")
     console.click("Get both tokens", "An AppJWT for the app")
     console.click("Open a conversation", "A conversation is open")
     console.click("Send", "Message 0 is sent")
-    console.click("Log in", "Open conversations: ")
     console.click("Answer", "Message 1 is the agent's")
 
 
+def connect(console: Console) -> None:
+    """Use the second panel: the lines for a client."""
+    panel = console.panel("Connect")
+    panel.get_by_label("Client", exact=True).select_option("botium-connector-liveperson")
+
+
 def look_at_tokens(console: Console) -> None:
-    """Use the second panel."""
+    """Use the third panel."""
     console.panel("Tokens")
     console.click("Get new tokens", "Both tokens are new")
 
 
 def break_one(console: Console) -> None:
-    """Use the third panel: one switch, of which the answer is 401."""
+    """Use the fourth panel: one switch, of which the answer is 401."""
     console.panel("Break it")
     console.flip("app_jwt", "expired", "Answered with 401, 40102 .* log: expired")
 
 
 def operate(console: Console) -> None:
-    """Use the fourth panel."""
+    """Use the fifth panel."""
     console.panel("Operations")
-    console.click("Send 10 with new tokens", "Ten messages are sent")
+    console.click("Send 10 with new tokens", "10 of 10 requests were good")
     console.click("Add a key", "is published")
-    console.click("Send 10 with the same tokens", "Ten messages are sent")
+    console.click("Send 10 with the same tokens", "10 of 10 requests were good")
 
 
 #: By the name of each panel, what is done in it.
 STEPS: dict[str, Any] = {
-    "Conversation": talk,
+    "Conversation": start,
+    "Connect": connect,
     "Tokens": look_at_tokens,
     "Break it": break_one,
     "Operations": operate,

@@ -61,8 +61,7 @@ ALIKE = {
     "revoked": "revoked",
     "account": "wrong_account",
 }
-#: By the name of the fault: the reasons for an AppJWT and for a ConsumerJWS; ``None`` if the token
-#: is good and the service refuses it.
+#: By the name of the fault: the reasons for an AppJWT and for a ConsumerJWS.
 REASONS = {
     "app_jwt": {
         **ALIKE,
@@ -76,6 +75,6 @@ REASONS = {
         "swapped": "same_token",
         "other_app": "wrong_type",
         "claim": "missing_claim",
-        "consumer": None,
+        "consumer": "there is no such consumer",
     },
 }

@@ -1,8 +1,10 @@
 // The panel "Break it": sends a request with the chosen faults, and shows answer and reason.
 
-import { byId, el, onClick, say } from "./dom.js";
+import { onClick } from "./acting.js";
+import { byId, el } from "./dom.js";
 import { ask, reading } from "./http.js";
 import { known, needConversation, publish } from "./protocol.js";
+import { say } from "./status.js";
 
 /** The fault that is on, for each token. */
 const on = { app_jwt: null, consumer_jws: null };
@@ -19,31 +21,25 @@ export async function begin() {
 function toggle(kind, name, title) {
   const attributes = { type: "button", role: "switch", "aria-checked": "false", "data-name": name };
   const element = el("button", attributes, title);
-  onClick(element, async () => {
-    on[kind] = on[kind] === name ? null : name;
-    for (const each of byId(`faults-${kind}`).querySelectorAll("[role=switch]")) {
-      each.setAttribute("aria-checked", String(each.dataset.name === on[kind]));
-    }
-    await sendBroken();
-  });
+  onClick(element, () => flip(kind, on[kind] === name ? null : name));
   return element;
 }
 
-async function sendBroken() {
+/** Turn the switch `name` of a token on and all others off, and send a request. */
+export async function flip(kind, name) {
   await needConversation();
+  on[kind] = name;
+  for (const each of byId(`faults-${kind}`).querySelectorAll("[role=switch]")) {
+    each.setAttribute("aria-checked", String(each.dataset.name === name));
+  }
   const headers = await ask("/console/faults", { ext_consumer_id: known.consumer, ...on });
   const answer = await publish(headers);
-  const { reason } = await ask(`/console/reasons/${answer.id}`);
+  const told = await ask(`/console/reasons/${answer.id}`);
+  const reason = told.reason ?? "none";
   byId("answer-status").textContent = reading(answer);
   byId("answer").textContent = JSON.stringify(answer.body, null, 2);
-  byId("reason").textContent = reason ?? "none";
-  byId("reason-text").textContent = explained(answer.status, reason);
-  say(`Answered with ${reading(answer)}. Reason in the log: ${reason ?? "none"}.`);
-}
-
-function explained(status, reason) {
-  if (reason) return "The client is told the row, and nothing that would help to guess a token.";
-  return status === 200
-    ? "Both tokens are good."
-    : "Both tokens are good; the service itself refused what was asked for.";
+  byId("reason").textContent = [reason, told.details].filter(Boolean).join(" ");
+  byId("reason-text").textContent = told.explanation ?? "Both tokens are good.";
+  byId("reason-hidden").hidden = !told.explanation;
+  say(`Answered with ${reading(answer)}. Reason in the log: ${reason}.`);
 }

@@ -1,33 +1,44 @@
-// The panel "Conversation": the consumer on one side, the agent on the other.
+// The consumer's side of the panel "Conversation".
 
-import { byId, el, onClick, onSubmit, say, unique } from "./dom.js";
-import { reading } from "./http.js";
+import { onClick, onSubmit } from "./acting.js";
+import { allow, byId } from "./dom.js";
+import { desk } from "./desk.js";
+import { left } from "./jwt.js";
+import { show } from "./messages.js";
 import * as protocol from "./protocol.js";
+import { say } from "./status.js";
 
 const { known } = protocol;
-/** What the consumer's app knows was said: what it sent, and what a webhook would have told it. */
-let said = [];
-/** What the desk told last. */
-let opened = [];
+/** What a consumer does beside saying something, by the id of the button. */
+const ACTIONS = {
+  "consumer-types": () =>
+    protocol.tell({ type: "ChatStateEvent", chatState: "COMPOSING" }).then(() => {
+      say("The consumer types.");
+    }),
+  "consumer-reads": () =>
+    protocol.tell({ type: "AcceptStatusEvent", status: "READ", sequenceList: answers() }).then(() => {
+      say("The consumer has read it.");
+    }),
+};
+/** What the consumer's app has seen of its last conversation. */
+let said = { id: "", messages: [] };
 
-/** Wire the panel. */
+/** Wire the pane. */
 export function begin() {
-  byId("consumer").value = `visitor-${unique().slice(0, 6)}`;
   onClick(byId("look-up"), lookUp);
   onClick(byId("get-tokens"), getTokens);
   onClick(byId("open"), open);
   onClick(byId("close"), close);
-  onSubmit(byId("consumer-form"), speak);
-  onClick(byId("log-in"), logIn);
-  onClick(byId("refresh"), refresh);
-  onClick(byId("agent-close"), resolve);
-  onSubmit(byId("agent-form"), answer);
-  byId("open-ones").addEventListener("change", drawDesk);
+  onSubmit(byId("consumer-form"), () => speak());
+  for (const [id, action] of Object.entries(ACTIONS)) onClick(byId(id), action);
+  for (const event of ["desk", "known"]) document.addEventListener(event, draw);
   draw();
 }
 
-async function lookUp() {
+/** Look up the services. */
+export async function lookUp() {
   const { baseURIs } = await protocol.lookUp();
+  byId("look-up-state").textContent = `${baseURIs.length} services`;
   say(`${baseURIs.length} services, all at ${baseURIs[0].baseURI}.`);
 }
 
@@ -38,94 +49,62 @@ async function getTokens() {
 
 async function open() {
   await protocol.open();
-  said = [];
-  draw();
   say("A conversation is open.");
 }
 
 async function close() {
-  if (!known.conversation) throw new Error("There is no open conversation.");
   await protocol.close();
   say("The consumer closed the conversation.");
-  await caughtUp();
 }
 
-async function speak() {
-  const message = byId("consumer-text").value;
-  const before = known.conversation;
-  const answer = await protocol.speak(message);
-  if (answer.status !== 200) throw new Error(`Not sent: ${reading(answer)}`);
-  if (known.conversation !== before) said = [];
-  const { sequence } = answer.body.body;
-  said.push({ sequence, role: "CONSUMER", event: { message } });
+/** Say what is in the field, or the given text; return the message's number. */
+export async function speak(text) {
+  const message = text ?? byId("consumer-text").value;
+  const sequence = await protocol.speak(message);
+  byId("consumer-text").value = "";
+  see(known.conversation, [{ sequence, role: "CONSUMER", event: { type: "ContentEvent", message } }]);
   draw();
-  await caughtUp();
   say(`Message ${sequence} is sent.`);
+  return sequence;
 }
 
-async function logIn() {
-  await protocol.logIn();
-  say("The agent is logged in.");
-  await refresh();
-}
+/** The numbers of what agents have said. */
+const answers = () =>
+  said.messages.filter(({ role }) => role !== "CONSUMER").map(({ sequence }) => sequence);
 
-async function refresh() {
-  opened = await protocol.openOnes();
-  const chosen = byId("open-ones").value || known.conversation;
-  byId("open-ones").replaceChildren(
-    ...opened.map(({ conversationId: id, consumer }) =>
-      el("option", { value: id, ...(id === chosen && { selected: "" }) }, consumer),
-    ),
-  );
-  draw();
-  say(`Open conversations: ${opened.length}.`);
-}
-
-/** Let the desk see what the consumer did, if an agent is there. */
-const caughtUp = () => known.bearer && refresh();
-
-async function answer() {
-  const id = await chosen();
-  const { sequence } = await protocol.answer(id, byId("agent-text").value);
-  await refresh();
-  say(`Message ${sequence} is the agent's.`);
-}
-
-async function resolve() {
-  const id = await chosen();
-  await protocol.resolve(id);
-  if (id === known.conversation) known.conversation = "";
-  await refresh();
-  say("The agent closed the conversation.");
-}
-
-async function chosen() {
-  if (byId("open-ones").value) return byId("open-ones").value;
-  await refresh();
-  const id = byId("open-ones").value;
-  if (!id || id !== known.conversation) throw new Error("Choose one of the open conversations.");
-  return id;
+/** Keep what the consumer sees: of each message, what was heard of it last. */
+function see(id, messages) {
+  const before = said.id === id ? said.messages : [];
+  const all = new Map([...before, ...messages].map((each) => [each.sequence, each]));
+  said = { id, messages: [...all.values()].sort((one, other) => one.sequence - other.sequence) };
 }
 
 function draw() {
-  const own = opened.find(({ conversationId }) => conversationId === known.conversation);
-  if (own) said = own.messages;
-  fill(byId("consumer-said"), said);
-  drawDesk();
+  const { conversation, app_jwt } = known;
+  // After the end of a conversation, it is still shown.
+  if (conversation) see(conversation, desk.messages.get(conversation) ?? []);
+  byId("tokens-state").textContent = app_jwt ? `AppJWT: ${left(app_jwt)}` : "";
+  byId("open-state").textContent = conversation ? "open" : "";
+  const none = conversation ? "" : "No conversation is open.";
+  for (const id of ["close", "consumer-types"]) allow(byId(id), none);
+  allow(byId("consumer-reads"), none || (answers().length ? "" : "No agent has said anything yet."));
+  allow(byId("open"), conversation ? "A conversation is open: close it first." : "");
+  drawExport(said.id);
+  byId("consumer-note").textContent = desk.notes.get(conversation)?.agent ?? "";
+  // Some messages are for agents and managers only.
+  const seen = said.messages.filter(({ messageAudience: to = "ALL" }) => to === "ALL");
+  const empty = "What the consumer says, and the agent's answers.";
+  show(byId("consumer-said"), seen, empty, protocol.fileForConsumer);
 }
 
-function drawDesk() {
-  const id = byId("open-ones").value;
-  const chosen = opened.find(({ conversationId }) => conversationId === id);
-  fill(byId("agent-said"), chosen?.messages ?? []);
-}
-
-function fill(list, messages) {
-  list.replaceChildren(...messages.map(bubble));
-}
-
-function bubble({ sequence, role, event }) {
-  const who = role === "CONSUMER" ? "Consumer" : "Agent";
-  const text = typeof event.message === "string" ? event.message : event.type;
-  return el("li", { class: who.toLowerCase() }, el("small", {}, `${sequence} ${who}`), text);
+function drawExport(id) {
+  const link = byId("export");
+  if (id) {
+    link.href = `/console/conversations/${id}.sh`;
+    link.removeAttribute("aria-disabled");
+  } else {
+    link.removeAttribute("href");
+    link.setAttribute("aria-disabled", "true");
+  }
+  byId("export-why").textContent = id ? "" : "once there is one";
 }

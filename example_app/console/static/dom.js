@@ -18,45 +18,27 @@ export function unique() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Make a button that runs `action`. */
-export function button(text, action, attributes = {}) {
-  const element = el("button", { type: "button", ...attributes }, text);
-  onClick(element, action);
-  return element;
+/** Draw the children of `element` anew, unless `state` is that of the last time. */
+export function redraw(element, state, children) {
+  const text = JSON.stringify(state);
+  // A button must not vanish just before a click, nor with the focus.
+  if (element.dataset.state === text) return;
+  element.dataset.state = text;
+  element.replaceChildren(...children());
 }
 
-/** Run `action` at each click; what goes wrong is told in the status line. */
-export function onClick(element, action) {
-  element.addEventListener("click", () => run(action));
+/** Grey `element` out for `reason`, or let it work again if there is none. */
+export function allow(element, reason = "") {
+  // Not the attribute "disabled": the reason must be found by keyboard too.
+  element.toggleAttribute("data-reason", Boolean(reason));
+  element.dataset.reason = reason;
+  if (!reason) delete element.dataset.reason;
+  element.title = reason;
+  element.setAttribute("aria-disabled", String(Boolean(reason)));
 }
 
-/** Run `action` when the form is sent. */
-export function onSubmit(form, action) {
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    run(action);
-  });
-}
-
-/** Tell in the status line, which screen readers read out. */
-export function say(text) {
-  byId("status").textContent = text;
-}
-
-// Runs one action after the other: an early click waits for the actions that it depends on.
-let last = Promise.resolve();
-let waiting = 0;
-
-/** Run `action` after those before it; until all are done, the page is marked as busy. */
-export function run(action) {
-  count(1);
-  last = last
-    .then(action)
-    .catch((error) => say(error.message))
-    .finally(() => count(-1));
-}
-
-function count(more) {
-  waiting += more;
-  document.body.classList.toggle("busy", waiting > 0);
-}
+/** A part of a text that scrolls, so it can be reached by the keyboard. */
+export const block = (title, text) => [
+  el("h3", {}, title),
+  el("pre", { tabindex: 0, role: "group", "aria-label": title }, text),
+];

@@ -1,10 +1,14 @@
-// The panel "Operations": health, keys, costs and revocations, updated every two seconds.
+// The panel "Operations": costs, keys and health, updated every two seconds; see also the modules
+// for what is revoked and for the knobs.
 
-import { button, byId, el, onClick, say } from "./dom.js";
-import { ask, need, reading } from "./http.js";
-import { decoded } from "./jwt.js";
+import { button, onClick } from "./acting.js";
+import { byId, el, redraw } from "./dom.js";
+import { Refused, ask } from "./http.js";
+import * as knobs from "./knobs.js";
 import { plot } from "./plot.js";
 import { known, needConversation, publish, tokens } from "./protocol.js";
+import * as revoking from "./revoking.js";
+import { say } from "./status.js";
 
 const PAUSE = 2000;
 
@@ -13,10 +17,9 @@ export function begin() {
   onClick(byId("load-new"), () => load(newTokens));
   onClick(byId("load-same"), () => load(tokens));
   onClick(byId("add-key"), addKey);
-  onClick(byId("revoke"), () => turn("revoke", "Revoked"));
-  onClick(byId("restore"), () => turn("restore", "Restored"));
   onClick(byId("try"), attempt);
-  plot(byId("plot"), byId("plot-caption"), []);
+  revoking.begin(draw);
+  knobs.begin(draw);
   setInterval(draw, PAUSE);
   document.addEventListener("panel", draw);
 }
@@ -29,54 +32,45 @@ async function draw() {
   plot(byId("plot"), byId("plot-caption"), now.costs);
   byId("health").replaceChildren(...health(now.health));
   drawKeys(now.keys);
+  revoking.draw(now.revoked);
+  knobs.draw(now.knobs);
 }
 
 /** Tokens that were never verified: those of the protocol's services have been, on the way. */
 const newTokens = () => ask("/console/faults", { ext_consumer_id: known.consumer });
 
+const TIMES = 10;
+
 async function load(headers) {
   await needConversation();
-  for (let number = 0; number < 10; number += 1) await publish(await headers());
+  const answers = [];
+  for (let number = 0; number < TIMES; number += 1) answers.push(await publish(await headers()));
   await draw();
-  say("Ten messages are sent.");
+  const bad = answers.filter(({ status }) => status !== 200);
+  const told = `${TIMES - bad.length} of ${TIMES} requests were good`;
+  if (bad.length) throw new Refused("POST", "", bad.at(-1), told);
+  say(`${told}.`);
 }
 
 async function attempt() {
   await needConversation();
-  say(`Answered with ${reading(await publish(tokens()))}.`);
+  const answer = await publish(tokens());
   await draw();
+  if (answer.status !== 200) throw new Refused("POST", "", answer);
+  say("Answered with 200: the tokens are good.");
 }
 
 async function addKey() {
-  const { kid } = await need("POST", "/console/keys", { json: {} });
+  const { kid } = await ask("/console/keys", {});
   await draw();
   say(`The key ${kid} is published.`);
 }
 
 async function change(kid, action, told) {
-  await need("POST", `/console/keys/${kid}/${action}`, { json: {} });
+  await ask(`/console/keys/${kid}/${action}`, {});
   await draw();
   byId("add-key").focus(); // the clicked button was removed
   say(`The key ${kid} ${told}.`);
-}
-
-async function turn(action, done) {
-  await needConversation();
-  const name = byId("subject").value;
-  const text = byId("subject").selectedOptions[0].textContent;
-  await need("POST", `/console/${action}`, { json: subject(name) });
-  await draw();
-  say(`${done}: ${text}.`);
-}
-
-function subject(name) {
-  const { account, client_id } = known.session;
-  if (name === "install_id") return { install_id: client_id };
-  if (name === "account_id") return { account_id: account };
-  if (name.endsWith("_consumer_id")) {
-    return { [name]: decoded(known.consumer_jws, 1)[name] };
-  }
-  return { token: known[name] };
 }
 
 function health({ keys, cache, revocation }) {
@@ -91,7 +85,7 @@ function rows(caption, columns) {
   const titles = Object.keys(columns);
   const head = titles.map((title) => el("th", { scope: "col" }, title));
   const lines = names.map((name) => [
-    el("th", { scope: "row" }, name),
+    el("th", { scope: "row" }, ...breakable(name)),
     ...Object.values(columns).map((each) => el("td", {}, told(each[name]))),
   ]);
   return el(
@@ -103,6 +97,9 @@ function rows(caption, columns) {
   );
 }
 
+/** A long name may be broken behind each underscore. */
+const breakable = (name) => name.split(/(?<=_)/).flatMap((part) => [part, el("wbr")]);
+
 function told(value) {
   if (typeof value === "number") return String(Math.round(value * 10) / 10);
   if (Array.isArray(value)) return value.join(", ");
@@ -113,13 +110,8 @@ function told(value) {
 }
 
 function drawKeys(keys) {
-  // Redrawn only after a change: a button must not vanish just before a click.
-  const list = byId("keys");
-  const state = JSON.stringify(keys);
-  if (list.dataset.state === state) return;
-  list.dataset.state = state;
-  list.replaceChildren(
-    ...keys.map(({ kid, signs }) =>
+  redraw(byId("keys"), keys, () =>
+    keys.map(({ kid, signs }) =>
       el("li", {}, el("code", {}, kid), ...(signs ? [" signs"] : changes(kid))),
     ),
   );

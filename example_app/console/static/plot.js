@@ -2,9 +2,11 @@
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const LEFT = 58;
-const RIGHT = 632;
 const TOP = 10;
 const BOTTOM = 186;
+const HEIGHT = 240;
+/** The right edge, by the width of the page: a unit is a pixel, so that text is as large as set. */
+let right = 632;
 /** Microseconds, at the bottom and at the top. */
 const LOWEST = 1;
 const HIGHEST = 1e5;
@@ -17,6 +19,9 @@ export function plot(svg, caption, costs) {
   caption.textContent = costs.length ? summary : "No request has been measured yet.";
   const label = `Microseconds for the last ${costs.length} requests. ${caption.textContent}`;
   svg.setAttribute("aria-label", label);
+  const width = Math.max(240, svg.parentElement.clientWidth);
+  right = width - 8;
+  svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
   svg.replaceChildren(...grid(), ...costs.map(mark), ...legend());
 }
 
@@ -37,7 +42,7 @@ function grid() {
     const y = height(value);
     const label = value < 1000 ? `${value} µs` : `${value / 1000} ms`;
     return [
-      make("line", { class: "grid", x1: LEFT, x2: RIGHT, y1: y, y2: y }),
+      make("line", { class: "grid", x1: LEFT, x2: right, y1: y, y2: y }),
       make("text", { class: "label", x: LEFT - 6, y: y + 4, "text-anchor": "end" }, label),
     ];
   });
@@ -45,7 +50,7 @@ function grid() {
 
 // Two shapes, since some people cannot tell the two colours apart.
 function mark({ microseconds, cached, number }, at) {
-  const x = LEFT + ((at + 0.5) * (RIGHT - LEFT)) / SHOWN;
+  const x = LEFT + ((at + 0.5) * (right - LEFT)) / SHOWN;
   const shape = dot(x, height(microseconds), cached);
   shape.append(make("title", {}, `Request ${number}: ${microseconds.toFixed(1)} µs`));
   return shape;
@@ -63,7 +68,7 @@ function legend() {
     make("text", { class: "label", x: LEFT + 18, y: 212 }, "first verification"),
     dot(LEFT + 148, 208, true),
     make("text", { class: "label", x: LEFT + 157, y: 212 }, "from the cache"),
-    make("text", { class: "label", x: RIGHT, y: 212, "text-anchor": "end" }, "newest on the right"),
+    make("text", { class: "label", x: right, y: 232, "text-anchor": "end" }, "newest on the right"),
   ];
 }
 

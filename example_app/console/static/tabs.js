@@ -1,4 +1,4 @@
-// Shows one of the four panels, by a click, an arrow key or the address.
+// Shows one of the panels, by a click, an arrow key or the address.
 // WAI-ARIA Authoring Practices, "Tabs".
 
 const tabs = [...document.querySelectorAll("[role=tab]")];
@@ -25,6 +25,13 @@ export function begin() {
   const named = () => tabs.find((tab) => `#${tab.getAttribute("aria-controls")}` === location.hash);
   window.addEventListener("hashchange", () => named() && show(named()));
   show(named() ?? tabs[0]);
+}
+
+/** Show the panel with the id `id`, and go to its tab. */
+export function open(id) {
+  const tab = tabs.find((each) => each.getAttribute("aria-controls") === id);
+  choose(tab);
+  tab.focus();
 }
 
 // Not called at the start: a new fragment moves the start of keyboard navigation into the panel.

@@ -1,8 +1,10 @@
 // The panel "Tokens": the parts of both tokens, explained, and the remaining time.
 
-import { byId, el, onClick, say } from "./dom.js";
-import { decoded } from "./jwt.js";
+import { onClick } from "./acting.js";
+import { byId, el, redraw } from "./dom.js";
+import { decoded, left } from "./jwt.js";
 import { getTokens, known } from "./protocol.js";
+import { say } from "./status.js";
 
 const MEANINGS = {
   kid: "which published key verifies it",
@@ -20,6 +22,7 @@ const MEANINGS = {
 };
 const TIMES = new Set(["iat", "exp"]);
 const KINDS = ["app_jwt", "consumer_jws"];
+const NONE = "None yet. The first message gets both, and so does the button above.";
 
 /** Wire the panel. */
 export function begin() {
@@ -27,32 +30,31 @@ export function begin() {
     await getTokens();
     say("Both tokens are new.");
   });
-  document.addEventListener("tokens", draw);
+  document.addEventListener("known", draw);
   setInterval(count, 1000);
   draw();
 }
 
 function draw() {
   for (const kind of KINDS) {
-    byId(kind).replaceChildren(byId(kind).querySelector("h2"), ...shown(kind, known[kind]));
+    redraw(byId(`${kind}-parts`), known[kind] || "none", () => shown(kind, known[kind]));
   }
   count();
 }
 
 function shown(kind, token) {
-  if (!token) return [el("p", {}, "None yet.")];
+  if (!token) return [el("p", {}, NONE)];
   const [header, payload, signature] = token
     .split(".")
     .map((part, at) => el("span", { class: `part${at}` }, part));
-  const claims = decoded(token, 1);
   return [
-    el("p", { role: "timer", class: "figure", "data-exp": String(claims.exp ?? "") }),
+    el("p", { role: "timer", class: "figure", "data-kind": kind }),
     table("Header", decoded(token, 0)),
-    table("Claims", claims),
+    table("Claims", decoded(token, 1)),
     el(
       "details",
       {},
-      el("summary", {}, `${byId(kind).querySelector("h2").textContent} as it is sent`),
+      el("summary", {}, `${byId(`${kind}-title`).textContent} as it is sent`),
       el("pre", {}, header, ".", payload, ".", signature),
     ),
   ];
@@ -85,12 +87,6 @@ function told(name, value) {
 
 function count() {
   for (const timer of document.querySelectorAll("[role=timer]")) {
-    const { exp } = timer.dataset;
-    timer.textContent = exp ? left(Math.ceil(Number(exp) - Date.now() / 1000)) : "never expires";
+    timer.textContent = left(known[timer.dataset.kind]);
   }
-}
-
-function left(seconds) {
-  if (seconds <= 0) return "expired";
-  return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, "0")} s left`;
 }

@@ -7,11 +7,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from playwright.sync_api import expect
+
 from example_app.serving import served
 from tests.support.browser_driving import STEPS, Console, chromium
 
 FOLDER = Path(__file__).parents[3] / "docs" / "_static"
-SIZE = {"width": 1240, "height": 600}
+#: For the first, whose panes take the height of the window, and for the others.
+SIZES = {"width": 1240, "height": 700}, {"width": 1240, "height": 900}
 
 
 def path_of(panel: str) -> Path:
@@ -26,13 +29,18 @@ def main() -> None:
         served(0, 0, {}, folder) as running,
         chromium() as browser,
     ):
-        page = browser.new_context(viewport=SIZE, timezone_id="UTC").new_page()
+        page = browser.new_context(viewport=SIZES[0], timezone_id="UTC").new_page()
         console = Console(page, running, f"http://127.0.0.1:{running.port}").open()
         for name, step in STEPS.items():
             step(console)
-            # The first with the list of requests, which is the same beside each of them.
-            pictured = page.get_by_role("main") if name != "Conversation" else page
-            pictured.screenshot(path=path_of(name))
+            page.get_by_role("main").evaluate("main => main.scrollTo(0, 0)")
+            # The first with the feed, which is beside each of them.
+            if name == "Conversation":
+                expect(page.locator("#agent-said li")).to_have_count(2)
+                page.screenshot(path=path_of(name))
+                page.set_viewport_size(SIZES[1])
+            else:
+                page.get_by_role("main").screenshot(path=path_of(name))
             print(path_of(name).relative_to(FOLDER.parents[1]))
 
 

@@ -1,6 +1,7 @@
 """The key to the console in a browser: no page without it, and no trace of it where others look."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.browser_driving import go_to_page, key_path
 
@@ -69,3 +70,11 @@ def test_a_link_of_another_site(page, running):
     assert page.url == f"http://127.0.0.1:{running.port}/"
     assert "press Enter in the address bar" in page.locator("body").inner_text()
     go_to_page(page, page.url)
+
+
+def test_a_reload_and_a_second_tab(page, running, origin):
+    """The address is opened with the key once; a reload and another tab have it too."""
+    go_to_page(page, f"{origin}{key_path(running)}")
+    page.reload()
+    expect(page.locator("body[data-ready]")).to_be_attached()
+    go_to_page(page.context.new_page(), f"{origin}/#tokens")

@@ -104,8 +104,8 @@ def test_to_anywhere_by_a_setting(browser, tmp_path):
             if secure:
                 talk(console)
             else:
-                console.click("Look up the services", "7 services")
-                console.click("Copy curl", "select the line instead")
+                console.click("Look up the services", "services, all at")
+                console.click("Copy curl: Look up the services", "Select the text instead")
             assert (console.errors, console.refused) == ([], [])
             context.close()
 

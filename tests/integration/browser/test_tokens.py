@@ -31,7 +31,7 @@ def test_they_are_the_ones_that_are_sent(console):
     shown = {kind: console.page.locator(f"#{kind} pre").text_content() for kind in KINDS}
     console.panel("Conversation")
     console.click("Open a conversation", "A conversation is open")
-    request = console.shown(0)["Request"]
+    request = console.shown("Open conversation")["Request"]
     assert f"Authorization: {shown['app_jwt']}\n" in request
     assert f"X-LP-ON-BEHALF: {shown['consumer_jws']}\n" in request
 
@@ -39,7 +39,7 @@ def test_they_are_the_ones_that_are_sent(console):
 def test_before_there_are_any(console):
     """It says so."""
     panel = console.panel("Tokens")
-    assert panel.get_by_text("None yet.").count() == 2
+    assert panel.get_by_text("None yet").count() == 2
 
 
 def test_the_time_that_is_left(console):

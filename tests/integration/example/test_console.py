@@ -157,16 +157,16 @@ def test_a_key_that_cannot_be_changed(console, action, kid):
 
 
 def subjects(tokens):
-    """Return what can be revoked, by what it is called, with the row that its tokens get."""
+    """Return what can be revoked, by what it is called, with row and kind."""
     app_jwt, consumer_jws = tokens.values()
     app, consumer = claims(app_jwt), claims(consumer_jws)
     return {
-        "AppJWT": ({"token": app_jwt}, 40102),
-        "ConsumerJWS": ({"token": consumer_jws}, 40103),
-        "install": ({"install_id": app["azp"]}, 40102),
-        "account": ({"account_id": app["aud"]}, 40102),
-        "consumer": ({"lp_consumer_id": consumer["lp_consumer_id"]}, 40103),
-        "ext_consumer": ({"ext_consumer_id": consumer["ext_consumer_id"]}, 40103),
+        "AppJWT": ({"token": app_jwt}, 40102, "token"),
+        "ConsumerJWS": ({"token": consumer_jws}, 40103, "token"),
+        "install": ({"install_id": app["azp"]}, 40102, "install"),
+        "account": ({"account_id": app["aud"]}, 40102, "account"),
+        "consumer": ({"lp_consumer_id": consumer["lp_consumer_id"]}, 40103, "lp_consumer"),
+        "ext_consumer": ({"ext_consumer_id": consumer["ext_consumer_id"]}, 40103, "ext_consumer"),
     }
 
 
@@ -175,14 +175,108 @@ def subjects(tokens):
 )
 def test_revoking(console, send, name):
     """The tokens are refused at once, and pass again once that is restored."""
-    subject, row = subjects(send.tokens)[name]
+    subject, row, kind = subjects(send.tokens)[name]
     assert send().status_code == 200
     assert console.post("revoke", subject).json == subject
     assert_row(send(**{"Request-ID": name}), row)
-    assert console.get(f"reasons/{name}") == {"reason": "revoked"}
+    told = console.get(f"reasons/{name}")
+    assert (told["reason"], told["details"]) == ("revoked", f"kind='{kind}'")
+    assert [entry["kind"] for entry in console.get("operations")["revoked"]] == [kind]
     assert console.get("operations")["health"]["revocation"]["entries"] == 1
     assert console.post("restore", subject).json == subject
     assert send().status_code == 200
+
+
+@pytest.mark.parametrize("name", ["AppJWT", "account"])
+def test_restoring_what_is_listed(console, send, name):
+    """What is revoked is listed so that it can be restored by that alone: a token by its digest."""
+    subject, row, _ = subjects(send.tokens)[name]
+    console.post("revoke", subject)
+    assert_row(send(), row)
+    [entry] = console.get("operations")["revoked"]
+    del entry["kind"]
+    assert console.post("restore", entry).json == entry
+    assert console.get("operations")["revoked"] == []
+    assert send().status_code == 200
+
+
+def test_the_knobs(console, send):
+    """They can be turned, are listed while they are in force, and are set back."""
+    initial = console.get("operations")["knobs"]
+    assert initial == {"token_life": 3600, "leeway": 30, "failures": []}
+    failure = {"service": "asyncMessagingEnt", "status": 429, "times": 1}
+    assert console.post("knobs", failure).json == {}
+    assert console.post("knobs", {"token_life": 60}).json == {}
+    listed = {"service": "asyncMessagingEnt", "status": 429, "retry_after": 1, "remaining": 1}
+    assert console.get("operations")["knobs"] == {
+        "token_life": 60,
+        "leeway": 30,
+        "failures": [listed],
+    }
+    assert send().status_code == 429
+    assert console.get("operations")["knobs"]["failures"] == []
+    console.post("knobs", {**failure, "times": None})
+    assert console.post("knobs", {"reset": True}).json == {}
+    assert console.get("operations")["knobs"] == initial
+    assert send().status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{",
+        "{}",
+        '{"token_life": 0}',
+        '{"token_life": "60"}',
+        '{"reset": false}',
+        '{"service": "swift", "status": 429, "times": 1}',
+        '{"service": "idp", "status": 404, "times": 1}',
+        '{"service": "idp", "status": 429, "times": 0}',
+        '{"service": "idp", "status": 429}',
+    ],
+)
+def test_what_is_no_knob(console, body):
+    """400 in the protocol's shape, and all is as it was."""
+    answer = console.post("knobs", body)
+    assert (answer.status_code, answer.json["code"]) == (400, "BAD_REQUEST")
+    knobs = console.get("operations")["knobs"]
+    assert knobs == {"token_life": 3600, "leeway": 30, "failures": []}
+
+
+def test_how_to_connect(both):
+    """Lines for each known client, with the addresses and credentials of this app filled in."""
+    for port, secure in ((both.port, False), (both.tls_port, True)):
+        base_url = f"http{'s' if secure else ''}://127.0.0.1:{port}"
+        headers = {"Cookie": cookie(both.app, secure)}
+        client = both.app.test_client(use_cookies=False)
+        told = client.get("/console/session", base_url, headers=headers).json
+        assert told["http"] == f"http://127.0.0.1:{both.port}"
+        assert told["https"] == f"https://127.0.0.1:{both.tls_port}"
+    clients = {each["name"]: each["text"] for each in told["clients"]}
+    assert f"HTTPS_PROXY=http://127.0.0.1:{both.port} " in clients["botium-connector-liveperson"]
+    assert f'"127.0.0.1:{both.port}"' in clients["lp-demo-app-connector-api"]
+    assert clients["contact-center-connect"].startswith(f"127.0.0.1:{both.tls_port}\n")
+    assert all(str(both.certificate.ca) in text for text in clients.values())
+    secret = told["client_secret"]
+    assert [name for name, text in clients.items() if secret not in text] == [
+        "curl",
+        "lp-demo-app-connector-api",
+    ]
+
+
+def test_without_a_tls_listener(console):
+    """None is named, and the lines lead to the address of the console itself."""
+    told = console.get("session")
+    assert (told["http"], told["https"]) == (BASE_URL, None)
+    [curl] = [each["text"] for each in told["clients"] if each["name"] == "curl"]
+    assert curl.startswith(f"curl -sS  '{BASE_URL}/api/")
+
+
+def test_no_script_of_what_is_not_there(app):
+    """404 for a conversation that does not exist."""
+    headers = {"Cookie": cookie(app)}
+    client = app.test_client(use_cookies=False)
+    assert client.get("/console/conversations/x.sh", BASE_URL, headers=headers).status_code == 404
 
 
 @pytest.mark.parametrize("action", ["revoke", "restore"])
@@ -214,3 +308,4 @@ def test_a_store_that_is_out_of_reach(start, tmp_path):
     app = start(tmp_path, CONNECTOR_AUTH_REVOCATION_URL="redis://127.0.0.1:1/0")
     answer = Console(app).post("revoke", '{"account_id": "x"}')
     assert (answer.status_code, answer.json["code"]) == (503, "SERVICE_UNAVAILABLE")
+    assert Console(app).get("operations")["revoked"] is None

@@ -1,17 +1,17 @@
-"""The page on the example app shows the console by pictures, which everyone can make anew."""
+"""The page on the console shows it by pictures, which everyone can make anew."""
 
 import re
 import struct
 from pathlib import Path
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGE = (DOCS / "example.rst").read_text()
+PAGE = (DOCS / "console.rst").read_text()
 
 
 def test_the_pictures():
     """One picture of each panel, small enough to load, and described in words too."""
     shown = dict(re.findall(r"^\.\. image:: (\S+)\n   :alt: (.+(?:\n      .+)*)\n", PAGE, re.M))
-    panels = ("conversation", "tokens", "break-it", "operations")
+    panels = ("conversation", "connect", "tokens", "break-it", "operations")
     assert list(shown) == [f"_static/console-{panel}.png" for panel in panels]
     for path, words in shown.items():
         content = (DOCS / path).read_bytes()
