@@ -77,7 +77,7 @@ def outcome(update: Update) -> str:
     },
 )
 def test_what_a_worker_with_a_copy_concludes(there: Answer, expected: str) -> None:
-    """Decision 0014: the store was emptied, evicted its log, was restored, or a replica took over
+    """Decision 0015: the store was emptied, evicted its log, was restored, or a replica took over
     too early; or its log was replaced by a shorter one, and nothing is lost."""
     update = update_after(KNOWN, there)
     assert outcome(update) == expected
