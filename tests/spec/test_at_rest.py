@@ -137,9 +137,14 @@ def test_no_live_token_is_at_rest_in_memory(make_app: MakeApp, issuer: Issuer) -
     app.add_url_rule("/x", "x", require_app_jwt(require_consumer_jws(lambda: {})))
     app.add_url_rule("/scope", "scope", require_app_jwt(lambda: {}, scopes="other"))
     client, state = app.test_client(), app.extensions[EXTENSION]
-    good, revoked = issuer.app_jwt(), issuer.app_jwt(azp="revoked")
-    refused = issuer.app_jwt(exp=1), Issuer(kid=issuer.kid).app_jwt()
-    consumer, foreign = issuer.consumer_jws(), issuer.consumer_jws(account_id="other")
+    # Of this test alone: pytest keeps parameters of other tests, among them exceptions that hold
+    # the requests in which they were raised.
+    own = {"jti": "at rest"}
+    good, revoked = issuer.app_jwt(**own), issuer.app_jwt(azp="revoked", **own)
+    refused = issuer.app_jwt(exp=1, **own), Issuer(kid=issuer.kid).app_jwt()
+    consumer, foreign = (
+        issuer.consumer_jws(**each, **own) for each in ({}, {"account_id": "other"})
+    )
     state.revocations.revoke(token=revoked)
     told = [
         client.get(path, headers=headers(app_jwt, consumer_jws)).status_code

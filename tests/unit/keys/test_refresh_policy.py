@@ -1,11 +1,13 @@
 """When a key set is fetched, and how tokens are answered meanwhile: states and events."""
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import pytest
 from joserfc.jwk import ECKey
 
+from flask_connector_auth.core import steady_time
 from flask_connector_auth.keys import (
     MAX_PAUSE_WITHOUT_KEYS,
     MAX_WAIT_AFTER_BAD_SIGNATURE,
@@ -20,6 +22,7 @@ from flask_connector_auth.keys import (
     RemoteRules,
     import_key,
 )
+from tests.support.simulation import World
 
 RULES = RemoteRules()
 KEYS = {
@@ -817,3 +820,34 @@ def test_stale_keys_can_be_forbidden() -> None:
     due(bench)
     bench.fail()
     assert bench.state is KeySetState.OUTAGE
+
+
+def test_a_lease_ends_with_the_refresh_or_the_set() -> None:
+    """Decision 0014: until a token would start a refresh, and no longer than the set is used."""
+    bench = Bench(jitter=0.5)
+    policy, leases = bench.policy, [bench.policy.lease]
+    bench.confirm("a", lifetime=200)
+    leases.append(policy.lease)
+    # After three quarters of its life.
+    assert [each.until for each in leases] == [-inf, 1150]
+    bench.after(10).confirm("b", lifetime=200)
+    leases.append(policy.lease)
+    assert [each.until for each in leases] == [-inf, -inf, 1160]
+    bench.jitter = 0.0
+    policy.reset_after_fork()
+    leases.append(policy.lease)
+    assert [each.until for each in leases] == [-inf, -inf, -inf, 1170]
+    bench.fail()
+    assert policy.lease.until == 1170
+    policy.restore_backup(bench.now, LoadedKeySet(index("a"), "https://x"))
+    assert [each.until for each in (*leases, policy.lease)] == [-inf] * 5
+
+
+def test_a_source_with_another_clock_gives_no_lease() -> None:
+    """The time of a lease is compared with the clock of the system."""
+    world = World("a")
+    simulated, real = world.source(), world.source(clock=steady_time)
+    for source in (simulated, real):
+        assert source.candidates("a", "ES256")
+    assert simulated.lease.until == -inf
+    assert real.lease.until > steady_time()

@@ -321,10 +321,10 @@ def of_first_keys(issuer: Issuer, error: Any) -> tuple[ConnectorClient, int]:
 
 
 def of_first_keys_of_a_known_token(issuer: Issuer, error: Any) -> tuple[ConnectorClient, int]:
-    """Return likewise that of an app that remembers the AppJWT."""
+    """Return likewise that of an app that remembers the ConsumerJWS."""
     keys = [Down(error, issuer), Elsewhere(issuer)]
     client = set_up(issuer, APP_JWT_KEYS=keys)
-    client.get("/app", app_jwt=issuer.app_jwt())
+    client.get("/consumer", consumer_jws=issuer.consumer_jws(iss=OMIT))
     return client, 200
 
 

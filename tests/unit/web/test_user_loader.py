@@ -24,6 +24,7 @@ from flask_connector_auth import (
     token_verified,
     verify_request,
 )
+from flask_connector_auth.core import forget_origin
 from flask_connector_auth.testing import ConnectorClient, Issuer
 from tests.support.floor_helpers import cases
 from tests.support.http_helpers import assert_row, headers
@@ -219,6 +220,7 @@ def test_what_a_loader_raises_is_a_500(error: Exception, desk: Desk, issuer: Iss
     desk.raises = None
     assert desk.client.get("/x").json == {"banned": False}
     assert desk.client.get("/class").json == {"is": True}
+    forget_origin(error)  # a parameter is kept until all tests have run
 
 
 def test_the_error_of_an_eager_loader_is_raised_as_it_is(issuer: Issuer) -> None:
