@@ -27,6 +27,7 @@ nitpick_ignore_regex = [
 # Type variables, and what only settings are made into, have no page.
 nitpick_ignore = [
     ("py:class", "flask_connector_auth.core.tokens.ClaimNames"),
+    ("py:class", "flask_connector_auth.revocation.revocation_set.Piece"),
     ("py:class", "P"),
     ("py:class", "flask_connector_auth.decorators.R"),
     ("py:class", "flask_connector_auth.decorators.V"),

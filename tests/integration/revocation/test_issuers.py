@@ -175,4 +175,4 @@ def test_an_entry_is_kept_for_the_longest_lifetime(
         for (name, each), lifetime in zip(issuers.items(), lifetimes, strict=True)
     }
     one = world(ISSUERS=settings)
-    assert one.revocations._retention[Kind.INSTALL] == kept
+    assert one.revocations._factory.retention[Kind.INSTALL] == kept

@@ -56,7 +56,9 @@ def test_each_line_is_revoked(
     name = kind.replace("-", "_")
     report = {"change": "revoke", "subjects": name, "revoked": len(subjects)}
     assert json.loads(result.stdout) == report
-    name = "digest" if name == "token" else name
+    if name in ("token", "digest"):
+        # An entry has 15 bytes of a digest, and one for the kind.
+        name, subjects = "digest", [subject[:30] + "00" for subject in subjects]
     assert sorted(entry[name] for entry in listed(call)) == sorted(subjects)
 
 

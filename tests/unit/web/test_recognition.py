@@ -673,9 +673,9 @@ def test_a_copy_that_is_too_old_is_left_to_the_guard() -> None:
     ConnectorAuth(app, clock=lambda: NOW)
     found = app.extensions[EXTENSION].app_jwt
     found.revocation_cache = cache = RevocationCache(
-        RevocationSet({}), max_lag=5, clock=lambda: now[0]
+        RevocationSet(), max_lag=5, clock=lambda: now[0]
     )
-    cache.replace_entries(RevocationSet({}), read_began=0.0)
+    cache.apply_changes([], read_began=0.0)
     text = mint.app_jwt()
     for _ in range(2):
         found.authenticate(text, NOW)
