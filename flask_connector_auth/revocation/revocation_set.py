@@ -1,7 +1,7 @@
 """The set of entries in force: packed records, grouped and found by their keys."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from math import ceil, inf
 from struct import Struct
 from typing import NamedTuple
@@ -21,6 +21,7 @@ _RESTORED = 0
 #: Records are grouped by the first 14 bits of their keys. Of a million, one bucket has two
 #: kilobytes, which are searched in less than half a microsecond, and copied for each change.
 BUCKETS = 1 << 14
+_NO_RECORDS = (b"",) * BUCKETS  # shared by all sets without entries
 #: Bytes of records that are moved at once.
 PIECE_BYTES = 1 << 20
 _SHIFTED = bytes(byte >> 2 for byte in range(256))
@@ -114,7 +115,7 @@ class RevocationSet:
 
     def __init__(self, retention: Mapping[Kind, float] | None = None) -> None:
         # Bytes, of which the collector has nothing to do. A change replaces those of one bucket.
-        self._buckets = [b""] * BUCKETS
+        self._buckets: Sequence[bytes] = _NO_RECORDS
         self._names: dict[bytes, str] = {}
         self._retention = retention
         self._size = 0
@@ -150,8 +151,7 @@ class RevocationSet:
         """
         key, value = entry_key(change.key), change.value
         number = _bucket_of(key)
-        bucket = self._buckets[number]
-        at = _position(bucket, key)
+        at = _position(bucket := self._buckets[number], key)
         previous, kept = _TIMES.unpack_from(bucket, at + KEY_BYTES) if at >= 0 else (None, 0)
         if value is None:
             self._names.pop(key, None)
@@ -163,10 +163,8 @@ class RevocationSet:
             if previous is not None and not exact:
                 value, until = max(value, previous), max(until, kept)
             record = _RECORD.pack(key, value, until, 0)
-        if at < 0:
-            self._buckets[number] = bucket + record
-        else:
-            self._buckets[number] = bucket[:at] + record + bucket[at + RECORD_BYTES :]
+        end = at + RECORD_BYTES
+        self._replace(number, bucket + record if at < 0 else bucket[:at] + record + bucket[end:])
         self._size += (value is not None) - (previous is not None)
         # Last: a reader that sees the new version must see the change.
         self.version = object()
@@ -179,7 +177,7 @@ class RevocationSet:
     def put_bucket(self, number: int, records: bytes) -> bool:
         """Put all records of a bucket, if it has none yet; return whether it had none."""
         if is_free := not self._buckets[number]:
-            self._buckets[number] = records
+            self._replace(number, records)
             self._size += len(records) // RECORD_BYTES
             self.version = object()
         return is_free
@@ -190,8 +188,7 @@ class RevocationSet:
         """Compare a bucket with *records*, in whatever order.
 
         :param reported: keys of records to return even if they do not differ.
-        :returns: those of *records* that are not in this set, and those of this set that are not in
-            *records*.
+        :returns: those that only *records* have, and those that only this set has.
         """
         if self._buckets[number] == records and not reported:
             return [], []
@@ -205,14 +202,14 @@ class RevocationSet:
 
     def changes(self) -> Iterator[Change]:
         """Yield the entries as they were when the iteration began, by name where that is known."""
-        for bucket in self._buckets.copy():
+        for bucket in [*self._buckets]:
             for key, value, until in unpack(bucket):
                 yield Change(self.name_of(key), value, until)
 
     def pieces(self) -> Iterator[Piece]:
         """Yield all records, in pieces of a megabyte or somewhat more."""
         first, records = 0, bytearray()
-        for number, bucket in enumerate(self._buckets.copy(), 1):
+        for number, bucket in enumerate([*self._buckets], 1):
             records += bucket
             if number == BUCKETS or len(records) >= PIECE_BYTES:
                 yield Piece(first, number, bytes(records))
@@ -234,9 +231,12 @@ class RevocationSet:
 
     def name_of(self, key: Key) -> Key:
         """Return the key of an entry with its name, where that is known."""
-        if isinstance(key, str):
-            return key
-        return self._names.get(key) or key
+        return key if isinstance(key, str) else self._names.get(key) or key
+
+    def _replace(self, number: int, records: bytes) -> None:
+        if not isinstance(self._buckets, list):
+            self._buckets = [*_NO_RECORDS]
+        self._buckets[number] = records
 
     def _end_of(self, change: Change) -> float:
         """Return when an entry is no longer needed."""
