@@ -80,6 +80,16 @@ class KeySetState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class FetchFailure:
+    """A failed fetch and the parts of the pause after it; times in seconds."""
+
+    at: float
+    backoff: float  #: not yet limited by the state
+    share: float  #: random share of the backoff
+    retry_after: float  #: least pause, which the issuer has asked for
+
+
+@dataclass(frozen=True, slots=True)
 class KeyLookup:
     """The lookup of the keys for one token."""
 
@@ -218,3 +228,8 @@ def _import_fetched(entry: Any, rules: KeyRules, needs_kid: bool) -> Verificatio
         if needs_kid and jwk.get("kid", "") == "":
             raise KeyProblem("without a kid, beside other keys")
     return import_key(entry, rules)
+
+
+def format_kids(kids: set[str | None]) -> str:
+    """Return *kids* for a log line: escaped and cut, since they come from outside."""
+    return ", ".join(sorted(repr(kid)[:64] for kid in kids)) or "none"

@@ -4,12 +4,13 @@ The policy does no I/O and reads no clock.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import SystemRandom
 
 from .key_set import (
     MAX_PAUSE_WITHOUT_KEYS,
     MAX_WAIT_AFTER_BAD_SIGNATURE,
+    FetchFailure,
     KeyLookup,
     KeySetState,
     LoadedKeySet,
@@ -28,16 +29,6 @@ _NEVER = float("-inf")
 _random = SystemRandom()
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """A failed fetch and the parts of the pause after it; times in seconds."""
-
-    at: float
-    backoff: float  #: not yet limited by the state
-    share: float  #: random share of the backoff
-    retry_after: float  #: least pause, which the issuer has asked for
-
-
 class RefreshPolicy:
     """The state of one remote key set.
 
@@ -54,7 +45,7 @@ class RefreshPolicy:
         self.failures: int = 0  #: in a row
         self.last_error: str | None = None
         self._jitter = jitter
-        self._failure: _Failure | None = None  # the last one, until a fetch succeeds
+        self._failure: FetchFailure | None = None  # the last one, until a fetch succeeds
         self._fetch_started_at: float | None = None  # None: no fetch is under way
         self._completed_fetch_started_at = _NEVER
         self._unknown_key_fetch_at = _NEVER
@@ -147,7 +138,7 @@ class RefreshPolicy:
         backoff = min(rules.retry_max, rules.retry * 2 ** min(self.failures, 32))
         # Half of the pause is fixed: a random pause near zero would be no backoff.
         share = 0.5 + 0.5 * self._jitter()
-        self._failure = _Failure(now, backoff, share, min(retry_after or 0, rules.retry_max))
+        self._failure = FetchFailure(now, backoff, share, min(retry_after or 0, rules.retry_max))
         self.failures += 1
         self.last_error = reason
         self._end_fetch()

@@ -23,7 +23,7 @@ from ..core import (
 )
 from .connection import Cancellation
 from .http import Fetch
-from .key_set import KeyLookup, KeySetState, LoadedKeySet, LookupOutcome, Snapshot
+from .key_set import KeyLookup, KeySetState, LoadedKeySet, LookupOutcome, Snapshot, format_kids
 from .loader import KeySetLoader, LoadFailed, loggable_url, start_daemon
 from .lookups import FetchEnd, FetchingSource, Lookup, Wait, finish
 from .refresh_policy import RefreshPolicy
@@ -136,8 +136,7 @@ class RemoteKeys(FetchingSource, Closable):
 
     @property
     def lease(self) -> Lease:
-        """See :class:`Lease`: until a token would start a refresh."""
-        # The time of a lease is compared with that clock.
+        """See :class:`Lease`: until a token would start a refresh, by ``steady_time``."""
         return self._policy.lease if self._clock is steady_time else NO_LEASE
 
     def health(self) -> Health:
@@ -223,7 +222,7 @@ class RemoteKeys(FetchingSource, Closable):
     def _report_change(self, before: KeyIndex, after: KeyIndex) -> None:
         old, new = ({key.kid for key in index.keys} for index in (before, after))
         added, removed = new - old, old - new
-        shown = self._loader.shown_url, _format_kids(added), _format_kids(removed)
+        shown = self._loader.shown_url, format_kids(added), format_kids(removed)
         logger.info("key set of %s changed: added %s, removed %s", *shown)
         send_signal(keys_refreshed, self, added=added, removed=removed)
 
@@ -249,8 +248,3 @@ _REPORTS = {
     KeySetState.STALE: (logging.WARNING, "cannot be confirmed; the last keys are used", keys_stale),
     KeySetState.OUTAGE: (logging.ERROR, "has no usable keys; requests get 503", keys_outage),
 }
-
-
-def _format_kids(kids: set[str | None]) -> str:
-    """Return *kids* for a log line: escaped and cut, since they come from outside."""
-    return ", ".join(sorted(repr(kid)[:64] for kid in kids)) or "none"

@@ -96,9 +96,8 @@ class Authenticator(Generic[TokenT]):
             entry.used = True
             entry.verifier.cache.hits += 1
             return entry
-        # Fast path: the spelling of the scheme that nearly all clients use.
+        # Fast path: how nearly all clients spell it; ``eyJ`` is no blank and begins no scheme.
         text = header[self._after_scheme] if self._bearer and header[:7] == _SCHEME else header
-        # Fast path: no blank or scheme starts with ``eyJ``. No huge header is searched.
         if not was_read and (
             text[:3] != "eyJ"
             or len(text) > self._max_bytes
@@ -138,8 +137,7 @@ class Authenticator(Generic[TokenT]):
         if revocations.is_copy:
             revocations.check_age()
         # The version is read first: if the entries change later, the next request checks again.
-        version = revocations.revoked.version
-        if entry.checked_version is not version:
+        if entry.checked_version is not (version := revocations.revoked.version):
             self._check_revocation(entry, text)
             entry.checked_version = version
         return entry

@@ -206,8 +206,7 @@ def _authenticate(
     except (Rejected, Unavailable) as error:
         failure, header = error, None
     entries = app_entry, consumer_entry
-    if failure is not None:
-        # Outside the `except` block, and not by a local variable: see report_failure().
+    if failure is not None:  # outside the `except` block, and no local variable: see the function
         raise report_failure(runtime, request, profile, failure, entries)
     # Without the constructor, which takes five times as long.
     identity = tuple.__new__(Identity, (required, app_jwt, consumer_jws))

@@ -13,6 +13,7 @@ from ..verification import CachedToken, check_account, check_scopes
 from .context import (
     EXTENSION,
     IDENTITY_ATTRIBUTE,
+    Entries,
     Identity,
     current_app,
     current_request_context,
@@ -76,44 +77,53 @@ def recognise(
         or getattr(request, IDENTITY_ATTRIBUTE, None) is not None
     ):
         return False
-    required, now, issuer = plan.required, runtime.clock(), None
-    app_entry = consumer_entry = app_jwt = consumer_jws = None
-    account_of_tokens = account
-    if (requirement := required.app_jwt) is not None:
-        header = request.environ.get("HTTP_AUTHORIZATION")
-        if header is None or (app_entry := runtime.app_jwt.recognise(header, now)) is None:
-            return False
-        app_jwt = app_entry.token
-        if account is not None and app_jwt.account_id != account:
-            return False
-        if plan.is_limited and not _is_allowed(app_entry, requirement):
-            return False
-        account_of_tokens, issuer = app_jwt.account_id, app_jwt.issuer
-    if required.consumer_jws is not None:
-        header = request.environ.get(runtime.consumer_environ_key)
-        if header is None:
-            return False
-        consumer_entry = runtime.consumer_jws.recognise(header, now, issuer)
-        if consumer_entry is None:
-            return False
-        consumer_jws = consumer_entry.token
-        if account_of_tokens is not None and consumer_jws.account_id != account_of_tokens:
-            return False
-        if plan.is_limited and not _is_allowed(consumer_entry, None):
-            return False
+    entries = _find_tokens(runtime, request, plan, account)
+    if entries is None:
+        return False
+    app_entry, consumer_entry = entries
+    app_jwt = consumer_jws = None
     # Only now: a request that is left to the guard is counted there.
     if app_entry is not None:
-        app_entry.used = True
+        app_entry.used, app_jwt = True, app_entry.token
         app_entry.verifier.cache.hits += 1
     if consumer_entry is not None:
-        consumer_entry.used = True
+        consumer_entry.used, consumer_jws = True, consumer_entry.token
         consumer_entry.verifier.cache.hits += 1
     # Without the constructor, which takes five times as long.
-    identity = tuple.__new__(Identity, (required, app_jwt, consumer_jws))
-    setattr(request, IDENTITY_ATTRIBUTE, (identity, account, (app_entry, consumer_entry)))
+    identity = tuple.__new__(Identity, (plan.required, app_jwt, consumer_jws))
+    setattr(request, IDENTITY_ATTRIBUTE, (identity, account, entries))
     if token_verified.receivers:
         token_verified.send(app, app_jwt=app_jwt, consumer_jws=consumer_jws)
     return True
+
+
+def _find_tokens(
+    runtime: Runtime, request: Request, plan: Plan, account: str | None
+) -> Entries | None:
+    """Return the remembered tokens of *request* if they are all that *plan* requires."""
+    now, issuer, app_entry, consumer_entry = runtime.clock(), None, None, None
+    if (requirement := plan.required.app_jwt) is not None:
+        header = request.environ.get("HTTP_AUTHORIZATION")
+        if header is None or (app_entry := runtime.app_jwt.recognise(header, now)) is None:
+            return None
+        token = app_entry.token
+        if account is not None and token.account_id != account:
+            return None
+        if plan.is_limited and not _is_allowed(app_entry, requirement):
+            return None
+        account, issuer = token.account_id, token.issuer
+    if plan.required.consumer_jws is not None:
+        header = request.environ.get(runtime.consumer_environ_key)
+        if header is None:
+            return None
+        consumer_entry = runtime.consumer_jws.recognise(header, now, issuer)
+        if consumer_entry is None:
+            return None
+        if account is not None and consumer_entry.token.account_id != account:
+            return None
+        if plan.is_limited and not _is_allowed(consumer_entry, None):
+            return None
+    return app_entry, consumer_entry
 
 
 def _is_allowed(entry: CachedToken[Any], requirement: TokenRequirement | None) -> bool:
