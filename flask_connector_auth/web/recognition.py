@@ -80,8 +80,9 @@ def recognise(
     app_entry = consumer_entry = app_jwt = consumer_jws = None
     account_of_tokens = account
     if (requirement := required.app_jwt) is not None:
-        header = request.environ.get("HTTP_AUTHORIZATION")
-        if header is None or (app_entry := runtime.app_jwt.recognise(header, now)) is None:
+        # Not by a local variable, which error reporters show if a receiver of the signal fails.
+        app_entry = runtime.app_jwt.recognise(request.environ.get("HTTP_AUTHORIZATION"), now)
+        if app_entry is None:
             return False
         app_jwt = app_entry.token
         if account is not None and app_jwt.account_id != account:
@@ -90,10 +91,9 @@ def recognise(
             return False
         account_of_tokens, issuer = app_jwt.account_id, app_jwt.issuer
     if required.consumer_jws is not None:
-        header = request.environ.get(runtime.consumer_environ_key)
-        if header is None:
-            return False
-        consumer_entry = runtime.consumer_jws.recognise(header, now, issuer)
+        consumer_entry = runtime.consumer_jws.recognise(
+            request.environ.get(runtime.consumer_environ_key), now, issuer
+        )
         if consumer_entry is None:
             return False
         consumer_jws = consumer_entry.token

@@ -504,6 +504,30 @@ def test_a_view_that_is_called_twice_tells_once_who_calls(
     assert [each.cache.hits for each in app.extensions[EXTENSION].verifiers] == [3, 3]
 
 
+def test_no_frame_holds_a_token_if_a_receiver_fails(make_app: MakeApp, issuer: Issuer) -> None:
+    """An error reporter shows the local variables of each frame, of a recognised request too."""
+    app, shown = make_app(), []
+    app.testing = True
+    two_tokens(app)
+    client, sent = app.test_client(), tokens(issuer)
+
+    def fail(_app: Flask, **_tokens: Any) -> NoReturn:
+        raise ValueError("a receiver")
+
+    for _ in range(2):
+        with (
+            token_verified.connected_to(fail, app),
+            pytest.raises(ValueError, match="a receiver") as raised,
+        ):
+            send(client, sent)
+        ours = [each for each in raised.traceback if "flask_connector_auth" in str(each.path)]
+        held = "".join(repr(each.frame.f_locals) for each in ours)
+        assert not any(text in held for text in sent.values())
+        shown.append("recognise" in {each.name for each in ours})
+        assert send(client, sent, times=REQUESTS) == 200
+    assert shown == [False, True]
+
+
 @cases(
     "path, app_claims, consumer_claims, settings",
     {
