@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 from cryptography import x509
@@ -107,6 +108,7 @@ def joserfc_key(public_key: Any) -> Key:
     raise KeyProblem("a key of a type that no supported algorithm uses")
 
 
+@lru_cache(maxsize=128)
 def rsa_verify(bits: int, algorithm: str) -> Verify:
     """Return the function that verifies signatures of RSA keys (RFC 7518 sections 3.3 and 3.5).
 
@@ -114,6 +116,9 @@ def rsa_verify(bits: int, algorithm: str) -> Verify:
     one accepts only signatures of the exact length (RFC 8017 sections 8.1.2 and 8.2.2, step 1):
     OpenSSL also accepts an RSASSA-PSS signature without its leading zeros. One token would then
     have two spellings.
+
+    The same function is returned each time: keys are compared with it, and one that is read again
+    from a key set must stay equal.
 
     :param bits: the size of the key.
     :param algorithm: the ``alg``, whose padding and hash alone are accepted.

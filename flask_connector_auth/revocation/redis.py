@@ -92,7 +92,7 @@ class RedisStore(RedisConnection):
             return known
         number = 1 + (known.header.number if known.header else 0)
         header = Header(random_name(), random_name(), number=number)
-        *_, written = [None, *self._replace(entries, known, header)]
+        *_, written = [None, *self._replace_log(entries, known, header)]
         if written is None:
             return None
         if names := entries.names():
@@ -118,7 +118,7 @@ class RedisStore(RedisConnection):
         number = known.header.number + 1
         header = Header(known.header.epoch, random_name(), number, cut=known.offset)
         written: Header | None = None
-        for written in self._replace(entries, known, header):
+        for written in self._replace_log(entries, known, header):
             yield written
         if written is not None:
             yield from self._remove_names(entries)
@@ -129,7 +129,7 @@ class RedisStore(RedisConnection):
             names = client.hmget(scripts.NAMES, list(keys))
             return [None if name is None else name.decode() for name in names]
 
-    def _replace(
+    def _replace_log(
         self, entries: RevocationSet, known: Position, header: Header
     ) -> Iterator[Header | None]:
         """Replace the log by one of *entries*; yield after each part, and at last its header.

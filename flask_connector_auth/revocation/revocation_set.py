@@ -164,7 +164,7 @@ class RevocationSet:
                 value, until = max(value, previous), max(until, kept)
             record = _RECORD.pack(key, value, until, 0)
         end = at + RECORD_BYTES
-        self._replace(number, bucket + record if at < 0 else bucket[:at] + record + bucket[end:])
+        self._set_bucket(number, bucket + record if at < 0 else bucket[:at] + record + bucket[end:])
         self._size += (value is not None) - (previous is not None)
         # Last: a reader that sees the new version must see the change.
         self.version = object()
@@ -177,7 +177,7 @@ class RevocationSet:
     def put_bucket(self, number: int, records: bytes) -> bool:
         """Put all records of a bucket, if it has none yet; return whether it had none."""
         if is_free := not self._buckets[number]:
-            self._replace(number, records)
+            self._set_bucket(number, records)
             self._size += len(records) // RECORD_BYTES
             self.version = object()
         return is_free
@@ -233,7 +233,7 @@ class RevocationSet:
         """Return the key of an entry with its name, where that is known."""
         return key if isinstance(key, str) else self._names.get(key) or key
 
-    def _replace(self, number: int, records: bytes) -> None:
+    def _set_bucket(self, number: int, records: bytes) -> None:
         if not isinstance(self._buckets, list):
             self._buckets = [*_NO_RECORDS]
         self._buckets[number] = records

@@ -55,15 +55,15 @@ class Authenticator(Generic[TokenT]):
         self._issuer_checks = first.runs(Stage.FORM, Stage.ISSUER)
 
     def recognise(
-        self, header: str, now: float, issuer: str | None = None
+        self, header: str | None, now: float, issuer: str | None = None
     ) -> CachedToken[TokenT] | None:
         """Return the remembered token of a *header* value, if nothing has changed for it.
 
         Its key and the revocations were checked before, under a lease and a version that still
         hold. ``None`` says nothing about the token: :meth:`authenticate` decides. The arguments are
-        those of that method. The caller counts the hit.
+        those of that method; an absent *header* is ``None``. The caller counts the hit.
         """
-        if len(header) > self._max_cached:
+        if header is None or len(header) > self._max_cached:
             return None
         entry = self._cached(hash(header) if issuer or not self.has_choice else ~hash(header))
         if (

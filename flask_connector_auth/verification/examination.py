@@ -53,7 +53,8 @@ class Examination:
     algorithm: str = field(init=False)
     kid: str | None = field(init=False)
     candidates: Sequence[VerificationKey] = field(init=False)
-    is_refuted: bool = False  #: whether no candidate has verified the signature, as is known
+    #: Whether the candidates are known already, and none of them has verified the signature.
+    is_refuted: bool = False
     #: Where there are several issuers: the ``Verifier`` of each.
     verifiers: Mapping[str, Any] = field(default_factory=dict)
     expected_issuer: str | None = None  #: the only one of them that the token may be of

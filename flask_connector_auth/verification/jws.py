@@ -165,7 +165,9 @@ def check_key(examined: Examination) -> None:
     """Check that a configured key fits the ``kid`` and the algorithm. If the keys cannot be had at
     the moment, the answer is 503.
     """
-    examined.candidates = examined.source.candidates(examined.kid, examined.algorithm)
+    # The short cut has asked before: a source may wait for a fetch, and counts what it is asked.
+    if not examined.is_refuted:
+        examined.candidates = examined.source.candidates(examined.kid, examined.algorithm)
     if not examined.candidates:
         raise Rejected(Reason.UNKNOWN_KEY)
 

@@ -60,8 +60,7 @@ class Verifier(Generic[TokenT]):
         self._form_checks = self.runs(Stage.FORM)
         self._parameter_checks = self.runs(Stage.PARAMETERS)
         self._claim_checks = self.runs(Stage.PAYLOAD, Stage.CLAIMS, Stage.TIMES, Stage.VALUE)
-        self._signature_checks = self.runs(Stage.SIGNATURE) + self._claim_checks
-        self._content_checks = self.runs(Stage.KEY) + self._signature_checks
+        self._content_checks = self.runs(Stage.KEY, Stage.SIGNATURE) + self._claim_checks
         #: Whether the short cut stands for every check. One more check is never skipped.
         self.has_short_cut: bool = _SHORT_CUT.issuperset(
             self._form_checks + self._parameter_checks + self._content_checks
@@ -96,8 +95,8 @@ class Verifier(Generic[TokenT]):
         Such a token passes the checks in ``_SHORT_CUT``. A condition here and in
         :func:`_are_plain` may ask for more than they do, never for less. No token is refused here:
         the list alone has the order of checks and reasons. For any other token the checks of the
-        list run: all of them if this returns ``None``; those that are left, once signatures were
-        compared. A change of such a check is made here too.
+        list run: all of them if this returns ``None``; those that are left, once the key source was
+        asked. A change of such a check is made here too.
 
         Hot path, deliberately inline: verifying a signature evicts the processor's caches, and
         after that a call costs several times what a micro-benchmark shows.
@@ -119,8 +118,6 @@ class Verifier(Generic[TokenT]):
             candidates = self.keys.candidates(kid, algorithm)
         except Unavailable as unavailable:
             raise self.named_outage(unavailable) from None
-        if not candidates:
-            return None
         signer: VerificationKey | None = None
         members: dict[str, Any] = {}
         for key in candidates:
@@ -139,7 +136,7 @@ class Verifier(Generic[TokenT]):
         examined.signature, examined.candidates = signature, candidates
         examined.algorithm, examined.kid = algorithm, kid
         examined.is_refuted = signer is None
-        self._run(self._claim_checks if signer else self._signature_checks, examined)
+        self._run(self._claim_checks if signer else self._content_checks, examined)
         return self._entry(examined.claims, examined.key, kid, algorithm, now)
 
     def complete(self, examined: Examination) -> CachedToken[TokenT]:

@@ -103,8 +103,9 @@ def _find_tokens(
     """Return the remembered tokens of *request* if they are all that *plan* requires."""
     now, issuer, app_entry, consumer_entry = runtime.clock(), None, None, None
     if (requirement := plan.required.app_jwt) is not None:
-        header = request.environ.get("HTTP_AUTHORIZATION")
-        if header is None or (app_entry := runtime.app_jwt.recognise(header, now)) is None:
+        # Not by a local variable, which error reporters show if something here fails.
+        app_entry = runtime.app_jwt.recognise(request.environ.get("HTTP_AUTHORIZATION"), now)
+        if app_entry is None:
             return None
         token = app_entry.token
         if account is not None and token.account_id != account:
@@ -113,10 +114,9 @@ def _find_tokens(
             return None
         account, issuer = token.account_id, token.issuer
     if plan.required.consumer_jws is not None:
-        header = request.environ.get(runtime.consumer_environ_key)
-        if header is None:
-            return None
-        consumer_entry = runtime.consumer_jws.recognise(header, now, issuer)
+        consumer_entry = runtime.consumer_jws.recognise(
+            request.environ.get(runtime.consumer_environ_key), now, issuer
+        )
         if consumer_entry is None:
             return None
         if account is not None and consumer_entry.token.account_id != account:

@@ -320,6 +320,7 @@ def watching(*owners: str, **rules: Any) -> tuple[Watched, Verifier[Any]]:
         "good": (["ours"], {}, [True], None),
         "good by the second key": (["theirs", "ours"], {}, [False, True], None),
         "forged": (["theirs"], {}, [False], Reason.BAD_SIGNATURE),
+        "of an unknown key": ([], {}, [], Reason.UNKNOWN_KEY),
         "expired": (["ours"], {"exp": NOW - 60}, [True], Reason.EXPIRED),
         "unusual": (["ours"], {"aud": ["le1"]}, [True], None),
     },

@@ -277,8 +277,9 @@ class OwnKeys(KeySource):
 
     lease = 3600
 
-    def __init__(self, issuer: Issuer) -> None:
-        self.keys, self.asked = StaticKeys(parse_keys(issuer.key_set(), KeyRules(["RS256"]))[0]), 0
+    def __init__(self, issuer: Issuer, algorithm: str = "RS256") -> None:
+        keys, _ = parse_keys(issuer.key_set(), KeyRules([algorithm]))
+        self.keys, self.asked = StaticKeys(keys), 0
 
     def candidates(self, kid: str | None, algorithm: str) -> Any:
         """Count the calls."""
@@ -504,6 +505,30 @@ def test_a_view_that_is_called_twice_tells_once_who_calls(
     assert [each.cache.hits for each in app.extensions[EXTENSION].verifiers] == [3, 3]
 
 
+def test_no_frame_holds_a_token_if_a_receiver_fails(make_app: MakeApp, issuer: Issuer) -> None:
+    """An error reporter shows the local variables of each frame, of a recognised request too."""
+    app, shown = make_app(), []
+    app.testing = True
+    two_tokens(app)
+    client, sent = app.test_client(), tokens(issuer)
+
+    def fail(_app: Flask, **_tokens: Any) -> NoReturn:
+        raise ValueError("a receiver")
+
+    for _ in range(2):
+        with (
+            token_verified.connected_to(fail, app),
+            pytest.raises(ValueError, match="a receiver") as raised,
+        ):
+            send(client, sent)
+        ours = [each for each in raised.traceback if "flask_connector_auth" in str(each.path)]
+        held = "".join(repr(each.frame.f_locals) for each in ours)
+        assert not any(text in held for text in sent.values())
+        shown.append("recognise" in {each.name for each in ours})
+        assert send(client, sent, times=REQUESTS) == 200
+    assert shown == [False, True]
+
+
 @cases(
     "path, app_claims, consumer_claims, settings",
     {
@@ -701,6 +726,21 @@ def test_a_lease_ends_before_the_keys_change(
     client.get("/x", headers=fetched)
     assert held.until < 0 < verifier.keys.lease.until
     assert_row(client.get("/x", headers=sent), 40102)
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "EdDSA"])
+def test_a_key_that_is_read_again_keeps_its_tokens(algorithm: str, make_app: MakeApp) -> None:
+    """The same key in another set, or read again by a source of the application, is equal."""
+    issuer = Issuer(algorithm=algorithm)
+    source = OwnKeys(issuer, algorithm)
+    app = make_app(APP_JWT_KEYS=source, APP_JWT_ALGORITHMS=[algorithm])
+    app.add_url_rule("/x", "x", require_app_jwt(view))
+    client, sent = app.test_client(), headers(issuer.app_jwt())
+    for _ in range(3):
+        source.keys = OwnKeys(issuer, algorithm).keys
+        assert send(client, sent) == 200
+    [app_cache, _] = [each.cache for each in app.extensions[EXTENSION].verifiers]
+    assert (app_cache.hits, app_cache.misses) == (2, 1)
 
 
 def test_threads_that_revoke_are_not_overtaken(make_app: MakeApp, issuer: Issuer) -> None:
