@@ -194,13 +194,13 @@ class ConnectorAuth:
     def warm(self, timeout: float, app: Flask | None = None) -> bool:
         """Fetch all keys and revocations now, so that the first requests need not wait for them.
 
-        Call it in each worker process before it serves. It returns as soon as all is ready, and
-        after *timeout* seconds at the latest. What is missing then is in the log, and is fetched
-        when a token needs it, as without this call.
+        Call it in each worker process before it serves. It returns as soon as all is ready, after
+        *timeout* seconds at the latest. What is missing then is logged, and fetched when needed.
 
-        :param app: by default all apps that this instance has set up, loaded beside each other.
+        :param app: by default all apps of this instance, loaded beside each other.
         :returns: whether all is ready.
         :raises RuntimeError: if the app has no extension, or no app was set up.
+        :raises ValueError: if *timeout* is negative, or no number.
         """
         apps = [app] if app else [*self._callbacks.apps]
         if not apps:

@@ -98,7 +98,7 @@ class RevocationCache:
         :raises Rejected: if an entry matches *subject*; its details have the kind of the entry.
         """
         revoked, issued_at = self.revoked, subject.issued_at
-        if not revoked:
+        if revoked.version is None:
             return
         for key in subject.entry_keys():
             at = revoked.get(key)

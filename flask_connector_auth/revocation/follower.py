@@ -30,10 +30,8 @@ from .store import (
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-# Seconds from the beginning of a read to that of the next one.
-_INTERVAL = 0.25
-# Seconds from the start of the thread: for so long, requests wait for the first answer.
-_FIRST_WAIT = 0.5
+# Seconds from one read to the next; for which requests wait for the first, from the start.
+_INTERVAL, _FIRST_WAIT = 0.25, 0.5
 _EXPIRY_INTERVAL, _COMPACTION_TIME = 60, 0.1  # seconds; the second one after each read
 # Seconds to wait for the end of the thread: longer than most clients of Redis wait for an answer.
 _STOP_TIMEOUT = 1.0
@@ -79,12 +77,10 @@ class Follower(Closable):
         self._process = os.getpid()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._stopping = threading.Event()
-        self._has_tried = threading.Event()
-        self._is_current = threading.Event()
-        self._started = 0.0
+        self._stopping, self._has_tried = threading.Event(), threading.Event()
+        self._is_current, self._started = threading.Event(), 0.0
         # What is left to do of a compaction of the store.
-        self._compaction: Iterator[object] = iter(())
+        self._compaction: Iterator[object] | None = None
         self._cache.reset_after_fork()
 
     def ensure_running(self) -> None:
@@ -163,6 +159,9 @@ class Follower(Closable):
         if update.lost:
             return self._recover(update, began)
         is_first = self._cache.confirmed_at is None
+        if update.complete and update.more:
+            self._is_current.clear()
+            self._cache.expire()  # what only a later part has is not known until then
         applied: list[Change] = []
         for piece in update.pieces or ():
             applied += self._cache.apply_piece(piece, began)[0]
@@ -181,20 +180,21 @@ class Follower(Closable):
 
     def _maintain(self, store_time: float | None, began: float) -> None:
         """Remove what has expired, once a minute; in the store, a part after each read."""
-        store, duration = self._store, self._elapsed() - began
+        store, cache, duration = self._store, self._cache, self._elapsed() - began
         if began >= self._next_expiry:
             self._next_expiry = began + _EXPIRY_INTERVAL
             # No entry ends by one clock alone: either may be ahead.
             now = store.now() if store_time is None else store_time
-            self._cache.remove_expired(min(self._clock(), now))
+            cache.remove_expired(min(self._clock(), now))
             # What is pending is no part of what the store has.
-            if isinstance(store, RecoverableStore) and not self._cache.has_pending():
-                self._compaction = store.compact(self._cache.revoked, self._position)
+            if isinstance(store, RecoverableStore) and not cache.has_pending():
+                self._compaction = self._compaction or store.compact(cache.revoked, self._position)
         # From a store that is far away, the copy would become too old meanwhile.
-        if 4 * duration <= self._cache.max_lag:
+        if 4 * duration <= cache.max_lag:
             until = self._elapsed() + _COMPACTION_TIME
-            while self._elapsed() <= until and next(self._compaction, self) is not self:
-                pass
+            while self._compaction and self._elapsed() <= until:
+                if next(self._compaction, self) is self:
+                    self._compaction = None
 
     def _write_unreported(self, began: float) -> None:
         """Write again what the store has acknowledged and then lost, as after a failover."""

@@ -15,6 +15,18 @@ from . import redis_scripts as scripts
 from .store import RevocationStoreError
 
 SETTING = "CONNECTOR_AUTH_REVOCATION_URL"
+_ANOTHER_FORMAT = (
+    "another version or program has written the keys {connector-auth}:* (give this one a database "
+    "of its own, or delete them and revoke again), at"
+)
+_REPLICA = "only the master knows every change, and there is a replica at"
+# What to say, by a part of the text of an error.
+_CAUSES = {
+    "READONLY": _REPLICA,
+    "exceeds maximum allowed size": "the log of changes is full at",
+    "WRONGTYPE": _ANOTHER_FORMAT,
+    "not a log of this version": _ANOTHER_FORMAT,
+}
 
 
 class RedisConnection(Closable):
@@ -131,6 +143,11 @@ def _describe(error: Exception) -> str:
         return "the user has no permission for a command or for the keys {connector-auth}:* in"
     if isinstance(error, exceptions.OutOfMemoryError):
         return "no memory is left (maxmemory) at"
+    if isinstance(error, exceptions.ReadOnlyError):
+        return _REPLICA
+    for text, cause in _CAUSES.items():
+        if text in str(error):
+            return cause
     unreachable = exceptions.ConnectionError | exceptions.TimeoutError | OSError
     if isinstance(error, unreachable | exceptions.ClusterError | exceptions.RedisClusterException):
         return f"out of reach ({_name_cause(error)}):"

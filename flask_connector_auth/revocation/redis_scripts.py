@@ -19,13 +19,18 @@ redis.call('HSET', names, '', '', unpack(ARGV, 5))
 return length
 """
 
-#: Returns the state of the store, and a part of a log.
+#: Returns the state of the store, and a part of a log. On a replica, which may have lost its
+#: master, it returns an error: the first command changes nothing, but only a master executes it.
 #:
 #: KEYS: log, names, and where the log is kept that the worker has read, if it was replaced: its end
 #: is the header of the log that replaced it. ARGV: its generation; the first and the last byte to
 #: return of it.
 READ = """
 local log, names, old = unpack(KEYS)
+local answer = redis.pcall('PERSIST', log)
+if type(answer) == 'table' and string.find(answer.err, 'READONLY', 1, true) then
+  return redis.error_reply('READONLY a replica')
+end
 local header, successor, source, last = redis.call('GETRANGE', log, 0, 63), '', log, ARGV[3]
 if string.sub(header, 17, 24) ~= ARGV[1] and redis.call('EXISTS', old) == 1 then
   successor, source = redis.call('GETRANGE', old, -64, -1), old
@@ -65,7 +70,8 @@ return 1
 #:
 #: KEYS: next, lease, log, names, and where to keep the present log. ARGV: as above; the length of
 #: the new log, its header; generation of the present log, how much of it is in the new one, and the
-#: last record of that; for how long to keep it, in seconds.
+#: last record of that; for how long to keep it, in seconds. One that is full, so that it cannot end
+#: with the header, is not kept.
 REPLACE = """
 local next, lease, log, names, old = unpack(KEYS)
 if redis.call('GET', lease) ~= ARGV[1] then return 0 end
@@ -79,9 +85,10 @@ end
 redis.call('SETRANGE', next, 0, ARGV[4])
 if ARGV[5] ~= '' then
   redis.call('APPEND', next, redis.call('GETRANGE', log, ARGV[6], -1))
-  redis.call('APPEND', log, ARGV[4])
-  redis.call('RENAME', log, old)
-  redis.call('EXPIRE', old, ARGV[8])
+  if type(redis.pcall('APPEND', log, ARGV[4])) == 'number' then
+    redis.call('RENAME', log, old)
+    redis.call('EXPIRE', old, ARGV[8])
+  end
 end
 redis.call('RENAME', next, log)
 redis.call('PERSIST', log)

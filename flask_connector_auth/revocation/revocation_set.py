@@ -111,14 +111,13 @@ class RevocationSet:
         :func:`retention_by_kind`.
     """
 
-    __slots__ = ("_buckets", "_names", "_retention", "_size", "version")
+    __slots__ = ("_buckets", "_names", "_retention", "version")
 
     def __init__(self, retention: Mapping[Kind, float] | None = None) -> None:
         # Bytes, of which the collector has nothing to do. A change replaces those of one bucket.
         self._buckets: Sequence[bytes] = _NO_RECORDS
         self._names: dict[bytes, str] = {}
         self._retention = retention
-        self._size = 0
         #: A new object after each change. A token that was checked under this very object need not
         #: be checked again.
         self.version: object = None
@@ -165,7 +164,6 @@ class RevocationSet:
             record = _RECORD.pack(key, value, until, 0)
         end = at + RECORD_BYTES
         self._set_bucket(number, bucket + record if at < 0 else bucket[:at] + record + bucket[end:])
-        self._size += (value is not None) - (previous is not None)
         # Last: a reader that sees the new version must see the change.
         self.version = object()
         return bool(previous != value)
@@ -178,7 +176,6 @@ class RevocationSet:
         """Put all records of a bucket, if it has none yet; return whether it had none."""
         if is_free := not self._buckets[number]:
             self._set_bucket(number, records)
-            self._size += len(records) // RECORD_BYTES
             self.version = object()
         return is_free
 
@@ -247,4 +244,5 @@ class RevocationSet:
         return value if kind is Kind.TOKEN else value + self._retention.get(kind, inf)
 
     def __len__(self) -> int:
-        return self._size
+        # Not counted along: a fork between two steps would make that wrong for good.
+        return sum(map(len, self._buckets)) // RECORD_BYTES

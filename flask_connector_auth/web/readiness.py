@@ -27,6 +27,8 @@ def is_ready(health: Mapping[str, Any]) -> bool:
 
 def warm_up(runtimes: Iterable[Runtime], timeout: float) -> bool:
     """Have all that *runtimes* need loaded, for *timeout* seconds at most; see ``warm``."""
+    if not timeout >= 0:
+        raise ValueError("timeout must be a number of seconds, at least 0")
     runtimes, until = [*runtimes], steady_time() + timeout
     sources = {id(source): source for runtime in runtimes for source in _sources(runtime)}
     loads = {number: load(source) for number, source in sources.items()}

@@ -165,3 +165,11 @@ def test_without_an_app_it_is_an_error() -> None:
         ConnectorAuth().warm(1)
     with pytest.raises(RuntimeError, match=r"The app has no ConnectorAuth"):
         ConnectorAuth().warm(1, Flask("another"))
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan")], ids=["negative", "no number"])
+def test_a_timeout_is_a_time(timeout: float, auth: ConnectorAuth, issuer: Issuer) -> None:
+    """Any other would wait for good, or not at all."""
+    app_of(auth, APP_JWT_KEYS=issuer.key_set())
+    with pytest.raises(ValueError, match="timeout"):
+        auth.warm(timeout)

@@ -55,9 +55,26 @@ def test_a_cluster_that_failed_keeps_no_connection(cluster: Server) -> None:
         store.now()
         cluster.do("DEL", redis_scripts.LOG)
         cluster.do("LPUSH", redis_scripts.LOG, "no string")
-        with pytest.raises(RevocationStoreError, match="ResponseError"):
+        with pytest.raises(RevocationStoreError, match="another version"):
             store.read(None)
     assert len(cluster.do("CLIENT", "LIST").splitlines()) < before + 10
+
+
+def test_a_replica_is_an_outage(world: MakeWorld, issuer: Issuer) -> None:
+    """Also a master that became one: it may have lost its master, and then has no new changes. It
+    counts again as soon as it is a master."""
+    with Server(BINARY) as master, Server(BINARY) as server:
+        one = world(REVOCATION_URL=server.url, REVOCATION_MAX_LAG=1)
+        token = issuer.app_jwt()
+        until(lambda: one.answer(token) == 200)
+        server.do("REPLICAOF", "127.0.0.1", master.port)
+        until(lambda: one.answer(token) == 50301)
+        expected = "only the master knows every change, and there is a replica at "
+        assert one.health["last_error"] == expected + "CONNECTOR_AUTH_REVOCATION_URL"
+        with pytest.raises(RevocationStoreError, match="there is a replica at"):
+            one.revoke(account_id=ACCOUNT)
+        server.do("REPLICAOF", "NO", "ONE")
+        until(lambda: one.answer(token) == 40102, SOON)
 
 
 class Trio:

@@ -1,9 +1,11 @@
 """The cache that requests are checked against: refusals, its age, and pending revocations."""
 
 import logging
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from math import inf
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -349,6 +351,46 @@ def test_after_a_fork_the_copy_must_be_confirmed_again() -> None:
     assert bench.reason() is Reason.REVOCATION_UNAVAILABLE
     bench.cache.apply_changes([], bench.elapsed)
     assert bench.reason() is Reason.REVOKED
+
+
+def put_in_part(revoked: RevocationSet, change: Change, steps: int) -> bool:
+    """Put *change*, at most so many lines of it, and return whether that was all."""
+    left = steps
+
+    def stop(frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal left
+        if frame.f_code is not RevocationSet.put.__code__:
+            return None
+        left -= event == "line"
+        if left < 0:
+            raise InterruptedError
+        return stop
+
+    tracing = sys.gettrace()
+    sys.settrace(stop)
+    try:
+        revoked.put(change)
+    except InterruptedError:
+        return False
+    finally:
+        sys.settrace(tracing)
+    return True
+
+
+def test_a_fork_in_the_middle_of_a_change_leaves_nothing_half() -> None:
+    """A child has what its parent's thread had done until then, and reads the change again: it
+    refuses the token, and its count is right, wherever the parent was."""
+    change, steps, is_all = Change(b"digest", inf), 0, False
+    while not is_all:
+        bench = Bench()
+        is_all = put_in_part(bench.cache.revoked, change, steps)
+        bench.cache.reset_after_fork()
+        bench.cache.apply_changes([change], bench.elapsed)
+        assert (bench.reason(), len(bench.cache.revoked)) == (Reason.REVOKED, 1)
+        bench.cache.apply_changes([change._replace(value=None)], bench.elapsed)
+        assert (bench.reason(), len(bench.cache.revoked)) == (None, 0)
+        steps += 1
+    assert steps > 5
 
 
 def test_a_pending_revocation_outlasts_an_older_complete_copy() -> None:

@@ -169,6 +169,18 @@ def test_a_later_copy_replaces_the_old_one() -> None:
     assert bench.entries == {"account:b": 1.0, **dict.fromkeys((c.key for c in many[:500]), 1.0)}
 
 
+def test_a_copy_that_is_replaced_in_parts_is_not_used_meanwhile() -> None:
+    """What is revoked may be in a part that is not read yet; nobody takes the copy for ready."""
+    bench = Bench()
+    bench.load(A, B)
+    assert bench.follower.wait_until_current(0)
+    bench.read(Update(2, [A], complete=True, more=True))
+    assert (bench.entries, bench.cache.is_fresh()) == ({"account:a": 1.0}, False)
+    assert not bench.follower.wait_until_current(0)
+    bench.read(Update(3, [B]))
+    assert (bench.entries, bench.cache.is_fresh()) == ({"account:a": 1.0, "account:b": 1.0}, True)
+
+
 def test_an_incomplete_copy_is_dropped() -> None:
     """Changes may arrive while they are read, and the connection may break meanwhile."""
 
@@ -480,6 +492,21 @@ def test_a_store_is_compacted_by_a_copy_that_is_up_to_date() -> None:
     bench.store.compaction = [0.06]
     bench.read(Update(5, []))
     assert bench.store.compacted == [*[1] * 5, 5]
+
+
+def test_a_compaction_that_takes_minutes_is_brought_to_an_end() -> None:
+    """It goes on where it was, and the next one begins after it."""
+    bench = Bench()
+    bench.store.compaction = [0.2] * 4
+    bench.load(A)
+    for position in range(2, 6):
+        bench.elapsed += 60
+        bench.read(Update(position, []))
+    assert bench.store.compacted == [1] * 4
+    bench.store.compaction = [0.2]
+    bench.elapsed += 60
+    bench.read(Update(6, []))
+    assert bench.store.compacted == [*[1] * 4, 6]
 
 
 def test_a_store_that_is_far_away_is_not_compacted() -> None:

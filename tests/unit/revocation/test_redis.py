@@ -1,6 +1,7 @@
 """What is special to a store in Redis: other data, versions, servers and permissions."""
 
 import logging
+import re
 import socket
 import threading
 import time
@@ -631,7 +632,7 @@ def test_a_client_that_cannot_be_closed(server: Server) -> None:
 
     client.close = close
     server.do("SET", redis_scripts.LOG, "of another type")
-    with pytest.raises(RevocationStoreError, match="ResponseError"):
+    with pytest.raises(RevocationStoreError, match="another version"):
         store.change([A])
 
 
@@ -812,9 +813,51 @@ def test_a_log_of_another_version_is_not_changed(server: Server) -> None:
     """Neither workers of that version nor of this one would understand the result."""
     RedisStore(server.url).change([A])
     another_format(server)
-    with pytest.raises(RevocationStoreError, match="ResponseError"):
+    with pytest.raises(RevocationStoreError, match="another version or program"):
         RedisStore(server.url).change([B])
     assert records_in(server) == 1
+
+
+@cases(
+    "write",
+    {
+        "a stream": ("XADD", redis_scripts.LOG, "*", "account:a", "1"),
+        "a list": ("LPUSH", redis_scripts.LOG, "account:a"),
+        "text": ("SET", redis_scripts.LOG, "x" * redis_log.HEADER_BYTES),
+    },
+)
+def test_data_of_another_program_are_an_outage(
+    write: tuple[str, ...], server: Server, world: MakeWorld, issuer: Issuer
+) -> None:
+    """Never no revocations; the message says what to do, which helps."""
+    server.do(*write)
+    one = world(REVOCATION_URL=server.url)
+    assert one.answer(issuer.app_jwt()) == 50301
+    expected = r"another version or program has .* delete them and revoke again\), at " + SETTING
+    assert re.fullmatch(expected, one.health["last_error"])
+    with pytest.raises(RevocationStoreError, match="another version or program"):
+        one.revoke(account_id="b")
+    server.do("DEL", redis_scripts.LOG)
+    one.revoke(account_id=ACCOUNT)
+    until(lambda: one.answer(issuer.app_jwt()) == 40102)
+
+
+def test_a_log_that_is_full(own_server: Server) -> None:
+    """Revocations fail, and the message says why. Once few entries are in force, it is compacted,
+    although it has no room for the header of the next one; a worker that follows it reads all."""
+    size = 1 << 20
+    own_server.do("CONFIG", "SET", "proto-max-bulk-len", size)
+    store = RedisStore(own_server.url)
+    records = (size - redis_log.HEADER_BYTES) // RECORD_BYTES
+    store.change([A, B] * (records // 2))
+    copy = StoreFollower(RedisStore(own_server.url))
+    with pytest.raises(RevocationStoreError, match=f"^the log of changes is full at {SETTING}$"):
+        store.change([C])
+    copied(own_server.url)
+    assert records_in(own_server) == 2
+    store.change([C])
+    copy.follow()
+    assert copy.entries == entries([A, B, C])
 
 
 @pytest.fixture
