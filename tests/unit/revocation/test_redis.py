@@ -833,6 +833,7 @@ def test_data_of_another_program_are_an_outage(
     server.do(*write)
     one = world(REVOCATION_URL=server.url)
     assert one.answer(issuer.app_jwt()) == 50301
+    until(lambda: one.health["last_error"])
     expected = r"another version or program has .* delete them and revoke again\), at " + SETTING
     assert re.fullmatch(expected, one.health["last_error"])
     with pytest.raises(RevocationStoreError, match="another version or program"):
