@@ -38,8 +38,9 @@ def revoke_many(
     """Revoke what is on the lines of standard input.
 
     Each line has one subject, as revoke takes it: a token, bare or behind Bearer, the digest of a
-    token, or an ID. Empty lines are skipped; among tokens and digests, so are lines that begin with
-    a #. An ID may begin with a #. The text is UTF-8.
+    token, or an ID. An ID is the whole line: a heading, quotes and the commas of a CSV file would
+    be part of it. Empty lines are skipped; among tokens and digests, so are lines that begin with a
+    #. An ID may begin with a #. The text is UTF-8.
 
     Status 2: a line is no subject, or the store may not have all revocations. The message has the
     number of the line, and from which line on to try again. A revocation can be made twice.
@@ -92,8 +93,9 @@ class _Subjects:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         stream = cast(TextIOWrapper, sys.stdin)
-        # Bytes that are not UTF-8 are an error of their line alone.
-        stream.reconfigure(encoding="utf-8-sig", errors="surrogateescape")
+        # Bytes that are not UTF-8 are an error of their line alone. On Linux, standard input is
+        # opened so that the line ends of Windows are kept.
+        stream.reconfigure(encoding="utf-8-sig", errors="surrogateescape", newline=None)
         for number, line in enumerate(iter(lambda: stream.readline(2 * self._limit), ""), 1):
             if self._at_terminal and number % _STEP == 0:
                 click.echo(f"\r{number:,} lines", nl=False, err=True)
@@ -127,5 +129,6 @@ class _Subjects:
         except UnicodeEncodeError:
             raise ValueError("Not UTF-8.") from None
         if text != text.strip():
-            raise ValueError("White space around the ID, which the command revoke would take.")
+            problem = "White space around the ID. Remove it; if it is part of the ID, use revoke."
+            raise ValueError(problem)
         return {self._kind.replace("-", "_"): text}

@@ -51,7 +51,7 @@ class InvalidSubject(ValueError):
         self.written: int = written  #: how many subjects, the first ones, are revoked
 
     def __str__(self) -> str:
-        return f"subject {self.index}: {self.problem}"
+        return f"subject {self.index}: {self.problem}; the first {self.written} are revoked"
 
 
 @dataclass(slots=True)

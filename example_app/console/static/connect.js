@@ -31,7 +31,8 @@ function draw() {
   if (!session) return;
   redraw(byId("values"), session, () => [
     ...PARTS.flatMap(([name, title]) => row(title, session[name])),
-    ...row("Agent", session.agent && `${session.agent.username}, ${session.agent.password}`),
+    ...row("Agent's name", session.agent?.username),
+    ...row("Agent's password", session.agent?.password),
     ...row("Webhooks go to", session.webhook),
   ]);
   redraw(byId("client"), session.clients, () =>

@@ -76,8 +76,8 @@ async function change(kid, action, told) {
 function health({ keys, cache, revocation }) {
   const named = ({ app_jwt, consumer_jws }) => ({ AppJWT: app_jwt, ConsumerJWS: consumer_jws });
   const caches = rows("Caches of verified tokens", named(cache));
-  const revoked = rows("Revocation", { "both tokens": revocation });
-  return [rows("Key sets", named(keys)), el("div", {}, caches, revoked)];
+  const revoked = rows("Revocation, lag in seconds", { "both tokens": revocation });
+  return [rows("Key sets, times in seconds", named(keys)), el("div", {}, caches, revoked)];
 }
 
 function rows(caption, columns) {

@@ -29,7 +29,8 @@ function told(costs, cached) {
   const values = costs.filter((cost) => cost.cached === cached).map((cost) => cost.microseconds);
   if (!values.length) return "none";
   values.sort((one, other) => one - other);
-  return `median ${Math.round(values[values.length >> 1])} µs of ${values.length}`;
+  const requests = values.length === 1 ? "1 request" : `${values.length} requests`;
+  return `median ${Math.round(values[values.length >> 1])} µs, ${requests}`;
 }
 
 const height = (microseconds) => {

@@ -82,7 +82,8 @@ function table(caption, values) {
 
 function told(name, value) {
   if (!TIMES.has(name)) return String(value);
-  return `${value} (${new Date(value * 1000).toLocaleTimeString()})`;
+  const time = new Date(value * 1000).toLocaleTimeString([], { hourCycle: "h23" });
+  return `${value} (${time})`;
 }
 
 function count() {

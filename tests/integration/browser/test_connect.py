@@ -32,6 +32,7 @@ def test_copying(visit):
     for name, place in (
         ("Copy these lines", "#client-text"),
         ("Copy: Client secret", "dt:has-text('Client secret') + dd code"),
+        ("Copy: Agent's password", 'dt:has-text("Agent\'s password") + dd code'),
     ):
         button = console.page.get_by_role("button", name=name)
         button.click()

@@ -23,6 +23,9 @@ def test_both_tokens_decoded(console):
             name: str(value) for name, value in values.items()
         }
         assert all(meaning for *_, meaning in cells)
+        # As in the list of requests: of 24 hours, in whatever country the browser is.
+        times = [value.split(" (")[1] for _, value, _ in cells if " (" in value]
+        assert all(re.fullmatch(r"\d\d:\d\d:\d\d\)", time) for time in times)
 
 
 def test_they_are_the_ones_that_are_sent(console):

@@ -42,6 +42,14 @@ def test_flask_lists_the_group(tmp_path: Path) -> None:
     assert "\n  connector-auth  " in shell("flask --help", tmp_path, {})
 
 
+def test_the_ids_of_a_csv_file(tmp_path: Path) -> None:
+    """docs/cli.rst: what ``revoke-many`` is sent has one id a line, without heading and quotes."""
+    (tmp_path / "installs.csv").write_bytes(b'install_id,name\r\n"a",x\r\n"b c","x, y"\r\n')
+    [pipe] = [block for block in blocks("docs/cli.rst", "shell") if "csv" in block]
+    command = pipe.partition("| flask connector-auth revoke-many")[0]
+    assert shell(command.replace("python", sys.executable), tmp_path, {}) == "a\nb c\n"
+
+
 def test_the_session_of_the_page_runs(tmp_path: Path) -> None:
     """docs/cli.rst, from its first command to its last; ``...`` stands for anything."""
     (tmp_path / "shop.py").write_text("".join(blocks("docs/cli.rst", "python")))

@@ -62,6 +62,20 @@ def test_each_line_is_revoked(
     assert sorted(entry[name] for entry in listed(call)) == sorted(subjects)
 
 
+def test_line_ends_of_windows(
+    make_app: MakeApp,
+    call: Callable[..., Any],
+    store_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They are no part of an id, though Python has opened standard input as it does on Linux."""
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(b"a\r\n\r\nb c\r\n"), newline="\n"))
+    app = make_app(REVOCATION_URL=store_url)
+    arguments = ["revoke-many", "--kind", "account-id"]
+    connector_auth.main(arguments, obj=ScriptInfo(create_app=lambda: app), standalone_mode=False)
+    assert [entry["account_id"] for entry in listed(call)] == ["a", "b c"]
+
+
 def test_ids_of_one_issuer_until_a_time(call: Callable[..., Any]) -> None:
     """``--issuer`` and ``--at`` are for each line, as revoke takes them."""
     options = ("--kind", "account-id", "--issuer", "Sentinel", "--at", "2030-01-31T12:00:00Z")
