@@ -223,7 +223,10 @@ def health(ctx: click.Context, timeout: float, as_json: bool) -> None:
 
 def _lines(status: Mapping[str, Any], path: str = "") -> Iterator[str]:
     for name, value in status.items():
-        if isinstance(value, Mapping) and value:
+        if name == "sources":
+            for number, source in enumerate(value):
+                yield from _lines(source, f"{path}{name}.{number}.")
+        elif isinstance(value, Mapping) and value:
             yield from _lines(value, f"{path}{name}.")
         else:
             yield f"{path}{name}: {literal(value)}"
