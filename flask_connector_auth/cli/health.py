@@ -63,6 +63,7 @@ _STORE = (
     ("password", "Check user and password in the URL."),
     ("permission", "Grant the user these keys and the commands that the store sends."),
     ("no memory", "Raise maxmemory of the server."),
+    ("is full", "Give each group of workers a server of its own, split by account."),
     ("too old", "Upgrade the server."),
     ("no Redis", "Check host and port, because another kind of server answers."),
     ("MasterNotFound", "Check the name of the service in the URL, and that its master runs."),

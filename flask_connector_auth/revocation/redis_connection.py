@@ -131,6 +131,9 @@ def _describe(error: Exception) -> str:
         return "the user has no permission for a command or for the keys {connector-auth}:* in"
     if isinstance(error, exceptions.OutOfMemoryError):
         return "no memory is left (maxmemory) at"
+    if "string exceeds maximum" in str(error):
+        # The limit for one value, which is 512 MB by default.
+        return "the log of revocations is full (proto-max-bulk-len) at"
     unreachable = exceptions.ConnectionError | exceptions.TimeoutError | OSError
     if isinstance(error, unreachable | exceptions.ClusterError | exceptions.RedisClusterException):
         return f"out of reach ({_name_cause(error)}):"

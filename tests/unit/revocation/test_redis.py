@@ -548,6 +548,18 @@ def test_a_server_without_memory(own_server: Server) -> None:
     assert revocations_in(store) == entries([A])
 
 
+def test_a_log_that_is_full(own_server: Server) -> None:
+    """The server allows no longer value: the error says so, and what was written before stays."""
+    own_server.do("CONFIG", "SET", "proto-max-bulk-len", 1024 * 1024)
+    store = RedisStore(own_server.url)
+    store.change([A])
+    message = rf"^the log of revocations is full \(proto-max-bulk-len\) at {SETTING}$"
+    with pytest.raises(RevocationStoreError, match=message):
+        store.change([B] * (1024 * 1024 // RECORD_BYTES))
+    assert not lost(own_server)
+    assert revocations_in(store) == entries([A, B])
+
+
 # Connections
 
 
