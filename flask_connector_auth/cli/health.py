@@ -63,6 +63,7 @@ _STORE = (
     ("password", "Check user and password in the URL."),
     ("permission", "Grant the user these keys and the commands that the store sends."),
     ("no memory", "Raise maxmemory of the server."),
+    ("is full", "Give each group of workers a server of its own, split by account."),
     ("too old", "Upgrade the server."),
     ("no Redis", "Check host and port, because another kind of server answers."),
     ("MasterNotFound", "Check the name of the service in the URL, and that its master runs."),
@@ -223,7 +224,10 @@ def health(ctx: click.Context, timeout: float, as_json: bool) -> None:
 
 def _lines(status: Mapping[str, Any], path: str = "") -> Iterator[str]:
     for name, value in status.items():
-        if isinstance(value, Mapping) and value:
+        if name == "sources":
+            for number, source in enumerate(value):
+                yield from _lines(source, f"{path}{name}.{number}.")
+        elif isinstance(value, Mapping) and value:
             yield from _lines(value, f"{path}{name}.")
         else:
             yield f"{path}{name}: {literal(value)}"

@@ -23,7 +23,7 @@ _REPLICA = "only the master knows every change, and there is a replica at"
 # What to say, by a part of the text of an error.
 _CAUSES = {
     "READONLY": _REPLICA,
-    "exceeds maximum allowed size": "the log of changes is full at",
+    "exceeds maximum allowed size": "the log of revocations is full (proto-max-bulk-len) at",
     "WRONGTYPE": _ANOTHER_FORMAT,
     "not a log of this version": _ANOTHER_FORMAT,
 }

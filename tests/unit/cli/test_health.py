@@ -46,6 +46,19 @@ def test_a_process_that_cannot_verify(run: RunCommand, make_app: MakeApp) -> Non
     assert "secret" not in result.output
 
 
+def test_one_of_several_key_sets(run: RunCommand, make_app: MakeApp, issuer: Issuer) -> None:
+    """Each has lines of its own, so that the one that is not ready is found at once."""
+    with KeySetServer(issuer) as server:
+        urls = [server.url, f"http://127.0.0.1:{free_port()}/keys"]
+        result = run("health", "--timeout", "5", app=make_app(APP_JWT_KEYS=urls))
+    assert result.exit_code == 1
+    lines = dict(line.split(": ", 1) for line in result.stdout.splitlines())
+    for number, ready, waiting_for in ((0, "true", "null"), (1, "false", '"next_attempt"')):
+        path = f"keys.app_jwt.sources.{number}"
+        assert lines[f"{path}.source"] == json.dumps(urls[number])
+        assert (lines[f"{path}.ready"], lines[f"{path}.waiting_for"]) == (ready, waiting_for)
+
+
 class Broken(KeySource):
     """Fails, though it says that it is ready."""
 

@@ -291,6 +291,10 @@ def test_a_store_of_the_app_speaks_for_itself(errors: Errors) -> None:
     {
         "permission": ("the user has no permission for a command in S", "Grant the user"),
         "memory": ("no memory is left (maxmemory) at S", "Raise maxmemory"),
+        "log": (
+            "the log of revocations is full (proto-max-bulk-len) at S",
+            "Give each group of workers a server of its own",
+        ),
         "version": ("Redis 5.0 is too old, and 6.2 is needed, at S", "Upgrade the server"),
         "no Redis": ("there is no Redis at S", "Check host and port"),
         "timeout": ("out of reach (TimeoutError): S", "Check that the server runs"),

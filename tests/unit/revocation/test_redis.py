@@ -852,7 +852,8 @@ def test_a_log_that_is_full(own_server: Server) -> None:
     records = (size - redis_log.HEADER_BYTES) // RECORD_BYTES
     store.change([A, B] * (records // 2))
     copy = StoreFollower(RedisStore(own_server.url))
-    with pytest.raises(RevocationStoreError, match=f"^the log of changes is full at {SETTING}$"):
+    message = rf"^the log of revocations is full \(proto-max-bulk-len\) at {SETTING}$"
+    with pytest.raises(RevocationStoreError, match=message):
         store.change([C])
     copied(own_server.url)
     assert records_in(own_server) == 2
