@@ -32,7 +32,8 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 # Seconds from one read to the next; for which requests wait for the first, from the start.
 _INTERVAL, _FIRST_WAIT = 0.25, 0.5
-_EXPIRY_INTERVAL, _COMPACTION_TIME = 60, 0.1  # seconds; the second one after each read
+# Seconds; the second one after each read, the third one after a loss.
+_EXPIRY_INTERVAL, _COMPACTION_TIME, _SETTLING = 60, 0.1, 1.0
 # Seconds to wait for the end of the thread: longer than most clients of Redis wait for an answer.
 _STOP_TIMEOUT = 1.0
 
@@ -65,8 +66,7 @@ class Follower(Closable):
         self._elapsed = elapsed
         self._stop_timeout = stop_timeout
         self._position: Any = None
-        self._recovery = Recovery(cache)
-        self._next_expiry = 0.0
+        self._recovery, self._next_expiry = Recovery(cache), 0.0
         self.reset_after_fork()
         cache.ensure_refresh = self.ensure_running
         register_fork_reset(self)
@@ -74,8 +74,7 @@ class Follower(Closable):
 
     def reset_after_fork(self) -> None:
         """Start anew in a child process: no thread runs, and an inherited lock may stay locked."""
-        self._process = os.getpid()
-        self._lock = threading.Lock()
+        self._process, self._lock = os.getpid(), threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopping, self._has_tried = threading.Event(), threading.Event()
         self._is_current, self._started = threading.Event(), 0.0
@@ -214,7 +213,8 @@ class Follower(Closable):
             raise RevocationStoreError(NOBODY_WROTE_BACK)
         self._on_change(self._recovery.apply(update, began))
         self._position = self._recovery.follow(self._store, update)
-        return 0.0
+        # Others may know more than a copy that is too old, and add it first.
+        return 0.0 if update.more or self._cache.is_fresh() else _SETTLING
 
     def _record_failure(self, cause: str) -> None:
         self._is_current.clear()

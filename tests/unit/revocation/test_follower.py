@@ -301,6 +301,17 @@ def test_entries_that_the_store_lost_are_written_back(caplog: pytest.LogCaptureF
     assert bench.store.reads == [1, "after 2"]
 
 
+@pytest.mark.parametrize(("age", "pause"), [(4, 0.0), (6, 1.0)])
+def test_after_a_loss_a_copy_that_is_too_old_waits_for_the_others(age: float, pause: float) -> None:
+    """They may know what was revoked meanwhile, and write it back as soon as they read. A copy that
+    is no older than it may be goes on at once."""
+    bench = Bench()
+    bench.load(A, B)
+    bench.elapsed += age
+    assert bench.read(lost(2, A)) == [pause]
+    assert bench.cache.is_fresh() is (age < 5)
+
+
 def test_a_restoration_that_may_be_older_does_not_count() -> None:
     """``Update.lost_since``: the store may be an older state of itself."""
     bench = Bench()
