@@ -182,7 +182,7 @@ class Revocations:
         ``lag`` is how many seconds ago the copy was confirmed; ``None``: it never was. The call
         starts the thread that reads the store, so that a probe before any request can succeed.
         """
-        last_error = None
+        last_error, entries = None, len(self.cache.revoked)
         if self._follower:
             self._follower.start()
             last_error = self._follower.failures.last_error
@@ -190,7 +190,7 @@ class Revocations:
             "store": type(self._store).__name__,
             "ready": self.cache.is_fresh(),
             "lag": self.cache.lag(),
-            "entries": len(self.cache.revoked),
+            "entries": entries,
             "last_error": last_error,
         }
 
