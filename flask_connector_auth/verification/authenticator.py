@@ -44,7 +44,7 @@ class Authenticator(Generic[TokenT]):
         self._after_scheme = slice(len(_SCHEME), 2 * max_bytes + len(_SCHEME) + 1)
         self._max_cached = max_bytes + len(_SCHEME) if first.cache.size else -1
         self._cached = first.cache.get
-        self.has_choice = len(verifiers) > 1
+        self.has_choice: bool = len(verifiers) > 1
         if self.has_choice:
             # One look-up finds a token of any issuer. Each cache still evicts only its own tokens.
             index: dict[int, CachedToken[TokenT]] = {}
