@@ -1,5 +1,6 @@
 """The page of the console, and the JSON calls for what a client cannot do."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -24,6 +25,9 @@ from .script import script
 
 #: What can be revoked, by the arguments of the extension.
 SUBJECTS = ("token", "digest", "install_id", "account_id", "lp_consumer_id", "ext_consumer_id")
+
+# Seconds for which an answer may wait.
+_PATIENCE = 2.0
 
 blueprint = Blueprint(
     "console", __name__, static_folder="static", static_url_path="/console/static"
@@ -169,8 +173,14 @@ def revoke() -> dict[str, str]:
 @blueprint.post("/console/restore")
 def restore() -> dict[str, str]:
     """Restore the given subject, one of :data:`SUBJECTS`."""
+    revocations = current_console().connector_auth.revocations
     with _errors_as_responses():
-        current_console().connector_auth.revocations.restore(**_subject())
+        subject = _subject()
+        revocations.restore(**subject)
+        # It is in force once this process has read the store, a moment later.
+        until = time.monotonic() + _PATIENCE
+        while revocations.is_revoked(**subject) and time.monotonic() < until:
+            time.sleep(0.02)
     return read_json()  # type: ignore[no-any-return]
 
 
