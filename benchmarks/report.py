@@ -1,6 +1,8 @@
 """Tables of the results, as plain text or reStructuredText."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 Results = Mapping[str, Any]
@@ -45,6 +47,12 @@ def facts(results: Results) -> list[str]:
 def setting(results: Results) -> str:
     """Return the date and the machine of the measurement, as a sentence."""
     return f"{results['date']}, {results['machine']}, {results['python']}."
+
+
+def write(results: Results, heading: str, found: Table, path: Path) -> None:
+    """Write *results* as JSON to *path*, and beside it *heading* and the table *found*."""
+    path.write_text(json.dumps(results, indent=1) + "\n")
+    path.with_suffix(".txt").write_text(f"{heading}\n\n{list_table(found)}\n")
 
 
 def text(results: Results) -> str:

@@ -111,10 +111,7 @@ def main(arguments: Sequence[str]) -> None:
     found = table(results)
     print(report.aligned(found))
     if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
-        options.json.with_suffix(".txt").write_text(
-            f"{report.setting(results)}\n\n{report.list_table(found)}\n"
-        )
+        report.write(results, report.setting(results), found, options.json)
 
 
 if __name__ == "__main__":

@@ -181,13 +181,10 @@ def main(arguments: Sequence[str]) -> None:
         "titles": {name: SUBJECTS[name].title for name in names},
         "times": measure(names, options.rounds, options.size),
     }
-    print(report.aligned(table(results)))
+    found = table(results)
+    print(report.aligned(found))
     if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
-        facts = " ".join(report.facts(results))
-        options.json.with_suffix(".txt").write_text(
-            f"{facts}\n\n{report.list_table(table(results))}\n"
-        )
+        report.write(results, " ".join(report.facts(results)), found, options.json)
 
 
 if __name__ == "__main__":
