@@ -1,7 +1,6 @@
 """The check of a request before its view runs: who is calling, or the error that is sent."""
 
 from collections.abc import Mapping
-from sys import maxsize
 from typing import Any, cast
 
 from flask import Request, Response
@@ -33,7 +32,7 @@ from .context import (
     current_request_context,
     identity_of,
 )
-from .recognition import remember_plan
+from .recognition import NO_POSITION, remember_plan
 from .reporting import report_failure
 from .routes import account_id_of_call, cached_requirements
 from .runtime import Runtime, current_runtime
@@ -44,8 +43,6 @@ _OTHER_APP = (
 )
 # Not raised: a request without a token is the most frequent one that is refused.
 _MISSING = Rejected(Reason.MISSING)
-# Greater than the number of arguments of any call.
-_NO_POSITION = maxsize
 
 
 def enforce(
@@ -87,7 +84,7 @@ def enforce(
     if (
         account is None
         or kwargs.get(name, account) is not account
-        or (args and declared.positions.get(name, _NO_POSITION) < len(args))
+        or (args and declared.positions.get(name, NO_POSITION) < len(args))
     ):
         account = account_id_of_call(request, name, declared, args, kwargs)
     if (kept := getattr(request, IDENTITY_ATTRIBUTE, None)) is not None:

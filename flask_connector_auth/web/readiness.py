@@ -36,7 +36,7 @@ def warm_up(runtimes: Iterable[Runtime], timeout: float) -> bool:
         # It starts now, even if there is no time to wait for it.
         next(fetch, None)
     for runtime in runtimes:
-        runtime.revocations.health()  # starts the thread that reads the store
+        runtime.revocations.wait_until_ready(0)  # starts the thread that reads the store
     finish(look_up_all(loads, lambda _: False, until - steady_time()))
     tick = threading.Event()
     while (missing := [*_missing(runtimes, sources.values())]) and steady_time() < until:
@@ -58,6 +58,6 @@ def _missing(runtimes: Iterable[Runtime], sources: Iterable[KeySource]) -> Itera
         if not health.get("ready"):
             yield f"keys of {health.get('source', type(source).__name__)}"
     for runtime in runtimes:
-        health = runtime.revocations.health()
-        if not health["ready"]:
-            yield f"revocations of {health['store']}"
+        # Not by its health, which counts all entries.
+        if not runtime.revocations.wait_until_ready(0):
+            yield f"revocations of {runtime.revocations.health()['store']}"

@@ -21,8 +21,8 @@ from .context import (
 from .routes import EndpointRequirements, rule_has_argument
 from .runtime import Runtime
 
-# Greater than the number of arguments of any call.
-_NO_POSITION = maxsize
+#: Greater than the number of arguments of any call.
+NO_POSITION: int = maxsize
 # For one endpoint, method and declaration: few views are registered under as many rules.
 _MAX_PLANS = 16
 
@@ -67,13 +67,13 @@ def recognise(
     name, view_args = runtime.account_argument, request.view_args
     account = view_args.get(name) if view_args else None
     if (
-        # The same comparison as EndpointRequirements.is_current().
+        # The same comparison as in cached_requirements().
         app.view_functions.get(rule.endpoint) is not endpoint.view
         or app.before_request_funcs.get(None) != endpoint.app_hooks
         or (endpoint.has_other_sources and endpoint.has_changed_sources(app))
         or (account is None and (plan.names_account or name in kwargs))
         or kwargs.get(name, account) is not account
-        or (args and declared.positions.get(name, _NO_POSITION) < len(args))
+        or (args and declared.positions.get(name, NO_POSITION) < len(args))
         or getattr(request, IDENTITY_ATTRIBUTE, None) is not None
     ):
         return False
