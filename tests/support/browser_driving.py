@@ -14,6 +14,8 @@ from example_app.domain import SERVICES
 from example_app.serving import Served
 
 CHROMIUM = shutil.which("chromium")
+#: Milliseconds for whatever the page has to do: the machine may run other tests too.
+PATIENCE = 20_000
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -34,6 +36,7 @@ REFUSED = re.compile(r"Failed to load resource: the server responded with a stat
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Yield the browser, which is ended afterwards."""
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser

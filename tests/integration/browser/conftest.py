@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from example_app.serving import Served, served
-from tests.support.browser_driving import CHROMIUM, Console, chromium
+from tests.support.browser_driving import CHROMIUM, PATIENCE, Console, chromium
 
 # Where there is no browser there are no tests; the CI has one.
 collect_ignore_glob = [] if CHROMIUM else ["test_*.py"]
@@ -42,7 +42,7 @@ def visit(browser: Browser, running: Served) -> Iterator[Callable[..., Console]]
         port = running.tls_port if secure else running.port
         origin = f"http{'s' if secure else ''}://127.0.0.1:{port}"
         context = browser.new_context(ignore_https_errors=secure, **options)  # type: ignore[arg-type]
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE)
         console = Console(context.new_page(), running, origin)
         consoles.append(console)
         return console.open(fragment)
@@ -52,6 +52,16 @@ def visit(browser: Browser, running: Served) -> Iterator[Callable[..., Console]]
         console.page.context.close()
         assert [url for url in console.urls if not url.startswith(f"{console.origin}/")] == []
         assert (console.errors, console.refused) == ([], [])
+
+
+@pytest.fixture(autouse=True)
+def nothing_revoked(running: Served) -> Iterator[None]:
+    """The app outlives a test: one that fails leaves nothing revoked for the next."""
+    yield
+    with running.app.app_context():
+        revocations = running.app.extensions["console"].connector_auth.revocations
+        for revoked in [*revocations.entries()]:
+            revocations.restore(**revoked.subject)
 
 
 @pytest.fixture

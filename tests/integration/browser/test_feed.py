@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from example_app.demo.receiver import receiving
 from example_app.serving import served
-from tests.support.browser_driving import Console, talk
+from tests.support.browser_driving import PATIENCE, Console, talk
 from tests.support.example_api import Api, api_of, message, over_http
 
 
@@ -173,7 +173,7 @@ def test_webhooks(browser, tmp_path):
         served(0, 0, {"CONNECTOR_WEBHOOK_URL": client.url}, str(tmp_path)) as running,
     ):
         context = browser.new_context()
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE)
         console = Console(context.new_page(), running, f"http://127.0.0.1:{running.port}").open()
         nobody = "No client but this console has sent anything yet."
         expect(console.page.locator("#heard")).to_have_text(nobody)
@@ -204,19 +204,19 @@ def test_a_restart(browser, tmp_path):
     was not done is offered again."""
     folder = str(tmp_path)
     context = browser.new_context()
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE)
     try:
         with served(0, 0, {}, folder) as running:
             port, page = running.port, context.new_page()
             console = Console(page, running, f"http://127.0.0.1:{port}").open()
             console.click("Get both tokens", "An AppJWT")
-        expect(console.status).to_have_text(re.compile("The app does not answer"), timeout=8000)
+        expect(console.status).to_have_text(re.compile("The app does not answer"))
         expect(page.locator("#feed-state")).to_have_text("Not live: the app does not answer.")
         console.is_accessible()
         console.click("Send", "The app does not answer")
         expect(page.get_by_label("Message", exact=True)).to_have_value("Is anybody there?")
         with served(port, 0, {}, folder) as running:
-            expect(console.status).to_have_text(re.compile("The app answers again"), timeout=8000)
+            expect(console.status).to_have_text(re.compile("The app answers again"))
             console.click("Try again", "Message 0 is sent")
             expect(page.locator("#feed-state")).to_have_text("Live.")
     finally:
