@@ -177,12 +177,12 @@ class ConnectorAuth:
     def health(self, app: Flask | None = None) -> dict[str, Any]:
         """Return the health of keys, token caches and revocations of *app*, without any I/O.
 
-        ``keys`` and ``cache`` have an entry for ``app_jwt`` and for ``consumer_jws``. In ``keys``,
-        it has ``ready``. For a fetched key set it also has ``state``, ``waiting_for``, ``age``,
-        ``lifetime`` and ``next_attempt_in`` in seconds, ``failures`` in a row, ``last_error``, the
-        ``errors`` of each URL that failed, ``kids`` and ``counts``. In ``cache``, it has ``size``,
-        ``entries``, ``hits`` and ``misses``. ``revocation`` has ``store``, ``ready`` and
-        ``waiting_for`` of its local copy, ``lag`` of the copy in seconds, ``entries``, and
+        ``keys`` and ``cache`` have an entry for ``app_jwt`` and for ``consumer_jws``. In ``keys``
+        it has ``ready``. For a fetched key set it also has ``state``, ``waiting_for``, ``kids``,
+        ``counts``; in seconds ``age``, ``lifetime`` and ``next_attempt_in``; of failed fetches
+        ``failures`` in a row, ``last_error``, and ``errors`` of each URL. In ``cache`` it has
+        ``size``, ``entries``, ``hits`` and ``misses``. ``revocation`` has ``store``, ``ready`` and
+        ``waiting_for`` of its copy, ``lag`` of the copy in seconds, ``entries``, and
         ``last_error``. With several issuers, ``keys`` and ``cache`` are in ``issuers``, by name.
 
         :param app: by default the current app.

@@ -24,18 +24,17 @@ _PATIENCE = 1.0
 class Revocations:
     """Revokes, restores and lists, for one app; available as :attr:`ConnectorAuth.revocations`.
 
-    A subject is what a revocation is about, given as one of these arguments: ``token``, a compact
-    text without ``Bearer``, verified or not; ``digest``, what :func:`token_digest` returns;
-    ``install_id``, the AppJWTs of one app install; ``account_id``, all tokens of one account;
-    ``lp_consumer_id``, the ConsumerJWSs of one consumer; ``ext_consumer_id``, the same by the id of
-    the calling app, in any account. No part of a token is stored or logged.
+    A subject is what a revocation is about, given as one of these arguments. ``token`` is a compact
+    text without ``Bearer``, verified or not. ``digest`` is what :func:`token_digest` returns.
+    ``install_id`` stands for the AppJWTs of one app install, and ``account_id`` for all tokens of
+    one account. ``lp_consumer_id`` stands for the ConsumerJWSs of one consumer, and
+    ``ext_consumer_id`` too, by the id of the calling app, in any account. No part of a token is
+    stored or logged.
 
     An id applies to all issuers, or with ``issuer`` to that one. These are two subjects, and each
-    is revoked and restored by itself.
-
-    Each method with a subject raises :exc:`TypeError` unless exactly one is given, of the right
-    type, and :exc:`ValueError` if it is not a token, digest or id. ``issuer`` with a token or
-    digest is a :exc:`TypeError`.
+    is revoked and restored by itself. Each method with a subject raises :exc:`TypeError` unless
+    exactly one is given, of the right type, and :exc:`ValueError` if it is not a token, digest or
+    id. ``issuer`` with a token or digest is a :exc:`TypeError`.
 
     :param store: shared by all workers; ``None``: there is one process.
     :param clock: returns the time in seconds since the epoch, by which tokens are checked.

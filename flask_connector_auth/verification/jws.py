@@ -179,8 +179,8 @@ def check_key(examined: Examination) -> None:
 def check_signature(examined: Examination) -> None:
     """Check that the signature of the first two segments was made with that key. If it was not,
     another key with the same ``kid`` is looked for. With one key set, the answer to a bad signature
-    is always 401, also while the server of the set is down. With several key sources, it is 503
-    while another source cannot be reached and has no usable key with that ``kid``.
+    is 401, also while the server of the set is down. With several key sources, it is 503 while
+    another source cannot be reached and has no usable key with that ``kid``.
     """
     candidates = examined.candidates
     key = None if examined.is_refuted else _verifying_key(examined, candidates)
