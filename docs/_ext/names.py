@@ -7,7 +7,16 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.typing import ExtensionMetadata
 
-_BETWEEN = re.compile(r"(?<=[_/:.=|({])(?=\w)")
+#: Letters between two breaks, at least: shorter pieces cannot be read as one name.
+LEAST = 14
+_PIECE = re.compile(
+    rf".{{{LEAST},}}?(?:(?<=[_/:.=|({{])(?=\w)|(?<=[a-z])(?=[A-Z])|$)|.+$", re.DOTALL
+)
+
+
+def pieces(name: str) -> list[str]:
+    """Return the parts of *name* between which a line may end; the last one may be short."""
+    return _PIECE.findall(name)
 
 
 class BreakableNames(SphinxPostTransform):
@@ -20,10 +29,10 @@ class BreakableNames(SphinxPostTransform):
         """Put ``<wbr>`` between the words; text copied from the page stays the same."""
         for entry in self.document.findall(nodes.entry):
             for literal in entry.findall(nodes.literal):
-                words = _BETWEEN.split(literal.astext())
-                literal[:] = [nodes.Text(words[0])]
-                for word in words[1:]:
-                    literal += [nodes.raw("", "<wbr>", format="html"), nodes.Text(word)]
+                first, *others = pieces(literal.astext()) or [""]
+                literal[:] = [nodes.Text(first)]
+                for piece in others:
+                    literal += [nodes.raw("", "<wbr>", format="html"), nodes.Text(piece)]
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
