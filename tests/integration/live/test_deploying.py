@@ -5,6 +5,7 @@ import re
 import runpy
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -25,7 +26,7 @@ from flask_connector_auth.testing import Issuer, KeySetServer
 from flask_connector_auth.web import current_runtime
 from tests.support.http_helpers import ROWS, headers
 from tests.support.live_workers import Served, running
-from tests.support.project import PROJECT, blocks, files_of, write_files
+from tests.support.project import PAGES, PROJECT, blocks, files_of, write_files
 from tests.support.redis_servers import Server
 
 DEPLOYING, CONTAINERS = "docs/deploying.rst", "docs/containers.rst"
@@ -175,6 +176,58 @@ def test_a_refusal_is_in_the_log_with_its_reason(
     log = (tmp_path / "server.log").read_text()
     assert ("refused" in log) is (line is not None)
     assert line is None or re.search(line, log, re.MULTILINE), log
+
+
+def test_a_package_with_a_factory_is_served_as_the_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, issuer: Issuer
+) -> None:
+    """The project's files, with the hook and the factory of this page: the workers are ready before
+    the first request, and a refusal is in the log."""
+    monkeypatch.chdir(tmp_path)
+    of_page = files_of(DEPLOYING)
+    line = "from inbox.extensions import connector_auth"
+    assert f"``{line}``" in PAGES[DEPLOYING]
+    hook, logs = of_page["gunicorn.conf.py"], of_page["logs.py"]
+    files = {
+        **files_of("docs/project.rst"),
+        "inbox/__init__.py": of_page["inbox/__init__.py"],
+        "inbox/logs.py": logs,
+        "gunicorn.conf.py": hook.replace("from service import connector_auth", line),
+    }
+    assert files["gunicorn.conf.py"] != hook
+    write_files(files, tmp_path)
+    command = re.sub(r"\b8000\b", "{port}", SERVERS[0]).replace("service:", "inbox:")
+    log = tmp_path / "server.log"
+    with (
+        KeySetServer(issuer) as server,
+        running(server.url, tmp_path, ["sh", "-c", f"exec {command}"]) as app,
+    ):
+        until_said(log, "changed: added", 4)
+        path = "/api/account/le81823118/conversations"
+        assert app.get(path=path) == (401, ROWS[40105])
+        until_said(log, "refused: missing row=40105 endpoint='conversations.of_consumer'", 1)
+
+
+def test_wrong_settings_are_named_among_the_tracebacks(keys: str, tmp_path: Path) -> None:
+    """gunicorn: the two lines of the page are in the output, not at its end, and the status is not
+    0."""
+    assert Path(keys).exists()
+    Path("service.py").write_text(blocks("docs/quickstart.rst", "python")[0])
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = shlex.split(SERVERS[0].replace("8000", str(port)))
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", *command],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+    )
+    assert done.returncode != 0
+    [shown] = blocks(DEPLOYING, "text")
+    assert shown.strip() in done.stderr
+    assert done.stderr.rstrip().endswith("Worker failed to boot.")
 
 
 def test_the_page_has_a_command_for_each_kind_of_worker() -> None:
