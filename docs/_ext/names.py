@@ -1,4 +1,8 @@
-"""Line breaks inside long names in tables."""
+"""What is done with names in ``literals``: links to their descriptions, and line breaks.
+
+A page can name a setting, a reason or an exception as a plain literal, which reads well where the
+source is shown without a build; here it becomes a link.
+"""
 
 import re
 
@@ -8,6 +12,47 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.typing import ExtensionMetadata
 
 _BETWEEN = re.compile(r"(?<=[_/:.=|({])(?=\w)")
+_SETTING = re.compile(r"CONNECTOR_AUTH_[A-Z_]+")
+_PACKAGE = "flask_connector_auth"
+
+
+class LinkedNames(SphinxPostTransform):
+    """Links the settings everywhere, and reasons and classes in tables of the class ``linked``."""
+
+    default_priority = 890
+
+    def run(self, **kwargs: object) -> None:
+        """Put each name that has a description into a reference to it."""
+        for literal in list(self.document.findall(nodes.literal)):
+            if isinstance(literal.parent, nodes.reference | nodes.term | nodes.title):
+                continue
+            if (place := self._place_of(literal)) is not None:
+                docname, node_id = place
+                uri = self.app.builder.get_relative_uri(self.env.docname, docname)
+                reference = nodes.reference(refuri=f"{uri}#{node_id}", internal=True)
+                literal.replace_self(reference)
+                reference += literal
+
+    def _place_of(self, literal: nodes.literal) -> tuple[str, str] | None:
+        """Return the page and the anchor of what *literal* names."""
+        text, domains = literal.astext(), self.env.domains
+        labels = domains.standard_domain.anonlabels
+        if _SETTING.fullmatch(text):
+            return labels.get(text.lower())
+        if not any("linked" in table["classes"] for table in _tables_around(literal)):
+            return None
+        if found := domains.python_domain.objects.get(f"{_PACKAGE}.{text}"):
+            return found.docname, found.node_id
+        return labels.get(f"reason-{text}")
+
+
+def _tables_around(node: nodes.Node) -> list[nodes.table]:
+    found = []
+    while node.parent is not None:
+        node = node.parent
+        if isinstance(node, nodes.table):
+            found.append(node)
+    return found
 
 
 class BreakableNames(SphinxPostTransform):
@@ -26,7 +71,17 @@ class BreakableNames(SphinxPostTransform):
                     literal += [nodes.raw("", "<wbr>", format="html"), nodes.Text(word)]
 
 
+def note_signals(app: Sphinx, document: nodes.document) -> None:
+    """Make each label ``signal-…`` the target of the role ``data``."""
+    for name, node_id in document.nameids.items():
+        if name.startswith("signal-") and node_id is not None:
+            signal = name.removeprefix("signal-")
+            app.env.domains.python_domain.note_object(f"{_PACKAGE}.{signal}", "data", node_id)
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Register the transform with Sphinx."""
+    """Register the transforms with Sphinx."""
+    app.add_post_transform(LinkedNames)
     app.add_post_transform(BreakableNames)
+    app.connect("doctree-read", note_signals)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 def check_account(
     account_id: str, view_account: object | None, audience: frozenset[str] | None
 ) -> None:
-    """Check that the token's account is the one in the URL, the one that the view is called with,
-    and one of ``CONNECTOR_AUTH_AUDIENCE`` (:rfc:`8725#section-3.9`). Whole texts are compared, code
-    point by code point.
+    """Check that the account of the token is the account in the URL, which the view is called with.
+    It is also one of ``CONNECTOR_AUTH_AUDIENCE``, if that is set (:rfc:`8725#section-3.9`). The
+    whole texts are compared, code point by code point.
 
     :param view_account: as its converter made it (``<int:…>`` too); ``None``: the view takes none.
     :param audience: the configured accounts; ``None``: any.
@@ -63,15 +63,15 @@ def missing_scope(
 
 
 def check_same_account(app_jwt: AppJWT | None, consumer_jws: ConsumerJWS) -> None:
-    """Check that the account is that of the AppJWT, if the request has one."""
+    """Check that the account is the same as in the AppJWT, if the request has an AppJWT."""
     if app_jwt is not None and consumer_jws.account_id != app_jwt.account_id:
         raise Rejected.wrong_account([app_jwt.account_id])
 
 
 def check_distinct(app_text: str, consumer_text: str) -> None:
     """Check that ``Authorization`` does not hold the same text (:rfc:`8725#section-3.12`). This
-    check runs only after a ConsumerJWS has failed another check, but not that of its size. If the
-    texts are the same, ``same_token`` is the reason, instead of the reason of the other check.
+    check runs only after the ConsumerJWS has failed another check, other than that of its size. If
+    the texts are the same, the reason is ``same_token``, instead of the reason of the other check.
     """
     if app_text == consumer_text:
         raise Rejected(Reason.SAME_TOKEN)
@@ -82,25 +82,25 @@ _MISSING_OR_BAD = (Reason.MISSING_CLAIM, Reason.BAD_CLAIM)
 _ROWS: dict[Stage, list[tuple[Callable[..., None], str, *tuple[Reason, ...]]]] = {
     Stage.HEADER: [
         (jws.check_header_size, "The header has at most {value_limit}.", Reason.TOO_LARGE),
-        (jws.check_presence, "There is a token.", Reason.MISSING),
-        (jws.check_header_form, "It is one token, {scheme}.", Reason.BAD_HEADER),
+        (jws.check_presence, "The header is not empty.", Reason.MISSING),
+        (jws.check_header_form, "The header is exactly one token, {scheme}.", Reason.BAD_HEADER),
     ],
     Stage.FORM: [
-        (jws.check_token_size, "It has at most {token_limit}.", Reason.TOO_LARGE),
-        (jws.check_segments, "It has three segments.", Reason.NOT_COMPACT),
+        (jws.check_token_size, "The token has at most {token_limit}.", Reason.TOO_LARGE),
+        (jws.check_segments, "The token has three segments.", Reason.NOT_COMPACT),
         (jws.check_header_segment_size, "Segment 1 has at most {header_limit}.", Reason.TOO_LARGE),
         (jws.check_encoding, "Each segment is canonical base64url.", Reason.NOT_COMPACT),
     ],
     Stage.ISSUER: [
         (
             claims.check_known_issuer,
-            "It is of one of the issuers: {issuers}.",
+            "The issuer is one of: {issuers}.",
             *(Reason.BAD_JSON, Reason.MISSING_CLAIM, Reason.WRONG_ISSUER),
         ),
     ],
     Stage.PARAMETERS: [
-        (jws.check_header_json, "Its header is one strict JSON object.", Reason.BAD_JSON),
-        (jws.check_extensions, "No crit, b64 or zip is in the header.", Reason.CRITICAL),
+        (jws.check_header_json, "The JOSE header is one strict JSON object.", Reason.BAD_JSON),
+        (jws.check_extensions, "The JOSE header has no crit, b64 or zip.", Reason.CRITICAL),
         (jws.check_algorithm, "alg is one of: {algorithms}.", Reason.BAD_ALGORITHM),
         (
             jws.check_type_and_kid,
@@ -111,14 +111,14 @@ _ROWS: dict[Stage, list[tuple[Callable[..., None], str, *tuple[Reason, ...]]]] =
     Stage.KEY: [
         (
             jws.check_key,
-            "A key fits kid and alg; known are: {kids}.",
+            "A key has this kid and alg; the known kids are: {kids}.",
             *(Reason.UNKNOWN_KEY, Reason.KEYS_UNAVAILABLE),
         ),
     ],
     Stage.SIGNATURE: [
         (
             jws.check_signature,
-            "The signature is that key's.",
+            "The signature verifies with that key.",
             *(Reason.BAD_SIGNATURE, Reason.KEYS_UNAVAILABLE),
         ),
     ],
@@ -128,7 +128,7 @@ _ROWS: dict[Stage, list[tuple[Callable[..., None], str, *tuple[Reason, ...]]]] =
     Stage.CLAIMS: [
         (
             claims.check_no_claims_of_other_token,
-            "No {claims_of_other_token}, which only the other token type has.",
+            "There is no {claims_of_other_token}, which only the other token type has.",
             Reason.WRONG_TYPE,
         ),
         (claims.check_text_claims, "Non-empty strings: {text_claims}.", *_MISSING_OR_BAD),
@@ -140,31 +140,31 @@ _ROWS: dict[Stage, list[tuple[Callable[..., None], str, *tuple[Reason, ...]]]] =
             "exp, iat and nbf are numbers; {time_claims}.",
             *_MISSING_OR_BAD,
         ),
-        (claims.check_expiry, "exp lies in the future, {leeway}.", Reason.EXPIRED),
+        (claims.check_expiry, "exp is in the future, with a leeway of {leeway}.", Reason.EXPIRED),
         (
             claims.check_start,
-            "iat and nbf do not lie in the future, {leeway}.",
+            "iat and nbf are not in the future, with a leeway of {leeway}.",
             Reason.NOT_YET_VALID,
         ),
-        (claims.check_lifetime, "From iat to exp it is {lifetime}.", Reason.TOO_LONG_LIVED),
+        (claims.check_lifetime, "The time from iat to exp is {lifetime}.", Reason.TOO_LONG_LIVED),
     ],
     Stage.VALUE: [
         (claims.check_scope_claim, "{scope_claim}, if present, is {scope_form}.", Reason.BAD_CLAIM),
         (claims.check_account_claim, "{account_claim} is one account.", *_MISSING_OR_BAD),
     ],
     Stage.REVOCATION: [
-        (RevocationCache.check_age, "Revocations can be checked.", Reason.REVOCATION_UNAVAILABLE),
+        (RevocationCache.check_age, "The revocations are known.", Reason.REVOCATION_UNAVAILABLE),
         (
             RevocationCache.check_not_revoked,
-            "Not revoked: neither the token, nor its {revocable}.",
+            "Neither the token nor its {revocable} is revoked.",
             Reason.REVOKED,
         ),
     ],
     Stage.ACCOUNT: [(check_account, "The account is {accounts}.", Reason.WRONG_ACCOUNT)],
-    Stage.SCOPES: [(check_scopes, "Its scopes include: {scopes}.", Reason.MISSING_SCOPE)],
+    Stage.SCOPES: [(check_scopes, "The scopes include: {scopes}.", Reason.MISSING_SCOPE)],
     Stage.PAIR: [
-        (check_same_account, "Its account is that of the AppJWT.", Reason.WRONG_ACCOUNT),
-        (check_distinct, "Its text is not that of the AppJWT.", Reason.SAME_TOKEN),
+        (check_same_account, "The account is that of the AppJWT.", Reason.WRONG_ACCOUNT),
+        (check_distinct, "The text is not that of the AppJWT.", Reason.SAME_TOKEN),
     ],
 }
 _ONLY: dict[Callable[..., None], TokenProfile[Any]] = {

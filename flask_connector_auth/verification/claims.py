@@ -16,12 +16,12 @@ _MAX_SEARCH = 2
 
 
 def check_known_issuer(examined: Examination) -> None:
-    """Check that the token is of one of ``CONNECTOR_AUTH_ISSUERS``, before any key is looked up
-    (:rfc:`8725#section-3.8`); only where there are several. ``iss`` of an AppJWT is exactly one of
-    them. A ConsumerJWS is of the issuer of the AppJWT. In a request without an AppJWT, it is of the
-    issuer that its ``iss`` names; without ``iss``, of the only issuer that has a key for its
-    ``kid``, which the checks of JOSE header and key find out. The payload, which is not verified
-    yet, has at most 512 values.
+    """Check that the issuer of the token is one of ``CONNECTOR_AUTH_ISSUERS``. This check runs only
+    with several issuers, and before any key is looked up (:rfc:`8725#section-3.8`). An AppJWT names
+    its issuer in ``iss``. A ConsumerJWS has the same issuer as the AppJWT. In a request without an
+    AppJWT, the ``iss`` of the ConsumerJWS names the issuer. Without ``iss``, it is the only issuer
+    that has a key for the ``kid``; for this, the JOSE header is checked first. The payload is not
+    verified yet, and may have at most 512 values.
     """
     jws.check_values(examined.json_payload, _MAX_UNVERIFIED_VALUES)
     claims, expected = jws.read_payload(examined), examined.expected_issuer
@@ -108,18 +108,19 @@ _PARAMETER_CHECKS = (jws.check_extensions, jws.check_algorithm, jws.check_type_a
 
 
 def check_no_claims_of_other_token(examined: Examination) -> None:
-    """Check that there is no claim that only the other token type has: ``lp_consumer_id`` or
-    ``ext_consumer_id`` in an AppJWT, ``azp`` or ``scope`` in a ConsumerJWS, or what stands for
-    these by the settings (:rfc:`8725#section-3.12`).
+    """Check that the token has no claim of the other token type: no ``lp_consumer_id`` or
+    ``ext_consumer_id`` in an AppJWT, no ``azp`` or ``scope`` in a ConsumerJWS
+    (:rfc:`8725#section-3.12`). If settings name other claims for these, the names from the settings
+    count.
     """
     if not examined.profile.claims_of_other_token.isdisjoint(examined.claims):
         raise Rejected(Reason.WRONG_TYPE)
 
 
 def check_text_claims(examined: Examination) -> None:
-    """Check that the mandatory claims are present and non-empty strings: ``azp`` of an AppJWT;
-    ``account_id``, ``ext_consumer_id`` and ``lp_consumer_id`` of a ConsumerJWS; or what stands for
-    these by the settings.
+    """Check that the mandatory claims are present and non-empty strings: ``azp`` in an AppJWT;
+    ``account_id``, ``ext_consumer_id`` and ``lp_consumer_id`` in a ConsumerJWS. If settings name
+    other claims for these, the names from the settings count.
     """
     claims = examined.claims
     for name in examined.profile.text_claims:
@@ -130,8 +131,8 @@ def check_text_claims(examined: Examination) -> None:
 
 
 def check_issuer(examined: Examination) -> None:
-    """Check that ``iss`` is present and exactly the configured issuer (:rfc:`8725#section-3.8`). A
-    ConsumerJWS need not have it, and it is not read there, unless settings ask for it.
+    """Check that ``iss`` is present and exactly the configured issuer (:rfc:`8725#section-3.8`). In
+    a ConsumerJWS, ``iss`` is read only with several issuers, or if settings require it.
     """
     if "iss" not in examined.claims:
         if examined.profile.names.requires_issuer:
@@ -142,8 +143,8 @@ def check_issuer(examined: Examination) -> None:
 
 
 def check_time_claims(examined: Examination) -> None:
-    """Check that an AppJWT has ``exp`` and ``iat``, and that each of ``exp``, ``iat`` and ``nbf``
-    in a token of either type is a finite number below 2\\ :sup:`53`.
+    """Check that an AppJWT has ``exp`` and ``iat``. In both types of token, each ``exp``, ``iat``
+    and ``nbf`` is a finite number below 2\\ :sup:`53`.
     """
     claims = examined.claims
     for name in examined.profile.time_claims:
@@ -158,14 +159,16 @@ def check_time_claims(examined: Examination) -> None:
 
 
 def check_expiry(examined: Examination) -> None:
-    """Check that ``exp`` lies in the future, within the leeway (:rfc:`7519#section-4.1.4`)."""
+    """Check that ``exp`` is in the future, with a tolerance of ``CONNECTOR_AUTH_LEEWAY``
+    (:rfc:`7519#section-4.1.4`).
+    """
     claims = examined.claims
     if "exp" in claims and claims["exp"] + examined.rules.leeway <= examined.now:
         raise Rejected(Reason.EXPIRED)
 
 
 def check_start(examined: Examination) -> None:
-    """Check that ``iat`` and ``nbf`` do not lie in the future, within the leeway
+    """Check that ``iat`` and ``nbf`` are not in the future, with the same tolerance
     (:rfc:`7519#section-4.1.5`, :rfc:`7519#section-4.1.6`).
     """
     claims, now = examined.claims, examined.now
@@ -183,8 +186,8 @@ def check_lifetime(examined: Examination) -> None:
 
 
 def check_scope_claim(examined: Examination) -> None:
-    """Check that ``scope``, or what stands for it by the settings, is absent or a string
-    (:rfc:`6749#section-3.3`). Where settings name the claim, it may also be a list of strings.
+    """Check that ``scope`` is absent or a string (:rfc:`6749#section-3.3`). If settings name
+    the claim for scopes, it may also be a list of strings.
     """
     names = examined.profile.names
     name = names.scope_claim(examined.claims)
@@ -198,8 +201,8 @@ def check_scope_claim(examined: Examination) -> None:
 
 
 def check_account_claim(examined: Examination) -> None:
-    """Check that ``aud``, or what stands for the account by the settings, is a non-empty string or
-    a list of exactly one (:rfc:`7519#section-4.1.3`).
+    """Check that ``aud``, or the claim that settings name for the account, is a non-empty string,
+    or a list of exactly one (:rfc:`7519#section-4.1.3`).
     """
     name = examined.profile.names.ids["account_id"]
     if name not in examined.claims:

@@ -18,8 +18,8 @@ _MAX_VALUES = 64
 
 
 def check_header_size(examined: Examination) -> None:
-    """Check that the header value is at most twice ``CONNECTOR_AUTH_MAX_TOKEN_BYTES`` long. A
-    longer one is refused before it is searched for white space or a scheme.
+    """Check that the header value has at most twice ``CONNECTOR_AUTH_MAX_TOKEN_BYTES``. A longer
+    value is refused before anything searches it for white space or a scheme.
     """
     if len(examined.text) > 2 * examined.rules.max_token_bytes:
         raise Rejected(Reason.TOO_LARGE)
@@ -34,8 +34,8 @@ def check_presence(examined: Examination) -> None:
 
 
 def check_header_form(examined: Examination) -> None:
-    """Check that the header holds one bare token; in ``Authorization`` it may stand behind
-    ``Bearer``. A comma, another scheme, inner white space, or more than 64 spaces and tabs is
+    """Check that the header holds exactly one token. In ``Authorization``, ``Bearer`` may precede
+    it. A comma, another scheme, white space inside the token, or more than 64 spaces and tabs are
     refused.
     """
     examined.text = read_token(examined.text, bearer=examined.profile.allows_bearer_prefix)
@@ -70,8 +70,8 @@ def _blanks(value: str) -> int:
 
 
 def check_token_size(examined: Examination) -> None:
-    """Check that the token is at most ``CONNECTOR_AUTH_MAX_TOKEN_BYTES`` long, 16 KiB by default,
-    before anything is copied or split.
+    """Check that the token has at most ``CONNECTOR_AUTH_MAX_TOKEN_BYTES``, by default 16 KiB. This
+    is checked before anything is copied or split.
     """
     if len(examined.text) > examined.rules.max_token_bytes:
         raise Rejected(Reason.TOO_LARGE)
@@ -85,8 +85,8 @@ def check_segments(examined: Examination) -> None:
 
 
 def check_header_segment_size(examined: Examination) -> None:
-    """Check that the header segment is at most ``CONNECTOR_AUTH_MAX_HEADER_BYTES`` long, 2 KiB by
-    default.
+    """Check that the first segment, the JOSE header, has at most
+    ``CONNECTOR_AUTH_MAX_HEADER_BYTES``, by default 2 KiB.
     """
     if examined.text.index(".") > examined.rules.max_header_bytes:
         raise Rejected(Reason.TOO_LARGE)
@@ -107,9 +107,9 @@ def check_encoding(examined: Examination) -> None:
 
 
 def check_header_json(examined: Examination) -> None:
-    """Check that the JOSE header is one JSON object in strict UTF-8, without duplicate members, NaN
-    or Infinity, with at most 64 values (each opening bracket and each comma counts), nested at most
-    32 deep.
+    """Check that the JOSE header is one JSON object in strict UTF-8. It has no duplicate members,
+    no NaN and no Infinity. It has at most 64 values (each opening bracket and each comma counts),
+    and at most 32 levels.
     """
     check_values(examined.json_header, _MAX_VALUES)
     examined.parameters = _json_object(examined.json_header)
@@ -124,8 +124,8 @@ def check_values(text: bytes, limit: int) -> None:
 def check_extensions(examined: Examination) -> None:
     """Check that the JOSE header has no ``crit`` or ``b64``: no extension is supported
     (:rfc:`7515#section-4.1.11`). A ``zip`` other than ``NONE`` is refused too: nothing is ever
-    inflated. Other unknown parameters are ignored (:rfc:`7515#section-4`), and so is every key in
-    the token.
+    decompressed. Other unknown parameters are ignored (:rfc:`7515#section-4`). Keys in the token
+    are ignored too.
     """
     parameters = examined.parameters
     compression = parameters.get("zip", _UNCOMPRESSED)
@@ -134,7 +134,7 @@ def check_extensions(examined: Examination) -> None:
 
 
 def check_algorithm(examined: Examination) -> None:
-    """Check that ``alg`` is on the allow-list. ``none`` never is."""
+    """Check that the settings allow ``alg``. ``none`` is never allowed."""
     algorithm = examined.parameters.get("alg")
     # As a set: in a string, ``in`` would find a part of a name.
     if type(algorithm) is not str or algorithm not in frozenset(examined.rules.algorithms):
@@ -143,9 +143,10 @@ def check_algorithm(examined: Examination) -> None:
 
 
 def check_type_and_kid(examined: Examination) -> None:
-    """Check that ``typ`` is ``JWT`` or absent, which counts as ``JWT``, or as the settings have it,
-    in any case and with or without ``application/`` (:rfc:`7515#section-4.1.9`); and ``kid`` absent
-    or a string of at most 256 characters. An empty ``kid`` counts as absent.
+    """Check that the settings allow ``typ``, by default ``JWT``. Upper and lower case are the same,
+    a leading ``application/`` is ignored, and an absent ``typ`` counts as ``JWT``
+    (:rfc:`7515#section-4.1.9`). ``kid`` is absent, or a string of at most 256 characters. An empty
+    ``kid`` counts as absent.
     """
     parameters = examined.parameters
     kid = parameters.get("kid", "")
@@ -162,8 +163,8 @@ def check_type_and_kid(examined: Examination) -> None:
 
 
 def check_key(examined: Examination) -> None:
-    """Check that a configured key fits the ``kid`` and the algorithm. If the keys cannot be had at
-    the moment, the answer is 503.
+    """Check that a configured key has this ``kid`` and this algorithm. If the keys are not
+    available at the moment, the answer is 503.
     """
     # The short cut has asked before: a source may wait for a fetch, and counts what it is asked.
     if not examined.is_refuted:
@@ -173,9 +174,9 @@ def check_key(examined: Examination) -> None:
 
 
 def check_signature(examined: Examination) -> None:
-    """Check that the signature of the first two segments was made with that key. If it was not, the
-    issuer may have published another key under the same ``kid``; while that cannot be known, the
-    answer is 503.
+    """Check that the signature of the first two segments verifies with that key. If it does not,
+    the issuer may have published another key under the same ``kid``. While that cannot be known,
+    the answer is 503.
     """
     candidates = examined.candidates
     key = None if examined.is_refuted else _verifying_key(examined, candidates)
@@ -198,8 +199,8 @@ def _verifying_key(
 
 
 def check_payload_json(examined: Examination) -> None:
-    """Check that the payload is JSON as strict as that of the JOSE header, but with any number of
-    values.
+    """Check that the payload is JSON, by the same rules as the JOSE header. Only the number of
+    values is not limited.
     """
     read_payload(examined)
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tables import TABLES
+from write_tables import PLACE
 
 from tests.support.project import PAGES, README, ROOT
 
@@ -36,8 +36,9 @@ def test_every_page_can_be_reached_from_the_first_one() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_no_page_is_too_long_to_be_read(page: str) -> None:
-    """Longer ones are to be split."""
-    assert len(PAGES[page].splitlines()) <= LONGEST
+    """Longer ones are to be split; tables that are made from the code do not count."""
+    written = re.sub(r"\n{3,}", "\n\n", PLACE.sub("", PAGES[page]))
+    assert len(written.splitlines()) <= LONGEST
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -71,7 +72,7 @@ def test_no_link_of_the_readme_leads_nowhere() -> None:
 
 def test_no_link_within_the_pages_leads_nowhere() -> None:
     """Pictures, files that are included, and labels."""
-    everything = "\n".join([*PAGES.values(), *(make() for make in TABLES.values())])
+    everything = "\n".join(PAGES.values())
     labels = re.findall(r"^\.\. _([\w-]+):$", everything, re.MULTILINE)
     assert len(labels) == len(set(labels))
     named = re.findall(r":ref:`(?:[^`<]*<)?([\w-]+)>?`", everything)
