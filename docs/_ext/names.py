@@ -1,7 +1,7 @@
 """What is done with names in ``literals``: links to their descriptions, and line breaks.
 
-A page can name a setting, a reason or an exception as a plain literal, which reads well where the
-source is shown without a build; here it becomes a link.
+A page can name a setting, a class, a signal or a reason as a plain literal, which reads well where
+the source is shown without a build. Here it becomes a link.
 """
 
 import re
@@ -13,11 +13,13 @@ from sphinx.util.typing import ExtensionMetadata
 
 _BETWEEN = re.compile(r"(?<=[_/:.=|({])(?=\w)")
 _SETTING = re.compile(r"CONNECTOR_AUTH_[A-Z_]+")
+_CLASS = re.compile(r"[A-Z]\w*[a-z]\w*")
 _PACKAGE = "flask_connector_auth"
+_NARROW = (nodes.entry, nodes.title)
 
 
 class LinkedNames(SphinxPostTransform):
-    """Links the settings everywhere, and reasons and classes in tables of the class ``linked``."""
+    """Links settings, classes and signals, and reasons in tables of the class ``linked``."""
 
     default_priority = 890
 
@@ -39,11 +41,13 @@ class LinkedNames(SphinxPostTransform):
         labels = domains.standard_domain.anonlabels
         if _SETTING.fullmatch(text):
             return labels.get(text.lower())
-        if not any("linked" in table["classes"] for table in _tables_around(literal)):
-            return None
-        if found := domains.python_domain.objects.get(f"{_PACKAGE}.{text}"):
-            return found.docname, found.node_id
-        return labels.get(f"reason-{text}")
+        if _CLASS.fullmatch(text):
+            found = domains.python_domain.objects.get(f"{_PACKAGE}.{text}")
+            return None if found is None else (found.docname, found.node_id)
+        if f"signal-{text}" in labels:
+            return labels[f"signal-{text}"]
+        is_linked = any("linked" in table["classes"] for table in _tables_around(literal))
+        return labels.get(f"reason-{text}") if is_linked else None
 
 
 def _tables_around(node: nodes.Node) -> list[nodes.table]:
@@ -56,15 +60,15 @@ def _tables_around(node: nodes.Node) -> list[nodes.table]:
 
 
 class BreakableNames(SphinxPostTransform):
-    """Allows line breaks between the words of names of tests and settings, in narrow columns."""
+    """Allows line breaks between the words of long names, in tables and headings."""
 
     default_priority = 900
     formats = ("html",)
 
     def run(self, **kwargs: object) -> None:
         """Put ``<wbr>`` between the words; text copied from the page stays the same."""
-        for entry in self.document.findall(nodes.entry):
-            for literal in entry.findall(nodes.literal):
+        for narrow in self.document.findall(lambda node: isinstance(node, _NARROW)):
+            for literal in narrow.findall(nodes.literal):
                 words = _BETWEEN.split(literal.astext())
                 literal[:] = [nodes.Text(words[0])]
                 for word in words[1:]:

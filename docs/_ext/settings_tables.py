@@ -89,7 +89,9 @@ GROUPS: dict[str, dict[str, str]] = {
 _SETTING = """
 .. _{key}:
 
-``{key}``
+{title}
+{underline}
+
 {doc}
 
 {parts}
@@ -132,9 +134,11 @@ def settings_list(group: str) -> str:
     return "".join(
         _SETTING.format(
             key=fields[name].data_key,
-            doc=fill(f"   {fields[name].metadata['doc']}", "   "),
+            title=f"``{fields[name].data_key}``",
+            underline="~" * len(f"``{fields[name].data_key}``"),
+            doc=fill(fields[name].metadata["doc"]),
             parts="\n".join(
-                fill(f"   :{part.capitalize()}: {text}", "      ")
+                fill(f"- {part.capitalize()}: {text}", "  ")
                 for part, text in entry(name)._asdict().items()
                 if text
             ),

@@ -88,7 +88,8 @@ def signals_list() -> str:
     """Return a description of each signal: its comment in the source."""
     found = re.findall(r"((?:^#: .*\n)+)^(\w+): NamedSignal", getsource(signals), re.MULTILINE)
     return "\n".join(
-        f".. _signal-{name}:\n\n``{name}``\n" + indent(comment.replace("#: ", ""), "   ")
+        f".. _signal-{name}:\n\n``{name}``\n{'~' * (len(name) + 4)}\n\n"
+        + comment.replace("#: ", "")
         for comment, name in found
     )
 

@@ -174,8 +174,8 @@ class IssuerSchema(Schema):
         "The claims of your issuer's AppJWTs: a mapping from attributes to claim names. The "
         "attributes are ``account_id`` (default ``aud``), ``install_id`` (default ``azp``) and "
         "``scopes`` (default ``scope``). For ``scopes`` you can give a list of claims; the first "
-        "of them that a token has is read. If ``scopes`` is given, its claim may also be a list. A "
-        "claim is a top-level member of the payload; a dot is a part of its name. See "
+        "of them that a token has is read. If you give ``scopes``, the value of its claim may also "
+        "be a list. A claim is a top-level member of the payload; a dot is a part of its name. See "
         ":doc:`claims`.",
     )
     consumer_jws_claims: Claims = Claims(

@@ -143,10 +143,12 @@ def test_the_nine_cells_that_are_shown_are_what_is_answered(
 
 
 def described(*names: str) -> dict[str, str]:
-    """Return what generated lists say of each term, in one line."""
+    """Return what generated sections say of each thing, in one line."""
     text = "\n".join(TABLES[name]() for name in names)
-    found = re.findall(r"^``(\w+)``\n((?:   .*\n|\n(?=   ))+)", text, re.MULTILINE)
-    return {name: " ".join(body.split()) for name, body in found}
+    _, *parts = re.split(r"^\.\. _.+:\n\n``(\w+)``\n~+\n", text, flags=re.MULTILINE)
+    return {
+        name: " ".join(body.split()) for name, body in zip(parts[::2], parts[1::2], strict=True)
+    }
 
 
 def settings() -> dict[str, str]:
@@ -161,7 +163,7 @@ def test_the_settings_page_lists_every_setting() -> None:
     assert told.keys() == fields.keys()
     assert sum(map(len, GROUPS.values())) == len(fields)
     for key, field in fields.items():
-        meaning, *parts = re.split(r" :(\w+): ", told[key])
+        meaning, *parts = re.split(r" - (\w+): ", told[key])
         assert meaning == field.metadata["doc"]
         assert parts[::2][:3] == ["Type", "Default", "Example"]
         assert parts[::2][3:] in ([], ["Limit"])
@@ -170,7 +172,7 @@ def test_the_settings_page_lists_every_setting() -> None:
 def test_the_settings_page_says_how_settings_limit_each_other() -> None:
     """Each limit that is checked at start stands with its setting."""
     shown = {
-        key.removeprefix(PREFIX): entry.partition(" :Limit: ")[2]
+        key.removeprefix(PREFIX): entry.partition(" - Limit: ")[2]
         for key, entry in settings().items()
     }
     max_age = f"``{PREFIX}JWKS_MAX_AGE``"
@@ -294,7 +296,9 @@ def test_the_issuers_of_the_settings_page(tmp_path: Path) -> None:
 )
 def test_the_settings_page_says_type_bounds_and_default(key: str, kind: str, default: str) -> None:
     """Required, not set, or the value itself; bounds where the schema has a range."""
-    assert f" :Type: {kind} :Default: {default} :Example: " in settings()[f"CONNECTOR_AUTH_{key}"]
+    assert (
+        f" - Type: {kind} - Default: {default} - Example: " in settings()[f"CONNECTOR_AUTH_{key}"]
+    )
 
 
 def test_the_table_of_rows_lists_every_row() -> None:
