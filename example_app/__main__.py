@@ -14,14 +14,19 @@ from .serving import HOST, PORT, TLS_PORT, Served, ctrl_c, served
 CONNECTION_DETAILS = """\
 A Connector API for the account {install.account_id}
 
-  console        http://{host}:{served.port}{console.access_key.path}
-  http           http://{host}:{served.port}
-  https          https://{host}:{served.tls_port}
-  CA file        {served.certificate.ca}
-  client id      {install.client_id}
-  client secret  {install.client_secret}
-  agent          {agent.login_name}, password {agent.password}
-  kept in        {served.app.instance_path}
+  console         http://{host}:{served.port}{console.access_key.path}
+  http address    http://{host}:{served.port}
+  https address   https://{host}:{served.tls_port}
+  CA file         {served.certificate.ca}
+  client id       {install.client_id}
+  client secret   {install.client_secret}
+  agent name      {agent.login_name}
+  agent password  {agent.password}
+  data folder     {served.app.instance_path}
+"""
+FIRST_STEPS = """\
+Open the console in a browser. Its first four buttons are a short tour.
+Press Ctrl-C to stop. Refused requests are listed below, with the reason.
 """
 
 
@@ -44,8 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         with served(options.port, options.tls_port, {}) as running:
             print(connection_details(running), flush=True)
-            print("Open the console in a browser: it says where to begin.", flush=True)
-            print("Press Ctrl-C to stop it. Each refused request is a line below.\n", flush=True)
+            print(FIRST_STEPS, flush=True)
             request_refused.connect(print_line, running.app)
             stopped.wait()
     except VersionError as error:

@@ -46,7 +46,7 @@ def listen(port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port))
     except (OSError, OverflowError):
-        print(f"Port {port} cannot be had, so a free one is used.", flush=True)
+        print(f"Port {port} is not available. Using a free port instead.", flush=True)
         return socket.create_server((HOST, 0))
 
 

@@ -11,11 +11,20 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.typing import ExtensionMetadata
 
-_BETWEEN = re.compile(r"(?<=[_/:.=|({])(?=\w)")
+#: Letters between two breaks, at least: shorter pieces cannot be read as one name.
+LEAST = 14
+_PIECE = re.compile(
+    rf".{{{LEAST},}}?(?:(?<=[_/:.=|({{])(?=\w)|(?<=[a-z])(?=[A-Z])|$)|.+$", re.DOTALL
+)
 _SETTING = re.compile(r"CONNECTOR_AUTH_[A-Z_]+")
 _CLASS = re.compile(r"[A-Z]\w*[a-z]\w*")
 _PACKAGE = "flask_connector_auth"
 _NARROW = (nodes.entry, nodes.title)
+
+
+def pieces(name: str) -> list[str]:
+    """Return the parts of *name* between which a line may end; the last one may be short."""
+    return _PIECE.findall(name)
 
 
 class LinkedNames(SphinxPostTransform):
@@ -69,10 +78,10 @@ class BreakableNames(SphinxPostTransform):
         """Put ``<wbr>`` between the words; text copied from the page stays the same."""
         for narrow in self.document.findall(lambda node: isinstance(node, _NARROW)):
             for literal in narrow.findall(nodes.literal):
-                words = _BETWEEN.split(literal.astext())
-                literal[:] = [nodes.Text(words[0])]
-                for word in words[1:]:
-                    literal += [nodes.raw("", "<wbr>", format="html"), nodes.Text(word)]
+                first, *others = pieces(literal.astext()) or [""]
+                literal[:] = [nodes.Text(first)]
+                for piece in others:
+                    literal += [nodes.raw("", "<wbr>", format="html"), nodes.Text(piece)]
 
 
 def note_signals(app: Sphinx, document: nodes.document) -> None:

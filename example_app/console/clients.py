@@ -36,7 +36,7 @@ CLIENTS: dict[str, tuple[str, str]] = {
         "curl -sS {cacert} '{https}/api/account/{account}/service/baseURI.json?version=1.0'",
     ),
     "lp-demo-app-connector-api": (
-        "Put this into settings.json in its working directory; log in as {agent}.",
+        "Put this into settings.json in its working directory. Log in as {agent}.",
         '{{"CSDS_DOMAIN": "{http_host}"}}\n\n# in the shell that starts it\n' + _TRUST,
     ),
     "botium-connector-liveperson": (
@@ -114,7 +114,7 @@ def _described(told: Mapping[str, Any]) -> list[dict[str, str]]:
     https = told["https"] or told["http"]
     values = {
         **told,
-        "agent": f"{agent['username']}, password {agent['password']}",
+        "agent": f"{agent['username']} with the password {agent['password']}",
         "ca": ca,
         "cacert": f"--cacert {ca}" if told["https"] else "",
         "https": https,

@@ -1,6 +1,6 @@
 """A token validator for Authlib's ``ResourceProtector``.
 
-It is loaded only by apps that import it: Authlib is an optional dependency.
+It is loaded only by apps that import it: most need nothing of Authlib.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -13,7 +13,11 @@ from .backup import (
     RedisBackupStore as RedisBackupStore,
     boot_clock as boot_clock,
 )
-from .combined import CombinedKeys as CombinedKeys, find_lease as find_lease
+from .combined import (
+    CombinedKeys as CombinedKeys,
+    current_lease as current_lease,
+    find_lease as find_lease,
+)
 from .connection import (
     Cancellation as Cancellation,
     Cancelled as Cancelled,

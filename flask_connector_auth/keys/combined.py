@@ -57,14 +57,14 @@ def find_lease(
     """
     if type(source) is CombinedKeys:
         return source.find_lease(key, kid, algorithm)
-    lease = _current_lease(source)
+    lease = current_lease(source)
     return lease if source.is_active(key, kid, algorithm) else None
 
 
-def _current_lease(source: KeySource) -> Lease:
-    """Return the lease of the answers of *source*.
+def current_lease(source: KeySource) -> Lease:
+    """Return the lease of the answers of *source*; of several sources none.
 
-    It is read before the source is asked: if its keys change in between, it has ended.
+    Read it before you ask the source: if its keys change in between, the lease has ended.
     """
     # By exact type: a subclass, or a source of the application, may answer otherwise each time.
     if type(source) is StaticKeys:
@@ -152,7 +152,7 @@ class CombinedKeys(FetchingSource, Closable):
             # Whether it is the only key depends on all sources.
             return NO_LEASE if super().is_active(key, kid, algorithm) else None
         for source, at_hand in zip(self.sources, self._at_hand, strict=True):
-            lease = _current_lease(source)
+            lease = current_lease(source)
             if at_hand is not None:
                 if key in at_hand(kid, algorithm):
                     return lease

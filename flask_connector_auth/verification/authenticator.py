@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Generic
 
 from ..core import Reason, Rejected, Unavailable, shared_claims, steady_time
-from ..keys import NO_LEASE, UNLIMITED, find_lease
+from ..keys import NO_LEASE, UNLIMITED, current_lease, find_lease
 from ..revocation import RevocationCache, RevocationSet
 from .cache import CachedToken
 from .examination import Examination, Stage
@@ -169,11 +169,17 @@ class Authenticator(Generic[TokenT]):
     def _verify(self, text: str, now: float, issuer: str | None) -> CachedToken[TokenT]:
         """Return the token in the compact JWS *text*, verified by the rules of its issuer."""
         if not self.has_choice:
-            return self._first.verify(text, now)
-        examined = self.examine(text, now, issuer)
-        for run in self._issuer_checks:
-            run(examined)
-        return self.verifiers[examined.rules.issuer].complete(examined)
+            lease = current_lease(self._first.keys)
+            entry = self._first.verify(text, now)
+        else:
+            examined = self.examine(text, now, issuer)
+            for run in self._issuer_checks:
+                run(examined)
+            verifier = self.verifiers[examined.rules.issuer]
+            lease = current_lease(verifier.keys)
+            entry = verifier.complete(examined)
+        entry.lease = lease
+        return entry
 
     def _check_revocation(self, entry: CachedToken[TokenT], text: str) -> None:
         if entry.subject is None:

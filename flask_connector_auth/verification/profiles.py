@@ -45,6 +45,7 @@ class TokenProfile(Generic[TokenT]):
     names: ClaimNames
     types: frozenset[str]  #: accepted ``typ``, in the form of :data:`DEFAULT_TYPE`
     text_claims: tuple[str, ...]  #: mandatory, each a non-empty string
+    plain_texts: tuple[str, ...]  #: those, and that of the account, which may be a list
     time_claims: tuple[str, ...]  #: mandatory; the other times are checked where present
     claims_of_other_token: frozenset[str]  #: only the other token has these (RFC 8725 section 3.12)
     revocable: tuple[tuple[Kind, str], ...]  #: what revokes it, and the attribute with its id
@@ -72,13 +73,12 @@ def _app_jwt(names: ClaimNames, claims: dict[str, Any], issuer: str) -> AppJWT:
     account = claims[names.ids["account_id"]]
     scopes = claims.get(names.scope_claim(claims), "")
     return _make_app_jwt(
-        account_id=account if type(account) is str else account[0],
-        install_id=claims[names.ids["install_id"]],
-        scopes=_split(scopes) if type(scopes) is str else frozenset(scopes) - {""},
-        issuer=issuer,
-        issued_at=claims["iat"],
-        expires_at=claims["exp"],
-        claims=claims,
+        account if type(account) is str else account[0],
+        claims[names.ids["install_id"]],
+        _split(scopes) if type(scopes) is str else frozenset(scopes) - {""},
+        issuer,
+        *(claims["iat"], claims["exp"]),
+        claims,
     )
 
 
@@ -91,13 +91,8 @@ def _split(scope: str) -> frozenset[str]:
 
 def _consumer_jws(names: ClaimNames, claims: dict[str, Any], issuer: str) -> ConsumerJWS:
     ids = names.ids
-    return _make_consumer_jws(
-        account_id=claims[ids["account_id"]],
-        ext_consumer_id=claims[ids["ext_consumer_id"]],
-        lp_consumer_id=claims[ids["lp_consumer_id"]],
-        issuer=issuer,
-        claims=claims,
-    )
+    texts = claims[ids["account_id"]], claims[ids["ext_consumer_id"]], claims[ids["lp_consumer_id"]]
+    return _make_consumer_jws(*texts, issuer, claims)
 
 
 def app_jwt_profile(
@@ -110,6 +105,7 @@ def app_jwt_profile(
         names=names,
         types=types,
         text_claims=(names.ids["install_id"],),
+        plain_texts=(names.ids["install_id"], names.ids["account_id"]),
         time_claims=("exp", "iat"),
         claims_of_other_token=frozenset(of_consumer.ids.values()) - {of_consumer.ids["account_id"]},
         revocable=((Kind.INSTALL, "install_id"), (Kind.ACCOUNT, "account_id")),
@@ -129,6 +125,7 @@ def consumer_jws_profile(
         names=names,
         types=types,
         text_claims=tuple(names.ids.values()),
+        plain_texts=tuple(names.ids.values()),
         time_claims=(),
         claims_of_other_token=frozenset({of_app.ids["install_id"], *of_app.scopes}),
         revocable=(

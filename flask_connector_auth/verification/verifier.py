@@ -172,10 +172,14 @@ class Verifier(Generic[TokenT]):
         self, members: dict[str, Any], key: object, kid: str | None, algorithm: str, now: float
     ) -> CachedToken[TokenT]:
         """Return the token with the claims *members*, which have passed the checks."""
-        leeway = self.rules.leeway
-        not_before = max(members.get("iat", now), members.get("nbf", now)) - leeway
-        expires = min(members.get("exp", inf) + leeway, now + self.rules.cache_max_age)
-        token = self.profile.build(members, self.rules.issuer)
+        rules = self.rules
+        start, end = members.get("iat", now), members.get("exp", inf)
+        if (not_before := members.get("nbf", start)) < start:
+            not_before = start
+        if (expires := now + rules.cache_max_age) > end + rules.leeway:
+            expires = end + rules.leeway
+        token = self.profile.build(members, rules.issuer)
+        not_before -= rules.leeway
         return CachedToken(token, self, kid, algorithm, key, not_before, expires)
 
     def named_outage(self, unavailable: Unavailable) -> Unavailable:
@@ -214,7 +218,7 @@ def _are_plain(
     If not, the checks decide. See :meth:`Verifier._take_short_cut`.
     """
     names, leeway = profile.names, rules.leeway
-    for name in (*profile.text_claims, names.ids["account_id"]):
+    for name in profile.plain_texts:
         text = members.get(name)
         if type(text) is not str or not text:
             return False

@@ -155,6 +155,10 @@ def remember_plan(
     :param required: those together with the *declared* ones.
     """
     plans, callbacks = endpoint.plans.get(declared, ()), runtime.callbacks
+    # First, and without a generator: each request with a new token comes here.
+    for known in plans:
+        if known.rule is rule:
+            return
     if (
         request.method == "OPTIONS"
         or callbacks.checks
@@ -162,7 +166,6 @@ def remember_plan(
         # A wrapper that was made for one request would stay in memory.
         or declared not in endpoint.combined
         or len(plans) >= _MAX_PLANS
-        or any(plan.rule is rule for plan in plans)
     ):
         return
     app_jwt = required.app_jwt

@@ -12,10 +12,16 @@ ROWS = [
     [" ".join(cell.split()) for cell in re.split(r"\n     - ?", row)]
     for row in re.findall(r"^   \* - (?!Feature)((?:.+\n)+?)(?=   \* -|\n|\Z)", PAGE, re.MULTILINE)
 ]
-NAMED = re.findall(r"``(tests/[\w/]+\.py)::(\w+)``", PAGE)
+#: The footnotes, each with a test, by name.
+PROOFS = {
+    note: (path, name)
+    for note, path, name in re.findall(
+        r"^\.\. \[#([\w-]+)\] ``(tests/[\w/]+\.py)::(\w+)``$", PAGE, re.MULTILINE
+    )
+}
 
 
-@pytest.mark.parametrize(("path", "name"), NAMED)
+@pytest.mark.parametrize(("path", "name"), PROOFS.values(), ids=PROOFS)
 def test_a_test_that_is_named_is_there(path: str, name: str) -> None:
     """``tests/….py::test_name`` is a function of that file."""
     tree = ast.parse((ROOT / path).read_text())
@@ -27,12 +33,14 @@ def test_each_row_has_its_proof(row: list[str]) -> None:
     """What is so here has a test; what is not says so, and names a page where there is more."""
     feature, *others, here = row
     assert feature
-    assert len(others) == 3
+    assert len(others) == 4
     assert all(others)
-    assert "``tests/" in here or re.match(r"no(?:: .*:doc:`\w+`.*)?$", here)
+    noted = re.search(r" \[#([\w-]+)\]_$", here)
+    assert noted[1] in PROOFS if noted else re.match(r"no(?:: .*:doc:`\w+`.*)?$", here)
 
 
 def test_no_row_is_overlooked() -> None:
-    """Each that names a test is among those that are looked at."""
+    """Each footnote belongs to one row, and each row is among those that are looked at."""
     assert len(ROWS) == PAGE.count("   * - ") - PAGE.count("   * - Feature")
-    assert PAGE.count("``tests/") == len(NAMED) == sum("``tests/" in row[-1] for row in ROWS)
+    assert sorted(re.findall(r"\[#([\w-]+)\]_", PAGE)) == sorted(PROOFS)
+    assert PAGE.count("``tests/") == len(PROOFS) == PAGE.count(".. [#")

@@ -30,8 +30,24 @@ def test_every_page_can_be_reached_from_the_first_one() -> None:
         found += listed(page)
     assert sorted([*found, "docs/index.rst"]) == sorted(DOCS.values())
     captions = re.findall(r"^   :caption: (.+)$", PAGES["docs/index.rst"], re.MULTILINE)
-    assert captions == ["Start", "Concepts", "How to", "Reference", "Project"]
+    assert captions == ["Start", "How to", "Concepts", "Reference", "Project"]
     assert len(captions) == PAGES["docs/index.rst"].count(".. toctree::")
+
+
+def test_each_decision_is_told_in_short() -> None:
+    """The page of questions and answers leads to every decision."""
+    linked = set(re.findall(r":doc:`(decisions/\d[\w-]+)`", PAGES["docs/why.rst"]))
+    assert linked == {name for name in DOCS if name.startswith("decisions/0")}
+
+
+def test_the_index_by_task_leads_to_every_page_that_shows_how() -> None:
+    """By the page itself, or by a label on it."""
+    index = PAGES["docs/recipes.rst"]
+    linked = set(re.findall(r":doc:`([\w/-]+)`", index))
+    for label in re.findall(r":ref:`(?:[^`<]*<)?([\w-]+)>?`", index):
+        linked |= {name for name, page in DOCS.items() if f".. _{label}:\n" in PAGES[page]}
+    [how_to] = re.findall(r":caption: How to\n[^\n]*\n\n((?:   .+\n)+)", PAGES["docs/index.rst"])
+    assert {*how_to.split(), "quickstart", "project", "example", "settings", "cli"} <= linked
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -59,15 +75,39 @@ def test_a_term_of_the_glossary_is_explained_in_one_sentence() -> None:
         assert re.fullmatch(r"[^.]*(?:\.\w[^.]*)*\.\n", text), term
 
 
-def test_no_link_of_the_readme_leads_nowhere() -> None:
-    """Files, and headings of the README itself; it is read outside of the repository too."""
-    targets = re.findall(r"`[^`<]+<([^>`]+)>`_", README)
-    files = [target for target in targets if "://" not in target]
-    assert "docs/settings.rst" in files
-    assert [target for target in files if not (ROOT / target).is_file()] == []
-    pictures = re.findall(r"^\.\. image:: (.+)$", README, re.MULTILINE)
-    assert pictures
-    assert [target for target in pictures if not (ROOT / target).is_file()] == []
+def needs_other_files(text: str) -> list[str]:
+    """Return what *text* links to or shows by a relative address, and the roles of Sphinx in it."""
+    targets = re.findall(
+        r"`[^`<]*<([^>`]+)>`_|^\.\. (?:\|\w+\| )?(?:image|figure|include):: (.+)$", text, re.M
+    )
+    addresses = [link or picture for link, picture in targets]
+    return [
+        *(each for each in addresses if not each.startswith("https://")),
+        *re.findall(r":[\w:]+:`[^`]+`", text),
+    ]
+
+
+def test_the_readme_can_be_read_alone() -> None:
+    """A package index shows it without the files beside it; those that it names are there."""
+    assert needs_other_files(README) == []
+    named = re.findall(r"``((?:docs/[\w/]+|[A-Z]+)\.(?:rst|md))``", README)
+    assert {"docs/settings.rst", "CONTRIBUTING.rst"} <= set(named)
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "See `the settings <docs/settings.rst>`_.",
+        "See `the settings <docs/settings.rst>`__.",
+        ".. image:: docs/_static/peers.svg\n   :alt: Bars.",
+        "See :doc:`settings`.",
+        "See :py:func:`public`.",
+    ],
+)
+def test_what_cannot_be_read_alone_is_found(text: str) -> None:
+    """Each kind of it, beside what can be."""
+    assert len(needs_other_files(f"`A site <https://site.example/>`_, ``code``. \n\n{text}\n")) == 1
 
 
 def test_no_link_within_the_pages_leads_nowhere() -> None:

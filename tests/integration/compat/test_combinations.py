@@ -16,7 +16,7 @@ from tests.support.outages import Outage
 from tests.support.project import PAGES
 
 ANSWERS = {True: "the same bytes", False: "the same members, in the same order"}
-HANDLERS = {True: "asked", False: "not asked"}
+HANDLERS = {True: "called", False: "not called"}
 ROW = re.compile(r"^   \* - (.+)\n     - (.+)\n     - (.+)$", re.MULTILINE)
 
 

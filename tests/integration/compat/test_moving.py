@@ -105,26 +105,38 @@ def run(page: str) -> dict[str, Ran]:
         apps = [space[name] for name in ("old", "between", "new") if name in space]
         for app in apps:
             app.config["PROPAGATE_EXCEPTIONS"] = False
-        ran[title] = Ran(apps, space["issuer"])
+        if apps:
+            ran[title] = Ran(apps, space["issuer"])
     return ran
+
+
+def tables(text: str) -> list[list[list[str]]]:
+    """Return the tables of *text*, of both forms: rows of cells, the head first."""
+    listed = [
+        [
+            [" ".join(cell.split()) for cell in row.split("\n     - ")]
+            for row in re.split(r"^   \* - ", table.partition("\n\n")[0], flags=re.M)[1:]
+        ]
+        for table in text.split(".. list-table::\n   :header-rows: 1\n\n")[1:]
+    ]
+    border = r"^=+(?:  =+)+\n"
+    simple = [
+        [re.split("  +", line) for line in "".join(parts).splitlines()]
+        for parts in re.findall(rf"{border}(.+\n){border}((?:[^=\n].*\n)+){border}", text, re.M)
+    ]
+    return [*listed, *simple]
 
 
 def rows(head: str) -> list[Any]:
     """Return page, section and cells of each row of the tables whose first head matches."""
-    found = []
-    for page in (MAIN, AUTHLIB):
-        for title, text in sections(page).items():
-            for table in text.split(".. list-table::\n   :header-rows: 1\n\n")[1:]:
-                lines = table.partition("\n\n")[0]
-                first, *rest = (
-                    row.split("\n     - ")
-                    for row in re.findall(r"^   \* - (.+(?:\n     - .+)+)", lines, re.M)
-                )
-                if re.fullmatch(head, first[0]):
-                    found += [
-                        pytest.param(page, title, row, id=f"{title}: {row[0]}") for row in rest
-                    ]
-    return found
+    return [
+        pytest.param(page, title, row, id=f"{title}: {row[0]}")
+        for page in (MAIN, AUTHLIB)
+        for title, text in sections(page).items()
+        for (first, *_), *rest in tables(text)
+        if re.fullmatch(head, first)
+        for row in rest
+    ]
 
 
 AUTHLIB_ERRORS = (
@@ -171,7 +183,7 @@ THERE = {
     "Flask-JWT-Extended": known(flask_jwt_extended, JWTManager, settings_of_jwt_extended()),
     "A decorator by hand over PyJWT": known(jwt),
     "Flask-HTTPAuth": known(flask_httpauth, HTTPTokenAuth),
-    "After": known(
+    "The names side by side": known(
         *(flask_oauth2, flask_oauth2.ResourceProtector, signals, rfc6749, rfc6749.TokenMixin),
         {"require_oauth": None},
     ),
@@ -273,12 +285,12 @@ def test_a_token_of_create_access_token_passes(
 def test_a_token_without_the_claims_of_an_app_jwt_does_not_pass(
     options: Any, make_app: MakeApp
 ) -> None:
-    """docs/moving_tokens.rst, What cannot be moved: row 40102."""
+    """docs/moving_tokens.rst, Can you move: row 40102."""
     assert_row(answer_to(token_of_jwt_extended(**options), make_app), 40102)
 
 
 def test_a_refresh_token_is_kept_out_by_its_lifetime(make_app: MakeApp) -> None:
-    """docs/moving_tokens.rst, What cannot be moved: ``type`` is not looked at."""
+    """docs/moving_tokens.rst, Keep refresh tokens out: ``type`` is not looked at."""
     access, refresh = map(token_of_jwt_extended, (create_access_token, create_refresh_token))
     bare = token_of_jwt_extended(create_refresh_token, additional_claims={})
     assert answer_to(refresh, make_app).status_code == 200

@@ -249,11 +249,11 @@ def test_serving_until_ctrl_c(project):
             process.send_signal(signal.SIGINT)
             rest, errors = process.communicate(timeout=60)
     assert (process.returncode, rest, errors) == (0, "\nStopped.\n", "")
-    assert output.startswith(f"Port {port} cannot be had, so a free one is used.\n")
+    assert output.startswith(f"Port {port} is not available. Using a free port instead.\n")
     base = re.search(r"^BASE=(http://127\.0\.0\.1:\d+)$", output, re.MULTILINE)[1]
     assert base != f"http://127.0.0.1:{port}"
     assert output.endswith("Serving until you press Ctrl-C.\n")
-    assert f"  http           {base}\n" in output
+    assert f"  http address    {base}\n" in output
     assert re.search(r"^CLIENT_ID=[0-9a-f-]{36}$", output, re.MULTILINE)
     assert re.search(r"^CLIENT_SECRET=[0-9a-f]{64}$", output, re.MULTILINE)
     assert output.count("curl -s") == 4

@@ -1,4 +1,4 @@
-"""The page of the docs on the example app: what it states is what the app does."""
+"""The pages of the docs on the example app: what they state is what the app does."""
 
 import json
 import re
@@ -15,14 +15,16 @@ from example_app.database import db
 from example_app.domain import SERVICES
 from example_app.models import MAX_FILE, Conversation, Message
 from example_app.posting import LONGEST_PAUSE, TIMEOUT, State
+from example_app.sentinel import app_install
 from example_app.serving import PORT, TLS_PORT
 from example_app.webhooks import EVENT_TYPES, MAX_RETRIES, RETENTION
-from tests.support.example_api import api_of
 from tests.support.example_desk import credentials
 from tests.support.example_processes import python
 
 ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "docs" / "example.rst").read_text()
+PAGE = "".join(
+    (ROOT / "docs" / f"{name}.rst").read_text() for name in ("example", "example_reference")
+)
 
 
 def block(words):
@@ -59,24 +61,30 @@ def test_the_names_that_are_sent_elsewhere():
         assert f"{name}.liveperson.net" in NAMES
 
 
-def test_how_to_be_the_agent(both):
-    """The commands, exactly as printed: the agent's message is in the conversation."""
-    api = api_of(both.app)
-    conversation = api.opened(api.someone())
+def test_the_first_conversation(both):
+    """The commands, exactly as printed: the consumer's message and the agent's answer are there."""
+    with both.app.app_context():
+        install = app_install()
     variables = {
         "BASE": f"http://127.0.0.1:{both.port}",
+        "CLIENT_ID": install.client_id,
+        "CLIENT_SECRET": install.client_secret,
         "PASSWORD": credentials(both.app)["password"],
-        "CONVERSATION": conversation,
     }
     given = "".join(f"{name}={value}\n" for name, value in variables.items())
-    script = given + block("BEARER=")
+    script = f'{given}{block("CONSUMER_JWS=")}\n{block("BEARER=")}; echo " $CONVERSATION"'
     done = subprocess.run(["sh", "-eu", "-c", script], capture_output=True, text=True, timeout=60)  # noqa: S603, S607
-    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, '{"sequence":0}', "")
+    assert (done.returncode, done.stderr) == (0, "")
+    answer, conversation = done.stdout.split()
+    assert answer == '{"sequence":1}'
     with both.app.app_context():
-        [said] = db.session.scalars(select(Message).filter_by(conversation_id=conversation))
-        assert "How can I help?" in said.body
-        assert said.role == "ASSIGNED_AGENT"
-        assert said.originator in db.session.get(Conversation, conversation).agents
+        asked, answered = db.session.scalars(
+            select(Message).filter_by(conversation_id=conversation).order_by(Message.sequence)
+        )
+        assert "Is anybody there?" in asked.body
+        assert "How can I help?" in answered.body
+        assert (asked.role, answered.role) == ("CONSUMER", "ASSIGNED_AGENT")
+        assert answered.originator in db.session.get(Conversation, conversation).agents
 
 
 def test_the_webhooks_of_the_environment(start, tmp_path, monkeypatch):
@@ -92,7 +100,7 @@ def test_the_numbers_of_webhooks():
     assert f"takes more than {TIMEOUT} seconds" in PAGE
     assert f"up to {MAX_RETRIES}," in PAGE
     assert "from {} to {}".format(*RETENTION) in PAGE
-    assert f"at most {LONGEST_PAUSE};" in PAGE
+    assert f"at most {LONGEST_PAUSE} seconds" in " ".join(PAGE.split())
     assert re.findall(r"\*([a-z ]+)\*", PAGE.partition("each change of the state")[2])[:4] == [
         State.FAILED,
         State.IN_TRANSITION,

@@ -17,9 +17,10 @@ from flask_connector_auth import ConnectorAuth
 from flask_connector_auth.revocation import Kind, MemoryStore
 from tests.support.example_api import ACCOUNT
 from tests.support.example_processes import python
+from tests.support.project import blocks
 
 LOOK_UP = f"/api/account/{ACCOUNT}/service/baseURI.json?version=1.0"
-LINE = re.compile(r"^  (.{13})  (.*)$", re.MULTILINE)
+LINE = re.compile(r"^  (.{14})  (.*)$", re.MULTILINE)
 
 
 def trusting(both):
@@ -187,7 +188,7 @@ def test_what_is_printed(project):
             output = start_up(process)
             told = {name.strip(): value for name, value in LINE.findall(output)}
             context = ssl.create_default_context(cafile=told["CA file"])
-            secure, plain = told.pop("https"), told.pop("http")
+            secure, plain = told.pop("https address"), told.pop("http address")
             assert re.fullmatch(re.escape(plain) + r"(/\?key=[\w-]{43})", told["console"])
             told["console"] = told["console"].removeprefix(plain)
             host, port = re.fullmatch(r"https://(.+):(\d+)", secure).groups()
@@ -204,10 +205,14 @@ def test_what_is_printed(project):
         assert line.endswith(f"  401 40105 POST /api/account/{ACCOUNT}/consumer  missing")
         found.append(told)
     assert found[0] == found[1]
-    assert set(told) == {"console", "CA file", "client id", "client secret", "agent", "kept in"}
-    assert told["kept in"] == str(project / "instance")
-    assert re.fullmatch("agent, password [0-9a-f]{16}", told["agent"])
+    credentials = {"client id", "client secret", "agent name", "agent password"}
+    assert set(told) == {"console", "CA file", "data folder", *credentials}
+    assert told["data folder"] == str(project / "instance")
+    assert told["agent name"] == "agent"
+    assert re.fullmatch("[0-9a-f]{16}", told["agent password"])
     assert f"for the account {ACCOUNT}\n" in output
+    [shown] = [text for text in blocks("docs/example.rst", "text") if "for the account" in text]
+    assert LINE.sub(r"  \1", output).strip() == LINE.sub(r"  \1", shown).strip()
 
 
 def test_a_database_of_another_version(project):

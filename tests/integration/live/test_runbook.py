@@ -28,7 +28,7 @@ from tests.support.ports import free_port
 APP = "Authorization"
 CONSUMER = "X-LP-ON-BEHALF"
 PAGE = (Path(__file__).parents[3] / "docs" / "rotation.rst").read_text()
-SERVICE = "The service of this page"
+SERVICE = "For the issuer: the example of the next sections"
 ROTATE = "Rotate a key without a failed request"
 WITHDRAW = "Withdraw a compromised key now"
 OF_THE_CONSUMER = "The key of the ConsumerJWS"

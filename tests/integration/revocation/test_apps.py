@@ -1,6 +1,8 @@
 """The responses to revoked tokens: real apps, real tokens, each store."""
 
+import runpy
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from flask_connector_auth.core import JumpResistantClock
 from flask_connector_auth.testing import Issuer
 from tests.support.floor_helpers import NOW, cases, issuer_of
 from tests.support.http_helpers import assert_row, headers
+from tests.support.project import files_of
 from tests.support.redis_servers import SOON, Server, until
 from tests.support.revocation_worlds import ACCOUNT, INSTALL, MakeWorld, World
 
@@ -246,3 +249,20 @@ def test_an_entry_is_removed_when_its_token_has_expired(world: MakeWorld) -> Non
             one.restore(lp_consumer_id=str(number))
         assert one.health["entries"] == entries
         assert one.answer(token) == 40102
+
+
+def test_the_service_of_the_page_revokes_for_all_processes(server: Server, tmp_path: Path) -> None:
+    """docs/revocation.rst: its first example, with a real server; another app has the change."""
+    url, text = "redis://127.0.0.1:6379/0", files_of("docs/revocation.rst")["service.py"]
+    assert url in text
+    path = tmp_path / "service.py"
+    path.write_text(text.replace(url, server.url))
+    here, there = runpy.run_path(str(path)), runpy.run_path(str(path))
+    with here["app"].app_context():
+        here["app_was_removed"](INSTALL)
+    with there["app"].app_context():
+        revocations = there["connector_auth"].revocations
+        assert revocations.is_revoked(install_id=INSTALL)
+        assert not revocations.is_revoked(install_id=f"not {INSTALL}")
+    for each in (here, there):
+        each["connector_auth"].close(each["app"])
