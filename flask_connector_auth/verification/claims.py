@@ -16,12 +16,13 @@ _MAX_SEARCH = 2
 
 
 def check_known_issuer(examined: Examination) -> None:
-    """Check that the issuer of the token is one of ``CONNECTOR_AUTH_ISSUERS``. This check runs only
-    with several issuers, and before any key is looked up (:rfc:`8725#section-3.8`). An AppJWT names
-    its issuer in ``iss``. A ConsumerJWS has the same issuer as the AppJWT. In a request without an
-    AppJWT, the ``iss`` of the ConsumerJWS names the issuer. Without ``iss``, it is the only issuer
-    that has a key for the ``kid``; for this, the JOSE header is checked first. The payload is not
-    verified yet, and may have at most 512 values.
+    """Check that the token is of one of the issuers in ``CONNECTOR_AUTH_ISSUERS``. This check runs
+    only where there are several. ``iss`` of an AppJWT must be exactly one of them. A ConsumerJWS is
+    of the issuer of the AppJWT in the same request, and its ``iss`` must not name another. In a
+    request without an AppJWT, it is of the issuer that its ``iss`` names. If it has no ``iss``
+    either, it is of the only issuer that has a key for its ``kid``. The checks of JOSE header and
+    key find that issuer. A token with any other ``iss`` is refused before a key is looked up
+    (:rfc:`8725#section-3.8`). The payload is not verified yet, so it may have 512 values at most.
     """
     jws.check_values(examined.json_payload, _MAX_UNVERIFIED_VALUES)
     claims, expected = jws.read_payload(examined), examined.expected_issuer
@@ -108,19 +109,18 @@ _PARAMETER_CHECKS = (jws.check_extensions, jws.check_algorithm, jws.check_type_a
 
 
 def check_no_claims_of_other_token(examined: Examination) -> None:
-    """Check that the token has no claim of the other token type: no ``lp_consumer_id`` or
-    ``ext_consumer_id`` in an AppJWT, no ``azp`` or ``scope`` in a ConsumerJWS
-    (:rfc:`8725#section-3.12`). If settings name other claims for these, the names from the settings
-    count.
+    """Check that there is no claim that only the other token type has (:rfc:`8725#section-3.12`).
+    An AppJWT has no ``lp_consumer_id`` or ``ext_consumer_id``. A ConsumerJWS has no ``azp`` or
+    ``scope``. If the settings name other claims for these, those count instead.
     """
     if not examined.profile.claims_of_other_token.isdisjoint(examined.claims):
         raise Rejected(Reason.WRONG_TYPE)
 
 
 def check_text_claims(examined: Examination) -> None:
-    """Check that the mandatory claims are present and non-empty strings: ``azp`` in an AppJWT;
-    ``account_id``, ``ext_consumer_id`` and ``lp_consumer_id`` in a ConsumerJWS. If settings name
-    other claims for these, the names from the settings count.
+    """Check that the mandatory claims are present and are non-empty strings. An AppJWT must have
+    ``azp``. A ConsumerJWS must have ``account_id``, ``ext_consumer_id`` and ``lp_consumer_id``. If
+    the settings name other claims for these, those count instead.
     """
     claims = examined.claims
     for name in examined.profile.text_claims:
@@ -131,8 +131,9 @@ def check_text_claims(examined: Examination) -> None:
 
 
 def check_issuer(examined: Examination) -> None:
-    """Check that ``iss`` is present and exactly the configured issuer (:rfc:`8725#section-3.8`). In
-    a ConsumerJWS, ``iss`` is read only with several issuers, or if settings require it.
+    """Check that ``iss`` is present and is exactly the configured issuer (:rfc:`8725#section-3.8`).
+    A ConsumerJWS may lack ``iss``, unless the settings require it. With one issuer, its ``iss`` is
+    read only if the settings require it.
     """
     if "iss" not in examined.claims:
         if examined.profile.names.requires_issuer:
@@ -143,8 +144,8 @@ def check_issuer(examined: Examination) -> None:
 
 
 def check_time_claims(examined: Examination) -> None:
-    """Check that an AppJWT has ``exp`` and ``iat``. In both types of token, each ``exp``, ``iat``
-    and ``nbf`` is a finite number below 2\\ :sup:`53`.
+    """Check that an AppJWT has ``exp`` and ``iat``. In tokens of both types, each of ``exp``,
+    ``iat`` and ``nbf`` that is present must be a finite number below 2\\ :sup:`53`.
     """
     claims = examined.claims
     for name in examined.profile.time_claims:
@@ -159,16 +160,14 @@ def check_time_claims(examined: Examination) -> None:
 
 
 def check_expiry(examined: Examination) -> None:
-    """Check that ``exp`` is in the future, with a tolerance of ``CONNECTOR_AUTH_LEEWAY``
-    (:rfc:`7519#section-4.1.4`).
-    """
+    """Check that ``exp`` plus the leeway lies in the future (:rfc:`7519#section-4.1.4`)."""
     claims = examined.claims
     if "exp" in claims and claims["exp"] + examined.rules.leeway <= examined.now:
         raise Rejected(Reason.EXPIRED)
 
 
 def check_start(examined: Examination) -> None:
-    """Check that ``iat`` and ``nbf`` are not in the future, with the same tolerance
+    """Check that neither ``iat`` nor ``nbf`` lies in the future by more than the leeway
     (:rfc:`7519#section-4.1.5`, :rfc:`7519#section-4.1.6`).
     """
     claims, now = examined.claims, examined.now
@@ -177,8 +176,8 @@ def check_start(examined: Examination) -> None:
 
 
 def check_lifetime(examined: Examination) -> None:
-    """Check that the token is valid for at most ``CONNECTOR_AUTH_MAX_LIFETIME``, if that is set
-    (:rfc:`8725#section-3.10`).
+    """Check that the time from ``iat`` to ``exp`` is at most ``CONNECTOR_AUTH_MAX_LIFETIME``, if
+    that is set (:rfc:`8725#section-3.10`).
     """
     longest, claims = examined.rules.max_lifetime, examined.claims
     if longest is not None and claims["exp"] - claims["iat"] > longest:
@@ -186,8 +185,8 @@ def check_lifetime(examined: Examination) -> None:
 
 
 def check_scope_claim(examined: Examination) -> None:
-    """Check that ``scope`` is absent or a string (:rfc:`6749#section-3.3`). If settings name
-    the claim for scopes, it may also be a list of strings.
+    """Check that ``scope`` is absent or a string (:rfc:`6749#section-3.3`). If the settings name
+    the claim for the scopes, it may also be a list of strings.
     """
     names = examined.profile.names
     name = names.scope_claim(examined.claims)
@@ -201,8 +200,9 @@ def check_scope_claim(examined: Examination) -> None:
 
 
 def check_account_claim(examined: Examination) -> None:
-    """Check that ``aud``, or the claim that settings name for the account, is a non-empty string,
-    or a list of exactly one (:rfc:`7519#section-4.1.3`).
+    """Check that ``aud`` is present, and is a non-empty string or a list of exactly one
+    (:rfc:`7519#section-4.1.3`). If the settings name another claim for the account, that claim
+    counts instead.
     """
     name = examined.profile.names.ids["account_id"]
     if name not in examined.claims:
