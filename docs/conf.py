@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 project = "flask-connector-auth"
 copyright = "The flask-connector-auth maintainers"
 release = metadata.version(project)
-extensions = ["sphinx.ext.autodoc", "generated", "names"]
+extensions = ["sphinx.ext.autodoc", "names"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_static_path = ["_static"]

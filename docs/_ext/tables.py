@@ -4,43 +4,22 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
-from importlib import import_module
 from inspect import getdoc, getsource
 from textwrap import indent
-from typing import Any
 
 import click
 import troubles
 from flask import Flask
-from marshmallow import Schema
-from marshmallow.validate import Range
+from settings_tables import GROUPS, fill, settings_list
 
 from flask_connector_auth import ConnectorAuth, ConnectorAuthError, Reason
 from flask_connector_auth.cli import COMMANDS, connector_auth
 from flask_connector_auth.cli.explanation import Explanation
-from flask_connector_auth.config import issuer_schema, limits, schema
 from flask_connector_auth.core import errors, signals, token_requirement
 from flask_connector_auth.integrations import figures
-from flask_connector_auth.revocation import cache as revocation_cache
 from flask_connector_auth.testing import Issuer, tampering
-from flask_connector_auth.verification import CHECKS, Check, checks, claims, jws
+from flask_connector_auth.verification import CHECKS, Check
 from flask_connector_auth.web import current_runtime
-
-
-def settings_list(part: type[Schema]) -> str:
-    """Return a description of each setting in *part*: meaning, default, bounds, limits."""
-    fields = schema.SettingsSchema().fields
-    return "\n".join(
-        _SETTING.format(
-            key=field.data_key,
-            default=_default(field),
-            doc=field.metadata["doc"],
-            bounds=_bounds(field),
-            limits=_limits(name),
-        )
-        for name, field in fields.items()
-        if name in part().fields
-    )
 
 
 def rows_table() -> str:
@@ -50,7 +29,7 @@ def rows_table() -> str:
     return _table(
         ("Status", "errorCode", "title", "details", "Exception"),
         (
-            (row.status, code, row.title, row.details, f":exc:`{exceptions[row]}`")
+            (row.status, code, row.title, row.details, f"``{exceptions[row]}``")
             for code, row in errors.ERROR_ROWS.items()
         ),
     )
@@ -60,14 +39,16 @@ def checks_table() -> str:
     """Return all checks, in their order, each with its rule and the reasons that it fails with."""
     return _table(
         ("Check", "Reason"),
-        ((_rule(check), ", ".join(map(_link, check.reasons))) for check in CHECKS),
+        ((_rule(check), ", ".join(map(_literal, check.reasons))) for check in CHECKS),
     )
 
 
 def reasons_table() -> str:
     """Return all reasons: the word in the log, and its comment in the source."""
     meanings = _meanings()
-    return _table(("Reason", "Meaning"), ((_link(reason), meanings[reason]) for reason in Reason))
+    return _table(
+        ("Reason", "Meaning"), ((_literal(reason), meanings[reason]) for reason in Reason)
+    )
 
 
 def row_reasons_table() -> str:
@@ -75,7 +56,7 @@ def row_reasons_table() -> str:
     return _table(
         ("errorCode", "title", "Reasons"),
         (
-            (code, row.title, ", ".join(_link(each) for each in Reason if code in _rows(each)))
+            (code, row.title, ", ".join(_literal(each) for each in Reason if code in _rows(each)))
             for code, row in errors.ERROR_ROWS.items()
         ),
     )
@@ -88,11 +69,16 @@ def troubles_list() -> str:
         _TROUBLE.format(
             reason=reason,
             underline="~" * (len(reason) + 4),
-            meaning=meanings[reason],
-            answer=", ".join(map(str, trouble.rows)) or "whatever row the view raises",
-            cause=trouble.cause,
-            inspect=trouble.inspect or " or ".join(checks[reason]),
-            remedy=trouble.remedy,
+            parts="\n".join(
+                fill(f"- **{part}**: {text}", subsequent_indent="  ")
+                for part, text in {
+                    "Meaning": meanings[reason],
+                    "errorCode": " or ".join(map(str, trouble.rows)) or "that of the view",
+                    "Usual causes": trouble.cause,
+                    "Failing check": trouble.inspect or " or ".join(checks[reason]),
+                    "What to do": trouble.remedy,
+                }.items()
+            ),
         )
         for reason, trouble in troubles.TROUBLES.items()
     )
@@ -102,7 +88,8 @@ def signals_list() -> str:
     """Return a description of each signal: its comment in the source."""
     found = re.findall(r"((?:^#: .*\n)+)^(\w+): NamedSignal", getsource(signals), re.MULTILINE)
     return "\n".join(
-        f".. data:: {name}\n\n" + indent(comment.replace("#: ", ""), "   ")
+        f".. _signal-{name}:\n\n``{name}``\n{'~' * (len(name) + 4)}\n\n"
+        + comment.replace("#: ", "")
         for comment, name in found
     )
 
@@ -147,11 +134,9 @@ def command_help(name: str) -> str:
     return ".. code-block:: text\n\n" + indent(command.get_help(context), "   ") + "\n"
 
 
-#: The arguments of the ``generated`` directive, and the functions that make the tables.
+#: By the names that the pages have in comments: the functions that make the tables.
 TABLES = {
-    "token-settings": partial(settings_list, schema.TokenSchema),
-    "key-set-settings": partial(settings_list, schema.JwksSchema),
-    "revocation-settings": partial(settings_list, schema.RevocationSchema),
+    **{f"settings-{group}": partial(settings_list, group) for group in GROUPS},
     "checks": checks_table,
     "rows": rows_table,
     "reasons": reasons_table,
@@ -162,32 +147,14 @@ TABLES = {
     "figures": figures_table,
     **{f"{name}-help": partial(command_help, name) for name in COMMANDS},
 }
-#: The modules that the tables are made from.
-SOURCES = (
-    *(tampering, errors, schema, issuer_schema, limits),
-    *(signals, troubles, figures),
-    *(checks, claims, jws, revocation_cache),
-    *(import_module(f"flask_connector_auth.cli.{module}") for module in COMMANDS.values()),
-)
 
-
-_SETTING = """
-.. confval:: {key}
-
-   {doc} Default: {default}{bounds}.{limits}
-"""
 _TROUBLE = """
 .. _reason-{reason}:
 
 ``{reason}``
 {underline}
 
-- **Meaning**: {meaning}.
-- **Answer**: {answer}.
-- **Often**: {cause}
-- **In inspect**: {inspect}
-- **To do**: {remedy}
-"""
+{parts}"""
 
 
 def _rule(check: Check) -> str:
@@ -199,11 +166,13 @@ def _rule(check: Check) -> str:
 
 def _meanings() -> dict[Reason, str]:
     comments = dict(re.findall(r"^ +(\w+) = .*#: (.+)$", getsource(Reason), re.MULTILINE))
-    return {reason: comments[reason.name] for reason in Reason}
+    # The first letter is left as it is in a name, such as ``exp``.
+    texts = {reason: comments[reason.name] for reason in Reason}
+    return {reason: f"{text[0].upper()}{text[1:]}." for reason, text in texts.items()}
 
 
-def _link(reason: Reason) -> str:
-    return f":ref:`{reason} <reason-{reason}>`"
+def _literal(text: object) -> str:
+    return f"``{text}``"
 
 
 def _rows(reason: Reason) -> tuple[int, ...]:
@@ -225,43 +194,11 @@ def _checks() -> dict[Reason, list[str]]:
     return found
 
 
-def _default(field: Any) -> str:
-    if field.required:
-        return "none, it is required"
-    value = field.load_default() if callable(field.load_default) else field.load_default
-    return "unset" if value is None else f"``{value!r}``"
-
-
-def _bounds(field: Any) -> str:
-    ranges = (validator for validator in field.validators if isinstance(validator, Range))
-    bounds = ", ".join(
-        f"{inside if inclusive else outside} {bound}"
-        for each in ranges
-        for bound, inclusive, inside, outside in (
-            (each.min, each.min_inclusive, "at least", "above"),
-            (each.max, each.max_inclusive, "at most", "below"),
-        )
-        if bound is not None
-    )
-    return f"; {bounds}" if bounds else ""
-
-
-def _limits(name: str) -> str:
-    """Return the limits that other settings set to the one of that *name*."""
-    return "".join(
-        f" {limit.sentence.format(*map(_setting, limit.others))}"
-        for limit in limits.LIMITS
-        if limit.name == name
-    )
-
-
-def _setting(name: str) -> str:
-    return f"``{schema.PREFIX}{name.upper()}``"
-
-
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [".. list-table::", "   :header-rows: 1", ""]
+    lines = [".. list-table::", "   :class: linked", "   :header-rows: 1", ""]
     for row in (head, *rows):
-        first, *rest = (str(cell) for cell in row)
-        lines += [f"   * - {first}", *(f"     - {cell}".rstrip() for cell in rest)]
+        mark = "   * - "
+        for cell in row:
+            lines.append(fill(f"{mark}{cell}", subsequent_indent=" " * 7).rstrip())
+            mark = "     - "
     return "\n".join(lines) + "\n"

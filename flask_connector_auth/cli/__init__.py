@@ -53,6 +53,6 @@ class _LazyCommands(click.Group):
 def connector_auth() -> None:
     """Check, audit and debug the authentication of an app.
 
-    Every command takes --json, for programs. The exit status is 0 if all is well, 1 if the answer
-    is no, and 2 if there is no answer, such as for a wrong option or without an app.
+    Every command has --json, for programs. The exit status is 0 if all is well, and 1 if the answer
+    is no. It is 2 if there is no answer, such as for a wrong option or without an app.
     """

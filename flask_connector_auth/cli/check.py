@@ -44,7 +44,7 @@ def find_weaknesses(app: Flask, runtime: Runtime) -> Iterator[tuple[str, str]]:
         prefix, verifiers = _prefix(runtime, issuer), tokens.values()
         if any_account and None in {each.rules.audience for each in verifiers}:
             named = ", ".join(dict.fromkeys(any_account))
-            text = f"No AUDIENCE is set, so tokens of every account are accepted by {named}."
+            text = f"No AUDIENCE is set, so these endpoints accept every account: {named}."
             yield "any_account", prefix + text
         kinds = {_kind(key.key) for each in verifiers for key, *_ in list_keys(each.keys)}
         for bits in sorted(bits for kind, bits in kinds if kind == "RSA"):
@@ -53,7 +53,7 @@ def find_weaknesses(app: Flask, runtime: Runtime) -> Iterator[tuple[str, str]]:
                 yield "short_rsa_key", prefix + text
         allowed = {name for each in verifiers for name in each.rules.algorithms}
         if symmetric := ", ".join(sorted(name for name in allowed if name.startswith("HS"))):
-            text = f"Anyone who can verify by {symmetric} can also sign."
+            text = f"Anyone who can verify tokens by {symmetric} can also sign them."
             yield "symmetric_algorithm", prefix + text
         hosts = set().union(*(plain_http_hosts(each.keys) for each in verifiers))
         if hosts:
@@ -88,9 +88,9 @@ def find_shared_keys(runtime: Runtime) -> Iterator[tuple[str, str]]:
             if (owner := owners.setdefault(thumbprint, issuer)) != issuer:
                 yield (
                     "shared_key",
-                    f"{issuer}: The key {literal(kid)} is one of {owner} too, so each could sign "
-                    "ConsumerJWSs of the other: let each have keys of its own, or require iss in "
-                    "them.",
+                    f"{issuer}: The issuer {owner} has the key {literal(kid)} too, so each of them "
+                    "could sign ConsumerJWSs of the other. Use separate keys, or require iss in "
+                    "ConsumerJWSs.",
                 )
 
 
@@ -107,18 +107,18 @@ def find_idle_settings(app: Flask, runtime: Runtime) -> Iterator[tuple[str, str]
 
 
 @click.command()
-@click.option("--strict", is_flag=True, help="Fail on warnings too.")
+@click.option("--strict", is_flag=True, help="Warnings are errors too.")
 @timeout_option
 @json_option
 @click.pass_context
 def check(ctx: click.Context, strict: bool, timeout: float, as_json: bool) -> None:
     """Check settings, keys, key sets and the revocation store.
 
-    Shows every setting with its value and source, without secrets, and every key. Tries remote key
-    sets and the revocation store. Warns about weak choices.
+    The output shows every setting with its value and source, without secrets, and every key. The
+    command fetches the key sets and connects to the revocation store. It warns about weak settings.
 
-    Status 1: the settings cannot be used, or the app cannot verify; with --strict also if there are
-    warnings.
+    Status 1: the settings cannot be used, or the app cannot verify tokens. With --strict, a warning
+    is enough.
 
     \b
     Example:

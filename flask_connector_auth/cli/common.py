@@ -79,10 +79,10 @@ def only_in_development(ctx: click.Context, *, force: bool) -> None:
     try:
         app = load_app(ctx)
     except (ConfigurationError, click.ClickException) as error:
-        step = _FOR_DEVELOPMENT.format("cannot be loaded, to say whether it is in debug")
+        step = _FOR_DEVELOPMENT.format("cannot be loaded, so its mode is unknown")
         raise CannotRun(f"{step}\n\n{error}") from None
     if not (app.debug or app.testing):
-        raise CannotRun(_FOR_DEVELOPMENT.format("is neither in debug nor in testing"))
+        raise CannotRun(_FOR_DEVELOPMENT.format("is neither in debug mode nor in testing mode"))
 
 
 _KEY_SETTINGS = ("APP_JWT_KEYS", "CONSUMER_JWS_KEYS")

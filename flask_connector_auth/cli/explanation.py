@@ -126,7 +126,7 @@ class Explanation:
             if issubclass(token_class, own.token_class) and own.issuer in (None, issuer):
                 outcome = _NOT_REACHED if failed else _outcome(own.run, examined.token)
                 failed = outcome[0] is not Result.PASSED
-                yield _result("own", f"{own.name} of the app accepts it.", outcome)
+                yield _result("own", f"The app's own check passes: {own.name}.", outcome)
 
     def redact(self, name: str, value: Any) -> Any:
         """Return the *value* of a claim or parameter, without what could be a token.
@@ -148,12 +148,12 @@ class Explanation:
         kids = sorted({literal(key.kid) for key, *_ in list_keys(verifier.keys)})
         longest = rules.max_lifetime
         times = " and ".join(profile.time_claims)
-        accounts = [] if self.account is None else [f"{self.account!r}, that of the URL"]
+        accounts = [] if self.account is None else [f"{self.account!r}, from the URL"]
         if rules.audience is not None:
             accounts.append(f"one of AUDIENCE: {', '.join(sorted(rules.audience))}")
         return {
             "value_limit": f"{2 * rules.max_token_bytes} bytes",
-            "scheme": "bare or behind Bearer" if profile.allows_bearer_prefix else "bare",
+            "scheme": f"with{' or without' if profile.allows_bearer_prefix else 'out'} Bearer",
             "token_limit": f"{rules.max_token_bytes} bytes",
             "header_limit": f"{rules.max_header_bytes} bytes",
             "issuers": ", ".join(map(repr, [self.issuer] if self.issuer else self.runtime.issuers)),
@@ -167,14 +167,14 @@ class Explanation:
             "text_claims": ", ".join(profile.text_claims),
             "issuer": "absent or " * (not names.requires_issuer) + repr(rules.issuer),
             "time_claims": f"{times} are present" if times else "each may be absent",
-            "leeway": f"give or take {rules.leeway:g} s",
-            "lifetime": "any time" if longest is None else f"at most {longest:g} s",
+            "leeway": f"{rules.leeway:g} s",
+            "lifetime": "not limited" if longest is None else f"at most {longest:g} s",
             "scope_claim": " or ".join(names.scopes),
             "scope_form": "a string" + " or a list of strings" * names.allows_scope_list,
             "account_claim": names.ids["account_id"],
-            "revocable": ", ".join(kind.value for kind, _ in profile.revocable),
-            "accounts": " and ".join(accounts) or "any: no AUDIENCE is set",
-            "scopes": " and ".join(_scopes(self.requirement)) or "none required",
+            "revocable": " or ".join(kind.value for kind, _ in profile.revocable),
+            "accounts": " and ".join(accounts) or "not limited: no AUDIENCE is set",
+            "scopes": " and ".join(_scopes(self.requirement)) or "none are required",
         }
 
 

@@ -78,7 +78,7 @@ timeout_option: Callable[[Any], Any] = click.option(
     default=10.0,
     show_default=True,
     type=click.FloatRange(0, 3600, min_open=True),
-    help="Seconds to wait for key sets and the revocation store, in all.",
+    help="Seconds to wait for the key sets and the revocation store, all together.",
 )
 
 
@@ -198,10 +198,10 @@ def find_eviction(runtime: Runtime) -> Iterator[tuple[str, str]]:
 def health(ctx: click.Context, timeout: float, as_json: bool) -> None:
     """Show whether a process that starts now can verify tokens.
 
-    Fetches remote key sets, reads the revocation store, and shows what health() returns then. For
-    the processes that already run, use health_blueprint().
+    The command fetches the key sets, reads the revocation store, and then shows what health()
+    returns. For processes that already run, use health_blueprint().
 
-    Status 1: it is not ready. Of several issuers, one that is ready is enough.
+    Status 1: the process is not ready. With several issuers, it is ready as soon as one of them is.
 
     \b
     Example:

@@ -55,17 +55,17 @@ _VERDICTS = {
     "scopes",
     metavar="SCOPE",
     multiple=True,
-    help="A required scope. May be given again.",
+    help="A required scope. Can be given several times.",
 )
 @click.option(
     "--endpoint",
     metavar="NAME",
-    help="An endpoint that routes lists: what it requires of the token is required here.",
+    help="Require what this endpoint requires of the token; routes lists the endpoints.",
 )
 @click.option(
     "--method",
     metavar="NAME",
-    help="With --endpoint: the method of the request, if methods differ in what they require.",
+    help="With --endpoint: the method of the request, if the methods require different things.",
 )
 @click.option("--at", type=moment, metavar="TIME", help="Check the token as of this time, not now.")
 @json_option
@@ -85,16 +85,17 @@ def inspect(
     """Explain why the app accepts or refuses a token.
 
     The token, or the whole value of its header, is read from TOKEN-FILE, from standard input (also
-    as -), or at a prompt. It is not accepted as an argument, because it would stay in the history
+    with -), or at a prompt. It is not accepted as an argument, because it would stay in the history
     of the shell and in the list of processes.
 
-    The checks are those of a request, the app's own last. Each is shown in its order with pass,
-    fail, not reached, unavailable or error, and the one that fails with what the token has; then
-    the content of the token, verified or not. The signature is not shown, and of long texts in
-    claims only the beginning, so the output has nothing that can be used as a token.
+    The command runs the checks of a request, in the same order; the app's own checks are the last
+    ones. Each check is shown with its result: pass, fail, not reached, unavailable or error. For a
+    check that fails, the output says what the token has. Then follows the content of the token,
+    verified or not. The signature is not shown, and a long text in a claim is cut. So nothing in
+    the output can be used as a token.
 
-    Status 0: the app would accept it. Status 1: it would not. Status 2: keys or revocations are
-    unavailable at the moment, or code of the app raised an error.
+    Status 0: the app would accept the token. Status 1: it would refuse the token. Status 2: keys or
+    revocations are unavailable at the moment, or code of the app raised an error.
 
     \b
     Example:
@@ -239,7 +240,7 @@ def _found(check: Mapping[str, Any], dates: Mapping[str, str], is_consumer: bool
         return f" {details['error']} at {details['at']}."
     if check["reason"] == Reason.REVOKED:
         # That is what restore takes.
-        return f"{found} What is revoked is its {details['kind']}."
+        return f"{found} The {details['kind']} is revoked."
     if (check["stage"], check["reason"]) == (Stage.ISSUER, Reason.MISSING_CLAIM) and is_consumer:
-        return f"{found} Beside an AppJWT, it is of the issuer of that: give --issuer."
+        return f"{found} In a request, its issuer is that of the AppJWT: name it with --issuer."
     return found

@@ -75,7 +75,7 @@ def read_private_key(text: bytes) -> SigningKey:
     metavar="NAME",
     default="RS256",
     show_default=True,
-    help=f"The algorithm to sign by: {', '.join(ASYMMETRIC)}.",
+    help=f"The signature algorithm: {', '.join(ASYMMETRIC)}.",
 )
 @click.option(
     "--bits",
@@ -87,8 +87,8 @@ def read_private_key(text: bytes) -> SigningKey:
 @click.option(
     "--format", "form", type=click.Choice(["jwk", "pem"]), default="jwk", show_default=True
 )
-@click.option("--kid", default="dev-1", show_default=True, help="The key id; PEM has none.")
-@click.option("--force", is_flag=True, help="Even if the app is neither in debug nor in testing.")
+@click.option("--kid", default="dev-1", show_default=True, help="The key id. PEM has none.")
+@click.option("--force", is_flag=True, help="Run without debug or testing mode too.")
 @json_option
 @click.pass_context
 def keygen(
@@ -101,9 +101,10 @@ def keygen(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Make a key for development: FILE, and FILE.pub for the app.
+    """Make a key for development.
 
-    Only the owner can read the files; an existing one is never overwritten.
+    The private key is written to FILE, and the public key, which the app needs, to FILE.pub. Only
+    the owner can read the files. An existing file is never overwritten.
 
     \b
     Example:

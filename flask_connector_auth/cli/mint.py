@@ -45,7 +45,7 @@ from .keygen import SigningKey, read_private_key
     "claims",
     metavar="NAME=VALUE",
     multiple=True,
-    help="A claim to add or replace; JSON, or else text. May be given again.",
+    help="A claim to add or replace. VALUE is JSON, or else text. Can be given several times.",
 )
 @click.option(
     "--lifetime",
@@ -55,15 +55,15 @@ from .keygen import SigningKey, read_private_key
     help="Seconds from iat to exp of an AppJWT.",
 )
 @click.option("--issuer", metavar="ISS", help="The issuer of the token. [default: the first one]")
-@click.option("--kid", help="The key id to use in place of the key's own.")
+@click.option("--kid", help="The key id, instead of the one in the key file.")
 @click.option(
     "--algorithm",
     type=click.Choice(ALGORITHMS),
     metavar="NAME",
-    help=f"The algorithm to use in place of the key's own: {', '.join(ALGORITHMS)}.",
+    help=f"The algorithm, instead of the one in the key file: {', '.join(ALGORITHMS)}.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Write the token to this new file.")
-@click.option("--force", is_flag=True, help="Even if the app is neither in debug nor in testing.")
+@click.option("--force", is_flag=True, help="Run without debug or testing mode too.")
 @json_option
 @click.pass_context
 def mint(
@@ -82,8 +82,9 @@ def mint(
 ) -> None:
     """Sign a token for development.
 
-    It has the claims that the real issuer writes; an AppJWT is valid for an hour, unless --lifetime
-    is given. An --output file is readable by its owner only; an existing file is never overwritten.
+    The token has the claims that a real issuer writes. An AppJWT is valid for an hour, unless
+    --lifetime says otherwise. Only the owner can read the file of --output. An existing file is
+    never overwritten.
 
     \b
     Example:
@@ -138,7 +139,7 @@ def _warn_of_unknown_key(private: SigningKey, issuer: str, source: KeySource) ->
     """Warn if all keys of *issuer* are known without a fetch, and the private key is of none."""
     parts = [[key.thumbprint for key, *_ in list_keys(leaf)] for leaf in leaf_sources(source)]
     if all(parts) and private.key.thumbprint() not in chain(*parts):
-        click.echo(f"warning: the key is none of those of {literal(issuer)}.", err=True)
+        click.echo(f"warning: the key is not one of the keys of {literal(issuer)}.", err=True)
 
 
 def _check_algorithm(private: SigningKey, algorithm: str) -> None:

@@ -23,17 +23,17 @@ _DIGEST = re.compile(r"(?:[0-9a-f]{32}){1,2}", re.IGNORECASE)
 
 def _subject_options(command: Any) -> Any:
     for option in (
-        click.option("--issuer", metavar="ISS", help="Beside an ID: of this issuer only."),
+        click.option("--issuer", metavar="ISS", help="With an ID: only the tokens of this issuer."),
         click.option("--digest", metavar="HEX", help="One token, by its digest."),
         click.option(
             "--ext-consumer-id",
             metavar="ID",
-            help="The ConsumerJWS of one ext_consumer_id, in whatever account.",
+            help="The ConsumerJWSs of one consumer, by its ext_consumer_id, in every account.",
         ),
         click.option(
             "--lp-consumer-id",
             metavar="ID",
-            help="The ConsumerJWS of one consumer, by its lp_consumer_id.",
+            help="The ConsumerJWSs of one consumer, by its lp_consumer_id.",
         ),
         click.option("--account-id", metavar="ID", help="All tokens of one account."),
         click.option("--install-id", metavar="ID", help="The AppJWTs of one app install."),
@@ -46,7 +46,10 @@ def _subject_options(command: Any) -> Any:
 @token_file_argument
 @_subject_options
 @click.option(
-    "--at", type=moment, metavar="TIME", help="Revoke what was issued until then; default: now."
+    "--at",
+    type=moment,
+    metavar="TIME",
+    help="Revoke what was issued until this time. [default: now]",
 )
 @json_option
 @click.pass_context
@@ -58,14 +61,15 @@ def revoke(
     as_json: bool,
     **given: str | None,
 ) -> None:
-    """Revoke a token, or all tokens that were issued for an id until now.
+    """Revoke a token, or all tokens that were issued for an ID until now.
 
-    Without an id, one token is read from TOKEN-FILE, from standard input (also as -), or at a
-    prompt. Once the command ends with status 0, the store has the revocation, and every worker that
-    reads the store refuses the token, usually within a second.
+    Without an ID, one token is read from TOKEN-FILE, from standard input (also with -), or at a
+    prompt. When the command ends with status 0, the store has the revocation. Every worker that
+    reads the store then refuses the token, usually within a second.
 
-    Status 2: the store may not have the revocation; try again. Status 2 also without
-    CONNECTOR_AUTH_REVOCATION_URL, since each process then has revocations of its own.
+    Status 2: the store may not have the revocation; try again. Without
+    CONNECTOR_AUTH_REVOCATION_URL the status is 2 too, because each process then has its own
+    revocations.
 
     \b
     Example:
@@ -88,8 +92,8 @@ def restore(
 ) -> None:
     """Undo a revocation.
 
-    Give the subject that was given to revoke: while an account is revoked, restoring one of its
-    tokens has no effect. The digest of a token is printed by revoke and by revocations.
+    Give the same token or ID that was given to revoke. While an account is revoked, restoring one
+    of its tokens has no effect. The commands revoke and revocations print the digest of a token.
 
     Status 1: nothing was revoked for this subject, so nothing has changed.
 
@@ -115,10 +119,10 @@ def restore(
 def revocations(ctx: click.Context, /, as_json: bool) -> None:
     """List what is revoked.
 
-    SUBJECT is the id, or the digest of a token, as restore takes it. ISSUER is shown if an id is
-    revoked for one issuer; "-" is all of them. SINCE is the time of the revocation, or what was
-    given as --at: tokens that were issued later are accepted. It is not kept for a single token.
-    UNTIL is when the revocation ends by itself, if it does.
+    SUBJECT is the ID, or the digest of a token; restore takes either. ISSUER is shown if an ID is
+    revoked for one issuer; "-" stands for all issuers. SINCE is the time of the revocation, or the
+    time that was given with --at. Tokens that were issued later are accepted. SINCE is not stored
+    for a single token. UNTIL is the time at which the revocation ends by itself, if there is one.
 
     Status 2: the store cannot be read at the moment.
 
@@ -148,8 +152,8 @@ def revocation_store(ctx: click.Context) -> Iterator[Runtime]:
     runtime = load_runtime(ctx)
     if runtime.settings.revocation_store is None:
         raise CannotRun(
-            "The app has no CONNECTOR_AUTH_REVOCATION_URL: each process has revocations of its own "
-            "in memory, which no other process can read or change."
+            "The app has no CONNECTOR_AUTH_REVOCATION_URL. So each process has its own revocations "
+            "in memory, and no other process can read or change them."
         )
     try:
         yield runtime
@@ -202,7 +206,7 @@ def token_subject(text: str, limit: int) -> dict[str, Any]:
     try:
         return {"token": read_token(text, bearer=True)}
     except Rejected:
-        raise ValueError("Not one token, bare or behind Bearer.") from None
+        raise ValueError("Not exactly one token, with or without Bearer.") from None
 
 
 def _shown(subject: Mapping[str, Any]) -> dict[str, str]:

@@ -26,24 +26,28 @@ _STEP = 1000
     show_default=True,
     help="What each line of the input is.",
 )
-@click.option("--issuer", metavar="ISS", help="Beside IDs: of this issuer only.")
+@click.option("--issuer", metavar="ISS", help="With IDs: only the tokens of this issuer.")
 @click.option(
-    "--at", type=moment, metavar="TIME", help="Revoke what was issued until then; default: now."
+    "--at",
+    type=moment,
+    metavar="TIME",
+    help="Revoke what was issued until this time. [default: now]",
 )
 @json_option
 @click.pass_context
 def revoke_many(
     ctx: click.Context, /, kind: str, issuer: str | None, at: float | None, as_json: bool
 ) -> None:
-    """Revoke what is on the lines of standard input.
+    """Revoke many tokens or IDs: one on each line of standard input.
 
-    Each line has one subject, as revoke takes it: a token, bare or behind Bearer, the digest of a
-    token, or an ID. An ID is the whole line: a heading, quotes and the commas of a CSV file would
-    be part of it. Empty lines are skipped; among tokens and digests, so are lines that begin with a
-    #. An ID may begin with a #. The text is UTF-8.
+    Each line is a token, with or without Bearer, the digest of a token, or an ID. An ID is the
+    whole line, so do not send a CSV file: its heading, quotes and commas would be read as parts of
+    IDs. Empty lines are skipped. Among tokens and digests, lines that begin with # are skipped too.
+    An ID may begin with #. The text is UTF-8.
 
-    Status 2: a line is no subject, or the store may not have all revocations. The message has the
-    number of the line, and from which line on to try again. A revocation can be made twice.
+    Status 2: a line has another content, or the store may not have all revocations. The message
+    says which line it is, and from which line on to try again. You can revoke the same token or ID
+    twice.
 
     \b
     Example:
@@ -52,7 +56,7 @@ def revoke_many(
     if kind in _NO_IDS and (issuer is not None or at is not None):
         raise click.UsageError("--issuer and --at are only for IDs.")
     if sys.stdin.isatty():
-        raise click.UsageError("Send the lines to standard input, such as by < FILE.")
+        raise click.UsageError("Send the lines to standard input, such as with < FILE.")
     with revocation_store(ctx) as runtime:
         subjects = _Subjects(kind, {"issuer": issuer, "at": at}, runtime.settings.max_token_bytes)
         try:

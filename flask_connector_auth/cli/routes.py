@@ -16,27 +16,27 @@ from .common import json_option, load_runtime, show, table
 @click.option(
     "--require-auth",
     is_flag=True,
-    help="Fail unless every view requires a token for certain.",
+    help="Fail unless every view certainly requires a token.",
 )
 @click.option(
     "--allow",
     metavar="PATTERN",
     multiple=True,
-    help="With --require-auth: an endpoint, or a rule if it starts with /, that may be open; "
-    "* matches anything. May be given again.",
+    help="With --require-auth: an endpoint that may be open, or a rule if it starts with /. "
+    "* matches anything. Can be given several times.",
 )
 @json_option
 @click.pass_context
 def routes(ctx: click.Context, require_auth: bool, allow: tuple[str, ...], as_json: bool) -> None:
     """List every route, with the tokens it requires.
 
-    ACCESS says what happens to a request without a token: a protected route refuses it; an
-    optional, public or unprotected one runs the view; an uncertain one may run it. ACCOUNT says
-    what decides which account a token has to be for. A decorator that stands above the route
-    decorator, where it protects nothing, is named with its file and line.
+    ACCESS says what happens to a request without a token. A protected route refuses it. An
+    optional, public or unprotected route runs the view. An uncertain route may run the view.
+    ACCOUNT says where the account comes from that a token must have. A decorator above the route
+    decorator protects nothing; it is named with its file and line.
 
-    Status 1: with --require-auth, a route is not protected, or has such a decorator, and is not
-    allowed to be open.
+    Status 1: with --require-auth, a route is not protected, or has such a decorator, and --allow
+    does not name it.
 
     \b
     Example, for a build:

@@ -58,7 +58,7 @@ class Literal(Setting):
                 raise
             # The text is not quoted: it may be a secret in the wrong place.
             found = "text" if value else "empty text"
-            advice = "Give it without quotes, and in the environment as JSON writes it."
+            advice = "Write it without quotes, and in the environment as in JSON."
             raise ValidationError(f"{self.message[:-1]}, not {found}. {advice}") from None
 
 
@@ -143,7 +143,7 @@ class Audience(Text):
     In an environment variable, a list that is not JSON stays one text, which no token would match.
     """
 
-    message: ClassVar[str] = "Must be a non-empty string, or a list of such."
+    message: ClassVar[str] = "Must be a non-empty string, or a list of non-empty strings."
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(value, str) and _LIST_MARK.search(value):

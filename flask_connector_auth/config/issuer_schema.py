@@ -146,53 +146,64 @@ class IssuerSchema(Schema):
             "null": "Must not be empty: give a key, the path of its file, or a URL.",
         },
         metadata={
-            "doc": "Keys that verify AppJWTs: the URL of a JWK Set, PEM text, base64 DER, a "
-            'certificate, a JWK, a JWK Set, a text secret as ``{"secret": "..."}``, the path of a '
-            "file that holds one of these, a :class:`KeySource`, or a list of these. :doc:`keys` "
-            "has the details."
+            "doc": "The keys that verify AppJWTs: the URL of a key set (JWK Set), PEM text, base64 "
+            'DER, a certificate, a JWK, a JWK Set, a text secret as ``{"secret": "..."}``, the '
+            "path of a file with one of these, a ``KeySource`` object, or a list of these. See "
+            ":doc:`keys`."
         },
     )
     consumer_jws_keys: fields.Raw = fields.Raw(
         load_default=None,
         metadata={
-            "doc": "Keys that verify ConsumerJWSs, in the same forms. Unset: the keys of AppJWTs. "
-            "Beside ``ISSUERS``, those of each issuer that has none of its own."
+            "doc": "The keys that verify ConsumerJWSs, in the same forms. Not set: the keys of "
+            "AppJWTs. Beside ``CONNECTOR_AUTH_ISSUERS``: the keys of each issuer that has no "
+            "``CONSUMER_JWS_KEYS`` of its own."
         },
     )
     app_jwt_algorithms: Texts = _algorithms(
-        ["RS256"], "Accepted values of ``alg`` in AppJWTs (RFC 8725 section 3.1)."
+        ["RS256"],
+        "The signature algorithms that are accepted in AppJWTs: the values that ``alg`` may have "
+        "(RFC 8725 section 3.1).",
     )
     consumer_jws_algorithms: Texts = _algorithms(
-        None, "Accepted values of ``alg`` in ConsumerJWSs. Unset: those of AppJWTs."
+        None,
+        "The signature algorithms that are accepted in ConsumerJWSs. Not set: those of AppJWTs.",
     )
     app_jwt_claims: Claims = Claims(
         APP_JWT_CLAIMS,
-        "Claims of AppJWTs, by the attributes they become: ``account_id`` (``aud`` if left out), "
-        "``install_id`` (``azp``) and ``scopes`` (``scope``): one claim, or a list of which the "
-        "first that a token has is read. If ``scopes`` is given, a token may have a list of them. "
-        "A claim is a member of the payload; a dot is a part of its name.",
+        "The claims of your issuer's AppJWTs: a mapping from attributes to claim names. The "
+        "attributes are ``account_id`` (default ``aud``), ``install_id`` (default ``azp``) and "
+        "``scopes`` (default ``scope``). For ``scopes`` you can give a list of claims; the first "
+        "of them that a token has is read. If you give ``scopes``, the value of its claim may also "
+        "be a list. A claim is a top-level member of the payload; a dot is a part of its name. See "
+        ":doc:`claims`.",
     )
     consumer_jws_claims: Claims = Claims(
         CONSUMER_JWS_CLAIMS,
-        "Claims of ConsumerJWSs, by the attributes they become: ``account_id``, "
-        "``ext_consumer_id`` and ``lp_consumer_id`` (claims of these names if left out). With "
-        '``"issuer": "iss"``, a ConsumerJWS must have ``iss``.',
+        "The claims of your issuer's ConsumerJWSs: a mapping from attributes to claim names. The "
+        "attributes are ``account_id``, ``ext_consumer_id`` and ``lp_consumer_id``; by default, "
+        'the claims have the same names. With ``"issuer": "iss"``, a ConsumerJWS must have '
+        "``iss``.",
     )
     app_jwt_types: Texts = _types(
-        "Accepted values of ``typ`` in AppJWTs, in any case and with or without ``application/``. "
-        "A token without ``typ`` counts as ``JWT``."
+        "The values of ``typ`` that are accepted in AppJWTs. Upper and lower case are the same, "
+        "and a leading ``application/`` makes no difference. A token without ``typ`` counts as "
+        "``JWT``."
     )
-    consumer_jws_types: Texts = _types("Accepted values of ``typ`` in ConsumerJWSs, likewise.")
+    consumer_jws_types: Texts = _types(
+        "The values of ``typ`` that are accepted in ConsumerJWSs, in the same way."
+    )
     audience: Audience = Audience(
         None,
-        "Account ids that are accepted in tokens: one id, or a list (RFC 8725 section 3.9). They "
-        "are compared with the account, whichever claim that is; if it is not ``aud``, no setting "
-        "checks ``aud``. Unset: the account in the URL is accepted, or any account where the URL "
-        "has none.",
+        "The accounts whose tokens are accepted: one account id, or a list (RFC 8725 section 3.9). "
+        "The ids are compared with the claim that has the account. If that is not ``aud``, no "
+        "setting checks ``aud``. Not set: the account in the URL is accepted. Where the URL has no "
+        "account, tokens of every account are accepted.",
     )
     max_lifetime: Seconds = Seconds(
         None,
-        "Longest accepted time from ``iat`` to ``exp`` of an AppJWT, in seconds. Unset: no limit.",
+        "The longest accepted time from ``iat`` to ``exp`` of an AppJWT, in seconds. Not set: no "
+        "limit.",
     )
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:

@@ -105,7 +105,7 @@ def read_issuers(
         if not is_issuer(iss):
             add("The name of an issuer must be a non-empty string.")
         elif (twin := twins.setdefault(_AROUND_NAME.sub("", iss), label)) != label:
-            add(f"Differs from {twin} in trailing slashes or white space around it only.")
+            add(f"Differs from {twin} only in trailing slashes or white space around the name.")
         elif not isinstance(mapping, Mapping):
             add('Must be a mapping of settings, such as {"APP_JWT_KEYS": "https://..."}.')
         else:
@@ -166,8 +166,8 @@ def load_issuers(
     labels = dict.fromkeys(label for label, _ in remote)
     if options.failover and len(labels) > 1 and len({source for _, source in remote}) > 1:
         text = (
-            "Its URLs have the keys of one issuer, but those of several come from URLs: "
-            f"{', '.join(labels)}. Leave it out: an issuer cannot have a list of its own."
+            "Must not be set, because these issuers have key sets at different URLs: "
+            f"{', '.join(labels)}. An issuer cannot have further URLs of its own."
         )
         problems.add("JWKS_FAILOVER", text)
     return loaded

@@ -47,7 +47,7 @@ LIMITS = (
     Limit(
         "revocation_keep",
         ("max_lifetime", "leeway"),
-        "Must be at least {0} + {1}, an AppJWT's longest life.",
+        "Must be at least {0} + {1}: an AppJWT can be accepted for that long.",
         _covers,
     ),
 )

@@ -20,30 +20,30 @@ class Reason(StrEnum):
     """
 
     MISSING = "missing"  #: the header is absent or blank
-    BAD_HEADER = "bad_header"  #: the header is not one token, bare or behind ``Bearer``
+    BAD_HEADER = "bad_header"  #: the header is not exactly one token, with or without ``Bearer``
     TOO_LARGE = "too_large"  #: the token or its header segment is over the size limit
     NOT_COMPACT = "not_compact"  #: not three base64url segments (RFC 7515 section 7.1)
     BAD_JSON = "bad_json"  #: a segment is not a strict JSON object in UTF-8 (RFC 8725 section 3.7)
-    BAD_PARAMETER = "bad_parameter"  #: a header parameter of a wrong type or value
-    CRITICAL = "critical"  #: ``crit``, ``b64`` or ``zip`` asks for an extension: none is supported
-    BAD_ALGORITHM = "bad_algorithm"  #: ``alg`` is not on the allow-list (RFC 8725 section 3.1)
-    UNKNOWN_KEY = "unknown_key"  #: no configured key fits the token
-    BAD_SIGNATURE = "bad_signature"  #: no fitting key verifies the signature
+    BAD_PARAMETER = "bad_parameter"  #: ``typ`` or ``kid`` of the token is wrong
+    CRITICAL = "critical"  #: the token's header has ``crit``, ``b64`` or ``zip``: not supported
+    BAD_ALGORITHM = "bad_algorithm"  #: the settings do not allow ``alg`` (RFC 8725 section 3.1)
+    UNKNOWN_KEY = "unknown_key"  #: no configured key has the token's ``kid`` and ``alg``
+    BAD_SIGNATURE = "bad_signature"  #: the signature does not verify with the key
     MISSING_CLAIM = "missing_claim"  #: a mandatory claim is absent
     BAD_CLAIM = "bad_claim"  #: a claim has a wrong type or an unusable value
     WRONG_ISSUER = "wrong_issuer"  #: ``iss`` is not the configured issuer (RFC 8725 section 3.8)
     EXPIRED = "expired"  #: ``exp`` has passed (RFC 7519 section 4.1.4)
     NOT_YET_VALID = "not_yet_valid"  #: ``nbf`` or ``iat`` lies in the future
-    TOO_LONG_LIVED = "too_long_lived"  #: ``exp - iat`` is over the configured lifetime
-    WRONG_TYPE = "wrong_type"  #: a token of the other type (RFC 8725 section 3.12)
+    TOO_LONG_LIVED = "too_long_lived"  #: ``exp`` minus ``iat`` is over the configured lifetime
+    WRONG_TYPE = "wrong_type"  #: ConsumerJWS as AppJWT, or the reverse (RFC 8725 section 3.12)
     SAME_TOKEN = "same_token"  #: both headers have the same text
-    WRONG_ACCOUNT = "wrong_account"  #: a token of another account
+    WRONG_ACCOUNT = "wrong_account"  #: the token is of another account
     MISSING_SCOPE = "missing_scope"  #: a required scope was not granted
-    REVOKED = "revoked"  #: the token, or every token of its account, app or consumer
-    UNKNOWN_USER = "unknown_user"  #: the user loader of the application has found no user
+    REVOKED = "revoked"  #: the token, its app install, account or consumer was revoked
+    UNKNOWN_USER = "unknown_user"  #: the user loader of the application found no user
     VIEW = "view"  #: the view itself raised the error
-    KEYS_UNAVAILABLE = "keys_unavailable"  #: the verification keys are not available just now
-    REVOCATION_UNAVAILABLE = "revocation_unavailable"  #: it is not known what is revoked
+    KEYS_UNAVAILABLE = "keys_unavailable"  #: the verification keys are not available at the moment
+    REVOCATION_UNAVAILABLE = "revocation_unavailable"  #: it is unknown what is revoked
 
 
 # Expected values in the details of a refusal: a text with more or longer ones would be cut.

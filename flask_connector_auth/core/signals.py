@@ -9,35 +9,39 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 _signals = Namespace()
 
-#: Sent by the app when all tokens that a view requires were verified; ``app_jwt`` and
+#: All tokens that a view requires were verified. The sender is the app. ``app_jwt`` and
 #: ``consumer_jws`` are the verified values, or ``None`` for a token that is not required or was not
-#: sent. Sent again when :func:`verify_request` then requires more than the view did.
+#: sent. The signal is sent again if ``verify_request()`` then requires more than the view does.
 token_verified: NamedSignal = _signals.signal("token-verified")
 
-#: Sent by the app when a request is refused; ``error`` is the :class:`ConnectorAuthError`, with
-#: its ``reason`` and ``reason_details``. An error that a view raises itself sends no signal.
+#: A request was refused, or answered with 503. The sender is the app. ``error`` is the
+#: ``ConnectorAuthError``, with its ``reason`` and ``reason_details``. An error that a view raises
+#: itself sends no signal.
 token_rejected: NamedSignal = _signals.signal("token-rejected")
 
-#: Sent by a key source when a fetched set has other keys than before; ``added`` and ``removed``
-#: are sets of their ``kid``.
+#: A key set was fetched that has other keys than before. The sender is the key source. ``added``
+#: and ``removed`` are the sets of the ``kid`` of these keys.
 keys_refreshed: NamedSignal = _signals.signal("keys-refreshed")
 
-#: Sent by a key source when a fetch failed; ``reason`` says why.
+#: The fetch of a key set failed. The sender is the key source. ``reason`` says why.
 keys_refresh_failed: NamedSignal = _signals.signal("keys-refresh-failed")
 
-#: Sent by a key source when its set can no longer be confirmed and the last one is used.
+#: The issuer can no longer confirm a key set, and the last one is still used. The sender is the
+#: key source.
 keys_stale: NamedSignal = _signals.signal("keys-stale")
 
-#: Sent by a key source when it has no usable set: requests are answered with 503.
+#: There is no usable key set, so requests are answered with 503. The sender is the key source.
 keys_outage: NamedSignal = _signals.signal("keys-outage")
 
-#: Sent by an app's ``Revocations`` when something is revoked or restored, in each process that
-#: receives the change; ``kind`` is ``token``, ``install``, ``account``, ``lp_consumer`` or
-#: ``ext_consumer``, ``name`` the id, or ``None`` for a token; ``issuer`` the one for which the id
-#: was revoked, or ``None``: for all; ``revoked`` is whether it is revoked now.
+#: Something was revoked or restored. The signal is sent in each process that receives the change.
+#: The sender is the app's ``Revocations`` object. ``kind`` is ``token``, ``install``, ``account``,
+#: ``lp_consumer`` or ``ext_consumer``. ``name`` is the id, or ``None`` for a token. ``issuer`` is
+#: the issuer for which the id was revoked, or ``None`` for all issuers. ``revoked`` is ``True`` if
+#: it is revoked now, and ``False`` if it was restored.
 revocation_changed: NamedSignal = _signals.signal("revocation-changed")
 
-#: Sent by an app's ``Revocations`` when its copy of the store is older than it may be.
+#: A worker's copy of the revocation store is older than allowed. The sender is the app's
+#: ``Revocations`` object.
 revocation_stale: NamedSignal = _signals.signal("revocation-stale")
 
 

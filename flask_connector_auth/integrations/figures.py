@@ -76,15 +76,17 @@ FIGURES: dict[str, Figure] = {
         ),
         Figure("keys.events", "events", "Changes and outages of key sets.", (*_OF_KEYS, "event")),
         Figure("keys.fetches", "counter", "Fetches of key sets.", (*_OF_KEYS, "outcome")),
-        Figure("keys.lookups", "counter", "Look-ups beyond a current set.", (*_OF_KEYS, "outcome")),
+        Figure(
+            "keys.lookups", "counter", "Look-ups no fresh set answered.", (*_OF_KEYS, "outcome")
+        ),
         Figure("keys.sources", "gauge", "Sources of keys in each state.", (*_OF_KEYS, "state")),
         Figure("keys.ready", "gauge", "1 if every source of keys is ready, else 0.", _OF_KEYS),
-        Figure("keys.entries", "gauge", "Keys that may verify a token.", _OF_KEYS),
+        Figure("keys.entries", "gauge", "Keys that can verify tokens.", _OF_KEYS),
         Figure("keys.age", "gauge", "Age of the oldest key set in use.", _OF_KEYS, "s"),
-        Figure("cache.hits", "counter", "Tokens that were verified before.", _OF_KEYS),
-        Figure("cache.misses", "counter", "Good tokens that were verified anew.", _OF_KEYS),
+        Figure("cache.hits", "counter", "Tokens that were found in the cache.", _OF_KEYS),
+        Figure("cache.misses", "counter", "Good tokens that were not in the cache.", _OF_KEYS),
         Figure("cache.entries", "gauge", "Verified tokens in the cache.", _OF_KEYS),
-        Figure("cache.size", "gauge", "The most tokens that the cache keeps.", _OF_KEYS),
+        Figure("cache.size", "gauge", "How many tokens the cache keeps at most.", _OF_KEYS),
         Figure(
             "revocation.changes",
             "events",

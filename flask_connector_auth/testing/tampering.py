@@ -86,7 +86,7 @@ def not_yet_valid(valid: ValidToken) -> str:
 
 @_fault(Reason.TOO_LONG_LIVED, app_jwt_only=True)
 def too_long_lived(valid: ValidToken) -> str:
-    """It is valid for a century; rejected where ``CONNECTOR_AUTH_MAX_LIFETIME`` is set."""
+    """It is valid for a century. Rejected only if ``CONNECTOR_AUTH_MAX_LIFETIME`` is set."""
     return valid.with_claims(exp=valid.now + _CENTURY)
 
 
@@ -164,7 +164,7 @@ def too_large(valid: ValidToken) -> str:
 
 @_fault(Reason.BAD_HEADER)
 def bad_header(valid: ValidToken) -> str:
-    """It occurs twice with a comma between, as servers join a header that was sent twice."""
+    """The token twice, with a comma between: so servers join a header that was sent twice."""
     return f"{valid.with_claims()}, {valid.with_claims()}"
 
 
@@ -182,7 +182,7 @@ def bad_claim(valid: ValidToken) -> str:
 
 @_fault(Reason.WRONG_ISSUER, app_jwt_only=True)
 def wrong_issuer(valid: ValidToken) -> str:
-    """``iss`` is another issuer; also of a ConsumerJWS for which ``iss`` is mandatory."""
+    """``iss`` is another issuer. Also for a ConsumerJWS, if ``iss`` is mandatory there."""
     return valid.with_claims(iss="another issuer")
 
 
@@ -197,13 +197,13 @@ def wrong_type(valid: ValidToken) -> str:
 
 @_fault(Reason.WRONG_ACCOUNT)
 def wrong_account(valid: ValidToken) -> str:
-    """It is for another account; rejected where the URL, a setting or the AppJWT names one."""
+    """It is for another account. Rejected if the URL, a setting or the AppJWT names one."""
     return valid.with_claims(**{valid.names.ids["account_id"]: "another account"})
 
 
 @_fault(Reason.MISSING_SCOPE, app_jwt_only=True)
 def missing_scope(valid: ValidToken) -> str:
-    """It grants no scope; rejected where the view requires one."""
+    """It grants no scope. Rejected if the view requires one."""
     return valid.with_claims(**dict.fromkeys(valid.names.scopes, OMIT))
 
 

@@ -84,25 +84,25 @@ _MISSING_OR_BAD = (Reason.MISSING_CLAIM, Reason.BAD_CLAIM)
 _ROWS: dict[Stage, list[tuple[Callable[..., None], str, *tuple[Reason, ...]]]] = {
     Stage.HEADER: [
         (jws.check_header_size, "The header has at most {value_limit}.", Reason.TOO_LARGE),
-        (jws.check_presence, "There is a token.", Reason.MISSING),
-        (jws.check_header_form, "It is one token, {scheme}.", Reason.BAD_HEADER),
+        (jws.check_presence, "The header is not empty.", Reason.MISSING),
+        (jws.check_header_form, "The header is exactly one token, {scheme}.", Reason.BAD_HEADER),
     ],
     Stage.FORM: [
-        (jws.check_token_size, "It has at most {token_limit}.", Reason.TOO_LARGE),
-        (jws.check_segments, "It has three segments.", Reason.NOT_COMPACT),
+        (jws.check_token_size, "The token has at most {token_limit}.", Reason.TOO_LARGE),
+        (jws.check_segments, "The token has three segments.", Reason.NOT_COMPACT),
         (jws.check_header_segment_size, "Segment 1 has at most {header_limit}.", Reason.TOO_LARGE),
         (jws.check_encoding, "Each segment is canonical base64url.", Reason.NOT_COMPACT),
     ],
     Stage.ISSUER: [
         (
             claims.check_known_issuer,
-            "It is of one of the issuers: {issuers}.",
+            "The issuer is one of: {issuers}.",
             *(Reason.BAD_JSON, Reason.MISSING_CLAIM, Reason.WRONG_ISSUER),
         ),
     ],
     Stage.PARAMETERS: [
-        (jws.check_header_json, "Its header is one strict JSON object.", Reason.BAD_JSON),
-        (jws.check_extensions, "No crit, b64 or zip is in the header.", Reason.CRITICAL),
+        (jws.check_header_json, "The JOSE header is one strict JSON object.", Reason.BAD_JSON),
+        (jws.check_extensions, "The JOSE header has no crit, b64 or zip.", Reason.CRITICAL),
         (jws.check_algorithm, "alg is one of: {algorithms}.", Reason.BAD_ALGORITHM),
         (
             jws.check_type_and_kid,
@@ -113,14 +113,14 @@ _ROWS: dict[Stage, list[tuple[Callable[..., None], str, *tuple[Reason, ...]]]] =
     Stage.KEY: [
         (
             jws.check_key,
-            "A key fits kid and alg; known are: {kids}.",
+            "A key has this kid and alg; the known kids are: {kids}.",
             *(Reason.UNKNOWN_KEY, Reason.KEYS_UNAVAILABLE),
         ),
     ],
     Stage.SIGNATURE: [
         (
             jws.check_signature,
-            "The signature is that key's.",
+            "The signature verifies with that key.",
             *(Reason.BAD_SIGNATURE, Reason.KEYS_UNAVAILABLE),
         ),
     ],
@@ -130,7 +130,7 @@ _ROWS: dict[Stage, list[tuple[Callable[..., None], str, *tuple[Reason, ...]]]] =
     Stage.CLAIMS: [
         (
             claims.check_no_claims_of_other_token,
-            "No {claims_of_other_token}, which only the other token type has.",
+            "There is no {claims_of_other_token}, which only the other token type has.",
             Reason.WRONG_TYPE,
         ),
         (claims.check_text_claims, "Non-empty strings: {text_claims}.", *_MISSING_OR_BAD),
@@ -142,31 +142,31 @@ _ROWS: dict[Stage, list[tuple[Callable[..., None], str, *tuple[Reason, ...]]]] =
             "exp, iat and nbf are numbers; {time_claims}.",
             *_MISSING_OR_BAD,
         ),
-        (claims.check_expiry, "exp lies in the future, {leeway}.", Reason.EXPIRED),
+        (claims.check_expiry, "exp is in the future, with a leeway of {leeway}.", Reason.EXPIRED),
         (
             claims.check_start,
-            "iat and nbf do not lie in the future, {leeway}.",
+            "iat and nbf are not in the future, with a leeway of {leeway}.",
             Reason.NOT_YET_VALID,
         ),
-        (claims.check_lifetime, "From iat to exp it is {lifetime}.", Reason.TOO_LONG_LIVED),
+        (claims.check_lifetime, "The time from iat to exp is {lifetime}.", Reason.TOO_LONG_LIVED),
     ],
     Stage.VALUE: [
         (claims.check_scope_claim, "{scope_claim}, if present, is {scope_form}.", Reason.BAD_CLAIM),
         (claims.check_account_claim, "{account_claim} is one account.", *_MISSING_OR_BAD),
     ],
     Stage.REVOCATION: [
-        (RevocationCache.check_age, "Revocations can be checked.", Reason.REVOCATION_UNAVAILABLE),
+        (RevocationCache.check_age, "The revocations are known.", Reason.REVOCATION_UNAVAILABLE),
         (
             RevocationCache.check_not_revoked,
-            "Not revoked: neither the token, nor its {revocable}.",
+            "Neither the token nor its {revocable} is revoked.",
             Reason.REVOKED,
         ),
     ],
     Stage.ACCOUNT: [(check_account, "The account is {accounts}.", Reason.WRONG_ACCOUNT)],
-    Stage.SCOPES: [(check_scopes, "Its scopes include: {scopes}.", Reason.MISSING_SCOPE)],
+    Stage.SCOPES: [(check_scopes, "The scopes include: {scopes}.", Reason.MISSING_SCOPE)],
     Stage.PAIR: [
-        (check_same_account, "Its account is that of the AppJWT.", Reason.WRONG_ACCOUNT),
-        (check_distinct, "Its text is not that of the AppJWT.", Reason.SAME_TOKEN),
+        (check_same_account, "The account is that of the AppJWT.", Reason.WRONG_ACCOUNT),
+        (check_distinct, "The text is not that of the AppJWT.", Reason.SAME_TOKEN),
     ],
 }
 _ONLY: dict[Callable[..., None], TokenProfile[Any]] = {

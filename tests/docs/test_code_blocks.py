@@ -7,12 +7,12 @@ import runpy
 import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import pytest
 from blinker import NamedSignal
 from flask import Config, Flask
+from settings_tables import GROUPS
 from tables import TABLES
 
 import flask_connector_auth
@@ -23,6 +23,7 @@ from flask_connector_auth import (
     InvalidAppJWT,
     InvalidConsumerJWS,
     Reason,
+    RevocationStore,
     require_app_jwt,
     require_consumer_jws,
     testing,
@@ -141,28 +142,38 @@ def test_the_nine_cells_that_are_shown_are_what_is_answered(
     }
 
 
-def described(directive: str, *names: str) -> dict[str, str]:
-    """Return what generated lists say of each thing that is described by *directive*."""
+def described(*names: str) -> dict[str, str]:
+    """Return what generated sections say of each thing, in one line."""
     text = "\n".join(TABLES[name]() for name in names)
-    found = re.findall(rf"^\.\. {directive}:: (\w+)\n\n((?:   .+\n)+)", text, re.MULTILINE)
-    return {name: " ".join(dedent(body).split()) for name, body in found}
+    _, *parts = re.split(r"^\.\. _.+:\n\n``(\w+)``\n~+\n", text, flags=re.MULTILINE)
+    return {
+        name: " ".join(body.split()) for name, body in zip(parts[::2], parts[1::2], strict=True)
+    }
+
+
+def settings() -> dict[str, str]:
+    """Return the entry of each setting on the page."""
+    return described(*(f"settings-{group}" for group in GROUPS))
 
 
 def test_the_settings_page_lists_every_setting() -> None:
-    """One entry for each field of the schema, with its meaning."""
-    told = described("confval", "token-settings", "key-set-settings", "revocation-settings")
+    """Each field of the schema is in one group: its meaning, then type, default and example."""
     fields = {field.data_key: field for field in SettingsSchema().fields.values()}
+    told = settings()
     assert told.keys() == fields.keys()
+    assert sum(map(len, GROUPS.values())) == len(fields)
     for key, field in fields.items():
-        assert told[key].startswith(f"{field.metadata['doc']} Default: ")
+        meaning, *parts = re.split(r" - (\w+): ", told[key])
+        assert meaning == field.metadata["doc"]
+        assert parts[::2][:3] == ["Type", "Default", "Example"]
+        assert parts[::2][3:] in ([], ["Limit"])
 
 
 def test_the_settings_page_says_how_settings_limit_each_other() -> None:
-    """Each limit that is checked at start stands with its setting, after default and bounds."""
-    told = described("confval", "token-settings", "key-set-settings", "revocation-settings")
+    """Each limit that is checked at start stands with its setting."""
     shown = {
-        key.removeprefix(PREFIX): entry.partition(" Default: ")[2].partition(". ")[2]
-        for key, entry in told.items()
+        key.removeprefix(PREFIX): entry.partition(" - Limit: ")[2]
+        for key, entry in settings().items()
     }
     max_age = f"``{PREFIX}JWKS_MAX_AGE``"
     assert {name: sentence for name, sentence in shown.items() if sentence} == {
@@ -172,10 +183,38 @@ def test_the_settings_page_says_how_settings_limit_each_other() -> None:
         "JWKS_RETRY": f"Must be at most ``{PREFIX}JWKS_RETRY_MAX``.",
         "JWKS_MAX_STALE": f"Must be 0, or at least {max_age}.",
         "REVOCATION_URL": f"Cannot be combined with ``{PREFIX}REVOCATION_STORE``.",
-        "REVOCATION_KEEP": f"Must be at least ``{PREFIX}MAX_LIFETIME`` + ``{PREFIX}LEEWAY``, an "
-        "AppJWT's longest life.",
+        "REVOCATION_KEEP": f"Must be at least ``{PREFIX}MAX_LIFETIME`` + ``{PREFIX}LEEWAY``: an "
+        "AppJWT can be accepted for that long.",
     }
     assert {limit.name.upper() for limit in LIMITS} == {name for name in shown if shown[name]}
+
+
+class Forgetful(RevocationStore):
+    """A store that has nothing."""
+
+    def read(self, position: Any, wait: float) -> Any:
+        """Return nothing."""
+
+    def change(self, changes: Any, *, absent: bool = False) -> None:
+        """Do nothing."""
+
+
+# What an example would need of the machine: a file with certificates.
+NEEDS_A_FILE = {"jwks_ca_file"}
+EXAMPLES = {name: text for group in GROUPS.values() for name, text in group.items()}
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - NEEDS_A_FILE))
+def test_the_example_of_a_setting_is_accepted(name: str) -> None:
+    """As a value of that setting, beside keys; and it is not the default."""
+    field = SettingsSchema().fields[name]
+    names = {"my_fetch": lambda url, *args: b"", "MyStore": Forgetful}
+    value = eval(EXAMPLES[name], names)  # noqa: S307
+    default = field.load_default() if callable(field.load_default) else field.load_default
+    assert value != default
+    beside = {} if name == "issuers" else {"APP_JWT_KEYS": "https://issuer.example/jwks.json"}
+    config = {f"{PREFIX}{key}": each for key, each in beside.items()}
+    load_settings({**config, f"{PREFIX}{name.upper()}": value})
 
 
 def read_environment(block: str) -> Config:
@@ -239,20 +278,27 @@ def test_the_issuers_of_the_settings_page(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "default"),
+    ("key", "kind", "default"),
     [
-        ("APP_JWT_KEYS", "none, it is required"),
-        ("ISSUER", "``'Sentinel'``"),
-        ("ERROR_CATALOGUE", "``{}``"),
-        ("LEEWAY", "``30``; at least 0, at most 3600"),
-        ("MAX_LIFETIME", "unset; above 0"),
-        ("MAX_TOKEN_BYTES", "``16384``; at least 1"),
+        ("APP_JWT_KEYS", "key, or list of keys", "none; this setting is required"),
+        ("ISSUER", "text", '``"Sentinel"``'),
+        ("ISSUERS", "mapping", "not set"),
+        ("AUDIENCE", "text, or list of texts", "not set"),
+        ("APP_JWT_TYPES", "list of texts", '``["JWT"]``'),
+        ("ERROR_CATALOGUE", "mapping", "``{}``"),
+        ("MISSING_PARAMETER_ROW", "``True`` or ``False``", "``False``"),
+        ("LEEWAY", "number, at least 0, at most 3600", "``30``"),
+        ("MAX_LIFETIME", "number, more than 0", "not set"),
+        ("MAX_TOKEN_BYTES", "whole number, at least 1", "``16384``"),
+        ("JWKS_FETCH", "callable", "not set"),
+        ("REVOCATION_STORE", "``RevocationStore`` object", "not set"),
     ],
 )
-def test_the_settings_page_says_default_and_bounds(key: str, default: str) -> None:
-    """Required, unset, or the value itself; bounds where the schema has a range."""
-    told = described("confval", "token-settings")[f"CONNECTOR_AUTH_{key}"]
-    assert told.endswith(f" Default: {default}.")
+def test_the_settings_page_says_type_bounds_and_default(key: str, kind: str, default: str) -> None:
+    """Required, not set, or the value itself; bounds where the schema has a range."""
+    assert (
+        f" - Type: {kind} - Default: {default} - Example: " in settings()[f"CONNECTOR_AUTH_{key}"]
+    )
 
 
 def test_the_table_of_rows_lists_every_row() -> None:
@@ -262,16 +308,14 @@ def test_the_table_of_rows_lists_every_row() -> None:
         for row in ERROR_ROWS.values()
     ]
     for _status, code, *_texts, exception in generated("rows"):
-        name = re.fullmatch(r":exc:`(\w+)`", exception)
-        assert name
-        assert getattr(flask_connector_auth, name[1]).row is ERROR_ROWS[int(code)]
+        assert getattr(flask_connector_auth, exception.strip("`")).row is ERROR_ROWS[int(code)]
 
 
 def test_the_table_of_reasons_lists_every_reason() -> None:
     """One row for each member, with the comment beside it."""
     rows = generated("reasons")
-    assert [row[0] for row in rows] == [f":ref:`{each} <reason-{each}>`" for each in Reason]
-    assert rows[list(Reason).index(Reason.SAME_TOKEN)][1] == "both headers have the same text"
+    assert [row[0] for row in rows] == [f"``{each}``" for each in Reason]
+    assert rows[list(Reason).index(Reason.SAME_TOKEN)][1] == "Both headers have the same text."
 
 
 def test_the_table_of_ways_lists_every_way_to_break_a_token() -> None:
@@ -295,30 +339,9 @@ def test_the_testing_page_names_every_fixture() -> None:
     assert named == [*defined]
 
 
-@pytest.mark.parametrize(
-    ("page", "name"),
-    [
-        ("settings", "token-settings"),
-        ("settings", "key-set-settings"),
-        ("settings", "revocation-settings"),
-        ("errors", "rows"),
-        ("errors", "reasons"),
-        ("security", "checks"),
-        ("signals", "signals"),
-        ("metrics", "figures"),
-        ("testing", "ways"),
-        ("troubleshooting", "row-reasons"),
-        ("troubleshooting", "troubles"),
-    ],
-)
-def test_what_is_generated_is_on_its_page(page: str, name: str) -> None:
-    """The references are made from the code, never written by hand."""
-    assert f"\n.. generated:: {name}\n" in PAGES[f"docs/{page}.rst"]
-
-
 def test_the_security_page_has_a_check_for_every_reason() -> None:
     """The list of checks is complete: only what a view or a user loader refuses is not in it."""
-    named = {name for row in generated("checks") for name in re.findall(r"<reason-(\w+)>", row[1])}
+    named = {name for row in generated("checks") for name in re.findall(r"\w+", row[1])}
     assert named == set(Reason) - {Reason.UNKNOWN_USER, Reason.VIEW}
 
 
@@ -359,10 +382,10 @@ def exported_signals() -> set[str]:
 
 def test_the_signals_page_has_every_signal() -> None:
     """Each that is exported, with the comment on it in the source."""
-    told = described("data", "signals")
+    told = described("signals")
     assert told.keys() == exported_signals()
     assert told["keys_refresh_failed"] == (
-        "Sent by a key source when a fetch failed; ``reason`` says why."
+        "The fetch of a key set failed. The sender is the key source. ``reason`` says why."
     )
 
 

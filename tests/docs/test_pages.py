@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tables import TABLES
+from write_tables import PLACE
 
 from tests.support.project import PAGES, README, ROOT
 
@@ -52,8 +52,9 @@ def test_the_index_by_task_leads_to_every_page_that_shows_how() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_no_page_is_too_long_to_be_read(page: str) -> None:
-    """Longer ones are to be split."""
-    assert len(PAGES[page].splitlines()) <= LONGEST
+    """Longer ones are to be split; tables that are made from the code do not count."""
+    written = re.sub(r"\n{3,}", "\n\n", PLACE.sub("", PAGES[page]))
+    assert len(written.splitlines()) <= LONGEST
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -111,7 +112,7 @@ def test_what_cannot_be_read_alone_is_found(text: str) -> None:
 
 def test_no_link_within_the_pages_leads_nowhere() -> None:
     """Pictures, files that are included, and labels."""
-    everything = "\n".join([*PAGES.values(), *(make() for make in TABLES.values())])
+    everything = "\n".join(PAGES.values())
     labels = re.findall(r"^\.\. _([\w-]+):$", everything, re.MULTILINE)
     assert len(labels) == len(set(labels))
     named = re.findall(r":ref:`(?:[^`<]*<)?([\w-]+)>?`", everything)

@@ -21,7 +21,7 @@ from flask_connector_auth import (
 )
 from flask_connector_auth.testing import ConnectorClient, Issuer
 from flask_connector_auth.testing.tampering import TOKEN_FAULTS
-from tests.support.project import PAGES, generated
+from tests.support.project import PAGES, blocks, generated
 from tests.support.types import MakeApp
 
 URL = "/api/account/le81823118"
@@ -110,25 +110,32 @@ def test_every_reason_has_its_entry() -> None:
     assert entries[::2] == list(Reason)
     for entry in entries[1::2]:
         parts = re.findall(r"^- \*\*([\w ]+)\*\*: \S.*$", entry, re.MULTILINE)
-        assert parts == ["Meaning", "Answer", "Often", "In inspect", "To do"]
+        assert parts == ["Meaning", "errorCode", "Usual causes", "Failing check", "What to do"]
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_an_entry_names_the_check_of_inspect_or_says_why_there_is_none(reason: Reason) -> None:
     """What inspect prints where a token is refused for it, by the command's own list."""
     entry = TABLES["troubles"]().split(f"_reason-{reason}:")[1]
-    shown = re.search(r"^- \*\*In inspect\*\*: (.+)$", entry, re.MULTILINE)
+    shown = re.search(r"^- \*\*Failing check\*\*: (.+)$", entry, re.MULTILINE)
     assert shown
     own = TROUBLES[reason].inspect
     assert (own == "") == shown[1].startswith("“")
     assert (own != "") == (reason in (Reason.SAME_TOKEN, Reason.UNKNOWN_USER, Reason.VIEW))
 
 
+def test_the_log_line_that_is_shown_is_one_that_is_logged() -> None:
+    """The same line stands on the operations page, whose lines are compared with the log."""
+    [line, _] = blocks("docs/troubleshooting.rst", "text")
+    assert " refused: missing_scope " in line
+    assert line.strip() in PAGES["docs/operations.rst"]
+
+
 def test_the_table_by_error_code_has_every_reason_under_its_rows() -> None:
     """From what a client sees to what may be behind it."""
     for code, _title, reasons in generated("row-reasons"):
         expected = [each for each in Reason if int(code) in TROUBLES[each].rows]
-        assert re.findall(r"<reason-(\w+)>", reasons) == expected
+        assert re.findall(r"\w+", reasons) == expected
 
 
 def test_the_page_names_the_exceptions_that_are_raised(make_app: MakeApp) -> None:

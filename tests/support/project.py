@@ -32,7 +32,8 @@ def pages_with(language: str) -> list[str]:
 def generated(name: str) -> list[list[str]]:
     """Return the cells of a generated table, row by row, without its head."""
     _directive, *rows = re.split(r"^   \* - ", TABLES[name](), flags=re.MULTILINE)
-    return [re.split(r"\n     - ?", row.strip("\n")) for row in rows[1:]]
+    cells = (re.split(r"\n     - ?", row.strip("\n")) for row in rows[1:])
+    return [[" ".join(cell.split()) for cell in row] for row in cells]
 
 
 def files_of(page: str) -> dict[str, str]:

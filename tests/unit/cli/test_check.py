@@ -568,7 +568,7 @@ def test_tokens_of_every_account_are_a_warning(
     app.add_url_rule("/open", "open", lambda: {})
     found = check(app)
     assert codes(found) == (["any_account"] if names else [])
-    assert all(f"are accepted by {names}." in each["text"] for each in found["warnings"])
+    assert all(f"accept every account: {names}." in each["text"] for each in found["warnings"])
 
 
 def test_a_decorator_above_the_route_is_a_warning(

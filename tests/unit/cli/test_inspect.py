@@ -224,7 +224,7 @@ def test_a_failed_check_says_what_the_token_has(
         "nothing": ({"scope": OMIT}, "(missing_scope) The token has no scope."),
         "revoked": (
             {"azp": "revoked"},
-            "2027-01-15T08:00:00Z, in 0:00:00). What is revoked is its install.",
+            "2027-01-15T08:00:00Z, in 0:00:00). The install is revoked.",
         ),
         "dates": (
             {"nbf": NOW + 60},
@@ -242,7 +242,7 @@ def test_what_the_token_has_stands_behind_the_check(
     [line] = [each for each in shown.splitlines() if each.startswith("  fail ")]
     assert line.endswith(words)
     shown = run("inspect", app=app, input="a.b").stdout
-    assert "It has three segments. (not_compact) The token has 2 segments." in shown
+    assert "The token has three segments. (not_compact) The token has 2 segments." in shown
 
 
 def test_each_check_that_reads_a_member_says_what_it_has(app: Flask) -> None:
@@ -267,7 +267,7 @@ def test_what_a_bad_token_says_is_shown(run: RunCommand, app: Flask, text: str) 
     result = run("inspect", app=app, input=text)
     assert result.exit_code == 1
     assert "  exp: 1799999910  2027-01-15T07:58:30Z, 0:01:30 ago\n" in result.stdout
-    assert ("claims, not verified:" in result.stdout) is ("key's. (bad" in result.stdout)
+    assert ("claims, not verified:" in result.stdout) is ("that key. (bad" in result.stdout)
     assert text.split(".")[2] not in result.output
 
 
@@ -276,12 +276,12 @@ def test_the_text_for_people(run: RunCommand, app: Flask) -> None:
     text = ours.app_jwt(**{"exp": NOW - 31, "\x1b[31m": "\x1b\u202e\n"})
     lines = run("inspect", app=app, input=text).stdout.splitlines()
     assert lines[0] == "app_jwt as of 2027-01-15T08:00:00Z: refused (expired)"
-    assert "  pass         The signature is that key's." in lines
+    assert "  pass         The signature verifies with that key." in lines
     assert (
-        "  fail         exp lies in the future, give or take 30 s. (expired) "
+        "  fail         exp is in the future, with a leeway of 30 s. (expired) "
         "The token has exp 1799999969 (2027-01-15T07:59:29Z, 0:00:31 ago)."
     ) in lines
-    assert "  not reached  Its scopes include: none required." in lines
+    assert "  not reached  The scopes include: none are required." in lines
     assert r'  \u001b[31m: "\u001b\u202e\n"' in lines
 
 
@@ -380,7 +380,7 @@ def test_the_scopes_of_an_endpoint_stand_in_their_check(
 ) -> None:
     """All of some, and one of others."""
     found = inspect(GOOD, "--endpoint", "send", "--account-id", ACCOUNT, status=1, app=shop)
-    assert found["checks"][-1]["check"] == "Its scopes include: a b and one of c d."
+    assert found["checks"][-1]["check"] == "The scopes include: a b and one of c d."
 
 
 def test_an_endpoint_may_require_the_consumer_jws(inspect: Callable[..., Any], shop: Flask) -> None:
@@ -421,9 +421,9 @@ def test_any_account_is_told_as_such(inspect: Callable[..., Any], make_app: Make
     lifetime without limit and keys without any likewise."""
     app = make_app(clock=lambda: NOW, APP_JWT_KEYS=KEYS)
     told = [each["check"] for each in inspect(GOOD, status=0, app=app)["checks"]]
-    assert "The account is any: no AUDIENCE is set." in told
-    assert "From iat to exp it is any time." in told
-    assert 'A key fits kid and alg; known are: "dev-1".' in told
+    assert "The account is not limited: no AUDIENCE is set." in told
+    assert "The time from iat to exp is not limited." in told
+    assert 'A key has this kid and alg; the known kids are: "dev-1".' in told
 
 
 def test_a_scope_that_none_can_be_is_a_wrong_option(run: RunCommand) -> None:
@@ -607,8 +607,8 @@ def test_the_checks_of_the_application_come_last(inspect: Callable[..., Any]) ->
     assert (found["verdict"], found["reason"]) == ("refused", "banned")
     own = [each for each in found["checks"] if each["stage"] == "own"]
     assert [(each["check"], each["result"], each["reason"]) for each in own] == [
-        ("accepts of the app accepts it.", "pass", None),
-        ("bans of the app accepts it.", "fail", "banned"),
+        ("The app's own check passes: accepts.", "pass", None),
+        ("The app's own check passes: bans.", "fail", "banned"),
     ]
     assert own[1]["details"] == {"until": "tomorrow"}
 
@@ -636,8 +636,8 @@ def test_checks_of_the_application_are_not_reached_after_a_failure(
     found = inspect(text, status=status, app=app)
     own = [(each["check"], each["result"]) for each in found["checks"] if each["stage"] == "own"]
     assert own == [
-        ("bans of the app accepts it.", "fail" if text == GOOD else "not reached"),
-        ("later of the app accepts it.", "not reached"),
+        ("The app's own check passes: bans.", "fail" if text == GOOD else "not reached"),
+        ("The app's own check passes: later.", "not reached"),
     ]
     assert ran == ["bans"] * (text == GOOD)
 
@@ -650,7 +650,7 @@ def test_what_a_check_of_the_application_names_is_not_what_is_revoked(run: RunCo
     def bans(token: AppJWT) -> None:
         raise ClaimRejected("banned", kind="of the app")
 
-    assert "revoked is" not in run("inspect", app=app, input=GOOD).stdout
+    assert "of the app is revoked" not in run("inspect", app=app, input=GOOD).stdout
 
 
 def test_a_check_that_cannot_tell_is_shown(inspect: Callable[..., Any]) -> None:
@@ -686,9 +686,9 @@ def test_a_check_that_fails_by_accident_gives_no_verdict(
     assert result.stdout.splitlines()[0].endswith(": error")
     assert (
         f"""
-  pass         Its scopes include: none required.
-  error        breaks of the app accepts it. KeyError at {place}.
-  not reached  later of the app accepts it.
+  pass         The scopes include: none are required.
+  error        The app's own check passes: breaks. KeyError at {place}.
+  not reached  The app's own check passes: later.
 
 header:
 """

@@ -218,7 +218,7 @@ def test_a_key_that_is_none_of_the_issuer_is_a_warning(
 
     assert warned(several, "--key", "one") == ""
     assert warned(several, "--key", "two", "--issuer", "2") == ""
-    warning = 'warning: the key is none of those of "{}".\n'
+    warning = 'warning: the key is not one of the keys of "{}".\n'
     assert warned(several, "--key", "two") == warning.format(1)
     assert warned(several, "--key", "two", "--issuer", "2", "--consumer-jws") == warning.format(2)
     assert warned(several, "--key", "two", "--issuer", "3") == ""

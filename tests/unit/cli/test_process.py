@@ -1,9 +1,11 @@
 """The commands as a user has them: by the entry point, in processes of their own."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
 from pathlib import Path
 from textwrap import dedent
@@ -50,20 +52,42 @@ def test_the_ids_of_a_csv_file(tmp_path: Path) -> None:
     assert shell(command.replace("python", sys.executable), tmp_path, {}) == "a\nb c\n"
 
 
-def test_the_session_of_the_page_runs(tmp_path: Path) -> None:
-    """docs/cli.rst, from its first command to its last; ``...`` stands for anything."""
-    (tmp_path / "shop.py").write_text("".join(blocks("docs/cli.rst", "python")))
-    environment: dict[str, str] = {}
-    session = "".join(blocks("docs/cli.rst", "console"))
-    commands = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", session, re.MULTILINE)
-    assert len(commands) == 8
+def commands_in(console: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the commands in blocks of a page, each with what is shown of its output."""
+    return re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", "".join(console), re.MULTILINE)
+
+
+def run_session(
+    commands: Iterable[tuple[str, str]], folder: Path, environment: dict[str, str]
+) -> None:
+    """Run *commands* with the app of docs/cli.rst; ``...`` stands for any output."""
+    (folder / "shop.py").write_text("".join(blocks("docs/cli.rst", "python")))
     for command, expected in commands:
         if assigned := re.fullmatch(r"export (\w+)=(\S+)", command):
             environment[assigned[1]] = assigned[2]
             continue
-        printed = shell(command, tmp_path, environment)
+        printed = shell(command, folder, environment)
         options = ELLIPSIS | NORMALIZE_WHITESPACE
         assert OutputChecker().check_output(expected, printed, options), (command, printed)
+
+
+def test_the_session_of_the_page_runs(tmp_path: Path) -> None:
+    """docs/cli.rst: all its commands, after those that make the key and the token."""
+    session = blocks("docs/cli.rst", "console")
+    commands = commands_in(sorted(session, key=lambda block: not re.search("keygen|mint", block)))
+    assert len(commands) == 8
+    run_session(commands, tmp_path, {})
+
+
+def test_a_refused_token_is_explained_as_the_page_shows(tmp_path: Path) -> None:
+    """docs/troubleshooting.rst: a token without the scope that the endpoint requires."""
+    issuer = Issuer()
+    (tmp_path / "keys.json").write_text(json.dumps(issuer.key_set()))
+    (tmp_path / "token.txt").write_text(issuer.app_jwt(scope="msg.agent"))
+    environment = {"FLASK_APP": "shop", "FLASK_CONNECTOR_AUTH_APP_JWT_KEYS": "keys.json"}
+    commands = commands_in(blocks("docs/troubleshooting.rst", "console"))
+    assert len(commands) == 1
+    run_session(commands, tmp_path, environment)
 
 
 BACKUP_APP = """
@@ -96,8 +120,7 @@ def test_a_command_that_ends_leaves_a_whole_backup(command: str, tmp_path: Path)
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_page_has_the_help_of_every_command(run: RunCommand, name: str) -> None:
-    """Generated from the command itself."""
-    assert f"\n.. generated:: {name}-help\n" in PAGES["docs/cli.rst"]
+    """Made from the command itself."""
     shown = dedent(TABLES[f"{name}-help"]().removeprefix(".. code-block:: text\n\n"))
     usage = f"Usage: flask connector-auth {name} "
     assert shown.startswith(usage)

@@ -91,7 +91,7 @@ def test_ids_of_one_issuer_until_a_time(call: Callable[..., Any]) -> None:
     ("kind", "line", "text"),
     {
         "no token": ("token", "hunter22", "not a token: three base64url segments are expected"),
-        "two words": ("token", "hunter22 a", "Not one token, bare or behind Bearer."),
+        "two words": ("token", "hunter22 a", "Not exactly one token, with or without Bearer."),
         "no payload": ("token", "hunter22.hunter22.a", "not a token: its payload is no JSON"),
         "too long a token": ("token", "hunter22" * 3000, "A line has at most 16384 characters."),
         "no digest": ("digest", "hunter22", "A digest is 64 hexadecimal digits"),

@@ -192,8 +192,8 @@ def test_a_key_that_two_issuers_have_is_an_error(said: Said, make_app: MakeApp) 
     assert errors == [
         {
             "code": "shared_key",
-            "text": f'{B}: The key "other" is one of {A} too, so each could sign ConsumerJWSs of '
-            "the other: let each have keys of its own, or require iss in them.",
+            "text": f'{B}: The issuer {A} has the key "other" too, so each of them could sign '
+            "ConsumerJWSs of the other. Use separate keys, or require iss in ConsumerJWSs.",
         }
     ]
 
@@ -271,12 +271,12 @@ def test_a_token_is_checked_by_the_rules_of_its_issuer(
     assert found["reason"] == reason
     told = [each["check"] for each in found["checks"]]
     known = {A: '"a"', B: '"b"'}[name]
-    assert f"A key fits kid and alg; known are: {known}." in told
+    assert f"A key has this kid and alg; the known kids are: {known}." in told
     is_optional = "absent or " * (found["token"] == "consumer_jws")
     assert f"iss is {is_optional}{name!r}." in told
     [issuers] = [each for each in found["checks"] if each["stage"] == "issuer"]
     among = [args[-1]] if "--issuer" in args else [A, B]
-    assert issuers["check"] == f"It is of one of the issuers: {', '.join(map(repr, among))}."
+    assert issuers["check"] == f"The issuer is one of: {', '.join(map(repr, among))}."
 
 
 @cases(
@@ -323,8 +323,8 @@ def test_where_the_issuer_is_not_known_the_option_for_it_is_said(
     keys = {A: a.key_set(), B: named(B, kid="a").key_set()}
     app = make_app(ISSUERS={name: {"APP_JWT_KEYS": each} for name, each in keys.items()})
     shown = run("inspect", *args, app=app, input=text).stdout
-    hint = "(missing_claim) The token has no iss. Beside an AppJWT, it is of the issuer of that: "
-    assert (f"{hint}give --issuer." in shown) is is_said
+    hint = "(missing_claim) The token has no iss. In a request, its issuer is that of the AppJWT: "
+    assert (f"{hint}name it with --issuer." in shown) is is_said
 
 
 @cases(
@@ -357,7 +357,11 @@ def test_checks_of_the_application_are_listed_as_far_as_they_are_known_to_apply(
     auth.claim_check(any)
     auth.claim_check(issuer=B)(of_b)
     checks = said("inspect", app=app, status=1, input=text)["checks"]
-    own = [(each["check"].split()[0], each["result"]) for each in checks if each["stage"] == "own"]
+    own = [
+        (each["check"].split()[-1][:-1], each["result"])
+        for each in checks
+        if each["stage"] == "own"
+    ]
     assert own == [(name, "not reached") for name in listed]
 
 

@@ -244,7 +244,7 @@ MAPPING = (
 )
 NOT_JSON = "Not JSON (line {}, column {}): names and texts need double quotes."
 SETTINGS = 'Must be a mapping of settings, such as {"APP_JWT_KEYS": "https://..."}.'
-TWIN = f"Differs from {ONE} in trailing slashes or white space around it only."
+TWIN = f"Differs from {ONE} only in trailing slashes or white space around the name."
 NAME = "The name of an issuer must be a non-empty string."
 MISSING = "Missing: tokens cannot be verified without keys."
 MISFIT = "an EC key for ES256; the allow-list has {}."
@@ -258,9 +258,8 @@ SAME = (
 OR_ISS = ', or require iss in their ConsumerJWSs: CONSUMER_JWS_CLAIMS = {"issuer": "iss"}.'
 BOUND = {"CONSUMER_JWS_CLAIMS": {"issuer": "iss"}}
 FAILOVER = (
-    "Its URLs have the keys of one issuer, but those of several come from URLs: "
-    "https://one.example, https://two.example. Leave it out: an issuer cannot have a list of its "
-    "own."
+    "Must not be set, because these issuers have key sets at different URLs: "
+    "https://one.example, https://two.example. An issuer cannot have further URLs of its own."
 )
 MODULUS, OTHER_MODULUS = (
     number(native_key("RSA", owner).public_key().public_numbers().n) for owner in ("one", "nobody")
@@ -755,7 +754,8 @@ def test_revocations_are_kept_for_the_longest_life(
     if not other and not for_all:
         name = f"ISSUERS: {ONE}: MAX_LIFETIME"
     text = (
-        f"Must be at least CONNECTOR_AUTH_{name} + CONNECTOR_AUTH_LEEWAY, an AppJWT's longest life."
+        f"Must be at least CONNECTOR_AUTH_{name} + CONNECTOR_AUTH_LEEWAY: an AppJWT can be "
+        "accepted for that long."
     )
     if is_kept:
         assert load_several(issuers, **settings)

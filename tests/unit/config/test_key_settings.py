@@ -158,7 +158,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "text for a number": (
         {"LEEWAY": "30s"},
-        "LEEWAY: Must be a finite number, not text. Give it without quotes",
+        "LEEWAY: Must be a finite number, not text. Write it without quotes",
     ),
     "a set of nothing": (
         {"APP_JWT_KEYS": {"keys": [jwk(use="enc"), None]}},

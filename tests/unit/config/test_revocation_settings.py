@@ -16,8 +16,8 @@ BAD_SCHEME = (
     "redis+cluster, rediss+cluster."
 )
 BELOW_LIFETIME = (
-    "Must be at least CONNECTOR_AUTH_MAX_LIFETIME + CONNECTOR_AUTH_LEEWAY, an AppJWT's longest "
-    "life."
+    "Must be at least CONNECTOR_AUTH_MAX_LIFETIME + CONNECTOR_AUTH_LEEWAY: an AppJWT can be "
+    "accepted for that long."
 )
 SECRET = "do-not-tell-this"
 
@@ -179,8 +179,8 @@ def test_all_problems_are_reported_together() -> None:
         "REVOCATION_URL": [BAD_SCHEME],
         "REVOCATION_KEEP": [BELOW_LIFETIME],
         "LEEWAY": [
-            "Must be a finite number, not text. Give it without quotes, and in the environment as "
-            "JSON writes it."
+            "Must be a finite number, not text. Write it without quotes, and in the environment "
+            "as in JSON."
         ],
         "REVOCATION_MAX_LAG": ["Must be greater than or equal to 1."],
         "REVOCATION_ON_OUTAGE": ['Must be "closed" or "open".'],
