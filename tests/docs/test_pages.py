@@ -52,8 +52,9 @@ def test_the_index_by_task_leads_to_every_page_that_shows_how() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_no_page_is_too_long_to_be_read(page: str) -> None:
-    """Longer ones are to be split."""
-    assert len(PAGES[page].splitlines()) <= LONGEST
+    """Longer ones are to be split. Labels do not count: a reader does not see them."""
+    shown = re.sub(r"^\.\. _[\w-]+:\n\n", "", PAGES[page], flags=re.MULTILINE)
+    assert len(shown.splitlines()) <= LONGEST
 
 
 @pytest.mark.parametrize("page", PAGES)
