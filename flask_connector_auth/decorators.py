@@ -45,16 +45,16 @@ def require_app_jwt(
 ) -> Any:
     """Run *view* only for requests with a valid AppJWT in ``Authorization``.
 
-    Works with and without arguments, on functions, ``async def`` views and methods, and in the
+    Use it with or without arguments, on functions, ``async def`` views and methods, or in the
     ``decorators`` of a ``MethodView``.
 
     :param scopes: scopes that must all be granted: a list, or a string that is split at single
         spaces (RFC 6749 section 3.3).
     :param any_scope: scopes of which at least one must be granted; a list or a string.
-    :param optional: accept requests without the token; those with an invalid one are still refused.
+    :param optional: accept requests without the token. An invalid token is still refused.
     :raises TypeError: when decorating, if the decorated object is not a view.
-    :raises ValueError: when decorating, if a scope has characters that a token cannot carry
-        (RFC 6749 section 3.3), or scopes are passed and empty.
+    :raises ValueError: when decorating, if a scope has characters that a token cannot carry (RFC
+        6749 section 3.3), or scopes are passed and empty.
     :raises AppJWTMissing: in a request without the token: row 40105 (protocol page, Error
         Responses).
     :raises InvalidAppJWT: in a request with an invalid token: row 40102, or :exc:`MissingParameter`
@@ -77,10 +77,11 @@ def require_consumer_jws(
 def require_consumer_jws(view: Any = None, /, *, optional: bool = False) -> Any:
     """Run *view* only for requests with a valid ConsumerJWS in ``X-LP-ON-BEHALF``.
 
-    With :func:`require_app_jwt` on the same view, in either order, the AppJWT is verified first and
-    both tokens must name the same account. ``CONNECTOR_AUTH_CONSUMER_HEADER`` changes the header.
+    Add :func:`require_app_jwt` to require both tokens, in either order. The AppJWT is then verified
+    first, and both must name the same account. ``CONNECTOR_AUTH_CONSUMER_HEADER`` changes the
+    header.
 
-    :param optional: accept requests without the token; those with an invalid one are still refused.
+    :param optional: accept requests without the token. An invalid token is still refused.
     :raises TypeError: when decorating, if the decorated object is not a view.
     :raises ConsumerJWSMissing: in a request without the token: row 40104 (protocol page, Error
         Responses).
@@ -97,8 +98,8 @@ def require_consumer_jws(view: Any = None, /, *, optional: bool = False) -> Any:
 def public(view: V) -> V:
     """Exempt *view* from what ``protect()`` requires for its blueprint or app.
 
-    Requirements of decorators on *view* remain. The function itself is marked: registered at two
-    endpoints, it is exempt at both.
+    Requirements of decorators on *view* remain. The function itself is marked. If it is registered
+    at two endpoints, it is exempt at both.
 
     :param view: a view function, or a method of a view class.
     :returns: *view* itself.
@@ -155,7 +156,7 @@ def verify_request(
 ) -> Identity:
     """Require tokens of the current request, as the decorators do, where no view can be decorated.
 
-    The tokens are verified in each call: one that expired or was revoked since the last call is
+    Each call verifies the tokens again: a token that expired or was revoked since the last call is
     refused. Requirements of the endpoint apply too.
 
     :param app_jwt: whether the AppJWT is required.
@@ -163,12 +164,12 @@ def verify_request(
     :param scopes: scopes of the AppJWT that must all be granted: a list, or a string that is split
         at single spaces (RFC 6749 section 3.3).
     :param any_scope: scopes of which at least one must be granted; a list or a string.
-    :param optional: accept missing tokens; invalid ones are still refused.
-    :returns: the verified tokens, as ``app_jwt`` and ``consumer_jws``; a type checker knows from
+    :param optional: accept missing tokens. Invalid tokens are still refused.
+    :returns: the verified tokens, as ``app_jwt`` and ``consumer_jws``. A type checker knows from
         the literal arguments which of them may be ``None``.
     :raises ConnectorAuthError: with the row that the request should be answered with.
-    :raises ValueError: if no token is required, scopes are passed without an AppJWT or are empty,
-        or a scope has characters that a token cannot carry.
+    :raises ValueError: if no token is required; if scopes are passed without an AppJWT or are
+        empty; or if a scope has characters that a token cannot carry.
     :raises RuntimeError: outside of a request, in an app without the extension, or in the context
         of another app than the request's.
 

@@ -39,8 +39,8 @@ LoaderT = TypeVar("LoaderT", bound=Callable[[Any], Any])
 class ConnectorAuth:
     """The Flask extension: ``ConnectorAuth(app)``, or ``init_app(app)`` in an application factory.
 
-    One instance serves any number of apps; each is configured by its own ``app.config``. What is
-    registered by :meth:`claim_check` and :meth:`user_loader` holds for all of them.
+    One instance serves any number of apps, each configured by its own ``app.config``. Functions
+    registered by :meth:`claim_check` and :meth:`user_loader` apply to all of them.
 
     :param app: an app to set up at once.
     :param clock: returns the time in seconds since the epoch; by default the system's clock.
@@ -58,7 +58,7 @@ class ConnectorAuth:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Read ``CONNECTOR_AUTH_…`` from ``app.config`` once, and set *app* up.
+        """Read the settings ``CONNECTOR_AUTH_…`` from ``app.config`` once, and set *app* up.
 
         :raises ConfigurationError: if settings are wrong; it lists all of them.
         :raises RuntimeError: if *app* was set up before.
@@ -87,15 +87,15 @@ class ConnectorAuth:
         issuer: str | None = None,
         claims_only: bool = False,
     ) -> Any:
-        """Register *check*, which gets each token that has passed all checks of this package.
+        """Register *check*, which is called with each token that has passed this package's checks.
 
-        To accept it, *check* returns nothing; to refuse it, it raises :exc:`ClaimRejected`. Works
-        with and without arguments.
+        To accept the token, *check* returns nothing. To refuse it, *check* raises
+        :exc:`ClaimRejected`. Use this decorator with or without arguments.
 
-        :param token: the only tokens to check: ``app_jwt`` or ``consumer_jws``.
-        :param issuer: the only issuer whose tokens to check.
-        :param claims_only: whether nothing but the claims decides: then a remembered token that
-            has passed is not checked again.
+        :param token: check only tokens of this type: ``app_jwt`` or ``consumer_jws``.
+        :param issuer: check only tokens of this issuer.
+        :param claims_only: whether the result depends on the claims alone. A token that has passed
+            is then not checked again while it is in the cache.
         :raises RuntimeError: after the first request.
         :raises TypeError: if *check* is not a function, or is async or a generator.
         :raises ValueError: if there is no such *token*, or no app has *issuer*.
@@ -110,7 +110,7 @@ class ConnectorAuth:
     def user_loader(self, loader: Any = None, /, *, lazy: bool = False) -> Any:
         """Register *loader*, which gets the :class:`Identity` and returns ``current_user``.
 
-        If it returns ``None``, the request is refused. Works with and without arguments.
+        If it returns ``None``, the request is refused. Use it with or without arguments.
 
         :param lazy: whether to call it when ``current_user`` is first read, not before the view.
         :raises RuntimeError: after the first request, or if there is a user loader.
@@ -129,14 +129,14 @@ class ConnectorAuth:
         any_scope: Scopes = (),
         optional: bool = False,
     ) -> None:
-        """Require tokens of all requests to *target*, its nested blueprints included.
+        """Require tokens for all requests to *target*, its nested blueprints included.
 
         Decorators on a view add to the requirements; :func:`public` exempts a view. All arguments
         but *target* are those of :func:`verify_request`.
 
         :param target: a blueprint that is not registered yet, or an app.
-        :raises ValueError: if no token is required, scopes are passed without an AppJWT or are
-            empty, or a scope has characters that a token cannot carry.
+        :raises ValueError: if no token is required; if scopes are passed without an AppJWT or are
+            empty; or if a scope has characters that a token cannot carry.
         """
         requirements = requirements_of(app_jwt, consumer_jws, scopes, any_scope, optional)
         declared = Declaration(requirements, for_target=True)
@@ -175,16 +175,15 @@ class ConnectorAuth:
         return current_runtime().revocations
 
     def health(self, app: Flask | None = None) -> dict[str, Any]:
-        """Return the health of the verification of *app*, as plain values, without any I/O.
+        """Return the health of keys, token caches and revocations of *app*, without any I/O.
 
-        Both ``keys`` and ``cache`` have an entry for ``app_jwt`` and ``consumer_jws``. In ``keys``
-        it contains ``ready``; for fetched keys also what they are ``waiting_for``, their state, age
-        and life in seconds, the seconds to the next attempt, the failures in a row, the last error,
-        the ``errors`` of each URL that failed, their ``kid`` and counters. In ``cache`` it contains
-        size, entries, hits and misses. ``revocation`` contains the ``store``, whether its local
-        copy is ``ready``, what it is ``waiting_for``, the ``lag`` of the copy in seconds, its
-        ``entries``, and the last error. With several issuers, ``keys`` and ``cache`` stand in
-        ``issuers``, under the name of each.
+        ``keys`` and ``cache`` have an entry for ``app_jwt`` and for ``consumer_jws``. In ``keys``
+        it has ``ready``. For a fetched key set it also has ``state``, ``waiting_for``, ``kids``,
+        ``counts``; in seconds ``age``, ``lifetime`` and ``next_attempt_in``; of failed fetches
+        ``failures`` in a row, ``last_error``, and ``errors`` of each URL. In ``cache`` it has
+        ``size``, ``entries``, ``hits`` and ``misses``. ``revocation`` has ``store``, ``ready`` and
+        ``waiting_for`` of its copy, ``lag`` of the copy in seconds, ``entries``, and
+        ``last_error``. With several issuers, ``keys`` and ``cache`` are in ``issuers``, by name.
 
         :param app: by default the current app.
         :raises RuntimeError: if the app has no extension.
@@ -194,13 +193,14 @@ class ConnectorAuth:
     def warm(self, timeout: float, app: Flask | None = None) -> bool:
         """Fetch all keys and revocations now, so that the first requests need not wait for them.
 
-        Call it in each worker process before it serves. It returns as soon as all is ready, after
-        *timeout* seconds at the latest. What is missing then is logged, and fetched when needed.
+        Call it in each worker process before it serves. It returns as soon as all is ready, and
+        after *timeout* seconds at the latest. What is missing then is logged, and fetched when
+        needed.
 
-        :param app: by default all apps of this instance, loaded beside each other.
+        :param app: by default all apps of this instance, loaded at the same time.
         :returns: whether all is ready.
         :raises RuntimeError: if the app has no extension, or no app was set up.
-        :raises ValueError: if *timeout* is negative, or no number.
+        :raises ValueError: if *timeout* is negative or not a number.
         """
         apps = [app] if app else [*self._callbacks.apps]
         if not apps:
@@ -210,13 +210,13 @@ class ConnectorAuth:
     def close(self, app: Flask | None = None) -> None:
         """End the threads of *app* at once, and close its sockets and connections.
 
-        Call it for an app that serves no more requests. An app without any reference left needs no
-        call: the next garbage collection does the same. Closing twice is not an error.
+        Call it for an app that serves no more requests. If nothing refers to an app any more, the
+        next garbage collection does the same. Closing twice is not an error.
 
         A call that comes too early does no harm: later requests start anew, as in a new process.
         They wait up to a second until the store has confirmed the local copy of the revocations,
-        and are answered with 503 if it has not. Keys within their life remain in use. A
-        ``RevocationStore`` or ``KeySource`` that the app passed in stays open.
+        and get 503 if it has not. Keys within their lifetime stay in use. A ``RevocationStore`` or
+        ``KeySource`` that the app passed in stays open.
 
         :param app: by default the current app.
         :raises RuntimeError: if the app has no extension.
@@ -231,9 +231,9 @@ class ConnectorAuth:
 
             app.register_blueprint(connector_auth.health_blueprint(), url_prefix="/internal")
 
-        The status is 200 if all that the worker needs, for one of its issuers at least, is
-        ``ready``, else 503. No token is required, not even in an app that is protected as a whole,
-        since it must answer while the keys are unavailable.
+        The status is 200 if all that the worker needs for at least one issuer is ``ready``. It is
+        503 otherwise. No token is required, not even in an app that is protected as a whole: the
+        route must answer while the keys are unavailable.
         """
         health_blueprint = Blueprint("connector_auth_health", __name__)
 

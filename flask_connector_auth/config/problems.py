@@ -40,7 +40,7 @@ class ConfigurationError(ValueError):
     """
 
     def __init__(self, problems: Mapping[str, list[str]]) -> None:
-        #: sentences, by configuration key; by ``CONNECTOR_AUTH_ISSUERS: <iss>: <setting>`` too
+        #: Sentences, by key: a setting, or ``CONNECTOR_AUTH_ISSUERS: <iss>: <setting>``.
         self.problems: dict[str, list[str]] = dict(problems)
         # A copy or an unpickled error is made from these arguments.
         super().__init__(self.problems)

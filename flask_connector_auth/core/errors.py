@@ -95,7 +95,7 @@ class Unavailable(Exception):
 
     ``repr()`` shows the reason, ``str()`` does not.
 
-    :param reason: what is not available; any other value than a :class:`Reason` stands for
+    :param reason: what is not available. Any value that is not a :class:`Reason` counts as
         ``keys_unavailable``.
     :param retry_after: seconds after which the client should try again.
 
@@ -135,8 +135,8 @@ def forget_origin(error: BaseException) -> None:
 class ErrorRow:
     """One row of the error table (protocol page, Error Responses).
 
-    :raises ValueError: if the first three of the five digits of *error_code*, which are the status
-        of the response, are not an HTTP error status.
+    :raises ValueError: if *error_code* does not have five digits, of which the first three are an
+        HTTP error status. They are the status of the response.
 
     .. versionadded:: 0.1
     """
@@ -183,7 +183,7 @@ ERROR_ROWS = {
 
 
 class BodySchema(Schema):
-    """The ``body`` member (protocol page, Error Responses).
+    """The member ``body`` of the envelope (protocol page, Error Responses).
 
     .. versionadded:: 0.1
     """
@@ -194,7 +194,7 @@ class BodySchema(Schema):
 
 
 class EnvelopeSchema(Schema):
-    """The envelope; members are dumped in the order of declaration.
+    """The JSON body of every error. Members are dumped in the order of declaration.
 
     .. versionadded:: 0.1
     """

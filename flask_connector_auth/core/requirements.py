@@ -25,11 +25,11 @@ _MAX_FUNCTIONS = 64
 
 @dataclass(frozen=True, slots=True)
 class TokenRequirement:
-    """What is required of one token. ``a | b`` requires everything that *a* or *b* requires."""
+    """What is required of one token; ``a | b`` requires all that *a* and *b* do."""
 
-    optional: bool = False  #: a missing token passes; an invalid one never does
+    optional: bool = False  #: whether a missing token passes; an invalid token never does
     scopes: frozenset[str] = frozenset()  #: all of these must be granted
-    any_scopes: frozenset[frozenset[str]] = frozenset()  #: of each of these, at least one
+    any_scopes: frozenset[frozenset[str]] = frozenset()  #: of each set, one must be granted
 
     def __or__(self, other: "TokenRequirement") -> "TokenRequirement":
         return TokenRequirement(
@@ -39,13 +39,13 @@ class TokenRequirement:
         )
 
     def scope_texts(self) -> list[str]:
-        """Return the required scopes; those of which one must be granted are joined by ``|``."""
+        """Return the required scopes. Scopes of which one must be granted are joined by ``|``."""
         return [*self.scopes, *("|".join(sorted(scopes)) for scopes in self.any_scopes)]
 
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What is required of each token, or ``None``; ``a | b`` requires what *a* or *b* requires."""
+    """What is required of each token, or ``None``; ``a | b`` requires all that *a* and *b* do."""
 
     app_jwt: TokenRequirement | None = None
     consumer_jws: TokenRequirement | None = None

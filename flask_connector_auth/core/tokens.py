@@ -55,7 +55,7 @@ def _copying_claims(token_class: type[T]) -> type[T]:
 @_copying_claims
 @dataclass(frozen=True, slots=True)
 class AppJWT:
-    """A verified AppJWT: which app calls, for which account (protocol page, Authorization).
+    """A verified AppJWT: the app that calls, and its account (protocol page, Authorization).
 
     .. versionadded:: 0.1
     """
@@ -66,7 +66,7 @@ class AppJWT:
     issuer: str = field(repr=False)  #: ``iss``
     issued_at: float = field(repr=False)  #: ``iat``, seconds since the epoch
     expires_at: float = field(repr=False)  #: ``exp``, seconds since the epoch
-    #: every claim, as plain dicts, lists, strings and numbers; each reader gets a copy of its own
+    #: Every claim, as plain dicts, lists, strings and numbers. Each time, a new copy is returned.
     claims: dict[str, Any] = field(repr=False, hash=False)
 
     _shared_claims: ClassVar[Mapping[str, Any]]
@@ -86,7 +86,7 @@ class AppJWT:
 @_copying_claims
 @dataclass(frozen=True, slots=True)
 class ConsumerJWS:
-    """A verified ConsumerJWS: on behalf of which consumer (protocol page, Get ConsumerJWS).
+    """A verified ConsumerJWS: the consumer for whom the app calls (protocol page, Get ConsumerJWS).
 
     .. versionadded:: 0.1
     """
@@ -95,13 +95,13 @@ class ConsumerJWS:
     ext_consumer_id: str  #: the consumer's id in the calling app
     lp_consumer_id: str  #: the consumer's id in the service
     issuer: str = field(repr=False)  #: the configured issuer whose keys have verified it
-    #: every claim, as plain dicts, lists, strings and numbers; each reader gets a copy of its own
+    #: Every claim, as plain dicts, lists, strings and numbers. Each time, a new copy is returned.
     claims: dict[str, Any] = field(repr=False, hash=False)
 
     _shared_claims: ClassVar[Mapping[str, Any]]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the ids as JSON values, without claims."""
+        """Return ids and issuer as JSON values, without claims."""
         return {
             "account_id": self.account_id,
             "ext_consumer_id": self.ext_consumer_id,

@@ -1,6 +1,6 @@
 """A token validator for Authlib's ``ResourceProtector``.
 
-It is loaded only by apps that import it: Authlib is an optional dependency.
+It is loaded only by apps that import it: most need nothing of Authlib.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,8 +33,8 @@ _APP_JWT = Requirements(app_jwt=TokenRequirement())
 class AppJWTToken(Mapping[str, Any]):
     """The value of Authlib's ``current_token``: a read-only mapping of the AppJWT's claims.
 
-    Their values are plain dicts, lists, strings and numbers, copied for each request. It also has
-    the methods that Authlib's ``BearerTokenValidator`` calls on a token.
+    The values are plain dicts, lists, strings and numbers, copied for each request. The mapping
+    also has the methods that Authlib's ``BearerTokenValidator`` calls on a token.
 
     :param app_jwt: the verified token.
 
@@ -59,15 +59,15 @@ class AppJWTToken(Mapping[str, Any]):
         return len(self._claims)
 
     def get_scope(self) -> list[str]:
-        """Return the scopes, sorted: as a list, since Authlib would split a string again."""
+        """Return the scopes as a sorted list; Authlib would split a string again."""
         return sorted(self.app_jwt.scopes)
 
     def is_expired(self) -> bool:
-        """Return ``False``: an expired token is refused before."""
+        """Return ``False``: an expired token was refused before."""
         return False
 
     def is_revoked(self) -> bool:
-        """Return ``False``: a revoked token is refused before."""
+        """Return ``False``: a revoked token was refused before."""
         return False
 
     def __repr__(self) -> str:
@@ -75,13 +75,14 @@ class AppJWTToken(Mapping[str, Any]):
 
 
 class AppJWTValidator(BearerTokenValidator):  # type: ignore[misc]
-    """Verifies AppJWTs for Authlib's ``ResourceProtector``, as ``@require_app_jwt`` would.
+    """Verifies AppJWTs for Authlib's ``ResourceProtector``, by the rules of ``@require_app_jwt``.
 
     Register it with ``require_oauth.register_token_validator(AppJWTValidator())``. It uses the
     :class:`~flask_connector_auth.ConnectorAuth` of the current app: its keys, settings,
-    revocations, log and signals; and the view can read ``current_app_jwt``. Requests with a bad
-    token get Authlib's errors; if the token cannot be verified at the moment, they get row 50301.
-    ``@require_consumer_jws`` below it answers with its own rows.
+    revocations, log and signals. The view can read ``current_app_jwt``.
+
+    Requests with a bad token get Authlib's errors. If the token cannot be verified at the moment,
+    they get row 50301. ``@require_consumer_jws`` below the protector answers with its own rows.
 
     :param realm: of the challenge in ``WWW-Authenticate`` (RFC 6750 section 3); by default none.
     :param extra_attributes: a dict of further parameters of the challenge.
@@ -117,13 +118,14 @@ class AppJWTValidator(BearerTokenValidator):  # type: ignore[misc]
     def validate_token(
         self, token: AppJWTToken, scopes: Sequence[str] | None, request: object
     ) -> None:
-        """Check the scopes by Authlib's rules: all scopes in one of *scopes* must be granted.
+        """Check the scopes by Authlib's rules: all scopes in one of the strings must be granted.
 
         If they are not, the rejection is logged, and ``token_rejected`` is sent, after
         ``token_verified``.
 
         :param token: as :meth:`authenticate_token` returned it.
-        :param scopes: strings of scopes, separated by spaces; one of the strings must be granted.
+        :param scopes: strings of scopes, separated by spaces. One string must be granted as a
+            whole.
         :param request: Authlib's request, which is not used.
         :raises authlib.oauth2.rfc6750.InsufficientScopeError: if none of the strings is granted
             (RFC 6750 section 3.1).

@@ -41,18 +41,18 @@ def instrument_app(
 ) -> None:
     """Report the tokens, keys and revocations of *app* to OpenTelemetry.
 
-    Call it after ``ConnectorAuth.init_app``; calling it again changes nothing.
+    Call it after ``ConnectorAuth.init_app``. Calling it again changes nothing.
 
     - The span that is current when tokens are verified or refused gets the attributes
       ``connector_auth.outcome``, ``reason``, ``row`` and ``token``.
     - Each GET of a key set is a client span. It has no parent: the fetch has a thread of its own,
       and serves all requests.
     - The meter gets the same figures as Prometheus would, with the attribute
-      ``connector_auth.app``, the name of the app. Of several apps of one name, the counters of
-      events are added up, and all else is that of the last one.
+      ``connector_auth.app``, the name of the app. If several apps have one name, their counters of
+      events are added up. All other figures are those of the last one.
 
     :param tracer_provider: by default the global one, even if it is set later.
-    :param meter_provider: likewise.
+    :param meter_provider: by default the global one, even if it is set later.
     :param ids: whether the span also gets ``connector_auth.account_id`` and
         ``connector_auth.install_id`` of a verified AppJWT.
     :raises RuntimeError: if *app* has no extension.

@@ -34,15 +34,15 @@ _SAMPLE_INTERVAL = 1.0
 def instrument_app(app: Flask, registry: CollectorRegistry = REGISTRY) -> None:
     """Add the metrics of the tokens, keys and revocations of *app* to *registry*.
 
-    Call it after ``ConnectorAuth.init_app``; calling it again changes nothing. Apps of one process
-    may share a registry: their metrics have the label ``app``, the name of the app. Of several
-    apps of one name, the counters are added up, and the gauges are those of the last one.
+    Call it after ``ConnectorAuth.init_app``. Calling it again changes nothing. Apps of one process
+    may share a registry: each metric has the label ``app``, the name of the app. If several apps
+    have one name, their counters are added up, and the gauges are those of the last one.
 
     In the multiprocess mode of prometheus-client (``PROMETHEUS_MULTIPROC_DIR``) each process also
-    writes all figures down for the others, at most once a second, in a request that requires a
-    token, and with each event of keys and revocations.
+    writes all figures to files for the others. It does so with each event of keys and revocations,
+    and in requests that require a token, there at most once a second.
 
-    :param registry: where the metrics are collected; *app* can have one only.
+    :param registry: where the metrics are collected; *app* can have only one.
     :raises RuntimeError: if *app* has no extension.
     :raises ValueError: if *app* was instrumented with another registry, or *registry* has metrics
         of these names.

@@ -41,7 +41,7 @@ class FetchResponse:
 
 
 class Fetch(Protocol):
-    """The type of a fetch function; ``JWKS_FETCH`` takes any callable like it.
+    """The type of a fetch function; ``JWKS_FETCH`` takes any callable of this form.
 
     .. versionadded:: 0.1
     """
@@ -51,11 +51,11 @@ class Fetch(Protocol):
     ) -> FetchResponse:
         """Return the response to a GET of *url*.
 
-        :param headers: to send; conditional ones if a response is known.
+        :param headers: to send. They are conditional if an earlier response is known.
         :param timeout: seconds for the whole fetch.
-        :param max_bytes: largest body; a larger one is a failure.
-        :raises FetchFailed: if there is no complete response in time. Any other exception is also
-            a failure.
+        :param max_bytes: the largest body, in bytes. A larger one is a failure.
+        :raises FetchFailed: if there is no complete response in time. Any other exception is also a
+            failure.
         """
         ...
 

@@ -21,7 +21,7 @@ Verify = Callable[[bytes, bytes, Any], bool]
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """One key, with the algorithms it may be used for.
+    """One key, with the algorithms that it may be used for.
 
     .. versionadded:: 0.1
     """
@@ -70,45 +70,45 @@ Health = Mapping[str, Any]
 
 @runtime_checkable
 class KeySource(Protocol):
-    """A source of verification keys. A subclass must define :meth:`candidates` only.
+    """A source of verification keys. A subclass must define only :meth:`candidates`.
 
     .. versionadded:: 0.1
     """
 
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[VerificationKey]:
-        """Return the keys to try for a token, at most four.
+        """Return the keys to try for a token, at most four. An empty list means: no such key, 401.
 
         :param kid: the token's ``kid``, or ``None`` if it has none.
         :param algorithm: the token's ``alg``, which is on the allow-list.
-        :raises Unavailable: if the keys are temporarily out of reach.
+        :raises Unavailable: if the keys cannot be had at the moment. The answer is then 503.
         """
         ...
 
     def candidates_after_failure(
         self, kid: str | None, algorithm: str, tried: Sequence[VerificationKey]
     ) -> Sequence[VerificationKey]:
-        """Return further keys to try after none of those *tried* verified the signature.
+        """Return further keys to try after none of those *tried* has verified the signature.
 
-        The default is none. A source whose keys change returns the new ones here.
+        By default there are none. A source whose keys change returns the new ones here.
 
-        :raises Unavailable: if the source cannot tell at the moment whether there are any.
+        :raises Unavailable: if it is not known at the moment whether there are any.
         """
         return ()
 
     def is_active(self, key: VerificationKey, kid: str | None, algorithm: str) -> bool:
         """Whether *key*, which has verified a token with *kid* and *algorithm*, may still do so.
 
-        Called for each request with a token that was verified before. So once the source no longer
-        returns a key, the tokens that the key has verified are refused.
+        It is called for each request with a token that was verified before. So once the source no
+        longer returns a key, the tokens that the key has verified are refused.
 
-        :raises Unavailable: if the source cannot tell at the moment.
+        :raises Unavailable: if that is not known at the moment.
         """
         return key in self.candidates(kid, algorithm)
 
     def health(self) -> Health:
         """Return the state of this source, without any I/O.
 
-        The default is ``ready`` and the name of the class.
+        By default it has ``ready``, and the name of the class as ``source``.
         """
         return {"source": type(self).__name__, "ready": True}
 

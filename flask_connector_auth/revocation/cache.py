@@ -72,7 +72,7 @@ class RevocationCache:
         self._fresh_until = -inf if self.is_copy else inf
 
     def check_age(self) -> None:
-        """Check that the local copy of the revocations may be used.
+        """Check that the local copy of the revocations is recent enough.
 
         If it is older than ``CONNECTOR_AUTH_REVOCATION_MAX_LAG``, the answer is 503, unless
         ``CONNECTOR_AUTH_REVOCATION_ON_OUTAGE`` is ``open``.
@@ -88,14 +88,13 @@ class RevocationCache:
                     raise Unavailable(Reason.REVOCATION_UNAVAILABLE)
 
     def check_not_revoked(self, subject: Subject) -> None:
-        """Check that no revocation matches the token.
+        """Check that the token is not revoked.
 
-        It may be of the token itself, or of all that was issued to its account, app install or
-        consumer.
+        A revocation is of the token itself, or of all tokens of its account, app install or
+        consumer that were issued until a time.
 
-        If this method returns, that holds until ``RevocationSet.version`` changes.
-
-        :raises Rejected: if an entry matches *subject*; its details have the kind of the entry.
+        :raises Rejected: if an entry matches *subject*; its details have the kind of the entry. If
+            none matches, that holds until ``RevocationSet.version`` changes.
         """
         revoked, issued_at = self.revoked, subject.issued_at
         if revoked.version is None:

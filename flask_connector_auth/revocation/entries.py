@@ -21,8 +21,8 @@ class Change(NamedTuple):
     """
 
     key: Key
-    #: For a token: when the entry is no longer needed, or infinity. For any other kind: the *not
-    #: before* time; tokens issued then or earlier are refused. ``None``: restored.
+    #: For a token: when the entry is no longer needed, or infinity. For any other kind: tokens that
+    #: were issued at this time or earlier are refused. ``None``: the change is a restoration.
     value: float | None
     #: When a store may remove the entry; infinity: never. For a restoration: when it was made by
     #: the clock of the store, if that is known.
@@ -65,12 +65,12 @@ class Revocation(NamedTuple):
     """
 
     kind: str  #: ``token``, ``install``, ``account``, ``lp_consumer`` or ``ext_consumer``
-    #: The arguments by which :meth:`Revocations.restore` takes it back, by name: the id, and
-    #: ``issuer`` if it was revoked for one; or ``digest``, 16 bytes, for a token, and where the
-    #: store has lost the id.
+    #: The arguments with which :meth:`Revocations.restore` takes it back, by name. They are the id,
+    #: and ``issuer`` if it was revoked for one issuer. For a token, and if the store has lost the
+    #: id, it is ``digest``, 16 bytes.
     subject: dict[str, Any]
-    #: When it was revoked, or what was given as ``at``: tokens issued later are accepted. ``None``
-    #: for a token, which is refused whenever it was issued.
+    #: When it was revoked, or the argument ``at``: tokens issued later are accepted. ``None`` for a
+    #: token, which is refused whenever it was issued.
     since: float | None
     until: float  #: when it may be dropped; infinity: never
 

@@ -24,18 +24,17 @@ _PATIENCE = 1.0
 class Revocations:
     """Revokes, restores and lists, for one app; available as :attr:`ConnectorAuth.revocations`.
 
-    A subject is one of: ``token``, the compact text without ``Bearer``, verified or not;
-    ``digest``, what :func:`token_digest` returns for a token; ``install_id``, the AppJWTs of one
-    app install; ``account_id``, all tokens of one account; ``lp_consumer_id``, the ConsumerJWS of
-    one consumer; ``ext_consumer_id``, likewise, by the id that the calling app gave, in whatever
-    account. No token is stored or logged, and no part of one.
+    A subject is what a revocation is about, given as one of these arguments. ``token`` is a compact
+    text without ``Bearer``, verified or not. ``digest`` is what :func:`token_digest` returns.
+    ``install_id`` stands for the AppJWTs of one app install, and ``account_id`` for all tokens of
+    one account. ``lp_consumer_id`` stands for the ConsumerJWSs of one consumer, and
+    ``ext_consumer_id`` too, by the id of the calling app, in any account. No part of a token is
+    stored or logged.
 
-    An id is one of all issuers, or with ``issuer`` of that one alone: these are two subjects, and
-    each is revoked and restored by itself. An app accepts the tokens of one issuer or of several.
-
-    Each method with a subject raises :exc:`TypeError` unless exactly one is given, of the right
-    type, and :exc:`ValueError` if that is not a token, digest or id. ``issuer`` with a token or
-    digest is a :exc:`TypeError`.
+    An id applies to all issuers, or with ``issuer`` to that one. These are two subjects, and each
+    is revoked and restored by itself. Each method with a subject raises :exc:`TypeError` unless
+    exactly one is given, of the right type, and :exc:`ValueError` if it is not a token, digest or
+    id. ``issuer`` with a token or digest is a :exc:`TypeError`.
 
     :param store: shared by all workers; ``None``: there is one process.
     :param clock: returns the time in seconds since the epoch, by which tokens are checked.
@@ -84,20 +83,20 @@ class Revocations:
     ) -> None:
         """Refuse a token, or all tokens of one id that were issued until *at*.
 
-        The revocation is in force in this process at once, and in the other workers as soon as
-        they read the store. It is stored once this returns.
+        The revocation is in force in this process at once, and in the other workers as soon as they
+        read the store. It is stored when this returns.
 
-        A token without ``iat``, as a ConsumerJWS is, is refused whatever *at* is. ``iat`` has whole
-        seconds, so a token issued later in the second of *at* is refused too. An earlier *at* than
-        that of a revocation already made changes nothing.
+        A token without ``iat``, such as most ConsumerJWSs, is refused whatever *at* is. ``iat`` has
+        whole seconds, so a token issued later in the second of *at* is refused too. If the subject
+        is revoked with a later *at* already, nothing changes.
 
         :param at: seconds since the epoch; by default now, by the clock of the store. Only for an
             id.
         :raises RevocationStoreError: if the store has not confirmed the change. It is in force in
             this process then, and perhaps in no other.
         :raises TypeError: if *at* is given with a token or digest, or is not a number.
-        :raises ValueError: if *at* is so long ago that the entry would not be kept, or no time; or
-            if the app accepts no tokens of *issuer*.
+        :raises ValueError: if *at* is so long ago that the entry would not be kept, or is no time;
+            or if the app accepts no tokens of *issuer*.
         """
         ids = install_id, account_id, lp_consumer_id, ext_consumer_id
         self._revoke([self._factory.make(None, at, issuer, token, digest, *ids)])
@@ -105,14 +104,14 @@ class Revocations:
     def revoke_many(self, subjects: Iterable[Mapping[str, Any]]) -> int:
         """Revoke many subjects as :meth:`revoke` does, and return how many.
 
-        A thousand at a time are taken from *subjects* and written: it may be a generator. If that
-        raises an error, the full thousands before are revoked. Call this again with the rest.
+        *subjects* may be a generator: a thousand at a time are taken from it and written. If an
+        error is raised, the full thousands before it are revoked. Call this again with the rest.
 
         :param subjects: mappings with the arguments of :meth:`revoke`.
         :raises InvalidSubject: for a subject with which :meth:`revoke` raises :exc:`TypeError` or
             :exc:`ValueError`. None of its thousand is revoked then.
         :raises RevocationStoreError: if the store has not confirmed a thousand. They are in force
-            in this process then, and perhaps in no other; ``written`` is how many came before them.
+            in this process then, and perhaps in no other. ``written`` is how many came before them.
         """
         written, rest = 0, iter(subjects)
         while batch := [*islice(rest, _BATCH)]:
@@ -133,11 +132,10 @@ class Revocations:
     ) -> bool:
         """Take a revocation back, in each worker as soon as it reads the store, this one included.
 
-        Only the subject that was revoked can be restored: a token whose account is revoked stays
-        refused.
+        Restore the same subject that was revoked: a token whose account is revoked stays refused.
 
-        :returns: ``False`` if nothing was revoked, by the copy of the store in this process;
-            ``True`` otherwise, and where the copy is too old to tell.
+        :returns: ``False`` if the copy of the store in this process shows that nothing was revoked;
+            ``True`` otherwise, also if the copy is too old to tell.
         :raises RevocationStoreError: if the store has not confirmed the change.
         """
         ids = install_id, account_id, lp_consumer_id, ext_consumer_id
@@ -159,7 +157,8 @@ class Revocations:
     ) -> bool:
         """Return whether the subject itself is revoked.
 
-        A token that is not may still be refused: its install, account or consumer may be revoked.
+        ``False`` does not mean that a token is accepted: its install, account or consumer may be
+        revoked.
 
         :raises RevocationStoreError: if the copy of the store in this process is too old to tell.
         """
@@ -170,17 +169,17 @@ class Revocations:
     def entries(self) -> Iterator[Revocation]:
         """Return an iterator over all that is revoked, in no certain order.
 
-        The names of ids are read from the store, a thousand at a time, and are not in the copy.
+        The names of ids are not in the copy. They are read from the store, a thousand at a time.
 
         :raises RevocationStoreError: if the copy of the store in this process is too old to tell.
         """
         return self._listing.revocations(self._current_set().changes())
 
     def health(self) -> dict[str, Any]:
-        """Return the state of the store and of the copy, as plain values and without I/O.
+        """Return the state of the store and of its local copy, as plain values and without I/O.
 
-        ``lag`` is how many seconds ago the copy was confirmed; ``None``: it never was. The call
-        starts the thread that reads the store, so that a probe before any request can succeed.
+        ``lag`` is how many seconds ago the copy was confirmed, or ``None`` if it never was. The
+        call starts the thread that reads the store, so that a probe before any request can succeed.
         """
         last_error, entries = None, len(self.cache.revoked)
         if self._follower:

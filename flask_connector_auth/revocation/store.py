@@ -35,8 +35,8 @@ class RevocationStoreError(Exception):
 
     def __init__(self, text: str = "", written: int = 0) -> None:
         super().__init__(text)
-        #: How many subjects of :meth:`Revocations.revoke_many`, the first ones, the store has
-        #: confirmed before.
+        #: How many subjects, the first ones of :meth:`Revocations.revoke_many`, the store has
+        #: confirmed.
         self.written: int = written
 
 
@@ -48,11 +48,11 @@ class Update:
     """
 
     position: Any  #: where the next read goes on from; only the store interprets it
-    #: In order. Of two times of one key the later one counts, unless a restoration is between them.
+    #: In order. If a key comes twice, the later time counts, unless a restoration is between them.
     changes: Iterable[Change]
-    #: Whether the changes begin anew: they replace what was known before.
+    #: Whether the changes are complete: they replace what was known before.
     complete: bool = False
-    #: Whether the next read has more of them at once. The copy is not up to date before that.
+    #: Whether more changes can be read at once. The copy is not up to date before that.
     more: bool = False
     #: Only for a store of the package. Whether the store has lost changes that it had acknowledged.
     #: The changes are then all that it still has. A worker that has a copy keeps its entries, and
@@ -61,7 +61,7 @@ class Update:
     lost: bool = False
     #: With *lost*: a restoration counts if it was made later than this.
     lost_since: float = -inf
-    #: The time by the clock of the store; ``None``: it is asked for when it is needed.
+    #: The time by the clock of the store; ``None``: :meth:`RevocationStore.now` returns it.
     now: float | None = None
     #: Only for a store of the package: parts of a complete update, before the changes.
     pieces: Sequence[Piece] | None = None
@@ -71,8 +71,8 @@ class Update:
 class RevocationStore(Protocol):
     """A store of revocations for all workers; called from several threads, never in a request.
 
-    Any exception counts as a failure; only a :class:`RevocationStoreError` is reported with its
-    text, since another text may have a password.
+    Any exception counts as a failure. Only a :class:`RevocationStoreError` is reported with its
+    text, since other texts may have a password.
 
     .. versionadded:: 0.1
     """
@@ -80,8 +80,8 @@ class RevocationStore(Protocol):
     def change(self, changes: Sequence[Change]) -> None:
         """Make *changes* for all workers; they last once this returns.
 
-        A change never takes back what another has revoked: of two times the later one stays. A
-        restoration is a change even where nothing was revoked.
+        A change never weakens another revocation: of two times, the later one stays. A restoration
+        is a change even if nothing was revoked.
 
         :raises Exception: if it is not certain that the changes will last.
         """
@@ -92,14 +92,14 @@ class RevocationStore(Protocol):
 
         Each worker reads four times a second, and again at once while there is more.
 
-        :param position: of an earlier update; ``None``, or a position that the store cannot go on
-            from, returns an update that is complete. After a failure, a worker goes on from the
-            last position that it has.
+        :param position: the position of an earlier update. For ``None``, or a position that the
+            store cannot go on from, the update is complete. After a failure, a worker goes on from
+            the last position that it has.
         """
         ...
 
     def now(self) -> float:
-        """Return the time in seconds since the epoch, by the one clock that all workers share."""
+        """Return the time in seconds since the epoch, by one clock that all workers share."""
         ...
 
 

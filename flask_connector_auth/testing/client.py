@@ -32,16 +32,16 @@ def assert_connector_error(
 ) -> None:
     """Assert that *response* is the response for *error*: its status, body and headers.
 
-    ``CONNECTOR_AUTH_ERROR_CATALOGUE`` and ``CONNECTOR_AUTH_REALM`` apply of the app of the
-    :class:`ConnectorClient` that got the response; of any other response, of the app whose context
-    is pushed. Else the documented response is expected.
+    ``CONNECTOR_AUTH_ERROR_CATALOGUE`` and ``CONNECTOR_AUTH_REALM`` are taken from the app of the
+    :class:`ConnectorClient` that got the response. For any other response, they are taken from the
+    app whose context is pushed. Without one, the documented response is expected.
 
-    :param error: an exception class, or the ``errorCode`` of a row: a documented one, one of a
-        class of your own, or one of the app's ``CONNECTOR_AUTH_ERROR_CATALOGUE``.
+    :param error: an exception class, or the ``errorCode`` of a row: a documented row, a row of a
+        class of your own, or a row of the app's ``CONNECTOR_AUTH_ERROR_CATALOGUE``.
     :param exact: whether the body must match byte for byte. If not, the members and their order
         must match: Flask-RESTX encodes the body anew.
-    :raises AssertionError: if the response differs; the text lists each difference, and if a
-        :class:`ConnectorClient` got the response, why the request was refused.
+    :raises AssertionError: if the response differs. The text lists each difference. If a
+        :class:`ConnectorClient` got the response, it also says why the request was refused.
     :raises ValueError: if no row has that code.
     :raises TypeError: if *error* is neither a number nor such a class.
 
@@ -161,14 +161,15 @@ class _ConnectorResponse(TestResponse):
 class ConnectorClient(FlaskClient):
     """Flask's test client, with both tokens in each request.
 
-    Each method takes ``app_jwt`` and ``consumer_jws`` beside Flask's own arguments: the token to
-    send, or ``None`` to send none. By default it sends a new token. A header that is given in
+    Each method takes ``app_jwt`` and ``consumer_jws`` in addition to Flask's own arguments: the
+    token to send, or ``None`` to send none. By default it sends a new token. A header in
     ``headers`` takes precedence.
 
     :param app: the app under test, which must trust the *issuer*.
     :param issuer: issues the tokens.
-    :param consumer_issuer: issues the ConsumerJWSs instead, where a service of its own signs them:
-        for the account of *issuer*, and with its name as ``iss`` where ``iss`` is mandatory.
+    :param consumer_issuer: issues the ConsumerJWSs instead, where a service of its own signs them.
+        They are for the account of *issuer*, and have its name as ``iss`` where ``iss`` is
+        mandatory.
 
     .. versionadded:: 0.1
     """

@@ -51,7 +51,8 @@ class Issuer(Signer):
     :param lifetime: seconds from ``iat`` to ``exp`` of an AppJWT.
     :param clock: returns the time in seconds since the epoch.
     :param claims: other names of the claims of an AppJWT, as ``CONNECTOR_AUTH_APP_JWT_CLAIMS``.
-    :param consumer_claims: likewise, as ``CONNECTOR_AUTH_CONSUMER_JWS_CLAIMS``.
+    :param consumer_claims: other names of the claims of a ConsumerJWS, as
+        ``CONNECTOR_AUTH_CONSUMER_JWS_CLAIMS``.
     :param type: ``typ`` of the AppJWTs.
     :param consumer_type: ``typ`` of the ConsumerJWSs.
     :param extra_claims: further claims of each AppJWT, such as ``{"aud": "connector-api"}``, or
@@ -91,7 +92,7 @@ class Issuer(Signer):
     def app_jwt(self, **claims: Any) -> str:
         """Return an AppJWT with the protocol's claims, replaced or extended by *claims*.
 
-        Those of *extra_claims* are among the claims that *claims* replaces.
+        They can also replace claims of *extra_claims*.
 
         :raises TypeError: if a claim has the name of an attribute of
             :class:`~flask_connector_auth.AppJWT`, such as ``account_id``: the claim is ``aud``.

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 def check_account(
     account_id: str, view_account: object | None, audience: frozenset[str] | None
 ) -> None:
-    """Check that the token's account is the one in the URL, the one that the view is called with,
-    and one of ``CONNECTOR_AUTH_AUDIENCE`` (:rfc:`8725#section-3.9`). Whole texts are compared, code
-    point by code point.
+    """Check that the token's account is the account of the request (:rfc:`8725#section-3.9`). If
+    the view has an account argument, the account must equal it, both in the URL and as the view is
+    called. If ``CONNECTOR_AUTH_AUDIENCE`` is set, the account must be one of these. Whole texts are
+    compared, code point by code point.
 
     :param view_account: as its converter made it (``<int:…>`` too); ``None``: the view takes none.
     :param audience: the configured accounts; ``None``: any.
@@ -40,7 +41,7 @@ def check_account(
 def check_scopes(
     token: AppJWT, requirement: TokenRequirement, verifier: "Verifier[AppJWT] | Examination"
 ) -> None:
-    """Check that the required scopes were granted (:rfc:`6749#section-3.3`).
+    """Check that the token grants all required scopes (:rfc:`6749#section-3.3`).
 
     :param verifier: has the names of the claims that *token* may have them in.
     """
@@ -63,15 +64,16 @@ def missing_scope(
 
 
 def check_same_account(app_jwt: AppJWT | None, consumer_jws: ConsumerJWS) -> None:
-    """Check that the account is that of the AppJWT, if the request has one."""
+    """Check that the account is the account of the AppJWT, if the request has one."""
     if app_jwt is not None and consumer_jws.account_id != app_jwt.account_id:
         raise Rejected.wrong_account([app_jwt.account_id])
 
 
 def check_distinct(app_text: str, consumer_text: str) -> None:
-    """Check that ``Authorization`` does not hold the same text (:rfc:`8725#section-3.12`). This
-    check runs only after a ConsumerJWS has failed another check, but not that of its size. If the
-    texts are the same, ``same_token`` is the reason, instead of the reason of the other check.
+    """Check that the token is not the text of ``Authorization`` (:rfc:`8725#section-3.12`). This
+    check runs only for a ConsumerJWS that has failed another check, except the check of its size.
+    If the texts are the same, the reason is ``same_token`` instead of the reason of the other
+    check.
     """
     if app_text == consumer_text:
         raise Rejected(Reason.SAME_TOKEN)

@@ -16,12 +16,13 @@ _MAX_SEARCH = 2
 
 
 def check_known_issuer(examined: Examination) -> None:
-    """Check that the token is of one of ``CONNECTOR_AUTH_ISSUERS``, before any key is looked up
-    (:rfc:`8725#section-3.8`); only where there are several. ``iss`` of an AppJWT is exactly one of
-    them. A ConsumerJWS is of the issuer of the AppJWT. In a request without an AppJWT, it is of the
-    issuer that its ``iss`` names; without ``iss``, of the only issuer that has a key for its
-    ``kid``, which the checks of JOSE header and key find out. The payload, which is not verified
-    yet, has at most 512 values.
+    """Check that the token is of one of the issuers in ``CONNECTOR_AUTH_ISSUERS``. This check runs
+    only where there are several. ``iss`` of an AppJWT must be exactly one of them. A ConsumerJWS is
+    of the issuer of the AppJWT in the same request, and its ``iss`` must not name another. In a
+    request without an AppJWT, it is of the issuer that its ``iss`` names. If it has no ``iss``
+    either, it is of the only issuer that has a key for its ``kid``. The checks of JOSE header and
+    key find that issuer. A token with any other ``iss`` is refused before a key is looked up
+    (:rfc:`8725#section-3.8`). The payload is not verified yet, so it may have 512 values at most.
     """
     jws.check_values(examined.json_payload, _MAX_UNVERIFIED_VALUES)
     claims, expected = jws.read_payload(examined), examined.expected_issuer
@@ -108,18 +109,18 @@ _PARAMETER_CHECKS = (jws.check_extensions, jws.check_algorithm, jws.check_type_a
 
 
 def check_no_claims_of_other_token(examined: Examination) -> None:
-    """Check that there is no claim that only the other token type has: ``lp_consumer_id`` or
-    ``ext_consumer_id`` in an AppJWT, ``azp`` or ``scope`` in a ConsumerJWS, or what stands for
-    these by the settings (:rfc:`8725#section-3.12`).
+    """Check that there is no claim that only the other token type has (:rfc:`8725#section-3.12`).
+    An AppJWT has no ``lp_consumer_id`` or ``ext_consumer_id``. A ConsumerJWS has no ``azp`` or
+    ``scope``. If the settings name other claims for these, those count instead.
     """
     if not examined.profile.claims_of_other_token.isdisjoint(examined.claims):
         raise Rejected(Reason.WRONG_TYPE)
 
 
 def check_text_claims(examined: Examination) -> None:
-    """Check that the mandatory claims are present and non-empty strings: ``azp`` of an AppJWT;
-    ``account_id``, ``ext_consumer_id`` and ``lp_consumer_id`` of a ConsumerJWS; or what stands for
-    these by the settings.
+    """Check that the mandatory claims are present and are non-empty strings. An AppJWT must have
+    ``azp``. A ConsumerJWS must have ``account_id``, ``ext_consumer_id`` and ``lp_consumer_id``. If
+    the settings name other claims for these, those count instead.
     """
     claims = examined.claims
     for name in examined.profile.text_claims:
@@ -130,8 +131,9 @@ def check_text_claims(examined: Examination) -> None:
 
 
 def check_issuer(examined: Examination) -> None:
-    """Check that ``iss`` is present and exactly the configured issuer (:rfc:`8725#section-3.8`). A
-    ConsumerJWS need not have it, and it is not read there, unless settings ask for it.
+    """Check that ``iss`` is present and is exactly the configured issuer (:rfc:`8725#section-3.8`).
+    A ConsumerJWS may lack ``iss``, unless the settings require it. With one issuer, its ``iss`` is
+    read only if the settings require it.
     """
     if "iss" not in examined.claims:
         if examined.profile.names.requires_issuer:
@@ -142,8 +144,8 @@ def check_issuer(examined: Examination) -> None:
 
 
 def check_time_claims(examined: Examination) -> None:
-    """Check that an AppJWT has ``exp`` and ``iat``, and that each of ``exp``, ``iat`` and ``nbf``
-    in a token of either type is a finite number below 2\\ :sup:`53`.
+    """Check that an AppJWT has ``exp`` and ``iat``. In tokens of both types, each of ``exp``,
+    ``iat`` and ``nbf`` that is present must be a finite number below 2\\ :sup:`53`.
     """
     claims = examined.claims
     for name in examined.profile.time_claims:
@@ -158,14 +160,14 @@ def check_time_claims(examined: Examination) -> None:
 
 
 def check_expiry(examined: Examination) -> None:
-    """Check that ``exp`` lies in the future, within the leeway (:rfc:`7519#section-4.1.4`)."""
+    """Check that ``exp`` plus the leeway lies in the future (:rfc:`7519#section-4.1.4`)."""
     claims = examined.claims
     if "exp" in claims and claims["exp"] + examined.rules.leeway <= examined.now:
         raise Rejected(Reason.EXPIRED)
 
 
 def check_start(examined: Examination) -> None:
-    """Check that ``iat`` and ``nbf`` do not lie in the future, within the leeway
+    """Check that neither ``iat`` nor ``nbf`` lies in the future by more than the leeway
     (:rfc:`7519#section-4.1.5`, :rfc:`7519#section-4.1.6`).
     """
     claims, now = examined.claims, examined.now
@@ -174,8 +176,8 @@ def check_start(examined: Examination) -> None:
 
 
 def check_lifetime(examined: Examination) -> None:
-    """Check that the token is valid for at most ``CONNECTOR_AUTH_MAX_LIFETIME``, if that is set
-    (:rfc:`8725#section-3.10`).
+    """Check that the time from ``iat`` to ``exp`` is at most ``CONNECTOR_AUTH_MAX_LIFETIME``, if
+    that is set (:rfc:`8725#section-3.10`).
     """
     longest, claims = examined.rules.max_lifetime, examined.claims
     if longest is not None and claims["exp"] - claims["iat"] > longest:
@@ -183,8 +185,8 @@ def check_lifetime(examined: Examination) -> None:
 
 
 def check_scope_claim(examined: Examination) -> None:
-    """Check that ``scope``, or what stands for it by the settings, is absent or a string
-    (:rfc:`6749#section-3.3`). Where settings name the claim, it may also be a list of strings.
+    """Check that ``scope`` is absent or a string (:rfc:`6749#section-3.3`). If the settings name
+    the claim for the scopes, it may also be a list of strings.
     """
     names = examined.profile.names
     name = names.scope_claim(examined.claims)
@@ -198,8 +200,9 @@ def check_scope_claim(examined: Examination) -> None:
 
 
 def check_account_claim(examined: Examination) -> None:
-    """Check that ``aud``, or what stands for the account by the settings, is a non-empty string or
-    a list of exactly one (:rfc:`7519#section-4.1.3`).
+    """Check that ``aud`` is present, and is a non-empty string or a list of exactly one
+    (:rfc:`7519#section-4.1.3`). If the settings name another claim for the account, that claim
+    counts instead.
     """
     name = examined.profile.names.ids["account_id"]
     if name not in examined.claims:

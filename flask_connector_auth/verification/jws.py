@@ -19,7 +19,7 @@ _MAX_VALUES = 64
 
 def check_header_size(examined: Examination) -> None:
     """Check that the header value is at most twice ``CONNECTOR_AUTH_MAX_TOKEN_BYTES`` long. A
-    longer one is refused before it is searched for white space or a scheme.
+    longer value is refused before it is searched for white space or a scheme.
     """
     if len(examined.text) > 2 * examined.rules.max_token_bytes:
         raise Rejected(Reason.TOO_LARGE)
@@ -34,9 +34,9 @@ def check_presence(examined: Examination) -> None:
 
 
 def check_header_form(examined: Examination) -> None:
-    """Check that the header holds one bare token; in ``Authorization`` it may stand behind
-    ``Bearer``. A comma, another scheme, inner white space, or more than 64 spaces and tabs is
-    refused.
+    """Check that the header holds one token and nothing else. In ``Authorization``, ``Bearer`` may
+    stand before the token. A comma, another scheme, white space within the token, or more than 64
+    spaces and tabs is refused.
     """
     examined.text = read_token(examined.text, bearer=examined.profile.allows_bearer_prefix)
 
@@ -70,30 +70,32 @@ def _blanks(value: str) -> int:
 
 
 def check_token_size(examined: Examination) -> None:
-    """Check that the token is at most ``CONNECTOR_AUTH_MAX_TOKEN_BYTES`` long, 16 KiB by default,
-    before anything is copied or split.
+    """Check that the token is at most ``CONNECTOR_AUTH_MAX_TOKEN_BYTES`` long, 16 KiB by default.
+    This check runs before anything is copied or split.
     """
     if len(examined.text) > examined.rules.max_token_bytes:
         raise Rejected(Reason.TOO_LARGE)
 
 
 def check_segments(examined: Examination) -> None:
-    """Check that the token has three segments (:rfc:`7515#section-7.1`), in ASCII."""
+    """Check that the token has three segments (:rfc:`7515#section-7.1`), all in ASCII."""
     text = examined.text
     if text.count(".") != 2 or not text.isascii():
         raise Rejected(Reason.NOT_COMPACT)
 
 
 def check_header_segment_size(examined: Examination) -> None:
-    """Check that the header segment is at most ``CONNECTOR_AUTH_MAX_HEADER_BYTES`` long, 2 KiB by
-    default.
+    """Check that the first segment, the JOSE header, is at most ``CONNECTOR_AUTH_MAX_HEADER_BYTES``
+    long, 2 KiB by default.
     """
     if examined.text.index(".") > examined.rules.max_header_bytes:
         raise Rejected(Reason.TOO_LARGE)
 
 
 def check_encoding(examined: Examination) -> None:
-    """Check that each segment is canonical base64url (:rfc:`7515#section-2`)."""
+    """Check that each segment is base64url in its canonical form, without padding
+    (:rfc:`7515#section-2`).
+    """
     signing_input, _, signature = examined.text.encode("ascii").rpartition(b".")
     header, _, payload = signing_input.partition(b".")
     examined.signing_input, examined.header = signing_input, header
@@ -107,9 +109,9 @@ def check_encoding(examined: Examination) -> None:
 
 
 def check_header_json(examined: Examination) -> None:
-    """Check that the JOSE header is one JSON object in strict UTF-8, without duplicate members, NaN
-    or Infinity, with at most 64 values (each opening bracket and each comma counts), nested at most
-    32 deep.
+    """Check that the JOSE header is one JSON object in strict UTF-8. Duplicate members, NaN and
+    Infinity are refused. So are more than 64 values, and more than 32 levels of nesting. Each
+    opening bracket and each comma counts as a value.
     """
     check_values(examined.json_header, _MAX_VALUES)
     examined.parameters = _json_object(examined.json_header)
@@ -122,10 +124,10 @@ def check_values(text: bytes, limit: int) -> None:
 
 
 def check_extensions(examined: Examination) -> None:
-    """Check that the JOSE header has no ``crit`` or ``b64``: no extension is supported
-    (:rfc:`7515#section-4.1.11`). A ``zip`` other than ``NONE`` is refused too: nothing is ever
-    inflated. Other unknown parameters are ignored (:rfc:`7515#section-4`), and so is every key in
-    the token.
+    """Check that the JOSE header has neither ``crit`` nor ``b64``, because no extension is
+    supported (:rfc:`7515#section-4.1.11`). A ``zip`` other than ``NONE`` is refused too, because
+    nothing is ever decompressed. Other unknown parameters are ignored (:rfc:`7515#section-4`), and
+    so is every key in the token.
     """
     parameters = examined.parameters
     compression = parameters.get("zip", _UNCOMPRESSED)
@@ -134,7 +136,7 @@ def check_extensions(examined: Examination) -> None:
 
 
 def check_algorithm(examined: Examination) -> None:
-    """Check that ``alg`` is on the allow-list. ``none`` never is."""
+    """Check that ``alg`` is on the allow-list of the settings. ``none`` is never on it."""
     algorithm = examined.parameters.get("alg")
     # As a set: in a string, ``in`` would find a part of a name.
     if type(algorithm) is not str or algorithm not in frozenset(examined.rules.algorithms):
@@ -143,9 +145,10 @@ def check_algorithm(examined: Examination) -> None:
 
 
 def check_type_and_kid(examined: Examination) -> None:
-    """Check that ``typ`` is ``JWT`` or absent, which counts as ``JWT``, or as the settings have it,
-    in any case and with or without ``application/`` (:rfc:`7515#section-4.1.9`); and ``kid`` absent
-    or a string of at most 256 characters. An empty ``kid`` counts as absent.
+    """Check that ``typ`` is an allowed type: ``JWT``, unless the settings name others
+    (:rfc:`7515#section-4.1.9`). An absent ``typ`` counts as ``JWT``. Case does not matter, and
+    ``application/`` may stand before the type. ``kid`` must be absent or a string of at most 256
+    characters. An empty ``kid`` counts as absent.
     """
     parameters = examined.parameters
     kid = parameters.get("kid", "")
@@ -162,8 +165,9 @@ def check_type_and_kid(examined: Examination) -> None:
 
 
 def check_key(examined: Examination) -> None:
-    """Check that a configured key fits the ``kid`` and the algorithm. If the keys cannot be had at
-    the moment, the answer is 503.
+    """Check that a configured key fits the ``kid`` and the algorithm. Where keys are fetched, the
+    answer is 503 in two cases. Either there is no key set that may be used. Or no set has the
+    ``kid``, and the fetch that looks for it has failed or is not finished.
     """
     # The short cut has asked before: a source may wait for a fetch, and counts what it is asked.
     if not examined.is_refuted:
@@ -173,9 +177,10 @@ def check_key(examined: Examination) -> None:
 
 
 def check_signature(examined: Examination) -> None:
-    """Check that the signature of the first two segments was made with that key. If it was not, the
-    issuer may have published another key under the same ``kid``; while that cannot be known, the
-    answer is 503.
+    """Check that the signature of the first two segments was made with that key. If it was not,
+    another key with the same ``kid`` is looked for. With one key set, the answer to a bad signature
+    is 401, also while the server of the set is down. With several key sources, it is 503 while
+    another source cannot be reached and has no usable key with that ``kid``.
     """
     candidates = examined.candidates
     key = None if examined.is_refuted else _verifying_key(examined, candidates)
@@ -198,8 +203,8 @@ def _verifying_key(
 
 
 def check_payload_json(examined: Examination) -> None:
-    """Check that the payload is JSON as strict as that of the JOSE header, but with any number of
-    values.
+    """Check that the payload is one JSON object, by the same rules as the JOSE header, but with any
+    number of values.
     """
     read_payload(examined)
 

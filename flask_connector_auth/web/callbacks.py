@@ -41,12 +41,13 @@ _DEFERRED_ATTRIBUTES = ("__await__", "gi_frame", "ag_frame", "add_done_callback"
 
 
 class ClaimRejected(Rejected):
-    """Raised by a check of the application to refuse the token.
+    """Raise it in a check of your own to refuse the token.
 
-    :param reason: a word of its own: a letter, then letters, digits and ``_``, in lower case, at
-        most 64. It stands where a :class:`Reason` does. Use a few fixed ones: logs and metrics
-        tell 64 apart.
-    :param reason_details: texts for the log and for ``reason_details``, by name.
+    :param reason: a word of your own, used in place of a :class:`Reason`. It starts with a letter
+        from a to z; letters, digits and ``_`` follow; it has 64 characters at most. Use a few fixed
+        words: logs and metrics distinguish 64.
+    :param reason_details: texts for the log and for ``reason_details``, by name. The names have the
+        same form as *reason*.
     :raises ValueError: if a word has another form, or is one that this package uses.
 
     .. versionadded:: 0.1

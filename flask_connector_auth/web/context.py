@@ -37,17 +37,17 @@ else:
 
 
 class Identity(NamedTuple, Generic[AppT, ConsumerT]):
-    """Who is calling: the tokens that fulfilled all requirements.
+    """The verified tokens of a request, which meet all its requirements.
 
-    Generic for type checkers, which know from the arguments of :func:`verify_request` which of the
-    tokens cannot be ``None``. ``Identity`` alone is one of which each may be.
+    It is generic, for type checkers: they know from the arguments of :func:`verify_request` which
+    of the tokens cannot be ``None``. In plain ``Identity``, both may be ``None``.
 
     .. versionadded:: 0.1
     """
 
     requirements: Requirements  #: what was required
-    app_jwt: AppT  #: an :class:`AppJWT`; ``None`` if not required, or optional and not sent
-    consumer_jws: ConsumerT  #: a :class:`ConsumerJWS`; ``None`` likewise
+    app_jwt: AppT  #: ``None`` if not required, or optional and not sent
+    consumer_jws: ConsumerT  #: a :class:`ConsumerJWS`, or ``None``
 
 
 #: Returns the app object itself: the sender of signals, and one look-up instead of two.

@@ -50,7 +50,7 @@ class PreflightAnswered(EnvelopeError):
 class ConnectorAuthError(EnvelopeError):
     """Base class of this package's HTTP errors; each is sent as the envelope of its :attr:`row`.
 
-    Subclass it with another row, and that row is sent in the same envelope.
+    A subclass with another row is sent in the same envelope.
 
     ``str()`` returns what the client may see: code, title and details as they are sent, the same
     for every reason. GraphQL libraries, sockets and error reporters pass it on. For a log, use
@@ -62,7 +62,7 @@ class ConnectorAuthError(EnvelopeError):
     """
 
     row: ClassVar[ErrorRow]  #: the row of the error table that is sent
-    #: What the reason is about, by name: see :doc:`errors`. For log and signal, like the reason.
+    #: Details of the reason, by name: see :doc:`errors`. For log and signal, like the reason.
     reason_details: Mapping[str, str] = {}
 
     def __init__(self, reason: Reason | str = Reason.VIEW) -> None:
@@ -96,7 +96,7 @@ class InvalidAppJWT(ConnectorAuthError):
 
 
 class InvalidConsumerJWS(ConnectorAuthError):
-    """Row 40103: the ConsumerJWS is invalid, or does not allow what the view was called for.
+    """Row 40103: the ConsumerJWS is invalid, or does not allow what the view does.
 
     .. versionadded:: 0.1
     """
@@ -125,7 +125,7 @@ class AppJWTMissing(ConnectorAuthError):
 class MissingParameter(ConnectorAuthError):
     """Row 40001: the AppJWT lacks a mandatory claim, or its issuer is wrong.
 
-    Sent only where ``CONNECTOR_AUTH_MISSING_PARAMETER_ROW`` is set; else row 40102 is.
+    It is sent only if ``CONNECTOR_AUTH_MISSING_PARAMETER_ROW`` is set. Otherwise row 40102 is sent.
 
     .. versionadded:: 0.1
     """
@@ -136,9 +136,9 @@ class MissingParameter(ConnectorAuthError):
 class AuthenticationUnavailable(ConnectorAuthError):
     """Row 50301: the tokens cannot be verified at the moment; the server's fault.
 
-    :param retry_after: seconds until the client should try again, sent as ``Retry-After``
-        (RFC 9110 section 10.2.3), rounded and limited to 1 to 30: a known client gives up above
-        that. What is not a number counts as 1.
+    :param retry_after: seconds until the client should try again, sent as ``Retry-After`` (RFC 9110
+        section 10.2.3). It is rounded and limited to 1 to 30, because a known client gives up above
+        that. A value that is not a number counts as 1.
 
     .. versionadded:: 0.1
     """

@@ -65,6 +65,38 @@ def test_a_key_set_within_a_cluster(
         assert other_server.requests == []
 
 
+@pytest.mark.parametrize(
+    ("others", "is_up", "forged", "unknown"),
+    [
+        pytest.param(False, True, 40102, 40102, id="one set, its server up"),
+        pytest.param(False, False, 40102, 50301, id="one set, its server down"),
+        pytest.param(True, True, 40102, 40102, id="another source, its server up"),
+        pytest.param(True, False, 50301, 50301, id="another source, its server down"),
+    ],
+)
+def test_a_bad_signature_is_503_only_while_another_source_is_out_of_reach(
+    make_app: MakeApp,
+    issuer: Issuer,
+    stranger: Issuer,
+    others: bool,
+    is_up: bool,
+    forged: int,
+    unknown: int,
+) -> None:
+    """docs/security.rst, when the answer is 503: the key set that has the ``kid`` decides alone; of
+    several, one that is out of reach, with no such key at hand, may have the right one."""
+    with KeySetServer(stranger if others else issuer) as server:
+        keys = [issuer.key_set(), server.url] if others else server.url
+        client = with_view(make_app(APP_JWT_KEYS=keys)).test_client()
+        if not others:
+            assert client.get("/x", headers=headers(issuer.app_jwt())).status_code == 200
+        if not is_up:
+            server.stop()
+        assert client.get("/x", headers=headers(issuer.app_jwt())).status_code == 200
+        for name, code in {"forged": forged, "unknown_key": unknown}.items():
+            assert_row(client.get("/x", headers=headers(issuer.broken(name))), code)
+
+
 def test_a_dropped_app_leaves_nothing_behind(make_app: MakeApp, issuer: Issuer) -> None:
     """Reloads and tests create apps and drop them: neither source nor thread stays."""
     threads = threading.active_count()

@@ -69,18 +69,19 @@ _ARGUMENT = re.compile(r"<(?:[^<>]+:)?([^:<>]+)>")
 def add_authentication(document: Mapping[str, Any], app: Flask) -> dict[str, Any]:
     """Return a copy of *document* that states which tokens its operations require.
 
-    Each operation whose path and method are served by a view of *app* with requirements gets:
+    If a view of *app* with requirements serves the path and method of an operation, the operation
+    gets:
 
-    - ``security`` (OpenAPI, Security Requirement Object): the required tokens, in one object, and
-      another object without a token that is optional. Scopes are listed as OpenAPI 3.1 allows; in
+    - ``security`` (OpenAPI, Security Requirement Object). One object has the required tokens. If a
+      token is optional, another object is without it. Scopes are listed as OpenAPI 3.1 allows; in
       3.0 the lists must be empty. ``x-app-jwt-scopes`` has them in both versions.
-    - the error responses: 401; 503 if keys or revocations come from outside of the process; and 400
-      if row 40001 is switched on; each with the rows that are sent there.
+    - The error responses, each with the rows that are sent there: 401; 503 if keys or revocations
+      come from outside of the process; and 400 if row 40001 is switched on.
 
-    What *document* contains already is kept: ``security`` of an operation, its responses of these
+    What *document* already has is kept: ``security`` of an operation, its responses of these
     statuses, and components of the same names.
 
-    The AppJWT is of type ``http``, scheme ``bearer`` (RFC 6750), and not an ``apiKey``: tools then
+    The AppJWT is of type ``http``, scheme ``bearer`` (RFC 6750), and not an ``apiKey``. So tools
     send ``Bearer`` and the token, which is accepted like the bare token. The ConsumerJWS is an
     ``apiKey`` in the header that ``CONNECTOR_AUTH_CONSUMER_HEADER`` names.
 

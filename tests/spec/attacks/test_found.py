@@ -207,8 +207,8 @@ def test_a_long_request_can_ask_again(make_app: MakeApp, issuer: Issuer) -> None
     "way", ["scope", "account", "expired", "forged", "missing", "same token", "unavailable"]
 )
 def test_no_frame_of_a_refusal_holds_a_token(way: str, make_app: MakeApp, issuer: Issuer) -> None:
-    """docs/security.rst, what never leaves: a reporter of errors that shows the local variables
-    of each frame shows no token, least of all a good one."""
+    """docs/security.rst, what you must do yourself: a reporter of errors that shows the local
+    variables of each frame shows no token of a refusal, least of all a good one."""
     settings = {"CONSUMER_JWS_KEYS": "http://127.0.0.1:1/"} if way == "unavailable" else {}
     app = make_app(**settings)
     shown: list[str] = []
