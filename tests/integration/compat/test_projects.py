@@ -1,14 +1,15 @@
 """What users copy from the pages as files: a project tree, and tests for unittest."""
 
-import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from flask_connector_auth.testing import Issuer
+from flask_connector_auth.testing import Issuer, KeySetServer
+from tests.support.live_workers import running
 from tests.support.project import ROOT, blocks, files_of, write_files
 from tests.support.pytest_runs import run_pytest
 
@@ -16,6 +17,9 @@ from tests.support.pytest_runs import run_pytest
 UNITTEST = "import sys, unittest; sys.modules['pytest'] = None; unittest.main(module=None)"
 PROJECT_PAGE, UNIT_TESTS = "docs/project.rst", "test_with_unittest.py"
 PROJECT = files_of(PROJECT_PAGE)
+CHECK, SERVE = re.findall(r"^\$ (.+)$", blocks(PROJECT_PAGE, "console")[0], re.MULTILINE)
+#: Where nothing answers.
+NO_ISSUER = "http://127.0.0.1:9/keys.json"
 
 
 def changed(files: dict[str, str], name: str, old: str, new: str) -> dict[str, str]:
@@ -35,11 +39,10 @@ def build(folder: Path, files: dict[str, str]) -> tuple[dict[str, int], str]:
     """Return what the tests of a project say, and what its list of routes finds."""
     write_files(files, folder)
     [command] = blocks(PROJECT_PAGE, "shell")
-    (folder / "keys.json").write_text(json.dumps(Issuer().key_set()))
     listed = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", *command.split()],
+        [sys.executable, "-m", *shlex.split(command.replace("\\\n", ""))],
         cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "FLASK_CONNECTOR_AUTH_APP_JWT_KEYS": "keys.json"},
+        env={"PYTHONPATH": str(ROOT), "FLASK_CONNECTOR_AUTH_APP_JWT_KEYS": NO_ISSUER},
         capture_output=True,
         text=True,
         timeout=60,
@@ -51,7 +54,7 @@ def build(folder: Path, files: dict[str, str]) -> tuple[dict[str, int], str]:
 
 def test_a_project_is_built(tmp_path: Path) -> None:
     """A factory, its extension object and its blueprints, each imported from its own module."""
-    assert build(tmp_path, PROJECT) == ({"passed": 4}, "")
+    assert build(tmp_path, PROJECT) == ({"passed": 5}, "")
 
 
 @pytest.mark.parametrize(
@@ -61,27 +64,34 @@ def test_a_project_is_built(tmp_path: Path) -> None:
             "inbox/conversations.py",
             "connector_auth.protect(blueprint)",
             "",
-            {"failed": 2, "passed": 2},
+            {"failed": 2, "passed": 3},
             "unprotected: GET,HEAD /api/account/<account_id>/conversations",
         ),
         (
             "inbox/conversations.py",
             '(scopes="conversations.close")',
             "",
-            {"failed": 1, "passed": 3},
+            {"failed": 1, "passed": 4},
             "",
         ),
         (
             "inbox/status.py",
             '{"up": True}',
             '{"up": True}\n\n@blueprint.get("/forgotten")\ndef forgotten():\n    return {}',
-            {"passed": 4},
+            {"passed": 5},
             "unprotected: GET,HEAD /forgotten",
         ),
+        (
+            "inbox/reports.py",
+            "consumer_jws=False, ",
+            "",
+            {"failed": 1, "passed": 4},
+            "",
+        ),
     ],
-    ids=["an open blueprint", "no scope", "a forgotten route"],
+    ids=["an open blueprint", "no scope", "a forgotten route", "a consumer too"],
 )
-def test_a_project_that_protects_less_is_not_built(
+def test_a_project_with_other_protection_is_not_built(
     name: str, old: str, new: str, tests: dict[str, int], open_route: str, tmp_path: Path
 ) -> None:
     """Its tests notice, or its list of routes does."""
@@ -89,6 +99,27 @@ def test_a_project_that_protects_less_is_not_built(
     assert told == tests
     assert open_route in found
     assert bool(found) is bool(open_route)
+
+
+@pytest.mark.parametrize("is_ready", [True, False], ids=["with the hook", "without the hook"])
+def test_a_project_is_served_with_its_keys_at_hand(
+    is_ready: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, issuer: Issuer
+) -> None:
+    """By the commands of the page; its hook is why each worker is ready before a token comes."""
+    monkeypatch.chdir(tmp_path)
+    files = PROJECT if is_ready else changed(PROJECT, "gunicorn.conf.py", ".warm(10)", "")
+    write_files(files, tmp_path)
+    command = ["sh", "-c", f"{CHECK} && exec {SERVE.replace(':8000', ':{port}')}"]
+    with (
+        KeySetServer(issuer) as server,
+        running(server.url, tmp_path, command) as app,
+    ):
+        answers = {app.get(path="/internal/health")[0] for _ in range(20)}
+        assert answers == ({200} if is_ready else {503})
+        assert app.get(issuer.app_jwt(), "/api/account/le81823118/reports/day")[0] == 401
+    log = (tmp_path / "server.log").read_text()
+    assert "\nall is well\n" in log
+    assert "refused: missing_scope row=40102 endpoint='reports.day'" in log
 
 
 def run_unittest(folder: Path, service: str) -> subprocess.CompletedProcess[str]:
