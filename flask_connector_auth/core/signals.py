@@ -33,8 +33,9 @@ keys_outage: NamedSignal = _signals.signal("keys-outage")
 
 #: Sent by an app's ``Revocations`` when something is revoked or restored, in each process that
 #: receives the change; ``kind`` is ``token``, ``install``, ``account``, ``lp_consumer`` or
-#: ``ext_consumer``, ``name`` the id, or ``None`` for a token; ``issuer`` the one for which the id
-#: was revoked, or ``None``: for all; ``revoked`` is whether it is revoked now.
+#: ``ext_consumer``; ``name`` the id, or ``None`` for a token, and where the store has lost the id
+#: or is too far away to be asked; ``issuer`` the one for which the id was revoked, or ``None``: for
+#: all; ``revoked`` is whether it is revoked now.
 revocation_changed: NamedSignal = _signals.signal("revocation-changed")
 
 #: Sent by an app's ``Revocations`` when its copy of the store is older than it may be.
