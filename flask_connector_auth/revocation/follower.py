@@ -68,7 +68,7 @@ class Follower(Closable):
         self._position: Any = None
         self._recovery, self._next_expiry = Recovery(cache), 0.0
         self.reset_after_fork()
-        cache.ensure_refresh = self.ensure_running
+        cache.start_refresh, cache.ensure_refresh = self.start, self.ensure_running
         register_fork_reset(self)
         register_closable(self)
 

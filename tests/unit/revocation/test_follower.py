@@ -880,7 +880,8 @@ def test_a_past_failure_keeps_nothing_alive() -> None:
         for _ in range(3):
             read_once(gone)
         assert follower.failures.last_error == "ConnectionError"
-        cache.ensure_refresh = lambda: None  # the one intended reference cycle
+        # The one intended reference cycle.
+        cache.start_refresh = cache.ensure_refresh = lambda: None
         del follower
         assert gone() is None
     finally:
