@@ -14,8 +14,8 @@ from .served import gunicorn
 _CLIENTS = 8
 # Seconds for which requests are sent to a worker that has started.
 _COLD = 3.0
-# Seconds for which requests are sent after a loss.
-_LOSS = 5.0
+# Seconds for which requests are sent after a loss: enough to write back a million entries.
+_LOSS = 10.0
 #: Seconds that the key server takes for its answer, and the store for each of its answers; and for
 #: which the worker loads what it needs before it serves.
 STARTS = {
