@@ -125,13 +125,16 @@ def costs(rounds: int) -> dict[str, float]:
 
 def _with_entries(mint: Mint, count: int, rng: random.Random, **settings: Any) -> Flask:
     app = ours(mint.key_set(), **settings)
-    revocations = app.extensions["connector_auth"].revocations
+    app.extensions["connector_auth"].revocations.revoke_many(_subjects(count, rng))
+    return app
+
+
+def _subjects(count: int, rng: random.Random) -> Iterator[dict[str, Any]]:
     for number in range(count):
         if number % 100 < _TOKENS:
-            revocations.revoke(digest=rng.randbytes(32))
+            yield {"digest": rng.randbytes(32)}
         else:
-            revocations.revoke(install_id=f"75588e18-{number:027d}")
-    return app
+            yield {"install_id": f"75588e18-{number:027d}"}
 
 
 def bytes_an_entry(count: int) -> float:

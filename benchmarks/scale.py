@@ -50,7 +50,7 @@ def table(results: Mapping[str, Any]) -> report.Table:
     ]
     return report.Table(
         "Revocation by the number of entries",
-        ["", *(f"{SIZES[size]:,}" for size in sizes)],
+        ["", *(f"{SIZES[size]:,} entries" for size in sizes)],
         rows,
     )
 
@@ -98,8 +98,11 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--json", type=Path, help="write results here, a table beside")
     options = parser.parse_args(arguments)
+    with fleet(options.server) as processes:
+        server = processes.server()
     results = {
         **about(),
+        "server": server,
         "sizes": options.sizes,
         "rows": measure(
             *(options.sizes, options.only, options.server),
@@ -111,7 +114,8 @@ def main(arguments: Sequence[str]) -> None:
     found = table(results)
     print(report.aligned(found))
     if options.json:
-        report.write(results, report.setting(results), found, options.json)
+        heading = f"{report.setting(results)} {results['server']}, on loopback."
+        report.write(results, heading, found, options.json)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO, Any, Self, cast
@@ -22,6 +23,23 @@ from .mint import Mint
 # Seconds to wait for an answer; each command has a shorter limit of its own, or less to do.
 _LONGEST = 900.0
 _TOKENS = 100
+#: The name of a row, and its value; ``None``: it did not end within the limit.
+Row = tuple[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured."""
+
+    entries: int  #: in the store
+    starting: int = 20  #: workers that start at once
+    losing: int = 5  #: workers when the store loses all data
+    bulk: int = 10_000  #: subjects that are revoked in bulk
+    missed: int = 150_000  #: changes while a worker is cut off: more than the log of changes has
+    limit: float = 60.0  #: seconds after which something counts as never
+    settle: float = 5.0  #: seconds that a worker stays up after the store is filled
+    #: settings of the app for a store that is far away
+    far: dict[str, Any] = field(default_factory=dict)
 
 
 class Process:
@@ -77,8 +95,12 @@ class Process:
         self.close()
 
 
-class Worker(Process):
-    """A worker: see :class:`benchmarks.scale_worker.Worker` for its commands."""
+class Obeying(Process):
+    """A process that obeys commands, which are the methods of a class in *module*."""
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        super().__init__(module, *arguments)
+        self.answer()
 
     def begin(self, name: str, **arguments: Any) -> None:
         """Send a command, whose answer comes later."""
@@ -88,6 +110,10 @@ class Worker(Process):
         """Send a command, and return its answer."""
         self.begin(name, **arguments)
         return self.answer()
+
+
+class Worker(Obeying):
+    """A worker: see :class:`benchmarks.scale_worker.Worker` for its commands."""
 
     def start(self, limit: float) -> float | None:
         """Start the app, and return after how many seconds it was ready."""
@@ -140,10 +166,7 @@ class Fleet:
         named = {f"CONNECTOR_AUTH_{name}": value for name, value in settings.items()}
         arguments = (self.url(proxy), self.keys, json.dumps(named))
         with ExitStack() as stack:
-            found = [stack.enter_context(Worker("scale_worker", *arguments)) for _ in range(count)]
-            for worker in found:
-                worker.answer()
-            yield found
+            yield [stack.enter_context(Worker("scale_worker", *arguments)) for _ in range(count)]
 
     def url(self, proxy: Proxy | None = None) -> str:
         """Return the URL of the store, directly or through *proxy*."""
@@ -162,6 +185,12 @@ class Fleet:
     def commands(self) -> int:
         """Return how many commands the server has run, those in scripts included."""
         return sum(each["calls"] for each in self.redis.info("commandstats").values())
+
+    def server(self) -> str:
+        """Return the name and the version of the server."""
+        found = self.redis.info("server")
+        name = found.get("server_name", "redis")
+        return f"{name.capitalize()} {found[f'{name}_version']}"
 
     def megabytes(self) -> float:
         """Return how much memory the data of the server take."""
@@ -196,6 +225,14 @@ def all_of(workers: Iterable[Worker], name: str, **arguments: Any) -> list[Any]:
     for worker in workers:
         worker.begin(name, **arguments)
     return [worker.answer() for worker in workers]
+
+
+@contextmanager
+def writing(fleet: Fleet, size: Size, proxy: Proxy | None = None) -> Iterator[Worker]:
+    """Run one more worker, which is ready to write."""
+    with fleet.workers(proxy=proxy) as [writer]:
+        writer.start(size.limit)
+        yield writer
 
 
 def _valkey() -> str:

@@ -7,30 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from .scale_fleet import Fleet, Proxy, Worker, all_of
-
-#: The name of a row, and its value.
-Row = tuple[str, float | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much is measured."""
-
-    entries: int  #: in the store
-    starting: int = 20  #: workers that start at once
-    losing: int = 5  #: workers when the store loses all data
-    bulk: int = 10_000  #: subjects that are revoked in bulk
-    missed: int = 150_000  #: changes while a worker is cut off: more than the log of changes has
-    limit: float = 60.0  #: seconds after which something counts as never
-    settle: float = 5.0  #: seconds that a worker stays up after the store is filled
-    #: settings of the app for a store that is far away
-    far: dict[str, Any] = field(default_factory=dict)
+from .scale_fleet import Fleet, Proxy, Row, Size, all_of, writing
+from .scale_requests import cold_start, requests_while_loading
 
 
 def fill(fleet: Fleet, size: Size) -> Iterator[Row]:
@@ -74,40 +54,12 @@ def workers_at_once(fleet: Fleet, size: Size) -> Iterator[Row]:
         yield "server CPU of their start, seconds", fleet.cpu() - before
 
 
-def cold_start(fleet: Fleet, size: Size) -> Iterator[Row]:
-    """Start while good clients wait for more answers than there are threads."""
-    with fleet.workers() as [worker]:
-        longest = worker.call("cold", threads=4, clients=8, limit=size.limit)
-        yield "cold start: a view without tokens waits, seconds", longest
-
-
-def requests_while_loading(fleet: Fleet, size: Size) -> Iterator[Row]:
-    """Let a worker that serves read what it has missed, more than the log of changes has."""
-    with (
-        Proxy(fleet.port) as proxy,
-        fleet.workers(proxy=proxy, REVOCATION_MAX_LAG=120) as [worker],
-        _writer(fleet, size) as writer,
-    ):
-        worker.start(size.limit)
-        alone = worker.call("serve", seconds=3.0)
-        before = worker.call("memory")
-        proxy.set(hold=True)
-        writer.call("churn", count=size.missed, rate=1e9)
-        worker.begin("serve", seconds=size.limit, until_current=True)
-        proxy.set()
-        loading = worker.answer()
-        yield "requests, p99 in ms", _ms(alone["p99"])
-        yield "requests while a full copy is loaded, p99 in ms", _ms(loading["p99"])
-        peak = worker.call("memory")["peak"]
-        yield "MB at the peak of this, more than before", peak - before["now"]
-
-
 def load_while_changing(fleet: Fleet, size: Size) -> Iterator[Row]:
     """Start a worker 50 ms away, while up to 25,000 entries change each second."""
     with (
         Proxy(fleet.port, delay=0.025) as proxy,
         fleet.workers(proxy=proxy) as [worker],
-        _writer(fleet, size) as writer,
+        writing(fleet, size) as writer,
     ):
         rate = 25_000
         writer.call("begin_churn", count=round(rate * (size.limit + 30)), rate=rate)
@@ -140,7 +92,7 @@ def far_store(fleet: Fleet, size: Size) -> Iterator[Row]:
 def one_change(fleet: Fleet, size: Size) -> Iterator[Row]:
     """Let a worker follow changes that another one makes one by one."""
     count, pause = 200, 0.02
-    with fleet.workers() as [worker], _writer(fleet, size) as writer:
+    with fleet.workers() as [worker], writing(fleet, size) as writer:
         worker.start(size.limit)
         time.sleep(1)
         marks = [worker.call("cpu"), time.monotonic()]
@@ -157,12 +109,12 @@ def one_change(fleet: Fleet, size: Size) -> Iterator[Row]:
 
 def bulk(fleet: Fleet, size: Size) -> Iterator[Row]:
     """Revoke many subjects from Python, one by one and in bulk, and from the command line."""
-    with _writer(fleet, size) as writer:
+    with writing(fleet, size) as writer:
         single = writer.call("revoke", count=size.bulk // 10)
         yield f"{size.bulk // 10:,} revocations one by one, seconds", single
         seconds = writer.call("fill", count=size.bulk, first=10**7)
         yield f"{size.bulk:,} revocations by revoke_many(), seconds", seconds
-    with Proxy(fleet.port, delay=0.025) as proxy, _writer(fleet, size, proxy) as writer:
+    with Proxy(fleet.port, delay=0.025) as proxy, writing(fleet, size, proxy) as writer:
         seconds = writer.call("fill", count=size.bulk, first=2 * 10**7)
         yield f"{size.bulk:,} by revoke_many(), 50 ms away, seconds", seconds
     yield f"{size.bulk:,} by the command revoke-many, seconds", _command(fleet, size)
@@ -197,7 +149,7 @@ def loss(fleet: Fleet, size: Size) -> Iterator[Row]:
 def expired(fleet: Fleet, size: Size) -> Iterator[Row]:
     """Revoke tokens that expired two hours ago, as many as in bulk, in an empty store."""
     fleet.empty()
-    with _writer(fleet, size) as writer:
+    with writing(fleet, size) as writer:
         before = fleet.megabytes()
         writer.call("expired", count=size.bulk)
         time.sleep(2)
@@ -213,13 +165,6 @@ ROWS: dict[str, Callable[[Fleet, Size], Iterator[Row]]] = {
         *(load_while_changing, load_over_drops, far_store, one_change, bulk, loss, expired),
     )
 }
-
-
-@contextmanager
-def _writer(fleet: Fleet, size: Size, proxy: Proxy | None = None) -> Iterator[Worker]:
-    with fleet.workers(proxy=proxy) as [writer]:
-        writer.start(size.limit)
-        yield writer
 
 
 def _command(fleet: Fleet, size: Size) -> float:
@@ -245,7 +190,3 @@ def _command(fleet: Fleet, size: Size) -> float:
 def _last(seconds: list[float | None]) -> float | None:
     known = [each for each in seconds if each is not None]
     return max(known) if len(known) == len(seconds) else None
-
-
-def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else 1000 * seconds

@@ -13,7 +13,6 @@ import threading
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from itertools import cycle
 from pathlib import Path
@@ -42,9 +41,8 @@ def application(url: str, keys: str, **settings: Any) -> Flask:
     """Return an app of the store at *url*; *keys* is the path of a file with its key set."""
     app = Flask("worker")
     found = json.loads(Path(keys).read_text())["keys"]
-    app.config.update(
-        CONNECTOR_AUTH_APP_JWT_KEYS=found, CONNECTOR_AUTH_REVOCATION_URL=url, **settings
-    )
+    named = {"CONNECTOR_AUTH_APP_JWT_KEYS": found, "CONNECTOR_AUTH_REVOCATION_URL": url}
+    app.config.update(named | settings)
     app.add_url_rule("/one", "one", require_app_jwt(lambda: {}))
     app.add_url_rule("/open", "open", lambda: {})
     ConnectorAuth(app)
@@ -172,24 +170,6 @@ class Worker:
                 break
         return {"failed": failed[1] - failed[0], "old": old, "ended": ended}
 
-    def cold(self, threads: int, clients: int, limit: float) -> float | None:
-        """Start while *clients* wait, and return the longest wait of a view that asks for no token.
-
-        :param threads: of the server, which serves requests in the order of their arrival.
-        """
-        self._make()
-        waits: list[float] = []
-        with ThreadPoolExecutor(threads) as pool:
-            for _ in range(clients):
-                pool.submit(self._send, "/one")
-            for _ in self._looks(limit, 0.02):
-                arrived = time.monotonic()
-                pool.submit(self._send, "/open").result(limit)
-                waits.append(time.monotonic() - arrived)
-                if self._revocations.health()["ready"]:
-                    return max(waits)
-        return None
-
     def _make(self) -> None:
         self._began = time.monotonic()
         self._app = application(**self._arguments)
@@ -232,16 +212,20 @@ def _base64(claims: dict[str, Any]) -> str:
     return urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
 
 
-def main(url: str, keys: str, settings: str) -> None:
-    """Obey commands until standard input ends."""
-    # The log would report the outages that are measured.
-    logging.disable()
-    arguments = {"url": url, "keys": keys, **json.loads(settings)}
-    worker = Worker(arguments, json.loads(Path(keys).read_text())["tokens"])
+def obey(commanded: Any) -> None:
+    """Obey commands, which are methods of *commanded*, until standard input ends."""
     print("null", flush=True)
     for line in sys.stdin:
         name, arguments = json.loads(line)
-        print(json.dumps(getattr(worker, name)(**arguments)), flush=True)
+        print(json.dumps(getattr(commanded, name)(**arguments)), flush=True)
+
+
+def main(url: str, keys: str, settings: str) -> None:
+    """Run a worker."""
+    # The log would report the outages that are measured.
+    logging.disable()
+    arguments = {"url": url, "keys": keys, **json.loads(settings)}
+    obey(Worker(arguments, json.loads(Path(keys).read_text())["tokens"]))
 
 
 if __name__ == "__main__":

@@ -54,11 +54,12 @@ def naming_its_worker(app: Flask) -> Flask:
 
 
 @contextmanager
-def gunicorn(call: str, connections: int = 1) -> Iterator[Server]:
+def gunicorn(call: str, connections: int = 1, workers: int = WORKERS) -> Iterator[Server]:
     """Serve the app that *call* returns with gunicorn.
 
     :param call: its app is :func:`naming_its_worker`.
     :param connections: to each worker.
+    :param workers: processes.
     """
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=256))
@@ -68,7 +69,7 @@ def gunicorn(call: str, connections: int = 1) -> Iterator[Server]:
             *(sys.executable, "-m", "gunicorn", call),
             # The socket is created here, and queues requests until a worker is ready.
             *("--bind", f"fd://{listener.fileno()}", "--worker-class", "gthread"),
-            *("--workers", str(WORKERS), "--threads", str(THREADS), "--log-level", "error"),
+            *("--workers", str(workers), "--threads", str(THREADS), "--log-level", "error"),
             # A connection waits while other subjects have their turn.
             *("--keep-alive", "3600"),
         ]
@@ -77,7 +78,7 @@ def gunicorn(call: str, connections: int = 1) -> Iterator[Server]:
         )
         stack.callback(process.terminate)
         found: dict[int, list[HTTPConnection]] = {}
-        while len(found) < WORKERS or min(map(len, found.values())) < connections:
+        while len(found) < workers or min(map(len, found.values())) < connections:
             connection = HTTPConnection("127.0.0.1", listener.getsockname()[1], timeout=30)
             stack.enter_context(closing(connection))
             connection.request("GET", "/worker")

@@ -57,7 +57,7 @@ from .importing import (
 )
 from .key_set import (
     MAX_PAUSE_WITHOUT_KEYS as MAX_PAUSE_WITHOUT_KEYS,
-    MAX_WAIT_AFTER_BAD_SIGNATURE as MAX_WAIT_AFTER_BAD_SIGNATURE,
+    MAX_SHORT_WAIT as MAX_SHORT_WAIT,
     BadKeySet as BadKeySet,
     KeyLookup as KeyLookup,
     KeySetState as KeySetState,

@@ -16,8 +16,9 @@ from .source import MAX_CANDIDATES, KeyIndex, VerificationKey
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-#: Longest wait of a token whose signature failed with the current keys, in seconds.
-MAX_WAIT_AFTER_BAD_SIGNATURE = 0.5
+#: Longest wait, in seconds, of a token that must not hold a thread for long: one whose signature
+#: failed with the current keys, and one beside another that waits for the first key set.
+MAX_SHORT_WAIT = 0.5
 #: Longest pause after a failed fetch while no token can be verified, in seconds.
 MAX_PAUSE_WITHOUT_KEYS = 5.0
 # As many problems of single keys are in the message about a set without usable keys.

@@ -5,11 +5,12 @@ The policy does no I/O and reads no clock.
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from random import SystemRandom
 
 from .key_set import (
     MAX_PAUSE_WITHOUT_KEYS,
-    MAX_WAIT_AFTER_BAD_SIGNATURE,
+    MAX_SHORT_WAIT,
     FetchFailure,
     KeyLookup,
     KeySetState,
@@ -23,9 +24,7 @@ from .source import Lease
 
 _ANSWERED, _UNAVAILABLE = LookupOutcome.ANSWERED, LookupOutcome.UNAVAILABLE
 _WAIT = LookupOutcome.WAIT
-_NEVER = float("-inf")
-# SystemRandom has no state. Forked workers would inherit that of the global generator and draw the
-# same numbers, and an application may have seeded it.
+# Without a state: forked workers would share it, and an application may have set a seed.
 _random = SystemRandom()
 
 
@@ -41,15 +40,15 @@ class RefreshPolicy:
     def __init__(self, rules: RemoteRules, jitter: Callable[[], float] = _random.random) -> None:
         self.rules = rules
         self.snapshot: Snapshot | None = None
-        self.lease: Lease = Lease(_NEVER)  #: of the answers from :attr:`snapshot`
+        self.lease: Lease = Lease(-inf)  #: of the answers from :attr:`snapshot`
         self.failures: int = 0  #: in a row
         self.last_error: str | None = None
         self._jitter = jitter
         self._failure: FetchFailure | None = None  # the last one, until a fetch succeeds
         self._fetch_started_at: float | None = None  # None: no fetch is under way
-        self._completed_fetch_started_at = _NEVER
-        self._unknown_key_fetch_at = _NEVER
-        self._waiters = 0  # of the fetch under way: unknown keys and failed signatures
+        self._completed_fetch_started_at = -inf
+        self._unknown_key_fetch_at = -inf
+        self._waiters = 0  # for the fetch under way; not those of a set that is due
 
     def state(self, now: float) -> KeySetState:
         """Return the state at *now*."""
@@ -145,18 +144,18 @@ class RefreshPolicy:
 
     def restore_backup(self, now: float, saved: LoadedKeySet) -> None:
         """Use a key set from the backup, which is never fresh."""
-        self._use(Snapshot(saved.index, now - saved.age, None, _NEVER, saved.url))
+        self._use(Snapshot(saved.index, now - saved.age, None, -inf, saved.url))
 
     def reset_after_fork(self) -> None:
         """Continue in a child process, where the parent's fetch has no result."""
         self.abandon_fetch()
         if self.snapshot and self.snapshot.lifetime is not None:
-            refresh_after = self._draw_delay(self.snapshot.lifetime)
-            self._use(replace(self.snapshot, refresh_after=refresh_after))
+            delay = self._draw_delay(self.snapshot.lifetime)
+            self._use(replace(self.snapshot, refresh_after=delay))
 
     def _use(self, snapshot: Snapshot) -> None:
         # In this order, since requests read both without a lock.
-        self.lease.until = _NEVER
+        self.lease.until = -inf
         self.snapshot = snapshot
         self.lease = Lease(snapshot.confirmed_at + snapshot.refresh_after)
 
@@ -180,6 +179,7 @@ class RefreshPolicy:
         if snapshot is None or state is KeySetState.OUTAGE:
             # After a failure no request waits: if the issuer hangs, all threads would wait.
             if snapshot is None and (wait := self._wait(lookup)) and not self.is_failing(now):
+                self._waiters += 1
                 return LookupDecision(_WAIT, wait=wait, start_fetch=may_fetch)
             return LookupDecision(_UNAVAILABLE, start_fetch=may_fetch)
         age = now - snapshot.confirmed_at
@@ -206,7 +206,9 @@ class RefreshPolicy:
     def _wait(self, lookup: KeyLookup) -> float:
         """Return the seconds for which *lookup* may wait: none for a fetch that is slow."""
         late = max(0.0, lookup.arrived_at - (self._fetch_started_at or lookup.arrived_at))
-        return max(0.0, self.rules.wait - late) if lookup.may_wait else 0.0
+        # One may hold a thread until there is a set; if all did, they would hold all threads.
+        longest = inf if self.snapshot or not self._waiters else MAX_SHORT_WAIT
+        return max(0.0, min(self.rules.wait, longest) - late) if lookup.may_wait else 0.0
 
     def _decide_unknown_key(self, lookup: KeyLookup, now: float, may_fetch: bool) -> LookupDecision:
         """Decide on a token whose key is not in a fresh set."""
@@ -240,7 +242,7 @@ class RefreshPolicy:
         may_wait = lookup.may_wait and not self._waiters and not self.is_failing(now)
         if may_wait and (start_fetch or self._fetch_started_at is not None):
             self._waiters = 1
-            seconds = min(self.rules.wait, MAX_WAIT_AFTER_BAD_SIGNATURE)
+            seconds = min(self.rules.wait, MAX_SHORT_WAIT)
             return LookupDecision(_WAIT, (), seconds, start_fetch, for_unknown_key=start_fetch)
         return LookupDecision(_ANSWERED, start_fetch=start_fetch, for_unknown_key=start_fetch)
 

@@ -8,21 +8,16 @@ from itertools import islice
 from math import inf
 
 from ..core import Reason, Rejected, Unavailable, steady_time
-from .entries import Change, is_later
+from .entries import PAUSE, STEP, Change, is_later
 from .pending import PendingRevocations
 from .revocation_set import Piece, RevocationSet
 from .subjects import TOKEN_KIND_BYTE, Subject, entry_key, kind_of
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-# Changes, or buckets, that are worked on at a time.
-_STEP = 256
 #: Entries that a store lacks after a loss; where there are more, it is given all of them.
 MANY_MISSING = 1000
-# Seconds for one step of longer work.
-_STEP_TIME = 0.001
-# Seconds. A thread that only gives up the interpreter mostly takes it again at once.
-_PAUSE = 0.0005
+_STEP_TIME = 0.001  # seconds for one step of longer work
 
 
 class RevocationCache:
@@ -48,11 +43,13 @@ class RevocationCache:
         self.revoked: RevocationSet = revoked
         #: Whether this is a copy of a store, which can be too old.
         self.is_copy: bool = max_lag != inf
-        #: Called by a check that finds the copy too old: the thread that refreshes the copy may not
-        #: have started yet, or may have died.
+        #: Start the thread that refreshes the copy; the second one waits for its first answer.
+        self.start_refresh: Callable[[], None] = lambda: None
         self.ensure_refresh: Callable[[], None] = lambda: None
         #: When the last read that was applied began; the copy is as old as that.
         self.confirmed_at: float | None = None
+        #: Whether changes that made a difference are returned: many of them cost a collection.
+        self.is_observed: Callable[[], bool] = lambda: True
         self.max_lag: float = max_lag
         self._fail_closed = fail_closed
         self._on_stale = on_stale
@@ -155,12 +152,14 @@ class RevocationCache:
         :param read_began: when the read began, by the clock of this cache: the copy is up to date
             as of that. ``None``: it is not, since the store has more changes.
         """
-        remaining, applied = iter(changes), []
-        while some := [*islice(remaining, _STEP)]:
+        remaining = iter(changes)
+        applied: list[Change] = []
+        while some := [*islice(remaining, STEP)]:
             with self._lock:
-                applied += self._apply(some)
-            if len(some) == _STEP:
-                time.sleep(_PAUSE)
+                found = self._apply(some)
+            applied += found if self.is_observed() else ()
+            if len(some) == STEP:
+                time.sleep(PAUSE)
         if read_began is None:
             return applied
         with self._lock:
@@ -203,7 +202,7 @@ class RevocationCache:
                     missing += absent
                 applied += self._apply(found, None if lost else read_began)
             if self._clock() - begin > _STEP_TIME:
-                time.sleep(_PAUSE)
+                time.sleep(PAUSE)
                 begin = self._clock()
         return applied, missing
 
@@ -242,8 +241,8 @@ class RevocationCache:
     def remove_expired(self, now: float) -> None:
         """Remove the entries that no token can match any more, in small steps."""
         numbers = self.revoked.used_buckets()
-        for begin in range(0, len(numbers), _STEP):
+        for begin in range(0, len(numbers), STEP):
             if begin:
-                time.sleep(_PAUSE)
+                time.sleep(PAUSE)
             with self._lock:
-                self.revoked.remove_expired(now, numbers[begin : begin + _STEP])
+                self.revoked.remove_expired(now, numbers[begin : begin + STEP])

@@ -10,6 +10,9 @@ from .subjects import Key, Kind
 
 #: Seconds that an entry is kept after it is no longer needed: a clock may be wrong by as much.
 SLACK = 1800
+#: Changes that are worked on at a time, and the seconds after that in which other threads serve. A
+#: thread that only gives up the interpreter mostly takes it again at once.
+STEP, PAUSE = 128, 0.0005
 # Seconds added to the leeway of a verifier.
 _MARGIN = 60
 

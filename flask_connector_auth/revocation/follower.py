@@ -5,6 +5,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from math import inf
 from typing import Any
 
 from ..core import (
@@ -32,8 +33,7 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 # Seconds from one read to the next; for which requests wait for the first, from the start.
 _INTERVAL, _FIRST_WAIT = 0.25, 0.5
-# Seconds; the second one after each read, the third one after a loss.
-_EXPIRY_INTERVAL, _COMPACTION_TIME, _SETTLING = 60, 0.1, 1.0
+_EXPIRY_INTERVAL, _COMPACTION_TIME = 60, 0.1  # seconds; the second one after each read
 # Seconds to wait for the end of the thread: longer than most clients of Redis wait for an answer.
 _STOP_TIMEOUT = 1.0
 
@@ -68,7 +68,7 @@ class Follower(Closable):
         self._position: Any = None
         self._recovery, self._next_expiry = Recovery(cache), 0.0
         self.reset_after_fork()
-        cache.ensure_refresh = self.ensure_running
+        cache.start_refresh, cache.ensure_refresh = self.start, self.ensure_running
         register_fork_reset(self)
         register_closable(self)
 
@@ -77,9 +77,8 @@ class Follower(Closable):
         self._process, self._lock = os.getpid(), threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopping, self._has_tried = threading.Event(), threading.Event()
-        self._is_current, self._started = threading.Event(), 0.0
-        # What is left to do of a compaction of the store.
-        self._compaction: Iterator[object] | None = None
+        self._is_current, self._started = threading.Event(), inf
+        self._compaction: Iterator[object] | None = None  # what is left to do of the last one
         self._cache.reset_after_fork()
 
     def ensure_running(self) -> None:
@@ -88,7 +87,7 @@ class Follower(Closable):
         That may not be all: no thread that serves requests is held until the copy is complete.
         """
         self.start()
-        self._has_tried.wait(max(0.0, self._started + _FIRST_WAIT - self._elapsed()))
+        self._has_tried.wait(max(0.0, _FIRST_WAIT - max(0.0, self._elapsed() - self._started)))
 
     def wait_until_current(self, timeout: float) -> bool:
         """Start the thread unless it runs; return whether the copy is complete within *timeout*."""
@@ -101,6 +100,8 @@ class Follower(Closable):
         # uWSGI forks without Python's hooks: the parent's thread object still seems alive.
         if self._process != os.getpid():
             self.reset_after_fork()
+        # Before the lock: those that find it taken wait for an answer too.
+        self._started = min(self._started, self._elapsed())
         # Another thread that holds the lock starts one. Never wait for it: requests call this.
         if not self._lock.acquire(blocking=False):
             return
@@ -112,7 +113,6 @@ class Follower(Closable):
                 thread = threading.Thread(target=_follow, args=arguments, daemon=True)
                 thread.start()
                 self._thread, self._stopping = thread, stopping
-                self._started = self._elapsed()
         except RuntimeError:
             # The interpreter shuts down, or the machine has reached its limit of threads.
             self._record_failure("the thread that reads it cannot be started")
@@ -130,6 +130,7 @@ class Follower(Closable):
             self._stopping.set()
             thread, has_tried = self._thread, self._has_tried
             self._has_tried, self._is_current = threading.Event(), threading.Event()
+            self._started = inf
         # Closing ends a read that waits; a connection opened later is closed by the thread itself.
         close_if_closable(self._store)
         if thread and thread is not threading.current_thread():
@@ -201,20 +202,20 @@ class Follower(Closable):
             logger.error(LOG_LOSS, len(unreported))
             self._store.change(unreported)
             for change in unreported:
-                # This was the last write. The revocation stays in force in this process until the
-                # store reports its key.
+                # Not once more: it stays in force in this process until the store reports its key.
                 self._cache.end_write(change, acknowledged=False)
 
     def _recover(self, update: Update, began: float) -> float:
         """Read a part of what the store still has after a loss, and write back what it lacks."""
-        if self._cache.confirmed_at is None:
-            # There is no copy to write back from, and a write would hide the loss.
+        if self._cache.confirmed_at is None:  # no copy to write back: it would hide the loss
             self._position = None
             raise RevocationStoreError(NOBODY_WROTE_BACK)
-        self._on_change(self._recovery.apply(update, began))
-        self._position = self._recovery.follow(self._store, update)
-        # Others may know more than a copy that is too old, and add it first.
-        return 0.0 if update.more or self._cache.is_fresh() else _SETTLING
+        pause = 0.0 if update.more else self._recovery.pause_before_writing()
+        if not pause:
+            self._on_change(self._recovery.apply(update, began))
+            self._position = self._recovery.follow(self._store, update)
+            pause = 0.0 if update.more else self._recovery.pause_after_writing()
+        return pause + self._elapsed() - began if pause else 0.0
 
     def _record_failure(self, cause: str) -> None:
         self._is_current.clear()
@@ -246,5 +247,4 @@ def _follow(
 ) -> None:
     while (pause := read_once(lambda: None if stopping.is_set() else reference())) is not None:
         stopping.wait(pause)
-    # A socket that is left open would make the collector warn.
-    close_if_closable(closable)
+    close_if_closable(closable)  # a socket that is left open would make the collector warn

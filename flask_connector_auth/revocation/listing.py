@@ -41,20 +41,28 @@ class Listing:
                 yield Revocation(kind, subject, None if kind is Kind.TOKEN else since, until)
 
     def send_changed(self, sender: object, changes: Iterable[Change]) -> None:
-        """Send a signal for each change; without a name, if the store does not have it."""
-        remaining = iter(changes)
+        """Send a signal for each change; without a name, if the store does not have it.
+
+        The store is not asked if it is so far away that the copy would become too old meanwhile.
+        """
+        remaining, begin = iter(changes), self._cache.lag() or 0.0
         while some := [*islice(remaining, _BATCH)]:
-            keys: Sequence[Key] = [change.key for change in some]
-            with suppress(RevocationStoreError):
-                keys = self._named(some)
+            keys = self._known(some)
+            # For its answer, and for that to the next read.
+            if (self._cache.lag() or 0.0) + 2 * begin < self._cache.max_lag:
+                with suppress(RevocationStoreError):
+                    keys = self._named(some)
             for key, change in zip(keys, some, strict=True):
                 issuer, name = (None, None) if isinstance(key, bytes) else issuer_and_name(key)
                 payload = {"kind": kind_of(key), "name": name, "issuer": issuer}
                 revoked = change.value is not None
                 send_signal(revocation_changed, sender, **payload, revoked=revoked)
 
+    def _known(self, changes: Sequence[Change]) -> Sequence[Key]:
+        return [self._cache.revoked.name_of(change.key) for change in changes]
+
     def _named(self, changes: Sequence[Change]) -> Sequence[Key]:
-        keys = [self._cache.revoked.name_of(change.key) for change in changes]
+        keys = self._known(changes)
         unnamed = [key for key in keys if isinstance(key, bytes) and kind_of(key) != Kind.TOKEN]
         if not unnamed or not isinstance(self._store, RecoverableStore):
             return keys

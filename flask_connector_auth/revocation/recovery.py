@@ -13,6 +13,9 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 LOG_LOSS = "the revocation store has lost data; entries that this process writes back: %d"
 NOBODY_WROTE_BACK = "it has lost data, and no worker that has a copy has written it back yet"
+# Seconds for which a worker whose copy was too old waits for the others, before it writes and after
+# that. They may know more. The second one is longer: the others may be in the first one.
+_BEFORE, _AFTER = 0.5, 1.0
 
 
 class Recovery:
@@ -25,6 +28,19 @@ class Recovery:
         self._cache = cache
         # What the store lacks; None: too much of it.
         self._missing: dict[bytes, Change] | None = None
+        self._waited_at: float | None = None  # the age of the copy when it last waited to write
+
+    def pause_before_writing(self) -> float:
+        """Return the seconds to wait before the store is given what it lacks, once for each copy.
+
+        If others have a copy that is no older than it may be, one of them writes all of it.
+        """
+        waited_at, self._waited_at = self._waited_at, self._cache.confirmed_at
+        return 0.0 if self._cache.is_fresh() or waited_at == self._waited_at else _BEFORE
+
+    def pause_after_writing(self) -> float:
+        """Return the seconds to wait, before the copy counts as up to date, for what others add."""
+        return 0.0 if self._cache.is_fresh() else _AFTER
 
     def apply(self, update: Update, read_began: float) -> list[Change]:
         """Apply a part, and return the changes that made a difference."""

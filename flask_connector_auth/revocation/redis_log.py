@@ -15,13 +15,14 @@ A log has a random *generation*. One that continues another one has its *epoch*,
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from struct import Struct
 from typing import Any, NamedTuple, Self
 
-from .entries import Change
+from .entries import PAUSE, STEP, Change
 from .revocation_set import BUCKETS, PIECE_BYTES, RECORD_BYTES, Piece, unpack
 from .store import Update
 
@@ -111,6 +112,24 @@ class Answer(NamedTuple):
         return cls(now, Header.unpack(header), bool(has_names), Header.unpack(successor), data)
 
 
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """The changes in some records. They are made one by one: the collector would visit a list.
+
+    :raises ValueError: see :func:`unpack`; before any of them is applied.
+    """
+
+    records: bytes
+
+    def __post_init__(self) -> None:
+        for number, _ in enumerate(self, 1):
+            if not number % STEP:
+                time.sleep(PAUSE)
+
+    def __iter__(self) -> Iterator[Change]:
+        return unpack(self.records)
+
+
 def update_after(known: Position | None, answer: Answer) -> Update:
     """Return what a worker learns from an answer to a read of its position."""
     header = answer.header
@@ -188,7 +207,7 @@ def _advance(position: Position, answer: Answer, *, complete: bool = False) -> U
         position, offset=position.offset + len(data), last=data[-RECORD_BYTES:] or position.last
     )
     more = len(answer.data) + RECORD_BYTES >= PIECE_BYTES
-    return _update(position, answer, unpack(data), pieces, complete=complete, more=more)
+    return _update(position, answer, _Tail(data), pieces, complete=complete, more=more)
 
 
 def _update(

@@ -17,8 +17,7 @@ from .subjects import entry_key, key_of_subject
 
 # Few enough to be sent and written within the timeout of a client of Redis.
 _BATCH = 1000
-# Seconds to wait for a complete copy, where the answer needs one.
-_PATIENCE = 1.0
+_PATIENCE = 1.0  # seconds to wait for a complete copy, where the answer needs one
 
 
 class Revocations:
@@ -65,6 +64,7 @@ class Revocations:
                 fail_closed=rules.fail_closed,
                 on_stale=partial(send_signal, revocation_stale, self),
             )
+            self.cache.is_observed = lambda: bool(revocation_changed.receivers)
             self._follower = Follower(store, self.cache, self._send_changed, clock)
         self._factory = RevocationFactory(rules, retention, clock, self._store.now, issuers)
         self._listing = Listing(self._store, self.cache)

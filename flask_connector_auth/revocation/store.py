@@ -152,15 +152,15 @@ class StoreRead:
         """Read the store, and keep what it returned or why it failed."""
         try:
             update = self.store.read(self.position)
-            # Consumed here, so that a slow store keeps no app alive.
-            changes: list[Change] = [*update.changes]
-            if update.complete and update.pieces is None:
-                entries = RevocationSet()
-                for change in changes:
-                    entries.put(change)
-                self.update = replace(update, changes=changes, pieces=[*entries.pieces()])
-            else:
-                self.update = replace(update, changes=changes)
+            if update.pieces is None:
+                # Consumed here, so that a slow store keeps no app alive.
+                update = replace(update, changes=[*update.changes])
+                if update.complete:
+                    entries = RevocationSet()
+                    for change in update.changes:
+                        entries.put(change)
+                    update = replace(update, pieces=[*entries.pieces()])
+            self.update = update
         except Exception as error:
             # The text alone: a traceback would keep alive all that the error passed through.
             self.failure = describe_error(error)

@@ -168,6 +168,9 @@ class Authenticator(Generic[TokenT]):
 
     def _verify(self, text: str, now: float, issuer: str | None) -> CachedToken[TokenT]:
         """Return the token in the compact JWS *text*, verified by the rules of its issuer."""
+        if self.revocation_cache.confirmed_at is None:
+            # Beside the fetch of the keys, so that the request does not wait for one after another.
+            self.revocation_cache.start_refresh()
         if not self.has_choice:
             lease = current_lease(self._first.keys)
             entry = self._first.verify(text, now)

@@ -244,7 +244,7 @@ def test_what_scale_costs_has_a_column_for_each_size() -> None:
         "difference": {"small": -0.5, "large": 100.0},
     }
     table = scale.table({"sizes": ["small", "large"], "rows": rows})
-    assert table.head == ["", "1,000", "1,000,000"]
+    assert table.head == ["", "1,000 entries", "1,000,000 entries"]
     assert table.rows == [
         ["seconds", "0.13", "never"],
         ["commands", "12,346", ""],

@@ -1,4 +1,4 @@
-"""The benchmark behind gunicorn: each worker serves each load, and no wrong answer is measured."""
+"""The benchmarks behind gunicorn: each worker serves each load, and no wrong answer is measured."""
 
 import json
 import os
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import loads, served
+from benchmarks import loads, scale_requests, served
 from benchmarks.mint import Mint
+from benchmarks.scale_fleet import Size, fleet
 
 
 def test_every_load_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,3 +38,18 @@ def test_the_workers_take_turns(tmp_path: Path) -> None:
         for wrong, case in ((server, refused), (server._replace(authenticates=False), bad)):
             with pytest.raises(AssertionError, match="instead of"):
                 served.worker_time(wrong, [case])
+
+
+def test_requests_that_come_together_to_a_new_worker_are_all_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Twice as many as there are threads, keys and store at hand, before and after a full load."""
+    near = {name: scale_requests.STARTS[name] for name in ("all near", "the same with warm()")}
+    monkeypatch.setattr(scale_requests, "STARTS", near)
+    size = Size(entries=0, missed=2000, limit=30)
+    with fleet(None) as processes:
+        rows = dict(scale_requests.cold_start(processes, size))
+        rows |= scale_requests.requests_while_loading(processes, size)
+    assert all(value is not None for value in rows.values())
+    refused = [value for name, value in rows.items() if "503" in name]
+    assert refused == [0, 0, 0]

@@ -1,7 +1,10 @@
 """The responses to revoked tokens: real apps, real tokens, each store."""
 
+import json
 import runpy
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from flask_connector_auth import (
     verify_request,
 )
 from flask_connector_auth.core import JumpResistantClock
+from flask_connector_auth.keys import FetchResponse
 from flask_connector_auth.testing import Issuer
 from tests.support.floor_helpers import NOW, cases, issuer_of
 from tests.support.http_helpers import assert_row, headers
@@ -216,6 +220,26 @@ def test_two_apps_on_one_store(world: MakeWorld, server: Server, tokens: Tokens)
     late = world(REVOCATION_URL=server.url)
     for worker in [*workers, late]:
         until(lambda: worker.answer(**tokens) == 40102, SOON)  # noqa: B023
+
+
+def test_the_first_request_has_the_store_read_while_it_waits_for_keys(
+    world: MakeWorld, server: Server, issuer: Issuer
+) -> None:
+    """It does not wait for one after the other."""
+    may_answer = threading.Event()
+
+    def fetch(url: str, **_options: Any) -> FetchResponse:
+        assert may_answer.wait(10)
+        return FetchResponse(200, json.dumps(issuer.key_set()).encode(), {})
+
+    settings = {"APP_JWT_KEYS": "https://issuer.example/keys", "JWKS_FETCH": fetch}
+    one = world(REVOCATION_URL=server.url, JWKS_WAIT=10, **settings)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(one.answer, issuer.app_jwt())
+        until(one.revocations.cache.is_fresh)
+        assert not answer.done()
+        may_answer.set()
+        assert answer.result() == 200
 
 
 def test_each_app_has_its_own_without_a_store(world: MakeWorld, tokens: Tokens) -> None:

@@ -225,7 +225,7 @@ def test_missed_changes(own_server: Server, world: MakeWorld, issuer: Issuer) ->
     proxy.close()
 
 
-@pytest.mark.parametrize(("delay", "lag"), [(0.1, 1), (0.25, 2), (1.6, 5)])
+@pytest.mark.parametrize(("delay", "lag"), [(0.1, 1), (0.25, 2), (2.2, 5)])
 def test_a_slow_server(
     delay: float, lag: float, own_server: Server, world: MakeWorld, issuer: Issuer
 ) -> None:

@@ -7,7 +7,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, suppress
 from itertools import pairwise
 from typing import Any
@@ -116,6 +116,25 @@ def test_a_hanging_issuer_parks_no_request_longer_than_the_wait() -> None:
     assert kids(source, "a") == ["a"]
     assert len(world.fetches) == 2
     world.answer.set()
+
+
+def test_a_slow_first_fetch_holds_one_thread() -> None:
+    """EMPTY: of four requests one waits on, and passes; the other threads are free before that."""
+    world = Slow("a")
+    source = world.source(RemoteRules(wait=60), start_daemon)
+
+    def ask() -> list[str | None] | str:
+        try:
+            return kids(source, "a")
+        except Unavailable:
+            return "503"
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = as_completed([pool.submit(ask) for _ in range(4)], 10)
+        assert [next(answers).result() for _ in range(3)] == ["503"] * 3
+        world.answer.set()
+        assert next(answers).result() == ["a"]
+    assert len(world.fetches) == 1
 
 
 def test_a_fetch_that_completes_while_a_token_waits_for_the_lock_is_no_outage() -> None:

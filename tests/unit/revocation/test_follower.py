@@ -6,6 +6,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -301,15 +302,41 @@ def test_entries_that_the_store_lost_are_written_back(caplog: pytest.LogCaptureF
     assert bench.store.reads == [1, "after 2"]
 
 
-@pytest.mark.parametrize(("age", "pause"), [(4, 0.0), (6, 1.0)])
-def test_after_a_loss_a_copy_that_is_too_old_waits_for_the_others(age: float, pause: float) -> None:
-    """They may know what was revoked meanwhile, and write it back as soon as they read. A copy that
-    is no older than it may be goes on at once."""
+@pytest.mark.parametrize(("age", "pauses"), [(4, [0.0]), (6, [0.5, 1.0])], ids=["fresh", "old"])
+def test_after_a_loss_a_copy_that_is_too_old_waits_for_the_others(
+    age: float, pauses: list[float]
+) -> None:
+    """They may know what was revoked meanwhile: one of them writes all of it if it comes first, and
+    they add it if not. The time that the work takes does not count. A copy that is no older than it
+    may be goes on at once."""
+    bench = Bench()
+    for _ in range(2):
+        bench.load(A, B)
+        bench.elapsed += age
+        bench.store.seconds_per_read = 3.0 if age > 5 else 0.0
+        before = len(bench.store.written_back)
+        waited = []
+        for number in range(len(pauses)):
+            assert len(bench.store.written_back) == before
+            waited += bench.read(lost(2 + number, A))
+        assert waited == pauses
+        assert len(bench.store.written_back) == before + 1
+        assert bench.cache.is_fresh() is (age < 5)
+        bench.store.seconds_per_read = 0.0
+
+
+def test_what_is_left_is_read_again_before_it_is_written() -> None:
+    """By a worker whose copy is too old: from where it was, once it has waited for the others."""
     bench = Bench()
     bench.load(A, B)
-    bench.elapsed += age
-    assert bench.read(lost(2, A)) == [pause]
-    assert bench.cache.is_fresh() is (age < 5)
+    bench.elapsed += 6
+    part = replace(lost("part", A), more=True)
+    assert bench.read(part, replace(lost("end"), complete=False)) == [0.0, 0.5]
+    assert bench.read(replace(lost("end"), complete=False)) == [1.0]
+    assert bench.store.reads[-2:] == ["part", "part"]
+    [(_, missing, position)] = bench.store.written_back
+    assert [entry_key(change.key) for change in missing or ()] == [entry_key(B.key)]
+    assert position == "end"
 
 
 def test_a_restoration_that_may_be_older_does_not_count() -> None:
@@ -704,12 +731,35 @@ def test_without_a_thread_nothing_is_confirmed(
     until(bench.cache.is_fresh)
 
 
-def test_a_request_does_not_wait_while_another_starts_the_thread() -> None:
-    """A request waits for no lock."""
+class Tried(threading.Event):
+    """Records for how long it is waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Record the wait, without one."""
+        self.waits.append(timeout)
+        return False
+
+
+def test_while_another_request_starts_the_thread_only_the_answer_is_waited_for() -> None:
+    """No lock; and the first answer by all requests that come to a new worker together."""
     bench = Bench()
+    bench.follower._has_tried = tried = Tried()
     with bench.follower._lock:
-        bench.follower.start()
+        bench.follower.ensure_running()
+        bench.elapsed += 0.3
+        bench.follower.ensure_running()
     assert bench.follower._thread is None
+    assert tried.waits == pytest.approx([0.5, 0.2])
+    bench.follower.close()
+    bench.follower._has_tried = again = Tried()
+    bench.elapsed += 10
+    with bench.follower._lock:
+        bench.follower.ensure_running()
+    assert again.waits == [0.5]
 
 
 def test_a_thread_that_died_is_replaced() -> None:
@@ -830,7 +880,8 @@ def test_a_past_failure_keeps_nothing_alive() -> None:
         for _ in range(3):
             read_once(gone)
         assert follower.failures.last_error == "ConnectionError"
-        cache.ensure_refresh = lambda: None  # the one intended reference cycle
+        # The one intended reference cycle.
+        cache.start_refresh = cache.ensure_refresh = lambda: None
         del follower
         assert gone() is None
     finally:

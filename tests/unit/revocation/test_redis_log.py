@@ -1,10 +1,13 @@
 """What a worker concludes from its position and the state of the store: has the store lost data?"""
 
+import gc
 from dataclasses import replace
+from math import inf
 
 import pytest
 
 from flask_connector_auth import Change, Update
+from flask_connector_auth.revocation import RevocationCache
 from flask_connector_auth.revocation.redis_log import (
     HEADER_BYTES,
     Answer,
@@ -170,3 +173,34 @@ def test_a_base_is_read_bucket_by_bucket() -> None:
         position = update.position
     assert read == entries
     assert position.offset == header.base_end
+
+
+def test_many_changes_leave_the_collector_nothing_to_do() -> None:
+    """A full collection would stop all threads of a worker that serves. The changes are made one by
+    one, and returned by the cache only where a receiver of a signal needs them."""
+    records = [pack(Change(f"install:{number % 1000}", float(number))) for number in range(9000)]
+    cache, collected = RevocationCache(RevocationSet(), 5), 0
+    cache.is_observed = lambda: False
+
+    def count(phase: str, _info: dict[str, int]) -> None:
+        nonlocal collected
+        collected += phase == "start"
+
+    gc.callbacks.append(count)
+    try:
+        update = update_after(KNOWN, answer(HEADER, RECORDS[2], *records))
+        assert cache.apply_changes(update.changes, None) == []
+    finally:
+        gc.callbacks.remove(count)
+    # One for each 700 objects that stay; other threads may make some too.
+    assert collected < 5
+    assert len(cache.revoked) == 1000
+    cache.is_observed = lambda: True
+    assert len(cache.apply_changes([Change("install:0", inf), Change("install:0", 1.0)], None)) == 1
+
+
+def test_no_change_is_applied_if_one_is_not_understood() -> None:
+    """The error comes with the answer, whichever it is."""
+    wrong = RECORDS[3][:15] + b"\xff" + RECORDS[3][16:]
+    with pytest.raises(ValueError, match="kind"):
+        update_after(KNOWN, answer(HEADER, RECORDS[2], *RECORDS, wrong))

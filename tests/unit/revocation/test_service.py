@@ -23,12 +23,16 @@ from flask_connector_auth import (
 from flask_connector_auth.core import Rejected
 from flask_connector_auth.revocation import (
     MemoryStore,
+    RecoverableStore,
+    RevocationCache,
     RevocationRules,
     Revocations,
+    RevocationSet,
     Subject,
     entry_key,
     redis_scripts,
 )
+from flask_connector_auth.revocation.listing import Listing
 from flask_connector_auth.testing import OMIT
 from tests.support.floor_helpers import NOW, cases, issuer_of
 from tests.support.redis_servers import SOON, Server, until
@@ -388,13 +392,54 @@ def test_each_worker_sends_the_signal(world: MakeWorld, server: Server, sent: li
     """Once in the process that revokes, and once in each that reads the change."""
     workers = [world(REVOCATION_URL=server.url) for _ in range(3)]
     for worker in workers:
-        assert worker.answer(issuer_of().app_jwt()) == 40102  # another issuer: starts no read
+        assert worker.answer(issuer_of().app_jwt()) == 40102  # of another issuer
         until(lambda: worker.health["ready"])  # noqa: B023
     workers[0].revoke(lp_consumer_id="a")
     until(lambda: len(sent) == 3)
     workers[1].restore(lp_consumer_id="a")
     until(lambda: len(sent) == 6)
     assert sent == [("lp_consumer", "a", True)] * 3 + [("lp_consumer", "a", False)] * 3
+
+
+class Distant(MemoryStore, RecoverableStore):
+    """A store whose answers take time, by the clock of the test, and which has every name."""
+
+    def __init__(self, delay: float) -> None:
+        super().__init__(KEPT_FOREVER)
+        self.elapsed = 0.0
+        self._delay = delay
+
+    def read(self, position: Any) -> Update:
+        """Take the time."""
+        self.elapsed += self._delay
+        return super().read(position)
+
+    def names(self, keys: Sequence[bytes]) -> list[str | None]:
+        """Take the time, and make a name of each key."""
+        self.elapsed += self._delay
+        return [f"install:{key.hex()}" for key in keys]
+
+    write_back = compact = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(("delay", "named"), [(1.6, 1000), (1.2, 2000), (0.9, 3000), (1.7, 0)])
+def test_no_signal_makes_the_copy_too_old(delay: float, named: int, sent: list[Any]) -> None:
+    """The names of ids are read from the store as long as the next read comes in time; the others
+    are not in their signals."""
+    store = Distant(delay)
+    cache = RevocationCache(RevocationSet(), 5, clock=lambda: store.elapsed)
+    began = store.elapsed
+    store.read(None)
+    cache.apply_changes([], began)
+    changes = [Change(entry_key(f"install:{number}"), 1.0) for number in range(3000)]
+    Listing(store, cache).send_changed(None, changes)
+    assert [name for _, name, _ in sent] == [
+        None if number >= named else change.key.hex()
+        for number, change in enumerate(changes)
+        if isinstance(change.key, bytes)
+    ]
+    store.read(None)
+    assert cache.is_fresh()
 
 
 def test_a_receiver_that_fails_changes_nothing(
