@@ -35,10 +35,10 @@ keys_outage: NamedSignal = _signals.signal("keys-outage")
 
 #: Something was revoked or restored. The signal is sent in each process that receives the change.
 #: The sender is the app's ``Revocations`` object. ``kind`` is ``token``, ``install``, ``account``,
-#: ``lp_consumer`` or ``ext_consumer``. ``name`` is the id. It is ``None`` for a token, and
-#: where the store has lost the id or is too far away to be asked. ``issuer`` is the issuer for which
-#: the id was revoked, or ``None`` for all issuers. ``revoked`` is ``True`` if
-#: it is revoked now, and ``False`` if it was restored.
+#: ``lp_consumer`` or ``ext_consumer``. ``name`` is the id. It is ``None`` for a token, and where
+#: the store has lost the id or is too far away to be read again. ``issuer`` is the issuer for which
+#: the id was revoked, or ``None`` for all issuers. ``revoked`` is ``True`` if it is revoked now,
+#: and ``False`` if it was restored.
 revocation_changed: NamedSignal = _signals.signal("revocation-changed")
 
 #: A worker's copy of the revocation store is older than allowed. The sender is the app's
