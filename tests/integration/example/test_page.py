@@ -12,9 +12,10 @@ from example_app import DEFAULTS, knobs
 from example_app.certificates import NAMES
 from example_app.commands import LEEWAY_IS_ADDED
 from example_app.database import db
+from example_app.delivery import TIMEOUT
 from example_app.domain import SERVICES
 from example_app.models import MAX_FILE, Conversation, Message
-from example_app.posting import LONGEST_PAUSE, TIMEOUT, State
+from example_app.posting import LONGEST_PAUSE, State
 from example_app.sentinel import app_install
 from example_app.serving import PORT, TLS_PORT
 from example_app.webhooks import EVENT_TYPES, MAX_RETRIES, RETENTION
