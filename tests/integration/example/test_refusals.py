@@ -147,4 +147,5 @@ def test_a_hint_at_the_first_refused_token(example, api, capsys):
     missing, bad, *rest = re.split(r"^(?=\d\d:)", printed, flags=re.MULTILINE)[1:]
     assert missing.endswith("  missing\n")
     assert bad.partition("\n")[2] == HINT
+    assert "flask --app example_app connector-auth inspect" in HINT
     assert [line.count("\n") for line in rest] == [1]
