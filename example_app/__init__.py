@@ -86,7 +86,7 @@ def create_app(
         ``instance`` beside this package if not given.
     :raises ConfigurationError: if a ``CONNECTOR_AUTH_…`` setting cannot be used.
     :raises VersionError: if another version of this app created the database.
-    :raises ValueError: if a setting of the webhooks cannot be used.
+    :raises SettingError: if a setting of the webhooks cannot be used.
     """
     app = create_issuer(config, instance_path=instance_path)
     connector_auth = ConnectorAuth(app)

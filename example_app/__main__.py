@@ -1,15 +1,22 @@
 """Serve the Connector API at two ports of this machine until Ctrl-C."""
 
 import argparse
+import logging
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
+from flask_connector_auth import ConfigurationError
+
+from . import DEFAULTS
 from .agents import agent_of
 from .console import current_console
 from .database import VersionError
 from .refusals import print_line, request_refused
 from .sentinel import app_install
 from .serving import HOST, PORT, TLS_PORT, Served, ctrl_c, served
+from .webhooks import SettingError, endpoints_of
 
 CONNECTION_DETAILS = """\
 A Connector API for the account {install.account_id}
@@ -22,8 +29,10 @@ A Connector API for the account {install.account_id}
   client secret   {install.client_secret}
   agent name      {agent.login_name}
   agent password  {agent.password}
+  webhooks        {webhooks}
   data folder     {served.app.instance_path}
 """
+NO_WEBHOOKS = "none; set FLASK_CONNECTOR_WEBHOOK_URL before the start to get notifications"
 FIRST_STEPS = """\
 Open the console in a browser. Its first four buttons are a short tour.
 Press Ctrl-C to stop. Refused requests are listed below, with the reason.
@@ -36,7 +45,27 @@ def connection_details(served: Served) -> str:
         install = app_install()
         agent = agent_of(install.account_id)
         values = {"install": install, "agent": agent, "console": current_console()}
-        return CONNECTION_DETAILS.format(**values, served=served, host=HOST)
+        webhooks = " ".join(endpoints_of(served.app)) or NO_WEBHOOKS
+        return CONNECTION_DETAILS.format(**values, webhooks=webhooks, served=served, host=HOST)
+
+
+def misspelt_settings(environment: Iterable[str]) -> list[str]:
+    """Return a sentence for each variable that looks like a setting of this app and is none."""
+    known = [f"FLASK_{name}" for name in DEFAULTS]
+    found = []
+    for variable in sorted(environment):
+        name = variable.partition("__")[0]  # Flask sets a member of a mapping by NAME__MEMBER
+        # Those of the package are checked by the package.
+        if name in known or name.startswith("FLASK_CONNECTOR_AUTH_"):
+            continue
+        near = get_close_matches(name, known, 1, cutoff=0.85)
+        if f"FLASK_{name}" in known or name.startswith("CONNECTOR_AUTH_"):
+            near = [f"FLASK_{name}"]
+        if near and name.startswith(("FLASK_", "CONNECTOR_")):
+            found.append(f"{variable} has no effect. Did you mean {near[0]}?")
+        elif name.startswith("FLASK_CONNECTOR_"):
+            found.append(f"{variable} has no effect: there is no such setting.")
+    return found
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -45,6 +74,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=PORT, help=f"http; {PORT} if not given")
     parser.add_argument("--tls-port", type=int, default=TLS_PORT, help=f"https; {TLS_PORT}")
     options = parser.parse_args(argv)
+    logging.basicConfig(format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
+    for sentence in misspelt_settings(os.environ):
+        print(sentence, flush=True)
     stopped = ctrl_c()
     try:
         with served(options.port, options.tls_port, {}) as running:
@@ -52,7 +84,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(FIRST_STEPS, flush=True)
             request_refused.connect(print_line, running.app)
             stopped.wait()
-    except VersionError as error:
+    except SettingError as error:
+        sys.exit(f"FLASK_{error}")
+    except (ConfigurationError, VersionError) as error:
         sys.exit(str(error))
 
 

@@ -27,6 +27,8 @@ NAMES = (
 )
 ADDRESSES = ("127.0.0.1", "::1")
 LIFE = timedelta(days=397)
+#: The file of the CA's certificate in the instance folder.
+CA_NAME = "ca.pem"
 #: A certificate that expires sooner than this is replaced at the start.
 LEFT = timedelta(days=30)
 
@@ -50,7 +52,7 @@ def certificate_in(instance: Path) -> Certificate:
 
     A new one is made if there is none, or if it expires soon.
     """
-    kept = Certificate(instance / "ca.pem", instance / "certificate.pem")
+    kept = Certificate(instance / CA_NAME, instance / "certificate.pem")
     with folder.locked(instance):
         if kept.ca.exists() and kept.chain.exists() and _lasts(kept.chain):
             folder.restrict(kept.chain)

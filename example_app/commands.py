@@ -101,7 +101,8 @@ def token_life(seconds: int) -> None:
     They are accepted for longer than that, by the leeway for the clocks of others.
     """
     knobs.set_token_life(seconds)
-    click.echo(f"New AppJWTs expire after {seconds} seconds. {LEEWAY_IS_ADDED}")
+    unit = "second" if seconds == 1 else "seconds"
+    click.echo(f"New AppJWTs expire after {seconds} {unit}. {LEEWAY_IS_ADDED}")
 
 
 @turning.command()

@@ -5,10 +5,13 @@ request to its end and no further, so that the next request can follow (RFC 9112
 """
 
 import io
+import logging
 import socket
+import ssl
 from collections.abc import Iterable
 from contextlib import closing, suppress
 from http import HTTPStatus
+from pathlib import Path
 from threading import Thread, current_thread
 from typing import IO, Any, ClassVar, cast
 
@@ -16,8 +19,11 @@ from flask import json
 from werkzeug.exceptions import default_exceptions
 from werkzeug.serving import DechunkedInput, WSGIRequestHandler
 
+from .certificates import CA_NAME
 from .refusals import Reason, Refusal, request_refused
 from .wire import refusal
+
+logger = logging.getLogger(__name__)
 
 #: Seconds without a byte in either direction.
 TIMEOUT = 60
@@ -98,8 +104,23 @@ class Handler(WSGIRequestHandler):
 
     def log_error(self, format: str, *args: Any) -> None:
         """Log an error, unless it is the end of a connection that is no longer used."""
-        if not any(isinstance(each, TimeoutError) for each in args):
-            super().log_error(format, *args)
+        for error in args:
+            if isinstance(error, TimeoutError):
+                return
+            if isinstance(error, ssl.SSLError):
+                logger.warning("The TLS handshake failed: %s.", self._explained(error))
+                return
+        super().log_error(format, *args)
+
+    def _explained(self, error: ssl.SSLError) -> str:
+        reason = error.reason or "unknown"
+        # The alerts by which clients tell it (RFC 8446 section 6.2).
+        if reason.endswith(("UNKNOWN_CA", "BAD_CERTIFICATE", "CERTIFICATE_UNKNOWN")):
+            file = Path(self.server.app.instance_path) / CA_NAME  # type: ignore[attr-defined]
+            return f"the client does not trust the CA file {file}"
+        if reason == "HTTP_REQUEST":
+            return "the client sent plain HTTP to the https address"
+        return reason
 
     def handle_expect_100(self) -> bool:
         """Go on; the client is told to when the app reads the body (RFC 9110 section 10.1.1)."""

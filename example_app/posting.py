@@ -8,34 +8,26 @@ import logging
 import time
 from collections import deque
 from collections.abc import Mapping
-from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from enum import StrEnum
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from itertools import count
 from threading import Condition, Thread, current_thread
-from urllib.parse import urlsplit
 
 from blinker import Namespace
+
+from .delivery import Attempt, Delivery, Endpoint, Post, post_once
 
 logger = logging.getLogger(__name__)
 #: Sent by a :class:`Posting` after each attempt, in one of its threads; ``attempt`` is an
 #: :class:`Attempt`.
 attempted = Namespace().signal("attempted")
 
-#: Seconds to wait for the connection, and then for the answer.
-TIMEOUT = 5
 #: Most notifications in all queues; further ones are dropped.
 WAITING = 1000
 #: Most threads: an endpoint that does not answer holds up as many conversations.
 THREADS = 8
 #: Longest time between two attempts of a post that is kept for some time, in seconds.
 LONGEST_PAUSE = 300
-#: Most bytes of an answer that are read, for those who look at attempts.
-ANSWER = 2000
-
-#: A body and its headers.
-Post = tuple[bytes, Mapping[str, str]]
 
 
 class State(StrEnum):
@@ -47,41 +39,12 @@ class State(StrEnum):
     RECOVERED = "recovered"  #: all stored posts are taken
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where the notifications of one event type are posted to."""
-
-    url: str
-    max_retries: int | None = None  #: ``None`` is none too, but lets posts be kept for some time
-    headers: Mapping[str, str] = field(default_factory=dict)  #: further ones
-
-
-@dataclass(slots=True)
-class Delivery:
-    """A notification on its way."""
-
-    conversation_id: str
-    event_type: str
-    endpoint: Endpoint
-    post: Post
-    since: float = field(default_factory=time.monotonic)
-    failures: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One post, and what came of it."""
-
-    delivery: Delivery
-    status: int | None  #: of the answer, or ``None`` if there was none
-    answer: bytes  #: the beginning of its body
-    error: str  #: the name of the error, if there was no answer
-    seconds: float  #: that it took
-
-    @property
-    def is_taken(self) -> bool:
-        """Whether the answer was 200 or 201."""
-        return self.status in (200, 201)
+MEANINGS = {
+    State.UP: "new notifications are posted at once",
+    State.FAILED: "notifications are stored, and posted again",
+    State.IN_TRANSITION: "the endpoint accepts posts again, and gets the stored ones",
+    State.RECOVERED: "all stored notifications are accepted",
+}
 
 
 class Posting:
@@ -96,7 +59,7 @@ class Posting:
     def __init__(
         self, endpoints: Mapping[str, Endpoint], pause: float, retention: float | None = None
     ) -> None:
-        self._endpoints = endpoints
+        self.endpoints = endpoints
         self._pause = pause
         self._retention = retention
         self._changed = Condition()
@@ -114,7 +77,7 @@ class Posting:
 
     def put(self, conversation_id: str, event_type: str, post: Post) -> None:
         """Put *post* in the queue of its conversation, if *event_type* has an endpoint."""
-        if endpoint := self._endpoints.get(event_type):
+        if endpoint := self.endpoints.get(event_type):
             self.resend(Delivery(conversation_id, event_type, endpoint, post))
 
     def resend(self, delivery: Delivery) -> None:
@@ -152,7 +115,7 @@ class Posting:
     def _run(self, generation: object) -> None:
         while found := self._next(generation):
             name, delivery = found
-            attempt = _post(delivery)
+            attempt = post_once(delivery)
             with self._changed:
                 if self._generation is generation:
                     self._settle(name, attempt)
@@ -176,6 +139,8 @@ class Posting:
         """Take the post out of its queue or leave it there, and let the queue go on."""
         queue, delivery = self._queues[name], attempt.delivery
         again = None if attempt.is_taken else self._pause_after(delivery)
+        if not attempt.is_taken:
+            _log_failure(attempt, again)
         if again is None or self._retention is None:
             queue.popleft()
         if again is not None and self._retention is None:
@@ -223,28 +188,17 @@ class Posting:
 
     def _become(self, state: State) -> None:
         if state is not self.state:
-            logger.warning("The webhooks are %s.", state)
+            logger.warning("The webhooks are %s: %s.", state, MEANINGS[state])
             self.state = state
 
 
-def _post(delivery: Delivery) -> Attempt:
-    """Post *delivery* once."""
-    endpoint, (body, headers) = delivery.endpoint, delivery.post
-    parts, began = urlsplit(endpoint.url), time.monotonic()
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    status, answer, problem = None, b"", ""
-    try:
-        with closing(kind(parts.hostname or "", parts.port, timeout=TIMEOUT)) as connection:
-            connection.request("POST", target, body, {**endpoint.headers, **headers})
-            response = connection.getresponse()
-            status = response.status
-            with suppress(OSError, HTTPException):
-                answer = response.read(ANSWER)
-    except (OSError, HTTPException, ValueError) as error:
-        problem = type(error).__name__
-        logger.warning("A notification could not be posted (%s).", problem)
-    attempt = Attempt(delivery, status, answer, problem, time.monotonic() - began)
-    if status and not attempt.is_taken:
-        logger.warning("A notification was answered with %d.", status)
-    return attempt
+def _log_failure(attempt: Attempt, again: float | None) -> None:
+    """Log that an endpoint did not take a post; *again* is as of :meth:`Posting._pause_after`."""
+    delivery = attempt.delivery
+    logger.warning(
+        "The webhook %s did not accept a notification (%s): %s. It is %s.",
+        delivery.endpoint,
+        delivery.event_type,
+        attempt.error or f"status {attempt.status}",
+        "dropped" if again is None else f"posted again in {again:g} seconds",
+    )

@@ -1,7 +1,8 @@
 """Each refused request with its reason, which the client does not see: a signal and a line of text.
 
 ``python -m example_app`` prints the lines. A receiver of :data:`request_refused` gets the same as
-an object; it holds no token and no query, since clients send secrets in both.
+an object; it holds no token and no query, since clients send secrets in both. Of a token that this
+app has signed it says who sent it.
 """
 
 import time
@@ -10,16 +11,37 @@ from typing import Any
 from urllib.parse import quote
 
 from blinker import Namespace
-from flask import Flask, Response, request, request_finished
+from flask import Flask, Response, current_app, request, request_finished
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
 from werkzeug.exceptions import HTTPException
 
-from flask_connector_auth import ConnectorAuthError
+from flask_connector_auth import (
+    AppJWTMissing,
+    ConnectorAuthError,
+    InvalidAppJWT,
+    InvalidConsumerJWS,
+    Reason as TokenReason,
+)
 
 #: Sent by the app for each request that is answered with 400 or above; ``refusal`` is a
 #: :class:`Refusal`. The request is the current one, unless it was too malformed to reach the app.
 request_refused = Namespace().signal("request-refused")
 
 _REASON = "example_app.reason"
+_HINT = "example_app.hint"
+HINT = """\
+          To see every check of a token, pipe it to
+          flask --app example_app connector-auth inspect (add --consumer-jws for a ConsumerJWS)
+"""
+# Found before the signature of the token is verified, so what the token says may be a lie.
+_BEFORE_SIGNATURE = {
+    *(TokenReason.BAD_HEADER, TokenReason.TOO_LARGE, TokenReason.NOT_COMPACT),
+    *(TokenReason.BAD_JSON, TokenReason.BAD_PARAMETER, TokenReason.CRITICAL),
+    *(TokenReason.BAD_ALGORITHM, TokenReason.UNKNOWN_KEY, TokenReason.BAD_SIGNATURE),
+    TokenReason.WRONG_ISSUER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +50,7 @@ class Reason:
 
     text: str
     error_code: int | None = None  #: the row of the protocol's error table, if it is one
+    sender: str = ""  #: what an AppJWT with a good signature says of itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +64,8 @@ class Refusal:
 
     def __str__(self) -> str:
         code = self.reason.error_code or "-"
-        return f"{self.status} {code:5} {self.method} {self.path}  {self.reason.text}"
+        why = f"{self.reason.text} {self.reason.sender}".rstrip()
+        return f"{self.status} {code:5} {self.method} {self.path}  {why}"
 
 
 def note(error: HTTPException) -> None:
@@ -51,10 +75,31 @@ def note(error: HTTPException) -> None:
 
 def _reason_of(error: HTTPException) -> Reason:
     if not isinstance(error, ConnectorAuthError):
-        return Reason(error.description or error.name)
+        # The default texts of Werkzeug are for people at a browser.
+        is_default = error.description == type(error).description
+        return Reason(error.name if is_default else error.description or error.name)
     # "!a" escapes what could end the line or control a terminal.
     details = (f"{name}={value!a}" for name, value in error.reason_details.items())
-    return Reason(" ".join((str(error.reason), *details)), error.row.error_code)
+    text = " ".join((str(error.reason), *details))
+    return Reason(text, error.row.error_code, _sender_of(error))
+
+
+def _sender_of(error: ConnectorAuthError) -> str:
+    """Return what the AppJWT of the request says of itself, if its signature is good."""
+    of_app_jwt = isinstance(error, InvalidAppJWT)
+    if isinstance(error, AppJWTMissing) or (of_app_jwt and error.reason in _BEFORE_SIGNATURE):
+        return ""
+    keys = KeySet.import_key_set(current_app.extensions["signing_keys"].read().key_set())
+    text = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    try:
+        claims = jwt.decode(text, keys, algorithms=["RS256"]).claims
+    except (JoseError, ValueError):
+        return ""
+    has_expired = of_app_jwt and error.reason is TokenReason.EXPIRED
+    age = [f"{time.time() - claims['exp']:.0f} s ago"] if has_expired else []
+    names = {"install_id": "azp", "account_id": "aud"}
+    ids = [f"{name}={claims[claim]!a}" for name, claim in names.items() if claim in claims]
+    return " ".join([*age, *ids])
 
 
 def _described(response: Response) -> Reason:
@@ -74,9 +119,13 @@ def _finished(app: Flask, response: Response, **_more: Any) -> None:
         request_refused.send(app, refusal=refusal)
 
 
-def print_line(_app: Flask, refusal: Refusal) -> None:
-    """Print *refusal*: a receiver of :data:`request_refused`."""
+def print_line(app: Flask, refusal: Refusal) -> None:
+    """Print *refusal*, and once what to do about a refused token: for :data:`request_refused`."""
     print(f"{time.strftime('%H:%M:%S')}  {refusal}", flush=True)
+    codes = {InvalidAppJWT.row.error_code, InvalidConsumerJWS.row.error_code}
+    if refusal.reason.error_code in codes and not app.extensions.get(_HINT):
+        app.extensions[_HINT] = True
+        print(HINT, end="", flush=True)
 
 
 def init_app(app: Flask) -> None:

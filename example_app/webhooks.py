@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 from flask import Flask, current_app
 
+from .delivery import Endpoint, Post
 from .models import AppInstall, install_of
-from .posting import Endpoint, Post, Posting
+from .posting import Posting
 
 #: What apps register endpoints for.
 EVENT_TYPES = (
@@ -30,6 +31,10 @@ MAX_RETRIES = 5
 #: Seconds for which ``retry`` may keep a notification: from, to.
 RETENTION = (2, 259200)
 DIGESTS = ("sha1", "sha256")
+
+
+class SettingError(ValueError):
+    """A setting of the webhooks cannot be used; the message begins with its name."""
 
 
 def signed(install: AppInstall, notification: Mapping[str, Any], digest: str) -> Post:
@@ -73,14 +78,20 @@ def are_wanted() -> bool:
     return current_app.extensions["webhooks"] is not None
 
 
+def endpoints_of(app: Flask) -> list[str]:
+    """Return the addresses that notifications of *app* are posted to."""
+    posting = app.extensions["webhooks"]
+    return sorted({*map(str, posting.endpoints.values())}) if posting else []
+
+
 def init_app(app: Flask) -> None:
     """Set up the webhooks of *app*, if its configuration has an endpoint.
 
-    :raises ValueError: if the configuration is wrong.
+    :raises SettingError: if the configuration is wrong.
     """
     configured, pause = (app.config[f"CONNECTOR_WEBHOOK{name}"] for name in ("S", "_PAUSE"))
     if app.config["CONNECTOR_WEBHOOK_DIGEST"] not in DIGESTS:
-        raise ValueError(f"CONNECTOR_WEBHOOK_DIGEST must be {' or '.join(DIGESTS)}")
+        raise SettingError(f"CONNECTOR_WEBHOOK_DIGEST must be {' or '.join(DIGESTS)}")
     endpoints = {}
     if url := app.config["CONNECTOR_WEBHOOK_URL"]:
         # No number, since 0 drops what could be kept for some time.
@@ -95,14 +106,14 @@ def init_app(app: Flask) -> None:
 def _by_event_type(configured: Any) -> dict[str, Endpoint]:
     name = "CONNECTOR_WEBHOOKS"
     if not isinstance(configured, Mapping):
-        raise ValueError(f"{name} must be an object of webhooks by event type")
+        raise SettingError(f"{name} must be an object of webhooks by event type")
     endpoints = {}
     for event_type in set(configured) - {RETRY}:
         if event_type not in EVENT_TYPES:
-            raise ValueError(f"{name}: {event_type!r} is none of {', '.join(EVENT_TYPES)}")
+            raise SettingError(f"{name}: {event_type!r} is none of {', '.join(EVENT_TYPES)}")
         webhook = configured[event_type]
         if not isinstance(webhook, Mapping) or not isinstance(webhook.get("headers", {}), Mapping):
-            raise ValueError(f"{name}: {event_type} must be an object, and so must its headers")
+            raise SettingError(f"{name}: {event_type} must be an object, and so must its headers")
         given = (webhook.get("endpoint"), webhook.get("max_retries"), webhook.get("headers", {}))
         endpoints[event_type] = _endpoint(f"{name}: ", *given)
     return endpoints
@@ -114,7 +125,7 @@ def _retention(retry: Any) -> int | None:
     least, most = RETENTION
     seconds = retry.get("retention_time") if isinstance(retry, Mapping) else None
     if type(seconds) is not int or not least <= seconds <= most:
-        raise ValueError(
+        raise SettingError(
             f"CONNECTOR_WEBHOOKS: retention_time must be a number from {least} to {most}"
         )
     return seconds
@@ -129,12 +140,12 @@ def _endpoint(
 ) -> Endpoint:
     """Return the endpoint that is configured at *place*, under *names*."""
     if not _is_url(url):
-        raise ValueError(f"{place}{names[0]} must start with http:// or https:// and a host")
+        raise SettingError(f"{place}{names[0]} must start with http:// or https:// and a host")
     texts = (*headers, *headers.values())
     if retries is not None and (type(retries) is not int or not 0 <= retries <= MAX_RETRIES):
-        raise ValueError(f"{place}{names[1]} must be a number from 0 to {MAX_RETRIES}")
+        raise SettingError(f"{place}{names[1]} must be a number from 0 to {MAX_RETRIES}")
     if not all(isinstance(text, str) and text.isascii() and text.isprintable() for text in texts):
-        raise ValueError(f"{place}headers must be texts in ASCII")
+        raise SettingError(f"{place}headers must be texts in ASCII")
     return Endpoint(url, retries, dict(headers))
 
 

@@ -18,7 +18,8 @@ from uuid import uuid4
 from flask import Flask, Response, has_request_context, request, request_finished, request_started
 from werkzeug.exceptions import HTTPException
 
-from ..posting import Attempt, Delivery, attempted
+from ..delivery import Attempt, Delivery
+from ..posting import attempted
 from ..refusals import Refusal, request_refused
 from .access_key import AccessKey
 from .naming import Name, name_of, name_of_webhook

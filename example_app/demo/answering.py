@@ -5,8 +5,9 @@ from typing import Any
 from flask import Flask
 
 from ..agents import agent_of
+from ..delivery import Endpoint
 from ..domain import SERVICES
-from ..posting import Endpoint, Posting
+from ..posting import Posting
 from ..webhooks import EVENT_TYPES
 from .asking import Documented, Question, value_of
 from .caller import APP, Caller

@@ -53,8 +53,10 @@ class Question:
 
     def lines(self) -> list[str]:
         """Return the lines to print for the request."""
-        headers = (f"{name}: {value}" for name, value in self.headers.items())
-        shown = f"{len(self.body)} bytes" if isinstance(self.body, bytes) else self._sent()[0]
+        body, kind = self._sent()
+        sent = {**({"Content-Type": kind} if body else {}), **self.headers}
+        headers = (f"{name}: {value}" for name, value in sent.items())
+        shown = f"{len(self.body)} bytes" if isinstance(self.body, bytes) else body
         lines = (f"{self._method()} {self.path}", *headers, shown)
         return [shortened(line) for line in lines if line]
 

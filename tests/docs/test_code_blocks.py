@@ -47,6 +47,7 @@ from flask_connector_auth.integrations.figures import FIGURES
 from flask_connector_auth.keys import ALGORITHMS
 from flask_connector_auth.testing import Issuer, plugin
 from flask_connector_auth.testing.tampering import TOKEN_FAULTS
+from flask_connector_auth.verification import CHECKS, Stage
 from tests.support.http_helpers import headers
 from tests.support.project import (
     PAGES,
@@ -343,6 +344,17 @@ def test_the_security_page_has_a_check_for_every_reason() -> None:
     """The list of checks is complete: only what a view or a user loader refuses is not in it."""
     named = {name for row in generated("checks") for name in re.findall(r"\w+", row[1])}
     assert named == set(Reason) - {Reason.UNKNOWN_USER, Reason.VIEW}
+
+
+def test_a_body_by_reason_tells_a_forger_nothing() -> None:
+    """docs/error_rows.rst: the named reasons of this package are found only after the signature."""
+    section = PAGES["docs/error_rows.rst"].partition(".. _reason-bodies:")[2]
+    named = set(re.findall(r"``(\w+)``", " ".join(re.findall(r"^- .+$", section, re.MULTILINE))))
+    at = [check.stage for check in CHECKS].index(Stage.SIGNATURE)
+    before = {str(reason) for check in CHECKS[: at + 1] for reason in check.reasons}
+    after = {str(reason) for check in CHECKS[at + 1 :] for reason in check.reasons}
+    assert named - {Reason.UNKNOWN_USER} <= after - before
+    assert {"expired", "revoked", "unknown_user"} <= named
 
 
 def test_the_keys_page_names_every_algorithm() -> None:

@@ -36,7 +36,7 @@ from tests.support.http_helpers import assert_row, headers
 from tests.support.project import PAGES
 from tests.support.types import MakeApp
 
-MAIN, AUTHLIB = "docs/moving.rst", "docs/moving_authlib.rst"
+MAIN, AUTHLIB, PYJWT = (f"docs/moving{name}.rst" for name in ("", "_authlib", "_pyjwt"))
 RAN = "the view runs"
 MESSAGES, GREETING = "/account/le81823118/messages", "/greeting"
 
@@ -131,7 +131,7 @@ def rows(head: str) -> list[Any]:
     """Return page, section and cells of each row of the tables whose first head matches."""
     return [
         pytest.param(page, title, row, id=f"{title}: {row[0]}")
-        for page in (MAIN, AUTHLIB)
+        for page in (MAIN, AUTHLIB, PYJWT)
         for title, text in sections(page).items()
         for (first, *_), *rest in tables(text)
         if re.fullmatch(head, first)
@@ -191,7 +191,7 @@ THERE = {
 HERE = known(
     *(flask_connector_auth, ConnectorAuth, AppJWT, flask_connector_auth.testing, Issuer),
     {field.data_key: None for field in SettingsSchema().fields.values()},
-    dict.fromkeys(("aud", "azp", "exp", "iat", "iss", "Sentinel", "reason")),
+    dict.fromkeys(("aud", "azp", "exp", "iat", "iss", "jti", "Sentinel", "reason")),
 )
 
 
@@ -207,7 +207,7 @@ def test_the_names_in_a_table_are_those_of_the_packages(
 
 def test_the_keywords_in_the_tables_are_those_of_the_functions() -> None:
     """What a literal gives a function by name is one of its parameters."""
-    given = re.findall(r"``(\w+)\(([a-z]\w+)=", PAGES[MAIN])
+    given = re.findall(r"``(\w+)\(([a-z]\w+)=", PAGES[MAIN] + PAGES[PYJWT])
     functions = {
         "decode": jwt.decode,
         "jwt_required": jwt_required,

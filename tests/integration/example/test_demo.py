@@ -65,6 +65,8 @@ def test_what_is_printed(tmp_path, capsys):
     assert status == 0
     assert len(re.findall(r"Authorization: (?:Bearer )?eyJ[\w-]{9}…\n", output)) > 30
     assert not re.search(r"eyJ[\w-]{10}", output)
+    assert "> Content-Type: application/json\n" in output
+    assert "> Content-Type: application/x-www-form-urlencoded\n" in output
     assert len(re.findall(r'"n":"[\w-]{12}…"', output)) == 3
     after = KeyFile(tmp_path).read()
     assert list(after.keys) == [after.signing] != [before.signing]

@@ -143,6 +143,7 @@ def test_the_leeway_is_added(app, turn):
     api = api_of(app)
     tokens = api.someone()
     said = message(api.opened(tokens))
+    assert turn("token-life 1").output.startswith("New AppJWTs expire after 1 second. ")
     output = turn("token-life 60").output
     assert "CONNECTOR_AUTH_LEEWAY longer, which is 30 seconds" in output
     with app.app_context():

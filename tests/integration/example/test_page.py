@@ -2,28 +2,45 @@
 
 import json
 import re
+import runpy
 import subprocess
+import time
+from contextlib import closing
+from http.client import HTTPConnection
+from http.server import HTTPServer
 from pathlib import Path
+from queue import Queue
 from textwrap import dedent
+from threading import Thread
+from urllib.error import HTTPError
 
+import pytest
+import time_machine
 from sqlalchemy import select
 
 from example_app import DEFAULTS, knobs
 from example_app.certificates import NAMES
 from example_app.commands import LEEWAY_IS_ADDED
 from example_app.database import db
+from example_app.delivery import TIMEOUT
 from example_app.domain import SERVICES
+from example_app.keys import current_issuer
 from example_app.models import MAX_FILE, Conversation, Message
-from example_app.posting import LONGEST_PAUSE, TIMEOUT, State
+from example_app.posting import LONGEST_PAUSE, State
 from example_app.sentinel import app_install
 from example_app.serving import PORT, TLS_PORT
 from example_app.webhooks import EVENT_TYPES, MAX_RETRIES, RETENTION
-from tests.support.example_desk import credentials
+from tests.support.example_api import ACCOUNT, api_of, claims, message
+from tests.support.example_desk import Desk, credentials
 from tests.support.example_processes import python
+from tests.support.http_helpers import assert_row
+from tests.support.project import files_of, write_files
 
+CLIENT = "docs/example_client.rst"
 ROOT = Path(__file__).parents[3]
 PAGE = "".join(
-    (ROOT / "docs" / f"{name}.rst").read_text() for name in ("example", "example_reference")
+    (ROOT / "docs" / f"{name}.rst").read_text()
+    for name in ("example", "example_client", "example_reference")
 )
 
 
@@ -49,8 +66,9 @@ def test_the_table_of_services():
 
 
 def test_the_ports_and_the_largest_file():
-    """The numbers on the page."""
-    assert set(re.findall(r"127\.0\.0\.1:(\d+)", PAGE)) == {str(PORT), str(TLS_PORT)}
+    """The numbers on the page; the third port is that of the receiver."""
+    assert set(re.findall(r"127\.0\.0\.1:(\d+)", PAGE)) == {str(PORT), str(TLS_PORT), "9797"}
+    assert f"The ports are {PORT} and {TLS_PORT}." in PAGE
     assert f"{MAX_FILE // 1024**2} MB" in PAGE
 
 
@@ -85,6 +103,92 @@ def test_the_first_conversation(both):
         assert "How can I help?" in answered.body
         assert (asked.role, answered.role) == ("CONSUMER", "ASSIGNED_AGENT")
         assert answered.originator in db.session.get(Conversation, conversation).agents
+
+
+@pytest.fixture
+def client_environment(both, monkeypatch):
+    """The variables that the client and the receiver read."""
+    with both.app.app_context():
+        install = app_install()
+    variables = {
+        "BASE": f"http://127.0.0.1:{both.port}",
+        "CA_FILE": str(both.certificate.ca),
+        "CLIENT_ID": install.client_id,
+        "CLIENT_SECRET": install.client_secret,
+        "CONSUMER": "a client of the page",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("client_environment")
+def test_the_client(both, tmp_path, monkeypatch, capsys):
+    """As it stands there: it sends, reads the agent's answer, and gets a new AppJWT when the old
+    one has expired."""
+    monkeypatch.chdir(tmp_path)
+    write_files(files_of(CLIENT), tmp_path)
+    client = runpy.run_path("client.py")
+    conversation = client["conversation"]
+    assert capsys.readouterr().out == (f"sent 0 in {conversation}\nCONSUMER Is anybody there?\n")
+    assert Desk(both.app).say(conversation, {"message": "How can I help?"}).status_code == 200
+    answered = [("CONSUMER", "Is anybody there?"), ("ASSIGNED_AGENT", "How can I help?")]
+    assert client["read_messages"]() == answered
+    with both.app.app_context():
+        expired = current_issuer().app_jwt(aud=ACCOUNT, scope="msg.consumer", iat=1, exp=2)
+    client["tokens"]["Authorization"] = expired
+    again = {"dialogId": conversation, "event": client["event"]}
+    request = {"kind": "req", "id": "4", "type": "ms.PublishEvent", "body": again}
+    assert client["call_api"]("/send", request)["body"] == {"sequence": 2}
+    assert client["tokens"]["Authorization"] != expired
+    client["tokens"]["X-LP-ON-BEHALF"] = expired
+    with pytest.raises(HTTPError, match="401"):
+        client["call_api"]("/send", request)
+
+
+@pytest.mark.usefixtures("client_environment")
+def test_the_receiver(start, tmp_path, monkeypatch, capsys):
+    """As it stands there: what both sides say, and nothing that the app has not signed."""
+    monkeypatch.chdir(tmp_path)
+    write_files(files_of(CLIENT), tmp_path)
+    app = start(tmp_path / "instance")
+    secret = api_of(app).credentials["client_secret"]
+    monkeypatch.setenv("CLIENT_SECRET", secret)
+    receiver = runpy.run_path("receiver.py")["Receiver"]
+    answers = Queue()
+    receiver.log_request = lambda self, code, *_: answers.put(int(code))
+    with HTTPServer(("127.0.0.1", 0), receiver) as server:
+        thread = Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}/hook"
+            app = start(tmp_path / "instance", CONNECTOR_WEBHOOK_URL=url)
+            api = api_of(app)
+            tokens = api.someone()
+            conversation = api.opened(tokens)
+            assert api.send(tokens, message(conversation)).status_code == 200
+            assert Desk(app).say(conversation, {"message": "How can I help?"}).status_code == 200
+            assert [answers.get(timeout=30) for _ in range(4)] == [200] * 4
+            with closing(HTTPConnection("127.0.0.1", server.server_port, timeout=30)) as forger:
+                forger.request("POST", "/", b"{}", {"x-liveperson-signature": "sha1=\xe9"})
+                assert forger.getresponse().status == 401
+        finally:
+            server.shutdown()
+            thread.join()
+    assert capsys.readouterr().out == "CONSUMER Hello\nASSIGNED_AGENT How can I help?\n"
+
+
+def test_how_to_see_a_token_expire(start, tmp_path):
+    """Without leeway, a token of five seconds is refused after five seconds."""
+    lines = block("knobs token-life 5").splitlines()
+    assert lines[0] == "FLASK_CONNECTOR_AUTH_LEEWAY=0 python -m example_app"
+    app = start(tmp_path, CONNECTOR_AUTH_LEEWAY=0)
+    app.test_cli_runner().invoke(args=lines[1].split()[3:])
+    api = api_of(app)
+    tokens = api.someone()
+    said = message(api.opened(tokens))
+    with time_machine.travel(time.time() + 6, tick=True):
+        assert_row(api.send(tokens, said), 40102)
+    assert claims(tokens["Authorization"])["exp"] - claims(tokens["Authorization"])["iat"] == 5
 
 
 def test_the_webhooks_of_the_environment(start, tmp_path, monkeypatch):

@@ -1,14 +1,15 @@
 """The signal of refused requests, and the line that ``python -m example_app`` prints for each."""
 
 import re
+import time
 from uuid import uuid4
 
 import pytest
 
 from example_app import knobs
 from example_app.keys import current_issuer
-from example_app.refusals import print_line, request_refused
-from tests.support.example_api import ACCOUNT, OTHER_ACCOUNT, message
+from example_app.refusals import HINT, print_line, request_refused
+from tests.support.example_api import ACCOUNT, OTHER_ACCOUNT, claims, message
 from tests.support.example_desk import login
 from tests.support.http_helpers import headers
 
@@ -31,28 +32,45 @@ def lines(example):
 
 
 def test_the_reason_of_a_token(api, example, lines):
-    """Each of the rows, with the word that only the log has, and what the word is about."""
+    """Each of the rows, with the word that only the log has, and what the word is about; the app
+    install and the account of an AppJWT whose signature is good."""
     tokens = api.someone()
     with example.app_context():
         issuer = current_issuer()
         expired = issuer.app_jwt(aud=ACCOUNT, scope="msg.consumer", iat=1, exp=2)
         other = issuer.app_jwt(aud=OTHER_ACCOUNT, scope="msg.consumer")
     good = tokens["Authorization"]
+    sender = f"install_id='{claims(good)['azp']}' account_id='{ACCOUNT}'"
+    tampered = f"{expired[:-9]}AAAA{expired[-5:]}"
     for sent in (
         headers(None, tokens["X-LP-ON-BEHALF"]),
+        headers(tampered, tokens["X-LP-ON-BEHALF"]),
         headers(expired, tokens["X-LP-ON-BEHALF"]),
         headers(other, tokens["X-LP-ON-BEHALF"]),
         headers(good),
         headers(good, good),
     ):
         api.send(sent, {})
-    assert lines == [
+    azp = f"install_id='{claims(expired)['azp']}'"
+    assert [re.sub(r"\d+ s ago", "… s ago", line) for line in lines] == [
         f"401 40105 POST {SEND}  missing",
-        f"401 40102 POST {SEND}  expired",
-        f"401 40102 POST {SEND}  wrong_account expected_account='{ACCOUNT}'",
-        f"401 40104 POST {SEND}  missing",
-        f"401 40103 POST {SEND}  same_token",
+        f"401 40102 POST {SEND}  bad_signature",
+        f"401 40102 POST {SEND}  expired … s ago {azp} account_id='{ACCOUNT}'",
+        f"401 40102 POST {SEND}  wrong_account expected_account='{ACCOUNT}' {azp} "
+        f"account_id='{OTHER_ACCOUNT}'",
+        f"401 40104 POST {SEND}  missing {sender}",
+        f"401 40103 POST {SEND}  same_token {sender}",
     ]
+
+
+def test_how_long_ago_a_token_expired(api, example, lines):
+    """In seconds, after exp."""
+    with example.app_context():
+        exp = int(time.time()) - 100
+        expired = current_issuer().app_jwt(aud=ACCOUNT, scope="msg.consumer", exp=exp)
+    api.send(headers(expired), {})
+    [line] = lines
+    assert 100 <= int(re.search(r"  expired (\d+) s ago install_id='", line)[1]) < 160
 
 
 def test_the_reason_of_a_view(api, example, lines):
@@ -68,7 +86,7 @@ def test_the_reason_of_a_view(api, example, lines):
     with example.app_context():
         knobs.fail("asyncMessagingEnt", 429, times=1)
     api.send(owner, message(conversation))
-    assert lines == [
+    assert [line.partition(" install_id='")[0] for line in lines] == [
         f"401 40103 POST {SEND}  the conversation is of another consumer",
         f"401 40103 POST {SEND}  there is no such consumer",
         f"429 42901 POST {SEND}  forced by a knob",
@@ -87,8 +105,7 @@ def test_what_the_application_refuses(api, lines):
     assert [line.replace(SEND, "…/send") for line in lines] == [
         "400 -     POST …/send  id must be a text or a number",
         "404 -     POST …/send  the parameter v must be 3",
-        "404 -     GET /nowhere  The requested URL was not found on the server. If you entered the "
-        "URL manually please check your spelling and try again.",
+        "404 -     GET /nowhere  Not Found",
         f"401 -     POST /api/account/{ACCOUNT}/login  The name or the password is wrong.",
         f"400 -     POST {sentinel}  invalid_client: No app of this account has this client_id and "
         "client_secret.",
@@ -118,4 +135,17 @@ def test_one_line_each(example, api, capsys):
     api.get(f"/{name}")
     request_refused.disconnect(print_line, example)
     [line] = capsys.readouterr().out.splitlines()
-    assert re.match(r"\d\d:\d\d:\d\d  404 -     GET /[0-9a-f-]{36}%0A%1B%5B31m  The", line)
+    assert re.match(r"\d\d:\d\d:\d\d  404 -     GET /[0-9a-f-]{36}%0A%1B%5B31m  Not Found", line)
+
+
+def test_a_hint_at_the_first_refused_token(example, api, capsys):
+    """Once: the command that shows every check of a token."""
+    with request_refused.connected_to(print_line, example):
+        for sent in (headers(), headers("eyJ"), headers("eyJ")):
+            api.send(sent, {})
+    printed = capsys.readouterr().out
+    missing, bad, *rest = re.split(r"^(?=\d\d:)", printed, flags=re.MULTILINE)[1:]
+    assert missing.endswith("  missing\n")
+    assert bad.partition("\n")[2] == HINT
+    assert "flask --app example_app connector-auth inspect" in HINT
+    assert [line.count("\n") for line in rest] == [1]

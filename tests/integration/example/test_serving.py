@@ -1,5 +1,6 @@
 """``python -m example_app``: a listener for plain HTTP, one for TLS, and the printed details."""
 
+import logging
 import re
 import signal
 import socket
@@ -8,10 +9,13 @@ import ssl
 import threading
 from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection, HTTPSConnection
+from logging.handlers import QueueHandler
+from queue import Queue
 
 import pytest
 
 from example_app import create_issuer
+from example_app.__main__ import NO_WEBHOOKS, misspelt_settings
 from example_app.serving import listen, served, serving
 from flask_connector_auth import ConnectorAuth
 from flask_connector_auth.revocation import Kind, MemoryStore
@@ -51,10 +55,23 @@ def test_both_listeners(both):
             assert f'"127.0.0.1:{both.tls_port}"' in answer.read().decode()
 
 
-def test_a_client_that_does_not_trust_it(both):
-    """It ends the handshake, and the next one is served."""
+@pytest.fixture
+def logged():
+    """What is logged of connections, as texts, as soon as it is."""
+    records, logger = Queue(), logging.getLogger("example_app.handling")
+    handler = QueueHandler(records)
+    logger.addHandler(handler)
+    yield lambda: records.get(timeout=30).getMessage()
+    logger.removeHandler(handler)
+
+
+def test_a_client_that_does_not_trust_it(both, logged):
+    """It ends the handshake, the log says what to trust, and the next one is served."""
     with pytest.raises(ssl.SSLCertVerificationError):
         look_up(HTTPSConnection("127.0.0.1", both.tls_port, timeout=30))
+    assert logged() == (
+        f"The TLS handshake failed: the client does not trust the CA file {both.certificate.ca}."
+    )
     good = HTTPSConnection("127.0.0.1", both.tls_port, timeout=30, context=trusting(both))
     assert look_up(good) == 200
 
@@ -83,9 +100,16 @@ def test_clients_that_say_nothing(both):
         assert look_up(HTTPConnection("127.0.0.1", both.port, timeout=30)) == 200
 
 
-@pytest.mark.parametrize("junk", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01", b"\0" * 100])
-def test_what_is_no_tls(both, junk):
-    """It is closed, and the next one is served."""
+@pytest.mark.parametrize(
+    ("junk", "why"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", "the client sent plain HTTP to the https address"),
+        (b"\x16\x03\x01", None),
+        (b"\0" * 100, "WRONG_VERSION_NUMBER"),
+    ],
+)
+def test_what_is_no_tls(both, junk, why, logged):
+    """It is closed, the log says why unless the client just left, and the next one is served."""
     with socket.create_connection(("127.0.0.1", both.tls_port), timeout=30) as client:
         client.sendall(junk)
         # The server may close the connection before all is sent.
@@ -93,6 +117,8 @@ def test_what_is_no_tls(both, junk):
             client.shutdown(socket.SHUT_WR)
             while client.recv(4096):
                 pass
+    if why:
+        assert logged() == f"The TLS handshake failed: {why}."
     good = HTTPSConnection("127.0.0.1", both.tls_port, timeout=30, context=trusting(both))
     assert look_up(good) == 200
 
@@ -206,13 +232,74 @@ def test_what_is_printed(project):
         found.append(told)
     assert found[0] == found[1]
     credentials = {"client id", "client secret", "agent name", "agent password"}
-    assert set(told) == {"console", "CA file", "data folder", *credentials}
+    assert set(told) == {"console", "CA file", "data folder", "webhooks", *credentials}
+    assert told["webhooks"] == NO_WEBHOOKS
     assert told["data folder"] == str(project / "instance")
     assert told["agent name"] == "agent"
     assert re.fullmatch("[0-9a-f]{16}", told["agent password"])
     assert f"for the account {ACCOUNT}\n" in output
     [shown] = [text for text in blocks("docs/example.rst", "text") if "for the account" in text]
     assert LINE.sub(r"  \1", output).strip() == LINE.sub(r"  \1", shown).strip()
+
+
+def test_the_webhooks_are_printed(project):
+    """Where notifications go, without what may be secret in the URL; and a variable that no setting
+    reads."""
+    settings = {
+        "CONNECTOR_WEBHOOK_URL": "http://name:password@127.0.0.1:9/hook?key=value",
+        "CONNECTOR_WEBHOOK_DIGST": "sha256",
+    }
+    command = ("-m", "example_app", "--port", "0", "--tls-port", "0")
+    with python(*command, folder=project, settings=settings) as process:
+        output = start_up(process)
+    assert "\n  webhooks        http://127.0.0.1:9/hook\n" in output
+    assert output.startswith(
+        "FLASK_CONNECTOR_WEBHOOK_DIGST has no effect. "
+        "Did you mean FLASK_CONNECTOR_WEBHOOK_DIGEST?\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("FLASK_CONNECTOR_WEBHOK_URL", "Did you mean FLASK_CONNECTOR_WEBHOOK_URL?"),
+        ("FLASK_CONECTOR_WEBHOOK_URL", "Did you mean FLASK_CONNECTOR_WEBHOOK_URL?"),
+        ("CONNECTOR_WEBHOOK_URL", "Did you mean FLASK_CONNECTOR_WEBHOOK_URL?"),
+        ("CONNECTOR_AUTH_LEEWAY", "Did you mean FLASK_CONNECTOR_AUTH_LEEWAY?"),
+        ("FLASK_CONNECTOR_TUNNELS", "no such setting"),
+        ("FLASK_CONNECTOR_WEBHOOKS", None),
+        ("FLASK_CONNECTOR_WEBHOOKS__retry__retention_time", None),
+        ("FLASK_CONNECTOR_AUTH_LEEWAY", None),
+        ("FLASK_SQLALCHEMY_DATABASE_URI", None),
+        ("FLASK_DEBUG", None),
+        ("FLASK_SECRET_KEY", None),
+        ("MAX_CONTENT_LENGTHS", None),
+        ("CONNECTOR_OF_ANOTHER_PROGRAM", None),
+    ],
+)
+def test_a_setting_that_is_misspelt(name, sentence):
+    """A variable that looks like a setting of the app and is none is named, with the nearest."""
+    found = misspelt_settings([name])
+    assert bool(found) is bool(sentence)
+    assert all(each.startswith(f"{name} has no effect") and sentence in each for each in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("CONNECTOR_WEBHOOK_URL", "hook", "FLASK_CONNECTOR_WEBHOOK_URL must start with http"),
+        ("CONNECTOR_WEBHOOKS", "[1]", "FLASK_CONNECTOR_WEBHOOKS must be an object"),
+        ("CONNECTOR_AUTH_LEEWAY", "-1", "CONNECTOR_AUTH_LEEWAY"),
+    ],
+)
+def test_a_setting_that_cannot_be_used(project, name, value, message):
+    """Exit status 1, and a message that names the setting: no traceback."""
+    command = ("-m", "example_app", "--port", "0", "--tls-port", "0")
+    with python(*command, folder=project, settings={name: value}) as process:
+        output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (1, "")
+    assert message in errors
+    assert "Traceback" not in errors
 
 
 def test_a_database_of_another_version(project):
