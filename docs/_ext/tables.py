@@ -188,7 +188,8 @@ def _checks() -> dict[Reason, list[str]]:
     found: dict[Reason, list[str]] = defaultdict(list)
     required = token_requirement("msg.consumer")
     explanation = Explanation(state, state.app_jwt, "le81823118", required)
-    for check, sentence in explanation.described_checks():
+    for check, verifier in explanation.checks():
+        sentence = check.sentence.format_map(explanation.values(verifier))
         for reason in check.reasons:
             found[reason].append(f"“{sentence}”")
     return found

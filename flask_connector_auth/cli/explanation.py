@@ -83,17 +83,16 @@ class Explanation:
     requirement: TokenRequirement  #: the required scopes
     issuer: str | None = None  #: the issuer that the token must be of; ``None``: any
 
-    def described_checks(self, examined: Examination | None = None) -> Iterator[tuple[Check, str]]:
-        """Yield each check with what holds if it passes, but for those that take both tokens.
+    def checks(self, examined: Examination | None = None) -> Iterator[tuple[Check, Verifier[Any]]]:
+        """Yield each check with the verifier that has it, but for those that take both tokens.
 
         :param examined: the token, whose issuer decides once it is known; by default, the first.
         """
         verifier, *_ = self.authenticator.verifiers.values()
         for stages in (_FOR_ANY_ISSUER, _FOR_ONE_ISSUER):
-            values = self._values(verifier)
             for check in verifier.checks:
                 if check.stage in stages:
-                    yield check, check.sentence.format_map(values)
+                    yield check, verifier
             if examined is not None:
                 verifier = self.authenticator.verifiers[examined.rules.issuer]
 
@@ -109,9 +108,11 @@ class Explanation:
         examined.revocation_cache = self.runtime.revocations.cache
         examined.account, examined.requirement = self.account, self.requirement
         failed, issuer = False, None
-        for check, sentence in self.described_checks(examined):
+        for check, verifier in self.checks(examined):
             outcome = _NOT_REACHED if failed else _outcome(check.run, *check.arguments(examined))
             failed = outcome[0] is not Result.PASSED
+            # Only now: the check may have fetched the keys that the sentence lists.
+            sentence = check.sentence.format_map(self.values(verifier))
             result = _result(check.stage.value, sentence, outcome)
             if outcome[0] is Result.FAILED:
                 has, result["lacks"] = relevant_content(check, examined, outcome[1])
@@ -142,7 +143,7 @@ class Explanation:
                 return value
         return shorten(value)
 
-    def _values(self, verifier: Verifier[Any]) -> dict[str, str]:
+    def values(self, verifier: Verifier[Any]) -> dict[str, str]:
         """Return the values that stand in braces in the sentences of the checks."""
         profile, rules, names = verifier.profile, verifier.rules, verifier.profile.names
         kids = sorted({literal(key.kid) for key, *_ in list_keys(verifier.keys)})

@@ -24,6 +24,7 @@ from flask_connector_auth.cli.explanation import Explanation, relevant_content
 from flask_connector_auth.core import token_requirement
 from flask_connector_auth.revocation import RevocationCache
 from flask_connector_auth.testing import OMIT
+from flask_connector_auth.testing.key_server import KeySetServer
 from flask_connector_auth.verification import Check, Examination, Stage
 from flask_connector_auth.web import current_runtime
 from tests.support.broken_tokens import (
@@ -100,6 +101,17 @@ def test_a_good_token_passes_every_check(inspect: Callable[..., Any]) -> None:
     }
 
 
+def test_the_keys_that_a_check_has_fetched_are_listed(
+    inspect: Callable[..., Any], make_app: MakeApp
+) -> None:
+    """The command is a new process, which has fetched no key before the check of the key."""
+    with KeySetServer(KEYS) as server:
+        app = make_app(clock=lambda: NOW, APP_JWT_KEYS=server.url)
+        found = inspect(GOOD, status=0, app=app)
+    [told] = [each for each in found["checks"] if each["stage"] == "key"]
+    assert (told["result"], told["check"].count('"dev-1"')) == ("pass", 1)
+
+
 @cases("text", {"bare": GOOD, "Bearer": f"Bearer {GOOD}", "line": f"  bearer  {GOOD}\r\n"})
 def test_the_value_of_the_header_will_do(inspect: Callable[..., Any], text: str) -> None:
     """RFC 6750 section 2.1: what stands in ``Authorization`` is read as in a request."""
@@ -110,7 +122,7 @@ def checks_of(app: Flask) -> list[Check]:
     """Return the checks of an AppJWT."""
     state = current_runtime(app)
     explanation = Explanation(state, state.app_jwt, None, token_requirement())
-    return [check for check, _ in explanation.described_checks()]
+    return [check for check, _ in explanation.checks()]
 
 
 @cases("name, reason, text", BROKEN)
