@@ -128,13 +128,7 @@ def test_the_health_endpoint_passes_a_build_that_allows_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, issuer: Issuer
 ) -> None:
     """Allow the endpoint in a build: the page's command, with the app of the project's page."""
-    files = files_of("docs/project.rst")
-    factory = files["inbox/__init__.py"]
-    health = "connector_auth.health_blueprint(), url_prefix='/internal'"
-    files["inbox/__init__.py"] = factory.replace(
-        "    return app", f"    app.register_blueprint({health})\n    return app"
-    )
-    write_files(files, tmp_path)
+    write_files(files_of("docs/project.rst"), tmp_path)
     monkeypatch.setenv("FLASK_CONNECTOR_AUTH_APP_JWT_KEYS", json.dumps(issuer.key_set()))
     [command] = lines_of(blocks(OPERATIONS, "shell")[0])
     assert run(command, tmp_path).returncode == 0
