@@ -70,10 +70,9 @@ def check_same_account(app_jwt: AppJWT | None, consumer_jws: ConsumerJWS) -> Non
 
 
 def check_distinct(app_text: str, consumer_text: str) -> None:
-    """Check that the token is not the text of ``Authorization`` (:rfc:`8725#section-3.12`). This
-    check runs only for a ConsumerJWS that has failed another check, except the check of its size.
-    If the texts are the same, the reason is ``same_token`` instead of the reason of the other
-    check.
+    """Check that the token is not the text of ``Authorization`` (:rfc:`8725#section-3.12`). The two
+    texts are compared only after the ConsumerJWS has failed another check, and not if it is too
+    large. If the texts are the same, ``same_token`` replaces the reason of the other check.
     """
     if app_text == consumer_text:
         raise Rejected(Reason.SAME_TOKEN)
