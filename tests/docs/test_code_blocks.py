@@ -69,11 +69,12 @@ Fixture = type(plugin.issuer)
 @pytest.fixture
 def log_as_it_was() -> Iterator[None]:
     """Let no page that sets the log up do so for the tests that follow."""
-    logger = logging.getLogger("flask_connector_auth")
-    level, handlers = logger.level, logger.handlers.copy()
+    loggers = [logging.getLogger(name) for name in (None, "flask_connector_auth")]
+    before = [(logger, logger.level, logger.handlers.copy()) for logger in loggers]
     yield
-    logger.setLevel(level)
-    logger.handlers[:] = handlers
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
 
 
 @pytest.mark.usefixtures("log_as_it_was")

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import runpy
 import shlex
 import subprocess
@@ -16,9 +17,10 @@ import pytest
 from flask import Flask
 
 from flask_connector_auth import require_app_jwt
+from flask_connector_auth.keys.key_set import LookupOutcome
 from flask_connector_auth.testing import Issuer
 from tests.support.ports import free_port
-from tests.support.project import blocks, files_of, write_files
+from tests.support.project import PAGES, blocks, files_of, write_files
 
 OPERATIONS, KEYS = "docs/operations.rst", "docs/keys.rst"
 PATIENCE = 60
@@ -71,20 +73,22 @@ def operations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict
     """The names of the page on operations, with its second set-up of the log."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HEALTH_PASSWORD", "of-this-test")
-    logger = logging.getLogger("flask_connector_auth")
-    level, handlers = logger.level, logger.handlers.copy()
+    loggers = [logging.getLogger(name) for name in (None, "flask_connector_auth")]
+    before = [(logger, logger.level, logger.handlers.copy()) for logger in loggers]
     write_files(files_of(OPERATIONS), tmp_path)
     names = runpy.run_path("page.py")
     names["set_up_logs"]()
     yield names
-    logger.setLevel(level)
-    logger.handlers[:] = handlers
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
 
 
 @contextmanager
 def captured() -> Iterator[StringIO]:
     """Collect what the page's handler writes."""
-    [handler] = logging.getLogger("flask_connector_auth").handlers
+    # pytest has handlers of its own there.
+    [handler] = [each for each in logging.getLogger().handlers if each.get_name() == "stderr"]
     assert isinstance(handler, logging.StreamHandler)
     stream = StringIO()
     before = handler.setStream(stream)
@@ -122,6 +126,14 @@ def test_a_line_outside_of_a_request_is_logged_too() -> None:
     with captured() as stream:
         logging.getLogger("flask_connector_auth.keys.remote").info("changed")
     assert stream.getvalue().endswith("changed client=- id=-\n")
+
+
+def test_each_count_of_a_key_set_is_explained() -> None:
+    """What counts means: a row for each that the health of a key set may have, and no other."""
+    table = PAGES[OPERATIONS].partition(".. _health-counts:")[2].partition("\n\nA key that")[0]
+    named = re.findall(r"^   \* - ``(\w+)``$", table, re.MULTILINE)
+    outcomes = {outcome.value for outcome in LookupOutcome if outcome is not LookupOutcome.ANSWERED}
+    assert sorted(named) == sorted({"fetched", "fetch_failed"} | outcomes)
 
 
 def test_the_health_endpoint_passes_a_build_that_allows_it(

@@ -17,7 +17,8 @@ from tests.support.pytest_runs import run_pytest
 UNITTEST = "import sys, unittest; sys.modules['pytest'] = None; unittest.main(module=None)"
 PROJECT_PAGE, UNIT_TESTS = "docs/project.rst", "test_with_unittest.py"
 PROJECT = files_of(PROJECT_PAGE)
-CHECK, SERVE = re.findall(r"^\$ (.+)$", blocks(PROJECT_PAGE, "console")[0], re.MULTILINE)
+CHECK, SERVE = re.findall(r"^\$ (.+)$", blocks(PROJECT_PAGE, "console")[-1], re.MULTILINE)
+BUILD, LIMIT = blocks(PROJECT_PAGE, "shell")
 #: Where nothing answers.
 NO_ISSUER = "http://127.0.0.1:9/keys.json"
 
@@ -38,9 +39,8 @@ def test_the_project_is_the_tree_that_the_page_shows() -> None:
 def build(folder: Path, files: dict[str, str]) -> tuple[dict[str, int], str]:
     """Return what the tests of a project say, and what its list of routes finds."""
     write_files(files, folder)
-    [command] = blocks(PROJECT_PAGE, "shell")
     listed = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", *shlex.split(command.replace("\\\n", ""))],
+        [sys.executable, "-m", *shlex.split(BUILD.replace("\\\n", ""))],
         cwd=folder,
         env={"PYTHONPATH": str(ROOT), "FLASK_CONNECTOR_AUTH_APP_JWT_KEYS": NO_ISSUER},
         capture_output=True,
@@ -99,6 +99,40 @@ def test_a_project_with_other_protection_is_not_built(
     assert told == tests
     assert open_route in found
     assert bool(found) is bool(open_route)
+
+
+@pytest.mark.parametrize(
+    ("limit", "options", "status", "is_warned"),
+    [
+        ("", "", 0, True),
+        ("", "--strict", 1, True),
+        (LIMIT, "--strict", 0, False),
+    ],
+    ids=["no limit", "no limit, strict", "the limit of the page"],
+)
+def test_a_route_for_every_account_is_found(
+    limit: str, options: str, status: int, is_warned: bool, tmp_path: Path, issuer: Issuer
+) -> None:
+    """Limit the accounts: check warns of a protected blueprint without an account in its URL."""
+    prefix = "/api/account/<account_id>/reports"
+    write_files(changed(PROJECT, "inbox/reports.py", prefix, "/reports"), tmp_path)
+    view = tmp_path / "inbox/reports.py"
+    view.write_text(view.read_text().replace("day(account_id)", "day()"))
+    check = f"{shlex.quote(sys.executable)} -m {CHECK} {options}"
+    with KeySetServer(issuer) as server:
+        done = subprocess.run(  # noqa: S602
+            f"{limit}\n{check}",
+            shell=True,
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(ROOT), "FLASK_CONNECTOR_AUTH_APP_JWT_KEYS": server.url},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == status, done.stderr
+    warning = "warning: any_account: No AUDIENCE is set, so these endpoints accept every account: "
+    assert (f"{warning}reports.day." in done.stdout) is is_warned
 
 
 @pytest.mark.parametrize("is_ready", [True, False], ids=["with the hook", "without the hook"])

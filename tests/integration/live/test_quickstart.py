@@ -1,4 +1,4 @@
-"""The quickstart, as a newcomer goes through it: its files, its commands, and what they print."""
+"""Pages, as a newcomer goes through them: their files, their commands, and what they print."""
 
 import os
 import re
@@ -12,13 +12,13 @@ from pathlib import Path
 from tests.support.ports import free_port
 from tests.support.project import PROJECT, ROOT, blocks, files_of, write_files
 
-PAGE = "docs/quickstart.rst"
+PAGE, PROJECT_PAGE = "docs/quickstart.rst", "docs/project.rst"
 PATIENCE = 60
 
 
-def session() -> list[tuple[str, str]]:
-    """Return each command of the page with what it prints, at other ports than the page's."""
-    text = "".join(blocks(PAGE, "console"))
+def session(shown: list[str]) -> list[tuple[str, str]]:
+    """Return each command of a page with what it prints, at other ports than the page's."""
+    text = "".join(shown)
     for port in ("5000", "8081"):
         text = text.replace(port, str(free_port()))
     return re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE)
@@ -53,16 +53,10 @@ def serving(command: str, folder: Path, environment: dict[str, str]) -> Iterator
             process.terminate()
 
 
-def test_the_quickstart_leads_to_where_it_says(tmp_path: Path) -> None:
-    """Every file is made and every command typed as the page has them, from first to last."""
-    write_files(files_of(PAGE), tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {
-        *("service.py", "conftest.py", "test_service.py")
-    }
+def go_through(commands: list[tuple[str, str]], tmp_path: Path) -> None:
+    """Type every command in the folder, and compare what it prints with the page."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    commands = session()
-    assert len(commands) == 15
     with ExitStack() as stack:
         for command, expected in commands:
             if assigned := re.fullmatch(r"(?:export )?(\w+)=(\S+)", command):
@@ -84,6 +78,26 @@ def test_the_quickstart_leads_to_where_it_says(tmp_path: Path) -> None:
                 )
                 # A thread may log at any time.
                 assert_printed(expected, re.sub(r"^INFO:.*\n", "", done.stdout, flags=re.MULTILINE))
+
+
+def test_the_quickstart_leads_to_where_it_says(tmp_path: Path) -> None:
+    """Every file is made and every command typed as the page has them, from first to last."""
+    write_files(files_of(PAGE), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("service.py", "conftest.py", "test_service.py")
+    }
+    commands = session(blocks(PAGE, "console"))
+    assert len(commands) == 16
+    go_through(commands, tmp_path)
+
+
+def test_the_project_is_called_as_its_page_says(tmp_path: Path) -> None:
+    """A good request, a refused one, and one for the health of the worker."""
+    write_files(files_of(PROJECT_PAGE), tmp_path)
+    developing, calling, _in_production = blocks(PROJECT_PAGE, "console")
+    commands = session([developing, calling])
+    assert len(commands) == 9
+    go_through(commands, tmp_path)
 
 
 def test_the_quickstart_installs_this_package() -> None:
