@@ -42,7 +42,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "tokens": {
         "consumer_header": '"LP-On-Behalf"',
-        "app_jwt_types": '["JWT", "at+jwt"]',
+        "app_jwt_types": '["at+jwt"]',
         "consumer_jws_types": '["JWT", "consumer+jwt"]',
         "app_jwt_claims": _CLAIMS,
         "consumer_jws_claims": _CONSUMER_CLAIMS,

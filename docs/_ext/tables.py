@@ -180,8 +180,12 @@ def _rows(reason: Reason) -> tuple[int, ...]:
 
 
 def _checks() -> dict[Reason, list[str]]:
-    """Return for each reason the checks of an AppJWT in ``inspect``, with default settings."""
+    """Return for each reason the checks of an AppJWT in ``inspect``, with default settings.
+
+    One setting has a value, because no token can fail the check of an absent limit.
+    """
     app = Flask("app")
+    app.config["CONNECTOR_AUTH_MAX_LIFETIME"] = 3600
     app.config["CONNECTOR_AUTH_APP_JWT_KEYS"] = Issuer().key_set()
     ConnectorAuth(app)
     state = current_runtime(app)
@@ -189,7 +193,9 @@ def _checks() -> dict[Reason, list[str]]:
     required = token_requirement("msg.consumer")
     explanation = Explanation(state, state.app_jwt, "le81823118", required)
     for check, verifier in explanation.checks():
-        sentence = check.sentence.format_map(explanation.values(verifier))
+        # Only with a store can they be unknown.
+        values = {**explanation.values(verifier), "revocations": "those in the store"}
+        sentence = check.sentence.format_map(values)
         for reason in check.reasons:
             found[reason].append(f"“{sentence}”")
     return found

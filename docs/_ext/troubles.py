@@ -55,9 +55,10 @@ TROUBLES = {
         EITHER,
         "``typ`` has another value, such as ``at+jwt``: the token is for another purpose. Or "
         "``kid`` is a number or ``null``.",
-        "If the issuer gives such tokens for this service, add their ``typ`` to "
-        "``CONNECTOR_AUTH_APP_JWT_TYPES`` or ``CONNECTOR_AUTH_CONSUMER_JWS_TYPES``. If ``kid`` is "
-        "the problem, ask the issuer to write it as text.",
+        "If the issuer gives such tokens for this service, set ``CONNECTOR_AUTH_APP_JWT_TYPES`` or "
+        "``CONNECTOR_AUTH_CONSUMER_JWS_TYPES`` to their ``typ``. Your list replaces the default. "
+        "Do not add ``JWT`` if your access tokens have ``at+jwt``, or an ID token may pass: "
+        ":doc:`claims`. If ``kid`` is the problem, ask the issuer to write it as text.",
     ),
     Reason.CRITICAL: Trouble(
         EITHER,
@@ -68,8 +69,8 @@ TROUBLES = {
         EITHER,
         "The issuer signs with another algorithm than RS256. Or a client tries ``none`` or an HMAC "
         "algorithm.",
-        "If it is the issuer, add its algorithm to ``CONNECTOR_AUTH_APP_JWT_ALGORITHMS`` or "
-        "``CONNECTOR_AUTH_CONSUMER_JWS_ALGORITHMS``.",
+        "If it is the issuer, write its algorithm into ``CONNECTOR_AUTH_APP_JWT_ALGORITHMS`` or "
+        "``CONNECTOR_AUTH_CONSUMER_JWS_ALGORITHMS``. Your list replaces the default.",
     ),
     Reason.UNKNOWN_KEY: Trouble(
         EITHER,
@@ -83,7 +84,12 @@ TROUBLES = {
         EITHER,
         "The issuer has a new key under an old ``kid``, and you have configured a copy of the old "
         "key. The token was edited. Or the token is forged.",
-        "Get the issuer's key again, best by its URL: :doc:`keys`.",
+        "See first whether other tokens with this ``kid`` are accepted: :doc:`rotation`. If they "
+        "are, the fault is in the token. Let the client get a new one. If the new token is refused "
+        "too, the client changes it, or it was not made by your issuer. Such refusals are right: "
+        "change no setting. :doc:`operations` says how to find the client. If no token with this "
+        "``kid`` is accepted, get the issuer's key again, best by its URL: :doc:`keys`. ``flask "
+        "connector-auth check`` shows the thumbprint of each key. Compare it with the issuer's.",
     ),
     Reason.MISSING_CLAIM: Trouble(
         (*EITHER, 40001),
@@ -139,7 +145,11 @@ TROUBLES = {
         "The account of the token is not the account in the URL. Or it is not one of "
         "``CONNECTOR_AUTH_AUDIENCE``. Or the two tokens have different accounts.",
         "Run ``inspect --account-id`` with the account in the URL: it shows which account the "
-        "token has. :doc:`accounts` has the rules.",
+        "token has. If the client should use that account, the client must correct the URL. "
+        "Otherwise it must get a token of the account in the URL. If the two tokens differ, the "
+        "client must get both for one account. If your service should accept the account, and "
+        "``CONNECTOR_AUTH_AUDIENCE`` does not have it, you add it there. :doc:`accounts` has the "
+        "rules.",
     ),
     Reason.MISSING_SCOPE: Trouble(
         APP_JWT,
@@ -150,8 +160,11 @@ TROUBLES = {
     Reason.REVOKED: Trouble(
         EITHER,
         "Somebody revoked the token, or its app install, account or consumer.",
-        "If that was a mistake, run ``flask connector-auth restore``. After a revocation of an app "
-        "install or an account, newly issued tokens are accepted: :doc:`revocation`.",
+        "If that was a mistake, run ``flask connector-auth restore``. The command needs "
+        "``CONNECTOR_AUTH_REVOCATION_URL``. Without it, the revocation is in the memory of the "
+        "process: call ``restore()`` in that process, or restart it, which drops all revocations. "
+        "After a revocation of an app install or an account, newly issued tokens are accepted: "
+        ":doc:`revocation`.",
     ),
     Reason.UNKNOWN_USER: Trouble(
         EITHER,

@@ -30,6 +30,7 @@ from .routes import describe_misplaced
 
 _LONG_LEEWAY = 300
 _LEAST_RSA_BITS = 2048
+_THUMBPRINT = 12  # characters that are shown
 # The settings that say how key sets are fetched, without those that have a default.
 _FOR_KEY_SETS = ("FAILOVER", "PROXY", "BACKUP", "CA_FILE", "FETCH", "HTTP_HOSTS")
 
@@ -190,6 +191,8 @@ def _keys(runtime: Runtime) -> Iterator[dict[str, Any]]:
                 **of_issuer,
                 "token": verifier.profile.label,
                 "kid": key.kid,
+                # Of a secret never: a weak one can be guessed from it (RFC 7638 section 7).
+                "thumbprint": None if kind == "secret" else key.thumbprint[:_THUMBPRINT],
                 "algorithms": list(key.algorithms),
                 "type": kind,
                 "size": size,
@@ -238,6 +241,7 @@ def _setting_rows(setting: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 def _key_rows(key: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
     age = "-" if key["age"] is None else f"{key['age']:.0f} s"
     shown = {**key, "algorithms": ",".join(key["algorithms"]), "age": age}
+    shown["thumbprint"] = key["thumbprint"] or "-"
     yield tuple(
         literal(value) if name in ("issuer", "kid") else value for name, value in shown.items()
     )

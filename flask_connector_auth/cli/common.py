@@ -220,6 +220,12 @@ def moment(value: str) -> float:
     raise click.BadParameter("neither seconds nor a date such as 2030-01-31T12:00:00Z.")
 
 
+def distance(seconds: float) -> str:
+    """Return how far away a time is, such as ``in 0:10:00``; *seconds* is negative in the past."""
+    away = timedelta(seconds=round(abs(seconds)))
+    return f"{away} ago" if seconds < 0 else f"in {away}"
+
+
 def date_of(seconds: Any) -> str | None:
     """Return the date in UTC, or ``None`` if *seconds* is not a time of the calendar."""
     if type(seconds) not in (int, float):

@@ -26,8 +26,7 @@ from .common import literal
 from .token_input import SHOWN_PARAMETERS, shorten
 
 SIZES = ("bytes", "segments")  #: what is counted of a token whose form is wrong
-# The header parameters and claims that a check reads, by its function without ``check_``, unless
-# the type of the token decides.
+# What a check reads, by its function without ``check_``, unless the type of the token decides.
 _PARAMETERS = {
     "extensions": ("crit", "b64", "zip"),
     "algorithm": ("alg",),
@@ -147,7 +146,7 @@ class Explanation:
         """Return the values that stand in braces in the sentences of the checks."""
         profile, rules, names = verifier.profile, verifier.rules, verifier.profile.names
         kids = sorted({literal(key.kid) for key, *_ in list_keys(verifier.keys)})
-        longest = rules.max_lifetime
+        longest, store = rules.max_lifetime, self.runtime.settings.revocation_store is not None
         times = " and ".join(profile.time_claims)
         accounts = [] if self.account is None else [f"{self.account!r}, from the URL"]
         if rules.audience is not None:
@@ -173,6 +172,7 @@ class Explanation:
             "scope_claim": " or ".join(names.scopes),
             "scope_form": "a string" + " or a list of strings" * names.allows_scope_list,
             "account_claim": names.ids["account_id"],
+            "revocations": "those in the store" if store else "only those of this process",
             "revocable": " or ".join(kind.value for kind, _ in profile.revocable),
             "accounts": " and ".join(accounts) or "not limited: no AUDIENCE is set",
             "scopes": " and ".join(_scopes(self.requirement)) or "none are required",

@@ -2,27 +2,24 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import timedelta
 from typing import Any
 
 import click
 from flask import current_app
 
-from ..core import (
-    Malformed,
-    Reason,
-    Rejected,
-    TokenRequirement,
-    decode_base64url,
-    load_json_object,
-    token_requirement,
-)
+from ..core import Reason, Rejected, TokenRequirement, token_requirement
 from ..verification import CONSUMER_JWS, Stage, read_token
 from ..web import Binding, audit
-from .common import date_of, json_option, literal, load_runtime, moment, show
+from .common import date_of, distance, json_option, literal, load_runtime, moment, show
 from .explanation import SIZES, Explanation, Result
 from .health import wait_for_revocations
-from .token_input import SHOWN_PARAMETERS, read_token_text, shorten, token_file_argument
+from .token_input import (
+    SHOWN_PARAMETERS,
+    decode_segment,
+    read_token_text,
+    shorten,
+    token_file_argument,
+)
 
 # Seconds to wait for the revocations, as long as a request waits for a key set before a 503.
 _PATIENCE = 5.0
@@ -32,6 +29,12 @@ _VERDICTS = {
     Result.FAILED: ("refused", 1),
     Result.UNAVAILABLE: ("unavailable", 2),
     Result.ERROR: ("error", 2),
+}
+# What the command may not know, by its word in JSON.
+_NOT_CHECKED = {
+    "account": "account in the URL (--account-id)",
+    "scopes": "scopes (--endpoint or --scope)",
+    "revocations": "revocations of other processes",
 }
 
 
@@ -94,8 +97,12 @@ def inspect(
     verified or not. The signature is not shown, and a long text in a claim is cut. So nothing in
     the output can be used as a token.
 
-    Status 0: the app would accept the token. Status 1: it would refuse the token. Status 2: keys or
-    revocations are unavailable at the moment, or code of the app raised an error.
+    The account in the URL and the scopes are checked only if you name them. Without
+    CONNECTOR_AUTH_REVOCATION_URL, the command does not know what other processes have revoked. The
+    first line says what was not checked.
+
+    Status 0: all that was checked is good. Status 1: the app would refuse the token. Status 2: keys
+    or revocations are unavailable at the moment, or code of the app raised an error.
 
     \b
     Example:
@@ -124,9 +131,15 @@ def inspect(
     # The first one that has not passed, or else the last one.
     decisive = next((each for each in results if each["result"] != Result.PASSED), results[-1])
     verdict, status = _VERDICTS[decisive["result"]]
+    unknown = {
+        "account": account is None and endpoint is None,
+        "scopes": is_app_jwt and not scopes and endpoint is None,
+        "revocations": runtime.settings.revocation_store is None,
+    }
     report = {
         "token": name,
         "verdict": verdict,
+        "not_checked": [each for each in _NOT_CHECKED if unknown[each]],
         "reason": decisive["reason"],
         "at": date_of(now),
         "checks": results,
@@ -176,7 +189,7 @@ def _content(header: str, bearer: bool, now: float, explanation: Explanation) ->
     with suppress(Rejected):
         segments = read_token(header, bearer=bearer).split(".")
         if len(segments) == 3:
-            parameters, claims = map(_decoded, segments[:2])
+            parameters, claims = map(decode_segment, segments[:2])
     if parameters is not None:
         known = [name for name in SHOWN_PARAMETERS if name in parameters]
         shown = {name: explanation.redact(name, parameters[name]) for name in known}
@@ -194,22 +207,13 @@ def _content(header: str, bearer: bool, now: float, explanation: Explanation) ->
     }
 
 
-def _distance(seconds: float) -> str:
-    """Return how far away a time is, such as ``in 0:10:00``; *seconds* is negative in the past."""
-    away = timedelta(seconds=round(abs(seconds)))
-    return f"{away} ago" if seconds < 0 else f"in {away}"
-
-
-def _decoded(segment: str) -> dict[str, Any] | None:
-    with suppress(Malformed):
-        return load_json_object(decode_base64url(segment.encode()))
-    return None
-
-
 def _lines(report: Mapping[str, Any]) -> Iterable[str]:
-    yield f"{report['token']} as of {report['at']}: {report['verdict']}{_reason(report)}"
+    verdict, missing = f"{report['verdict']}{_reason(report)}", report["not_checked"]
+    if missing and verdict == "accepted":
+        verdict += f"; not checked: {', '.join(_NOT_CHECKED[each] for each in missing)}"
+    yield f"{report['token']} as of {report['at']}: {verdict}"
     yield ""
-    dates = {name: f"{at['date']}, {_distance(at['in'])}" for name, at in report["times"].items()}
+    dates = {name: f"{at['date']}, {distance(at['in'])}" for name, at in report["times"].items()}
     for check in report["checks"]:
         found = _found(check, dates, report["token"] == CONSUMER_JWS.label)
         yield f"  {check['result']:<11}  {check['check']}{_reason(check)}{found}"

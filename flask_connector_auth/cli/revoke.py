@@ -93,7 +93,8 @@ def restore(
     """Undo a revocation.
 
     Give the same token or ID that was given to revoke. While an account is revoked, restoring one
-    of its tokens has no effect. The commands revoke and revocations print the digest of a token.
+    of its tokens has no effect. For --digest, take what revoke or revocations prints for a token:
+    revoke prints 64 digits, and revocations 32. They differ, and both are accepted.
 
     Status 1: nothing was revoked for this subject, so nothing has changed.
 

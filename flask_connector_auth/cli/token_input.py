@@ -2,9 +2,12 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import click
+
+from ..core import Malformed, decode_base64url, load_json_object
 
 # Bytes to read beyond the longest token: white space around it, or proof that it is too long.
 _SLACK = 1024
@@ -62,6 +65,13 @@ def read_token_text(file: str | None, limit: int) -> str:
     # As bytes: input that is not UTF-8 is a bad token, not an error of the command.
     encoding = "utf-16" if content.startswith(_UTF_16_MARKS) else "utf-8-sig"
     return content.decode(encoding, errors="replace")[: limit + _SLACK].strip()
+
+
+def decode_segment(segment: str) -> dict[str, Any] | None:
+    """Return the JSON object in a *segment* of a token, or ``None`` if it has none."""
+    with suppress(Malformed):
+        return load_json_object(decode_base64url(segment.encode()))
+    return None
 
 
 def shorten(value: Any) -> Any:

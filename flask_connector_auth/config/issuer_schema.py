@@ -188,7 +188,8 @@ class IssuerSchema(Schema):
     app_jwt_types: Texts = _types(
         "The values of ``typ`` that are accepted in AppJWTs. Upper and lower case are the same, "
         "and a leading ``application/`` makes no difference. A token without ``typ`` counts as "
-        "``JWT``."
+        "``JWT``. Your list replaces the default. If the access tokens of your issuer have "
+        "``at+jwt``, leave ``JWT`` out: its ID tokens may have it (:doc:`claims`)."
     )
     consumer_jws_types: Texts = _types(
         "The values of ``typ`` that are accepted in ConsumerJWSs, in the same way."
@@ -196,9 +197,9 @@ class IssuerSchema(Schema):
     audience: Audience = Audience(
         None,
         "The accounts whose tokens are accepted: one account id, or a list (RFC 8725 section 3.9). "
-        "The ids are compared with the claim that has the account. If that is not ``aud``, no "
-        "setting checks ``aud``. Not set: the account in the URL is accepted. Where the URL has no "
-        "account, tokens of every account are accepted.",
+        "The ids are compared with the claim that has the account. If the account is in another "
+        "claim than ``aud``, no setting checks ``aud`` (:doc:`claims`). Not set: the account in "
+        "the URL is accepted. Where the URL has no account, tokens of every account are accepted.",
     )
     max_lifetime: Seconds = Seconds(
         None,

@@ -76,9 +76,7 @@ FIGURES: dict[str, Figure] = {
         ),
         Figure("keys.events", "events", "Changes and outages of key sets.", (*_OF_KEYS, "event")),
         Figure("keys.fetches", "counter", "Fetches of key sets.", (*_OF_KEYS, "outcome")),
-        Figure(
-            "keys.lookups", "counter", "Look-ups no fresh set answered.", (*_OF_KEYS, "outcome")
-        ),
+        Figure("keys.lookups", "counter", "Keys not found in a fresh set.", (*_OF_KEYS, "outcome")),
         Figure("keys.sources", "gauge", "Sources of keys in each state.", (*_OF_KEYS, "state")),
         Figure("keys.ready", "gauge", "1 if every source of keys is ready, else 0.", _OF_KEYS),
         Figure("keys.entries", "gauge", "Keys that can verify tokens.", _OF_KEYS),

@@ -154,7 +154,11 @@ _ROWS: dict[Stage, list[tuple[Callable[..., None], str, *tuple[Reason, ...]]]] =
         (claims.check_account_claim, "{account_claim} is one account.", *_MISSING_OR_BAD),
     ],
     Stage.REVOCATION: [
-        (RevocationCache.check_age, "The revocations are known.", Reason.REVOCATION_UNAVAILABLE),
+        (
+            RevocationCache.check_age,
+            "The revocations are known: {revocations}.",
+            Reason.REVOCATION_UNAVAILABLE,
+        ),
         (
             RevocationCache.check_not_revoked,
             "Neither the token nor its {revocable} is revoked.",

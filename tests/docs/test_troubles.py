@@ -19,8 +19,11 @@ from flask_connector_auth import (
     require_consumer_jws,
     token_rejected,
 )
+from flask_connector_auth.cli.explanation import Explanation
+from flask_connector_auth.core import token_requirement
 from flask_connector_auth.testing import ConnectorClient, Issuer
 from flask_connector_auth.testing.tampering import TOKEN_FAULTS
+from flask_connector_auth.web import current_runtime
 from tests.support.project import PAGES, blocks, generated
 from tests.support.types import MakeApp
 
@@ -122,6 +125,18 @@ def test_an_entry_names_the_check_of_inspect_or_says_why_there_is_none(reason: R
     own = TROUBLES[reason].inspect
     assert (own == "") == shown[1].startswith("“")
     assert (own != "") == (reason in (Reason.SAME_TOKEN, Reason.UNKNOWN_USER, Reason.VIEW))
+
+
+def test_the_check_of_a_revoked_consumer_jws_is_quoted(make_app: MakeApp) -> None:
+    """Beside that of an AppJWT in the entry: its sentence names other kinds."""
+    runtime = current_runtime(make_app())
+    explanation = Explanation(runtime, runtime.consumer_jws, None, token_requirement())
+    [sentence] = [
+        check.sentence.format_map(explanation.values(verifier))
+        for check, verifier in explanation.checks()
+        if Reason.REVOKED in check.reasons
+    ]
+    assert f"“{sentence}”" in " ".join(PAGES["docs/troubleshooting.rst"].split())
 
 
 def test_the_log_line_that_is_shown_is_one_that_is_logged() -> None:

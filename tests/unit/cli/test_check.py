@@ -1,6 +1,7 @@
 """``check``: settings without secrets, keys, what is out of reach, and what is weak."""
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -160,7 +161,10 @@ def test_masking_takes_rather_too_much(url: str, shown: str) -> None:
 def test_each_key_with_all_that_is_known_of_it(
     check: Callable[..., Any], make_app: MakeApp
 ) -> None:
-    """Kid, algorithms, type, size in bits, use, age and origin; a secret is no more than that."""
+    """Kid, algorithms, type, size in bits, use, age and origin; a secret is no more than that.
+
+    Of a public key also the beginning of its thumbprint (RFC 7638).
+    """
     algorithms = ["RS256", "PS256", "ES384", "EdDSA", "HS256"]
     keys = [
         *(jwk("RS256", kid="rsa"), jwk("ES384", kid="ec"), jwk("EdDSA", kid="ed")),
@@ -172,7 +176,12 @@ def test_each_key_with_all_that_is_known_of_it(
         CONSUMER_JWS_KEYS=jwk("Ed448"),
         CONSUMER_JWS_ALGORITHMS=["Ed448"],
     )
-    told = [tuple(key.values()) for key in check(app)["keys"] if key["token"] == "app_jwt"]
+    listed = [key for key in check(app)["keys"] if key["token"] == "app_jwt"]
+    thumbprints = [key.pop("thumbprint") for key in listed]
+    told = [tuple(key.values()) for key in listed]
+    known = [signing_key(name).thumbprint()[:12] for name in ("RS256", "ES384", "EdDSA")]
+    assert thumbprints[:4] == [*known, None]
+    assert thumbprints[4] not in (None, known[0])
     bits = len(signing_key("HS256").raw_value) * 8  # type: ignore[attr-defined]
     assert told == [
         ("app_jwt", "rsa", ["RS256", "PS256"], "RSA", 2048, "sig", None, "configuration"),
@@ -182,7 +191,9 @@ def test_each_key_with_all_that_is_known_of_it(
         ("app_jwt", None, ["RS256", "PS256"], "RSA", 2048, "sig", None, "configuration"),
     ]
     [other] = [key for key in check(app)["keys"] if key["token"] == "consumer_jws"]
-    assert list(other) == ["token", "kid", "algorithms", "type", "size", "use", "age", "from"]
+    assert list(other) == [
+        *("token", "kid", "thumbprint", "algorithms", "type", "size", "use", "age", "from")
+    ]
     assert (other["type"], other["size"]) == ("Ed448", 456)
 
 
@@ -192,10 +203,10 @@ def test_a_remote_set_is_fetched(run: RunCommand, make_app: MakeApp, issuer: Iss
         app = make_app(APP_JWT_KEYS=[f"{server.url}?key=secret", jwk(kid="static")])
         result = run("check", app=app)
     assert result.exit_code == 0
-    assert (
-        f'app_jwt       "dev-1"   RS256       RSA   2048  sig  0 s  {server.url}' in result.stdout
-    )
-    assert 'app_jwt       "static"  RS256       RSA   2048  sig  -    conf' in result.stdout
+    ours = signing_key().thumbprint()[:12]
+    own = r"app_jwt +\"dev-1\" +[\w-]{12}  RS256       RSA   2048  sig  0 s  "
+    assert re.search(own + re.escape(server.url), result.stdout)
+    assert f'app_jwt       "static"  {ours}  RS256       RSA   2048  sig  -    c' in result.stdout
     assert "all is well" in result.stdout
     assert "secret" not in result.output
 

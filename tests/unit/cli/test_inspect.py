@@ -82,6 +82,7 @@ def test_a_good_token_passes_every_check(inspect: Callable[..., Any]) -> None:
     assert found == {
         "token": "app_jwt",
         "verdict": "accepted",
+        "not_checked": ["revocations"],
         "reason": None,
         "at": "2027-01-15T08:00:00Z",
         "verified": True,
@@ -436,6 +437,58 @@ def test_any_account_is_told_as_such(inspect: Callable[..., Any], make_app: Make
     assert "The account is not limited: no AUDIENCE is set." in told
     assert "The time from iat to exp is not limited." in told
     assert 'A key has this kid and alg; the known kids are: "dev-1".' in told
+
+
+ELSEWHERE = "revocations of other processes"
+
+
+@cases(
+    "options, found, told",
+    {
+        "nothing is named": (
+            [],
+            ["account", "scopes"],
+            f"account in the URL (--account-id), scopes (--endpoint or --scope), {ELSEWHERE}",
+        ),
+        "account": (
+            ["--account-id", ACCOUNT],
+            ["scopes"],
+            f"scopes (--endpoint or --scope), {ELSEWHERE}",
+        ),
+        "scope": (
+            ["--scope", "msg.consumer"],
+            ["account"],
+            f"account in the URL (--account-id), {ELSEWHERE}",
+        ),
+        "endpoint": (["--endpoint", "plain"], [], ELSEWHERE),
+    },
+)
+def test_what_was_not_checked_is_told_with_the_verdict(
+    *, run: RunCommand, shop: Flask, options: list[str], found: list[str], told: str
+) -> None:
+    """docs/cli.rst: accepted is no promise about what the command was not told, nor about what the
+    running service has revoked in its own memory."""
+    report = json.loads(run("inspect", "--json", *options, app=shop, input=GOOD).stdout)
+    assert (report["verdict"], report["not_checked"]) == ("accepted", [*found, "revocations"])
+    [known] = [each["check"] for each in report["checks"] if each["check"].count("are known")]
+    assert known == "The revocations are known: only those of this process."
+    [verdict, *_] = run("inspect", *options, app=shop, input=GOOD).stdout.splitlines()
+    assert verdict == f"app_jwt as of 2027-01-15T08:00:00Z: accepted; not checked: {told}"
+
+
+def test_with_a_store_all_revocations_are_checked(
+    run: RunCommand, make_app: MakeApp, store_url: str
+) -> None:
+    """A ConsumerJWS has no scopes, so nothing is left; what is refused needs no such words."""
+    app = make_app(clock=lambda: NOW, APP_JWT_KEYS=KEYS, REVOCATION_URL=store_url)
+    options = ["inspect", "--consumer-jws", "--account-id", ACCOUNT]
+    shown = run(*options, app=app, input=ours.consumer_jws()).stdout
+    assert shown.startswith("consumer_jws as of 2027-01-15T08:00:00Z: accepted\n")
+    assert "The revocations are known: those in the store." in shown
+    report = json.loads(run(*options, "--json", app=app, input=ours.consumer_jws()).stdout)
+    assert report["not_checked"] == []
+    [verdict, *_] = run("inspect", app=app, input=theirs.app_jwt()).stdout.splitlines()
+    assert verdict.endswith(": refused (bad_signature)")
 
 
 def test_a_scope_that_none_can_be_is_a_wrong_option(run: RunCommand) -> None:

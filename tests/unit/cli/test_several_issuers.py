@@ -139,8 +139,8 @@ def test_each_key_is_listed_with_its_issuer(
     shown = run("check", app=two()).stdout
     assert (
         f"""
-  ISSUER               TOKEN         KID  ALGORITHMS  TYPE  SIZE  USE  AGE  FROM
-  "{A}"  app_jwt       "a"  RS256       RSA   2048  sig  -    configuration
+  ISSUER               TOKEN         KID  THUMBPRINT    ALGORITHMS  TYPE  SIZE  USE  AGE  FROM
+  "{A}"  app_jwt       "a"  {keys[0]["thumbprint"]}  RS256       RSA   2048  sig  -    configuration
 """
         in shown
     )
