@@ -210,7 +210,7 @@ def shape(value):
 
 def test_the_bodies_of_the_webhooks(start, tmp_path):
     """Those that the app posts: when a conversation is opened, and for the first message."""
-    shown = [json.loads(text) for text in blocks(CLIENT, "json")]
+    shown = [json.loads(text) for text in blocks(CLIENT, "javascript")]
     with endpoint() as hook:
         app = start(tmp_path, CONNECTOR_WEBHOOK_URL=hook.url)
         api = api_of(app)
