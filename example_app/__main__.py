@@ -1,19 +1,25 @@
 """Serve the Connector API at two ports of this machine until Ctrl-C."""
 
 import argparse
+import json
 import logging
 import os
+import shlex
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 
-from flask_connector_auth import ConfigurationError
+from flask import Flask
+
+from flask_connector_auth import ConfigurationError, InvalidAppJWT, InvalidConsumerJWS
 
 from . import DEFAULTS
 from .agents import agent_of
 from .console import current_console
 from .database import VersionError
-from .refusals import print_line, request_refused
+from .refusals import Refusal, request_refused
 from .sentinel import app_install
 from .serving import HOST, PORT, TLS_PORT, Served, ctrl_c, served
 from .webhooks import SettingError, endpoints_of
@@ -38,6 +44,22 @@ Open the console in a browser. Its first four buttons are a short tour.
 Press Ctrl-C to stop. Refused requests are listed below, with the reason.
 """
 
+INSPECT = "flask --app example_app connector-auth inspect"
+HINT = f"""\
+          To see every check of a token, pipe it to this command while the app runs, in the folder
+          {{folder}} and in the same virtual environment:
+          {{variables}}{INSPECT}
+          Add --consumer-jws for a ConsumerJWS.
+"""
+#: The settings that decide about a token. No other one is printed, since some hold secrets; the
+#: keys are the URL of this app.
+JUDGING = (
+    *("APP_JWT_KEYS", "APP_JWT_ALGORITHMS", "CONSUMER_JWS_ALGORITHMS", "APP_JWT_CLAIMS"),
+    *("CONSUMER_JWS_CLAIMS", "APP_JWT_TYPES", "CONSUMER_JWS_TYPES", "AUDIENCE", "MAX_LIFETIME"),
+    *("ISSUER", "LEEWAY", "MIN_RSA_BITS", "MAX_TOKEN_BYTES", "MAX_HEADER_BYTES"),
+)
+_HINT = "example_app.hint"
+
 
 def connection_details(served: Served) -> str:
     """Return the addresses and credentials that clients need, as text."""
@@ -47,6 +69,29 @@ def connection_details(served: Served) -> str:
         values = {"install": install, "agent": agent, "console": current_console()}
         webhooks = " ".join(endpoints_of(served.app)) or NO_WEBHOOKS
         return CONNECTION_DETAILS.format(**values, webhooks=webhooks, served=served, host=HOST)
+
+
+def print_line(app: Flask, refusal: Refusal) -> None:
+    """Print *refusal*, and once what to do about a refused token: for :data:`request_refused`."""
+    print(f"{time.strftime('%H:%M:%S')}  {refusal}", flush=True)
+    codes = {InvalidAppJWT.row.error_code, InvalidConsumerJWS.row.error_code}
+    if refusal.reason.error_code in codes and not app.extensions.get(_HINT):
+        app.extensions[_HINT] = True
+        print(hint(app), end="", flush=True)
+
+
+def hint(app: Flask) -> str:
+    """Return the command that judges a token as *app* does, with the settings that it needs."""
+    variables = ""
+    for name in (f"CONNECTOR_AUTH_{judging}" for judging in JUDGING):
+        value = app.config.get(name)
+        if value != DEFAULTS.get(name):
+            # Flask reads JSON from the environment: of digits alone, a text needs its quotes.
+            text = json.dumps(value, default=str)
+            if isinstance(value, str) and not value.isdigit():
+                text = value
+            variables += f"FLASK_{name}={shlex.quote(text)} "
+    return HINT.format(folder=Path(app.root_path).parent, variables=variables)
 
 
 def misspelt_settings(environment: Iterable[str]) -> list[str]:

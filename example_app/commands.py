@@ -25,7 +25,8 @@ keys = AppGroup("keys", help="The keys that sign tokens: one signs, all are publ
 turning = AppGroup("knobs", help="Shorter tokens and forced failures, to test clients with.")
 P = ParamSpec("P")
 LEEWAY_IS_ADDED = (
-    "They are accepted for CONNECTOR_AUTH_LEEWAY longer, which is 30 seconds if it is not set."
+    "The app accepts them for the leeway longer. The leeway is 30 seconds, unless the app was "
+    "started with another FLASK_CONNECTOR_AUTH_LEEWAY."
 )
 
 

@@ -20,7 +20,7 @@ knobs.may_fail(blueprint, "idp")
 @blueprint.post("/api/account/<account_id>/consumer")
 @require_app_jwt(scopes="msg.consumer")
 def consumer(account_id: str) -> ResponseReturnValue:
-    """Return a ConsumerJWS, which never expires (protocol page, Get ConsumerJWS)."""
+    """Return a ConsumerJWS, which has no ``exp`` (protocol page, Get ConsumerJWS)."""
     row = consumer_in(read_json(), account_id)
     token = current_issuer().consumer_jws(
         account_id=account_id,

@@ -195,10 +195,12 @@ class Posting:
 def _log_failure(attempt: Attempt, again: float | None) -> None:
     """Log that an endpoint did not take a post; *again* is as of :meth:`Posting._pause_after`."""
     delivery = attempt.delivery
+    # What a receiver answers to a signature that it finds wrong.
+    advice = " (check the client secret of the receiver)" if attempt.status == 401 else ""
     logger.warning(
         "The webhook %s did not accept a notification (%s): %s. It is %s.",
         delivery.endpoint,
         delivery.event_type,
-        attempt.error or f"status {attempt.status}",
+        attempt.error or f"status {attempt.status}{advice}",
         "dropped" if again is None else f"posted again in {again:g} seconds",
     )

@@ -21,7 +21,6 @@ from flask_connector_auth import (
     AppJWTMissing,
     ConnectorAuthError,
     InvalidAppJWT,
-    InvalidConsumerJWS,
     Reason as TokenReason,
 )
 
@@ -30,11 +29,6 @@ from flask_connector_auth import (
 request_refused = Namespace().signal("request-refused")
 
 _REASON = "example_app.reason"
-_HINT = "example_app.hint"
-HINT = """\
-          To see every check of a token, pipe it to
-          flask --app example_app connector-auth inspect (add --consumer-jws for a ConsumerJWS)
-"""
 # Found before the signature of the token is verified, so what the token says may be a lie.
 _BEFORE_SIGNATURE = {
     *(TokenReason.BAD_HEADER, TokenReason.TOO_LARGE, TokenReason.NOT_COMPACT),
@@ -117,15 +111,6 @@ def _finished(app: Flask, response: Response, **_more: Any) -> None:
         path = quote(request.path, errors="replace")
         refusal = Refusal(request.method, path, response.status_code, reason)
         request_refused.send(app, refusal=refusal)
-
-
-def print_line(app: Flask, refusal: Refusal) -> None:
-    """Print *refusal*, and once what to do about a refused token: for :data:`request_refused`."""
-    print(f"{time.strftime('%H:%M:%S')}  {refusal}", flush=True)
-    codes = {InvalidAppJWT.row.error_code, InvalidConsumerJWS.row.error_code}
-    if refusal.reason.error_code in codes and not app.extensions.get(_HINT):
-        app.extensions[_HINT] = True
-        print(HINT, end="", flush=True)
 
 
 def init_app(app: Flask) -> None:

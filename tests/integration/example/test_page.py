@@ -26,15 +26,16 @@ from example_app.delivery import TIMEOUT
 from example_app.domain import SERVICES
 from example_app.keys import current_issuer
 from example_app.models import MAX_FILE, Conversation, Message
-from example_app.posting import LONGEST_PAUSE, State
+from example_app.posting import LONGEST_PAUSE, MEANINGS, State
 from example_app.sentinel import app_install
 from example_app.serving import PORT, TLS_PORT
 from example_app.webhooks import EVENT_TYPES, MAX_RETRIES, RETENTION
 from tests.support.example_api import ACCOUNT, api_of, claims, message
-from tests.support.example_desk import Desk, credentials
+from tests.support.example_desk import Desk, credentials, login
+from tests.support.example_hook import endpoint
 from tests.support.example_processes import python
 from tests.support.http_helpers import assert_row
-from tests.support.project import files_of, write_files
+from tests.support.project import blocks, files_of, write_files
 
 CLIENT = "docs/example_client.rst"
 ROOT = Path(__file__).parents[3]
@@ -95,6 +96,7 @@ def test_the_first_conversation(both):
     assert (done.returncode, done.stderr) == (0, "")
     answer, conversation = done.stdout.split()
     assert answer == '{"sequence":1}'
+    assert f"The second call answers ``{answer}``" in PAGE
     with both.app.app_context():
         asked, answered = db.session.scalars(
             select(Message).filter_by(conversation_id=conversation).order_by(Message.sequence)
@@ -140,6 +142,10 @@ def test_the_client(both, tmp_path, monkeypatch, capsys):
     request = {"kind": "req", "id": "4", "type": "ms.PublishEvent", "body": again}
     assert client["call_api"]("/send", request)["body"] == {"sequence": 2}
     assert client["tokens"]["Authorization"] != expired
+    with pytest.raises(HTTPError, match="400") as second:
+        runpy.run_path("client.py")
+    [body] = second.value.__notes__
+    assert "already has an open conversation" in body
     client["tokens"]["X-LP-ON-BEHALF"] = expired
     with pytest.raises(HTTPError, match="401"):
         client["call_api"]("/send", request)
@@ -191,6 +197,41 @@ def test_how_to_see_a_token_expire(start, tmp_path):
     assert claims(tokens["Authorization"])["exp"] - claims(tokens["Authorization"])["iat"] == 5
 
 
+def shape(value):
+    """Return *value* with the types of its texts and numbers in place of them, except the words of
+    the protocol."""
+    if isinstance(value, dict):
+        return {name: shape(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [shape(item) for item in value]
+    is_word = isinstance(value, str) and re.fullmatch(r"[a-z]+|[A-Z]+|\w+\.\w+|[A-Z]\w+", value)
+    return value if is_word else type(value)
+
+
+def test_the_bodies_of_the_webhooks(start, tmp_path):
+    """Those that the app posts: when a conversation is opened, and for the first message."""
+    shown = [json.loads(text) for text in blocks(CLIENT, "javascript")]
+    with endpoint() as hook:
+        app = start(tmp_path, CONNECTOR_WEBHOOK_URL=hook.url)
+        api = api_of(app)
+        tokens = api.someone()
+        assert api.send(tokens, message(api.opened(tokens))).status_code == 200
+        posted = [hook.next()[2] for _ in range(2)]
+    assert [shape(body) for body in posted] == [shape(body) for body in reversed(shown)]
+
+
+def test_the_answers_in_the_table_of_calls(both):
+    """The look-up of one service, and the login of an agent, have the members of the page."""
+    rows = dict(re.findall(r"^     - ``(\{\"(service|bearer)\":.*\})``", PAGE, re.MULTILINE))
+    answers = {word: text for text, word in rows.items()}
+    api = api_of(both.app)
+    found = api.get(f"/api/account/{ACCOUNT}/service/idp/baseURI.json").json
+    assert json.loads(answers["service"]) == {**found, "baseURI": "host:port"}
+    session = login(api, credentials(both.app)).json
+    assert re.findall(r'(?<=[{,])"(\w+)"', answers["bearer"]) == [*session, "baseURIs"]
+    assert f'"sessionTTl":"{session["sessionTTl"]}"' in answers["bearer"]
+
+
 def test_the_webhooks_of_the_environment(start, tmp_path, monkeypatch):
     """The setting, exactly as printed, is one: it has each event type."""
     text = re.fullmatch(r"export FLASK_CONNECTOR_WEBHOOKS='(.*)'", block("WEBHOOKS="), re.DOTALL)[1]
@@ -202,15 +243,12 @@ def test_the_webhooks_of_the_environment(start, tmp_path, monkeypatch):
 def test_the_numbers_of_webhooks():
     """Those on the page."""
     assert f"takes more than {TIMEOUT} seconds" in PAGE
-    assert f"up to {MAX_RETRIES}," in PAGE
+    assert f"up to {MAX_RETRIES} times" in PAGE
     assert "from {} to {}".format(*RETENTION) in PAGE
     assert f"at most {LONGEST_PAUSE} seconds" in " ".join(PAGE.split())
-    assert re.findall(r"\*([a-z ]+)\*", PAGE.partition("each change of the state")[2])[:4] == [
-        State.FAILED,
-        State.IN_TRANSITION,
-        State.RECOVERED,
-        State.UP,
-    ]
+    states = (State.FAILED, State.IN_TRANSITION, State.RECOVERED, State.UP)
+    rows = re.findall(r"^   \* - \*([a-z ]+)\*\n     - (.*)\.$", PAGE, re.MULTILINE)
+    assert rows == [(state, MEANINGS[state].capitalize()) for state in states]
 
 
 def test_the_default_account():

@@ -90,6 +90,15 @@ def test_what_was_not_taken_is_posted_again():
         assert bodies(hook, 2) == [1, 2]
 
 
+def test_a_signature_that_is_refused(logged):
+    """The line about a 401 names what to check; that about a 403 does not."""
+    with endpoint(401, 403) as hook, closing(to(hook)) as posting:
+        put(posting, 1, 2)
+        advice = "status 401 (check the client secret of the receiver)"
+        assert logged() == refused_by(hook, advice, "dropped")
+        assert logged() == refused_by(hook, "status 403", "dropped")
+
+
 def test_a_refused_one_holds_up_no_other():
     """With an hour between repetitions, what follows in the conversation, and all of others, is
     posted at once."""

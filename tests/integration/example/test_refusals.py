@@ -2,16 +2,19 @@
 
 import re
 import time
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from example_app import knobs
+from example_app import DEFAULTS, knobs
+from example_app.__main__ import INSPECT, hint, print_line
 from example_app.keys import current_issuer
-from example_app.refusals import HINT, print_line, request_refused
-from tests.support.example_api import ACCOUNT, OTHER_ACCOUNT, claims, message
+from example_app.refusals import request_refused
+from tests.support.example_api import ACCOUNT, OTHER_ACCOUNT, api_of, claims, message
 from tests.support.example_desk import login
-from tests.support.http_helpers import headers
+from tests.support.example_processes import copy_of_the_app, program
+from tests.support.http_helpers import assert_row, headers
 
 SEND = f"/api/account/{ACCOUNT}/messaging/consumer/conversation/send"
 IDP = f"/api/account/{ACCOUNT}/consumer"
@@ -146,6 +149,41 @@ def test_a_hint_at_the_first_refused_token(example, api, capsys):
     printed = capsys.readouterr().out
     missing, bad, *rest = re.split(r"^(?=\d\d:)", printed, flags=re.MULTILINE)[1:]
     assert missing.endswith("  missing\n")
-    assert bad.partition("\n")[2] == HINT
-    assert "flask --app example_app connector-auth inspect" in HINT
+    assert bad.partition("\n")[2] == hint(example)
     assert [line.count("\n") for line in rest] == [1]
+
+
+def command_of(app):
+    """Return the line of the hint that is the command."""
+    [line] = [line.strip() for line in hint(app).splitlines() if INSPECT in line]
+    return line
+
+
+def test_the_hint_judges_as_the_app_does(start, tmp_path):
+    """The command has the settings of the app that decide about a token and are not the default:
+    run as printed, it refuses what the app refuses. With the default leeway, it accepts it."""
+    app = start(tmp_path, CONNECTOR_AUTH_LEEWAY=0)
+    with app.app_context():
+        exp = int(time.time()) - 5
+        token = current_issuer().app_jwt(aud=ACCOUNT, scope="msg.consumer", exp=exp, iat=exp - 60)
+    assert_row(api_of(app).send(headers(token), {}), 40102)
+    command = command_of(app)
+    for line, verdict in (
+        (command, "refused (expired)"),
+        (command.replace("FLASK_CONNECTOR_AUTH_LEEWAY=0 ", ""), "accepted"),
+    ):
+        with program("sh", "-c", line, folder=copy_of_the_app(tmp_path / verdict[:3])) as process:
+            output, errors = process.communicate(token, timeout=60)
+        assert errors == ""
+        assert output.partition("\n")[0].endswith(f": {verdict}")
+
+
+def test_the_hint_of_an_app_with_defaults(start, tmp_path):
+    """It has no variable; nor has it a setting that can hold a secret."""
+    keys = "CONNECTOR_AUTH_APP_JWT_KEYS"
+    proxy = f"http://x:{SECRET}@127.0.0.1:9"
+    settings = {keys: DEFAULTS[keys], "CONNECTOR_AUTH_JWKS_PROXY": proxy}
+    app = start(tmp_path, **settings)
+    assert command_of(app) == INSPECT
+    assert SECRET not in hint(app)
+    assert f"in the folder\n          {Path(app.root_path).parent} " in hint(app)
