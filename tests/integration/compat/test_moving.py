@@ -16,6 +16,8 @@ import pytest
 from authlib.integrations import flask_oauth2
 from authlib.integrations.flask_oauth2 import signals
 from authlib.oauth2 import rfc6749
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask import Flask
 from flask_httpauth import HTTPTokenAuth
 from flask_jwt_extended import (
@@ -62,10 +64,15 @@ REQUESTS: dict[str, tuple[Callable[[Issuer], str | None], str]] = {
     ),
     "a token without the scope": (lambda i: bearer(i.app_jwt(scope="other")), MESSAGES),
     "a token without ``azp``": (lambda i: bearer(i.broken("missing_claim")), MESSAGES),
+    "a refresh token with ``aud`` and ``azp``": (
+        lambda i: bearer(i.app_jwt(type="refresh")),
+        MESSAGES,
+    ),
     "a token without ``exp``": (lambda i: bearer(i.app_jwt(exp=OMIT)), MESSAGES),
     "a token with a claim twice": (lambda i: bearer(i.broken("bad_json")), MESSAGES),
     "a token over 16 KiB": (lambda i: bearer(i.broken("too_large")), MESSAGES),
     "the bare token, without ``Bearer``": (lambda i: i.app_jwt(), MESSAGES),
+    "the token behind ``JWT``": (lambda i: f"JWT {i.app_jwt()}", MESSAGES),
     "the token behind ``bearer``": (lambda i: f"bearer {i.app_jwt()}", MESSAGES),
     "the token, and after a comma another scheme": (
         lambda i: f"{bearer(i.app_jwt())}, Basic dTpw",
@@ -180,8 +187,11 @@ def settings_of_jwt_extended() -> dict[str, Any]:
 
 
 THERE = {
-    "Flask-JWT-Extended": known(flask_jwt_extended, JWTManager, settings_of_jwt_extended()),
-    "A decorator by hand over PyJWT": known(jwt),
+    "Flask-JWT-Extended": known(
+        *(flask_jwt_extended, JWTManager, settings_of_jwt_extended()),
+        dict.fromkeys(("aud", "sub")),
+    ),
+    "A decorator by hand over PyJWT": known(jwt, {"aud": None}),
     "Flask-HTTPAuth": known(flask_httpauth, HTTPTokenAuth),
     "The names side by side": known(
         *(flask_oauth2, flask_oauth2.ResourceProtector, signals, rfc6749, rfc6749.TokenMixin),
@@ -191,7 +201,8 @@ THERE = {
 HERE = known(
     *(flask_connector_auth, ConnectorAuth, AppJWT, flask_connector_auth.testing, Issuer),
     {field.data_key: None for field in SettingsSchema().fields.values()},
-    dict.fromkeys(("aud", "azp", "exp", "iat", "iss", "jti", "Sentinel", "reason")),
+    dict.fromkeys(("aud", "azp", "exp", "iat", "iss", "jti", "sub", "type", "Sentinel")),
+    dict.fromkeys(("error", "reason", "Authorization", "Bearer")),
 )
 
 
@@ -222,9 +233,10 @@ def test_the_keywords_in_the_tables_are_those_of_the_functions() -> None:
 
 
 def test_the_defaults_that_are_shown() -> None:
-    """Leeway and issuer, there and here."""
+    """Leeway, issuer and the claim of the identity, there and here."""
     config = settings_of_jwt_extended()
     assert (config["JWT_DECODE_LEEWAY"], config["JWT_DECODE_ISSUER"]) == (0, None)
+    assert config["JWT_IDENTITY_CLAIM"] == "sub"
     assert inspect.signature(jwt.decode).parameters["leeway"].default == 0
     fields = SettingsSchema().fields
     assert (fields["leeway"].load_default, fields["issuer"].load_default) == (30, "Sentinel")
@@ -297,6 +309,102 @@ def test_a_refresh_token_is_kept_out_by_its_lifetime(make_app: MakeApp) -> None:
     assert_row(answer_to(bare, make_app), 40102)
     assert_row(answer_to(refresh, make_app, MAX_LIFETIME=15 * 60), 40102)
     assert answer_to(access, make_app, MAX_LIFETIME=15 * 60).status_code == 200
+
+
+NAMED = {"account_id": "tenant", "install_id": "sub"}
+
+
+def test_no_setting_reads_the_claim_type(make_app: MakeApp) -> None:
+    """docs/moving.rst, Can you move: a refresh token passes; the pages show the claim check."""
+    claims = {"tenant": "le81823118"}
+    refresh = token_of_jwt_extended(create_refresh_token, additional_claims=claims)
+    assert answer_to(refresh, make_app, APP_JWT_CLAIMS=NAMED).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("claims", "settings", "passes"),
+    [
+        ({"tenant": "le81823118", "aud": "shop-api"}, {}, True),
+        ({"tenant": "le81823118", "aud": "another-api"}, {}, True),
+        ({"tenant": "le81823118"}, {}, True),
+        ({"tenant": "le81823118", "aud": "shop-api"}, {"AUDIENCE": "shop-api"}, False),
+        ({"tenant": "le81823118", "aud": "shop-api"}, {"AUDIENCE": "le81823118"}, True),
+        ({"tenant": 7}, {}, False),
+    ],
+    ids=["audience", "another", "none", "in_the_setting", "account_in_the_setting", "number"],
+)
+def test_the_audience_is_not_read_where_the_account_is_another_claim(
+    claims: Any, settings: Any, passes: bool, make_app: MakeApp
+) -> None:
+    """docs/moving.rst, ``JWT_DECODE_AUDIENCE``: AUDIENCE is compared with the account."""
+    token = token_of_jwt_extended(additional_claims=claims)
+    answer = answer_to(token, make_app, APP_JWT_CLAIMS=NAMED, **settings)
+    assert answer.status_code == (200 if passes else 401)
+
+
+@pytest.mark.parametrize(("audience", "passes"), [("shop-api", True), ("another-api", False)])
+def test_an_app_without_accounts(audience: str, passes: bool, make_app: MakeApp) -> None:
+    """docs/moving.rst, Can you move: ``aud`` names the API, and ``sub`` the user."""
+    token = token_of_jwt_extended(additional_claims={"aud": audience})
+    app = make_app(
+        APP_JWT_KEYS={"secret": SECRET},
+        APP_JWT_ALGORITHMS=["HS256"],
+        ISSUER="login",
+        APP_JWT_CLAIMS={"install_id": "sub"},
+        AUDIENCE="shop-api",
+    )
+    app.add_url_rule("/", "view", require_app_jwt(lambda: {"who": current_app_jwt.install_id}))
+    answer = app.test_client().get("/", headers=headers(bearer(token)))
+    assert answer.status_code == (200 if passes else 401)
+    assert answer.json.get("who") == ("user-1" if passes else None)
+
+
+@pytest.mark.parametrize(
+    ("role", "status"), [("reader", 200), (["reader"], 200), ("writer", 403), (OMIT, 403), (7, 401)]
+)
+def test_a_role_as_scope(role: Any, status: int, make_app: MakeApp, issuer: Issuer) -> None:
+    """docs/moving.rst, Can you move: one string or a list, and a handler that answers 403."""
+    app = make_app(APP_JWT_KEYS=issuer.pem(), APP_JWT_CLAIMS={"scopes": "role"})
+    app.add_url_rule("/", "view", require_app_jwt(scopes="reader")(lambda: {}))
+
+    @app.errorhandler(flask_connector_auth.InvalidAppJWT)
+    def refuse(error: flask_connector_auth.InvalidAppJWT) -> Any:
+        missing = error.reason is flask_connector_auth.Reason.MISSING_SCOPE
+        return {}, 403 if missing else 401
+
+    sent = headers(bearer(issuer.app_jwt(role=role)))
+    assert app.test_client().get("/", headers=sent).status_code == status
+
+
+def pem_of_1024_bits() -> str:
+    """Return a public RSA key that is too short."""
+    key = rsa.generate_private_key(65537, 1024).public_key()  # noqa: S505
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        (lambda _: pem_of_1024_bits(), "an RSA key of 1024 bits"),
+        (lambda issuer: issuer.pem().encode(), "a key cannot be given as bytes"),
+    ],
+    ids=["1024_bits", "bytes"],
+)
+def test_a_public_key_that_is_refused_at_start(
+    key: Any, hint: str, make_app: MakeApp, issuer: Issuer
+) -> None:
+    """docs/moving.rst, Can you move: bytes, and a short RSA key."""
+    with pytest.raises(flask_connector_auth.ConfigurationError, match=hint):
+        make_app(APP_JWT_KEYS=key(issuer))
+    assert make_app(APP_JWT_KEYS=issuer.pem().encode().decode())
+
+
+@pytest.mark.parametrize(("types", "status"), [(None, 401), (["at+jwt"], 200)])
+def test_another_type_in_the_header(types: Any, status: int, make_app: MakeApp) -> None:
+    """docs/moving.rst, Can you move: ``typ`` other than JWT is a setting."""
+    token = token_of_jwt_extended(additional_headers={"typ": "at+jwt"})
+    settings = {"APP_JWT_TYPES": types} if types else {}
+    assert answer_to(token, make_app, **settings).status_code == status
 
 
 def test_a_secret_that_is_too_short_cannot_be_moved(make_app: MakeApp) -> None:
