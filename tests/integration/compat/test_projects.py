@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from flask_connector_auth.testing import Issuer, KeySetServer
-from tests.support.live_workers import running
 from tests.support.project import ROOT, blocks, files_of, write_files
 from tests.support.pytest_runs import run_pytest
 
@@ -17,7 +16,7 @@ from tests.support.pytest_runs import run_pytest
 UNITTEST = "import sys, unittest; sys.modules['pytest'] = None; unittest.main(module=None)"
 PROJECT_PAGE, UNIT_TESTS = "docs/project.rst", "test_with_unittest.py"
 PROJECT = files_of(PROJECT_PAGE)
-CHECK, SERVE = re.findall(r"^\$ (.+)$", blocks(PROJECT_PAGE, "console")[-1], re.MULTILINE)
+CHECK, *_ = re.findall(r"^\$ (.+)$", blocks(PROJECT_PAGE, "console")[-1], re.MULTILINE)
 BUILD, LIMIT = blocks(PROJECT_PAGE, "shell")
 #: Where nothing answers.
 NO_ISSUER = "http://127.0.0.1:9/keys.json"
@@ -133,27 +132,6 @@ def test_a_route_for_every_account_is_found(
     assert done.returncode == status, done.stderr
     warning = "warning: any_account: No AUDIENCE is set, so these endpoints accept every account: "
     assert (f"{warning}reports.day." in done.stdout) is is_warned
-
-
-@pytest.mark.parametrize("is_ready", [True, False], ids=["with the hook", "without the hook"])
-def test_a_project_is_served_with_its_keys_at_hand(
-    is_ready: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, issuer: Issuer
-) -> None:
-    """By the commands of the page; its hook is why each worker is ready before a token comes."""
-    monkeypatch.chdir(tmp_path)
-    files = PROJECT if is_ready else changed(PROJECT, "gunicorn.conf.py", ".warm(10)", "")
-    write_files(files, tmp_path)
-    command = ["sh", "-c", f"{CHECK} && exec {SERVE.replace(':8000', ':{port}')}"]
-    with (
-        KeySetServer(issuer) as server,
-        running(server.url, tmp_path, command) as app,
-    ):
-        answers = {app.get(path="/internal/health")[0] for _ in range(20)}
-        assert answers == ({200} if is_ready else {503})
-        assert app.get(issuer.app_jwt(), "/api/account/le81823118/reports/day")[0] == 401
-    log = (tmp_path / "server.log").read_text()
-    assert "\nall is well\n" in log
-    assert "refused: missing_scope row=40102 endpoint='reports.day'" in log
 
 
 def run_unittest(folder: Path, service: str) -> subprocess.CompletedProcess[str]:
