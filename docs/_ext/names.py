@@ -5,6 +5,7 @@ the source is shown without a build. Here it becomes a link.
 """
 
 import re
+from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -20,6 +21,7 @@ _SETTING = re.compile(r"CONNECTOR_AUTH_[A-Z_]+")
 _CLASS = re.compile(r"[A-Z]\w*[a-z]\w*")
 _PACKAGE = "flask_connector_auth"
 _NARROW = (nodes.entry, nodes.title)
+_CODE_IN_HTML = re.compile(r'(?<=<span class="pre">)[^<]+')
 
 
 def pieces(name: str) -> list[str]:
@@ -84,6 +86,14 @@ class BreakableNames(SphinxPostTransform):
                     literal += [nodes.raw("", "<wbr>", format="html"), nodes.Text(piece)]
 
 
+def break_names_in_contents(
+    _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _document: object
+) -> None:
+    """Allow the same breaks in the contents of a page, which are made before its headings."""
+    if contents := context.get("toc"):
+        context["toc"] = _CODE_IN_HTML.sub(lambda code: "<wbr>".join(pieces(code[0])), contents)
+
+
 def note_signals(app: Sphinx, document: nodes.document) -> None:
     """Make each label ``signal-…`` the target of the role ``data``."""
     for name, node_id in document.nameids.items():
@@ -97,4 +107,5 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_post_transform(LinkedNames)
     app.add_post_transform(BreakableNames)
     app.connect("doctree-read", note_signals)
+    app.connect("html-page-context", break_names_in_contents)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
