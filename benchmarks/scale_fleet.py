@@ -37,7 +37,8 @@ class Size:
     bulk: int = 10_000  #: subjects that are revoked in bulk
     missed: int = 150_000  #: changes while a worker is cut off: more than the log of changes has
     limit: float = 60.0  #: seconds after which something counts as never
-    settle: float = 5.0  #: seconds that a worker stays up after the store is filled
+    #: Seconds that a worker stays up after many entries were written: it merges them each minute.
+    settle: float = 65.0
     #: settings of the app for a store that is far away
     far: dict[str, Any] = field(default_factory=dict)
 

@@ -12,7 +12,7 @@ from .subjects import Key, Kind
 SLACK = 1800
 #: Changes that are worked on at a time, and the seconds after that in which other threads serve. A
 #: thread that only gives up the interpreter mostly takes it again at once.
-STEP, PAUSE = 128, 0.0005
+STEP, PAUSE = 256, 0.0005
 # Seconds added to the leeway of a verifier.
 _MARGIN = 60
 

@@ -7,7 +7,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from .entries import SLACK, Change
-from .subjects import KEY_BYTES, Key, Kind, entry_key, kind_of
+from .subjects import KEY_BYTES, Key, Kind, check_kinds, entry_key, kind_of
 
 #: A record: the key; the time, see :attr:`Change.value`; until when it is kept, in whole seconds
 #: since the epoch; a mark, which is zero in a set.
@@ -80,8 +80,7 @@ class Piece(NamedTuple):
         :raises ValueError: if this version does not understand one of them.
         """
         records = self.records
-        for kind_byte in set(records[KEY_BYTES - 1 :: RECORD_BYTES]):
-            kind_of(bytes(KEY_BYTES - 1) + bytes([kind_byte]))
+        check_kinds(records[KEY_BYTES - 1 :: RECORD_BYTES])
         # Columns of bytes, which are searched without a call for each record.
         high, low = records[::RECORD_BYTES], records[1::RECORD_BYTES].translate(_SHIFTED)
         begin = 0

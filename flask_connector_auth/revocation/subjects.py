@@ -104,9 +104,17 @@ def kind_of(key: Key) -> Kind:
         return Kind(key.partition(":")[0].partition("@")[0])
     if len(key) != KEY_BYTES:
         return Kind.TOKEN
-    if key[-1] >= len(_KINDS):
-        raise ValueError("an entry of an unknown kind")
+    check_kinds(key[-1:])
     return _KINDS[key[-1]]
+
+
+def check_kinds(kind_bytes: bytes) -> None:
+    """Check the last bytes of packed keys.
+
+    :raises ValueError: if this version has no such kind.
+    """
+    if max(kind_bytes, default=0) >= len(_KINDS):
+        raise ValueError("an entry of an unknown kind")
 
 
 def issuer_and_name(key: str) -> tuple[str | None, str]:
