@@ -134,7 +134,8 @@ class _Tail:
             check_kinds(some[KEY_BYTES - 1 :: RECORD_BYTES])
             if any(value != value for (value,) in _VALUE.iter_unpack(some)):
                 raise ValueError("not a time")
-            time.sleep(PAUSE)
+            if len(some) == _CHECKED_BYTES:
+                time.sleep(PAUSE)
 
     def __iter__(self) -> Iterator[Change]:
         return unpack(self.records)

@@ -104,7 +104,8 @@ def kind_of(key: Key) -> Kind:
         return Kind(key.partition(":")[0].partition("@")[0])
     if len(key) != KEY_BYTES:
         return Kind.TOKEN
-    check_kinds(key[-1:])
+    if key[-1] >= len(_KINDS):
+        raise ValueError("an entry of an unknown kind")
     return _KINDS[key[-1]]
 
 
@@ -113,8 +114,8 @@ def check_kinds(kind_bytes: bytes) -> None:
 
     :raises ValueError: if this version has no such kind.
     """
-    if max(kind_bytes, default=0) >= len(_KINDS):
-        raise ValueError("an entry of an unknown kind")
+    for kind_byte in set(kind_bytes):
+        kind_of(bytes(KEY_BYTES - 1) + bytes([kind_byte]))
 
 
 def issuer_and_name(key: str) -> tuple[str | None, str]:
