@@ -1,8 +1,10 @@
 """All that is logged while a block runs."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from logging.handlers import QueueHandler
+from queue import SimpleQueue
 
 
 class Recorder(logging.Handler):
@@ -34,3 +36,15 @@ def listening() -> Iterator[Recorder]:
     finally:
         root.setLevel(level)
         root.removeHandler(recorder)
+
+
+@contextmanager
+def awaiting(name: str) -> Iterator[Callable[[], str]]:
+    """Yield a function that returns what the logger *name* logs next, as soon as it does."""
+    records: SimpleQueue[logging.LogRecord] = SimpleQueue()
+    logger, handler = logging.getLogger(name), QueueHandler(records)
+    logger.addHandler(handler)
+    try:
+        yield lambda: records.get(timeout=30).getMessage()
+    finally:
+        logger.removeHandler(handler)

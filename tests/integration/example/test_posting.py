@@ -3,7 +3,6 @@ Policy)."""
 
 import logging
 from contextlib import closing
-from logging.handlers import QueueHandler
 from queue import Queue
 
 import pytest
@@ -13,6 +12,7 @@ from example_app.certificates import certificate_in
 from example_app.delivery import Endpoint
 from example_app.posting import THREADS, WAITING, Posting, State, attempted
 from tests.support.example_hook import endpoint
+from tests.support.recorded_logs import awaiting
 
 TYPE = "ms.MessagingEventNotification.ContentEvent"
 OTHER = "cqm.ExConversationChangeNotification"
@@ -62,11 +62,8 @@ def attempts():
 @pytest.fixture
 def logged():
     """What is logged, as texts, as soon as it is."""
-    records, logger = Queue(), logging.getLogger("example_app.posting")
-    handler = QueueHandler(records)
-    logger.addHandler(handler)
-    yield lambda: records.get(timeout=30).getMessage()
-    logger.removeHandler(handler)
+    with awaiting("example_app.posting") as next_text:
+        yield next_text
 
 
 def test_the_order_of_a_conversation(hook):

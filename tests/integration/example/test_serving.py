@@ -1,6 +1,5 @@
 """``python -m example_app``: a listener for plain HTTP, one for TLS, and the printed details."""
 
-import logging
 import re
 import signal
 import socket
@@ -9,8 +8,6 @@ import ssl
 import threading
 from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection, HTTPSConnection
-from logging.handlers import QueueHandler
-from queue import Queue
 
 import pytest
 
@@ -22,6 +19,7 @@ from flask_connector_auth.revocation import Kind, MemoryStore
 from tests.support.example_api import ACCOUNT
 from tests.support.example_processes import python
 from tests.support.project import blocks
+from tests.support.recorded_logs import awaiting
 
 LOOK_UP = f"/api/account/{ACCOUNT}/service/baseURI.json?version=1.0"
 LINE = re.compile(r"^  (.{14})  (.*)$", re.MULTILINE)
@@ -58,11 +56,8 @@ def test_both_listeners(both):
 @pytest.fixture
 def logged():
     """What is logged of connections, as texts, as soon as it is."""
-    records, logger = Queue(), logging.getLogger("example_app.handling")
-    handler = QueueHandler(records)
-    logger.addHandler(handler)
-    yield lambda: records.get(timeout=30).getMessage()
-    logger.removeHandler(handler)
+    with awaiting("example_app.handling") as next_text:
+        yield next_text
 
 
 def test_a_client_that_does_not_trust_it(both, logged):
